@@ -1,0 +1,101 @@
+# make            build/brise and build/libbrise.a
+# make demo       converts test/models/breeze to 4 bits and lets it write
+# make test       all tests that need a compiler only
+# make bench      speed of this machine's kernels against its limits
+# make install    to $(DESTDIR)$(PREFIX)
+#
+# make BUILD=debug|asan|tsan   the same into build/debug and so on; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings
+
+BUILD   ?= release
+PREFIX  ?= /usr/local
+WERROR  ?= -Werror
+AR      ?= ar
+
+out := build
+ifneq ($(BUILD),release)
+out := build/$(BUILD)
+endif
+
+CFLAGS_release := -O3 -DNDEBUG
+CFLAGS_debug   := -O0 -g
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -g -fsanitize=thread
+ifeq ($(origin CFLAGS_$(BUILD)),undefined)
+$(error BUILD=$(BUILD) is not one of release, debug, asan, tsan)
+endif
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+
+CFLAGS ?= $(CFLAGS_$(BUILD))
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
+            -Wvla -Wundef -Wwrite-strings $(WERROR)
+# Separately rounded multiply and add are part of the numeric contract (quant/FORMAT.md, arch/kernels.h).
+contract := -std=c11 -ffp-contract=off -fno-fast-math
+flags := $(contract) -I. -D_GNU_SOURCE $(warnings) $(CFLAGS)
+links := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
+libs  := -lm -lpthread
+
+machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
+family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,))
+
+lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
+app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)
+test_sources := $(wildcard test/test_*.c)
+
+objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
+lib_objects := $(call objects,$(lib_sources))
+app_objects := $(call objects,$(app_sources))
+main_object := $(out)/obj/runtime/cli/main.o
+tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
+
+all: $(out)/brise $(out)/libbrise.a
+
+# A kernel set's objects are the only ones built with its instructions.
+$(out)/obj/arch/x86/avx2%.o: flags += -mavx2 -mf16c
+
+$(out)/libbrise.a: $(lib_objects)
+	$(AR) rcs $@ $^
+
+$(out)/brise: $(app_objects) $(out)/libbrise.a
+	$(CC) $(CFLAGS) $(links) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
+
+# Objects follow a change of compiler or flags, not only of sources.
+settings := $(CC) $(flags) $(links)
+$(out)/obj/settings: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(settings)' | cmp -s - $@ || printf '%s\n' '$(settings)' > $@
+
+$(out)/obj/%.o: %.c $(out)/obj/settings
+	@mkdir -p $(@D)
+	$(CC) $(flags) -MMD -MP -c -o $@ $<
+
+$(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $(out)/libbrise.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
+
+test: all $(tests)
+	@sh test/run.sh $(out)
+
+demo: $(out)/brise
+	@sh test/demo.sh $(out)
+
+bench: $(out)/brise
+	$(out)/brise bench --kernels
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(out)/brise $(DESTDIR)$(PREFIX)/bin/brise
+	install -m 644 $(out)/libbrise.a $(DESTDIR)$(PREFIX)/lib/libbrise.a
+	install -m 644 runtime/brise.h $(DESTDIR)$(PREFIX)/include/brise.h
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/brise $(DESTDIR)$(PREFIX)/lib/libbrise.a $(DESTDIR)$(PREFIX)/include/brise.h
+
+clean:
+	rm -rf build
+
+force:
+.PHONY: all test demo bench install uninstall clean force
+.SECONDARY:
+
+-include $(patsubst %.o,%.d,$(lib_objects) $(app_objects) $(call objects,$(test_sources)))

@@ -1,0 +1,117 @@
+/* kernels.h - the table of kernels, and the arithmetic they all share
+ *
+ * arch/scalar.c defines every function in plain C; the sets in arch/x86/ and arch/arm/ repeat it faster and must give the same bits,
+ * which test/test_kernels.c checks with memcmp. What makes that possible:
+ *   - integer dot products are exact in any order, and no intermediate saturates;
+ *   - a row's float sum runs over its blocks in order, one row to a SIMD lane;
+ *   - float multiply and add are rounded separately (a fused operation is allowed only where the product is exact);
+ *   - sums over a vector use 16 lanes, element i in lane i mod 16, added up by one tree: 8, 4, 2, 1 apart;
+ *   - exp is the project's own (arch/math.h); conversions to int8 round to nearest, ties to even.
+ */
+#ifndef ARCH_KERNELS_H
+#define ARCH_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/cpu.h"
+#include "quant/tile.h"
+
+/* A quantized matrix as it lies in the file: tile after tile of 16 rows. */
+typedef struct arch_matrix {
+	const uint8_t *tiles; /* 64-byte aligned */
+	size_t tile_bytes;
+	size_t blocks; /* blocks of 32 columns, padding included: a multiple of 4 */
+} arch_matrix;
+
+/* n activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block; for f16: floats.
+ * Vector t starts at codes + t * 32 * blocks, and so on. Padding is zeros. */
+typedef struct arch_vectors {
+	int8_t *codes;  /* [n][32 * blocks], -127..127, 64-byte aligned */
+	float *scales;  /* [n][blocks] */
+	int32_t *sums;  /* [n][blocks] */
+	float *floats;  /* [n][32 * blocks] */
+	size_t blocks;
+} arch_vectors;
+
+/* y[t * ldy + 16 * tile + lane] for tiles [first, end) and vectors t in [0, n): full tiles of 16 are written.
+ * Definition, block by block in order, for q4 and q8:  sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
+typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end);
+
+/* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot products:
+ *     keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h * dim / 4 + g) * 16 + i) * 4 + k
+ *     values  [8][dim][4]                       dimension d of position 4h + k at (h * dim + d) * 4 + k
+ *     float key_scale[32], value_scale[32]
+ * dim is head_dim padded to a multiple of 16. */
+#define SPAN_POSITIONS 32u
+#define ARCH_HEAD_DIM_MAX 512u
+#define SPAN_SCALES    64u /* floats */
+
+static inline size_t span_bytes(size_t dim)
+{
+	return 2 * SPAN_POSITIONS * dim + SPAN_SCALES * sizeof(float);
+}
+
+/* Attention is summed segment by segment of 512 absolute positions, each relative to its own largest score; a segment's result is merged into
+ * what stands for the segments before. So a query's bits depend on absolute positions only. */
+#define SEGMENT_POSITIONS 512u
+#define SEGMENT_SPANS     (SEGMENT_POSITIONS / SPAN_POSITIONS)
+#define ATTEND_QUERIES    16u /* most queries of one call */
+
+/* One query's attention so far: sum / weight is the result. */
+typedef struct arch_attended {
+	float largest; /* score */
+	float weight;  /* sum of exp(score - largest) */
+} arch_attended;
+
+typedef struct arch_attention {
+	const int8_t *queries;        /* [n_queries][dim], int8 */
+	const float *query_scales;    /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
+	const uint8_t *const *spans;  /* of this segment, [n_spans] */
+	const uint16_t *first, *end;  /* [n_queries]: positions [first, end) of the segment are attended; first < end */
+	unsigned n_queries, n_spans;
+	size_t dim;
+	float *scores;                /* scratch, [n_queries][512] */
+	float *sums;                  /* [n_queries][dim], merged */
+	arch_attended *attended;      /* [n_queries], merged; weight 0 before the first segment */
+} arch_attention;
+
+typedef struct arch_kernels {
+	const char *name;                     /* what --arch takes */
+	bool (*supported)(const arch_cpu *cpu);
+	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
+
+	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 / largest). A block whose largest is below
+	 * 1e-30 or not finite becomes zeros. */
+	void (*quantize)(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks);
+
+	/* y = x * (1 / sqrt(mean of squares + eps)) * weight (RMSNorm, arXiv 1910.07467). */
+	void (*norm)(float *y, const float *x, const float *weight, size_t dim, float eps);
+
+	/* gate = silu(gate) * up, with silu(x) = x / (1 + exp(-x)). n is a multiple of 16. */
+	void (*silu)(float *gate, const float *up, size_t n);
+
+	/* x += y. n is a multiple of 16. */
+	void (*add)(float *x, const float *y, size_t n);
+
+	/* Attends one segment and merges it. */
+	void (*attend)(const arch_attention *job);
+
+	/* Runs the set's int8 dot product sequence on registers alone and returns how many multiplications and additions that were. */
+	uint64_t (*dot_peak)(uint64_t rounds);
+} arch_kernels;
+
+/* Kernel sets compiled in, best first; NULL past the last. */
+const arch_kernels *arch_list(size_t index);
+
+/* The set called `name`, or the best this machine supports for NULL. NULL if there is none of that name or it is not supported. */
+const arch_kernels *arch_choose(const char *name, const arch_cpu *cpu);
+
+/* A set that repeats only some functions takes the rest from the set below it. */
+extern const arch_kernels arch_scalar;
+#if defined(__x86_64__)
+extern const arch_kernels arch_avx2;
+#endif
+
+#endif

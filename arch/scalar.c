@@ -1,0 +1,356 @@
+/* scalar.c - the definition of every kernel, in plain C
+ *
+ * Clarity comes before speed here, but machines without a set of their own run it, so loops are shaped for compilers to vectorize.
+ */
+#include "arch/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "arch/math.h"
+#include "quant/f16.h"
+#include "quant/half.h"
+#include "quant/q4.h"
+#include "quant/q8.h"
+
+#define LANES TILE_ROWS
+
+static bool scalar_supported(const arch_cpu *cpu)
+{
+	(void)cpu;
+	return true;
+}
+
+/* One block of 16 rows as small integers, with the magnitude that multiplies each row's dot product. */
+typedef struct scalar_block {
+	int8_t w[TILE_ROWS][TILE_BLOCK];
+	int32_t magnitude[TILE_ROWS];
+} scalar_block;
+
+static void load_q4_block(scalar_block *block, const uint8_t *tile, size_t b)
+{
+	const uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
+	const uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES;
+	unsigned row, i;
+
+	for (row = 0; row < TILE_ROWS; row++) {
+		uint8_t scale = group[b % TILE_BLOCKS * TILE_ROWS + row];
+
+		block->magnitude[row] = q4_magnitude(scale);
+		for (i = 0; i < TILE_BLOCK / 2; i++) {
+			uint8_t byte = codes[i / 4 * 64 + row * 4 + i % 4];
+
+			block->w[row][i] = (int8_t)(q4_codebook[byte & 15] + q4_shift(scale));
+			block->w[row][i + 16] = (int8_t)(q4_codebook[byte >> 4] + q4_shift(scale));
+		}
+	}
+}
+
+static void load_q8_block(scalar_block *block, const uint8_t *tile, size_t b)
+{
+	const uint8_t *group = tile + Q8_TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
+	const uint8_t *codes = group + Q8_GROUP_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES;
+	unsigned row, i;
+
+	for (row = 0; row < TILE_ROWS; row++) {
+		block->magnitude[row] = group[b % TILE_BLOCKS * TILE_ROWS + row];
+		for (i = 0; i < TILE_BLOCK; i++)
+			block->w[row][i] = (int8_t)codes[i / 4 * 64 + row * 4 + i % 4];
+	}
+}
+
+static void add_block(float sums[TILE_ROWS], const scalar_block *block, const int8_t *codes, float scale)
+{
+	unsigned row, i;
+
+	for (row = 0; row < TILE_ROWS; row++) {
+		int32_t dot = 0;
+
+		for (i = 0; i < TILE_BLOCK; i++)
+			dot += block->w[row][i] * codes[i];
+		sums[row] += (float)(block->magnitude[row] * dot) * scale;
+	}
+}
+
+typedef void load_block(scalar_block *block, const uint8_t *tile, size_t b);
+
+static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end, load_block *load)
+{
+	scalar_block block;
+	size_t tile, b, t;
+	unsigned row;
+
+	for (tile = first; tile < end; tile++) {
+		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
+		float row_scale[TILE_ROWS];
+
+		for (t = 0; t < n; t++)
+			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);
+		for (b = 0; b < w->blocks; b++) {
+			load(&block, bytes, b);
+			for (t = 0; t < n; t++)
+				add_block(y + t * ldy + tile * TILE_ROWS, &block, x->codes + (t * x->blocks + b) * TILE_BLOCK, x->scales[t * x->blocks + b]);
+		}
+		memcpy(row_scale, bytes, sizeof row_scale);
+		for (t = 0; t < n; t++)
+			for (row = 0; row < TILE_ROWS; row++)
+				y[t * ldy + tile * TILE_ROWS + row] *= row_scale[row];
+	}
+}
+
+static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	matmul_integer(y, ldy, w, x, n, first, end, load_q4_block);
+}
+
+static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	matmul_integer(y, ldy, w, x, n, first, end, load_q8_block);
+}
+
+/* Block sums from zero, then added in order: two levels keep the rounding error of long rows small. */
+static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	size_t tile, b, t;
+	unsigned row, i;
+
+	for (tile = first; tile < end; tile++) {
+		for (t = 0; t < n; t++)
+			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);
+		for (b = 0; b < w->blocks; b++) {
+			const uint8_t *halves = w->tiles + tile * w->tile_bytes + b * TILE_BLOCK * F16_COLUMN_BYTES;
+			float weights[TILE_BLOCK][TILE_ROWS];
+
+			for (i = 0; i < TILE_BLOCK * TILE_ROWS; i++) {
+				uint16_t half;
+
+				memcpy(&half, halves + 2 * i, sizeof half);
+				weights[i / TILE_ROWS][i % TILE_ROWS] = half_decode(half);
+			}
+			for (t = 0; t < n; t++) {
+				const float *floats = x->floats + (t * x->blocks + b) * TILE_BLOCK;
+				float sums[TILE_ROWS] = { 0 }, *out = y + t * ldy + tile * TILE_ROWS;
+
+				for (i = 0; i < TILE_BLOCK; i++)
+					for (row = 0; row < TILE_ROWS; row++)
+						sums[row] += weights[i][row] * floats[i];
+				for (row = 0; row < TILE_ROWS; row++)
+					out[row] += sums[row];
+			}
+		}
+	}
+}
+
+/* To nearest, ties to even; |value| < 2^22. */
+static inline int32_t round_even(float value)
+{
+	return (int32_t)(value + MATH_ROUND - MATH_ROUND);
+}
+
+static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks)
+{
+	size_t b;
+	unsigned i;
+
+	for (b = 0; b < n_blocks; b++, codes += TILE_BLOCK, x += TILE_BLOCK) {
+		/* Bits of absolute values order as the values do, and everything not finite comes out on top. */
+		uint32_t largest_bits = 0;
+		float largest, inverse;
+		int32_t sum = 0;
+
+		for (i = 0; i < TILE_BLOCK; i++) {
+			uint32_t bits = half_to_bits(x[i]) & 0x7fffffff;
+
+			largest_bits = bits > largest_bits ? bits : largest_bits;
+		}
+		largest = half_from_bits(largest_bits);
+		if (!(largest >= 1e-30f && largest_bits < 0x7f800000)) {
+			memset(codes, 0, TILE_BLOCK);
+			scales[b] = 0;
+			sums[b] = 0;
+			continue;
+		}
+		scales[b] = largest / 127;
+		inverse = 127 / largest;
+		for (i = 0; i < TILE_BLOCK; i++) {
+			int32_t code = round_even(x[i] * inverse);
+
+			codes[i] = (int8_t)code;
+			sum += code;
+		}
+		sums[b] = sum;
+	}
+}
+
+static float add_lanes(float lanes[LANES])
+{
+	unsigned apart, i;
+
+	for (apart = LANES / 2; apart > 0; apart /= 2)
+		for (i = 0; i < apart; i++)
+			lanes[i] += lanes[i + apart];
+	return lanes[0];
+}
+
+static void scalar_norm(float *y, const float *x, const float *weight, size_t dim, float eps)
+{
+	float lanes[LANES] = { 0 }, scale;
+	size_t i;
+
+	for (i = 0; i < dim; i++)
+		lanes[i % LANES] += x[i] * x[i];
+	scale = 1 / sqrtf(add_lanes(lanes) / (float)dim + eps);
+	for (i = 0; i < dim; i++)
+		y[i] = x[i] * scale * weight[i];
+}
+
+static void scalar_silu(float *gate, const float *up, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		gate[i] = gate[i] / (1 + math_exp(-gate[i])) * up[i];
+}
+
+static void scalar_add(float *x, const float *y, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		x[i] += y[i];
+}
+
+static int32_t key_dot(const int8_t *query, const int8_t *keys, unsigned position, size_t dim)
+{
+	const int8_t *half = keys + position / 16 * 16 * dim;
+	int32_t dot = 0;
+	size_t d;
+
+	for (d = 0; d < dim; d++)
+		dot += query[d] * half[d / 4 * 64 + position % 16 * 4 + d % 4];
+	return dot;
+}
+
+static const float *span_scales(const uint8_t *span, size_t dim)
+{
+	return (const float *)(const void *)(span + 2 * SPAN_POSITIONS * dim);
+}
+
+/* Scores of the attended positions of a segment; returns the largest. */
+static float score_segment(const arch_attention *job, unsigned q, float *scores)
+{
+	float largest = -INFINITY;
+	unsigned p;
+
+	for (p = job->first[q]; p < job->end[q]; p++) {
+		const uint8_t *span = job->spans[p / SPAN_POSITIONS];
+		float key_scale = span_scales(span, job->dim)[p % SPAN_POSITIONS];
+		int32_t dot = key_dot(job->queries + q * job->dim, (const int8_t *)span, p % SPAN_POSITIONS, job->dim);
+
+		scores[p] = (float)dot * (job->query_scales[q] * key_scale);
+		largest = scores[p] > largest ? scores[p] : largest;
+	}
+	return largest;
+}
+
+/* Adds the values of one span, weighted by p [32]: the weights times the values' scales are rounded to 7 bits of the largest. */
+static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSITIONS], size_t dim)
+{
+	const int8_t *values = (const int8_t *)span + SPAN_POSITIONS * dim;
+	const float *value_scale = span_scales(span, dim) + SPAN_POSITIONS;
+	float weights[SPAN_POSITIONS], largest = 0;
+	int32_t codes[SPAN_POSITIONS];
+	unsigned j;
+	size_t d;
+
+	for (j = 0; j < SPAN_POSITIONS; j++) {
+		weights[j] = p[j] * value_scale[j];
+		largest = weights[j] > largest ? weights[j] : largest;
+	}
+	if (!(largest >= 1e-30f && largest <= 1e30f))
+		return;
+	for (j = 0; j < SPAN_POSITIONS; j++)
+		codes[j] = round_even(weights[j] * (127 / largest));
+	for (d = 0; d < dim; d++) {
+		int32_t dot = 0;
+
+		for (j = 0; j < SPAN_POSITIONS; j++)
+			dot += codes[j] * values[(j / 4 * dim + d) * 4 + j % 4];
+		sum[d] += (float)dot * (largest / 127);
+	}
+}
+
+static void merge_segment(arch_attended *whole, float *sums, float largest, float weight, const float *segment, size_t dim)
+{
+	float both = whole->largest > largest ? whole->largest : largest, old, new;
+	size_t d;
+
+	if (whole->weight == 0) {
+		*whole = (arch_attended){ largest, weight };
+		memcpy(sums, segment, dim * sizeof *sums);
+		return;
+	}
+	old = math_exp(whole->largest - both);
+	new = math_exp(largest - both);
+	whole->largest = both;
+	whole->weight = whole->weight * old + weight * new;
+	for (d = 0; d < dim; d++)
+		sums[d] = sums[d] * old + segment[d] * new;
+}
+
+static void scalar_attend(const arch_attention *job)
+{
+	unsigned q, s, j;
+
+	for (q = 0; q < job->n_queries; q++) {
+		float *scores = job->scores + q * SEGMENT_POSITIONS, largest = score_segment(job, q, scores);
+		float lanes[LANES] = { 0 }, segment[ARCH_HEAD_DIM_MAX] = { 0 };
+
+		for (s = job->first[q] / SPAN_POSITIONS; s * SPAN_POSITIONS < job->end[q]; s++) {
+			float p[SPAN_POSITIONS];
+
+			for (j = 0; j < SPAN_POSITIONS; j++) {
+				unsigned at = s * SPAN_POSITIONS + j;
+
+				p[j] = at >= job->first[q] && at < job->end[q] ? math_exp(scores[at] - largest) : 0;
+				lanes[j % LANES] += p[j];
+			}
+			add_values(segment, job->spans[s], p, job->dim);
+		}
+		merge_segment(&job->attended[q], job->sums + q * job->dim, largest, add_lanes(lanes), segment, job->dim);
+	}
+}
+
+static uint64_t scalar_dot_peak(uint64_t rounds)
+{
+	int16_t a[256], b[256];
+	volatile int32_t result;
+	int32_t sum = 0;
+	uint64_t round;
+	unsigned i;
+
+	for (i = 0; i < 256; i++)
+		a[i] = (int16_t)(i % 127), b[i] = (int16_t)(i % 63);
+	for (round = 0; round < rounds; round++) {
+		a[round % 256] ^= 1;
+		for (i = 0; i < 256; i++)
+			sum = (int32_t)((uint32_t)sum + (uint32_t)(a[i] * b[i]));
+	}
+	result = sum;
+	(void)result;
+	return rounds * 512;
+}
+
+const arch_kernels arch_scalar = {
+	.name = "scalar",
+	.supported = scalar_supported,
+	.matmul_q4 = scalar_matmul_q4,
+	.matmul_q8 = scalar_matmul_q8,
+	.matmul_f16 = scalar_matmul_f16,
+	.quantize = scalar_quantize,
+	.norm = scalar_norm,
+	.silu = scalar_silu,
+	.add = scalar_add,
+	.attend = scalar_attend,
+	.dot_peak = scalar_dot_peak,
+};

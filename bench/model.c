@@ -1,0 +1,232 @@
+/* model.c - measuring a model the way it is used
+ *
+ * Decode speed is the median over tokens, prefill the whole prompt. The fractions relate them to limits measured right before with the same threads and
+ * instruction set. The start is that of a fresh process, so it includes exec, mapping, allocation and a pass over all weights.
+ */
+#include "bench/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/cli/process.h"
+#include "runtime/error.h"
+
+#define POLL_MS 2
+
+/* Ids that exist in any vocabulary worth measuring; which ones does not matter for speed. */
+static void fill_tokens(int32_t *tokens, size_t n, uint32_t vocab)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		tokens[i] = (int32_t)(i * 7919 % vocab);
+}
+
+static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t vocab, double *tokens_per_s, brise_error *err)
+{
+	int32_t *tokens = malloc(n * sizeof *tokens);
+	brise_status status;
+	double start;
+
+	if (!tokens)
+		return error_set(err, BRISE_ENOMEM, "no memory for %u ids", n);
+	fill_tokens(tokens, n, vocab);
+	start = bench_clock();
+	status = brise_eval(ctx, tokens, n, NULL, err);
+	*tokens_per_s = n / (bench_clock() - start);
+	free(tokens);
+	return status;
+}
+
+static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t vocab, double *tokens_per_s, brise_error *err)
+{
+	double *seconds = malloc(n * sizeof *seconds);
+	brise_status status = BRISE_OK;
+	const float *logits;
+	uint32_t i;
+
+	if (!seconds)
+		return error_set(err, BRISE_ENOMEM, "no memory for %u times", n);
+	for (i = 0; i < n && status == BRISE_OK; i++) {
+		int32_t token = (int32_t)(i * 104729 % vocab);
+		double start = bench_clock();
+
+		status = brise_eval(ctx, &token, 1, &logits, err);
+		seconds[i] = bench_clock() - start;
+	}
+	if (status == BRISE_OK)
+		*tokens_per_s = 1 / bench_median(seconds, n);
+	free(seconds);
+	return status;
+}
+
+/* The child: standard output into the pipe, a short prompt of ids, one token. */
+static void run_child(const bench_model_options *o, int out, int ids)
+{
+	char threads[16], prompt[32];
+	const char *arguments[] = { "brise", "run", o->path, "--prompt-ids", prompt, "-n", "1", "--print-ids", "--greedy", "--threads", threads, "--arch", o->arch, NULL };
+
+	(void)snprintf(threads, sizeof threads, "%u", o->threads);
+	(void)snprintf(prompt, sizeof prompt, "/dev/fd/%d", ids);
+	if (dup2(out, STDOUT_FILENO) < 0)
+		_exit(127);
+	execv(o->program, (char *const *)(uintptr_t)arguments);
+	_exit(127);
+}
+
+/* Reads until the pipe closes; notes when the first byte came and the most anonymous memory seen. */
+static void watch_child(bench_model_result *result, pid_t child, int in, double start)
+{
+	struct pollfd wait = { in, POLLIN, 0 };
+	char bytes[256];
+
+	for (;;) {
+		uint64_t memory = process_read_memory(child, "RssAnon");
+		int ready;
+
+		result->anon_bytes = memory > result->anon_bytes ? memory : result->anon_bytes;
+		ready = poll(&wait, 1, POLL_MS);
+		if (ready < 0 && errno != EINTR)
+			return;
+		if (ready > 0) {
+			ssize_t n = read(in, bytes, sizeof bytes);
+
+			if (n <= 0)
+				return;
+			if (result->first_token_s == 0)
+				result->first_token_s = bench_clock() - start;
+		}
+	}
+}
+
+static brise_status measure_start(bench_model_result *result, const bench_model_options *o, brise_error *err)
+{
+	int out[2] = { -1, -1 }, ids[2] = { -1, -1 }, status = 0;
+	brise_status outcome = BRISE_OK;
+	double start;
+	pid_t child;
+
+	if (pipe(out) != 0 || pipe(ids) != 0 || write(ids[1], "1\n", 2) != 2) {
+		outcome = error_errno(err, "a pipe for the fresh process");
+		goto done;
+	}
+	close(ids[1]);
+	ids[1] = -1;
+	fcntl(out[0], F_SETFD, FD_CLOEXEC);
+	start = bench_clock();
+	child = fork();
+	if (child == 0)
+		run_child(o, out[1], ids[0]);
+	if (child < 0) {
+		outcome = error_errno(err, "a fresh process");
+		goto done;
+	}
+	close(out[1]);
+	out[1] = -1;
+	watch_child(result, child, out[0], start);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || result->first_token_s == 0)
+		outcome = error_set(err, BRISE_EIO, "%s: a fresh process did not give a token (wait status %d)", o->path, status);
+done:
+	if (out[0] >= 0)
+		close(out[0]);
+	if (out[1] >= 0)
+		close(out[1]);
+	if (ids[0] >= 0)
+		close(ids[0]);
+	if (ids[1] >= 0)
+		close(ids[1]);
+	return outcome;
+}
+
+static brise_status measure_context(bench_model_result *result, const bench_model_options *o, const brise_model *model, brise_error *err)
+{
+	brise_options options;
+	brise_context *ctx;
+	const brise_model_facts *facts = brise_get_facts(model);
+	brise_status status;
+	int32_t token = 0;
+
+	brise_init_options(&options);
+	options.threads = o->threads;
+	options.arch = o->arch;
+	options.cancel = o->cancel;
+	options.user = o->user;
+	if (o->prompt + o->generate + 1 > 4096)
+		options.context = o->prompt + o->generate + 1;
+	status = brise_new_context(&ctx, model, &options, err);
+	if (status != BRISE_OK)
+		return status;
+	/* A pass nobody counts brings the file into memory. */
+	status = brise_eval(ctx, &token, 1, NULL, err);
+	brise_reset_context(ctx);
+	if (status == BRISE_OK && o->prompt > 0)
+		status = measure_prefill(ctx, o->prompt, facts->vocab, &result->prefill_tokens_per_s, err);
+	if (status == BRISE_OK && o->generate > 0) {
+		brise_context_facts now;
+		uint64_t attended;
+
+		status = measure_decode(ctx, o->generate, facts->vocab, &result->decode_tokens_per_s, err);
+		brise_get_context(ctx, &now);
+		attended = now.position < now.slots ? now.position : now.slots;
+		result->token_bytes = facts->token_bytes + attended * facts->n_layers * facts->n_kv_heads * (2 * facts->head_dim + 8);
+	}
+	brise_free_context(ctx);
+	return status;
+}
+
+static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, brise_error *err)
+{
+	arch_cpu cpu;
+	const arch_kernels *kernels;
+	brise_status status;
+	pool *threads;
+
+	arch_detect(&cpu);
+	kernels = arch_choose(o->arch, &cpu);
+	if (!kernels)
+		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here", o->arch ? o->arch : "");
+	result->arch = kernels->name;
+	status = pool_new(&threads, o->threads, err);
+	if (status != BRISE_OK)
+		return status;
+	status = bench_measure_limits(&result->limits, kernels, threads, err);
+	pool_free(threads);
+	return status;
+}
+
+brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options, brise_error *err)
+{
+	bench_model_options o = *options;
+	const brise_model_facts *facts;
+	brise_model *model;
+	brise_status status;
+
+	memset(result, 0, sizeof *result);
+	o.threads = o.threads ? o.threads : threads_available();
+	result->threads = o.threads;
+	status = brise_open_model(&model, o.path, err);
+	if (status != BRISE_OK)
+		return status;
+	facts = brise_get_facts(model);
+	(void)snprintf(result->type, sizeof result->type, "%s", facts->type);
+	status = measure_limits(result, &o, err);
+	o.arch = result->arch;
+	if (status == BRISE_OK)
+		status = measure_context(result, &o, model, err);
+	if (status == BRISE_OK && o.program)
+		status = measure_start(result, &o, err);
+	result->decode_fraction = (double)result->token_bytes * result->decode_tokens_per_s / (result->limits.read_gbps * 1e9);
+	/* Prefill multiplies with the output matrix once, not once per token. */
+	result->prefill_fraction = 2.0 * (double)(facts->token_weights - (uint64_t)facts->vocab * facts->dim) * result->prefill_tokens_per_s / (result->limits.int8_gops * 1e9);
+	brise_close_model(model);
+	return status;
+}

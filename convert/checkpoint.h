@@ -1,0 +1,60 @@
+/* checkpoint.h - an fp16 checkpoint as the converter sees it: a configuration and named matrices to read rows from
+ *
+ * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own (params.json,
+ * consolidated.safetensors or consolidated.00.pth), checks that the mathematics is Mistral's, and maps every tensor
+ * to its place in the model. It reads headers only; weights are read row by row, from any thread.
+ */
+#ifndef CONVERT_CHECKPOINT_H
+#define CONVERT_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/brise.h"
+#include "runtime/format.h"
+
+typedef enum checkpoint_dtype { CHECKPOINT_F16 = 1, CHECKPOINT_BF16 = 2, CHECKPOINT_F32 = 3 } checkpoint_dtype;
+
+/* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
+typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
+
+typedef struct checkpoint_tensor {
+	const char *name; /* as in the checkpoint, for messages */
+	checkpoint_dtype dtype;
+	uint32_t file;    /* index into checkpoint.files */
+	uint64_t offset;  /* of the first element; row-major, contiguous */
+	uint32_t rows, cols; /* a vector has rows 1 */
+} checkpoint_tensor;
+
+typedef struct checkpoint_file {
+	char *path;
+	int descriptor;
+	uint64_t bytes;
+} checkpoint_file;
+
+typedef struct checkpoint {
+	format_config config;
+	checkpoint_rope rope;
+	checkpoint_file *files;
+	size_t n_files;
+	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0. Unused places have name NULL. */
+	checkpoint_tensor (*tensors)[TENSOR_KINDS];
+	char *tokenizer_path; /* the tokenizer.model found beside the weights; NULL: none */
+	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
+} checkpoint;
+
+/* path: a folder. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
+
+/* Closes files and frees; NULL is allowed. */
+void checkpoint_close(checkpoint *cp);
+
+/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype, into `out`. Thread-safe (pread).
+ * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
+brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err);
+
+/* Bytes of one element. */
+size_t checkpoint_dtype_bytes(checkpoint_dtype dtype);
+
+#endif

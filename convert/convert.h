@@ -1,0 +1,60 @@
+/* convert.h - from weights to a .brise file */
+#ifndef CONVERT_CONVERT_H
+#define CONVERT_CONVERT_H
+
+#include "quant/q4.h"
+#include "runtime/brise.h"
+#include "runtime/format.h"
+
+/* Where weights come from: a checkpoint, or a generator. */
+typedef struct convert_source {
+	format_config config;
+	const char *origin;    /* lines of UTF-8 for the file's notes; NULL: none */
+	const void *tokenizer; /* section bytes; NULL: none */
+	size_t tokenizer_bytes;
+
+	/* Writes rows [first, first + n) of a tensor, [n][cols] floats in the file's order, to `rows`. `raw` is scratch of the same size. Called from
+	 * several threads. */
+	brise_status (*read)(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err);
+	void *self;
+} convert_source;
+
+/* Called from the calling thread: the tensor under way, and source bytes done and in all, counted as 2 per weight. */
+typedef void convert_progress_fn(void *user, const char *tensor, uint64_t done, uint64_t total);
+
+/* One line that says what was decided and from which field. */
+typedef void convert_decision_fn(void *user, const char *line);
+
+typedef struct convert_options {
+	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
+	enum q4_effort effort; /* of the search for q4 */
+	unsigned threads;      /* 0: one per core this process may use */
+	bool no_tokenizer;     /* convert a checkpoint that has none */
+	convert_progress_fn *progress;
+	convert_decision_fn *decision;
+	brise_cancel_fn *cancel;
+	void *user;
+} convert_options;
+
+typedef struct convert_result {
+	uint64_t file_bytes, source_bytes; /* source counted as 2 bytes per weight */
+	uint64_t weights;                  /* of all matrices */
+	double bits_per_weight;            /* 8 * file_bytes / weights: all told */
+	double relative_error;             /* squared, over all matrices */
+	double seconds;
+} convert_result;
+
+/* Type Q4, normal effort. */
+void convert_init_options(convert_options *options);
+
+/* Converts the checkpoint in folder `checkpoint` (convert/checkpoint.h) to the file `out`.
+ *
+ * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
+ * input gives the same bytes for any number of threads. result may be NULL.
+ * Errors: those of checkpoint_open and sentencepiece_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
+brise_status convert_checkpoint(const char *checkpoint, const char *out, const convert_options *options, convert_result *result, brise_error *err);
+
+/* The same from any source. */
+brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err);
+
+#endif

@@ -1,0 +1,461 @@
+/* sentencepiece.c - reads SentencePiece's tokenizer.model
+ *
+ * The file is a protobuf message (github.com/google/sentencepiece, src/sentencepiece_model.proto). Read are the pieces and what decides how text
+ * is cut into them; how the model was trained is skipped. What no tokenizer of Mistral's uses (other algorithms than BPE, character maps, other
+ * rules for spaces) is refused by name rather than half done. Fields that are absent have the defaults of that definition.
+ *
+ * What the reference refuses (empty and repeated pieces, none or several unknown pieces, missing or odd byte pieces) is refused here as well. Beyond that
+ * a text that is at once a normal piece and a control, unknown or byte piece is refused: the reference would let text spell a control token.
+ */
+#include "convert/sentencepiece.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/protobuf.h"
+#include "convert/tokenizer_writer.h"
+#include "runtime/error.h"
+#include "runtime/tokenizer.h"
+#include "runtime/utf8.h"
+
+#define FILE_MAX ((size_t)64 << 20) /* Mistral's have 0.6 MB; one of 2^20 pieces about 20 MB */
+
+/* Numbers of fields: ModelProto, then its submessages. */
+enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_DENORMALIZER = 5 };
+enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
+enum {
+	TRAINER_MODEL_TYPE = 3,
+	TRAINER_SPACE_AS_SUFFIX = 24,
+	TRAINER_BYTE_FALLBACK = 35,
+	TRAINER_UNK_SURFACE = 44,
+	TRAINER_BOS_PIECE = 46,
+	TRAINER_EOS_PIECE = 47
+};
+enum { NORMALIZER_CHARSMAP = 2, NORMALIZER_DUMMY_PREFIX = 3, NORMALIZER_REMOVE_SPACES = 4, NORMALIZER_ESCAPE_SPACES = 5 };
+
+static const char *const model_types[] = { NULL, "unigram", "bpe", "word", "char" };
+#define MODEL_TYPE_BPE 2
+
+typedef struct span {
+	const void *bytes;
+	size_t size;
+} span;
+
+typedef struct reader {
+	const char *name;
+	brise_error *err;
+	uint64_t model_type;
+	bool space_as_suffix, byte_fallback;
+	span unk_surface, bos_piece, eos_piece;
+	bool charsmap, denormalizer_charsmap; /* there is one */
+	bool dummy_prefix, remove_spaces, escape_spaces;
+	uint32_t capacity;
+	tokenizer_pieces out;
+} reader;
+
+static brise_status damaged(const reader *r, const char *message, size_t at)
+{
+	return error_set(r->err, BRISE_EFORMAT, "%s: %s, byte %zu: not a protobuf field, or one cut off", r->name, message, at);
+}
+
+/* Fields used must have the wire type the definition gives them. */
+static brise_status check_wire(const reader *r, const char *what, const protobuf_field *field, protobuf_wire expected)
+{
+	if (field->wire == expected)
+		return BRISE_OK;
+	return error_set(r->err, BRISE_EFORMAT, "%s: %s has wire type %d, expected %d", r->name, what, (int)field->wire, (int)expected);
+}
+
+/* ---- submessages ------------------------------------------------------------------------------------------------- */
+
+typedef enum value_kind { VALUE_BOOL, VALUE_ENUM, VALUE_TEXT, VALUE_PRESENT } value_kind;
+
+/* A field of a submessage and the variable it goes to; VALUE_PRESENT: a bool, true if it holds any bytes. */
+typedef struct wanted {
+	uint32_t number;
+	const char *name;
+	value_kind kind;
+	void *variable;
+} wanted;
+
+static brise_status take_value(const reader *r, const wanted *w, const protobuf_field *field)
+{
+	bool is_bytes = w->kind == VALUE_TEXT || w->kind == VALUE_PRESENT;
+	brise_status status = check_wire(r, w->name, field, is_bytes ? PROTOBUF_BYTES : PROTOBUF_VARINT);
+
+	if (status != BRISE_OK)
+		return status;
+	switch (w->kind) {
+	case VALUE_BOOL:
+		*(bool *)w->variable = field->value != 0;
+		break;
+	case VALUE_ENUM:
+		*(uint64_t *)w->variable = field->value;
+		break;
+	case VALUE_TEXT:
+		*(span *)w->variable = (span){ field->bytes, field->size };
+		break;
+	case VALUE_PRESENT:
+		*(bool *)w->variable = field->size != 0;
+		break;
+	}
+	return BRISE_OK;
+}
+
+/* Reads the wanted fields of one submessage; a repeated field's last value counts, as protobuf has it. */
+static brise_status read_message(const reader *r, const char *message, const protobuf_field *whole, const wanted *wants, size_t n_wants)
+{
+	protobuf_reader in = protobuf_open(whole->bytes, whole->size);
+	protobuf_field field;
+	protobuf_outcome outcome;
+	brise_status status = BRISE_OK;
+	size_t i;
+
+	while ((outcome = protobuf_next(&in, &field)) == PROTOBUF_FIELD)
+		for (i = 0; i < n_wants; i++)
+			if (wants[i].number == field.number) {
+				status = take_value(r, &wants[i], &field);
+				if (status != BRISE_OK)
+					return status;
+			}
+	return outcome == PROTOBUF_END ? BRISE_OK : damaged(r, message, (size_t)(in.at - whole->bytes));
+}
+
+static brise_status read_trainer(reader *r, const protobuf_field *whole)
+{
+	const wanted wants[] = {
+		{ TRAINER_MODEL_TYPE, "trainer_spec.model_type", VALUE_ENUM, &r->model_type },
+		{ TRAINER_SPACE_AS_SUFFIX, "trainer_spec.treat_whitespace_as_suffix", VALUE_BOOL, &r->space_as_suffix },
+		{ TRAINER_BYTE_FALLBACK, "trainer_spec.byte_fallback", VALUE_BOOL, &r->byte_fallback },
+		{ TRAINER_UNK_SURFACE, "trainer_spec.unk_surface", VALUE_TEXT, &r->unk_surface },
+		{ TRAINER_BOS_PIECE, "trainer_spec.bos_piece", VALUE_TEXT, &r->bos_piece },
+		{ TRAINER_EOS_PIECE, "trainer_spec.eos_piece", VALUE_TEXT, &r->eos_piece },
+	};
+
+	return read_message(r, "trainer_spec", whole, wants, sizeof wants / sizeof *wants);
+}
+
+static brise_status read_normalizer(reader *r, const protobuf_field *whole)
+{
+	const wanted wants[] = {
+		{ NORMALIZER_CHARSMAP, "normalizer_spec.precompiled_charsmap", VALUE_PRESENT, &r->charsmap },
+		{ NORMALIZER_DUMMY_PREFIX, "normalizer_spec.add_dummy_prefix", VALUE_BOOL, &r->dummy_prefix },
+		{ NORMALIZER_REMOVE_SPACES, "normalizer_spec.remove_extra_whitespaces", VALUE_BOOL, &r->remove_spaces },
+		{ NORMALIZER_ESCAPE_SPACES, "normalizer_spec.escape_whitespaces", VALUE_BOOL, &r->escape_spaces },
+	};
+
+	return read_message(r, "normalizer_spec", whole, wants, sizeof wants / sizeof *wants);
+}
+
+static brise_status read_denormalizer(reader *r, const protobuf_field *whole)
+{
+	const wanted wants[] = { { NORMALIZER_CHARSMAP, "denormalizer_spec.precompiled_charsmap", VALUE_PRESENT, &r->denormalizer_charsmap } };
+
+	return read_message(r, "denormalizer_spec", whole, wants, 1);
+}
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------ */
+
+static brise_status check_text(const reader *r, uint32_t id, const span *text, uint64_t type)
+{
+	const uint8_t *bytes = text->bytes;
+	size_t at;
+	int step;
+
+	if (text->size == 0)
+		return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is empty", r->name, id);
+	if (text->size > TOKENIZER_PIECE_MAX)
+		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: piece %" PRIu32 " has %zu bytes, at most %u are supported", r->name, id, text->size,
+		                 TOKENIZER_PIECE_MAX);
+	for (at = 0; at < text->size; at += (size_t)step) {
+		step = utf8_measure(bytes + at, text->size - at);
+		if (step <= 0)
+			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is not UTF-8 at its byte %zu", r->name, id, at);
+	}
+	/* The reference keeps user-defined symbols in a trie of C strings and would cut this one off. */
+	if (type == PIECE_USER_DEFINED && memchr(bytes, 0, text->size))
+		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: user-defined piece %" PRIu32 " holds a NUL byte", r->name, id);
+	return BRISE_OK;
+}
+
+static brise_status read_piece(reader *r, const protobuf_field *whole)
+{
+	protobuf_reader in = protobuf_open(whole->bytes, whole->size);
+	uint32_t id = r->out.vocab;
+	tokenizer_piece *piece = &r->out.pieces[id];
+	span text = { "", 0 };
+	uint64_t type = PIECE_NORMAL;
+	float score = 0;
+	protobuf_field field;
+	protobuf_outcome outcome;
+	brise_status status = BRISE_OK;
+
+	while ((outcome = protobuf_next(&in, &field)) == PROTOBUF_FIELD && status == BRISE_OK) {
+		if (field.number == PIECE_TEXT) {
+			status = check_wire(r, "a piece's text", &field, PROTOBUF_BYTES);
+			text = (span){ field.bytes, field.size };
+		} else if (field.number == PIECE_SCORE) {
+			status = check_wire(r, "a piece's score", &field, PROTOBUF_FIXED32);
+			score = protobuf_float(&field);
+		} else if (field.number == PIECE_TYPE) {
+			status = check_wire(r, "a piece's type", &field, PROTOBUF_VARINT);
+			type = field.value;
+		}
+	}
+	if (status != BRISE_OK)
+		return status;
+	if (outcome != PROTOBUF_END)
+		return damaged(r, "a piece", (size_t)(in.at - whole->bytes));
+	if (type < PIECE_NORMAL || type > PIECE_BYTE)
+		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: piece %" PRIu32 " has type %" PRIu64 ", expected 1..6", r->name, id, type);
+	if (!isfinite(score))
+		return error_set(r->err, BRISE_EFORMAT, "%s: the score of piece %" PRIu32 " is not a finite number", r->name, id);
+	status = check_text(r, id, &text, type);
+	if (status != BRISE_OK)
+		return status;
+	*piece = (tokenizer_piece){ text.bytes, (uint32_t)text.size, score, (tokenizer_type)type };
+	r->out.vocab++;
+	return BRISE_OK;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
+/* Counts the pieces, so that one allocation holds them; the rest is looked at in the second walk. */
+static brise_status count_pieces(reader *r, const uint8_t *model, size_t bytes)
+{
+	protobuf_reader in = protobuf_open(model, bytes);
+	protobuf_field field;
+	protobuf_outcome outcome;
+
+	while ((outcome = protobuf_next(&in, &field)) == PROTOBUF_FIELD)
+		r->capacity += field.number == MODEL_PIECES;
+	if (outcome != PROTOBUF_END)
+		return damaged(r, "not a SentencePiece model", (size_t)(in.at - model));
+	if (r->capacity == 0)
+		return error_set(r->err, BRISE_EFORMAT, "%s: not a SentencePiece model: it has no pieces", r->name);
+	if (r->capacity > TOKENIZER_VOCAB_MAX)
+		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: %" PRIu32 " pieces, at most %u are supported", r->name, r->capacity, TOKENIZER_VOCAB_MAX);
+	r->out.pieces = calloc(r->capacity, sizeof *r->out.pieces);
+	if (!r->out.pieces)
+		return error_set(r->err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " pieces", r->name, r->capacity);
+	return BRISE_OK;
+}
+
+static brise_status read_fields(reader *r, const uint8_t *model, size_t bytes)
+{
+	static const char *const names[] = { NULL, "pieces", "trainer_spec", "normalizer_spec", NULL, "denormalizer_spec" };
+	protobuf_reader in = protobuf_open(model, bytes);
+	protobuf_field field;
+	brise_status status = BRISE_OK;
+
+	while (status == BRISE_OK && protobuf_next(&in, &field) == PROTOBUF_FIELD) {
+		if (field.number > MODEL_DENORMALIZER || !names[field.number])
+			continue;
+		status = check_wire(r, names[field.number], &field, PROTOBUF_BYTES);
+		if (status != BRISE_OK)
+			break;
+		if (field.number == MODEL_PIECES)
+			status = read_piece(r, &field);
+		else if (field.number == MODEL_TRAINER)
+			status = read_trainer(r, &field);
+		else if (field.number == MODEL_NORMALIZER)
+			status = read_normalizer(r, &field);
+		else
+			status = read_denormalizer(r, &field);
+	}
+	return status;
+}
+
+static brise_status refuse(const reader *r, const char *what)
+{
+	return error_set(r->err, BRISE_EUNSUPPORTED, "%s: %s; no tokenizer of Mistral's does that", r->name, what);
+}
+
+static brise_status check_rules(const reader *r)
+{
+	static const char unk_surface[] = " \xe2\x81\x87 ";
+	uint64_t type = r->model_type;
+
+	if (type != MODEL_TYPE_BPE)
+		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: trainer_spec.model_type %" PRIu64 " (%s), only bpe is supported", r->name, type,
+		                 type > 0 && type < sizeof model_types / sizeof *model_types ? model_types[type] : "unknown");
+	if (r->space_as_suffix)
+		return refuse(r, "trainer_spec.treat_whitespace_as_suffix is set");
+	if (r->charsmap)
+		return refuse(r, "normalizer_spec.precompiled_charsmap is not empty");
+	if (r->denormalizer_charsmap)
+		return refuse(r, "denormalizer_spec.precompiled_charsmap is not empty");
+	if (r->remove_spaces)
+		return refuse(r, "normalizer_spec.remove_extra_whitespaces is set");
+	if (!r->escape_spaces)
+		return refuse(r, "normalizer_spec.escape_whitespaces is off");
+	if (r->unk_surface.size != sizeof unk_surface - 1 || memcmp(r->unk_surface.bytes, unk_surface, sizeof unk_surface - 1) != 0)
+		return refuse(r, "trainer_spec.unk_surface is not the usual U+2047 between spaces");
+	return BRISE_OK;
+}
+
+/* One unknown piece; with byte fallback one piece for each byte, without it none. */
+static brise_status check_types(reader *r)
+{
+	bool found[256] = { false };
+	uint32_t id, n_found = 0;
+
+	r->out.unk = -1;
+	for (id = 0; id < r->out.vocab; id++) {
+		const tokenizer_piece *piece = &r->out.pieces[id];
+		int byte = tokenizer_parse_byte(piece->text, piece->bytes);
+
+		if (piece->type == PIECE_UNKNOWN && r->out.unk >= 0)
+			return error_set(r->err, BRISE_EFORMAT, "%s: pieces %" PRId32 " and %" PRIu32 " are both of type unknown", r->name, r->out.unk, id);
+		if (piece->type == PIECE_UNKNOWN)
+			r->out.unk = (int32_t)id;
+		if (piece->type != PIECE_BYTE)
+			continue;
+		if (!r->byte_fallback)
+			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is of type byte, but trainer_spec.byte_fallback is off", r->name, id);
+		if (byte < 0)
+			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is of type byte, but not <0x00>..<0xFF>", r->name, id);
+		n_found += !found[byte];
+		found[byte] = true;
+	}
+	if (r->out.unk < 0)
+		return error_set(r->err, BRISE_EFORMAT, "%s: no piece is of type unknown", r->name);
+	if (r->byte_fallback && n_found != 256)
+		return error_set(r->err, BRISE_EFORMAT, "%s: trainer_spec.byte_fallback is set, but only %" PRIu32 " bytes have a piece", r->name, n_found);
+	return BRISE_OK;
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	const tokenizer_piece *x = *(const tokenizer_piece *const *)a, *y = *(const tokenizer_piece *const *)b;
+	int order = tokenizer_compare_pieces(x, y);
+
+	return order != 0 ? order : x < y ? -1 : x > y;
+}
+
+static bool is_reserved(const tokenizer_piece *piece)
+{
+	return piece->type == PIECE_CONTROL || piece->type == PIECE_UNKNOWN || piece->type == PIECE_BYTE;
+}
+
+static brise_status check_repeats(const reader *r)
+{
+	const tokenizer_piece **sorted = malloc(r->out.vocab * sizeof *sorted);
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	if (!sorted)
+		return error_set(r->err, BRISE_ENOMEM, "%s: no memory to sort %" PRIu32 " pieces", r->name, r->out.vocab);
+	for (i = 0; i < r->out.vocab; i++)
+		sorted[i] = &r->out.pieces[i];
+	qsort(sorted, r->out.vocab, sizeof *sorted, compare_pointers);
+	for (i = 1; i < r->out.vocab && status == BRISE_OK; i++) {
+		const tokenizer_piece *a = sorted[i - 1], *b = sorted[i];
+		bool mixed = is_reserved(a) != is_reserved(b);
+
+		if (tokenizer_compare_pieces(a, b) == 0)
+			status = error_set(r->err, mixed ? BRISE_EUNSUPPORTED : BRISE_EFORMAT, "%s: pieces %td and %td are both \"%.*s\"%s", r->name, a - r->out.pieces,
+			                   b - r->out.pieces, a->bytes > 100 ? 100 : (int)a->bytes, (const char *)a->text,
+			                   mixed ? ", one for text and one not: text could spell a control token" : "");
+	}
+	free(sorted);
+	return status;
+}
+
+/* The control piece of that text, or -1. Like the reference by text, not by trainer_spec.bos_id, which editing leaves behind. */
+static int32_t find_control(const reader *r, const span *text)
+{
+	uint32_t id;
+
+	for (id = 0; id < r->out.vocab; id++) {
+		const tokenizer_piece *piece = &r->out.pieces[id];
+
+		if (piece->type == PIECE_CONTROL && piece->bytes == text->size && memcmp(piece->text, text->bytes, text->size) == 0)
+			return (int32_t)id;
+	}
+	return -1;
+}
+
+brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name, void **section, size_t *bytes, brise_error *err)
+{
+	reader r = { .name = name,
+		     .err = err,
+		     .model_type = 1,
+		     .unk_surface = { " \xe2\x81\x87 ", 5 },
+		     .bos_piece = { "<s>", 3 },
+		     .eos_piece = { "</s>", 4 },
+		     .dummy_prefix = true,
+		     .remove_spaces = true,
+		     .escape_spaces = true };
+	brise_status status;
+
+	*section = NULL;
+	*bytes = 0;
+	status = count_pieces(&r, model, model_bytes);
+	if (status == BRISE_OK)
+		status = read_fields(&r, model, model_bytes);
+	if (status == BRISE_OK)
+		status = check_rules(&r);
+	if (status == BRISE_OK)
+		status = check_types(&r);
+	if (status == BRISE_OK)
+		status = check_repeats(&r);
+	if (status == BRISE_OK) {
+		r.out.bos = find_control(&r, &r.bos_piece);
+		r.out.eos = find_control(&r, &r.eos_piece);
+		r.out.flags = (r.dummy_prefix ? TOKENIZER_DUMMY_PREFIX : 0) | (r.byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
+		status = tokenizer_write_section(&r.out, name, section, bytes, err);
+	}
+	free(r.out.pieces);
+	return status;
+}
+
+/* The whole file, malloc'ed; grows with what is read, so that nothing is believed about the size. */
+static brise_status read_file(const char *path, uint8_t **bytes, size_t *size, brise_error *err)
+{
+	FILE *file = fopen(path, "rb");
+	size_t room = (size_t)1 << 20, n;
+	uint8_t *grown;
+	brise_status status = BRISE_OK;
+
+	*bytes = NULL;
+	*size = 0;
+	if (!file)
+		return error_errno(err, "%s", path);
+	do {
+		grown = room > *size ? realloc(*bytes, room) : NULL;
+		if (!grown) {
+			status = error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes", path, room);
+			break;
+		}
+		*bytes = grown;
+		n = fread(*bytes + *size, 1, room - *size, file);
+		*size += n;
+		room *= 2;
+	} while (n > 0 && *size <= FILE_MAX);
+	if (status == BRISE_OK && ferror(file))
+		status = error_errno(err, "%s", path);
+	if (status == BRISE_OK && *size > FILE_MAX)
+		status = error_set(err, BRISE_EUNSUPPORTED, "%s: more than %zu MiB, too large for a tokenizer", path, FILE_MAX >> 20);
+	(void)fclose(file);
+	return status;
+}
+
+brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes, brise_error *err)
+{
+	uint8_t *model;
+	size_t model_bytes;
+	brise_status status = read_file(path, &model, &model_bytes, err);
+
+	*section = NULL;
+	*bytes = 0;
+	if (status == BRISE_OK)
+		status = sentencepiece_read_memory(model, model_bytes, path, section, bytes, err);
+	free(model);
+	return status;
+}

@@ -1,0 +1,478 @@
+/* writer.c - the file writer: plans all offsets, lets every thread read, encode and write pieces of matrices, renames at the end
+ *
+ * A piece is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and errors of pieces are joined in
+ * order afterwards, so the file is the same for any number of threads. Each thread reads what it encodes: while one waits for
+ * the disk, another computes.
+ */
+#include "convert/convert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "quant/checked.h"
+#include "quant/f16.h"
+#include "quant/q8.h"
+#include "runtime/crc32.h"
+#include "runtime/error.h"
+#include "runtime/model.h"
+#include "runtime/threads.h"
+
+#define PIECE_TILES  8u
+#define SECTIONS     4u
+
+#define LAYER_TENSORS   9u
+#define OUTSIDE_TENSORS 3u /* embedding, final norm, output */
+
+typedef struct piece {
+	uint32_t tensor, first_tile, n_tiles;
+	uint32_t crc;
+	tile_error error;
+} piece;
+
+/* What one thread works with. */
+typedef struct worker_space {
+	float *rows, *scratch;
+	uint8_t *raw, *tiles;
+} worker_space;
+
+typedef struct writer {
+	const convert_source *source;
+	const convert_options *options;
+	const char *target;
+	char *temporary;
+	int descriptor;
+	bool created; /* the temporary file is ours to remove */
+	format_tensor *tensors;
+	uint32_t n_tensors;
+	piece *pieces;
+	size_t n_pieces;
+	worker_space *spaces;
+	unsigned threads;
+	format_section sections[SECTIONS]; /* without empty ones */
+	const void *contents[SECTIONS];
+	uint32_t n_sections;
+	uint64_t file_bytes, source_bytes;
+	atomic_uint_fast64_t done;
+	atomic_bool stopped;
+	brise_status *statuses; /* first failure of each thread */
+	brise_error *errors;
+} writer;
+
+/* ---- plan -------------------------------------------------------------------------------------------------------- */
+
+static void plan_tensor(writer *w, uint32_t kind, uint32_t layer)
+{
+	format_tensor *t = &w->tensors[w->n_tensors++];
+
+	memset(t, 0, sizeof *t);
+	t->kind = kind;
+	t->layer = layer;
+	model_tensor_shape(&w->source->config, kind, &t->rows, &t->cols);
+	t->type = t->rows == 1 && (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM) ? TYPE_F32 : w->options->type;
+}
+
+/* In the order the forward pass reads them. */
+static void plan_tensors(writer *w)
+{
+	uint32_t layer, kind;
+
+	plan_tensor(w, TENSOR_EMBEDDING, 0);
+	for (layer = 0; layer < w->source->config.n_layers; layer++)
+		for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2; kind++)
+			plan_tensor(w, kind, layer);
+	plan_tensor(w, TENSOR_FINAL_NORM, 0);
+	plan_tensor(w, TENSOR_OUTPUT, 0);
+}
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+static void plan_section(writer *w, uint32_t kind, uint32_t flags, const void *contents, uint64_t bytes)
+{
+	if (bytes == 0)
+		return;
+	w->contents[w->n_sections] = contents;
+	w->sections[w->n_sections++] = (format_section){ .kind = kind, .flags = flags, .bytes = bytes };
+}
+
+/* Offsets of everything. Sizes are bounded by model_check_config: no sum comes near 2^64. */
+static brise_status plan_offsets(writer *w, brise_error *err)
+{
+	const convert_source *s = w->source;
+	uint64_t at;
+	uint32_t i;
+
+	plan_section(w, SECTION_CONFIG, SECTION_REQUIRED, &s->config, sizeof s->config);
+	plan_section(w, SECTION_TENSORS, SECTION_REQUIRED, w->tensors, (uint64_t)w->n_tensors * sizeof(format_tensor));
+	plan_section(w, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
+	plan_section(w, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
+	at = sizeof(format_header) + w->n_sections * sizeof(format_section);
+	for (i = 0; i < w->n_sections; i++) {
+		w->sections[i].offset = at = round_up(at, 64);
+		at += w->sections[i].bytes;
+	}
+	for (i = 0; i < w->n_tensors; i++) {
+		format_tensor *t = &w->tensors[i];
+
+		if (!model_tensor_bytes(t->type, t->rows, t->cols, &t->bytes))
+			return error_set(err, BRISE_EINVAL, "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32 " cannot be stored", w->target, i, t->rows, t->cols);
+		t->offset = at = round_up(at, FORMAT_PAGE);
+		at += t->bytes;
+		w->source_bytes += (uint64_t)t->rows * t->cols * 2;
+		w->n_pieces += (tile_count(t->rows) + PIECE_TILES - 1) / PIECE_TILES;
+	}
+	w->file_bytes = at;
+	return BRISE_OK;
+}
+
+static void plan_pieces(writer *w)
+{
+	piece *p = w->pieces;
+	uint32_t i, tile;
+
+	for (i = 0; i < w->n_tensors; i++) {
+		uint32_t tiles = (uint32_t)tile_count(w->tensors[i].rows);
+
+		for (tile = 0; tile < tiles; tile += PIECE_TILES)
+			*p++ = (piece){ .tensor = i, .first_tile = tile, .n_tiles = tiles - tile < PIECE_TILES ? tiles - tile : PIECE_TILES };
+	}
+}
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------ */
+
+static brise_status write_at(int descriptor, const char *path, const void *bytes, size_t n, uint64_t offset, brise_error *err)
+{
+	const uint8_t *p = bytes;
+
+	while (n > 0) {
+		ssize_t written = pwrite(descriptor, p, n, (off_t)offset);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return error_errno(err, "%s: cannot be written at byte %" PRIu64, path, offset);
+		p += written;
+		n -= (size_t)written;
+		offset += (uint64_t)written;
+	}
+	return BRISE_OK;
+}
+
+/* Rows of one tile, encoded. */
+static brise_status encode_tile(const writer *w, const format_tensor *t, const worker_space *space, uint32_t row, uint8_t *out, tile_error *sum, brise_error *err)
+{
+	uint32_t n = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
+	brise_status status = w->source->read(w->source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
+	char name[48];
+
+	if (status != BRISE_OK)
+		return status;
+	switch (t->type) {
+	case TYPE_F32:
+		memcpy(out, space->rows, t->cols * sizeof(float));
+		return BRISE_OK;
+	case TYPE_Q4:
+		q4_encode_tile(out, space->rows, n, t->cols, w->options->effort, space->scratch, sum);
+		return BRISE_OK;
+	case TYPE_Q8:
+		q8_encode_tile(out, space->rows, n, t->cols, sum);
+		return BRISE_OK;
+	default:
+		if (f16_encode_tile(out, space->rows, n, t->cols, sum))
+			return BRISE_OK;
+		model_tensor_name(name, t->kind, t->layer);
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: a weight in rows %" PRIu32 "..%" PRIu32 " is too large for f16; use q8 or q4", name, row, row + n - 1);
+	}
+}
+
+static brise_status do_piece(const writer *w, piece *p, const worker_space *space, brise_error *err)
+{
+	const format_tensor *t = &w->tensors[p->tensor];
+	uint64_t tile_bytes = t->bytes / tile_count(t->rows);
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	for (i = 0; i < p->n_tiles && status == BRISE_OK; i++)
+		status = encode_tile(w, t, space, (p->first_tile + i) * TILE_ROWS, space->tiles + i * tile_bytes, &p->error, err);
+	if (status != BRISE_OK)
+		return status;
+	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
+	return write_at(w->descriptor, w->temporary, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
+}
+
+static void tell_progress(writer *w, const piece *p, unsigned worker)
+{
+	const format_tensor *t = &w->tensors[p->tensor];
+	uint64_t rows = t->rows - p->first_tile * TILE_ROWS < p->n_tiles * TILE_ROWS ? t->rows - p->first_tile * TILE_ROWS : p->n_tiles * TILE_ROWS;
+	uint64_t bytes = rows * t->cols * 2, done = atomic_fetch_add(&w->done, bytes) + bytes;
+	char name[48];
+
+	if (worker != 0)
+		return;
+	model_tensor_name(name, t->kind, t->layer);
+	if (w->options->progress)
+		w->options->progress(w->options->user, name, done, w->source_bytes);
+	if (w->options->cancel && w->options->cancel(w->options->user)) {
+		w->statuses[0] = error_set(&w->errors[0], BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target);
+		atomic_store(&w->stopped, true);
+	}
+}
+
+static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
+{
+	writer *w = job;
+
+	for (; first < end && !atomic_load(&w->stopped); first++) {
+		w->statuses[worker] = do_piece(w, &w->pieces[first], &w->spaces[worker], &w->errors[worker]);
+		if (w->statuses[worker] != BRISE_OK)
+			atomic_store(&w->stopped, true);
+		else
+			tell_progress(w, &w->pieces[first], worker);
+	}
+}
+
+static void join_pieces(writer *w, convert_result *result)
+{
+	tile_error all = { 0, 0 };
+	uint32_t tensor;
+	size_t i = 0;
+
+	for (tensor = 0; tensor < w->n_tensors; tensor++) {
+		format_tensor *t = &w->tensors[tensor];
+		uint64_t tile_bytes = t->bytes / tile_count(t->rows);
+		tile_error sum = { 0, 0 };
+
+		for (; i < w->n_pieces && w->pieces[i].tensor == tensor; i++) {
+			t->crc = crc32_combine(t->crc, w->pieces[i].crc, w->pieces[i].n_tiles * tile_bytes);
+			sum.error += w->pieces[i].error.error;
+			sum.norm += w->pieces[i].error.norm;
+		}
+		t->relative_error = sum.norm > 0 ? (float)(sum.error / sum.norm) : 0;
+		all.error += sum.error;
+		all.norm += sum.norm;
+		if (t->type != TYPE_F32)
+			result->weights += (uint64_t)t->rows * t->cols;
+	}
+	result->relative_error = all.norm > 0 ? all.error / all.norm : 0;
+	result->file_bytes = w->file_bytes;
+	result->source_bytes = w->source_bytes;
+	result->bits_per_weight = 8.0 * (double)w->file_bytes / (double)result->weights;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static brise_status allocate_spaces(writer *w, brise_error *err)
+{
+	uint32_t widest = 1, i;
+	uint64_t tile_bytes = 0;
+
+	for (i = 0; i < w->n_tensors; i++) {
+		const format_tensor *t = &w->tensors[i];
+
+		widest = t->cols > widest ? t->cols : widest;
+		if (t->bytes / tile_count(t->rows) > tile_bytes)
+			tile_bytes = t->bytes / tile_count(t->rows);
+	}
+	w->spaces = calloc(w->threads, sizeof *w->spaces);
+	w->statuses = calloc(w->threads, sizeof *w->statuses);
+	w->errors = calloc(w->threads, sizeof *w->errors);
+	w->pieces = calloc(w->n_pieces, sizeof *w->pieces);
+	if (!w->spaces || !w->statuses || !w->errors || !w->pieces)
+		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", w->n_pieces);
+	for (i = 0; i < w->threads; i++) {
+		worker_space *s = &w->spaces[i];
+
+		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
+		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
+		s->scratch = malloc(q4_scratch(widest) * sizeof(float));
+		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
+		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
+			return error_set(err, BRISE_ENOMEM, "no memory for %u threads with rows of %" PRIu32, w->threads, widest);
+	}
+	return BRISE_OK;
+}
+
+static void free_writer(writer *w)
+{
+	unsigned i;
+
+	for (i = 0; w->spaces && i < w->threads; i++) {
+		free(w->spaces[i].rows);
+		free(w->spaces[i].raw);
+		free(w->spaces[i].scratch);
+		free(w->spaces[i].tiles);
+	}
+	free(w->spaces);
+	free(w->statuses);
+	free(w->errors);
+	free(w->pieces);
+	free(w->tensors);
+	free(w->temporary);
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+static brise_status check_space(const writer *w, brise_error *err)
+{
+	struct statvfs facts;
+	uint64_t available;
+
+	if (fstatvfs(w->descriptor, &facts) != 0)
+		return BRISE_OK; /* not every file system can tell; writing will */
+	if (!checked_mul(facts.f_bavail, facts.f_frsize, &available) || available >= w->file_bytes)
+		return BRISE_OK;
+	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free", w->target, w->file_bytes / 1000000 + 1, available / 1000000);
+}
+
+static brise_status open_temporary(writer *w, brise_error *err)
+{
+	size_t bytes = strlen(w->target) + 32;
+	struct stat facts;
+
+	w->temporary = malloc(bytes);
+	if (!w->temporary)
+		return error_set(err, BRISE_ENOMEM, "no memory for a file name");
+	(void)snprintf(w->temporary, bytes, "%s.part-%ld", w->target, (long)getpid());
+	if (stat(w->target, &facts) == 0 && !S_ISREG(facts.st_mode))
+		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", w->target);
+	if (access(w->target, F_OK) == 0 && access(w->target, W_OK) != 0)
+		return error_errno(err, "%s: exists and may not be replaced", w->target);
+	w->descriptor = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (w->descriptor < 0)
+		return error_errno(err, "%s: cannot be created", w->temporary);
+	w->created = true;
+	return check_space(w, err);
+}
+
+static brise_status write_tables(writer *w, brise_error *err)
+{
+	format_header header = { .version = FORMAT_VERSION, .section_bytes = sizeof(format_section), .file_bytes = w->file_bytes, .n_sections = w->n_sections };
+	brise_status status = BRISE_OK;
+	unsigned i;
+
+	for (i = 0; i < w->n_sections && status == BRISE_OK; i++) {
+		format_section *s = &w->sections[i];
+
+		s->crc = crc32_update(0, w->contents[i], (size_t)s->bytes);
+		status = write_at(w->descriptor, w->temporary, w->contents[i], (size_t)s->bytes, s->offset, err);
+	}
+	memcpy(header.magic, FORMAT_MAGIC, sizeof header.magic);
+	header.sections_crc = crc32_update(0, w->sections, w->n_sections * sizeof *w->sections);
+	header.header_crc = crc32_update(0, &header, sizeof header - sizeof header.header_crc);
+	if (status == BRISE_OK)
+		status = write_at(w->descriptor, w->temporary, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
+	if (status == BRISE_OK)
+		status = write_at(w->descriptor, w->temporary, &header, sizeof header, 0, err);
+	return status;
+}
+
+/* The name is on disk only once its folder is. */
+static void sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = malloc(strlen(path) + 2);
+	int descriptor;
+
+	if (!folder)
+		return;
+	strcpy(folder, ".");
+	if (slash) {
+		memcpy(folder, path, (size_t)(slash - path) + 1);
+		folder[slash - path + 1] = 0;
+	}
+	descriptor = open(folder, O_RDONLY | O_CLOEXEC);
+	if (descriptor >= 0) {
+		(void)fsync(descriptor);
+		close(descriptor);
+	}
+	free(folder);
+}
+
+static brise_status finish_file(writer *w, brise_error *err)
+{
+	int descriptor = w->descriptor;
+
+	if (fsync(descriptor) != 0)
+		return error_errno(err, "%s: cannot be brought to disk", w->temporary);
+	w->descriptor = -1;
+	if (close(descriptor) != 0)
+		return error_errno(err, "%s: cannot be closed", w->temporary);
+	if (rename(w->temporary, w->target) != 0)
+		return error_errno(err, "%s: cannot be renamed to %s", w->temporary, w->target);
+	sync_folder(w->target);
+	return BRISE_OK;
+}
+
+static brise_status encode_all(writer *w, brise_error *err)
+{
+	brise_status status;
+	pool *threads;
+	unsigned i;
+
+	status = pool_new(&threads, w->threads, err);
+	if (status != BRISE_OK)
+		return status;
+	pool_run(threads, run_pieces, w, w->n_pieces, 1);
+	pool_free(threads);
+	for (i = 0; i < w->threads && status == BRISE_OK; i++)
+		if ((status = w->statuses[i]) != BRISE_OK && err)
+			*err = w->errors[i];
+	return status;
+}
+
+static double now_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err)
+{
+	writer w = { .source = source, .options = options, .target = out, .descriptor = -1 };
+	convert_result facts = { 0 };
+	double start = now_seconds();
+	brise_status status;
+
+	status = model_check_config(&source->config, out, err);
+	if (status != BRISE_OK)
+		return status;
+	w.threads = options->threads ? options->threads : threads_available();
+	w.threads = w.threads > THREADS_MAX ? THREADS_MAX : w.threads;
+	w.tensors = calloc((size_t)source->config.n_layers * LAYER_TENSORS + OUTSIDE_TENSORS, sizeof *w.tensors);
+	if (!w.tensors) {
+		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
+		goto done;
+	}
+	plan_tensors(&w);
+	if ((status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
+		goto done;
+	plan_pieces(&w);
+	if ((status = open_temporary(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
+		goto done;
+	join_pieces(&w, &facts);
+	if ((status = write_tables(&w, err)) == BRISE_OK)
+		status = finish_file(&w, err);
+	facts.seconds = now_seconds() - start;
+	if (status == BRISE_OK && result)
+		*result = facts;
+done:
+	if (w.descriptor >= 0)
+		close(w.descriptor);
+	if (status != BRISE_OK && w.created)
+		(void)unlink(w.temporary);
+	free_writer(&w);
+	return status;
+}

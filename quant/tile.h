@@ -1,0 +1,47 @@
+/* tile.h - the geometry shared by all matrix formats
+ *
+ * A matrix of [rows][cols] is stored as row tiles of 16 rows, one after another, each a contiguous stream over the columns.
+ * One output row sits in each of 16 SIMD lanes, so a row's sum runs over its blocks in order whatever the vector width:
+ * that is what makes every kernel set give the same bits. Columns come in blocks of 32 (one scale per row and block), blocks in groups of
+ * four, so that the 64 scales of a group fill one cache line and all loads stay aligned. Rows are padded to 16 and
+ * columns to 128 with zeros.
+ */
+#ifndef QUANT_TILE_H
+#define QUANT_TILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TILE_ROWS    16u
+#define TILE_BLOCK   32u /* columns that share a scale */
+#define TILE_BLOCKS  4u  /* blocks of a group */
+#define TILE_GROUP   (TILE_BLOCK * TILE_BLOCKS)
+#define TILE_ALIGN   64u
+
+static inline size_t tile_count(size_t rows)
+{
+	return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+static inline size_t tile_groups(size_t cols)
+{
+	return (cols + TILE_GROUP - 1) / TILE_GROUP;
+}
+
+/* Columns with padding: the length of every activation vector. */
+static inline size_t tile_padded(size_t cols)
+{
+	return tile_groups(cols) * TILE_GROUP;
+}
+
+static inline size_t tile_blocks(size_t cols)
+{
+	return tile_groups(cols) * TILE_BLOCKS;
+}
+
+/* Squared error of a conversion and squared norm of what was converted, summed in a fixed order. */
+typedef struct tile_error {
+	double error, norm;
+} tile_error;
+
+#endif

@@ -1,0 +1,216 @@
+/* bench.c - brise bench: a model's or the kernels' speed against this machine's limits; synthetic models to measure */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/kernels.h"
+#include "bench/model.h"
+#include "bench/synthetic.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/terminal.h"
+
+static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
+static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
+
+typedef struct bench_settings {
+	engine_settings engine;
+	uint32_t prompt, generate;
+	int shape, type; /* shape: index + 1 once given */
+	const char *folder;
+	bool kernels, json, no_start;
+	terminal_line line;
+} bench_settings;
+
+static const char *take_shape(void *settings, const char *value)
+{
+	bench_settings *s = settings;
+	int i;
+
+	for (i = 0; shape_choices[i]; i++)
+		if (!strcmp(shape_choices[i], value)) {
+			s->shape = i + 1;
+			return NULL;
+		}
+	return "mistral-7b or breeze";
+}
+
+#define AT(member) offsetof(bench_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "prompt", .alias = 'p', .type = OPTION_U32, .offset = AT(prompt), .value = "N", .help = "tokens of prefill (default 512)", .low = 0, .high = 1e6 },
+	{ .name = "generate", .alias = 'n', .type = OPTION_U32, .offset = AT(generate), .value = "N", .help = "tokens of decode (default 64)", .low = 0, .high = 1e6 },
+	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(engine.threads), .value = "N", .help = "cores to use (default: all this process may)",
+	  .low = 1, .high = 256 },
+	{ .name = "arch", .type = OPTION_STRING, .offset = AT(engine.arch), .value = "NAME", .help = "kernel set; brise info lists them" },
+	{ .name = "no-start", .type = OPTION_FLAG, .offset = AT(no_start), .help = "do not time a fresh process" },
+	{ .name = "kernels", .type = OPTION_FLAG, .offset = AT(kernels), .help = "measure the matrix kernels instead of a model" },
+	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
+	{ .name = "synthetic", .type = OPTION_TAKE, .value = "SHAPE", .help = "write a model: mistral-7b or breeze", .take = take_shape },
+	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "its type (default q4)", .choices = type_choices },
+	{ .name = "dir", .type = OPTION_STRING, .offset = AT(folder), .value = "DIR", .help = "its folder (default: the current one)" },
+};
+
+static const options_command command = {
+	.name = "bench",
+	.operands = "[MODEL]",
+	.summary = "Measures prefill, decode and start of MODEL, and the memory and int8 rates\nof this machine with the same threads and instructions. Fractions are of these.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 0,
+	.max_operands = 1,
+};
+
+static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
+{
+	bench_settings *s = user;
+
+	if (terminal_is_due(&s->line))
+		terminal_draw_line(&s->line, "%s: %3.0f %%", tensor, 100.0 * (double)done / (double)total);
+}
+
+/* The search matters little for random weights: the fast one. */
+static int write_synthetic(bench_settings *s)
+{
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	const char *folder = s->folder ? s->folder : ".", *shape = shape_choices[s->shape - 1];
+	convert_options options;
+	convert_source source;
+	convert_result result;
+	brise_status status;
+	char path[4096];
+	brise_error err;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s-%s.brise", folder, shape, type_choices[s->type]) >= sizeof path)
+		return report_usage("bench", "--dir: shorter than %zu characters expected", sizeof path);
+	if (!synthetic_make_source(&source, shape))
+		return report_usage("bench", "--synthetic: no shape %s", shape);
+	convert_init_options(&options);
+	options.type = types[s->type];
+	options.effort = Q4_FAST;
+	options.threads = s->engine.threads;
+	options.progress = draw_progress;
+	options.cancel = terminal_was_interrupted;
+	options.user = s;
+	terminal_open_line(&s->line);
+	terminal_catch_signals();
+	status = convert_write(&source, path, &options, &result, &err);
+	terminal_erase_line(&s->line);
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	report_note("bench", "%.2f GB, %.3f bits per weight, in %.1f s", (double)result.file_bytes / 1e9, result.bits_per_weight, result.seconds);
+	printf("%s\n", path);
+	return 0;
+}
+
+static void print_kernels(const bench_settings *s, const char *arch, unsigned threads, const bench_limits *limits, const bench_row *rows)
+{
+	unsigned i;
+
+	if (s->json) {
+		printf("{\"arch\":\"%s\",\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f,\"kernels\":[", arch, threads, limits->read_gbps, limits->int8_gops);
+		for (i = 0; i < BENCH_ROWS; i++)
+			printf("%s{\"kernel\":\"%s\",\"rate\":%.2f,\"unit\":\"%s\",\"limit\":%.2f}", i ? "," : "", rows[i].kernel, rows[i].rate, rows[i].unit,
+			       rows[i].limit);
+		printf("]}\n");
+		return;
+	}
+	printf("%s, %u threads: memory %.1f GB/s, int8 %.0f GOPS\n", arch, threads, limits->read_gbps, limits->int8_gops);
+	for (i = 0; i < BENCH_ROWS; i++) {
+		printf("  %-20s %8.1f %-5s", rows[i].kernel, rows[i].rate, rows[i].unit);
+		if (rows[i].limit > 0)
+			printf("%4.0f %% of the limit", 100 * rows[i].rate / rows[i].limit);
+		printf("\n");
+	}
+}
+
+/* Every set this machine supports, or the one chosen. */
+static int measure_kernels(const bench_settings *s)
+{
+	unsigned threads = s->engine.threads ? s->engine.threads : threads_available();
+	bench_row rows[BENCH_ROWS];
+	bench_limits limits;
+	brise_error err;
+	arch_cpu cpu;
+	pool *workers;
+	size_t i;
+
+	arch_detect(&cpu);
+	if (pool_new(&workers, threads, &err) != BRISE_OK)
+		return report_status("bench", &err);
+	for (i = 0; arch_list(i); i++) {
+		const arch_kernels *set = arch_list(i);
+
+		if (!set->supported(&cpu) || (s->engine.arch && strcmp(s->engine.arch, set->name) != 0))
+			continue;
+		if (bench_measure_limits(&limits, set, workers, &err) != BRISE_OK || bench_measure_kernels(rows, set, workers, &limits, &err) != BRISE_OK) {
+			pool_free(workers);
+			return report_status("bench", &err);
+		}
+		print_kernels(s, set->name, threads, &limits, rows);
+		(void)fflush(stdout);
+	}
+	pool_free(workers);
+	return 0;
+}
+
+static void print_model(const bench_settings *s, const bench_model_result *r)
+{
+	if (s->json) {
+		printf("{\"type\":\"%s\",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f,", r->type, r->arch, r->threads,
+		       r->prefill_tokens_per_s, r->decode_tokens_per_s);
+		printf("\"read_gbps\":%.3f,\"int8_gops\":%.2f,\"decode_fraction\":%.4f,\"prefill_fraction\":%.4f,", r->limits.read_gbps, r->limits.int8_gops,
+		       r->decode_fraction, r->prefill_fraction);
+		printf("\"first_token_s\":%.4f,\"anon_bytes\":%" PRIu64 ",\"token_bytes\":%" PRIu64 "}\n", r->first_token_s, r->anon_bytes, r->token_bytes);
+		return;
+	}
+	printf("%s with %s, %" PRIu32 " threads\n", r->type, r->arch, r->threads);
+	printf("  limits      %8.1f GB/s read   %8.0f GOPS int8\n", r->limits.read_gbps, r->limits.int8_gops);
+	printf("  decode      %8.2f tokens/s    %4.0f %% of the read rate (%.3f GB a token)\n", r->decode_tokens_per_s, 100 * r->decode_fraction,
+	       (double)r->token_bytes / 1e9);
+	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n", r->prefill_tokens_per_s, 100 * r->prefill_fraction);
+	if (r->first_token_s > 0)
+		printf("  first token %8.3f s from the start of a process, %.1f MB of anonymous memory\n", r->first_token_s, (double)r->anon_bytes / 1e6);
+}
+
+static int measure_model(const bench_settings *s, const char *path)
+{
+	bench_model_options options = { path, s->no_start ? NULL : "/proc/self/exe", s->prompt, s->generate, s->engine.threads, s->engine.arch,
+		                        terminal_was_interrupted, NULL };
+	bench_model_result result;
+	brise_error err;
+	brise_status status;
+
+	terminal_catch_signals();
+	status = bench_measure_model(&result, &options, &err);
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	print_model(s, &result);
+	return 0;
+}
+
+int cli_bench(int argc, char **argv)
+{
+	bench_settings settings = { .prompt = 512, .generate = 64 };
+	options_result result;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY)
+		return status;
+	if ((status = engine_check_settings("bench", &settings.engine)) != COMMANDS_READY)
+		return status;
+	if (settings.shape == 0 && !settings.kernels && result.n_operands == 0)
+		return report_usage("bench", "a MODEL, --kernels or --synthetic SHAPE expected; brise bench --help explains");
+	if (settings.shape > 0)
+		status = write_synthetic(&settings);
+	else if (settings.kernels)
+		status = measure_kernels(&settings);
+	else
+		status = measure_model(&settings, result.operands[0]);
+	return commands_end("bench", status);
+}

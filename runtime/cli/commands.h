@@ -1,0 +1,22 @@
+/* commands.h - the commands, and how each begins and ends */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "runtime/cli/options.h"
+#include "runtime/cli/report.h"
+
+/* argv[0] is the command's name. Each returns the exit status. */
+typedef int commands_main(int argc, char **argv);
+
+commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_convert, cli_bench;
+
+/* Not an exit status: the command has work to do. */
+#define COMMANDS_READY (-1)
+
+/* Reads the options; prints help or what is wrong with them. Returns COMMANDS_READY or the exit status. */
+int commands_begin(const options_command *command, int argc, char **argv, void *settings, options_result *result);
+
+/* Flushes standard output and turns a lost write into status 1: with a message, except for a reader that went away. */
+int commands_end(const char *command, int status);
+
+#endif

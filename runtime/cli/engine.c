@@ -1,0 +1,68 @@
+/* engine.c - a model and its context, opened from a command's options */
+#include "runtime/cli/engine.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/nearest.h"
+
+#include <string.h>
+
+const char *const engine_kv_choices[] = {"int8", "f32", NULL};
+
+int engine_check_settings(const char *command, const engine_settings *settings)
+{
+	nearest_match match = {NULL, 0};
+	const char *name, *meant;
+	char list[160] = "";
+	size_t i;
+
+	if (!settings->arch)
+		return COMMANDS_READY;
+	for (i = 0; (name = brise_get_arch(i, NULL)) != NULL; i++) {
+		if (strcmp(name, settings->arch) == 0)
+			return COMMANDS_READY;
+		nearest_offer(&match, settings->arch, name);
+		if (strlen(list) + strlen(name) + 3 < sizeof list) {
+			(void)strcat(list, i ? ", " : "");
+			(void)strcat(list, name);
+		}
+	}
+	meant = nearest_choose(&match, settings->arch);
+	if (meant)
+		return report_usage(command, "--arch: expected one of %s, found '%.40s'; did you mean %s?", list, settings->arch, meant);
+	return report_usage(command, "--arch: expected one of %s, found '%.40s'", list, settings->arch);
+}
+
+int engine_open_model(engine *e, const char *command, const char *path)
+{
+	brise_error err;
+
+	if (brise_open_model(&e->model, path, &err) != BRISE_OK)
+		return report_status(command, &err);
+	e->facts = brise_get_facts(e->model);
+	return COMMANDS_READY;
+}
+
+int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user)
+{
+	brise_options options;
+	brise_error err;
+
+	brise_init_options(&options);
+	options.context = settings->context;
+	options.chunk = settings->chunk;
+	options.threads = settings->threads;
+	options.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
+	options.arch = settings->arch;
+	options.cancel = cancel;
+	options.user = user;
+	if (brise_new_context(&e->ctx, e->model, &options, &err) != BRISE_OK)
+		return report_status(command, &err);
+	brise_get_context(e->ctx, &e->at_start);
+	return COMMANDS_READY;
+}
+
+void engine_close(engine *e)
+{
+	brise_free_context(e->ctx);
+	brise_close_model(e->model);
+	memset(e, 0, sizeof *e);
+}

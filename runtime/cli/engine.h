@@ -1,0 +1,48 @@
+/* engine.h - the options of every command that evaluates, and opening a model with them */
+#ifndef CLI_ENGINE_H
+#define CLI_ENGINE_H
+
+#include "runtime/brise.h"
+#include "runtime/cli/options.h"
+
+typedef struct engine_settings {
+	uint32_t threads, chunk, context;
+	int kv; /* brise_kv_type */
+	const char *arch;
+} engine_settings;
+
+extern const char *const engine_kv_choices[];
+
+/* Table entries for a command whose settings hold an engine_settings called `member`. */
+#define ENGINE_OPTIONS(settings, member)                                                                                          \
+	{.name = "threads", .alias = 't', .type = OPTION_U32, .offset = offsetof(settings, member.threads), .value = "N",         \
+	 .help = "cores to use (default: all this process may)", .low = 1, .high = 256},                                          \
+	{.name = "chunk", .type = OPTION_U32, .offset = offsetof(settings, member.chunk), .value = "N",                           \
+	 .help = "tokens per pass over the weights (default 256)", .low = 1, .high = 4096},                                       \
+	{.name = "context", .type = OPTION_U32, .offset = offsetof(settings, member.context), .value = "N",                       \
+	 .help = "positions kept by models without a window", .low = 1, .high = (double)(1u << 24)},                              \
+	{.name = "kv", .type = OPTION_CHOICE, .offset = offsetof(settings, member.kv), .help = "keys and values (default int8)",  \
+	 .choices = engine_kv_choices},                                                                                           \
+	{.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch), .value = "NAME",                       \
+	 .help = "kernel set; brise info lists them"}
+
+/* Refuses a kernel set nobody has heard of. Returns COMMANDS_READY or EXIT_USAGE. */
+int engine_check_settings(const char *command, const engine_settings *settings);
+
+/* A model with a context. Zero-initialised or opened; engine_close takes both. */
+typedef struct engine {
+	brise_model *model;
+	brise_context *ctx;
+	const brise_model_facts *facts;
+	brise_context_facts at_start;
+} engine;
+
+/* Opens the model alone. Returns COMMANDS_READY or the exit status, with the error printed. */
+int engine_open_model(engine *e, const char *command, const char *path);
+
+/* Makes its context. Returns COMMANDS_READY or the exit status, with the error printed. */
+int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user);
+
+void engine_close(engine *e);
+
+#endif

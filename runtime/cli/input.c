@@ -1,0 +1,129 @@
+/* input.c - whole files of text, and ids in them, read strictly */
+#include "runtime/cli/input.h"
+#include "runtime/cli/number.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *input_name(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* Reads to the end, growing by doubling: pipes have no size to ask for. */
+static brise_status read_stream(FILE *stream, const char *name, char **text, size_t *bytes, brise_error *err)
+{
+	size_t room = 64 * 1024, used = 0, n;
+	char *data = malloc(room);
+
+	if (!data)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text", name, room);
+	while ((n = fread(data + used, 1, room - 1 - used, stream)) > 0) {
+		char *larger;
+
+		used += n;
+		if (used < room - 1)
+			continue;
+		larger = room < INPUT_MOST_BYTES ? realloc(data, 2 * room) : NULL;
+		if (!larger) {
+			free(data);
+			return error_set(err, BRISE_ENOMEM, "%s: text: expected less than %zu bytes or more memory", name, room);
+		}
+		data = larger;
+		room *= 2;
+	}
+	if (ferror(stream)) {
+		free(data);
+		if (errno == EINTR && terminal_was_interrupted(NULL))
+			return error_set(err, BRISE_ECANCELED, "%s: interrupted", name);
+		return error_errno(err, "%s: cannot be read", name);
+	}
+	data[used] = '\0';
+	*text = data;
+	*bytes = used;
+	return BRISE_OK;
+}
+
+brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *stream = standard ? stdin : fopen(path, "rb");
+	brise_status status;
+
+	*text = NULL;
+	*bytes = 0;
+	if (!stream)
+		return error_errno(err, "%s: cannot be opened", path);
+	status = read_stream(stream, input_name(path), text, bytes, err);
+	if (!standard)
+		(void)fclose(stream);
+	return status;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+
+/* Numbers are at least two bytes each with their separator, so this counts what memory the text explains. */
+static size_t count_words(const char *text, size_t bytes)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < bytes; i++)
+		n += !is_blank(text[i]) && (i == 0 || is_blank(text[i - 1]));
+	return n;
+}
+
+brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err)
+{
+	size_t words = count_words(text, bytes), used = 0, line = 1, i = 0;
+	int32_t *list = NULL;
+
+	*ids = NULL;
+	*n = 0;
+	if (words == 0)
+		return BRISE_OK;
+	if (!(list = malloc(words * sizeof *list)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu token ids", name, words);
+	while (i < bytes) {
+		uint64_t id;
+		size_t end = i;
+
+		if (is_blank(text[i])) {
+			line += text[i++] == '\n';
+			continue;
+		}
+		while (end < bytes && !is_blank(text[end]))
+			end++;
+		if (vocab == 0 || !number_read_whole(text + i, end - i, vocab - 1, &id)) {
+			free(list);
+			return error_set(err, BRISE_EFORMAT, "%s: line %zu: expected a token id from 0 to %" PRIu32 ", found '%.*s'", name, line,
+			                 vocab - 1, (int)(end - i < 32 ? end - i : 32), text + i);
+		}
+		list[used++] = (int32_t)id;
+		i = end;
+	}
+	*ids = list;
+	*n = used;
+	return BRISE_OK;
+}
+
+brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err)
+{
+	char *text;
+	size_t bytes;
+	brise_status status = input_read_text(path, &text, &bytes, err);
+
+	*ids = NULL;
+	*n = 0;
+	if (status == BRISE_OK)
+		status = input_parse_ids(text, bytes, input_name(path), vocab, ids, n, err);
+	free(text);
+	return status;
+}

@@ -1,0 +1,214 @@
+/* options.c - the parser; options_help.c prints the same table */
+#include "runtime/cli/options.h"
+#include "runtime/cli/nearest.h"
+#include "runtime/cli/number.h"
+#include "runtime/portable.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+typedef struct parser {
+	const options_command *command;
+	void *settings;
+	options_result *result;
+	char **argv;
+	int argc, next;
+} parser;
+
+static options_outcome wrong(parser *p, const char *format, ...) PORTABLE_PRINTF(2, 3);
+
+static options_outcome wrong(parser *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(p->result->message, sizeof p->result->message, format, args);
+	va_end(args);
+	return OPTIONS_WRONG;
+}
+
+static const options_entry *find_long(const options_command *command, const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < command->n_entries; i++)
+		if (strlen(command->entries[i].name) == length && memcmp(command->entries[i].name, name, length) == 0)
+			return &command->entries[i];
+	return NULL;
+}
+
+static const options_entry *find_short(const options_command *command, char alias)
+{
+	size_t i;
+
+	for (i = 0; i < command->n_entries; i++)
+		if (command->entries[i].alias == alias)
+			return &command->entries[i];
+	return NULL;
+}
+
+static options_outcome unknown_long(parser *p, const char *name, size_t length)
+{
+	nearest_match match = {NULL, 0};
+	const char *meant;
+	char typed[64];
+	size_t i;
+
+	(void)snprintf(typed, sizeof typed, "%.*s", (int)(length < 60 ? length : 60), name);
+	for (i = 0; i < p->command->n_entries; i++)
+		nearest_offer(&match, typed, p->command->entries[i].name);
+	nearest_offer(&match, typed, "help");
+	meant = nearest_choose(&match, typed);
+	if (meant)
+		return wrong(p, "unknown option --%s; did you mean --%s?", typed, meant);
+	return wrong(p, "unknown option --%s; brise %s --help lists them", typed, p->command->name);
+}
+
+/* "q4, q8 or f16" */
+static void list_choices(const char *const *choices, char *text, size_t size)
+{
+	size_t used = 0, i;
+
+	text[0] = '\0';
+	for (i = 0; choices[i] && used < size; i++) {
+		const char *joint = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
+		int n = snprintf(text + used, size - used, "%s%s", joint, choices[i]);
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static options_outcome store_choice(parser *p, const options_entry *entry, const char *value, int *target)
+{
+	nearest_match match = {NULL, 0};
+	const char *meant;
+	char list[96];
+	int i;
+
+	for (i = 0; entry->choices[i]; i++) {
+		if (strcmp(entry->choices[i], value) == 0) {
+			*target = i;
+			return OPTIONS_READY;
+		}
+		nearest_offer(&match, value, entry->choices[i]);
+	}
+	list_choices(entry->choices, list, sizeof list);
+	meant = nearest_choose(&match, value);
+	if (meant)
+		return wrong(p, "--%s: expected %s, found '%.40s'; did you mean %s?", entry->name, list, value, meant);
+	return wrong(p, "--%s: expected %s, found '%.40s'", entry->name, list, value);
+}
+
+static options_outcome store_value(parser *p, const options_entry *entry, const char *value)
+{
+	char *target = (char *)p->settings + entry->offset;
+	const char *expected;
+	uint64_t whole;
+	double real;
+
+	switch (entry->type) {
+	case OPTION_FLAG:
+		*(bool *)(void *)target = true;
+		return OPTIONS_READY;
+	case OPTION_STRING:
+		*(const char **)(void *)target = value;
+		return OPTIONS_READY;
+	case OPTION_U32:
+		if (!number_read_whole(value, strlen(value), UINT32_MAX, &whole) || (double)whole < entry->low || (double)whole > entry->high)
+			return wrong(p, "--%s: expected a whole number from %.0f to %.0f, found '%.40s'", entry->name, entry->low, entry->high, value);
+		*(uint32_t *)(void *)target = (uint32_t)whole;
+		return OPTIONS_READY;
+	case OPTION_U64:
+		if (!number_read_whole(value, strlen(value), UINT64_MAX, &whole))
+			return wrong(p, "--%s: expected a whole number below 2^64, found '%.40s'", entry->name, value);
+		*(uint64_t *)(void *)target = whole;
+		return OPTIONS_READY;
+	case OPTION_FLOAT:
+		if (!number_read_real(value, &real) || real < entry->low || real > entry->high)
+			return wrong(p, "--%s: expected a number from %g to %g, found '%.40s'", entry->name, entry->low, entry->high, value);
+		*(float *)(void *)target = (float)real;
+		return OPTIONS_READY;
+	case OPTION_CHOICE:
+		return store_choice(p, entry, value, (int *)(void *)target);
+	case OPTION_TAKE:
+		expected = entry->take(p->settings, value);
+		return expected ? wrong(p, "--%s: expected %s, found '%.40s'", entry->name, expected, value) : OPTIONS_READY;
+	}
+	return wrong(p, "--%s: cannot be set", entry->name);
+}
+
+/* The value that follows as an argument of its own. "--x" there is far more likely a forgotten value than a value. */
+static options_outcome store_next(parser *p, const options_entry *entry)
+{
+	const char *value = p->next < p->argc ? p->argv[p->next] : NULL;
+
+	if (!value || strncmp(value, "--", 2) == 0)
+		return wrong(p, "--%s: expected a value, found %s%.40s%s", entry->name, value ? "'" : "nothing", value ? value : "", value ? "'" : "");
+	p->next++;
+	return store_value(p, entry, value);
+}
+
+static options_outcome take_long(parser *p, const char *name)
+{
+	const char *equals = strchr(name, '=');
+	size_t length = equals ? (size_t)(equals - name) : strlen(name);
+	const options_entry *entry = find_long(p->command, name, length);
+
+	if (!entry && length == 4 && memcmp(name, "help", 4) == 0 && !equals)
+		return OPTIONS_HELP;
+	if (!entry)
+		return unknown_long(p, name, length);
+	if (entry->type == OPTION_FLAG)
+		return equals ? wrong(p, "--%s takes no value, found '%.40s'", entry->name, equals + 1) : store_value(p, entry, "");
+	return equals ? store_value(p, entry, equals + 1) : store_next(p, entry);
+}
+
+static options_outcome take_short(parser *p, const char *text)
+{
+	const options_entry *entry = find_short(p->command, text[0]);
+
+	if (!entry && text[0] == 'h' && text[1] == '\0')
+		return OPTIONS_HELP;
+	if (!entry) /* -name for --name is the usual slip */
+		return text[1] ? unknown_long(p, text, strlen(text)) : wrong(p, "unknown option -%s; brise %s --help lists them", text, p->command->name);
+	if (entry->type == OPTION_FLAG)
+		return text[1] ? wrong(p, "-%c takes no value, found '%.40s'", text[0], text + 1) : store_value(p, entry, "");
+	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
+}
+
+static options_outcome check_operands(parser *p)
+{
+	const options_command *command = p->command;
+	const options_result *result = p->result;
+
+	if (result->n_operands < command->min_operands)
+		return wrong(p, "expected %s, found %s", command->operands, result->n_operands ? "less" : "nothing");
+	if (result->n_operands > command->max_operands)
+		return wrong(p, "expected %s, found one more: '%.60s'%s", command->operands, result->operands[command->max_operands],
+		             command->max_operands > 1 ? " (quote a text with spaces)" : "");
+	return OPTIONS_READY;
+}
+
+options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings, options_result *result)
+{
+	parser p = {command, settings, result, argv, argc, 1};
+	bool options_end = false;
+
+	result->operands = argv + 1;
+	result->n_operands = 0;
+	result->message[0] = '\0';
+	while (p.next < argc) {
+		char *word = argv[p.next++];
+		options_outcome outcome = OPTIONS_READY;
+
+		if (options_end || word[0] != '-' || word[1] == '\0')
+			result->operands[result->n_operands++] = word;
+		else if (strcmp(word, "--") == 0)
+			options_end = true;
+		else
+			outcome = word[1] == '-' ? take_long(&p, word + 2) : take_short(&p, word + 1);
+		if (outcome != OPTIONS_READY)
+			return outcome;
+	}
+	return check_operands(&p);
+}

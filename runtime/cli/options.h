@@ -1,0 +1,63 @@
+/* options.h - a command's options as one table: parsing and help both come from it, so that the help is right
+ *
+ * Long options take --name value or --name=value, short ones -n value or -nvalue; "--" ends the options; "-" is an operand
+ * or a value (a standard stream). Options and operands mix in any order, and the last of a repeated option counts.
+ * What is not in the table, and every value that does not fit, is refused with what was expected and the nearest name.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum options_type {
+	OPTION_FLAG,   /* bool: true when given */
+	OPTION_STRING, /* const char *: points into argv */
+	OPTION_U32,    /* uint32_t in [low, high] */
+	OPTION_U64,    /* uint64_t, any */
+	OPTION_FLOAT,  /* float in [low, high] */
+	OPTION_CHOICE, /* int: index into choices */
+	OPTION_TAKE    /* take() is called with the value each time, for options that repeat */
+} options_type;
+
+/* Stores one value into the command's settings. Returns NULL, or what was expected instead. */
+typedef const char *options_take_fn(void *settings, const char *value);
+
+typedef struct options_entry {
+	const char *name;       /* without dashes */
+	char alias;             /* 0: none */
+	options_type type;
+	size_t offset;          /* of the variable in the command's settings */
+	const char *value;      /* how the help calls the value; NULL for flags and choices */
+	const char *help;       /* NULL: shares the help line of the entry that follows */
+	double low, high;
+	const char *const *choices; /* NULL-terminated */
+	options_take_fn *take;
+} options_entry;
+
+typedef struct options_command {
+	const char *name;     /* "run" */
+	const char *operands; /* "MODEL [PROMPT]" */
+	const char *summary;  /* lines without a final line feed */
+	const options_entry *entries;
+	size_t n_entries;
+	int min_operands, max_operands;
+} options_command;
+
+typedef enum options_outcome { OPTIONS_READY, OPTIONS_HELP, OPTIONS_WRONG } options_outcome;
+
+typedef struct options_result {
+	char **operands; /* the argv it came from, from index 1 on, operands moved to the front */
+	int n_operands;
+	char message[256]; /* what is wrong, without a line feed */
+} options_result;
+
+/* Reads argv[1..argc) into *settings, which holds the defaults already. --help and -h are understood without an entry. */
+options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings, options_result *result);
+
+/* Prints usage, summary and one line per option (fewer where entries share one). */
+void options_print_help(const options_command *command, FILE *out);
+
+#endif

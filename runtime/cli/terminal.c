@@ -1,0 +1,175 @@
+/* terminal.c - signals, progress line, safe text */
+#include "runtime/cli/terminal.h"
+#include "runtime/cli/report.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The one variable of the program outside functions: a signal handler reaches nothing else. */
+static volatile sig_atomic_t caught_signal;
+
+static void catch_signal(int number)
+{
+	caught_signal = number;
+}
+
+void terminal_prepare(void)
+{
+	int descriptor;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* Read-only on purpose: writing to a closed standard output stays an error. */
+	do
+		descriptor = open("/dev/null", O_RDONLY);
+	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	if (descriptor > STDERR_FILENO)
+		(void)close(descriptor);
+}
+
+void terminal_catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	size_t i;
+
+	for (i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		struct sigaction action, old;
+
+		memset(&action, 0, sizeof action);
+		action.sa_handler = catch_signal;
+		/* Once only, and reads are not restarted: a program that waits for input stops too. */
+		action.sa_flags = (int)SA_RESETHAND;
+		(void)sigemptyset(&action.sa_mask);
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			(void)sigaction(signals[i], &action, NULL);
+	}
+}
+
+bool terminal_was_interrupted(void *unused)
+{
+	(void)unused;
+	return caught_signal != 0;
+}
+
+int terminal_exit_status(void)
+{
+	return caught_signal ? 128 + (int)caught_signal : EXIT_FAILED;
+}
+
+double terminal_clock(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool terminal_is_terminal(FILE *stream)
+{
+	return isatty(fileno(stream)) == 1;
+}
+
+void terminal_open_line(terminal_line *line)
+{
+	line->enabled = terminal_is_terminal(stderr);
+	line->drawn = 0;
+	line->next = terminal_clock() + 0.5;
+}
+
+bool terminal_is_due(const terminal_line *line)
+{
+	return line->enabled && terminal_clock() >= line->next;
+}
+
+static int screen_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 8 ? (int)size.ws_col : 80;
+}
+
+/* Blanks cover what is left of a longer line before: no escape sequences, so every terminal understands it. The last column
+ * stays free, where some terminals would wrap. */
+void terminal_draw_line(terminal_line *line, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	int length, width;
+
+	if (!line->enabled)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	width = screen_columns() - 1;
+	length = (int)strlen(text) < width ? (int)strlen(text) : width;
+	fprintf(stderr, "\r%.*s%*s", length, text, line->drawn > length ? line->drawn - length : 0, "");
+	(void)fflush(stderr);
+	line->drawn = length;
+	line->next = terminal_clock() + 0.1;
+}
+
+void terminal_erase_line(terminal_line *line)
+{
+	if (line->drawn > 0)
+		fprintf(stderr, "\r%*s\r", line->drawn, "");
+	(void)fflush(stderr);
+	line->drawn = 0;
+}
+
+/* Length of a control character at text[0..bytes), 0 if it is none: C0 but \n and \t, DEL, and C1 (C2 80 .. C2 9F). */
+static size_t control_length(const char *text, size_t bytes)
+{
+	unsigned char c = (unsigned char)text[0];
+
+	if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+		return 1;
+	return c == 0xc2 && bytes > 1 && (unsigned char)text[1] < 0xa0 ? 2 : 0;
+}
+
+void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t bytes)
+{
+	size_t start = 0, i = 0;
+
+	while (is_terminal && i < bytes) {
+		size_t control = control_length(text + i, bytes - i);
+
+		if (control == 0) {
+			i++;
+			continue;
+		}
+		(void)fwrite(text + start, 1, i - start, out);
+		(void)fwrite("\xef\xbf\xbd", 1, 3, out);
+		i += control;
+		start = i;
+	}
+	(void)fwrite(text + start, 1, bytes - start, out);
+}
+
+void terminal_format_duration(double seconds, char *text, size_t size)
+{
+	unsigned long whole = seconds < 0 ? 0 : seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000ul;
+
+	if (whole < 60)
+		(void)snprintf(text, size, "%lu s", whole);
+	else if (whole < 3600)
+		(void)snprintf(text, size, "%lu:%02lu", whole / 60, whole % 60);
+	else
+		(void)snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+void terminal_format_bytes(double bytes, char *text, size_t size)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	size_t unit = 0;
+
+	while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
+		bytes /= 1000;
+		unit++;
+	}
+	(void)snprintf(text, size, "%.*f %s", unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2, bytes, units[unit]);
+}

@@ -1,0 +1,60 @@
+/* terminal.h - the program's manners: signals, the progress line, text that reaches a terminal
+ *
+ * A progress line is drawn on standard error when that is a terminal, ten times a second at most, and erased before
+ * anything else is printed. In a pipe nothing of it appears.
+ */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "runtime/portable.h"
+
+/* Once, at start: a closed pipe becomes a write error instead of a signal, so that commands can clean up; standard streams
+ * that are closed are opened on nothing, so that no file the program opens takes their place. */
+void terminal_prepare(void);
+
+/* From here on the first SIGINT, SIGTERM or SIGHUP asks to stop, the second kills. Signals ignored at start stay ignored. */
+void terminal_catch_signals(void);
+
+/* Whether a signal asked to stop. A brise_cancel_fn. */
+bool terminal_was_interrupted(void *unused);
+
+/* 128 + the signal's number after an interruption, else EXIT_FAILED. */
+int terminal_exit_status(void);
+
+/* Seconds on a clock that only goes forward. */
+double terminal_clock(void);
+
+typedef struct terminal_line {
+	bool enabled;
+	int drawn;   /* columns on the screen now */
+	double next; /* no drawing before */
+} terminal_line;
+
+/* The first drawing waits half a second: short work shows nothing. */
+void terminal_open_line(terminal_line *line);
+
+/* True if it is time to draw, so that callers need not compute what will not be shown. */
+bool terminal_is_due(const terminal_line *line);
+
+/* Replaces the line's text, cut to the screen's width. Draws whether due or not; nothing if not enabled. */
+void terminal_draw_line(terminal_line *line, const char *format, ...) PORTABLE_PRINTF(2, 3);
+
+void terminal_erase_line(terminal_line *line);
+
+/* Writes text to `out`. On a terminal, characters that would drive it (all controls but line feed and tab) become U+FFFD.
+ * `bytes` of `text` are whole UTF-8 characters. */
+void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t bytes);
+
+bool terminal_is_terminal(FILE *stream);
+
+/* "3 s", "2:05", "1:02:03" into text. */
+void terminal_format_duration(double seconds, char *text, size_t size);
+
+/* "512 B", "3.4 kB", "3.78 GB" into text; units of 1000. */
+void terminal_format_bytes(double bytes, char *text, size_t size);
+
+#endif

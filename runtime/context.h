@@ -1,0 +1,55 @@
+/* context.h - what one evaluation owns: cache, activations, scratch of each thread */
+#ifndef RUNTIME_CONTEXT_H
+#define RUNTIME_CONTEXT_H
+
+#include "runtime/kv_ring.h"
+#include "runtime/model.h"
+#include "runtime/threads.h"
+
+/* Rows of logits computed together by brise_eval_all. */
+#define LOGITS_ROWS 16u
+
+/* Scratch of one thread in attention. */
+typedef struct attention_scratch {
+	float *scores;    /* [ATTEND_QUERIES][SEGMENT_POSITIONS], or [slots + chunk] for f32 */
+	float *sums;      /* [ATTEND_QUERIES][dim] */
+	int8_t *queries;  /* [ATTEND_QUERIES][dim] */
+} attention_scratch;
+
+struct brise_context {
+	const brise_model *model;
+	const arch_kernels *kernels;
+	pool *pool;
+	kv_ring ring;
+	uint64_t position;
+	uint64_t slots; /* positions that may be attended: W, or the room of a model without window */
+	uint32_t chunk;
+	brise_cancel_fn *cancel;
+	void *user;
+
+	/* Activations of a chunk. Each row is padded as matrices want their input; padding stays zero. */
+	float *x;        /* [chunk][dim] the residual stream */
+	float *normed;   /* [chunk][dim] */
+	float *branch;   /* [chunk][dim] what attention or feed-forward adds */
+	float *q, *k, *v; /* [chunk][heads * head_dim] */
+	float *mixed;    /* [chunk][heads * head_dim] attention's result */
+	float *gate, *up; /* [chunk][hidden_dim] */
+	float *logits;   /* [LOGITS_ROWS][vocab padded to 16] */
+	float *cosines, *sines; /* [chunk][head_dim / 2] */
+	double *frequencies;    /* [head_dim / 2] */
+	arch_vectors vectors;   /* quantized input of the matrix at hand */
+	attention_scratch *scratch; /* [threads] */
+	uint64_t work_bytes;
+	void *arena;            /* all of the above */
+};
+
+/* Row lengths: input of a matrix of that many columns. */
+static inline size_t context_stride(uint32_t cols)
+{
+	return tile_padded(cols);
+}
+
+/* attention.c: q, k, v of n tokens at ring->base -> mixed. Reads ctx->q, k, v (turned in place). */
+void attention_run(brise_context *ctx, uint32_t layer, uint32_t n);
+
+#endif

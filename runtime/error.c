@@ -1,0 +1,70 @@
+/* error.c - errors are values: a code and one line that can be shown as it is */
+#include "runtime/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Names in messages come from files: a control character would break the line or drive a terminal. */
+static void strip_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+brise_status error_set(brise_error *err, brise_status code, const char *format, ...)
+{
+	va_list args;
+
+	if (!err)
+		return code;
+	err->code = code;
+	va_start(args, format);
+	(void)vsnprintf(err->message, sizeof err->message, format, args);
+	va_end(args);
+	strip_controls(err->message);
+	return code;
+}
+
+brise_status error_errno(brise_error *err, const char *format, ...)
+{
+	const char *reason = strerror(errno);
+	va_list args;
+	size_t used;
+
+	if (!err)
+		return BRISE_EIO;
+	err->code = BRISE_EIO;
+	va_start(args, format);
+	(void)vsnprintf(err->message, sizeof err->message, format, args);
+	va_end(args);
+	used = strlen(err->message);
+	(void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
+	strip_controls(err->message);
+	return BRISE_EIO;
+}
+
+const char *brise_name_status(brise_status status)
+{
+	switch (status) {
+	case BRISE_OK:
+		return "ok";
+	case BRISE_EINVAL:
+		return "invalid argument";
+	case BRISE_ENOMEM:
+		return "out of memory";
+	case BRISE_EIO:
+		return "input or output failed";
+	case BRISE_EFORMAT:
+		return "damaged or foreign file";
+	case BRISE_EUNSUPPORTED:
+		return "not supported";
+	case BRISE_EFULL:
+		return "context full";
+	case BRISE_ECANCELED:
+		return "cancelled";
+	}
+	return "unknown status";
+}

@@ -1,0 +1,375 @@
+/* test_kernels.c - every function of every kernel set gives the bits of arch/scalar.c, and touches nothing behind its buffers */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/kernels.h"
+#include "arch/math.h"
+#include "quant/f16.h"
+#include "quant/half.h"
+#include "quant/q4.h"
+#include "quant/q8.h"
+#include "test/check.h"
+#include "test/guarded.h"
+#include "test/random.h"
+
+/* Kinds of data: what a kernel may meet in good files and bad ones. */
+enum { DATA_GAUSS, DATA_EXTREME, DATA_WILD, DATA_ZERO, DATA_KINDS };
+
+static const char *const data_names[DATA_KINDS] = { "gauss", "extreme", "wild", "zero" };
+
+typedef struct matmul_case {
+	uint32_t rows, cols;
+	size_t n;
+	int data;
+	uint64_t seed;
+} matmul_case;
+
+static void fill_floats(uint64_t *seed, float *x, size_t n, int data)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		float sign = random_next(seed) & 1 ? 1 : -1;
+
+		switch (data) {
+		case DATA_GAUSS:
+			x[i] = random_gauss(seed);
+			break;
+		case DATA_EXTREME:
+			x[i] = sign * 3;
+			break;
+		case DATA_WILD: /* from subnormal to large, and exact zeros */
+			x[i] = random_next(seed) % 5 == 0 ? 0 : sign * ldexpf(1 + random_float(seed) / 3, (int)(random_next(seed) % 60) - 40);
+			break;
+		default:
+			x[i] = 0;
+		}
+	}
+}
+
+/* Tiles with random bytes are as legal as any: all scales, signs, shifts and codes occur. Row scales stay finite. */
+static void fill_tiles(uint64_t *seed, uint8_t *tiles, size_t bytes, size_t tile_bytes, size_t head, int data)
+{
+	size_t i;
+	unsigned row;
+
+	for (i = 0; i < bytes; i++)
+		tiles[i] = data == DATA_ZERO ? 0 : data == DATA_EXTREME ? (random_next(seed) & 1 ? 0xff : 0x80) : (uint8_t)random_next(seed);
+	for (i = 0; head && i < bytes; i += tile_bytes)
+		for (row = 0; row < TILE_ROWS; row++) {
+			float scale = data == DATA_ZERO ? 0 : random_float(seed);
+
+			memcpy(tiles + i + 4 * row, &scale, sizeof scale);
+		}
+}
+
+/* int8 codes are never -128: that is the encoder's promise for q8 and the quantizer's for activations. */
+static void forbid_lowest(uint8_t *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (bytes[i] == 0x80)
+			bytes[i] = 0x81;
+}
+
+static void finite_halves(uint8_t *tiles, size_t bytes)
+{
+	size_t i;
+
+	for (i = 1; i < bytes; i += 2)
+		tiles[i] &= 0xbf; /* exponent below 16: |w| < 2 */
+}
+
+static void check_matmul(check_counts *counts, const arch_kernels *set, const char *type, const matmul_case *c)
+{
+	size_t tile_bytes = !strcmp(type, "q4") ? q4_tile_bytes(c->cols) : !strcmp(type, "q8") ? q8_tile_bytes(c->cols) : f16_tile_bytes(c->cols);
+	arch_matmul *mine = !strcmp(type, "q4") ? set->matmul_q4 : !strcmp(type, "q8") ? set->matmul_q8 : set->matmul_f16;
+	arch_matmul *defined = !strcmp(type, "q4") ? arch_scalar.matmul_q4 : !strcmp(type, "q8") ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16;
+	size_t tiles = tile_count(c->rows), blocks = tile_blocks(c->cols), padded = tile_padded(c->cols), ldy = tiles * TILE_ROWS;
+	uint64_t seed = c->seed;
+	guarded w = guarded_new(tiles * tile_bytes, 64), codes = guarded_new(c->n * padded, 64), scales = guarded_new(c->n * blocks * 4, 4);
+	guarded sums = guarded_new(c->n * blocks * 4, 4), floats = guarded_new(c->n * padded * 4, 4), a = guarded_new(c->n * ldy * 4, 4);
+	guarded b = guarded_new(c->n * ldy * 4, 4);
+	arch_matrix matrix = { w.data, tile_bytes, blocks };
+	arch_vectors x = { (int8_t *)codes.data, (float *)(void *)scales.data, (int32_t *)(void *)sums.data, (float *)(void *)floats.data, blocks };
+
+	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, strcmp(type, "f16") != 0, c->data);
+	if (!strcmp(type, "q8"))
+		forbid_lowest(w.data, tiles * tile_bytes);
+	if (!strcmp(type, "f16"))
+		finite_halves(w.data, tiles * tile_bytes);
+	fill_floats(&seed, x.floats, c->n * padded, c->data);
+	arch_scalar.quantize(x.codes, x.scales, x.sums, x.floats, c->n * blocks);
+	defined((float *)(void *)a.data, ldy, &matrix, &x, c->n, 0, tiles);
+	mine((float *)(void *)b.data, ldy, &matrix, &x, c->n, 0, tiles);
+	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name, type, c->rows, c->cols, c->n, data_names[c->data]);
+	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums), guarded_free(&floats), guarded_free(&a), guarded_free(&b);
+}
+
+static void test_matrix_products(check_counts *counts, const arch_kernels *set)
+{
+	static const char *const types[] = { "q4", "q8", "f16" };
+	matmul_case c = { .seed = 1 };
+	unsigned type;
+
+	for (type = 0; type < 3; type++)
+		for (c.data = 0; c.data < DATA_KINDS; c.data++)
+			for (c.n = 1; c.n <= 9; c.n++) {
+				c.rows = 16 * (1 + (uint32_t)c.n % 3);
+				c.cols = c.n % 2 ? 128 * (uint32_t)c.n : 40;
+				c.seed++;
+				check_matmul(counts, set, types[type], &c);
+			}
+}
+
+static void test_quantize(check_counts *counts, const arch_kernels *set)
+{
+	enum { BLOCKS = 7, N = BLOCKS * TILE_BLOCK };
+	int data;
+
+	for (data = 0; data < DATA_KINDS + 2; data++) {
+		guarded x = guarded_new(N * 4, 4), codes[2], scales[2], sums[2];
+		float *floats = (float *)(void *)x.data;
+		uint64_t seed = (uint64_t)data + 77;
+		unsigned i;
+
+		fill_floats(&seed, floats, N, data < DATA_KINDS ? data : DATA_GAUSS);
+		if (data == DATA_KINDS)
+			floats[40] = INFINITY, floats[70] = -NAN, floats[100] = 1e-38f, floats[150] = 3e38f;
+		if (data == DATA_KINDS + 1)
+			for (i = 0; i < N; i++) /* ties: codes of k + 1/2 */
+				floats[i] = i % 32 == 0 ? 127 : (float)((int)(i % 32) - 16) + 0.5f;
+		for (i = 0; i < 2; i++) {
+			codes[i] = guarded_new(N, 1);
+			scales[i] = guarded_new(BLOCKS * 4, 4);
+			sums[i] = guarded_new(BLOCKS * 4, 4);
+			(i ? set : &arch_scalar)->quantize((int8_t *)codes[i].data, (float *)(void *)scales[i].data, (int32_t *)(void *)sums[i].data, floats, BLOCKS);
+		}
+		CHECK(counts, !memcmp(codes[0].data, codes[1].data, N) && !memcmp(scales[0].data, scales[1].data, BLOCKS * 4) &&
+		      !memcmp(sums[0].data, sums[1].data, BLOCKS * 4), "%s quantize, data %d", set->name, data);
+		for (i = 0; i < 2; i++)
+			guarded_free(&codes[i]), guarded_free(&scales[i]), guarded_free(&sums[i]);
+		guarded_free(&x);
+	}
+}
+
+static void test_vectors(check_counts *counts, const arch_kernels *set)
+{
+	static const size_t sizes[] = { 16, 64, 80, 4096, 1, 7, 120, 333 };
+	unsigned i, k;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		for (k = 0; k < DATA_KINDS; k++) {
+			size_t n = sizes[i], bytes = n * 4;
+			guarded x = guarded_new(bytes, 4), w = guarded_new(bytes, 4), a = guarded_new(bytes, 4), b = guarded_new(bytes, 4);
+			float *fx = (float *)(void *)x.data, *fw = (float *)(void *)w.data, *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data;
+			uint64_t seed = i * 10 + k;
+
+			fill_floats(&seed, fx, n, (int)k);
+			fill_floats(&seed, fw, n, DATA_GAUSS);
+			arch_scalar.norm(fa, fx, fw, n, 1e-5f);
+			set->norm(fb, fx, fw, n, 1e-5f);
+			CHECK(counts, !memcmp(fa, fb, bytes), "%s norm of %zu, %s", set->name, n, data_names[k]);
+			if (n % 16 == 0) {
+				memcpy(fa, fx, bytes), memcpy(fb, fx, bytes);
+				arch_scalar.silu(fa, fw, n);
+				set->silu(fb, fw, n);
+				CHECK(counts, !memcmp(fa, fb, bytes), "%s silu of %zu, %s", set->name, n, data_names[k]);
+				memcpy(fa, fx, bytes), memcpy(fb, fx, bytes);
+				arch_scalar.add(fa, fw, n);
+				set->add(fb, fw, n);
+				CHECK(counts, !memcmp(fa, fb, bytes), "%s add of %zu, %s", set->name, n, data_names[k]);
+			}
+			guarded_free(&x), guarded_free(&w), guarded_free(&a), guarded_free(&b);
+		}
+}
+
+typedef struct attend_case {
+	size_t dim;
+	unsigned n_queries, n_spans;
+	float spread; /* of scores */
+} attend_case;
+
+static void check_attend(check_counts *counts, const arch_kernels *set, const attend_case *c, uint64_t seed)
+{
+	guarded spans = guarded_new(c->n_spans * span_bytes(c->dim), 64), queries = guarded_new(c->n_queries * c->dim, 4);
+	const uint8_t *pointers[SEGMENT_SPANS];
+	float scales[ATTEND_QUERIES], *scores = calloc(ATTEND_QUERIES * SEGMENT_POSITIONS, sizeof(float));
+	float *sums[2] = { calloc(ATTEND_QUERIES * c->dim, sizeof(float)), calloc(ATTEND_QUERIES * c->dim, sizeof(float)) };
+	arch_attended attended[2][ATTEND_QUERIES];
+	uint16_t first[ATTEND_QUERIES], end[ATTEND_QUERIES];
+	unsigned i, q, round;
+	size_t k;
+
+	memset(attended, 0, sizeof attended);
+	for (k = 0; k < c->n_queries * c->dim; k++)
+		queries.data[k] = (uint8_t)random_next(&seed);
+	forbid_lowest(queries.data, c->n_queries * c->dim);
+	for (round = 0; round < 3; round++) { /* three segments, merged */
+		for (i = 0; i < c->n_spans; i++) {
+			uint8_t *span = spans.data + i * span_bytes(c->dim);
+			float *span_scale = (float *)(void *)(span + 2 * SPAN_POSITIONS * c->dim);
+
+			for (k = 0; k < 2 * SPAN_POSITIONS * c->dim; k++)
+				span[k] = (uint8_t)random_next(&seed);
+			forbid_lowest(span, 2 * SPAN_POSITIONS * c->dim);
+			for (k = 0; k < SPAN_SCALES; k++)
+				span_scale[k] = fabsf(random_float(&seed)) * (k % 9 == 0 ? 0 : 0.01f);
+			pointers[i] = span;
+		}
+		for (q = 0; q < c->n_queries; q++) {
+			first[q] = (uint16_t)(random_next(&seed) % (c->n_spans * SPAN_POSITIONS));
+			end[q] = (uint16_t)(first[q] + 1 + random_next(&seed) % (c->n_spans * SPAN_POSITIONS - first[q]));
+			scales[q] = c->spread * random_float(&seed);
+		}
+		for (i = 0; i < 2; i++) {
+			arch_attention job = { (int8_t *)queries.data, scales, pointers, first, end, c->n_queries, c->n_spans, c->dim, scores, sums[i], attended[i] };
+
+			(i ? set : &arch_scalar)->attend(&job);
+		}
+		/* The largest score may be a zero of either sign; it acts the same. */
+		for (q = 0; q < c->n_queries; q++)
+			CHECK(counts, attended[0][q].largest == attended[1][q].largest && !memcmp(&attended[0][q].weight, &attended[1][q].weight, sizeof(float)),
+			      "%s attend query %u", set->name, q);
+		CHECK(counts, !memcmp(sums[0], sums[1], c->n_queries * c->dim * 4), "%s attend dim %zu queries %u spans %u round %u",
+		      set->name, c->dim, c->n_queries, c->n_spans, round);
+	}
+	free(scores), free(sums[0]), free(sums[1]);
+	guarded_free(&spans), guarded_free(&queries);
+}
+
+static void test_attention(check_counts *counts, const arch_kernels *set)
+{
+	static const attend_case cases[] = { { 128, 16, 16, 0.01f }, { 128, 4, 16, 1 }, { 80, 2, 3, 0.1f }, { 16, 1, 1, 0.1f },
+		                             { 64, 7, 5, 0 },        { 512, 5, 2, 0.1f }, { 128, 16, 1, 100 } };
+	unsigned i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++)
+		check_attend(counts, set, &cases[i], i + 5);
+}
+
+/* The definition itself: against double arithmetic, so that a fault in scalar.c and its copies shows. */
+static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
+{
+	enum { ROWS = 20, COLS = 200 };
+	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS], scratch[256 + 2 * 8];
+	uint64_t seed = 3;
+	int type;
+
+	random_fill(&seed, w, ROWS * COLS, 0.02f);
+	random_fill(&seed, x, COLS, 1);
+	for (type = 0; type < 3; type++) {
+		size_t tile_bytes = type == 0 ? q4_tile_bytes(COLS) : type == 1 ? q8_tile_bytes(COLS) : f16_tile_bytes(COLS);
+		guarded tiles = guarded_new(2 * tile_bytes, 64);
+		int8_t codes[256];
+		float scales[8];
+		int32_t sums[8];
+		arch_vectors vectors = { codes, scales, sums, x, 8 };
+		arch_matrix matrix = { tiles.data, tile_bytes, 8 };
+		tile_error error = { 0, 0 };
+		unsigned row, col;
+
+		arch_scalar.quantize(codes, scales, sums, x, 8);
+		for (row = 0; row < ROWS; row += 16) {
+			uint8_t *tile = tiles.data + row / 16 * tile_bytes;
+			size_t n = ROWS - row < 16 ? ROWS - row : 16;
+
+			if (type == 0)
+				q4_encode_tile(tile, w + row * COLS, n, COLS, Q4_NORMAL, scratch, &error);
+			else if (type == 1)
+				q8_encode_tile(tile, w + row * COLS, n, COLS, &error);
+			else
+				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
+		}
+		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 1, 0, 2);
+		for (row = 0; row < ROWS; row++) {
+			const uint8_t *tile = tiles.data + row / 16 * tile_bytes;
+			double expected = 0, size = 0;
+
+			if (type == 0)
+				q4_decode_row(decoded, tile, row % 16, COLS);
+			else if (type == 1)
+				q8_decode_row(decoded, tile, row % 16, COLS);
+			else
+				f16_decode_row(decoded, tile, row % 16, COLS);
+			for (col = 0; col < COLS; col++) {
+				double input = type == 2 ? (double)x[col] : (double)codes[col] * (double)scales[col / 32];
+
+				expected += (double)decoded[col] * input;
+				size += fabs((double)decoded[col] * input);
+			}
+			CHECK(counts, fabs((double)y[row] - expected) <= 1e-6 * size, "type %d row %u: %g, expected %g", type, row, (double)y[row], expected);
+		}
+		CHECK(counts, error.error / error.norm < (type == 0 ? 0.0055 : type == 1 ? 0.0001 : 1e-6), "type %d loses %g", type, error.error / error.norm);
+		guarded_free(&tiles);
+	}
+}
+
+static void test_half_conversions_are_exact(check_counts *counts)
+{
+	unsigned wrong = 0, h;
+
+	for (h = 0; h < 65536; h++) {
+		int exponent = h >> 10 & 31;
+		double mantissa = h & 1023, value = exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
+		float decoded = half_decode((uint16_t)h);
+
+		if (exponent == 31)
+			wrong += (h & 1023 ? isnan(decoded) : isinf(decoded)) ? 0 : 1;
+		else
+			wrong += (double)decoded == (h & 0x8000 ? -value : value) ? 0 : 1;
+		if (exponent < 31)
+			wrong += half_encode(decoded) != h;
+	}
+	CHECK(counts, half_encode(65519.996f) == 0x7bff && half_encode(65520.0f) == 0x7c00 && half_encode(0x1p-25f) == 0 && half_encode(0x1.8p-25f) == 1,
+	      "rounding at the ends");
+	CHECK(counts, half_encode(1.00048828125f) == 0x3c00 && half_encode(1.00146484375f) == 0x3c02, "ties to even");
+	CHECK(counts, wrong == 0, "%u halves differ", wrong);
+}
+
+static void test_math_is_accurate(check_counts *counts)
+{
+	double worst = 0, worst_double = 0;
+	int i;
+
+	for (i = 0; i < 200000; i++) {
+		float x = -86.9f + 174.0f * (float)i / 200000;
+		double e = exp((double)x), off = fabs((double)math_exp(x) / e - 1), y = (double)x * 3, sine, cosine;
+
+		worst = off > worst ? off : worst;
+		math_sincos((double)i * 0.731, &sine, &cosine);
+		off = fabs(sine - sin((double)i * 0.731)) + fabs(cosine - cos((double)i * 0.731)) + fabs(math_exp_double(y) / exp(y) - 1);
+		off += i ? fabs(math_log_double(i) - log(i)) / 10 : 0;
+		worst_double = off > worst_double ? off : worst_double;
+	}
+	CHECK(counts, worst < 1.3e-7, "math_exp is off by %g", worst);
+	CHECK(counts, worst_double < 1e-14, "double functions are off by %g", worst_double);
+	CHECK(counts, math_exp(-INFINITY) == 0 && math_exp(NAN) == 0 && math_exp(0) == 1, "math_exp at its ends");
+}
+
+int main(void)
+{
+	check_counts counts = { 0, 0, 0 };
+	arch_cpu cpu;
+	size_t i;
+
+	arch_detect(&cpu);
+	test_half_conversions_are_exact(&counts);
+	test_math_is_accurate(&counts);
+	test_scalar_multiplies_what_the_decoder_says(&counts);
+	for (i = 0; arch_list(i); i++) {
+		const arch_kernels *set = arch_list(i);
+
+		if (!set->supported(&cpu)) {
+			check_skip(&counts, set->name, "this processor lacks it");
+			continue;
+		}
+		test_matrix_products(&counts, set);
+		test_quantize(&counts, set);
+		test_vectors(&counts, set);
+		test_attention(&counts, set);
+	}
+	return check_report("kernels", &counts);
+}
