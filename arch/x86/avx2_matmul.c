@@ -57,31 +57,36 @@ INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
 		_mm_prefetch((const char *)p + PREFETCH + 64 * i, _MM_HINT_T1);
 }
 
-/* Adds one block of 16 rows to sums[2]. */
-INLINE void matvec_block_q4(__m256 sums[2], const uint8_t *codes, __m128i scales, const int8_t *x, float x_scale, int32_t x_sum)
+/* Eight rows' dot products of one block: low nibbles hold columns 0..15, high nibbles 16..31. */
+INLINE __m256i matvec_dots_q4(__m256i dots, const uint8_t *codes, const int8_t *x)
 {
 	const __m256i low = _mm256_set1_epi8(15), table = codebook_table();
-	__m128i shifts = block_shifts(scales, shift_table(-Q4_LOW)), magnitudes = block_magnitudes(scales);
-	__m256i dots[2], factor = _mm256_set1_epi32(x_sum & 0xffff);
-	unsigned j, half;
+	unsigned j;
 
-	dots[0] = _mm256_madd_epi16(_mm256_cvtepi8_epi32(shifts), factor);
-	dots[1] = _mm256_madd_epi16(_mm256_cvtepi8_epi32(_mm_srli_si128(shifts, 8)), factor);
 	for (j = 0; j < 4; j++) {
-		__m256i x_low = avx2_broadcast4(x + 4 * j), x_high = avx2_broadcast4(x + 16 + 4 * j);
+		__m256i bytes = _mm256_load_si256((const __m256i *)(const void *)(codes + 64 * j));
 
-		for (half = 0; half < 2; half++) {
-			__m256i bytes = _mm256_load_si256((const __m256i *)(const void *)(codes + 64 * j + 32 * half));
-
-			dots[half] = avx2_dot(dots[half], _mm256_shuffle_epi8(table, _mm256_and_si256(bytes, low)), x_low);
-			dots[half] = avx2_dot(dots[half], _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low)), x_high);
-		}
+		dots = avx2_dot(dots, _mm256_shuffle_epi8(table, _mm256_and_si256(bytes, low)), avx2_broadcast4(x + 4 * j));
+		dots = avx2_dot(dots, _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low)), avx2_broadcast4(x + 16 + 4 * j));
 	}
+	return dots;
+}
+
+/* Adds one block of 16 rows to sums[2]. One half after the other: both at once would not fit in the registers. */
+INLINE void matvec_block_q4(__m256 sums[2], const uint8_t *codes, __m128i scales, const int8_t *x, float x_scale, int32_t x_sum)
+{
+	__m128i shifts = block_shifts(scales, shift_table(-Q4_LOW)), magnitudes = block_magnitudes(scales);
+	__m256i factor = _mm256_set1_epi32(x_sum & 0xffff);
+	unsigned half;
+
 	for (half = 0; half < 2; half++) {
-		__m256 magnitude = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(half ? _mm_srli_si128(magnitudes, 8) : magnitudes));
-		__m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[half]), magnitude);
+		__m256i dots = matvec_dots_q4(_mm256_madd_epi16(_mm256_cvtepi8_epi32(shifts), factor), codes + 32 * half, x);
+		__m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(magnitudes)));
 
 		sums[half] = _mm256_add_ps(sums[half], _mm256_mul_ps(product, _mm256_set1_ps(x_scale)));
+		__asm__ volatile("" : "+x"(sums[half]));
+		shifts = _mm_srli_si128(shifts, 8);
+		magnitudes = _mm_srli_si128(magnitudes, 8);
 	}
 }
 

@@ -1,0 +1,157 @@
+/* reference.h - Mistral's forward pass written down a second time: doubles, the full attention matrix, no ring, no chunks
+ *
+ * It shares with the runtime only the decoding of weights. Slow, and short enough to be believed.
+ */
+#ifndef TEST_REFERENCE_H
+#define TEST_REFERENCE_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/model.h"
+
+typedef struct reference {
+	const brise_model *model;
+	const format_config *c;
+	size_t n;
+	double *x; /* [n][dim] */
+} reference;
+
+static inline double *reference_array(size_t n)
+{
+	return calloc(n, sizeof(double));
+}
+
+/* y [n][rows] = x [n][cols] times the matrix. */
+static inline double *reference_multiply(const model_matrix *w, const double *x, size_t n)
+{
+	double *y = reference_array(n * w->rows);
+	float *row = malloc(w->cols * sizeof *row);
+	uint32_t r, col;
+	size_t t;
+
+	for (r = 0; r < w->rows; r++) {
+		model_decode_row(w, r, row);
+		for (t = 0; t < n; t++)
+			for (col = 0; col < w->cols; col++)
+				y[t * w->rows + r] += (double)row[col] * x[t * w->cols + col];
+	}
+	free(row);
+	return y;
+}
+
+static inline double *reference_norm(const reference *r, const float *weight)
+{
+	double *y = reference_array(r->n * r->c->dim);
+	size_t t;
+	uint32_t i;
+
+	for (t = 0; t < r->n; t++) {
+		const double *x = r->x + t * r->c->dim;
+		double sum = 0;
+
+		for (i = 0; i < r->c->dim; i++)
+			sum += x[i] * x[i];
+		for (i = 0; i < r->c->dim; i++)
+			y[t * r->c->dim + i] = x[i] / sqrt(sum / r->c->dim + (double)r->c->norm_eps) * (double)weight[i];
+	}
+	return y;
+}
+
+static inline void reference_rope(const reference *r, double *heads, uint32_t n_heads)
+{
+	uint32_t half = r->c->head_dim / 2, h, i;
+	size_t t;
+
+	for (t = 0; t < r->n; t++)
+		for (h = 0; h < n_heads; h++)
+			for (i = 0; i < half; i++) {
+				double *a = heads + (t * n_heads + h) * r->c->head_dim + i, *b = a + half, old = *a;
+				double angle = (double)t * pow(r->c->rope_theta, -2.0 * i / r->c->head_dim);
+
+				*a = old * cos(angle) - *b * sin(angle);
+				*b = *b * cos(angle) + old * sin(angle);
+			}
+}
+
+/* A token attends to itself and the window - 1 before it. */
+static inline double *reference_attend(const reference *r, const double *q, const double *k, const double *v)
+{
+	uint32_t hd = r->c->head_dim, group = r->c->n_heads / r->c->n_kv_heads, h, i;
+	double *out = reference_array(r->n * r->c->n_heads * hd), *p = reference_array(r->n);
+	size_t t, s;
+
+	for (t = 0; t < r->n; t++)
+		for (h = 0; h < r->c->n_heads; h++) {
+			size_t from = r->c->window && t + 1 > r->c->window ? t + 1 - r->c->window : 0;
+			double sum = 0;
+
+			for (s = from; s <= t; s++) {
+				p[s] = 0;
+				for (i = 0; i < hd; i++)
+					p[s] += q[(t * r->c->n_heads + h) * hd + i] * k[(s * r->c->n_kv_heads + h / group) * hd + i];
+				p[s] = exp(p[s] / sqrt(hd));
+				sum += p[s];
+			}
+			for (s = from; s <= t; s++)
+				for (i = 0; i < hd; i++)
+					out[(t * r->c->n_heads + h) * hd + i] += p[s] / sum * v[(s * r->c->n_kv_heads + h / group) * hd + i];
+		}
+	free(p);
+	return out;
+}
+
+/* x += y; frees y. */
+static inline void reference_add(reference *r, double *y)
+{
+	size_t i;
+
+	for (i = 0; i < r->n * r->c->dim; i++)
+		r->x[i] += y[i];
+	free(y);
+}
+
+static inline void reference_layer(reference *r, const model_layer *l)
+{
+	double *in = reference_norm(r, l->attention_norm), *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
+	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
+	size_t i;
+
+	reference_rope(r, q, r->c->n_heads);
+	reference_rope(r, k, r->c->n_kv_heads);
+	mixed = reference_attend(r, q, k, v);
+	reference_add(r, reference_multiply(&l->wo, mixed, r->n));
+	free(in), free(q), free(k), free(v), free(mixed);
+	in = reference_norm(r, l->ffn_norm);
+	gate = reference_multiply(&l->w1, in, r->n);
+	up = reference_multiply(&l->w3, in, r->n);
+	for (i = 0; i < r->n * r->c->hidden_dim; i++)
+		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
+	reference_add(r, reference_multiply(&l->w2, gate, r->n));
+	free(in), free(gate), free(up);
+}
+
+/* Logits [n][vocab] of all tokens; freed by the caller. */
+static inline double *reference_logits(const brise_model *model, const int32_t *tokens, size_t n)
+{
+	reference r = { model, &model->config, n, reference_array(n * model->config.dim) };
+	float *row = malloc(model->config.dim * sizeof *row);
+	double *in, *logits;
+	uint32_t layer, i;
+	size_t t;
+
+	for (t = 0; t < n; t++) {
+		model_decode_row(&model->embedding, (uint32_t)tokens[t], row);
+		for (i = 0; i < r.c->dim; i++)
+			r.x[t * r.c->dim + i] = (double)row[i];
+	}
+	for (layer = 0; layer < r.c->n_layers; layer++)
+		reference_layer(&r, &model->layers[layer]);
+	in = reference_norm(&r, model->final_norm);
+	logits = reference_multiply(&model->output, in, n);
+	free(in), free(row), free(r.x);
+	return logits;
+}
+
+#endif
