@@ -27,15 +27,28 @@ static bool comes_from_text(const tokenizer_piece *piece)
 	return piece->type == PIECE_NORMAL || piece->type == PIECE_USER_DEFINED || piece->type == PIECE_UNUSED;
 }
 
+/* True if merging may make a piece with a space after another character, as none of a model trained word by word does. */
+static bool spans_words(const tokenizer_piece *piece)
+{
+	uint32_t i;
+
+	if (piece->type != PIECE_NORMAL && piece->type != PIECE_UNUSED)
+		return false;
+	for (i = 1; i + TOKENIZER_SPACE_BYTES <= piece->bytes; i++)
+		if (tokenizer_begins_word(piece->text, i, piece->bytes))
+			return true;
+	return false;
+}
+
 static brise_status fill_header(const tokenizer_pieces *p, const char *name, tokenizer_header *h, brise_error *err)
 {
 	uint64_t text_bytes = 0;
 	uint32_t i, searchable = 0;
+	bool spans = false;
 
 	memset(h, 0, sizeof *h);
 	memcpy(h->magic, TOKENIZER_MAGIC, sizeof h->magic);
 	h->version = TOKENIZER_VERSION;
-	h->flags = p->flags;
 	h->vocab = p->vocab;
 	h->unk = p->unk;
 	h->bos = p->bos;
@@ -46,7 +59,9 @@ static brise_status fill_header(const tokenizer_pieces *p, const char *name, tok
 			h->longest = p->pieces[i].bytes;
 		searchable += comes_from_text(&p->pieces[i]);
 		h->n_user += p->pieces[i].type == PIECE_USER_DEFINED;
+		spans = spans || spans_words(&p->pieces[i]);
 	}
+	h->flags = p->flags | (spans ? 0 : TOKENIZER_CUTS_WORDS);
 	if (text_bytes > UINT32_MAX)
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: pieces of %" PRIu64 " bytes together, at most %" PRIu32 " are supported", name, text_bytes, UINT32_MAX);
 	h->text_bytes = (uint32_t)text_bytes;

@@ -16,7 +16,7 @@ typedef struct tokenizer_pieces {
 	tokenizer_piece *pieces; /* [vocab], no text twice */
 	uint32_t vocab;
 	int32_t unk, bos, eos;
-	uint32_t flags; /* TOKENIZER_DUMMY_PREFIX, TOKENIZER_BYTE_FALLBACK: then every byte has its piece */
+	uint32_t flags; /* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest follows from the pieces */
 } tokenizer_pieces;
 
 /* By bytes, a prefix first; -1, 0 or 1. */

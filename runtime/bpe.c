@@ -159,12 +159,9 @@ static void consider_pair(bpe *b, uint32_t left, uint32_t right)
 		b->cuts[id] = r->offset - l->offset;
 }
 
-static void merge_symbols(bpe *b)
+/* Merges until no pair of the queue is left. */
+static void merge_queued(bpe *b)
 {
-	uint32_t i;
-
-	for (i = 1; i < b->n; i++)
-		consider_pair(b, i - 1, i);
 	while (b->queue.n > 0) {
 		merge best = merge_queue_pop(&b->queue);
 		symbol *left = &b->symbols[best.left], *right;
@@ -182,6 +179,22 @@ static void merge_symbols(bpe *b)
 		consider_pair(b, left->prev, best.left);
 		consider_pair(b, best.left, left->next);
 	}
+}
+
+/* Where no piece spans words, merges in one cannot touch another: word by word the queue stays short and in the cache, and the result is the same. Not
+ * so with unused pieces, whose parts depend on the order of all merges. */
+static void merge_symbols(bpe *b)
+{
+	bool by_words = b->t->cuts_words && !b->t->has_unused;
+	uint32_t i;
+
+	for (i = 1; i < b->n; i++) {
+		if (by_words && tokenizer_begins_word(b->text, b->symbols[i].offset, b->text_bytes))
+			merge_queued(b);
+		else
+			consider_pair(b, i - 1, i);
+	}
+	merge_queued(b);
 }
 
 /* Cuts a symbol in two, `bytes` from its start. The right part gets the place of the character it begins with, which was merged away. */

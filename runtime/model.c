@@ -223,7 +223,7 @@ static void count_tensor(brise_model *m, const format_tensor *t, unsigned *types
 {
 	uint64_t weights = (uint64_t)t->rows * t->cols;
 
-	if (t->kind >= TENSOR_KINDS)
+	if (!model_kind_known(t->kind))
 		return;
 	if (t->type != TYPE_F32) {
 		*types |= 1u << t->type;

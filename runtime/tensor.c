@@ -49,7 +49,7 @@ void model_tensor_name(char *name, uint32_t kind, uint32_t layer)
 {
 	static const char *const names[TENSOR_KINDS] = { "?",  "embedding", "attention_norm", "wq", "wk",         "wv",    "wo",
 		                                         "ffn_norm", "w1", "w3", "w2", "final_norm", "output" };
-	const char *base = kind < TENSOR_KINDS ? names[kind] : "?";
+	const char *base = model_kind_known(kind) ? names[kind] : "?";
 
 	if (model_kind_in_layer(kind))
 		(void)snprintf(name, 48, "layers.%" PRIu32 ".%s", layer, base);
@@ -72,7 +72,7 @@ bool model_tensor_shape(const format_config *c, uint32_t kind, uint32_t *rows, u
 		[TENSOR_W2] = { c->dim, c->hidden_dim },   [TENSOR_FINAL_NORM] = { 1, c->dim },     [TENSOR_OUTPUT] = { c->vocab, c->dim },
 	};
 
-	if (kind == 0 || kind >= TENSOR_KINDS)
+	if (!model_kind_known(kind))
 		return false;
 	*rows = shapes[kind][0];
 	*cols = shapes[kind][1];
@@ -122,7 +122,7 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 	if (index >= model->n_tensors)
 		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index, model->n_tensors);
 	t = &model->tensors[index];
-	if (t->kind >= TENSOR_KINDS)
+	if (!model_kind_known(t->kind))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: tensor %zu is of a kind this version does not know", model->name, index);
 	if (row_index >= t->rows)
 		return error_set(err, BRISE_EINVAL, "row %" PRIu32 ": the tensor has %" PRIu32, row_index, t->rows);

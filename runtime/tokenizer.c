@@ -50,6 +50,7 @@ static void set_tables(brise_tokenizer *t, const tokenizer_header *h, const uint
 	t->eos = h->eos;
 	t->dummy_prefix = h->flags & TOKENIZER_DUMMY_PREFIX;
 	t->byte_fallback = h->flags & TOKENIZER_BYTE_FALLBACK;
+	t->cuts_words = h->flags & TOKENIZER_CUTS_WORDS;
 	/* The section is aligned to 8 bytes and so is every table. */
 	t->offsets = (const uint32_t *)(const void *)(section + p.offsets);
 	t->scores = (const float *)(const void *)(section + p.scores);
@@ -129,23 +130,36 @@ static brise_status check_byte_ids(const brise_tokenizer *t, uint32_t n_bytes, c
 	return BRISE_OK;
 }
 
+/* 1 for an empty entry and for one that leads to a piece of text; types are known to be 1..6. Without branches: whether an entry is taken is a coin toss. */
+static uint32_t hash_entry_fits(const brise_tokenizer *t, uint32_t entry)
+{
+	const uint32_t text_types = 1u << PIECE_NORMAL | 1u << PIECE_USER_DEFINED | 1u << PIECE_UNUSED;
+	uint32_t id = tokenizer_entry_id(entry); /* wraps to a large number for an empty entry, or one of tag bits alone */
+	uint32_t inside = id < t->vocab, type = t->types[id * inside];
+
+	return (entry == 0) | (inside & text_types >> type);
+}
+
 /* Ids inside the vocabulary and of text, so that no text ever gives a control token; runs short, so that searches end. */
 static brise_status check_hash(const brise_tokenizer *t, const char *name, brise_error *err)
 {
-	uint32_t slot, id, taken = 0, run = 0;
+	uint32_t slot, taken = 0, run = 0, longest = 0, fits = 1;
 
 	for (slot = 0; slot < t->slots; slot++) {
-		if (t->hash[slot] == 0) {
-			run = 0;
-			continue;
-		}
-		taken++;
-		id = tokenizer_entry_id(t->hash[slot]); /* wraps to a large number for an entry of tag bits alone */
-		if (id >= t->vocab || (t->types[id] != PIECE_NORMAL && t->types[id] != PIECE_USER_DEFINED && t->types[id] != PIECE_UNUSED))
-			return error_set(err, BRISE_EFORMAT, "%s: tokenizer: hash entry %" PRIu32 " leads to id %" PRIu32 ", which is no piece of text", name, slot, id);
-		if (++run > TOKENIZER_RUN_MAX)
-			return error_set(err, BRISE_EFORMAT, "%s: tokenizer: more than %u hash entries in a row are taken, up to %" PRIu32, name, TOKENIZER_RUN_MAX, slot);
+		uint32_t one = t->hash[slot] != 0;
+
+		fits &= hash_entry_fits(t, t->hash[slot]);
+		taken += one;
+		run = (run + one) * one;
+		longest = run > longest ? run : longest;
 	}
+	for (slot = 0; !fits; slot++)
+		if (!hash_entry_fits(t, t->hash[slot]))
+			return error_set(err, BRISE_EFORMAT, "%s: tokenizer: hash entry %" PRIu32 ", 0x%08" PRIx32 ", leads to no piece of text", name, slot,
+			                 t->hash[slot]);
+	if (longest > TOKENIZER_RUN_MAX)
+		return error_set(err, BRISE_EFORMAT, "%s: tokenizer: %" PRIu32 " hash entries in a row are taken, expected at most %u", name, longest,
+		                 TOKENIZER_RUN_MAX);
 	if (taken > t->slots / 2)
 		return error_set(err, BRISE_EFORMAT, "%s: tokenizer: %" PRIu32 " of %" PRIu32 " hash entries are taken, expected at most half", name, taken, t->slots);
 	return BRISE_OK;

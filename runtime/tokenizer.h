@@ -2,6 +2,8 @@
 #ifndef RUNTIME_TOKENIZER_H
 #define RUNTIME_TOKENIZER_H
 
+#include <string.h>
+
 #include "runtime/brise.h"
 #include "runtime/tokenizer_section.h"
 
@@ -12,7 +14,7 @@ struct brise_tokenizer {
 	uint32_t vocab, longest, slots, n_user;
 	unsigned slot_bits;
 	int32_t unk, bos, eos;
-	bool dummy_prefix, byte_fallback;
+	bool dummy_prefix, byte_fallback, cuts_words;
 	bool has_unused;           /* some piece is of type unused: encoding must be able to take merges back */
 	const uint32_t *offsets;   /* [vocab + 1] */
 	const float *scores;       /* [vocab] */
@@ -27,6 +29,13 @@ struct brise_tokenizer {
 static inline uint32_t tokenizer_piece_bytes(const brise_tokenizer *t, uint32_t id)
 {
 	return t->offsets[id + 1] - t->offsets[id];
+}
+
+/* True if a space stands at text[at] and none before it; at > 0. */
+static inline bool tokenizer_begins_word(const uint8_t *text, size_t at, size_t bytes)
+{
+	return text[at] == (uint8_t)TOKENIZER_SPACE[0] && bytes - at >= TOKENIZER_SPACE_BYTES && memcmp(text + at, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES) == 0 &&
+	       (at < TOKENIZER_SPACE_BYTES || memcmp(text + at - TOKENIZER_SPACE_BYTES, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES) != 0);
 }
 
 /* The piece text may be cut into, with exactly these bytes, or -1. Control, unknown and byte tokens are never found. */

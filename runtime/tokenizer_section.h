@@ -8,7 +8,8 @@
  *   0  magic       8 bytes "brisetok"
  *   8  version     u32, 1; a reader refuses versions above its own
  *  12  flags       u32, bit 0: text gets a space in front before it is cut (dummy prefix); bit 1: characters without a piece become
- *                  byte tokens (byte fallback) instead of the unknown token; other bits 0
+ *                  byte tokens (byte fallback) instead of the unknown token; bit 2: in no normal or unused piece a U+2581 follows another
+ *                  character, so that words can be cut one by one; other bits 0
  *  16  bytes       u64, the whole section, a multiple of 8
  *  24  vocab       u32, pieces, 1..1048576
  *  28  unk         i32, id of the unknown token; every tokenizer has one
@@ -48,7 +49,8 @@
 
 #define TOKENIZER_DUMMY_PREFIX  1u
 #define TOKENIZER_BYTE_FALLBACK 2u
-#define TOKENIZER_FLAGS         (TOKENIZER_DUMMY_PREFIX | TOKENIZER_BYTE_FALLBACK)
+#define TOKENIZER_CUTS_WORDS    4u
+#define TOKENIZER_FLAGS         (TOKENIZER_DUMMY_PREFIX | TOKENIZER_BYTE_FALLBACK | TOKENIZER_CUTS_WORDS)
 
 #define TOKENIZER_VOCAB_MAX (1u << 20) /* Mistral's have 32,000 to 131,072 */
 #define TOKENIZER_PIECE_MAX 1024u      /* Mistral's longest has 48 bytes, SentencePiece trains up to 512 characters */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/protobuf.h"
 #include "convert/sentencepiece.h"
 #include "runtime/tokenizer.h"
 #include "runtime/utf8.h"
@@ -302,8 +303,9 @@ static void slow_encode(slow *s, const brise_tokenizer *t, const char *text, siz
 		slow_write(s, s->symbols[i].from, s->symbols[i].to, &after_unknown);
 }
 
-/* Pieces over {a, b, U+00E9} of up to six characters; scores often tie; some unused, some user-defined. */
-static void random_model(handmade *m, uint64_t *state)
+/* Pieces over {a, b, U+00E9, U+2581} of up to six characters; scores often tie; some are user-defined. In every other model some are unused, in the
+ * rest U+2581 stands in front only, so that these are encoded word by word. */
+static void random_model(handmade *m, uint64_t *state, bool words)
 {
 	static const char *const letters[] = { "a", "b", "\xc3\xa9", "\xe2\x96\x81" };
 	char seen[64][32], text[32];
@@ -315,15 +317,15 @@ static void random_model(handmade *m, uint64_t *state)
 	for (i = 0; i < 60; i++) {
 		unsigned length = i < 3 ? 1 : 1 + (unsigned)(random_next(state) % (i < 30 ? 2 : 6)), kind = (unsigned)(random_next(state) % 16);
 
-		text[0] = 0;
+		strcpy(text, words && random_next(state) % 3 == 0 ? letters[3] : "");
 		while (length-- > 0)
-			strcat(text, letters[random_next(state) % 4]);
+			strcat(text, letters[random_next(state) % (words ? 3 : 4)]);
 		for (k = 0; k < n && strcmp(seen[k], text) != 0; k++)
 			;
 		if (k < n)
 			continue;
 		strcpy(seen[n++], text);
-		handmade_piece(m, text, -(float)(random_next(state) % 8), kind < 3 ? 5 : kind == 3 && i > 40 ? 4 : 1);
+		handmade_piece(m, text, -(float)(random_next(state) % 8), kind < 3 && !words ? 5 : kind == 3 && i > 40 ? 4 : 1);
 	}
 	if (bytes_fallback)
 		handmade_byte_pieces(m);
@@ -338,13 +340,14 @@ static void test_encoding_is_the_definition(void)
 	uint64_t state = 1;
 	unsigned model, text_number;
 
-	for (model = 0; model < 60; model++) {
+	for (model = 0; model < 100; model++) {
 		opened o;
 		char text[512];
 
-		random_model(&m, &state);
+		random_model(&m, &state, model % 2);
 		if (!open_handmade(&o, &m, "random model"))
 			break;
+		CHECK(&counts, o.t->cuts_words || model % 2 == 0, "model %u is cut into words", model);
 		for (text_number = 0; text_number < 30; text_number++) {
 			unsigned length = (unsigned)(random_next(&state) % 60);
 
@@ -380,6 +383,9 @@ static void test_known_answers(void)
 	handmade_piece(&m, "\xe2\x96\x81", 0, 1); /* 10 */
 	handmade_piece(&m, "aaaa", -3, 1);       /* 11 */
 	handmade_piece(&m, "x", 0, 3);           /* 12: a control token of one letter */
+	handmade_piece(&m, "cd", -0.0f, 1);      /* 13 */
+	handmade_piece(&m, "dc", 0, 1);          /* 14 */
+	handmade_piece(&m, "c", 0, 1);           /* 15 */
 	handmade_rules(&m, 0, 0);
 	if (open_handmade(&o, &m, "known answers")) {
 #define ENCODES(text, ...)                                                                                             \
@@ -389,6 +395,7 @@ static void test_known_answers(void)
 		ENCODES("aaa", 5, 3);           /* leftmost of equals */
 		ENCODES("aab", 5, 4);           /* aa leftmost; aab is unused and taken back */
 		ENCODES("aaaaa", 11, 3);        /* merges of merges */
+		ENCODES("cdc", 13, 15);         /* 0 and -0 are the same score */
 		ENCODES("b[A]a", 4, 8, 3);      /* user-defined symbols are cut out whole */
 		ENCODES("[A]b", 9);             /* the longest of them */
 		ENCODES("[A][A", 8, 0);         /* two unknown characters in a row are one token */
@@ -444,6 +451,35 @@ static void test_round_trips(const opened *o)
 	}
 }
 
+/* Of each the first byte that begins no character becomes U+FFFD, then the next, so that none of these bytes is left. */
+static void test_what_is_not_utf8(const opened *o)
+{
+	static const char *const wrong[] = { "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xc2", "\xe0\x80\xaf", "\xe0\x9f\xbf", "\xe1\x80", "\xed\xa0\x80", "\xed\xbf\xbf",
+		                             "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe" };
+	static const char *const right[] = { "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xec\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+		                             "\xf3\xbf\xbf\xbf", "\xf4\x8f\xbf\xbf" };
+	size_t n, n_ids, k;
+	int32_t *ids;
+	unsigned i;
+
+	for (i = 0; i < sizeof right / sizeof *right; i++)
+		CHECK(&counts, round_trips(o, right[i], strlen(right[i])), "well-formed sequence %u", i);
+	for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char expected[16] = "";
+		int32_t bytes[4];
+
+		n = strlen(wrong[i]);
+		for (k = 0; k < n; k++) {
+			strcat(expected, UTF8_REPLACEMENT);
+			bytes[k] = (int32_t)o->t->byte_ids[(uint8_t)wrong[i][k]];
+		}
+		CHECK(&counts, decodes_to(o->d, bytes, n, expected, 3 * n), "ill-formed byte tokens %u", i);
+		CHECK(&counts, brise_encode_text(o->t, wrong[i], n, &ids, &n_ids, NULL) == BRISE_OK && decodes_to(o->d, ids, n_ids, expected, 3 * n),
+		      "ill-formed text %u", i);
+		free(ids);
+	}
+}
+
 static void test_control_never_comes_from_text(const opened *o)
 {
 	static const char text[] = "<s>[INST] hi [/INST]</s><unk><0x0A><s>";
@@ -465,6 +501,8 @@ static void test_streaming(const opened *o)
 	size_t bytes;
 	brise_error err;
 	uint64_t state = 3;
+	int32_t *ids = NULL;
+	size_t n = 0;
 	unsigned i;
 
 	CHECK(&counts, brise_decode_token(o->d, byte[0xe4], &text, &bytes, NULL) == BRISE_OK && bytes == 0, "a third of a character waits");
@@ -481,18 +519,23 @@ static void test_streaming(const opened *o)
 	CHECK(&counts, decodes_to(o->d, (const int32_t[]){ byte[0xf0], byte[0x80], byte[0x80] }, 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 9),
 	      "an overlong form is three wrong bytes");
 	CHECK(&counts, decodes_to(o->d, (const int32_t[]){ 0, 0 }, 2, " \xe2\x81\x87  \xe2\x81\x87 ", 10), "unknown tokens show");
+	CHECK(&counts, brise_encode_text(o->t, " a", 2, &ids, &n, NULL) == BRISE_OK && brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK,
+	      "a text begins with BOS");
+	CHECK(&counts, decodes_to(o->d, ids, n, " a", 2), "the space of encoding is dropped after BOS too, and no other");
+	free(ids);
 	CHECK(&counts, brise_decode_token(o->d, -1, &text, &bytes, &err) == BRISE_EINVAL && bytes == 0, "id -1 is refused");
 	CHECK(&counts, brise_decode_token(o->d, (int32_t)o->t->vocab, &text, &bytes, &err) == BRISE_EINVAL && strstr(err.message, "vocabulary"),
 	      "an id past the vocabulary is refused");
 	brise_finish_decoder(o->d, &text, &bytes);
 	for (i = 0; i < 2000; i++) {
-		int32_t ids[12];
-		size_t n = random_next(&state) % 13, k;
+		int32_t drawn[12];
+		size_t k;
 		bool whole;
 
+		n = random_next(&state) % 13;
 		for (k = 0; k < n; k++)
-			ids[k] = (int32_t)(random_next(&state) % (random_next(&state) % 2 ? o->t->vocab : 260));
-		free(decode(o->d, ids, n, &bytes, &whole));
+			drawn[k] = (int32_t)(random_next(&state) % (random_next(&state) % 2 ? o->t->vocab : 260));
+		free(decode(o->d, drawn, n, &bytes, &whole));
 		CHECK(&counts, whole, "random ids %u give whole characters at every step", i);
 	}
 }
@@ -534,6 +577,7 @@ static void test_breeze(void)
 		      "the same model gives the same bytes");
 		CHECK(&counts, o.bytes % 8 == 0, "a section is a multiple of 8 bytes");
 		test_round_trips(&o);
+		test_what_is_not_utf8(&o);
 		test_control_never_comes_from_text(&o);
 		test_streaming(&o);
 		test_long_texts(&o);
@@ -582,11 +626,31 @@ static bool survives(const void *section, size_t bytes)
 	for (i = 0; fine && i < n; i++)
 		fine = ids[i] >= 0 && (uint32_t)ids[i] < t->vocab && t->types[ids[i]] != PIECE_CONTROL;
 	for (id = 0; fine && (uint32_t)id < t->vocab; id++)
-		fine = brise_decode_token(d, id, &out, &n_text, NULL) == BRISE_OK && is_utf8(out, n_text);
+		fine = brise_get_piece(t, id, &out, &n_text, NULL) == BRISE_OK && n_text > 0 && brise_decode_token(d, id, &out, &n_text, NULL) == BRISE_OK &&
+		       is_utf8(out, n_text);
 	free(ids);
 	brise_free_decoder(d);
 	brise_close_tokenizer(t);
 	return fine;
+}
+
+/* A full table has no empty entry for a search to stop at; a search for what is not there would go round for ever. */
+static void test_full_hash_table_is_refused(void *section, size_t bytes)
+{
+	tokenizer_header h;
+	tokenizer_places places;
+	uint32_t slot, some = 0, *hash;
+	brise_tokenizer *t;
+	brise_error err = { 0 };
+
+	memcpy(&h, section, sizeof h);
+	places = tokenizer_find_places(&h);
+	hash = (uint32_t *)(void *)((uint8_t *)section + places.hash);
+	for (slot = 0; slot < h.slots; slot++)
+		some = hash[slot] ? hash[slot] : some;
+	for (slot = 0; slot < h.slots; slot++)
+		hash[slot] = hash[slot] ? hash[slot] : some;
+	CHECK(&counts, brise_open_tokenizer(&t, section, bytes, "full", &err) == BRISE_EFORMAT && strstr(err.message, "at most half"), "%s", err.message);
 }
 
 static void test_hostile_sections(unsigned byte_fallback)
@@ -631,6 +695,7 @@ static void test_hostile_sections(unsigned byte_fallback)
 	memcpy(g.data + 4, section, bytes);
 	CHECK(&counts, brise_open_tokenizer(&(brise_tokenizer *){ NULL }, g.data + 4, bytes, "unaligned", NULL) == BRISE_EFORMAT, "unaligned it is refused");
 	guarded_free(&g);
+	test_full_hash_table_is_refused(section, bytes);
 	free(section);
 }
 
@@ -682,6 +747,44 @@ static void refuses(const handmade *m, brise_status expected, const char *part)
 
 	CHECK(&counts, status == expected && strstr(err.message, part), "expected \"%s\", found %d \"%s\"", part, (int)status, err.message);
 	free(section);
+}
+
+static void test_protobuf_fields(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		protobuf_outcome outcome;
+		uint64_t value;
+	} cases[] = {
+		{ "", 0, PROTOBUF_END, 0 },
+		{ "\x08\x96\x01", 3, PROTOBUF_FIELD, 150 },
+		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, PROTOBUF_FIELD, UINT64_MAX },
+		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, PROTOBUF_DAMAGED, 0 },  /* bit 64 */
+		{ "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12, PROTOBUF_DAMAGED, 0 }, /* eleven bytes */
+		{ "\x08\x80", 2, PROTOBUF_DAMAGED, 0 },
+		{ "\x08", 1, PROTOBUF_DAMAGED, 0 },
+		{ "\x00\x01", 2, PROTOBUF_DAMAGED, 0 },                                              /* field 0 */
+		{ "\x80\x80\x80\x80\x10\x01", 6, PROTOBUF_DAMAGED, 0 },                              /* field 2^29 */
+		{ "\x0b\x0c", 2, PROTOBUF_DAMAGED, 0 },                                              /* a group */
+		{ "\x0d\x01\x02\x03\x04", 5, PROTOBUF_FIELD, 0x04030201 },
+		{ "\x0d\x01\x02\x03", 4, PROTOBUF_DAMAGED, 0 },
+		{ "\x09\x01\x02\x03\x04\x05\x06\x07\x08", 9, PROTOBUF_FIELD, 0x0807060504030201 },
+		{ "\x0a\x02xy", 4, PROTOBUF_FIELD, 0 },
+		{ "\x0a\x03xy", 4, PROTOBUF_DAMAGED, 0 },
+		{ "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, PROTOBUF_DAMAGED, 0 },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const uint8_t *bytes = (const uint8_t *)cases[i].bytes;
+		protobuf_reader reader = protobuf_open(bytes, cases[i].n);
+		protobuf_field field = { .value = 0 };
+		protobuf_outcome outcome = protobuf_next(&reader, &field);
+
+		CHECK(&counts, outcome == cases[i].outcome && (outcome != PROTOBUF_FIELD || field.value == cases[i].value), "case %u: %d", i, (int)outcome);
+		CHECK(&counts, reader.at == bytes + (outcome == PROTOBUF_FIELD ? cases[i].n : 0), "case %u: the reader stands behind the field, or at it", i);
+	}
 }
 
 static void with_submessage(handmade *m, unsigned submessage, unsigned field, const char *bytes, uint64_t number)
@@ -779,6 +882,7 @@ int main(void)
 	test_breeze();
 	test_hostile_sections(0);
 	test_hostile_sections(1);
+	test_protobuf_fields();
 	test_hostile_models();
 	test_refusals_name_their_reason();
 	return check_report("tokenizer", &counts);

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""read_format.py MODEL ROWS - a reader of .brise files written from quant/FORMAT.md alone (standard library only).
+
+ROWS is what build/test/print_rows printed of the same file with the C reader: per tensor a JSON line with name, type,
+shape and the bits of some rows. The page is true if both readers agree on every checksum, place and float.
+"""
+import json, struct, sys, zlib
+
+KINDS = {1: "embedding", 2: "attention_norm", 3: "wq", 4: "wk", 5: "wv", 6: "wo", 7: "ffn_norm", 8: "w1", 9: "w3", 10: "w2",
+         11: "final_norm", 12: "output"}
+CODEBOOK = [-63, -50, -40, -31, -24, -17, -10, -4, 1, 7, 12, 18, 25, 32, 42, 54]
+SHIFTS = [-6, -2, 2, 6]
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def row_floats(data, kind, rows, cols, row):
+    if kind == 1:
+        return list(struct.unpack_from("<%df" % cols, data, row * cols * 4))
+    groups, lane = (cols + 127) // 128, row % 16
+    size = {2: 4096 * groups, 3: 64 + 2112 * groups, 4: 64 + 1088 * groups}[kind]
+    tile = data[row // 16 * size:][:size]
+    if kind == 2:
+        return [struct.unpack_from("<e", tile, (c * 16 + lane) * 2)[0] for c in range(cols)]
+    scale, out = struct.unpack_from("<f", tile, lane * 4)[0], []
+    for c in range(cols):
+        block, i = c // 32 % 4, c % 32
+        group = tile[64 + c // 128 * (2112 if kind == 3 else 1088):]
+        s = group[block * 16 + lane]
+        if kind == 3:
+            code = struct.unpack_from("<b", group, 64 + block * 512 + i // 4 * 64 + lane * 4 + i % 4)[0]
+            out.append(f32(scale * (s * code)))
+        else:
+            byte = group[64 + block * 256 + i % 16 // 4 * 64 + lane * 4 + i % 4]
+            code = byte & 15 if i < 16 else byte >> 4
+            magnitude = (s & 31) * (-1 if s & 128 else 1)
+            out.append(f32(scale * (magnitude * (CODEBOOK[code] + SHIFTS[s >> 5 & 3]))))
+    return out
+
+
+def main(path, rows_path):
+    data, passed, failed = open(path, "rb").read(), 0, 0
+
+    def check(what, good):
+        nonlocal passed, failed
+        passed, failed = passed + bool(good), failed + (not good)
+        if not good:
+            print("FAILED:", what, file=sys.stderr)
+
+    magic, version, entry, length, n, table_crc = struct.unpack_from("<8sIIQII", data)
+    check("header", magic == b"BRISE\r\n\x1a" and version == 1 and length == len(data) and struct.unpack_from("<I", data, 60)[0] == zlib.crc32(data[:60]))
+    check("section table", zlib.crc32(data[64:64 + n * entry]) == table_crc)
+    sections = {}
+    for i in range(n):
+        kind, _, offset, size, crc = struct.unpack_from("<IIQQI", data, 64 + i * entry)
+        sections[kind] = data[offset:offset + size]
+        check("section %d" % kind, offset % 64 == 0 and zlib.crc32(sections[kind]) == crc)
+    tensors = [struct.unpack_from("<IIIIIIQQf", sections[2], at) for at in range(0, len(sections[2]), 64)]
+    expected = [json.loads(line) for line in open(rows_path)]
+    check("number of tensors", len(expected) == len(tensors))
+    for (kind, layer, type_, rows, cols, crc, offset, size, error), want in zip(tensors, expected):
+        name = KINDS[kind] if kind in (1, 11, 12) else "layers.%d.%s" % (layer, KINDS[kind])
+        body = data[offset:offset + size]
+        check(name, [name, type_, rows, cols] == [want["name"], want["type"], want["rows"], want["cols"]] and zlib.crc32(body) == crc)
+        for row, bits in want["values"].items():
+            mine = [struct.unpack("<I", struct.pack("<f", x))[0] for x in row_floats(body, type_, rows, cols, int(row))]
+            check("%s row %s" % (name, row), mine == bits)
+    print("read_format: %d passed, %d failed, 0 skipped" % (passed, failed))
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))

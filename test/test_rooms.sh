@@ -1,0 +1,37 @@
+#!/bin/sh
+# test_rooms.sh - data flows one way through the house: no room includes what it may not
+#
+#   quant   libc                      convert      quant, runtime, convert
+#   arch    quant, arch               runtime/cli  anything
+#   runtime quant, arch, runtime      bench, test  anything
+# Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path to logits.
+passed=0 failed=0
+
+check() { # name, offending lines
+	if [ -z "$2" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED: %s\n%s\n' "$1" "$2" >&2
+	fi
+}
+
+includes() { # files..., prints "file: included" for the project's own headers
+	grep -Hn '^#include "' "$@" /dev/null
+}
+
+check "quant includes only quant" "$(includes quant/*.[ch] | grep -v '"quant/')"
+check "arch includes only quant and arch" "$(includes arch/*.[ch] arch/*/*.[ch] | grep -v -e '"quant/' -e '"arch/')"
+check "runtime includes only quant, arch and runtime" "$(includes runtime/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/[a-z0-9_]*\.h"')"
+check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] | grep -v -e '"quant/' -e '"runtime/[a-z0-9_]*\.h"' -e '"convert/')"
+check "includes name their room" "$(includes */*.[ch] */*/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/' -e '"convert/' -e '"bench/' -e '"test/')"
+check "no compiler extension outside arch and portable.h" \
+	"$(grep -nE '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/cli/*.[ch] convert/*.[ch] bench/*.[ch] |
+		grep -v '^runtime/portable.h')"
+check "no exit, abort or assert in the library" "$(grep -nE '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c convert/*.c)"
+check "nothing prints but the faces" "$(grep -nE '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c convert/*.c)"
+check "no global variables" "$(for o in $(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' \
+	! -path '*/cli/*'); do nm "$o" | grep -E ' [bBdDC] ' | grep -vE ' (arch_[a-z0-9]+|sets|__gcov|__llvm|__asan|__odr_asan|\.L|___asan|__tsan|__ubsan|\.data|\.Lubsan).*' | sed "s|^|$o: |"; done | grep -v -e ubsan -e asan)"
+check "no libm transcendental on the path to logits" "$(for o in $(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" \
+	-name '*.o' ! -path '*/cli/*'); do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
+echo "rooms: $passed passed, $failed failed, 0 skipped"
