@@ -4,17 +4,16 @@
 # make bench      speed of this machine's kernels against its limits
 # make install    to $(DESTDIR)$(PREFIX)
 #
-# make BUILD=debug|asan|tsan   the same into build/debug and so on; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings
+# make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings
 
 BUILD   ?= release
 PREFIX  ?= /usr/local
 WERROR  ?= -Werror
 AR      ?= ar
 
-out := build
-ifneq ($(BUILD),release)
-out := build/$(BUILD)
-endif
+OUT     ?= $(if $(filter release,$(BUILD)),build,build/$(BUILD))
+
+out := $(OUT)
 
 CFLAGS_release := -O3 -DNDEBUG
 CFLAGS_debug   := -O0 -g
@@ -40,7 +39,7 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)
-test_sources := $(wildcard test/test_*.c)
+test_sources := $(wildcard test/test_*.c) test/print_rows.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))

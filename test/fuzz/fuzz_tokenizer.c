@@ -1,0 +1,81 @@
+/* fuzz_tokenizer.c - any bytes as a tokenizer section; what opens must encode any text and decode any id
+ *
+ *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -I. -o fuzz_tokenizer test/fuzz/fuzz_tokenizer.c \
+ *         runtime/tokenizer.c runtime/bpe.c runtime/detokenize.c runtime/error.c
+ *
+ * Input: one byte, the length of the text; the text; the section. A section's length is in its header, so most changes of length would be refused at once:
+ * the header is mended first, which leaves the tables to the fuzzer.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/brise.h"
+#include "runtime/tokenizer_section.h"
+#include "runtime/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void mend(uint8_t *section, size_t bytes)
+{
+	tokenizer_header h;
+
+	memcpy(&h, section, sizeof h);
+	memcpy(h.magic, TOKENIZER_MAGIC, sizeof h.magic);
+	h.version = TOKENIZER_VERSION;
+	h.bytes = bytes;
+	memcpy(section, &h, sizeof h);
+}
+
+static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
+{
+	brise_tokenizer_facts facts;
+	brise_decoder *d;
+	const char *text;
+	size_t bytes, i, at;
+	int step;
+
+	brise_get_tokenizer_facts(t, &facts);
+	if (brise_new_decoder(&d, t, NULL) != BRISE_OK)
+		return;
+	for (i = 0; i < n + facts.vocab; i++) {
+		if (brise_decode_token(d, i < n ? ids[i] : (int32_t)(i - n), &text, &bytes, NULL) != BRISE_OK)
+			abort(); /* an id that encoding gave, or one of the vocabulary */
+		for (at = 0; at < bytes; at += (size_t)step) {
+			step = utf8_measure((const uint8_t *)text + at, bytes - at);
+			if (step <= 0)
+				abort();
+		}
+	}
+	brise_finish_decoder(d, &text, &bytes);
+	brise_free_decoder(d);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t text_bytes, bytes, n;
+	const char *text = (const char *)data + 1;
+	uint8_t *section;
+	int32_t *ids;
+	brise_tokenizer *t;
+
+	if (size == 0 || size - 1 < data[0])
+		return 0;
+	text_bytes = data[0];
+	bytes = size - 1 - text_bytes;
+	section = malloc(bytes); /* aligned, and not a byte too long */
+	if (!section)
+		return 0;
+	memcpy(section, data + 1 + text_bytes, bytes);
+	if (bytes >= sizeof(tokenizer_header))
+		mend(section, bytes);
+	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) == BRISE_OK) {
+		if (brise_encode_text(t, text, text_bytes, &ids, &n, NULL) == BRISE_OK) {
+			decode_all(t, ids, n);
+			free(ids);
+		}
+		brise_close_tokenizer(t);
+	}
+	free(section);
+	return 0;
+}
