@@ -4,7 +4,7 @@
 # make bench      speed of this machine's kernels against its limits
 # make install    to $(DESTDIR)$(PREFIX)
 #
-# make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings
+# make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings, V=1 shows commands
 
 BUILD   ?= release
 PREFIX  ?= /usr/local
@@ -30,7 +30,7 @@ warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-pr
             -Wvla -Wundef -Wwrite-strings $(WERROR)
 # Separately rounded multiply and add are part of the numeric contract (quant/FORMAT.md, arch/kernels.h).
 contract := -std=c11 -ffp-contract=off -fno-fast-math
-flags := $(contract) -I. -D_GNU_SOURCE $(warnings) $(CFLAGS)
+flags := $(contract) -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(CFLAGS)
 links := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 libs  := -lm -lpthread
 
@@ -50,13 +50,16 @@ tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
 all: $(out)/brise $(out)/libbrise.a
 
 # A kernel set's objects are the only ones built with its instructions.
-$(out)/obj/arch/x86/avx2%.o: flags += -mavx2 -mf16c
+$(call objects,$(wildcard arch/x86/avx2*.c)): flags += -mavx2 -mf16c
+
+# Each step in one word; V=1 shows the commands.
+run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 
 $(out)/libbrise.a: $(lib_objects)
-	$(AR) rcs $@ $^
+	$(call run,ar)$(AR) rcs $@ $^
 
 $(out)/brise: $(app_objects) $(out)/libbrise.a
-	$(CC) $(CFLAGS) $(links) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
+	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
 
 # Objects follow a change of compiler or flags, not only of sources.
 settings := $(CC) $(flags) $(links)
@@ -66,11 +69,11 @@ $(out)/obj/settings: force
 
 $(out)/obj/%.o: %.c $(out)/obj/settings
 	@mkdir -p $(@D)
-	$(CC) $(flags) -MMD -MP -c -o $@ $<
+	$(call run,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
 
 $(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $(out)/libbrise.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
+	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
 
 test: all $(tests)
 	@sh test/run.sh $(out)

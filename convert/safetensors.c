@@ -5,13 +5,12 @@
  */
 #include "convert/safetensors.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "convert/files.h"
 #include "convert/json.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
@@ -146,12 +145,13 @@ brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *n
 	brise_status status;
 	uint64_t length = 0;
 	uint8_t prefix[8];
-	size_t done = 0;
 	char *json;
 	int i;
 
-	if (file_bytes < 10 || pread(descriptor, prefix, 8, 0) != 8)
+	if (file_bytes < 10)
 		return error_set(err, BRISE_EFORMAT, "%s: %" PRIu64 " bytes are too few for a safetensors file", name, file_bytes);
+	if ((status = files_read_at(descriptor, prefix, sizeof prefix, 0, name, err)) != BRISE_OK)
+		return status;
 	for (i = 7; i >= 0; i--)
 		length = length << 8 | prefix[i];
 	if (length > HEADER_MAX || length > file_bytes - 8)
@@ -160,15 +160,7 @@ brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *n
 	json = malloc((size_t)length + 1);
 	if (!json)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for a header of %" PRIu64 " bytes", name, length);
-	status = BRISE_OK;
-	while (done < length && status == BRISE_OK) {
-		ssize_t n = pread(descriptor, json + done, (size_t)length - done, (off_t)(8 + done));
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			status = error_errno(err, "%s: header cannot be read", name);
-	}
+	status = files_read_at(descriptor, json, (size_t)length, 8, name, err);
 	if (status == BRISE_OK)
 		status = safetensors_parse(json, (size_t)length, file_bytes, name, file, list, err);
 	free(json);

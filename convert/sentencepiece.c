@@ -9,7 +9,6 @@
  */
 #include "convert/sentencepiece.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -17,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/files.h"
 #include "convert/protobuf.h"
 #include "convert/tokenizer_writer.h"
 #include "runtime/error.h"
@@ -415,42 +415,11 @@ brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, co
 	return status;
 }
 
-/* The whole file, malloc'ed; grows with what is read, so that nothing is believed about the size. */
-static brise_status read_file(const char *path, uint8_t **bytes, size_t *size, brise_error *err)
-{
-	FILE *file = fopen(path, "rb");
-	size_t room = (size_t)1 << 20, n;
-	uint8_t *grown;
-	brise_status status = BRISE_OK;
-
-	*bytes = NULL;
-	*size = 0;
-	if (!file)
-		return error_errno(err, "%s", path);
-	do {
-		grown = room > *size ? realloc(*bytes, room) : NULL;
-		if (!grown) {
-			status = error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes", path, room);
-			break;
-		}
-		*bytes = grown;
-		n = fread(*bytes + *size, 1, room - *size, file);
-		*size += n;
-		room *= 2;
-	} while (n > 0 && *size <= FILE_MAX);
-	if (status == BRISE_OK && ferror(file))
-		status = error_errno(err, "%s", path);
-	if (status == BRISE_OK && *size > FILE_MAX)
-		status = error_set(err, BRISE_EUNSUPPORTED, "%s: more than %zu MiB, too large for a tokenizer", path, FILE_MAX >> 20);
-	(void)fclose(file);
-	return status;
-}
-
 brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes, brise_error *err)
 {
-	uint8_t *model;
+	char *model;
 	size_t model_bytes;
-	brise_status status = read_file(path, &model, &model_bytes, err);
+	brise_status status = files_read_whole(path, FILE_MAX, &model, &model_bytes, err);
 
 	*section = NULL;
 	*bytes = 0;

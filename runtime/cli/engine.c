@@ -2,7 +2,9 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/nearest.h"
+#include "runtime/cli/terminal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const char *const engine_kv_choices[] = {"int8", "f32", NULL};
@@ -58,6 +60,38 @@ int engine_open_context(engine *e, const char *command, const engine_settings *s
 		return report_status(command, &err);
 	brise_get_context(e->ctx, &e->at_start);
 	return COMMANDS_READY;
+}
+
+int engine_open_context_for(engine *e, const char *command, const engine_settings *settings, size_t n)
+{
+	engine_settings fitting = *settings;
+
+	if (fitting.context == 0 && e->facts->window == 0 && n > 0)
+		fitting.context = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+	return engine_open_context(e, command, &fitting, terminal_was_interrupted, NULL);
+}
+
+int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes, int32_t **ids, size_t *n)
+{
+	const brise_tokenizer *tokenizer = brise_get_tokenizer(e->model);
+	size_t begin = e->facts->bos >= 0, n_text;
+	int32_t *encoded;
+	brise_error err;
+
+	*ids = NULL;
+	*n = 0;
+	if (!tokenizer)
+		return report_error(command, "the file holds no tokenizer, so it takes token ids only");
+	if (brise_encode_text(tokenizer, text, bytes, &encoded, &n_text, &err) != BRISE_OK)
+		return report_status(command, &err);
+	if ((*ids = malloc((n_text + 1) * sizeof **ids)) != NULL) {
+		(*ids)[0] = e->facts->bos;
+		if (n_text > 0)
+			memcpy(*ids + begin, encoded, n_text * sizeof *encoded);
+		*n = begin + n_text;
+	}
+	free(encoded);
+	return *ids ? COMMANDS_READY : report_error(command, "no memory for %zu token ids", n_text);
 }
 
 void engine_close(engine *e)

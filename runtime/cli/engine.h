@@ -43,6 +43,13 @@ int engine_open_model(engine *e, const char *command, const char *path);
 /* Makes its context. Returns COMMANDS_READY or the exit status, with the error printed. */
 int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user);
 
+/* The same, for one stream of n tokens that ctrl-C cancels: a model without a window gets room for all of them unless the settings say otherwise. */
+int engine_open_context_for(engine *e, const char *command, const engine_settings *settings, size_t n);
+
+/* The begin token, if the model has one, and the text's tokens. *ids: malloc'ed [*n], freed by the caller. Returns COMMANDS_READY or the exit status,
+ * with the error printed; a file without a tokenizer is one. */
+int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes, int32_t **ids, size_t *n);
+
 void engine_close(engine *e);
 
 #endif

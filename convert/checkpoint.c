@@ -1,0 +1,431 @@
+/* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its place
+ *
+ * Two families of names exist for the same matrices. Hugging Face's come with q and k permuted for half-split RoPE, Mistral's own with interleaved
+ * pairs (shared by all files of the two projects: transformers' convert_mistral_weights_to_hf.py does the permutation).
+ */
+#include "convert/checkpoint.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "convert/architecture.h"
+#include "convert/files.h"
+#include "convert/notes.h"
+#include "convert/safetensors.h"
+#include "convert/tensors.h"
+#include "convert/torch_zip.h"
+#include "runtime/error.h"
+#include "runtime/model.h"
+
+#define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
+#define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
+
+typedef struct naming {
+	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
+	const char *layer;                 /* prefix of a layer's number */
+	const char *inside[TENSOR_KINDS];  /* behind the number */
+} naming;
+
+static const naming hugging_face = {
+	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight", [TENSOR_FINAL_NORM] = "model.norm.weight", [TENSOR_OUTPUT] = "lm_head.weight" },
+	.layer = "model.layers.",
+	.inside = { [TENSOR_ATTENTION_NORM] = "input_layernorm.weight",
+	            [TENSOR_WQ] = "self_attn.q_proj.weight",
+	            [TENSOR_WK] = "self_attn.k_proj.weight",
+	            [TENSOR_WV] = "self_attn.v_proj.weight",
+	            [TENSOR_WO] = "self_attn.o_proj.weight",
+	            [TENSOR_FFN_NORM] = "post_attention_layernorm.weight",
+	            [TENSOR_W1] = "mlp.gate_proj.weight",
+	            [TENSOR_W3] = "mlp.up_proj.weight",
+	            [TENSOR_W2] = "mlp.down_proj.weight" },
+};
+
+static const naming mistral = {
+	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight", [TENSOR_FINAL_NORM] = "norm.weight", [TENSOR_OUTPUT] = "output.weight" },
+	.layer = "layers.",
+	.inside = { [TENSOR_ATTENTION_NORM] = "attention_norm.weight",
+	            [TENSOR_WQ] = "attention.wq.weight",
+	            [TENSOR_WK] = "attention.wk.weight",
+	            [TENSOR_WV] = "attention.wv.weight",
+	            [TENSOR_WO] = "attention.wo.weight",
+	            [TENSOR_FFN_NORM] = "ffn_norm.weight",
+	            [TENSOR_W1] = "feed_forward.w1.weight",
+	            [TENSOR_W3] = "feed_forward.w3.weight",
+	            [TENSOR_W2] = "feed_forward.w2.weight" },
+};
+
+/* What a caller sees comes first; the names its tensors point to live in the list. */
+typedef struct opened {
+	checkpoint cp;
+	tensor_list list;
+	architecture arch;
+	notes decisions;
+	const char *folder;
+	const naming *names;
+	brise_error *err;
+} opened;
+
+size_t checkpoint_dtype_bytes(checkpoint_dtype dtype)
+{
+	return dtype == CHECKPOINT_F32 ? 4 : 2;
+}
+
+static brise_status no_memory(const opened *o)
+{
+	return error_set(o->err, BRISE_ENOMEM, "%s: no memory to open it", o->folder);
+}
+
+static bool has_file(const opened *o, const char *name)
+{
+	char *path = files_join(o->folder, name);
+	struct stat facts;
+	bool has = path && stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+
+	free(path);
+	return has;
+}
+
+/* Opens a weight file of the folder as the last of cp.files. */
+static brise_status open_file(opened *o, const char *name)
+{
+	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
+	struct stat facts;
+
+	if (!files)
+		return no_memory(o);
+	o->cp.files = files;
+	file = &files[o->cp.n_files];
+	if (!(file->path = files_join(o->folder, name)))
+		return no_memory(o);
+	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
+	o->cp.n_files++; /* closed with the rest from here on, opened or not */
+	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
+		return error_errno(o->err, "%s: cannot be opened", file->path);
+	if (!S_ISREG(facts.st_mode))
+		return error_set(o->err, BRISE_EIO, "%s: not a regular file", file->path);
+	file->bytes = (uint64_t)facts.st_size;
+	return BRISE_OK;
+}
+
+typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err);
+
+static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
+{
+	brise_status status = open_file(o, name);
+	const checkpoint_file *file;
+
+	if (status != BRISE_OK)
+		return status;
+	file = &o->cp.files[o->cp.n_files - 1];
+	return read(file->descriptor, file->bytes, file->path, (uint32_t)(o->cp.n_files - 1), &o->list, o->err);
+}
+
+static brise_status read_text(const opened *o, const char *name, size_t most, char **path, char **text, size_t *size)
+{
+	*text = NULL;
+	if (!(*path = files_join(o->folder, name)))
+		return no_memory(o);
+	return files_read_whole(*path, most, text, size, o->err);
+}
+
+static brise_status add_shards(opened *o, const char *index)
+{
+	char *path, *text, **shards = NULL;
+	size_t size, n = 0, i;
+	brise_status status = read_text(o, index, INDEX_MAX, &path, &text, &size);
+
+	if (status == BRISE_OK)
+		status = safetensors_read_index(text, size, path, &shards, &n, o->err);
+	if (status == BRISE_OK && n == 0)
+		status = error_set(o->err, BRISE_EFORMAT, "%s: names no files", path);
+	for (i = 0; i < n; i++) {
+		if (status == BRISE_OK)
+			status = add_file(o, shards[i], safetensors_read);
+		free(shards[i]);
+	}
+	if (status == BRISE_OK)
+		notes_add(&o->decisions, "weights: %zu shards (%s)", n, index);
+	free(shards);
+	free(text);
+	free(path);
+	return status;
+}
+
+static brise_status add_one(opened *o, const char *name, read_tensors_fn *read)
+{
+	notes_add(&o->decisions, "weights: %s", name);
+	return add_file(o, name, read);
+}
+
+static brise_status read_configuration(opened *o, const char *name)
+{
+	char *path, *text;
+	size_t size;
+	brise_status status = read_text(o, name, CONFIG_MAX, &path, &text, &size);
+
+	if (status == BRISE_OK)
+		status = o->names == &hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
+		                                   : architecture_read_params(&o->arch, text, size, path, &o->decisions, o->err);
+	free(text);
+	free(path);
+	return status;
+}
+
+static const char *const hugging_face_tokenizers[] = { "tokenizer.model", "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", NULL };
+static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.model", NULL };
+
+static brise_status find_tokenizer(opened *o, const char *const *names)
+{
+	for (; *names; names++)
+		if (has_file(o, *names)) {
+			notes_add(&o->decisions, "tokenizer: %s", *names);
+			o->cp.tokenizer_path = files_join(o->folder, *names);
+			return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
+		}
+	return BRISE_OK;
+}
+
+static brise_status read_hugging_face(opened *o)
+{
+	brise_status status;
+
+	o->names = &hugging_face;
+	o->cp.rope = CHECKPOINT_HALVES;
+	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
+	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
+		return status;
+	if (has_file(o, "model.safetensors.index.json"))
+		status = add_shards(o, "model.safetensors.index.json");
+	else
+		status = add_one(o, "model.safetensors", safetensors_read);
+	return status == BRISE_OK ? find_tokenizer(o, hugging_face_tokenizers) : status;
+}
+
+static brise_status read_mistral(opened *o)
+{
+	brise_status status;
+
+	o->names = &mistral;
+	o->cp.rope = CHECKPOINT_INTERLEAVED;
+	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave their pairs, stored as halves (params.json is there)");
+	if ((status = read_configuration(o, "params.json")) != BRISE_OK)
+		return status;
+	if (has_file(o, "consolidated.01.pth"))
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: consolidated.01.pth: checkpoints cut for several GPUs are not supported", o->folder);
+	if (has_file(o, "consolidated.safetensors"))
+		status = add_one(o, "consolidated.safetensors", safetensors_read);
+	else
+		status = add_one(o, "consolidated.00.pth", torch_zip_read);
+	return status == BRISE_OK ? find_tokenizer(o, mistral_tokenizers) : status;
+}
+
+/* Folders as published hold both forms of one model; either does. */
+static brise_status read_folder(opened *o)
+{
+	bool hf_weights = has_file(o, "model.safetensors.index.json") || has_file(o, "model.safetensors");
+	bool own_weights = has_file(o, "consolidated.safetensors") || has_file(o, "consolidated.00.pth");
+	bool config = has_file(o, "config.json"), params = has_file(o, "params.json");
+	struct stat facts;
+
+	if (stat(o->folder, &facts) != 0)
+		return error_errno(o->err, "%s: cannot be opened", o->folder);
+	if (!S_ISDIR(facts.st_mode))
+		return error_set(o->err, BRISE_EIO, "%s: a folder expected, with config.json or params.json and the weights", o->folder);
+	if (config && hf_weights)
+		return read_hugging_face(o);
+	if (params && own_weights)
+		return read_mistral(o);
+	if (config || params)
+		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder, config ? "config.json" : "params.json",
+		                 config ? "model.safetensors or model.safetensors.index.json (other forms of weights are not read)"
+		                        : "consolidated.safetensors or consolidated.00.pth");
+	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json and no params.json: not a checkpoint's folder", o->folder);
+}
+
+/* The name's kind and layer; 0: none of a model's. */
+static uint32_t find_kind(const opened *o, const char *name, uint32_t *layer)
+{
+	size_t prefix = strlen(o->names->layer), digits = 0;
+	uint32_t kind;
+
+	*layer = 0;
+	for (kind = 1; kind < TENSOR_KINDS; kind++)
+		if (o->names->outside[kind] && !strcmp(name, o->names->outside[kind]))
+			return kind;
+	if (strncmp(name, o->names->layer, prefix) != 0)
+		return 0;
+	for (name += prefix; *name >= '0' && *name <= '9' && digits < 5; name++, digits++)
+		*layer = *layer * 10 + (uint32_t)(*name - '0');
+	if (digits == 0 || (digits > 1 && name[-(ptrdiff_t)digits] == '0') || *name++ != '.' || *layer >= o->arch.config.n_layers)
+		return 0;
+	for (kind = 1; kind < TENSOR_KINDS; kind++)
+		if (o->names->inside[kind] && !strcmp(name, o->names->inside[kind]))
+			return kind;
+	return 0;
+}
+
+/* Tables of frequencies that old checkpoints carry; rope_theta says the same. */
+static bool is_frequency_table(const char *name)
+{
+	static const char tail[] = "rotary_emb.inv_freq";
+	size_t length = strlen(name), tail_length = sizeof tail - 1;
+
+	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) || !strcmp(name, "rope.freqs");
+}
+
+static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
+{
+	const char *path = o->cp.files[t->file].path;
+	bool vector = kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM;
+	uint32_t rows, cols;
+
+	model_tensor_shape(&o->arch.config, kind, &rows, &cols);
+	if (t->dtype == 0)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is neither F16, BF16 nor F32", path, t->name);
+	if (vector ? t->n_dims != 1 || t->shape[0] != cols : t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
+		return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s: shape [%" PRIu32 "%s%" PRIu32 "] expected from the configuration, found %" PRIu32 " dimensions [%" PRIu64 ", %" PRIu64 "]",
+		                 path, t->name, vector ? cols : rows, vector ? "" : ", ", vector ? 0 : cols, t->n_dims, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+	return BRISE_OK;
+}
+
+static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
+{
+	checkpoint_tensor *place;
+	uint32_t layer, kind = find_kind(o, t->name, &layer);
+	brise_status status;
+
+	if (kind == 0 && is_frequency_table(t->name)) {
+		*frequencies = true;
+		return BRISE_OK;
+	}
+	if (kind == 0)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not part of a Mistral model of %" PRIu32 " layers", o->cp.files[t->file].path, t->name,
+		                 o->arch.config.n_layers);
+	if ((status = check_shape(o, t, kind)) != BRISE_OK)
+		return status;
+	place = &o->cp.tensors[layer][kind];
+	model_tensor_shape(&o->arch.config, kind, &place->rows, &place->cols);
+	place->name = t->name;
+	place->dtype = (checkpoint_dtype)t->dtype;
+	place->file = t->file;
+	place->offset = t->offset;
+	return BRISE_OK;
+}
+
+/* The output matrix may be the embedding, if the configuration says so. */
+static void tie_output(opened *o)
+{
+	checkpoint_tensor *outside = o->cp.tensors[0];
+
+	if (!o->arch.tied)
+		return;
+	notes_add(&o->decisions, "output matrix: the embedding%s (configuration: tied embeddings)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "");
+	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
+}
+
+static brise_status find_missing(const opened *o)
+{
+	uint32_t layer, kind;
+
+	for (layer = 0; layer < o->arch.config.n_layers; layer++)
+		for (kind = 1; kind < TENSOR_KINDS; kind++) {
+			if ((layer > 0 && !model_kind_in_layer(kind)) || o->cp.tensors[layer][kind].name)
+				continue;
+			if (model_kind_in_layer(kind))
+				return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s%" PRIu32 ".%s is missing", o->folder, o->names->layer, layer, o->names->inside[kind]);
+			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s is missing", o->folder, o->names->outside[kind]);
+		}
+	return BRISE_OK;
+}
+
+static brise_status place_tensors(opened *o)
+{
+	brise_status status = tensors_sort(&o->list, o->folder, o->err);
+	bool frequencies = false;
+	size_t i;
+
+	if (status != BRISE_OK)
+		return status;
+	o->cp.tensors = calloc(o->arch.config.n_layers, sizeof *o->cp.tensors);
+	if (!o->cp.tensors)
+		return no_memory(o);
+	for (i = 0; i < o->list.n && status == BRISE_OK; i++)
+		status = place_tensor(o, &o->list.items[i], &frequencies);
+	if (status != BRISE_OK)
+		return status;
+	if (frequencies)
+		notes_add(&o->decisions, "tables of rotary frequencies passed over: they follow from rope theta");
+	tie_output(o);
+	return find_missing(o);
+}
+
+static void note_precision(opened *o)
+{
+	static const char *const names[] = { "?", "F16", "BF16", "F32" };
+	checkpoint_dtype first = o->cp.tensors[0][TENSOR_WQ].dtype;
+
+	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", names[first]);
+}
+
+brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err)
+{
+	opened *o = calloc(1, sizeof *o);
+	brise_status status;
+
+	*out = NULL;
+	if (!o)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
+	o->folder = path;
+	o->err = err;
+	status = read_folder(o);
+	if (status == BRISE_OK)
+		status = place_tensors(o);
+	if (status == BRISE_OK)
+		note_precision(o);
+	if (status == BRISE_OK && o->decisions.failed)
+		status = no_memory(o);
+	o->cp.config = o->arch.config;
+	o->cp.decisions = o->decisions.text;
+	if (status != BRISE_OK) {
+		checkpoint_close(&o->cp);
+		return status;
+	}
+	*out = &o->cp;
+	return BRISE_OK;
+}
+
+void checkpoint_close(checkpoint *cp)
+{
+	opened *o = (opened *)(void *)cp; /* cp is its first member */
+	size_t i;
+
+	if (!cp)
+		return;
+	for (i = 0; i < cp->n_files; i++) {
+		if (cp->files[i].descriptor >= 0)
+			(void)close(cp->files[i].descriptor);
+		free(cp->files[i].path);
+	}
+	free(cp->files);
+	free(cp->tensors);
+	free(cp->tokenizer_path);
+	free(o->decisions.text);
+	tensors_free(&o->list);
+	free(o);
+}
+
+brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err)
+{
+	uint64_t row_bytes = (uint64_t)tensor->cols * checkpoint_dtype_bytes(tensor->dtype);
+	const checkpoint_file *file = &cp->files[tensor->file];
+
+	if (first > tensor->rows || n > tensor->rows - first)
+		return error_set(err, BRISE_EINVAL, "%s: tensor %s: rows %" PRIu32 "+%" PRIu32 " of %" PRIu32, file->path, tensor->name, first, n, tensor->rows);
+	/* Offsets and sizes were found to lie inside the file, so nothing here wraps. */
+	return files_read_at(file->descriptor, out, (size_t)(n * row_bytes), tensor->offset + first * row_bytes, file->path, err);
+}

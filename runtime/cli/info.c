@@ -1,0 +1,208 @@
+/* info.c - brise info: what a file holds, what it needs in memory, and which kernels will run it */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/json.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/terminal.h"
+
+typedef struct info_settings {
+	engine_settings engine;
+	bool verify, tensors, json;
+	terminal_line line;
+} info_settings;
+
+#define AT(member) offsetof(info_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "verify", .type = OPTION_FLAG, .offset = AT(verify), .help = "compare everything with its checksum" },
+	{ .name = "tensors", .type = OPTION_FLAG, .offset = AT(tensors), .help = "list all tensors" },
+	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
+	ENGINE_OPTIONS(info_settings, engine),
+};
+
+static const options_command command = {
+	.name = "info",
+	.operands = "MODEL",
+	.summary = "Prints a model's configuration, where it came from, its size, the memory it\n"
+	           "takes with these options, and the kernel sets of this machine.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+static double bits_per_weight(const brise_model_facts *f)
+{
+	return 8.0 * (double)f->file_bytes / (double)f->matrix_weights;
+}
+
+/* Who chose the kernel set. */
+static const char *arch_reason(const info_settings *s)
+{
+	const char *variable = getenv("BRISE_ARCH");
+
+	return s->engine.arch ? "--arch" : variable && *variable ? "BRISE_ARCH" : "the best this machine runs";
+}
+
+static void print_sizes(const engine *e)
+{
+	const brise_model_facts *f = e->facts;
+	char file[32], cache[32], work[32];
+
+	terminal_format_bytes((double)f->file_bytes, file, sizeof file);
+	terminal_format_bytes((double)e->at_start.kv_bytes, cache, sizeof cache);
+	terminal_format_bytes((double)e->at_start.work_bytes, work, sizeof work);
+	printf("type         %s, %.3f bits per weight, all told\n", f->type, bits_per_weight(f));
+	printf("size         %s in the file, mapped and shared; %.2f G weights\n", file, (double)f->matrix_weights / 1e9);
+	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n", cache, e->at_start.slots, work);
+}
+
+static void print_configuration(const brise_model_facts *f)
+{
+	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32 ", vocabulary %" PRIu32 "\n", f->n_layers, f->dim, f->hidden_dim, f->vocab);
+	printf("heads        %" PRIu32 " of %" PRIu32 ", on %" PRIu32 " for keys and values\n", f->n_heads, f->head_dim, f->n_kv_heads);
+	if (f->window)
+		printf("window       %" PRIu32 " positions, text of any length\n", f->window);
+	else
+		printf("window       none\n");
+	printf("rope theta   %g, norm eps %g\n", f->rope_theta, (double)f->norm_eps);
+	if (f->max_context)
+		printf("trained for  %" PRIu32 " positions\n", f->max_context);
+	printf("tokens       begin %" PRId32 ", end %" PRId32 "\n", f->bos, f->eos);
+}
+
+static void print_kernels(const engine *e, const info_settings *s)
+{
+	const char *name;
+	bool supported;
+	size_t i;
+
+	printf("kernels      %s (%s), %" PRIu32 " threads; sets:", e->at_start.arch, arch_reason(s), e->at_start.threads);
+	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
+		printf("%s %s%s", i ? "," : "", name, supported ? "" : " (not on this machine)");
+	printf("\n");
+}
+
+/* The converter's decisions, line by line; the file may hold anything. */
+static void print_origin(const char *origin)
+{
+	const char *line, *end;
+
+	for (line = origin; *line; line = *end ? end + 1 : end) {
+		end = line + strcspn(line, "\n");
+		printf("%s", line == origin ? "converted    " : "             ");
+		terminal_write_text(stdout, true, line, (size_t)(end - line));
+		printf("\n");
+	}
+}
+
+static void print_tensors(const brise_model *model)
+{
+	brise_tensor_facts t;
+	size_t i;
+
+	for (i = 0; i < brise_count_tensors(model); i++)
+		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
+			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64 " bytes, relative squared error %.6f\n", t.name, t.type, t.rows, t.cols, t.bytes,
+			       (double)t.relative_error);
+}
+
+static void print_json_tensors(const brise_model *model)
+{
+	brise_tensor_facts t;
+	size_t i;
+
+	printf(",\"tensors\":[");
+	for (i = 0; i < brise_count_tensors(model); i++)
+		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
+			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"relative_error\":%.8g}", i ? "," : "", t.name,
+			       t.type, t.rows, t.cols, t.bytes, (double)t.relative_error);
+	printf("]");
+}
+
+static void print_json(const engine *e, const info_settings *s)
+{
+	const brise_model_facts *f = e->facts;
+	const char *name;
+	bool supported;
+	size_t i;
+
+	printf("{\"type\":\"%s\",\"n_layers\":%" PRIu32 ",\"dim\":%" PRIu32 ",\"hidden_dim\":%" PRIu32 ",\"vocab\":%" PRIu32 ",\"n_heads\":%" PRIu32
+	       ",\"n_kv_heads\":%" PRIu32 ",\"head_dim\":%" PRIu32,
+	       f->type, f->n_layers, f->dim, f->hidden_dim, f->vocab, f->n_heads, f->n_kv_heads, f->head_dim);
+	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32 ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32, f->window,
+	       f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
+	printf(",\"file_bytes\":%" PRIu64 ",\"weights\":%" PRIu64 ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64, f->file_bytes, f->matrix_weights,
+	       bits_per_weight(f), f->token_bytes);
+	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64 ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{", e->at_start.slots,
+	       e->at_start.kv_bytes, e->at_start.work_bytes, e->at_start.arch, e->at_start.threads);
+	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
+		printf("%s\"%s\":%s", i ? "," : "", name, supported ? "true" : "false");
+	printf("},\"tokenizer\":%s,\"verified\":%s,\"origin\":", brise_get_tokenizer(e->model) ? "true" : "false", s->verify ? "true" : "false");
+	json_write_string(stdout, f->origin, strlen(f->origin));
+	if (s->tensors)
+		print_json_tensors(e->model);
+	printf("}\n");
+}
+
+static void draw_progress(void *user, uint64_t done, uint64_t total)
+{
+	info_settings *s = user;
+
+	if (terminal_is_due(&s->line))
+		terminal_draw_line(&s->line, "verifying: %3.0f %%", 100.0 * (double)done / (double)total);
+}
+
+/* brise_verify_model hands one pointer to both callbacks. */
+static bool was_interrupted(void *user)
+{
+	(void)user;
+	return terminal_was_interrupted(NULL);
+}
+
+static int verify(engine *e, info_settings *s)
+{
+	brise_status status;
+	brise_error err;
+
+	terminal_open_line(&s->line);
+	status = brise_verify_model(e->model, draw_progress, was_interrupted, s, &err);
+	terminal_erase_line(&s->line);
+	return status == BRISE_OK ? COMMANDS_READY : report_status("info", &err);
+}
+
+int cli_info(int argc, char **argv)
+{
+	info_settings settings = { .verify = false };
+	engine e = { .model = NULL };
+	options_result result;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY || (status = engine_check_settings("info", &settings.engine)) != COMMANDS_READY)
+		return status;
+	terminal_catch_signals();
+	if ((status = engine_open_model(&e, "info", result.operands[0])) != COMMANDS_READY || (settings.verify && (status = verify(&e, &settings)) != COMMANDS_READY) ||
+	    (status = engine_open_context(&e, "info", &settings.engine, NULL, NULL)) != COMMANDS_READY)
+		goto done;
+	status = 0;
+	if (settings.json) {
+		print_json(&e, &settings);
+		goto done;
+	}
+	print_configuration(e.facts);
+	print_sizes(&e);
+	printf("tokenizer    %s\n", brise_get_tokenizer(e.model) ? "in the file" : "none");
+	print_kernels(&e, &settings);
+	print_origin(e.facts->origin);
+	if (settings.tensors)
+		print_tensors(e.model);
+	if (settings.verify)
+		printf("verified     every checksum agrees\n");
+done:
+	engine_close(&e);
+	return commands_end("info", status);
+}

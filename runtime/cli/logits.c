@@ -1,0 +1,109 @@
+/* logits.c - brise logits: every position's logits as they are, for comparisons between machines and programs */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/input.h"
+#include "runtime/cli/result_file.h"
+#include "runtime/cli/terminal.h"
+
+typedef struct logits_settings {
+	engine_settings engine;
+	const char *ids, *out;
+} logits_settings;
+
+#define AT(member) offsetof(logits_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids, separated by white space" },
+	{ .name = "out", .alias = 'o', .type = OPTION_STRING, .offset = AT(out), .value = "FILE", .help = "the logits (-: standard output)" },
+	ENGINE_OPTIONS(logits_settings, engine),
+};
+
+static const options_command command = {
+	.name = "logits",
+	.operands = "MODEL --ids FILE --out FILE",
+	.summary = "Writes float32 little-endian [tokens][vocab]: what follows each token.\n"
+	           "Threads, chunk and kernel set change nothing in it, bit for bit.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+typedef struct writer {
+	result_file file;
+	terminal_line line;
+	size_t vocab, n;
+	int failed; /* errno of the write that failed */
+} writer;
+
+/* Machines that open models are little-endian, so the floats go out as they lie. */
+static bool write_logits(void *user, size_t index, const float *logits)
+{
+	writer *w = user;
+
+	errno = 0;
+	if (fwrite(logits, sizeof *logits, w->vocab, w->file.stream) != w->vocab) {
+		w->failed = errno ? errno : EIO;
+		return true;
+	}
+	if (terminal_is_due(&w->line))
+		terminal_draw_line(&w->line, "%zu of %zu tokens", index + 1, w->n);
+	return terminal_was_interrupted(NULL);
+}
+
+static int write_file(engine *e, const logits_settings *s, const int32_t *ids, size_t n)
+{
+	writer w = { .vocab = e->facts->vocab, .n = n };
+	brise_status status;
+	brise_error err;
+
+	if (result_open(&w.file, s->out, &err) != BRISE_OK)
+		return report_status("logits", &err);
+	terminal_open_line(&w.line);
+	status = brise_eval_all(e->ctx, ids, n, write_logits, &w, &err);
+	terminal_erase_line(&w.line);
+	if (w.failed) {
+		errno = w.failed;
+		status = result_write_error(&w.file, &err);
+	}
+	if (status == BRISE_OK)
+		status = result_commit(&w.file, &err);
+	result_discard(&w.file);
+	if (w.failed == EPIPE)
+		return EXIT_FAILED; /* whoever read had enough */
+	return status == BRISE_OK ? 0 : report_status("logits", &err);
+}
+
+int cli_logits(int argc, char **argv)
+{
+	logits_settings settings = { .ids = NULL };
+	engine e = { .model = NULL };
+	options_result result;
+	int32_t *ids = NULL;
+	brise_error err;
+	size_t n = 0;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY || (status = engine_check_settings("logits", &settings.engine)) != COMMANDS_READY)
+		return status;
+	if (!settings.ids || !settings.out)
+		return report_usage("logits", "--ids FILE and --out FILE expected");
+	terminal_catch_signals();
+	if ((status = engine_open_model(&e, "logits", result.operands[0])) != COMMANDS_READY)
+		goto done;
+	if (input_read_ids(settings.ids, e.facts->vocab, &ids, &n, &err) != BRISE_OK) {
+		status = report_status("logits", &err);
+		goto done;
+	}
+	status = engine_open_context_for(&e, "logits", &settings.engine, n);
+	if (status == COMMANDS_READY)
+		status = write_file(&e, &settings, ids, n);
+done:
+	free(ids);
+	engine_close(&e);
+	return commands_end("logits", status);
+}

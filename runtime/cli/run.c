@@ -1,0 +1,311 @@
+/* run.c - brise run: a text goes on, streaming
+ *
+ * Standard output gets the continuation only, so that a pipe can use it; progress and statistics go to standard error.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/input.h"
+#include "runtime/cli/number.h"
+#include "runtime/cli/process.h"
+#include "runtime/cli/terminal.h"
+
+#define NO_LIMIT UINT32_MAX
+#define MOST_BIASES 256
+
+typedef struct run_settings {
+	engine_settings engine;
+	brise_sampling sampling;
+	brise_logit_bias biases[MOST_BIASES];
+	const char *file, *prompt_ids;
+	uint32_t tokens;
+	bool print_ids, ignore_eos, greedy, stats, has_seed;
+} run_settings;
+
+typedef struct run {
+	const run_settings *settings;
+	engine engine;
+	brise_sampler *sampler;
+	brise_decoder *decoder; /* NULL: ids are printed */
+	int32_t *prompt;
+	size_t n_prompt, n_generated;
+	double prompt_s, generate_s;
+	bool to_terminal, line_open; /* the last character printed was no line feed */
+} run;
+
+static const char *take_seed(void *settings, const char *value)
+{
+	run_settings *s = settings;
+
+	s->has_seed = true;
+	return number_read_whole(value, strlen(value), UINT64_MAX, &s->sampling.seed) ? NULL : "a whole number below 2^64";
+}
+
+static const char *take_bias(void *settings, const char *value)
+{
+	static const char expected[] = "ID=X, as in 13=-2.5 or 13=-inf";
+	run_settings *s = settings;
+	const char *equals = strchr(value, '=');
+	uint64_t token;
+	double bias;
+
+	if (!equals || !number_read_whole(value, (size_t)(equals - value), INT32_MAX, &token))
+		return expected;
+	if (!strcmp(equals + 1, "-inf"))
+		bias = -INFINITY;
+	else if (!number_read_real(equals + 1, &bias) || fabs(bias) > 1e6)
+		return expected;
+	if (s->sampling.n_bias == MOST_BIASES)
+		return "at most 256 of them";
+	s->biases[s->sampling.n_bias++] = (brise_logit_bias){ (int32_t)token, (float)bias };
+	return NULL;
+}
+
+#define AT(member) offsetof(run_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "file", .alias = 'f', .type = OPTION_STRING, .offset = AT(file), .value = "FILE", .help = "prompt from FILE (default: standard input)" },
+	{ .name = "tokens", .alias = 'n', .type = OPTION_U32, .offset = AT(tokens), .value = "N", .help = "stop after N tokens (default: at the end token)", .low = 0, .high = 4e9 },
+	{ .name = "ignore-eos", .type = OPTION_FLAG, .offset = AT(ignore_eos), .help = "go on after the end token" },
+	{ .name = "temperature", .type = OPTION_FLOAT, .offset = AT(sampling.temperature), .value = "X", .help = "0: always the likeliest (default 0.7)", .low = 0, .high = 100 },
+	{ .name = "greedy", .type = OPTION_FLAG, .offset = AT(greedy), .help = "the same as --temperature 0" },
+	{ .name = "top-k", .type = OPTION_U32, .offset = AT(sampling.top_k), .value = "N", .low = 0, .high = 4e9 },
+	{ .name = "top-p", .type = OPTION_FLOAT, .offset = AT(sampling.top_p), .value = "X", .help = "the N likeliest; those that make up X (0.95)", .low = 0, .high = 1 },
+	{ .name = "min-p", .type = OPTION_FLOAT, .offset = AT(sampling.min_p), .value = "X", .help = "those at least X times as likely as the first", .low = 0, .high = 1 },
+	{ .name = "repetition-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.repetition_penalty), .value = "X", .help = "above 1: avoid recent tokens", .low = 0.01, .high = 100 },
+	{ .name = "presence-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.presence_penalty), .value = "X", .help = "subtract from recent tokens", .low = -100, .high = 100 },
+	{ .name = "frequency-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.frequency_penalty), .value = "X", .help = "the same, times occurrences", .low = -100, .high = 100 },
+	{ .name = "penalty-last", .type = OPTION_U32, .offset = AT(sampling.penalty_last), .value = "N", .help = "what recent means (default 64)", .low = 0, .high = 1e6 },
+	{ .name = "logit-bias", .type = OPTION_TAKE, .value = "ID=X", .help = "add X to a token's logit, -inf bans; repeatable", .take = take_bias },
+	{ .name = "seed", .type = OPTION_TAKE, .value = "N", .help = "same seed, same text (default: from the clock)", .take = take_seed },
+	{ .name = "stats", .type = OPTION_FLAG, .offset = AT(stats), .help = "speed and memory at the end" },
+	{ .name = "prompt-ids", .type = OPTION_STRING, .offset = AT(prompt_ids), .value = "FILE" },
+	{ .name = "print-ids", .type = OPTION_FLAG, .offset = AT(print_ids), .help = "token ids in, token ids out" },
+	ENGINE_OPTIONS(run_settings, engine),
+};
+
+static const options_command command = {
+	.name = "run",
+	.operands = "MODEL [PROMPT]",
+	.summary = "Continues PROMPT; prints the continuation.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 1,
+	.max_operands = 2,
+};
+
+/* Text from the argument, the file or standard input. A file's final line feed ends its last line, not the prompt. */
+static int read_prompt(run *r, const char *argument)
+{
+	const run_settings *s = r->settings;
+	char *text = NULL;
+	brise_error err;
+	size_t bytes;
+	int status;
+
+	if (s->prompt_ids)
+		return input_read_ids(s->prompt_ids, r->engine.facts->vocab, &r->prompt, &r->n_prompt, &err) == BRISE_OK ? COMMANDS_READY : report_status("run", &err);
+	if (!argument && !s->file && isatty(STDIN_FILENO))
+		report_note("run", "reading the prompt; end it with ctrl-D");
+	if (!argument && input_read_text(s->file ? s->file : "-", &text, &bytes, &err) != BRISE_OK)
+		return report_status("run", &err);
+	if (argument)
+		bytes = strlen(argument);
+	else if (bytes > 0 && text[bytes - 1] == '\n')
+		bytes--;
+	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes, &r->prompt, &r->n_prompt);
+	free(text);
+	return status;
+}
+
+/* The decoder hears the prompt first, so that the first word keeps its space. */
+static brise_status tell_prompt(run *r, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	const char *text;
+	size_t bytes, i;
+
+	for (i = 0; i < r->n_prompt && status == BRISE_OK; i++) {
+		status = brise_accept_token(r->sampler, r->prompt[i], err);
+		if (status == BRISE_OK && r->decoder)
+			status = brise_decode_token(r->decoder, r->prompt[i], &text, &bytes, err);
+	}
+	return status;
+}
+
+/* Piece by piece, for the progress line and ctrl-C; any pieces give the same bits. */
+static brise_status evaluate_prompt(run *r, const float **logits, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	double start = terminal_clock();
+	terminal_line line;
+	size_t done, n;
+
+	terminal_open_line(&line);
+	for (done = 0; done < r->n_prompt && status == BRISE_OK; done += n) {
+		n = r->n_prompt - done < r->engine.at_start.chunk ? r->n_prompt - done : r->engine.at_start.chunk;
+		status = brise_eval(r->engine.ctx, r->prompt + done, n, logits, err);
+		if (terminal_is_due(&line))
+			terminal_draw_line(&line, "prompt: %zu of %zu tokens, %.0f tokens/s", done + n, r->n_prompt, (double)(done + n) / (terminal_clock() - start));
+	}
+	terminal_erase_line(&line);
+	r->prompt_s = terminal_clock() - start;
+	return status;
+}
+
+static void print_text(run *r, const char *text, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	terminal_write_text(stdout, r->to_terminal, text, bytes);
+	r->line_open = text[bytes - 1] != '\n';
+}
+
+static brise_status print_token(run *r, int32_t token, brise_error *err)
+{
+	const char *text;
+	size_t bytes;
+	brise_status status;
+
+	if (!r->decoder) {
+		printf("%" PRId32 "\n", token);
+	} else {
+		if ((status = brise_decode_token(r->decoder, token, &text, &bytes, err)) != BRISE_OK)
+			return status;
+		print_text(r, text, bytes);
+	}
+	(void)fflush(stdout);
+	return BRISE_OK;
+}
+
+static bool ends_here(const run *r, int32_t token)
+{
+	return !r->settings->ignore_eos && token == r->engine.facts->eos;
+}
+
+static brise_status generate(run *r, const float *logits, brise_error *err)
+{
+	double start = terminal_clock();
+	brise_status status = BRISE_OK;
+	int32_t token;
+
+	while (r->n_generated < r->settings->tokens || r->settings->tokens == NO_LIMIT) {
+		if (r->n_generated > 0 && (status = brise_eval(r->engine.ctx, &token, 1, &logits, err)) != BRISE_OK)
+			break;
+		if ((status = brise_sample_token(r->sampler, logits, &token, err)) != BRISE_OK || ends_here(r, token))
+			break;
+		r->n_generated++;
+		if ((status = brise_accept_token(r->sampler, token, err)) != BRISE_OK || (status = print_token(r, token, err)) != BRISE_OK || ferror(stdout))
+			break;
+		if (terminal_was_interrupted(NULL)) {
+			status = BRISE_ECANCELED;
+			err->code = status;
+			break;
+		}
+	}
+	r->generate_s = terminal_clock() - start;
+	return status;
+}
+
+static void finish_text(run *r)
+{
+	const char *text;
+	size_t bytes;
+
+	if (r->decoder) {
+		brise_finish_decoder(r->decoder, &text, &bytes);
+		print_text(r, text, bytes);
+	}
+	if (r->line_open && r->to_terminal)
+		(void)putchar('\n');
+	(void)fflush(stdout);
+}
+
+static void print_stats(const run *r)
+{
+	brise_context_facts now;
+	char kv[32], anonymous[32];
+	uint64_t memory = process_read_memory(0, "RssAnon");
+
+	brise_get_context(r->engine.ctx, &now);
+	terminal_format_bytes((double)now.kv_bytes, kv, sizeof kv);
+	terminal_format_bytes((double)memory, anonymous, sizeof anonymous);
+	report_note("run", "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %zu in %.2f s (%.1f tokens/s)", r->n_prompt, r->prompt_s,
+	            r->prompt_s > 0 ? (double)r->n_prompt / r->prompt_s : 0.0, r->n_generated, r->generate_s,
+	            r->generate_s > 0 ? (double)r->n_generated / r->generate_s : 0.0);
+	report_note("run", "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64 " positions %s, anonymous memory %s", now.arch, now.threads,
+	            r->settings->sampling.seed, now.slots, kv, memory ? anonymous : "unknown");
+}
+
+/* A model without a window runs out of positions: an end like any other, said in a line. */
+static int end_of_text(run *r, brise_status status, const brise_error *err)
+{
+	finish_text(r);
+	if (status == BRISE_EFULL && r->n_generated > 0) {
+		report_note("run", "the context of %" PRIu64 " positions is full (--context N keeps more)", r->engine.at_start.slots);
+		status = BRISE_OK;
+	}
+	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
+		print_stats(r);
+	return status == BRISE_OK ? 0 : report_status("run", err);
+}
+
+static int run_model(run *r, const char *path, const char *prompt)
+{
+	const run_settings *s = r->settings;
+	const float *logits = NULL;
+	brise_status status;
+	brise_error err;
+	int result;
+
+	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY || (result = read_prompt(r, prompt)) != COMMANDS_READY ||
+	    (result = engine_open_context(&r->engine, "run", &s->engine, terminal_was_interrupted, NULL)) != COMMANDS_READY)
+		return result;
+	if (r->n_prompt == 0)
+		return report_error("run", "the prompt holds no token");
+	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
+		return report_error("run", "%s: no tokenizer in the file; --prompt-ids and --print-ids work without", path);
+	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &s->sampling, &err) != BRISE_OK ||
+	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model), &err) != BRISE_OK) || tell_prompt(r, &err) != BRISE_OK)
+		return report_status("run", &err);
+	status = evaluate_prompt(r, &logits, &err);
+	if (status == BRISE_OK)
+		status = generate(r, logits, &err);
+	return end_of_text(r, status, &err);
+}
+
+int cli_run(int argc, char **argv)
+{
+	run_settings settings = { .tokens = NO_LIMIT };
+	run r = { .settings = &settings };
+	options_result result;
+	int status;
+
+	brise_init_sampling(&settings.sampling);
+	if ((status = commands_begin(&command, argc, argv, &settings, &result)) != COMMANDS_READY)
+		return status;
+	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)
+		return status;
+	if ((settings.file != NULL) + (settings.prompt_ids != NULL) + (result.n_operands > 1) > 1)
+		return report_usage("run", "one prompt expected: an argument, --file or --prompt-ids");
+	if (settings.greedy)
+		settings.sampling.temperature = 0;
+	if (!settings.has_seed)
+		settings.sampling.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
+	settings.sampling.bias = settings.biases;
+	r.to_terminal = terminal_is_terminal(stdout);
+	terminal_catch_signals();
+	status = run_model(&r, result.operands[0], result.n_operands > 1 ? result.operands[1] : NULL);
+	brise_free_decoder(r.decoder);
+	brise_free_sampler(r.sampler);
+	free(r.prompt);
+	engine_close(&r.engine);
+	return commands_end("run", status);
+}

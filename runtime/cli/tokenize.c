@@ -1,0 +1,315 @@
+/* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer or a SentencePiece tokenizer.model */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "convert/json.h"
+#include "convert/sentencepiece.h"
+#include "runtime/brise.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/input.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/format.h"
+
+typedef struct tokenize_settings {
+	const char *file;
+	bool decode, jsonl, begin;
+} tokenize_settings;
+
+#define AT(member) offsetof(tokenize_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "decode", .alias = 'd', .type = OPTION_FLAG, .offset = AT(decode), .help = "ids to text" },
+	{ .name = "file", .alias = 'f', .type = OPTION_STRING, .offset = AT(file), .value = "FILE", .help = "text or ids from FILE (default: standard input)" },
+	{ .name = "bos", .type = OPTION_FLAG, .offset = AT(begin), .help = "put the begin token first" },
+	{ .name = "jsonl", .type = OPTION_FLAG, .offset = AT(jsonl), .help = "a JSON string or list of ids a line, in and out" },
+};
+
+static const options_command command = {
+	.name = "tokenize",
+	.operands = "MODEL [TEXT]",
+	.summary = "Prints the token ids of TEXT, or with --decode the text of ids.\n"
+	           "MODEL is a .brise file or a SentencePiece tokenizer.model.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 1,
+	.max_operands = 2,
+};
+
+/* A tokenizer, and what keeps it alive. */
+typedef struct vocabulary {
+	const brise_tokenizer *tokenizer;
+	brise_tokenizer_facts facts;
+	brise_model *model;
+	brise_tokenizer *own;
+	void *section;
+} vocabulary;
+
+static bool is_brise_file(const char *path)
+{
+	char magic[8] = "";
+	FILE *file = fopen(path, "rb");
+	bool is = file && fread(magic, 1, sizeof magic, file) == sizeof magic && memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0;
+
+	if (file)
+		(void)fclose(file);
+	return is;
+}
+
+static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error *err)
+{
+	brise_status status;
+	size_t bytes;
+
+	if (is_brise_file(path)) {
+		if ((status = brise_open_model(&v->model, path, err)) != BRISE_OK)
+			return status;
+		v->tokenizer = brise_get_tokenizer(v->model);
+	} else {
+		if ((status = sentencepiece_read_model(path, &v->section, &bytes, err)) != BRISE_OK ||
+		    (status = brise_open_tokenizer(&v->own, v->section, bytes, path, err)) != BRISE_OK)
+			return status;
+		v->tokenizer = v->own;
+	}
+	if (v->tokenizer)
+		brise_get_tokenizer_facts(v->tokenizer, &v->facts);
+	return BRISE_OK;
+}
+
+static void close_vocabulary(vocabulary *v)
+{
+	brise_close_tokenizer(v->own);
+	free(v->section);
+	brise_close_model(v->model);
+}
+
+/* Ids between separators, after `open` and before `close`. */
+static void print_ids(const vocabulary *v, bool begin, const int32_t *ids, size_t n, const char *open, const char *separator, const char *close)
+{
+	size_t i;
+
+	(void)fputs(open, stdout);
+	if (begin)
+		printf("%" PRId32 "%s", v->facts.bos, n ? separator : "");
+	for (i = 0; i < n; i++)
+		printf("%s%" PRId32, i ? separator : "", ids[i]);
+	(void)fputs(close, stdout);
+}
+
+static brise_status encode(const vocabulary *v, const tokenize_settings *s, const char *text, size_t bytes, brise_error *err)
+{
+	int32_t *ids;
+	size_t n;
+	brise_status status = brise_encode_text(v->tokenizer, text, bytes, &ids, &n, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (s->jsonl)
+		print_ids(v, s->begin, ids, n, "[", ",", "]\n");
+	else
+		print_ids(v, s->begin, ids, n, "", " ", "\n");
+	free(ids);
+	return BRISE_OK;
+}
+
+/* The whole text of a list of ids, malloc'ed. */
+static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, char **text, size_t *bytes, brise_error *err)
+{
+	brise_decoder *decoder;
+	brise_status status = brise_new_decoder(&decoder, v->tokenizer, err);
+	size_t piece_bytes, room = 0, i;
+	const char *piece;
+
+	*text = NULL;
+	*bytes = 0;
+	for (i = 0; i <= n && status == BRISE_OK; i++) {
+		if (i == n)
+			brise_finish_decoder(decoder, &piece, &piece_bytes);
+		else if ((status = brise_decode_token(decoder, ids[i], &piece, &piece_bytes, err)) != BRISE_OK)
+			break;
+		if (piece_bytes > room - *bytes) {
+			size_t larger = 2 * room + piece_bytes + 64;
+			char *grown = realloc(*text, larger);
+
+			if (!grown) {
+				status = BRISE_ENOMEM;
+				err->code = status;
+				(void)snprintf(err->message, sizeof err->message, "no memory for the text of %zu ids", n);
+				break;
+			}
+			*text = grown;
+			room = larger;
+		}
+		if (piece_bytes > 0)
+			memcpy(*text + *bytes, piece, piece_bytes);
+		*bytes += piece_bytes;
+	}
+	brise_free_decoder(decoder);
+	return status;
+}
+
+static brise_status print_decoded(const vocabulary *v, const tokenize_settings *s, const int32_t *ids, size_t n, brise_error *err)
+{
+	bool terminal = terminal_is_terminal(stdout);
+	size_t bytes;
+	char *text;
+	brise_status status = decode(v, ids, n, &text, &bytes, err);
+
+	if (status == BRISE_OK && s->jsonl) {
+		json_write_string(stdout, text ? text : "", bytes);
+		(void)putchar('\n');
+	} else if (status == BRISE_OK) {
+		if (bytes > 0)
+			terminal_write_text(stdout, terminal, text, bytes);
+		if (terminal)
+			(void)putchar('\n');
+	}
+	free(text);
+	return status;
+}
+
+static bool read_id(json_reader *r, int64_t *id)
+{
+	if (!json_read_integer(r, id))
+		return false;
+	return *id >= INT32_MIN && *id <= INT32_MAX ? true : json_refuse(r, BRISE_EFORMAT, "a token id out of range");
+}
+
+static brise_status decode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r, size_t line_bytes, brise_error *err)
+{
+	int32_t *ids = malloc((line_bytes / 2 + 1) * sizeof *ids); /* an id and its comma take two bytes */
+	brise_status status;
+	int64_t id;
+	size_t n = 0;
+
+	if (!ids) {
+		json_refuse(r, BRISE_ENOMEM, "no memory for its ids");
+		return json_end(r);
+	}
+	json_enter_array(r);
+	while (json_next_element(r) && read_id(r, &id))
+		ids[n++] = (int32_t)id;
+	status = json_end(r);
+	if (status == BRISE_OK)
+		status = print_decoded(v, s, ids, n, err);
+	free(ids);
+	return status;
+}
+
+static brise_status encode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r, brise_error *err)
+{
+	brise_status status;
+	char *text = NULL;
+	size_t bytes = 0;
+
+	json_read_string(r, &text, &bytes);
+	status = json_end(r);
+	if (status == BRISE_OK)
+		status = encode(v, s, text, bytes, err);
+	free(text);
+	return status;
+}
+
+static brise_status work_through_lines(const vocabulary *v, const tokenize_settings *s, FILE *in, const char *name, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	char *line = NULL, place[64];
+	size_t room = 0, number = 0;
+	ssize_t length;
+	json_reader r;
+
+	while (status == BRISE_OK && !ferror(stdout) && (errno = 0, length = getline(&line, &room, in)) >= 0) {
+		(void)snprintf(place, sizeof place, "%.40s: record %zu", name, ++number);
+		json_begin(&r, line, (size_t)length, place, err);
+		status = s->decode ? decode_line(v, s, &r, (size_t)length, err) : encode_line(v, s, &r, err);
+	}
+	if (status == BRISE_OK && !feof(in) && !ferror(stdout)) {
+		status = terminal_was_interrupted(NULL) ? BRISE_ECANCELED : BRISE_EIO;
+		err->code = status;
+		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be read: %s", name, strerror(errno));
+	}
+	free(line);
+	return status;
+}
+
+static brise_status work_on_lines(const vocabulary *v, const tokenize_settings *s, brise_error *err)
+{
+	FILE *in = s->file && strcmp(s->file, "-") != 0 ? fopen(s->file, "rb") : stdin;
+	brise_status status;
+
+	if (!in) {
+		err->code = BRISE_EIO;
+		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be opened: %s", s->file, strerror(errno));
+		return BRISE_EIO;
+	}
+	status = work_through_lines(v, s, in, input_name(s->file ? s->file : "-"), err);
+	if (in != stdin)
+		(void)fclose(in);
+	return status;
+}
+
+static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s, const char *text, size_t bytes, const char *name, brise_error *err)
+{
+	brise_status status;
+	int32_t *ids;
+	size_t n;
+
+	if (!s->decode)
+		return encode(v, s, text, bytes, err);
+	status = input_parse_ids(text, bytes, name, v->facts.vocab, &ids, &n, err);
+	if (status == BRISE_OK)
+		status = print_decoded(v, s, ids, n, err);
+	free(ids);
+	return status;
+}
+
+static brise_status work(const vocabulary *v, const tokenize_settings *s, const char *argument, brise_error *err)
+{
+	const char *path = s->file ? s->file : "-";
+	brise_status status;
+	size_t bytes;
+	char *text;
+
+	if (s->jsonl)
+		return work_on_lines(v, s, err);
+	if (argument)
+		return work_on_text(v, s, argument, strlen(argument), "argument", err);
+	if (!s->file && isatty(STDIN_FILENO))
+		report_note("tokenize", "reading %s; end with ctrl-D", s->decode ? "ids" : "text");
+	if ((status = input_read_text(path, &text, &bytes, err)) != BRISE_OK)
+		return status;
+	status = work_on_text(v, s, text, bytes, input_name(path), err);
+	free(text);
+	return status;
+}
+
+int cli_tokenize(int argc, char **argv)
+{
+	tokenize_settings settings = { .file = NULL };
+	vocabulary v = { .tokenizer = NULL };
+	options_result result;
+	brise_status done;
+	brise_error err;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY)
+		return status;
+	if ((settings.file || settings.jsonl) && result.n_operands > 1)
+		return report_usage("tokenize", "either TEXT or %s expected", settings.file ? "--file" : "--jsonl with lines on standard input");
+	terminal_catch_signals();
+	if ((done = open_vocabulary(&v, result.operands[0], &err)) != BRISE_OK)
+		status = report_status("tokenize", &err);
+	else if (!v.tokenizer)
+		status = report_error("tokenize", "%s: no tokenizer in the file", result.operands[0]);
+	else if (settings.begin && v.facts.bos < 0)
+		status = report_error("tokenize", "%s: no begin token", result.operands[0]);
+	else if ((done = work(&v, &settings, result.n_operands > 1 ? result.operands[1] : NULL, &err)) != BRISE_OK)
+		status = report_status("tokenize", &err);
+	else
+		status = 0;
+	close_vocabulary(&v);
+	return commands_end("tokenize", status);
+}
