@@ -452,25 +452,3 @@ bool json_skip(json_reader *r)
 			return r->status == BRISE_OK;
 	}
 }
-
-void json_write_string(FILE *out, const char *text, size_t bytes)
-{
-	size_t i;
-
-	fputc('"', out);
-	for (i = 0; i < bytes; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c == '\n')
-			fputs("\\n", out);
-		else if (c == '\t')
-			fputs("\\t", out);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}

@@ -1,4 +1,4 @@
-/* json.h - a strict, bounded JSON reader (RFC 8259) that walks the text once, and a writer of strings
+/* json.h - a strict, bounded JSON reader (RFC 8259) that walks the text once
  *
  * The caller asks for what it expects; the first surprise fills the error with the line and byte, and every later call returns false. No tree is
  * built and nothing is allocated but strings, so memory is bounded by the input. Nesting is bounded by JSON_DEPTH.
@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "runtime/brise.h"
 
@@ -71,8 +70,5 @@ bool json_skip(json_reader *r);
 
 /* Records an error of the caller's own at the present place; returns false. */
 bool json_refuse(json_reader *r, brise_status status, const char *what);
-
-/* Writes UTF-8 text as a JSON string with its quotes. */
-void json_write_string(FILE *out, const char *text, size_t bytes);
 
 #endif

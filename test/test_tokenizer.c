@@ -875,7 +875,7 @@ int main(void)
 		if (gold)
 			test_vectors(gold, names[i]);
 		else
-			check_skip(&counts, names[i], "no reference vectors: set BRISE_GOLD");
+			check_skip(&counts, names[i], "no ../shared/gold, and BRISE_GOLD is not set");
 	}
 	test_known_answers();
 	test_encoding_is_the_definition();

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/json.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
+#include "runtime/cli/json_text.h"
 #include "runtime/cli/terminal.h"
 
 typedef struct info_settings {

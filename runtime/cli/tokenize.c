@@ -11,6 +11,7 @@
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/input.h"
+#include "runtime/cli/json_text.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/format.h"
 
