@@ -186,7 +186,7 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		q4_encode_tile(out, space->rows, n, t->cols, w->options->effort, space->scratch, sum);
 		return BRISE_OK;
 	case TYPE_Q8:
-		q8_encode_tile(out, space->rows, n, t->cols, sum);
+		q8_encode_tile(out, space->rows, n, t->cols, space->scratch, sum);
 		return BRISE_OK;
 	default:
 		if (f16_encode_tile(out, space->rows, n, t->cols, sum))

@@ -25,16 +25,22 @@ static inline uint32_t half_to_bits(float value)
 	return bits;
 }
 
+/* Any half but infinity and NaN. */
+static inline float half_decode_finite(uint16_t half)
+{
+	uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
+
+	/* 2^112 moves the exponent from bias 15 to bias 127. */
+	return half_from_bits(half_to_bits(half_from_bits(rest) * 0x1p112f) | sign);
+}
+
 /* A NaN comes out quiet with its payload kept, as vcvtph2ps and fcvt make it. */
 static inline float half_decode(uint16_t half)
 {
 	uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
-	/* 2^112 moves the exponent from bias 15 to bias 127. */
-	uint32_t bits = half_to_bits(half_from_bits(rest) * 0x1p112f);
-
-	if (rest >= 0x0f800000) /* infinity or NaN */
-		bits = rest | 0x7f800000 | (rest > 0x0f800000 ? 0x400000 : 0);
-	return half_from_bits(bits | sign);
+	if (rest < 0x0f800000)
+		return half_decode_finite(half);
+	return half_from_bits(rest | 0x7f800000 | (rest > 0x0f800000 ? 0x400000 : 0) | sign);
 }
 
 static inline float half_decode_bfloat(uint16_t half)

@@ -1,7 +1,7 @@
 /* q4_encode.c - choosing row scale, magnitudes, signs, shifts and codes by squared error
  *
  * A row is encoded in two steps. The row scale makes the block that needs the largest magnitude just reach 31. Then every block tries
- * the eight pairs of sign and shift: for each, the magnitude at which the codebook just covers the block, and a few
+ * pairs of sign and shift: for each, the magnitude at which the codebook just covers the block, and a few
  * smaller ones, which clip the largest weight but resolve the rest better. The best of all by squared error stays.
  * How many pairs and magnitudes are tried is the effort.
  *
@@ -31,14 +31,17 @@ typedef struct q4_block {
 } q4_block;
 
 typedef struct q4_search {
-	int pairs; /* how many pairs, in order of the magnitude they need */
-	int clips; /* how many magnitudes below the covering one */
+	int pairs;         /* how many pairs, in order of the magnitude they need */
+	int clips;         /* how many magnitudes below the first one */
+	float grow, round; /* the first magnitude: the covering one times grow, plus round, rounded down */
 } q4_search;
 
+/* Gaussian weights, relative squared error and fp16 read per core of a 2024 server: fast 0.0059 at 430 MB/s, normal 0.0049 at 80, high 0.0048 at 30.
+ * Where only one magnitude is tried, a little clipping is the best guess (0.0066 without, 0.0059 at 0.96). */
 static const q4_search searches[] = {
-	[Q4_FAST] = { 1, 1 },
-	[Q4_NORMAL] = { 6, 2 },
-	[Q4_HIGH] = { PAIRS, 6 },
+	[Q4_FAST] = { 1, 0, 0.96f, 0.75f },
+	[Q4_NORMAL] = { 5, 2, 1, 0.999f },
+	[Q4_HIGH] = { PAIRS, 6, 1, 0.999f },
 };
 
 static inline float pair_sign(int pair)
@@ -106,7 +109,7 @@ static float block_error(const q4_tables *tables, const float *w, float scale, f
 			sum[k] += rest * rest;
 		}
 	}
-	return (((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]))) * (scale * scale * 0.25f);
+	return tile_sum_lanes(sum) * (scale * scale * 0.25f);
 }
 
 static void block_range(const float *w, float *low, float *high)
@@ -169,12 +172,13 @@ static q4_block choose_block(const q4_tables *tables, const float *w, const floa
 		return best;
 	for (i = 0; i < search->pairs; i++) {
 		float scale;
-		int pair = take_pair(need, &scale), magnitude, cover;
+		int pair = take_pair(need, &scale), magnitude, first;
 
 		scale *= inverse;
-		cover = scale < Q4_MAGNITUDE ? (int)(scale + 0.999f) : Q4_MAGNITUDE;
-		cover = cover < 1 ? 1 : cover;
-		for (magnitude = cover; magnitude >= 1 && magnitude >= cover - search->clips; magnitude--) {
+		scale = scale * search->grow + search->round;
+		first = scale < Q4_MAGNITUDE ? (int)scale : Q4_MAGNITUDE;
+		first = first < 1 ? 1 : first;
+		for (magnitude = first; magnitude >= 1 && magnitude >= first - search->clips; magnitude--) {
 			float error = block_error(tables, w, row_scale * (float)magnitude * pair_sign(pair), pair_shift(pair));
 
 			if (error < best.error)
@@ -189,21 +193,25 @@ static void put_codes(uint8_t *codes, const q4_tables *tables, const float *w, c
 {
 	float position[TILE_BLOCK];
 	int32_t cell[TILE_BLOCK];
+	uint8_t code[TILE_BLOCK / 2];
 	unsigned i;
 
 	find_cells(w, row_scale * (float)block->magnitude * pair_sign(block->pair), pair_shift(block->pair), position, cell);
 	for (i = 0; i < TILE_BLOCK / 2; i++)
-		codes[i / 4 * 64 + i % 4] = (uint8_t)(tables->code[cell[i]] | tables->code[cell[i + 16]] << 4);
+		code[i] = (uint8_t)(tables->code[cell[i]] | tables->code[cell[i + TILE_BLOCK / 2]] << 4);
+	for (i = 0; i < TILE_BLOCK / 2; i += 4)
+		memcpy(codes + i * TILE_ROWS, code + i, 4);
 }
 
 static float block_norm(const float *w)
 {
 	float sum[8] = { 0 };
-	unsigned i;
+	unsigned i, k;
 
-	for (i = 0; i < TILE_BLOCK; i++)
-		sum[i % 8] += w[i] * w[i];
-	return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+	for (i = 0; i < TILE_BLOCK; i += 8)
+		for (k = 0; k < 8; k++)
+			sum[k] += w[i + k] * w[i + k];
+	return tile_sum_lanes(sum);
 }
 
 /* The row scale makes the block that needs the largest magnitude just reach it. ranges: [blocks][2], filled here for the second step. */

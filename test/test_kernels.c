@@ -279,7 +279,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			if (type == 0)
 				q4_encode_tile(tile, w + row * COLS, n, COLS, Q4_NORMAL, scratch, &error);
 			else if (type == 1)
-				q8_encode_tile(tile, w + row * COLS, n, COLS, &error);
+				q8_encode_tile(tile, w + row * COLS, n, COLS, scratch, &error);
 			else
 				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
 		}
