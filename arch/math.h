@@ -103,4 +103,15 @@ static inline void math_sincos(double x, double *sine, double *cosine)
 	*cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
 }
 
+/* Sum of 16 lanes as one fixed tree; the lanes are used up. */
+static inline float math_add_lanes(float lanes[16])
+{
+	unsigned apart, i;
+
+	for (apart = 8; apart > 0; apart /= 2)
+		for (i = 0; i < apart; i++)
+			lanes[i] += lanes[i + apart];
+	return lanes[0];
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch/math.h"
+#include "arch/segment.h"
 #include "quant/f16.h"
 #include "quant/half.h"
 #include "quant/q4.h"
@@ -182,16 +183,6 @@ static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const f
 	}
 }
 
-static float add_lanes(float lanes[LANES])
-{
-	unsigned apart, i;
-
-	for (apart = LANES / 2; apart > 0; apart /= 2)
-		for (i = 0; i < apart; i++)
-			lanes[i] += lanes[i + apart];
-	return lanes[0];
-}
-
 static void scalar_norm(float *y, const float *x, const float *weight, size_t dim, float eps)
 {
 	float lanes[LANES] = { 0 }, scale;
@@ -199,7 +190,7 @@ static void scalar_norm(float *y, const float *x, const float *weight, size_t di
 
 	for (i = 0; i < dim; i++)
 		lanes[i % LANES] += x[i] * x[i];
-	scale = 1 / sqrtf(add_lanes(lanes) / (float)dim + eps);
+	scale = 1 / sqrtf(math_add_lanes(lanes) / (float)dim + eps);
 	for (i = 0; i < dim; i++)
 		y[i] = x[i] * scale * weight[i];
 }
@@ -280,24 +271,6 @@ static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSIT
 	}
 }
 
-static void merge_segment(arch_attended *whole, float *sums, float largest, float weight, const float *segment, size_t dim)
-{
-	float both = whole->largest > largest ? whole->largest : largest, old, new;
-	size_t d;
-
-	if (whole->weight == 0) {
-		*whole = (arch_attended){ largest, weight };
-		memcpy(sums, segment, dim * sizeof *sums);
-		return;
-	}
-	old = math_exp(whole->largest - both);
-	new = math_exp(largest - both);
-	whole->largest = both;
-	whole->weight = whole->weight * old + weight * new;
-	for (d = 0; d < dim; d++)
-		sums[d] = sums[d] * old + segment[d] * new;
-}
-
 static void scalar_attend(const arch_attention *job)
 {
 	unsigned q, s, j;
@@ -317,7 +290,7 @@ static void scalar_attend(const arch_attention *job)
 			}
 			add_values(segment, job->spans[s], p, job->dim);
 		}
-		merge_segment(&job->attended[q], job->sums + q * job->dim, largest, add_lanes(lanes), segment, job->dim);
+		segment_merge(&job->attended[q], job->sums + q * job->dim, largest, math_add_lanes(lanes), segment, job->dim);
 	}
 }
 

@@ -5,6 +5,8 @@
  */
 #include "arch/x86/avx2.h"
 
+#include "arch/segment.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -135,35 +137,6 @@ INLINE void add_values(float *sums, const int8_t *values, const uint8_t (*codes)
 	}
 }
 
-static float add_lanes(float lanes[16])
-{
-	unsigned apart, i;
-
-	for (apart = 8; apart > 0; apart /= 2)
-		for (i = 0; i < apart; i++)
-			lanes[i] += lanes[i + apart];
-	return lanes[0];
-}
-
-static void merge_segment(arch_attended *whole, float *sums, float largest, float weight, const float *segment, size_t dim)
-{
-	float both = whole->largest > largest ? whole->largest : largest, old, new;
-	size_t d;
-
-	if (whole->weight == 0) {
-		*whole = (arch_attended){ largest, weight };
-		memcpy(sums, segment, dim * sizeof *sums);
-		return;
-	}
-	old = math_exp(whole->largest - both);
-	new = math_exp(largest - both);
-	whole->largest = both;
-	whole->weight = whole->weight * old + weight * new;
-	for (d = 0; d < dim; d += 8)
-		_mm256_storeu_ps(sums + d, _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(sums + d), _mm256_set1_ps(old)),
-		                                         _mm256_mul_ps(_mm256_loadu_ps(segment + d), _mm256_set1_ps(new))));
-}
-
 void avx2_attend(const arch_attention *job)
 {
 	float largest[ATTEND_QUERIES], lanes[ATTEND_QUERIES][16] = { { 0 } }, segment[ATTEND_QUERIES * ARCH_HEAD_DIM_MAX], scales[ATTEND_QUERIES];
@@ -191,5 +164,5 @@ void avx2_attend(const arch_attention *job)
 			add_values(segment + q * job->dim, values, (const uint8_t(*)[SPAN_POSITIONS])codes + q, scales + q, job->dim, 1);
 	}
 	for (q = 0; q < job->n_queries; q++)
-		merge_segment(&job->attended[q], job->sums + q * job->dim, largest[q], add_lanes(lanes[q]), segment + q * job->dim, job->dim);
+		segment_merge(&job->attended[q], job->sums + q * job->dim, largest[q], math_add_lanes(lanes[q]), segment + q * job->dim, job->dim);
 }
