@@ -110,9 +110,9 @@ static bool pop(machine *m, value *v)
 
 static bool take(machine *m, size_t n, const uint8_t **bytes)
 {
+	*bytes = m->p;
 	if ((size_t)(m->end - m->p) < n)
 		return damaged(m, "it ends too early");
-	*bytes = m->p;
 	m->p += n;
 	return true;
 }
@@ -401,7 +401,7 @@ static bool memo_get(machine *m, uint64_t index)
 
 static bool push_text(machine *m, unsigned length_bytes)
 {
-	const uint8_t *text;
+	const uint8_t *text = NULL;
 	uint64_t length;
 
 	if (!take_number(m, length_bytes, &length) || length > PICKLE_MAX || !take(m, (size_t)length, &text))
