@@ -237,8 +237,8 @@ static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 		}
 		if (n == 0)
 			return wrong(r, "not a character: wrong escape or not UTF-8");
-		if (*length < bytes && bytes - *length >= n)
-			memcpy(out + *length, piece, n);
+		if (*length < bytes)
+			memcpy(out + *length, piece, n < bytes - *length ? n : bytes - *length);
 		*length += n;
 	}
 	r->at++;
@@ -247,11 +247,14 @@ static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 
 bool json_next_key(json_reader *r, char *key, size_t bytes)
 {
-	size_t length;
+	size_t length, i;
 
 	if (!next(r, '}') || !read_string(r, key, bytes - 1, &length))
 		return false;
-	key[length < bytes - 1 ? length : bytes - 1] = 0;
+	length = length < bytes - 1 ? length : bytes - 1;
+	for (i = 0; i < length; i++)
+		key[i] = key[i] ? key[i] : 1; /* callers compare C strings: what stands before a zero must not match */
+	key[length] = 0;
 	if (ahead(r) != ':')
 		return wrong(r, "a colon expected");
 	r->at++;

@@ -319,6 +319,8 @@ static bool add_pair(machine *m, const value *key, const value *item)
 		return true;
 	if (key->kind != VALUE_TEXT || key->number < 1 || key->number > 511 || memchr(key->text, 0, (size_t)key->number))
 		return damaged(m, "a tensor whose name is no text");
+	if (m->n_tensors == TENSORS_MAX) /* one tensor stored over and over would take memory out of all proportion to the file */
+		return damaged(m, "more tensors than any model has");
 	if (!grow(m, &tensors, m->n_tensors, &m->tensors_capacity, sizeof *t))
 		return false;
 	m->tensors = tensors;

@@ -137,7 +137,9 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 			return status;
 	}
 	status = json_end(&r);
-	return status == BRISE_OK ? check_overlaps(list->items + before, list->n - before, name, err) : status;
+	if (status != BRISE_OK || list->n == before) /* an empty list has no items to point to */
+		return status;
+	return check_overlaps(list->items + before, list->n - before, name, err);
 }
 
 brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)

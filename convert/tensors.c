@@ -15,7 +15,7 @@ brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *fi
 
 		if (!items) {
 			free(tensor->name);
-			return capacity > TENSORS_MAX ? error_set(err, BRISE_EFORMAT, "%s: more than %u tensors", file, TENSORS_MAX / 2)
+			return capacity > TENSORS_MAX ? error_set(err, BRISE_EFORMAT, "%s: more than %u tensors", file, TENSORS_MAX)
 			                              : error_set(err, BRISE_ENOMEM, "%s: no memory for %zu tensors", file, capacity);
 		}
 		list->items = items;
