@@ -2,8 +2,10 @@
 #include "runtime/cli/commands.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int commands_begin(const options_command *command, int argc, char **argv, void *settings, options_result *result)
 {
@@ -19,12 +21,26 @@ int commands_begin(const options_command *command, int argc, char **argv, void *
 	return report_usage(command->name, "%s", result->message);
 }
 
-int commands_end(const char *command, int status)
+/* Whether standard output is a pipe nobody reads: a stream's errno is gone when an earlier write failed. */
+static bool reader_went_away(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
+int commands_end_after(const char *command, int status, int error)
 {
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	if (errno != EPIPE && status == 0)
-		return report_error(command, "standard output: %s", errno ? strerror(errno) : "write failed");
+	error = errno ? errno : error;
+	if (error != EPIPE && !reader_went_away() && status == 0)
+		return report_error(command, "standard output: %s", error ? strerror(error) : "write failed");
 	return status ? status : EXIT_FAILED;
+}
+
+int commands_end(const char *command, int status)
+{
+	return commands_end_after(command, status, 0);
 }

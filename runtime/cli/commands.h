@@ -19,4 +19,7 @@ int commands_begin(const options_command *command, int argc, char **argv, void *
 /* Flushes standard output and turns a lost write into status 1: with a message, except for a reader that went away. */
 int commands_end(const char *command, int status);
 
+/* The same for a command that stops at a write that failed; `error` is the errno of that, or 0. */
+int commands_end_after(const char *command, int status, int error);
+
 #endif

@@ -6,37 +6,42 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *const engine_kv_choices[] = {"int8", "f32", NULL};
 
 int engine_check_settings(const char *command, const engine_settings *settings)
 {
+	const char *source = settings->arch ? "--arch" : "BRISE_ARCH", *wanted = settings->arch ? settings->arch : getenv("BRISE_ARCH");
 	nearest_match match = {NULL, 0};
 	const char *name, *meant;
 	char list[160] = "";
 	size_t i;
 
-	if (!settings->arch)
+	if (!wanted || (!settings->arch && !*wanted))
 		return COMMANDS_READY;
 	for (i = 0; (name = brise_get_arch(i, NULL)) != NULL; i++) {
-		if (strcmp(name, settings->arch) == 0)
+		if (strcmp(name, wanted) == 0)
 			return COMMANDS_READY;
-		nearest_offer(&match, settings->arch, name);
+		nearest_offer(&match, wanted, name);
 		if (strlen(list) + strlen(name) + 3 < sizeof list) {
 			(void)strcat(list, i ? ", " : "");
 			(void)strcat(list, name);
 		}
 	}
-	meant = nearest_choose(&match, settings->arch);
+	meant = nearest_choose(&match, wanted);
 	if (meant)
-		return report_usage(command, "--arch: expected one of %s, found '%.40s'; did you mean %s?", list, settings->arch, meant);
-	return report_usage(command, "--arch: expected one of %s, found '%.40s'", list, settings->arch);
+		return report_usage(command, "%s: expected one of %s, found '%.40s'; did you mean %s?", source, list, wanted, meant);
+	return report_usage(command, "%s: expected one of %s, found '%.40s'", source, list, wanted);
 }
 
 int engine_open_model(engine *e, const char *command, const char *path)
 {
+	struct stat facts;
 	brise_error err;
 
+	if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+		return report_error(command, "%s: expected a .brise file, found a folder; brise convert makes one of a checkpoint", path);
 	if (brise_open_model(&e->model, path, &err) != BRISE_OK)
 		return report_status(command, &err);
 	e->facts = brise_get_facts(e->model);

@@ -26,7 +26,7 @@ extern const char *const engine_kv_choices[];
 	{.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch), .value = "NAME",                       \
 	 .help = "kernel set; brise info lists them"}
 
-/* Refuses a kernel set nobody has heard of. Returns COMMANDS_READY or EXIT_USAGE. */
+/* Refuses a kernel set nobody has heard of, from --arch or BRISE_ARCH. Returns COMMANDS_READY or EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
 
 /* A model with a context. Zero-initialised or opened; engine_close takes both. */

@@ -51,13 +51,14 @@ static const char *arch_reason(const info_settings *s)
 static void print_sizes(const engine *e)
 {
 	const brise_model_facts *f = e->facts;
-	char file[32], cache[32], work[32];
+	char file[32], weights[32], cache[32], work[32];
 
 	terminal_format_bytes((double)f->file_bytes, file, sizeof file);
+	terminal_format_count((double)f->matrix_weights, weights, sizeof weights);
 	terminal_format_bytes((double)e->at_start.kv_bytes, cache, sizeof cache);
 	terminal_format_bytes((double)e->at_start.work_bytes, work, sizeof work);
 	printf("type         %s, %.3f bits per weight, all told\n", f->type, bits_per_weight(f));
-	printf("size         %s in the file, mapped and shared; %.2f G weights\n", file, (double)f->matrix_weights / 1e9);
+	printf("size         %s in the file, mapped and shared; %s weights\n", file, weights);
 	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n", cache, e->at_start.slots, work);
 }
 

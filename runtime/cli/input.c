@@ -27,6 +27,8 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 		char *larger;
 
 		used += n;
+		if (feof(stream))
+			break; /* a terminal would be asked again, and want a second ctrl-D */
 		if (used < room - 1)
 			continue;
 		larger = room < INPUT_MOST_BYTES ? realloc(data, 2 * room) : NULL;

@@ -56,8 +56,8 @@ static int refuse(const char *name)
 	nearest_offer(&match, name, "--version");
 	meant = nearest_choose(&match, name);
 	if (meant)
-		return report_usage(NULL, "unknown %s %.60s; did you mean %s?", kind, name, meant);
-	return report_usage(NULL, "unknown %s %.60s; brise --help lists the commands", kind, name);
+		return report_usage(NULL, "unknown %s '%.60s'; did you mean %s?", kind, name, meant);
+	return report_usage(NULL, "unknown %s '%.60s'; brise --help lists the commands", kind, name);
 }
 
 int main(int argc, char **argv)

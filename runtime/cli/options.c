@@ -154,8 +154,8 @@ static options_outcome take_long(parser *p, const char *name)
 	size_t length = equals ? (size_t)(equals - name) : strlen(name);
 	const options_entry *entry = find_long(p->command, name, length);
 
-	if (!entry && length == 4 && memcmp(name, "help", 4) == 0 && !equals)
-		return OPTIONS_HELP;
+	if (!entry && length == 4 && memcmp(name, "help", 4) == 0)
+		return equals ? wrong(p, "--help takes no value, found '%.40s'", equals + 1) : OPTIONS_HELP;
 	if (!entry)
 		return unknown_long(p, name, length);
 	if (entry->type == OPTION_FLAG)
@@ -180,9 +180,16 @@ static options_outcome check_operands(parser *p)
 {
 	const options_command *command = p->command;
 	const options_result *result = p->result;
+	int i;
 
+	if (result->n_operands == 0 && command->min_operands > 0)
+		return wrong(p, "expected %s, found nothing", command->operands);
 	if (result->n_operands < command->min_operands)
-		return wrong(p, "expected %s, found %s", command->operands, result->n_operands ? "less" : "nothing");
+		return wrong(p, "expected %s, found only '%.60s'", command->operands, result->operands[0]);
+	/* These name files: an empty one comes from a shell variable that is not set. */
+	for (i = 0; i < command->min_operands; i++)
+		if (!*result->operands[i])
+			return wrong(p, "expected %s, found an empty name", command->operands);
 	if (result->n_operands > command->max_operands)
 		return wrong(p, "expected %s, found one more: '%.60s'%s", command->operands, result->operands[command->max_operands],
 		             command->max_operands > 1 ? " (quote a text with spaces)" : "");

@@ -23,7 +23,7 @@ typedef struct perplexity_settings {
 #define AT(member) offsetof(perplexity_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids as they stand, the begin token among them" },
+	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids as they are, the begin token among them" },
 	{ .name = "text", .type = OPTION_STRING, .offset = AT(text), .value = "FILE", .help = "text; the begin token is put before it" },
 	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
 	ENGINE_OPTIONS(perplexity_settings, engine),

@@ -9,12 +9,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file a symbolic link leads to is what the user wants replaced, not the link. */
+/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no memory. */
+static char *follow_once(const char *path)
+{
+	char link[4096], *next;
+	ssize_t length = readlink(path, link, sizeof link);
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+
+	if (length <= 0 || (size_t)length == sizeof link)
+		return NULL;
+	if (link[0] == '/')
+		folder = 0;
+	if (!(next = malloc(folder + (size_t)length + 1)))
+		return NULL;
+	memcpy(next, path, folder);
+	memcpy(next + folder, link, (size_t)length);
+	next[folder + (size_t)length] = '\0';
+	return next;
+}
+
+/* The file a symbolic link leads to is what the user wants replaced, not the link. realpath refuses circles. */
 static char *resolve_target(const char *path)
 {
-	char *real = realpath(path, NULL);
+	char *real = realpath(path, NULL), *at, *next;
 
-	return real ? real : errno == ENOENT ? strdup(path) : NULL;
+	if (real || errno != ENOENT)
+		return real;
+	at = strdup(path);
+	while (at && (next = follow_once(at)) != NULL) {
+		free(at);
+		at = next;
+	}
+	return at;
 }
 
 static brise_status open_directly(result_file *file, const char *path, brise_error *err)

@@ -2,6 +2,7 @@
  *
  * Standard output gets the continuation only, so that a pipe can use it; progress and statistics go to standard error.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@ typedef struct run {
 	size_t n_prompt, n_generated;
 	double prompt_s, generate_s;
 	bool to_terminal, line_open; /* the last character printed was no line feed */
+	int write_error;             /* errno of the write that failed, or 0 */
 } run;
 
 static const char *take_seed(void *settings, const char *value)
@@ -181,7 +183,9 @@ static brise_status print_token(run *r, int32_t token, brise_error *err)
 			return status;
 		print_text(r, text, bytes);
 	}
-	(void)fflush(stdout);
+	errno = 0;
+	if (fflush(stdout) != 0)
+		r->write_error = errno;
 	return BRISE_OK;
 }
 
@@ -307,5 +311,5 @@ int cli_run(int argc, char **argv)
 	brise_free_sampler(r.sampler);
 	free(r.prompt);
 	engine_close(&r.engine);
-	return commands_end("run", status);
+	return commands_end_after("run", status, r.write_error);
 }

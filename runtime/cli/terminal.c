@@ -154,7 +154,9 @@ void terminal_format_duration(double seconds, char *text, size_t size)
 {
 	unsigned long whole = seconds < 0 ? 0 : seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000ul;
 
-	if (whole < 60)
+	if (seconds < 9.95)
+		(void)snprintf(text, size, "%.1f s", seconds > 0 ? seconds : 0);
+	else if (whole < 60)
 		(void)snprintf(text, size, "%lu s", whole);
 	else if (whole < 3600)
 		(void)snprintf(text, size, "%lu:%02lu", whole / 60, whole % 60);
@@ -162,14 +164,28 @@ void terminal_format_duration(double seconds, char *text, size_t size)
 		(void)snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-void terminal_format_bytes(double bytes, char *text, size_t size)
+/* Three digits, and the unit that leaves at most three before the point. */
+static void format_amount(double amount, const char *const *units, size_t n_units, char *text, size_t size)
 {
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
 	size_t unit = 0;
 
-	while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
-		bytes /= 1000;
+	while (amount >= 999.5 && unit + 1 < n_units) {
+		amount /= 1000;
 		unit++;
 	}
-	(void)snprintf(text, size, "%.*f %s", unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2, bytes, units[unit]);
+	(void)snprintf(text, size, "%.*f%s", unit == 0 || amount >= 99.95 ? 0 : amount >= 9.995 ? 1 : 2, amount, units[unit]);
+}
+
+void terminal_format_bytes(double bytes, char *text, size_t size)
+{
+	static const char *const units[] = {" B", " kB", " MB", " GB", " TB"};
+
+	format_amount(bytes, units, sizeof units / sizeof units[0], text, size);
+}
+
+void terminal_format_count(double count, char *text, size_t size)
+{
+	static const char *const units[] = {"", " k", " M", " G", " T"};
+
+	format_amount(count, units, sizeof units / sizeof units[0], text, size);
 }

@@ -51,10 +51,13 @@ void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t b
 
 bool terminal_is_terminal(FILE *stream);
 
-/* "3 s", "2:05", "1:02:03" into text. */
+/* "0.3 s", "12 s", "2:05", "1:02:03" into text. */
 void terminal_format_duration(double seconds, char *text, size_t size);
 
-/* "512 B", "3.4 kB", "3.78 GB" into text; units of 1000. */
+/* "512 B", "3.40 kB", "3.78 GB" into text; units of 1000. */
 void terminal_format_bytes(double bytes, char *text, size_t size);
+
+/* "12", "16.0 M", "7.24 G" into text, for things that are counted. */
+void terminal_format_count(double count, char *text, size_t size);
 
 #endif

@@ -1,0 +1,510 @@
+#!/bin/sh
+# test_cli.sh - brise as its users meet it: exit statuses, messages, streams, damaged files, signals, and results that must agree
+#
+# Works on a 4-bit conversion of test/models/breeze in a temporary folder. Statements about many cases name the cases that fail.
+brise=${BRISE_BUILD:-build}/brise
+checkpoint=test/models/breeze
+passed=0 failed=0 skipped=0 mounted=
+dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
+trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+model=$dir/model.brise
+unset BRISE_ARCH
+
+# ---- statements -----------------------------------------------------------------------------------------------------
+
+holds() { # statement, command...: passes when the command succeeds
+	statement=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED: %s\n' "$statement" >&2
+	fi
+}
+
+none() { # statement, cases that fail
+	holds "$1${2:+: $2}" [ -z "$2" ]
+}
+
+skip() { # statement, reason
+	skipped=$((skipped + 1))
+	printf 'skipped: %s: %s\n' "$1" "$2" >&2
+}
+
+# Runs brise without input; leaves $status, $dir/out and $dir/err.
+try() {
+	"$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+}
+
+lines() {
+	wc -l <"$1" | tr -d ' '
+}
+
+# What is wrong with the last try as a refusal with this status: nothing printed, one line on standard error.
+refusal() { # status, text within the line
+	[ "$status" -eq "$1" ] || printf 'status %s, ' "$status"
+	[ "$(lines "$dir/err")" -eq 1 ] || printf '%s lines on standard error, ' "$(lines "$dir/err")"
+	[ ! -s "$dir/out" ] || printf 'standard output is not empty, '
+	grep -qF -e "$2" "$dir/err" || printf "'%s' instead of '%s'" "$(head -n 3 "$dir/err")" "$2"
+}
+
+refuses() { # statement, status, text within the line, arguments...
+	refuses_what=$1 refuses_status=$2 refuses_text=$3
+	shift 3
+	try "$@"
+	none "$refuses_what" "$(refusal "$refuses_status" "$refuses_text")"
+}
+
+succeeds() { # statement, arguments...: status 0, nothing on standard error, something on standard output
+	succeeds_what=$1
+	shift
+	try "$@"
+	none "$succeeds_what" "$([ "$status" -eq 0 ] || printf 'status %s, ' "$status"
+		[ ! -s "$dir/err" ] || printf 'standard error says %s, ' "$(head -n 1 "$dir/err")"
+		[ -s "$dir/out" ] || printf 'nothing printed')"
+}
+
+same() { # statement, files
+	holds "$1" cmp -s "$2" "$3"
+}
+
+flip_byte() { # file, offset: all bits of that byte, in place
+	old=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\$(printf %o $((old ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+part_files() {
+	find "$dir" -name '*.part*' | tr '\n' ' '
+}
+
+# ---- conversion -----------------------------------------------------------------------------------------------------
+
+# Without the search for scales, which takes long in builds that check themselves.
+try convert "$checkpoint" "$model" --effort fast
+holds "convert succeeds" [ "$status" -eq 0 ]
+holds "convert prints nothing on standard output" [ ! -s "$dir/out" ]
+holds "convert ends with one line about the file" [ "$(grep -cF "$model: " "$dir/err")" -eq 1 ]
+if [ ! -s "$model" ]; then
+	cat "$dir/err" >&2
+	echo "cli: $passed passed, $((failed + 1)) failed, $skipped skipped"
+	exit 1
+fi
+try convert "$checkpoint" "$dir/again.brise" --effort fast -t 1
+same "converting twice, with other threads, gives the same bytes" "$model" "$dir/again.brise"
+
+mkdir "$dir/wrong" "$dir/empty"
+cp "$checkpoint/config.json" "$dir/wrong"
+for name in "$checkpoint"/model-*; do
+	head -c 5000 "$name" >"$dir/wrong/${name##*/}"
+done
+cp "$checkpoint/model.safetensors.index.json" "$checkpoint/tokenizer.model" "$dir/wrong"
+refuses "a folder without a checkpoint is refused" 1 "$dir/empty" convert "$dir/empty" "$dir/again.brise"
+refuses "a missing checkpoint is refused" 1 "$dir/missing" convert "$dir/missing" "$dir/again.brise"
+refuses "a checkpoint cut short is refused" 1 "safetensors" convert "$dir/wrong" "$dir/again.brise"
+same "a failed conversion leaves the target as it was" "$model" "$dir/again.brise"
+rm -f "$dir/again.brise"
+try convert "$checkpoint" "$dir/empty"
+holds "a folder as the converter's target is refused by name" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/empty: ")" -eq 1 ]
+try convert "$checkpoint" "$dir/missing/out.brise"
+holds "a target in a missing folder is refused by name" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/missing/out.brise")" -eq 1 ]
+if [ -c /dev/full ]; then
+	try convert "$checkpoint" /dev/full
+	holds "a device as the converter's target is refused and stays" [ "$status" -eq 1 -a -c /dev/full -a "$(tail -n 1 "$dir/err" | grep -cF /dev/full)" -eq 1 ]
+fi
+none "failed conversions leave no parts" "$(part_files)"
+
+# ---- helps and usage ------------------------------------------------------------------------------------------------
+
+"$brise" --help >"$dir/help"
+commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' "$dir/help")
+holds "brise --help lists the commands" [ "$(printf '%s\n' $commands | wc -l)" -ge 7 ]
+
+fits_screen() { # file
+	[ "$(lines "$1")" -le 24 ] && awk 'length($0) > 80 { bad = 1 } END { exit bad }' "$1"
+}
+
+bad=
+for c in "" $commands; do
+	try $c --help
+	[ "$status" -eq 0 ] && [ ! -s "$dir/err" ] && [ -s "$dir/out" ] && fits_screen "$dir/out" || bad="$bad '$c --help'"
+	mv "$dir/out" "$dir/help"
+	try $c -h
+	cmp -s "$dir/out" "$dir/help" || bad="$bad '$c -h'"
+	[ -z "$c" ] && continue
+	try help $c
+	cmp -s "$dir/out" "$dir/help" || bad="$bad 'help $c'"
+done
+none "every help fits 24 lines of 80 columns, succeeds, and is the same by --help, -h and brise help" "$bad"
+
+bad= seen=0
+for c in $commands; do
+	for option in $("$brise" $c --help | sed -n '/^  /p' | grep -oE -e '(^| )-(-[a-z-]+|[a-zA-Z],)' | tr -d ' ,'); do
+		case $option in
+		--*) try $c "$option=x" --zzzzzz ;;
+		*) try $c "${option}x" --zzzzzz ;;
+		esac
+		seen=$((seen + 1))
+		case $option in -h) continue ;; esac
+		grep -qF -e "unknown option $option" "$dir/err" && bad="$bad $c $option"
+		[ "$status" -eq 2 ] || bad="$bad $c $option (status $status)"
+	done
+done
+none "every option of every help is known to its parser" "$bad"
+holds "options were found in the helps" [ "$seen" -gt 60 ]
+
+try
+holds "no arguments print the help on standard error, status 2" [ "$status" -eq 2 -a ! -s "$dir/out" -a -s "$dir/err" ]
+succeeds "brise --version succeeds" --version
+refuses "an unknown command names the nearest" 2 "did you mean run?" rnu "$model"
+refuses "an unknown command is refused" 2 "unknown command 'zzz'" zzz
+refuses "help on an unknown command names the nearest" 2 "did you mean convert?" help convrt
+refuses "an unknown option before the command names the nearest" 2 "did you mean --help?" --hepl
+refuses "an unknown option names the nearest" 2 "did you mean --tokens?" run "$model" x --tokns 3
+refuses "an unknown choice names the nearest" 2 "did you mean int8?" run "$model" x --kv in8
+refuses "an unknown type names the choices" 2 "expected q4, q8 or f16, found 'q5'" convert "$checkpoint" "$dir/x" --type q5
+refuses "an unknown kernel set names the nearest" 2 "did you mean scalar?" run "$model" x --arch sclar
+BRISE_ARCH=sclar
+export BRISE_ARCH
+refuses "so does one from the environment" 2 "BRISE_ARCH: expected one of" info "$model"
+unset BRISE_ARCH
+refuses "a value out of range names the range" 2 "from 1 to 256, found '0'" run "$model" x -t 0
+refuses "a missing value is refused" 2 "--tokens: expected a value" run "$model" x -n
+refuses "a bias that is none is refused" 2 "--logit-bias: expected ID=X" run "$model" x --logit-bias 3
+refuses "a bias for a token beyond the vocabulary is refused" 1 "99999" run "$model" x --logit-bias 99999=1
+refuses "one prompt too many is refused" 2 "one prompt expected" run "$model" x -f y
+refuses "run without a model is refused" 2 "MODEL" run
+refuses "an empty model name is refused" 2 "found an empty name" info ""
+refuses "a folder is no model, and the message says what makes one" 1 "brise convert" run "$checkpoint" x
+refuses "an operand too many is refused" 2 "'words'" run "$model" two words
+refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
+refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"
+refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"
+
+# ---- files that are no models ---------------------------------------------------------------------------------------
+
+: >"$dir/nothing"
+echo "only text" >"$dir/text"
+head -c 100000 "$model" >"$dir/cut.brise"
+echo "1 2 3" >"$dir/ids"
+model_users() { # model: every command that opens one
+	printf '%s\n' "run $1 x -n 1" "info $1" "tokenize $1 x" "logits $1 --ids $dir/ids --out $dir/logits" "perplexity $1 --ids $dir/ids" "bench $1 --no-start"
+}
+
+for kind in missing empty nothing text cut.brise; do
+	bad=$(model_users "$dir/$kind" | while read -r arguments; do
+		try $arguments
+		wrong=$(refusal 1 "$dir/$kind")
+		[ -z "$wrong" ] || printf '(%s: %s) ' "${arguments%% *}" "$wrong"
+	done)
+	none "every command refuses a model that is '$kind' in one line" "$bad"
+done
+holds "nothing was written from what is no model" [ ! -e "$dir/logits" ]
+
+bad= size=$(wc -c <"$model" | tr -d ' ')
+i=0
+while [ $i -lt 48 ]; do
+	bytes=$((i < 40 ? i * 4096 : size * (i - 39) / 9 / 4096 * 4096))
+	head -c "$bytes" "$model" >"$dir/cut.brise"
+	try info "$dir/cut.brise"
+	[ -z "$(refusal 1 "$dir/cut.brise")" ] || bad="$bad $bytes ($status)"
+	i=$((i + 1))
+done
+head -c $((size - 1)) "$model" >"$dir/cut.brise"
+try info "$dir/cut.brise"
+[ -z "$(refusal 1 "$dir/cut.brise")" ] || bad="$bad $((size - 1)) ($status)"
+none "a model cut at any page is refused in one line" "$bad"
+
+cp "$model" "$dir/flip.brise"
+bad= i=0
+while [ $i -lt 64 ]; do
+	flip_byte "$dir/flip.brise" $i
+	try info "$dir/flip.brise"
+	[ -z "$(refusal 1 "$dir/flip.brise")" ] || bad="$bad $i ($status)"
+	flip_byte "$dir/flip.brise" $i
+	i=$((i + 1))
+done
+none "a changed byte of the header is refused in one line" "$bad"
+same "bytes flip back" "$model" "$dir/flip.brise"
+
+last=$("$brise" info "$model" --tensors | tail -n 1 | awk '{ print $1 }')
+flip_byte "$dir/flip.brise" $((size - 5000))
+refuses "info --verify finds a changed weight and names its tensor" 1 "$last" info "$dir/flip.brise" --verify
+succeeds "info --verify accepts the file as it was" info "$model" --verify
+
+# ---- inputs and outputs that fail -----------------------------------------------------------------------------------
+
+for wrong in x -1 4096 1,2 99999999999999999999; do
+	printf '1\n %s\n' "$wrong" >"$dir/bad"
+	bad=$(printf '%s\n' "logits $model --out $dir/logits --ids" "perplexity $model --ids" "run $model --prompt-ids" "tokenize $model -d -f" |
+		while read -r arguments; do
+			try $arguments "$dir/bad"
+			wrong_message=$(refusal 1 "$dir/bad: line 2: expected a token id from 0 to 4095, found '$wrong'")
+			[ -z "$wrong_message" ] || printf '(%s: %s) ' "${arguments%% *}" "$wrong_message"
+		done)
+	none "every reader of ids refuses '$wrong' with its line" "$bad"
+done
+refuses "a missing prompt file is refused" 1 "$dir/missing: " run "$model" -f "$dir/missing"
+refuses "a folder as prompt file is refused" 1 "$dir: " run "$model" -f "$dir"
+refuses "missing ids are refused" 1 "$dir/missing: " logits "$model" --ids "$dir/missing" --out "$dir/logits"
+refuses "no ids have no perplexity" 1 "two tokens" perplexity "$model" --ids /dev/null
+refuses "a folder as target is refused" 1 "$dir: " logits "$model" --ids "$dir/ids" --out "$dir"
+refuses "a target in a missing folder is refused" 1 "$dir/missing/x: " logits "$model" --ids "$dir/ids" --out "$dir/missing/x"
+holds "nothing was written for wrong ids" [ ! -e "$dir/logits" ]
+
+if [ "$(id -u)" -eq 0 ]; then
+	skip "an unreadable model, and a target in a folder one may not write to, are refused" "root may read and write everything"
+else
+	cp "$model" "$dir/secret.brise"
+	chmod 000 "$dir/secret.brise"
+	mkdir "$dir/closed"
+	chmod 555 "$dir/closed"
+	refuses "an unreadable model is refused" 1 "$dir/secret.brise: " info "$dir/secret.brise"
+	refuses "a target in a read-only folder is refused" 1 "$dir/closed/x: " logits "$model" --ids "$dir/ids" --out "$dir/closed/x"
+	try convert "$checkpoint" "$dir/closed/x"
+	holds "so it is by the converter" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/closed/x")" -eq 1 ]
+	chmod 755 "$dir/closed"
+fi
+
+# Commands that print, one a line.
+printers() {
+	printf '%s\n' --help --version "help run" "run $model x -n 3" "run $model x -n 3 --print-ids" "info $model" "info $model --json" "info $model --verify" \
+		"info $model --tensors" "tokenize $model x" "tokenize $model -d 300" "perplexity $model --ids $dir/ids" "perplexity $model --ids $dir/ids --json" \
+		"logits $model --ids $dir/ids --out -"
+	for c in $commands; do
+		echo "$c --help"
+	done
+}
+
+if [ -c /dev/full ]; then
+	bad=$(printers | while read -r arguments; do
+		: >"$dir/out"
+		"$brise" $arguments >/dev/full 2>"$dir/err" </dev/null
+		status=$?
+		wrong=$(refusal 1 "standard output: ")
+		[ -z "$wrong" ] || printf '(%s: %s) ' "$arguments" "$wrong"
+	done)
+	none "every command that prints notices a full standard output, in one line" "$bad"
+	refuses "logits notices a full --out" 1 "/dev/full: cannot be written" logits "$model" --ids "$dir/ids" --out /dev/full
+	holds "and leaves the device" [ -c /dev/full ]
+else
+	skip "full devices are noticed" "no /dev/full here"
+fi
+
+bad=$(printers | while read -r arguments; do
+	: >"$dir/out"
+	"$brise" $arguments >&- 2>"$dir/err" </dev/null
+	status=$?
+	wrong=$(refusal 1 "standard output: ")
+	[ -z "$wrong" ] || printf '(%s: %s) ' "$arguments" "$wrong"
+done)
+none "every command that prints notices a closed standard output, in one line" "$bad"
+try run "$model" "The file" -n 5 --greedy
+cp "$dir/out" "$dir/text"
+"$brise" run "$model" "The file" -n 5 --greedy >"$dir/out" 2>&- <&-
+holds "closed standard input and error do no harm" [ $? -eq 0 ]
+same "and change no text" "$dir/out" "$dir/text"
+
+# A reader that goes away: the status of the writer comes through a file.
+bad=
+for arguments in "run $model x -n 100000 --ignore-eos" "logits $model --ids $dir/many --out -" "info $model --tensors" "tokenize $model -f $dir/long"; do
+	[ -e "$dir/many" ] || awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/many"
+	[ -e "$dir/long" ] || awk 'BEGIN { for (i = 0; i < 30000; i++) print "many lines" }' >"$dir/long"
+	{ "$brise" $arguments 2>"$dir/err" </dev/null; echo $? >"$dir/status"; } | head -c 10 >/dev/null
+	[ ! -s "$dir/err" ] || bad="$bad ($arguments: $(head -n 1 "$dir/err"))"
+	[ "$(cat "$dir/status")" -lt 128 ] || bad="$bad ($arguments: status $(cat "$dir/status"))"
+done
+none "a reader that goes away ends the writer in silence" "$bad"
+
+# A small file system of its own: something only root can have, and not everywhere.
+mkdir "$dir/small"
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev/null; then
+	mounted=yes
+	echo "as it was" >"$dir/was"
+	cp "$dir/was" "$dir/small/target"
+	refuses "a disk that fills up is noticed" 1 "$dir/small/target: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/target"
+	same "and leaves the target as it was" "$dir/was" "$dir/small/target"
+	try convert "$checkpoint" "$dir/small/target"
+	holds "a disk too small for a model is noticed" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/small/target: ")" -eq 1 ]
+	same "and leaves the target as it was, too" "$dir/was" "$dir/small/target"
+	holds "nothing else is left there" [ "$(ls -A "$dir/small")" = target ]
+	umount "$dir/small" && mounted=
+else
+	skip "a full disk leaves the target as it was" "no small file system can be mounted here"
+fi
+
+# ---- signals --------------------------------------------------------------------------------------------------------
+
+# Runs brise and sends it a signal once a condition holds. It runs in the foreground, since shells start background jobs with SIGINT ignored.
+interrupt() { # signal, condition, arguments...
+	sent=$1 condition=$2
+	shift 2
+	rm -f "$dir/pid" "$dir/late"
+	: >"$dir/out"
+	(
+		i=0
+		until { [ -s "$dir/pid" ] && eval "$condition"; } || [ $i -ge 200 ]; do
+			sleep 0.05
+			i=$((i + 1))
+		done
+		pid=$(cat "$dir/pid")
+		kill -s "$sent" "$pid" 2>/dev/null || exit
+		i=0
+		while kill -s 0 "$pid" 2>/dev/null; do
+			if [ $i -ge 40 ]; then
+				: >"$dir/late"
+				kill -s KILL "$pid"
+				break
+			fi
+			sleep 0.05
+			i=$((i + 1))
+		done
+	) &
+	watcher=$!
+	sh -c 'echo $$ >"$0"; exec "$@"' "$dir/pid" "$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+	wait "$watcher"
+}
+
+stopped() { # status
+	[ "$status" -eq "$1" ] || printf 'status %s, ' "$status"
+	[ ! -e "$dir/late" ] || printf 'not within 2 s'
+}
+
+signals="TERM:143 HUP:129"
+sh -c 'kill -s INT $$; exit 0' 2>/dev/null
+if [ $? -eq 0 ]; then
+	skip "SIGINT stops a command" "this shell was started with SIGINT ignored"
+else
+	signals="INT:130 $signals"
+fi
+for signal in $signals; do
+	interrupt "${signal%:*}" '[ -s "$dir/out" ]' run "$model" "The file" -n 100000 --ignore-eos
+	none "SIG${signal%:*} stops run, status ${signal#*:}" "$(stopped "${signal#*:}")$(cat "$dir/err")"
+	interrupt "${signal%:*}" '[ -n "$(part_files)" ]' convert "$checkpoint" "$dir/stopped.brise" --effort high -t 1
+	none "SIG${signal%:*} stops convert, status ${signal#*:}" "$(stopped "${signal#*:}")"
+	holds "SIG${signal%:*} leaves no target" [ ! -e "$dir/stopped.brise" ]
+	none "SIG${signal%:*} leaves no part of one" "$(part_files)"
+done
+
+# ---- text -----------------------------------------------------------------------------------------------------------
+
+prompt='The "file" is'
+succeeds "run prints on standard output alone" run "$model" "$prompt" -n 24 --greedy
+cp "$dir/out" "$dir/text"
+try run "$model" "$prompt" -n 24 --temperature 0
+same "--greedy is --temperature 0" "$dir/out" "$dir/text"
+for options in "-t 1" "-t 3 --chunk 2" "--arch scalar"; do
+	try run "$model" "$prompt" -n 24 --greedy $options
+	same "$options changes no text" "$dir/out" "$dir/text"
+done
+printf '%s\n' "$prompt" >"$dir/prompt"
+try run "$model" -f "$dir/prompt" -n 24 --greedy
+same "a prompt from a file gives the same text" "$dir/out" "$dir/text"
+"$brise" run "$model" -n 24 --greedy <"$dir/prompt" >"$dir/out"
+same "a prompt from standard input gives the same text" "$dir/out" "$dir/text"
+"$brise" tokenize "$model" --bos "$prompt" >"$dir/prompt.ids"
+try run "$model" --prompt-ids "$dir/prompt.ids" -n 24 --greedy
+same "a prompt of ids gives the same text" "$dir/out" "$dir/text"
+try run "$model" "$prompt" -n 24 --greedy --print-ids
+holds "--print-ids prints an id a line" [ "$(lines "$dir/out")" -eq 24 -a "$(grep -cvE '^[0-9]+$' "$dir/out")" -eq 0 ]
+cat "$dir/prompt.ids" "$dir/out" | "$brise" tokenize "$model" --decode >"$dir/decoded"
+printf '%s' "$prompt" | cat - "$dir/text" >"$dir/whole"
+same "prompt and printed ids decode to prompt and text" "$dir/decoded" "$dir/whole"
+try run "$model" "$prompt" -n 24 --greedy --stats
+holds "--stats tells on standard error" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 2 ]
+same "--stats changes no text" "$dir/out" "$dir/text"
+try run "$model" "$prompt" -n 0
+holds "-n 0 prints nothing" [ "$status" -eq 0 -a ! -s "$dir/out" -a ! -s "$dir/err" ]
+succeeds "an empty prompt lets the model begin" run "$model" "" -n 8 --ignore-eos
+
+try run "$model" "$prompt" -n 24 --seed 1 --temperature 1.2
+cp "$dir/out" "$dir/text"
+try run "$model" "$prompt" -n 24 --seed 1 --temperature 1.2 -t 1
+same "the same seed gives the same text" "$dir/out" "$dir/text"
+try run "$model" "$prompt" -n 24 --seed 2 --temperature 1.2
+holds "another seed gives another text" [ "$(cksum <"$dir/out")" != "$(cksum <"$dir/text")" ]
+head -c 300 "$brise" >"$dir/binary"
+succeeds "a prompt of any bytes is text" run "$model" -f "$dir/binary" -n 1 --ignore-eos
+
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+	script -qec "$brise run $model 'The file' -n 5 --greedy" /dev/null </dev/null >"$dir/screen" 2>&1
+	holds "on a terminal a text ends its line" [ "$(tail -c 1 "$dir/screen" | od -An -to1 | tr -d ' ')" = 012 ]
+else
+	skip "on a terminal a text ends its line" "no script(1) that makes one"
+fi
+
+# ---- tokens ---------------------------------------------------------------------------------------------------------
+
+printf 'Gr\303\266\303\237e "quoted" \\ \047single\047\n\n  indented\ttab \360\237\231\202 \346\227\245\346\234\254 \377\200 end\n' >"$dir/utf8"
+"$brise" tokenize "$model" -f "$dir/utf8" >"$dir/utf8.ids"
+"$brise" tokenize "$model" --decode -f "$dir/utf8.ids" >"$dir/out"
+LC_ALL=C sed 's/\o377\o200/\o357\o277\o275\o357\o277\o275/' "$dir/utf8" >"$dir/expected"
+same "text comes back from its ids, what is no UTF-8 replaced" "$dir/out" "$dir/expected"
+"$brise" tokenize "$model" <"$dir/utf8" | "$brise" tokenize "$model" -d >"$dir/out"
+same "in a pipe too" "$dir/out" "$dir/expected"
+"$brise" tokenize "$checkpoint/tokenizer.model" -f "$dir/utf8" >"$dir/out"
+same "tokenizer.model gives the ids of the converted file" "$dir/out" "$dir/utf8.ids"
+try tokenize "$model" "a b" --bos
+holds "--bos puts the begin token first" [ "$(cut -d' ' -f1 "$dir/out")" = 1 -a "$("$brise" tokenize "$model" "a b")" = "$(cut -d' ' -f2- "$dir/out")" ]
+printf '%s\n' '""' '"a \"b\" \\ \n"' '"é 日本 🙂"' '" two  blanks"' >"$dir/strings"
+"$brise" tokenize "$model" --jsonl <"$dir/strings" >"$dir/lists"
+holds "--jsonl gives a list for every string" [ "$(grep -cE '^\[([0-9]+(,[0-9]+)*)?\]$' "$dir/lists")" -eq 4 ]
+"$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
+same "--jsonl --decode gives the strings back" "$dir/out" "$dir/strings"
+echo '[1,]' >"$dir/bad"
+refuses "--jsonl names the record that is wrong" 1 "record 1" tokenize "$model" --jsonl -d -f "$dir/bad"
+echo '[4096]' >"$dir/bad"
+refuses "--jsonl refuses ids beyond the vocabulary" 1 "4096" tokenize "$model" --jsonl -d -f "$dir/bad"
+
+# ---- figures --------------------------------------------------------------------------------------------------------
+
+cat "$checkpoint/README.md" "$dir/utf8" >"$dir/text"
+"$brise" tokenize "$model" --bos -f "$dir/text" >"$dir/text.ids"
+n=$(wc -w <"$dir/text.ids" | tr -d ' ')
+holds "the text is longer than the window" [ "$n" -gt 256 ]
+succeeds "perplexity prints on standard output alone" perplexity "$model" --text "$dir/text" --json
+cp "$dir/out" "$dir/figure"
+holds "it counts the tokens" grep -qE "^\{\"perplexity\":[0-9]+\.[0-9]+,\"tokens\":$n\}\$" "$dir/figure"
+for options in "--chunk 1" "--chunk 64 -t 1"; do
+	try perplexity "$model" --text "$dir/text" --json $options
+	same "perplexity is the same with $options" "$dir/out" "$dir/figure"
+done
+try perplexity "$model" --ids "$dir/text.ids" --json
+same "perplexity of a text is that of its ids" "$dir/out" "$dir/figure"
+
+try logits "$model" --ids "$dir/many" --out "$dir/logits"
+holds "logits prints nothing" [ "$status" -eq 0 -a ! -s "$dir/out" -a ! -s "$dir/err" ]
+holds "logits writes four bytes for each token and piece" [ "$(wc -c <"$dir/logits")" -eq $((300 * 4096 * 4)) ]
+"$brise" logits "$model" --ids "$dir/many" --out - >"$dir/out"
+same "--out - writes the same to standard output" "$dir/out" "$dir/logits"
+for options in "-t 1" "-t 3 --chunk 100" "--chunk 7"; do
+	try logits "$model" --ids "$dir/many" --out "$dir/other" $options
+	same "logits are the same with $options" "$dir/other" "$dir/logits"
+done
+head -n 30 "$dir/many" >"$dir/few"
+head -c $((30 * 4096 * 4)) "$dir/logits" >"$dir/first"
+for arch in $("$brise" info "$model" | sed -n 's/^kernels.*sets: //p' | tr ',' '\n' | sed -n 's/^ *\([a-z0-9_-]*\)$/\1/p'); do
+	try logits "$model" --ids "$dir/few" --out "$dir/other" --arch "$arch"
+	same "logits are the same with --arch $arch, and do not depend on what follows" "$dir/other" "$dir/first"
+done
+none "no parts are left" "$(part_files)"
+
+succeeds "info prints on standard output alone" info "$model"
+holds "info counts weights in a unit that fits" grep -qE '; [0-9.]+ M weights$' "$dir/out"
+if python3 -c 'import json' 2>/dev/null; then
+	for options in "" "--tensors" "--verify"; do
+		try info "$model" --json $options
+		holds "info --json $options is JSON" python3 -m json.tool "$dir/out" /dev/null
+	done
+	holds "perplexity --json is JSON" python3 -m json.tool "$dir/figure" /dev/null
+	printf 'a"b\\c\377\001\n' | "$brise" tokenize "$model" | sed 's/^/[/; s/ /,/g; s/$/]/' >"$dir/lists"
+	"$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
+	holds "tokenize --jsonl prints JSON whatever the bytes" python3 -m json.tool "$dir/out" /dev/null
+else
+	skip "what --json prints is JSON" "no python3"
+fi
+
+echo "cli: $passed passed, $failed failed, $skipped skipped"
