@@ -1,0 +1,74 @@
+/* fuzz_safetensors.c - any bytes as a safetensors header, as an index of shards and as either configuration
+ *
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_safetensors.c SECONDS
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/architecture.h"
+#include "convert/safetensors.h"
+#include "runtime/model.h"
+
+#define DATA_BYTES 1000u /* of the file behind the header */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_header(const char *json, size_t size)
+{
+	tensor_list list = { NULL, 0, 0 };
+	uint64_t base = 8 + (uint64_t)size, bytes;
+	size_t i;
+
+	if (safetensors_parse(json, size, base + DATA_BYTES, "fuzz", 0, &list, NULL) == BRISE_OK && tensors_sort(&list, "fuzz", NULL) == BRISE_OK)
+		for (i = 0; i < list.n; i++) {
+			const named_tensor *t = &list.items[i];
+
+			if (t->offset < base || t->offset > base + DATA_BYTES || t->bytes > base + DATA_BYTES - t->offset || tensors_find(&list, t->name) != t)
+				abort();
+			if (t->dtype && t->n_dims <= 4 && (!tensors_size(t, &bytes) || bytes != t->bytes))
+				abort();
+		}
+	tensors_free(&list);
+}
+
+static void read_index(const char *json, size_t size)
+{
+	char **shards;
+	size_t n, i;
+	brise_status status = safetensors_read_index(json, size, "fuzz", &shards, &n, NULL);
+
+	for (i = 0; i < n; i++) {
+		if (status == BRISE_OK && (strchr(shards[i], '/') || !strcmp(shards[i], "..")))
+			abort();
+		free(shards[i]);
+	}
+	free(shards);
+}
+
+static void read_configuration(const char *json, size_t size)
+{
+	notes decisions = { 0 };
+	architecture a;
+
+	if (architecture_read_config(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK && model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+		abort();
+	if (architecture_read_params(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK && model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+		abort();
+	free(decisions.text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *json = malloc(size); /* not a byte too long */
+
+	if (!json)
+		return 0;
+	if (size)
+		memcpy(json, data, size);
+	read_header(json, size);
+	read_index(json, size);
+	read_configuration(json, size);
+	free(json);
+	return 0;
+}

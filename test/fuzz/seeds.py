@@ -1,0 +1,63 @@
+# seeds.py - writes small valid inputs for the fuzz harnesses: `python3 test/fuzz/seeds.py FOLDER` makes FOLDER/<harness>/*
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import zipfile
+
+
+def pickle_of(tensors):
+    """What torch.save writes for {name: halves of shape}, see test/checkpoint_maker.h for the layout."""
+    out = b"\x80\x02}q\x00("
+    for i, (name, shape) in enumerate(tensors):
+        text = lambda s: b"X" + struct.pack("<I", len(s)) + s.encode()
+        number = lambda n: b"J" + struct.pack("<i", n)
+        pack = lambda ns: b"(" + b"".join(map(number, ns)) + b"t"
+        elements, strides = 1, []
+        for n in reversed(shape):
+            strides.insert(0, elements)
+            elements *= n
+        out += text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
+        out += text("storage") + b"ctorch\nHalfStorage\n" + text(str(i)) + text("cpu") + number(elements) + b"tQ"
+        out += number(0) + pack(shape) + pack(strides) + b"\x89ccollections\nOrderedDict\n)RtR"
+    return out + b"u."
+
+
+def zip_of(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
+        for name, data in members:
+            z.writestr(name, data)
+    return out.getvalue()
+
+
+def main(folder):
+    def put(harness, name, data):
+        os.makedirs(os.path.join(folder, harness), exist_ok=True)
+        with open(os.path.join(folder, harness, name), "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+
+    p = pickle_of([("norm.weight", [4]), ("output.weight", [2, 4])])
+    put("fuzz_pickle", "torch", p)
+    for protocol in (2, 3, 4, 5):
+        put("fuzz_pickle", "plain%d" % protocol, pickle.dumps({"a": (1, 2, -70000, True, None), "b": {"c": "d"}}, protocol))
+    put("fuzz_torch_zip", "stored", zip_of([("c/data.pkl", p), ("c/data/0", b"x" * 8), ("c/data/1", b"y" * 16), ("c/byteorder", b"little")]))
+    header = {"__metadata__": {"format": "pt"}, "a": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]}, "b": {"dtype": "F32", "shape": [5], "data_offsets": [12, 32]}}
+    put("fuzz_safetensors", "header", json.dumps(header))
+    put("fuzz_safetensors", "index", json.dumps({"metadata": {"total_size": 5}, "weight_map": {"a": "x.safetensors", "b": "y.safetensors"}}))
+    config = {"model_type": "mistral", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 48, "vocab_size": 40,
+              "head_dim": 16, "sliding_window": None, "rope_theta": 1e6, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": False, "bos_token_id": 1,
+              "eos_token_id": [2, 3], "rope_scaling": {"rope_type": "default"}, "layer_types": ["a", "a"], "max_position_embeddings": 99}
+    put("fuzz_safetensors", "config", json.dumps(config))
+    params = {"dim": 32, "n_layers": 2, "head_dim": 16, "hidden_dim": 48, "n_heads": 2, "n_kv_heads": 1, "norm_eps": 1e-5, "vocab_size": 40, "sliding_window": 7, "moe": None}
+    put("fuzz_safetensors", "params", json.dumps(params))
+    put("fuzz_json", "mixed", '{"a": [1, -2.5e-3, true, false, null, "x\\u20ac\\ud834\\udd1e\\n"], "b": {"": {}}}')
+    with open("test/models/breeze/tokenizer.model", "rb") as f:
+        put("fuzz_sentencepiece", "breeze", f.read())
+    put("fuzz_model", "same", b"\x01")
+    put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
+
+
+main(sys.argv[1])
