@@ -7,13 +7,11 @@
 #include "convert/convert.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +22,7 @@
 #include "runtime/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model.h"
+#include "runtime/target.h"
 #include "runtime/threads.h"
 
 #define PIECE_TILES  8u
@@ -47,10 +46,7 @@ typedef struct worker_space {
 typedef struct writer {
 	const convert_source *source;
 	const convert_options *options;
-	const char *target;
-	char *temporary;
-	int descriptor;
-	bool created; /* the temporary file is ours to remove */
+	target_file target;
 	format_tensor *tensors;
 	uint32_t n_tensors;
 	piece *pieces;
@@ -126,7 +122,7 @@ static brise_status plan_offsets(writer *w, brise_error *err)
 		format_tensor *t = &w->tensors[i];
 
 		if (!model_tensor_bytes(t->type, t->rows, t->cols, &t->bytes))
-			return error_set(err, BRISE_EINVAL, "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32 " cannot be stored", w->target, i, t->rows, t->cols);
+			return error_set(err, BRISE_EINVAL, "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32 " cannot be stored", w->target.name, i, t->rows, t->cols);
 		t->offset = at = round_up(at, FORMAT_PAGE);
 		at += t->bytes;
 		w->source_bytes += (uint64_t)t->rows * t->cols * 2;
@@ -151,17 +147,17 @@ static void plan_pieces(writer *w)
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-static brise_status write_at(int descriptor, const char *path, const void *bytes, size_t n, uint64_t offset, brise_error *err)
+static brise_status write_at(const target_file *target, const void *bytes, size_t n, uint64_t offset, brise_error *err)
 {
 	const uint8_t *p = bytes;
 
 	while (n > 0) {
-		ssize_t written = pwrite(descriptor, p, n, (off_t)offset);
+		ssize_t written = pwrite(target->descriptor, p, n, (off_t)offset);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0)
-			return error_errno(err, "%s: cannot be written at byte %" PRIu64, path, offset);
+			return error_errno(err, "%s: cannot be written at byte %" PRIu64, target->name, offset);
 		p += written;
 		n -= (size_t)written;
 		offset += (uint64_t)written;
@@ -208,9 +204,17 @@ static brise_status do_piece(const writer *w, piece *p, const worker_space *spac
 	if (status != BRISE_OK)
 		return status;
 	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
-	return write_at(w->descriptor, w->temporary, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
+	return write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
 }
 
+static brise_status ask_cancel(const writer *w, brise_error *err)
+{
+	if (!w->options->cancel || !w->options->cancel(w->options->user))
+		return BRISE_OK;
+	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target.name);
+}
+
+/* Callbacks are the caller's: only its own thread, worker 0, calls them. */
 static void tell_progress(writer *w, const piece *p, unsigned worker)
 {
 	const format_tensor *t = &w->tensors[p->tensor];
@@ -223,10 +227,9 @@ static void tell_progress(writer *w, const piece *p, unsigned worker)
 	model_tensor_name(name, t->kind, t->layer);
 	if (w->options->progress)
 		w->options->progress(w->options->user, name, done, w->source_bytes);
-	if (w->options->cancel && w->options->cancel(w->options->user)) {
-		w->statuses[0] = error_set(&w->errors[0], BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target);
+	w->statuses[0] = ask_cancel(w, &w->errors[0]);
+	if (w->statuses[0] != BRISE_OK)
 		atomic_store(&w->stopped, true);
-	}
 }
 
 static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
@@ -318,7 +321,6 @@ static void free_writer(writer *w)
 	free(w->errors);
 	free(w->pieces);
 	free(w->tensors);
-	free(w->temporary);
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
@@ -328,31 +330,11 @@ static brise_status check_space(const writer *w, brise_error *err)
 	struct statvfs facts;
 	uint64_t available;
 
-	if (fstatvfs(w->descriptor, &facts) != 0)
+	if (fstatvfs(w->target.descriptor, &facts) != 0)
 		return BRISE_OK; /* not every file system can tell; writing will */
 	if (!checked_mul(facts.f_bavail, facts.f_frsize, &available) || available >= w->file_bytes)
 		return BRISE_OK;
-	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free", w->target, w->file_bytes / 1000000 + 1, available / 1000000);
-}
-
-static brise_status open_temporary(writer *w, brise_error *err)
-{
-	size_t bytes = strlen(w->target) + 32;
-	struct stat facts;
-
-	w->temporary = malloc(bytes);
-	if (!w->temporary)
-		return error_set(err, BRISE_ENOMEM, "no memory for a file name");
-	(void)snprintf(w->temporary, bytes, "%s.part-%ld", w->target, (long)getpid());
-	if (stat(w->target, &facts) == 0 && !S_ISREG(facts.st_mode))
-		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", w->target);
-	if (access(w->target, F_OK) == 0 && access(w->target, W_OK) != 0)
-		return error_errno(err, "%s: exists and may not be replaced", w->target);
-	w->descriptor = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (w->descriptor < 0)
-		return error_errno(err, "%s: cannot be created", w->temporary);
-	w->created = true;
-	return check_space(w, err);
+	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free", w->target.name, w->file_bytes / 1000000 + 1, available / 1000000);
 }
 
 static brise_status write_tables(writer *w, brise_error *err)
@@ -365,53 +347,16 @@ static brise_status write_tables(writer *w, brise_error *err)
 		format_section *s = &w->sections[i];
 
 		s->crc = crc32_update(0, w->contents[i], (size_t)s->bytes);
-		status = write_at(w->descriptor, w->temporary, w->contents[i], (size_t)s->bytes, s->offset, err);
+		status = write_at(&w->target, w->contents[i], (size_t)s->bytes, s->offset, err);
 	}
 	memcpy(header.magic, FORMAT_MAGIC, sizeof header.magic);
 	header.sections_crc = crc32_update(0, w->sections, w->n_sections * sizeof *w->sections);
 	header.header_crc = crc32_update(0, &header, sizeof header - sizeof header.header_crc);
 	if (status == BRISE_OK)
-		status = write_at(w->descriptor, w->temporary, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
+		status = write_at(&w->target, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
 	if (status == BRISE_OK)
-		status = write_at(w->descriptor, w->temporary, &header, sizeof header, 0, err);
+		status = write_at(&w->target, &header, sizeof header, 0, err);
 	return status;
-}
-
-/* The name is on disk only once its folder is. */
-static void sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = malloc(strlen(path) + 2);
-	int descriptor;
-
-	if (!folder)
-		return;
-	strcpy(folder, ".");
-	if (slash) {
-		memcpy(folder, path, (size_t)(slash - path) + 1);
-		folder[slash - path + 1] = 0;
-	}
-	descriptor = open(folder, O_RDONLY | O_CLOEXEC);
-	if (descriptor >= 0) {
-		(void)fsync(descriptor);
-		close(descriptor);
-	}
-	free(folder);
-}
-
-static brise_status finish_file(writer *w, brise_error *err)
-{
-	int descriptor = w->descriptor;
-
-	if (fsync(descriptor) != 0)
-		return error_errno(err, "%s: cannot be brought to disk", w->temporary);
-	w->descriptor = -1;
-	if (close(descriptor) != 0)
-		return error_errno(err, "%s: cannot be closed", w->temporary);
-	if (rename(w->temporary, w->target) != 0)
-		return error_errno(err, "%s: cannot be renamed to %s", w->temporary, w->target);
-	sync_folder(w->target);
-	return BRISE_OK;
 }
 
 static brise_status encode_all(writer *w, brise_error *err)
@@ -428,7 +373,7 @@ static brise_status encode_all(writer *w, brise_error *err)
 	for (i = 0; i < w->threads && status == BRISE_OK; i++)
 		if ((status = w->statuses[i]) != BRISE_OK && err)
 			*err = w->errors[i];
-	return status;
+	return status == BRISE_OK ? ask_cancel(w, err) : status; /* of few pieces, worker 0 may have had none */
 }
 
 static double now_seconds(void)
@@ -441,7 +386,7 @@ static double now_seconds(void)
 
 brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
-	writer w = { .source = source, .options = options, .target = out, .descriptor = -1 };
+	writer w = { .source = source, .options = options, .target = { .name = out, .descriptor = -1 } };
 	convert_result facts = { 0 };
 	double start = now_seconds();
 	brise_status status;
@@ -460,19 +405,16 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	if ((status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = open_temporary(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
+	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = check_space(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
 		goto done;
 	join_pieces(&w, &facts);
 	if ((status = write_tables(&w, err)) == BRISE_OK)
-		status = finish_file(&w, err);
+		status = target_commit(&w.target, err);
 	facts.seconds = now_seconds() - start;
 	if (status == BRISE_OK && result)
 		*result = facts;
 done:
-	if (w.descriptor >= 0)
-		close(w.descriptor);
-	if (status != BRISE_OK && w.created)
-		(void)unlink(w.temporary);
+	target_discard(&w.target);
 	free_writer(&w);
 	return status;
 }

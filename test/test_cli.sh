@@ -94,6 +94,12 @@ if [ ! -s "$model" ]; then
 fi
 try convert "$checkpoint" "$dir/again.brise" --effort fast -t 1
 same "converting twice, with other threads, gives the same bytes" "$model" "$dir/again.brise"
+ln -s again.brise "$dir/link.brise"
+: >"$dir/again.brise"
+try convert "$checkpoint" "$dir/link.brise" --effort fast
+same "a link as the target gets its file replaced" "$model" "$dir/again.brise"
+holds "and stays a link" [ -L "$dir/link.brise" ]
+rm -f "$dir/link.brise"
 
 mkdir "$dir/wrong" "$dir/empty"
 cp "$checkpoint/config.json" "$dir/wrong"

@@ -1,79 +1,35 @@
-/* result_file.c - write beside, sync, rename */
+/* result_file.c - a stream over a target, or straight to where it goes */
 #include "runtime/cli/result_file.h"
-#include "runtime/error.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no memory. */
-static char *follow_once(const char *path)
-{
-	char link[4096], *next;
-	ssize_t length = readlink(path, link, sizeof link);
-	const char *slash = strrchr(path, '/');
-	size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+#include "runtime/error.h"
 
-	if (length <= 0 || (size_t)length == sizeof link)
-		return NULL;
-	if (link[0] == '/')
-		folder = 0;
-	if (!(next = malloc(folder + (size_t)length + 1)))
-		return NULL;
-	memcpy(next, path, folder);
-	memcpy(next + folder, link, (size_t)length);
-	next[folder + (size_t)length] = '\0';
-	return next;
+static brise_status open_directly(result_file *file, brise_error *err)
+{
+	file->stream = fopen(file->name, "wb");
+	return file->stream ? BRISE_OK : error_errno(err, "%s: cannot be opened for writing", file->name);
 }
 
-/* The file a symbolic link leads to is what the user wants replaced, not the link. realpath refuses circles. */
-static char *resolve_target(const char *path)
+/* The stream has a descriptor of its own, so that each has one owner. */
+static brise_status open_beside(result_file *file, brise_error *err)
 {
-	char *real = realpath(path, NULL), *at, *next;
-
-	if (real || errno != ENOENT)
-		return real;
-	at = strdup(path);
-	while (at && (next = follow_once(at)) != NULL) {
-		free(at);
-		at = next;
-	}
-	return at;
-}
-
-static brise_status open_directly(result_file *file, const char *path, brise_error *err)
-{
-	file->stream = fopen(path, "wb");
-	return file->stream ? BRISE_OK : error_errno(err, "%s: cannot be opened for writing", path);
-}
-
-static brise_status open_beside(result_file *file, const char *path, brise_error *err)
-{
-	size_t size;
+	brise_status status = target_open(&file->target, file->name, err);
 	int descriptor;
 
-	if (!(file->target = resolve_target(path)))
-		return error_errno(err, "%s: cannot be resolved", path);
-	size = strlen(file->target) + 32;
-	if (!(file->part = malloc(size)))
-		return error_set(err, BRISE_ENOMEM, "%s: no memory", path);
-	(void)snprintf(file->part, size, "%s.part.%ld", file->target, (long)getpid());
-	descriptor = open(file->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (descriptor < 0) {
-		brise_status status = error_errno(err, "%s: cannot be created", path);
-
-		free(file->part); /* not ours to remove */
-		file->part = NULL;
+	if (status != BRISE_OK)
 		return status;
-	}
-	if (!(file->stream = fdopen(descriptor, "wb"))) {
+	file->is_beside = true;
+	descriptor = dup(file->target.descriptor);
+	if (descriptor >= 0 && (file->stream = fdopen(descriptor, "wb")) != NULL)
+		return BRISE_OK;
+	status = error_errno(err, "%s: cannot be opened for writing", file->name);
+	if (descriptor >= 0)
 		(void)close(descriptor);
-		return error_errno(err, "%s: cannot be opened", file->part);
-	}
-	return BRISE_OK;
+	return status;
 }
 
 brise_status result_open(result_file *file, const char *path, brise_error *err)
@@ -87,12 +43,10 @@ brise_status result_open(result_file *file, const char *path, brise_error *err)
 		file->stream = stdout;
 		return BRISE_OK;
 	}
-	if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
-		return error_set(err, BRISE_EIO, "%s: expected a file to write, found a folder", path);
-	if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
-		status = open_directly(file, path, err);
+	if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))
+		status = open_directly(file, err);
 	else
-		status = open_beside(file, path, err);
+		status = open_beside(file, err);
 	if (status != BRISE_OK)
 		result_discard(file);
 	return status;
@@ -108,17 +62,13 @@ brise_status result_commit(result_file *file, brise_error *err)
 	brise_status status = BRISE_OK;
 
 	errno = 0;
-	if (fflush(file->stream) != 0 || ferror(file->stream) || (file->part && fsync(fileno(file->stream)) != 0))
+	if (fflush(file->stream) != 0 || ferror(file->stream))
 		status = result_write_error(file, err);
 	if (file->stream != stdout && fclose(file->stream) != 0 && status == BRISE_OK)
 		status = result_write_error(file, err);
 	file->stream = NULL;
-	if (status == BRISE_OK && file->part && rename(file->part, file->target) != 0)
-		status = error_errno(err, "%s: cannot be renamed from %s", file->target, file->part);
-	if (status == BRISE_OK) {
-		free(file->part);
-		file->part = NULL;
-	}
+	if (status == BRISE_OK && file->is_beside)
+		status = target_commit(&file->target, err);
 	result_discard(file);
 	return status;
 }
@@ -127,10 +77,8 @@ void result_discard(result_file *file)
 {
 	if (file->stream && file->stream != stdout)
 		(void)fclose(file->stream);
-	if (file->part)
-		(void)unlink(file->part);
-	free(file->part);
-	free(file->target);
 	file->stream = NULL;
-	file->part = file->target = NULL;
+	if (file->is_beside)
+		target_discard(&file->target);
+	file->is_beside = false;
 }

@@ -1,20 +1,21 @@
-/* result_file.h - a file that appears whole or not at all
+/* result_file.h - the file a command's --out names, as a stream
  *
- * Written beside the target and renamed over it at the end, so that an error, a full disk or ctrl-C leaves the target as
- * it was and nothing beside it. "-" is standard output; devices and pipes are written directly, since renaming over
- * /dev/null would replace it.
+ * A regular file appears whole or not at all (runtime/target.h). "-" is standard output; devices and pipes are written directly, since
+ * renaming over /dev/null would replace it.
  */
 #ifndef CLI_RESULT_FILE_H
 #define CLI_RESULT_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "runtime/brise.h"
+#include "runtime/target.h"
 
 typedef struct result_file {
 	FILE *stream;
-	char *target; /* NULL: written directly */
-	char *part;
+	target_file target;
+	bool is_beside; /* written beside the target, not directly */
 	const char *name;
 } result_file;
 

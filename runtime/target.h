@@ -1,0 +1,28 @@
+/* target.h - a file that appears whole or not at all
+ *
+ * Written beside its place and renamed over it at the end, so that an error, a full disk or ctrl-C leaves what was there as it was and
+ * nothing beside it.
+ */
+#ifndef RUNTIME_TARGET_H
+#define RUNTIME_TARGET_H
+
+#include "runtime/brise.h"
+
+typedef struct target_file {
+	const char *name; /* as the user said it, for messages; not a copy */
+	char *path;       /* where the file goes: symbolic links are followed, so that they stay */
+	char *part;       /* what is written; NULL: nothing to remove */
+	int descriptor;   /* of part; -1: closed */
+} target_file;
+
+/* Opens an empty file beside `name`, which must outlive it. Refuses folders, devices and files that may not be written.
+ * Errors: BRISE_EIO, BRISE_ENOMEM; *target needs no closing then. */
+brise_status target_open(target_file *target, const char *name, brise_error *err);
+
+/* Brings the file to disk and renames it into place. After an error the part is gone. Errors: BRISE_EIO. */
+brise_status target_commit(target_file *target, brise_error *err);
+
+/* Removes what was written; allowed after commit and after a failed open. */
+void target_discard(target_file *target);
+
+#endif
