@@ -18,7 +18,7 @@
 #define TOKENS       4  /* tokens a pass: 8 accumulators of 16 registers */
 #define PANEL_BLOCKS 16 /* blocks of 32 columns decoded together */
 #define PANEL_OFFSET (Q4_LOW + 6)
-#define PREFETCH     2048 /* bytes ahead, into L2; farther crosses too many small pages of a mapped file */
+#define PREFETCH     4096 /* bytes ahead, into L2 */
 
 /* ---- q4, one token ----------------------------------------------------------------------------------------------- */
 
