@@ -35,7 +35,8 @@ links := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 libs  := -lm -lpthread
 
 machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
-family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,))
+# x86, arm, or the processor's own name where arch/ has a folder of that name
+family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(firstword $(subst -, ,$(machine)))))))
 
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)
@@ -49,8 +50,12 @@ tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
 
 all: $(out)/brise $(out)/libbrise.a
 
-# A kernel set's objects are the only ones built with its instructions.
-$(call objects,$(wildcard arch/x86/avx2*.c)): flags += -mavx2 -mf16c
+# A kernel set says in its second line with which flags it is built; its object is the only one built with them. What the compiler does not know
+# is left out, and the set with it.
+sets := $(if $(family),$(wildcard arch/$(family)/*.c))
+wishes = $(shell sed -n '2s/.*build with: //p' $(1))
+known = $(shell $(CC) $(CFLAGS) $(1) -fsyntax-only -x c /dev/null 2>/dev/null && echo $(1))
+$(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call wishes,$(set)))))
 
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )

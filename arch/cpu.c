@@ -1,18 +1,30 @@
 /* cpu.c - detection of instruction sets
  *
  * x86: CPUID says what the processor has, XGETBV whether the system saves the registers (Intel SDM volume 1, 14.3: a program
- * must check OSXSAVE and XCR0 before using AVX; the processor's word alone is not enough under old kernels and some hypervisors).
+ * must check OSXSAVE and XCR0 before using AVX; the processor's word alone is not enough under old kernels and some hypervisors). AMX's registers
+ * are 8 KB a thread: Linux saves them only for processes that ask (Documentation/arch/x86/xstate.rst).
+ *
+ * arm64: Linux and Android tell by HWCAP (Documentation/arch/arm64/elf_hwcaps.rst), Apple by sysctl.
  */
 #include "arch/cpu.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__x86_64__)
 
 #include <cpuid.h>
-#include <stdint.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #define XCR0_SSE_AVX 0x6u
+#define XCR0_AVX512  0xe6u
+#define XCR0_AMX     0x60000u
+
+#define ARCH_REQ_XCOMP_PERM 0x1023 /* arch_prctl */
+#define XFEATURE_XTILEDATA  18
 
 static uint32_t read_xcr0(void)
 {
@@ -22,16 +34,83 @@ static uint32_t read_xcr0(void)
 	return low;
 }
 
+static bool ask_for_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+	return false;
+#endif
+}
+
+static bool has_bit(unsigned word, unsigned bit)
+{
+	return (word >> bit & 1) != 0;
+}
+
+/* Bits by number: Intel SDM volume 2A, CPUID, tables 3-8 and following. */
 void arch_detect(arch_cpu *cpu)
 {
-	unsigned a, b, c, d;
+	unsigned a, b, c, d, leaves, xcr0;
 
 	memset(cpu, 0, sizeof *cpu);
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX) || (read_xcr0() & XCR0_SSE_AVX) != XCR0_SSE_AVX)
+	if (!__get_cpuid(1, &a, &b, &c, &d))
 		return;
-	cpu->f16c = (c & bit_F16C) != 0;
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		cpu->avx2 = (b & bit_AVX2) != 0;
+	cpu->ssse3 = has_bit(c, 9);
+	cpu->sse41 = has_bit(c, 19);
+	xcr0 = has_bit(c, 27) ? read_xcr0() : 0;
+	if (!has_bit(c, 28) || (xcr0 & XCR0_SSE_AVX) != XCR0_SSE_AVX)
+		return;
+	cpu->fma = has_bit(c, 12);
+	cpu->f16c = has_bit(c, 29);
+	if (!__get_cpuid_count(7, 0, &leaves, &b, &c, &d))
+		return;
+	cpu->avx2 = has_bit(b, 5);
+	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
+		cpu->avx512 = has_bit(b, 16) && has_bit(b, 17) && has_bit(b, 30) && has_bit(b, 31);
+		cpu->avx512vnni = has_bit(c, 11);
+	}
+	cpu->amx_int8 = has_bit(d, 24) && has_bit(d, 25) && (xcr0 & XCR0_AMX) == XCR0_AMX && ask_for_tiles();
+	if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
+		cpu->avxvnni = has_bit(a, 4);
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+#include <sys/auxv.h>
+
+#define HWCAP_ASIMD_BIT   1
+#define HWCAP_ASIMDDP_BIT 20
+#define HWCAP2_I8MM_BIT   13
+
+void arch_detect(arch_cpu *cpu)
+{
+	unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+
+	memset(cpu, 0, sizeof *cpu);
+	cpu->neon = (first >> HWCAP_ASIMD_BIT & 1) != 0;
+	cpu->dotprod = (first >> HWCAP_ASIMDDP_BIT & 1) != 0;
+	cpu->i8mm = (second >> HWCAP2_I8MM_BIT & 1) != 0;
+}
+
+#elif defined(__aarch64__) && defined(__APPLE__)
+
+#include <sys/sysctl.h>
+
+static bool sysctl_says(const char *name)
+{
+	int value = 0;
+	size_t size = sizeof value;
+
+	return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
+
+void arch_detect(arch_cpu *cpu)
+{
+	memset(cpu, 0, sizeof *cpu);
+	cpu->neon = true;
+	cpu->dotprod = sysctl_says("hw.optional.arm.FEAT_DotProd");
+	cpu->i8mm = sysctl_says("hw.optional.arm.FEAT_I8MM");
 }
 
 #else

@@ -1,11 +1,12 @@
-/* cpu.h - what the processor and the system allow */
+/* cpu.h - what the processor has and the system allows: instructions whose registers are not saved count as absent */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
 #include <stdbool.h>
 
 typedef struct arch_cpu {
-	bool avx2, f16c; /* with the registers saved by the system */
+	bool ssse3, sse41, avx2, fma, f16c, avxvnni, avx512, avx512vnni, amx_int8; /* x86; avx512: F, BW, DQ and VL */
+	bool neon, dotprod, i8mm;                                                  /* arm64 */
 } arch_cpu;
 
 void arch_detect(arch_cpu *cpu);

@@ -77,14 +77,23 @@ typedef struct arch_attention {
 	arch_attended *attended;      /* [n_queries], merged; weight 0 before the first segment */
 } arch_attention;
 
-typedef struct arch_kernels {
-	const char *name;                     /* what --arch takes */
-	bool (*supported)(const arch_cpu *cpu);
+typedef struct arch_kernels arch_kernels;
+
+struct arch_kernels {
+	const char *name;                       /* what --arch takes */
+	const arch_kernels *below;              /* the set whose functions stand where this one has NULL */
+	bool (*supported)(const arch_cpu *cpu); /* NULL: the compiler that built this could not make the set */
 	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
 
 	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 / largest). A block whose largest is below
 	 * 1e-30 or not finite becomes zeros. */
 	void (*quantize)(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks);
+
+	/* The same for one head vector as a single block: codes [dim], zeros behind head_dim. Returns the scale. */
+	float (*quantize_head)(int8_t *codes, const float *head, size_t head_dim, size_t dim);
+
+	/* Turns pairs (i, half + i) of head [2 * half] by angles given as cosines and sines [half] (rotary embedding, arXiv 2104.09864). */
+	void (*turn)(float *head, const float *cosines, const float *sines, size_t half);
 
 	/* y = x * (1 / sqrt(mean of squares + eps)) * weight (RMSNorm, arXiv 1910.07467). */
 	void (*norm)(float *y, const float *x, const float *weight, size_t dim, float eps);
@@ -100,18 +109,33 @@ typedef struct arch_kernels {
 
 	/* Runs the set's int8 dot product sequence on registers alone and returns how many multiplications and additions that were. */
 	uint64_t (*dot_peak)(uint64_t rounds);
-} arch_kernels;
+};
 
-/* Kernel sets compiled in, best first; NULL past the last. */
+/* Every function of the table, for what goes through all of them. */
+#define ARCH_FUNCTIONS(each)                                                                                                             \
+	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head) each(turn) each(norm) each(silu) each(add) each(attend) \
+	each(dot_peak)
+
+/* The sets of this machine's family, best first: the one place that lists them. Each is a file in arch/<family>/ that defines arch_<name>. */
+#if defined(__x86_64__)
+#define ARCH_SETS(set) set(amx) set(avx512vnni) set(avxvnni) set(avx2) set(sse) set(scalar)
+#elif defined(__aarch64__)
+#define ARCH_SETS(set) set(i8mm) set(dotprod) set(neon) set(scalar)
+#else
+#define ARCH_SETS(set) set(scalar)
+#endif
+
+#define ARCH_DECLARE(set) extern const arch_kernels arch_##set;
+ARCH_SETS(ARCH_DECLARE)
+
+/* What stands for a set that the compiler at hand cannot make. */
+#define ARCH_ABSENT(set) const arch_kernels arch_##set = { .name = #set };
+
+/* The sets by index, as they are listed: functions may be NULL. NULL past the last. */
 const arch_kernels *arch_list(size_t index);
 
-/* The set called `name`, or the best this machine supports for NULL. NULL if there is none of that name or it is not supported. */
-const arch_kernels *arch_choose(const char *name, const arch_cpu *cpu);
-
-/* A set that repeats only some functions takes the rest from the set below it. */
-extern const arch_kernels arch_scalar;
-#if defined(__x86_64__)
-extern const arch_kernels arch_avx2;
-#endif
+/* Fills *kernels with the set called `name`, or the best this machine supports for NULL, and what it takes from the sets below. False if there is none
+ * of that name or it is not supported here. */
+bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu);
 
 #endif

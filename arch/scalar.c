@@ -183,6 +183,39 @@ static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const f
 	}
 }
 
+static float scalar_quantize_head(int8_t *codes, const float *head, size_t head_dim, size_t dim)
+{
+	uint32_t largest_bits = 0;
+	float largest, inverse;
+	size_t i;
+
+	memset(codes, 0, dim);
+	for (i = 0; i < head_dim; i++) {
+		uint32_t bits = half_to_bits(head[i]) & 0x7fffffff;
+
+		largest_bits = bits > largest_bits ? bits : largest_bits;
+	}
+	largest = half_from_bits(largest_bits);
+	if (!(largest >= 1e-30f && largest_bits < 0x7f800000))
+		return 0;
+	inverse = 127 / largest;
+	for (i = 0; i < head_dim; i++)
+		codes[i] = (int8_t)round_even(head[i] * inverse);
+	return largest / 127;
+}
+
+static void scalar_turn(float *head, const float *cosines, const float *sines, size_t half)
+{
+	size_t i;
+
+	for (i = 0; i < half; i++) {
+		float a = head[i], b = head[half + i];
+
+		head[i] = a * cosines[i] - b * sines[i];
+		head[half + i] = b * cosines[i] + a * sines[i];
+	}
+}
+
 static void scalar_norm(float *y, const float *x, const float *weight, size_t dim, float eps)
 {
 	float lanes[LANES] = { 0 }, scale;
@@ -321,6 +354,8 @@ const arch_kernels arch_scalar = {
 	.matmul_q8 = scalar_matmul_q8,
 	.matmul_f16 = scalar_matmul_f16,
 	.quantize = scalar_quantize,
+	.quantize_head = scalar_quantize_head,
+	.turn = scalar_turn,
 	.norm = scalar_norm,
 	.silu = scalar_silu,
 	.add = scalar_add,

@@ -186,19 +186,18 @@ static brise_status measure_context(bench_model_result *result, const bench_mode
 static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, brise_error *err)
 {
 	arch_cpu cpu;
-	const arch_kernels *kernels;
+	arch_kernels kernels;
 	brise_status status;
 	pool *threads;
 
 	arch_detect(&cpu);
-	kernels = arch_choose(o->arch, &cpu);
-	if (!kernels)
+	if (!arch_choose(&kernels, o->arch, &cpu))
 		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here", o->arch ? o->arch : "");
-	result->arch = kernels->name;
+	result->arch = kernels.name;
 	status = pool_new(&threads, o->threads, err);
 	if (status != BRISE_OK)
 		return status;
-	status = bench_measure_limits(&result->limits, kernels, threads, err);
+	status = bench_measure_limits(&result->limits, &kernels, threads, err);
 	pool_free(threads);
 	return status;
 }

@@ -44,10 +44,10 @@ static void prepare_head(const attention_job *job, uint32_t kv_head)
 		const float *cosines = ctx->cosines + (size_t)token * half, *sines = ctx->sines + (size_t)token * half;
 		float *key = head_of(ctx->k, ctx, c->n_kv_heads, token, kv_head);
 
-		rope_turn(key, cosines, sines, c->head_dim);
+		ctx->kernels.turn(key, cosines, sines, half);
 		kv_ring_put(&ctx->ring, job->layer, kv_head, ctx->ring.base + token, key, head_of(ctx->v, ctx, c->n_kv_heads, token, kv_head));
 		for (i = 0; i < job->group; i++)
-			rope_turn(head_of(ctx->q, ctx, c->n_heads, token, kv_head * job->group + i), cosines, sines, c->head_dim);
+			ctx->kernels.turn(head_of(ctx->q, ctx, c->n_heads, token, kv_head * job->group + i), cosines, sines, half);
 	}
 }
 
@@ -69,7 +69,7 @@ static void attend_int8(const attention_job *job, const query_set *set, const at
 
 	memset(scratch->sums, 0, n_queries * dim * sizeof(float));
 	for (q = 0; q < n_queries; q++)
-		scales[q] = by * kv_quantize_head(scratch->queries + (size_t)q * dim,
+		scales[q] = by * ctx->kernels.quantize_head(scratch->queries + (size_t)q * dim,
 		                                  head_of(ctx->q, ctx, c->n_heads, set->token + q / set->heads, set->head + q % set->heads), c->head_dim, dim);
 	for (segment = from / SEGMENT_POSITIONS; segment * SEGMENT_POSITIONS < to; segment++) {
 		uint64_t start = segment * SEGMENT_POSITIONS, s, last_span = (to - 1) / SPAN_POSITIONS, first_span = start / SPAN_POSITIONS;
@@ -91,7 +91,7 @@ static void attend_int8(const attention_job *job, const query_set *set, const at
 		}
 		for (s = 0; s < SEGMENT_SPANS && first_span + s <= last_span; s++)
 			spans[s] = first_span + s < from / SPAN_POSITIONS ? NULL : kv_ring_span(&ctx->ring, job->layer, set->kv_head, first_span + s);
-		ctx->kernels->attend(&(arch_attention){ scratch->queries + (size_t)skip * dim, scales + skip, spans, first + skip, end + skip, n, (unsigned)s, dim,
+		ctx->kernels.attend(&(arch_attention){ scratch->queries + (size_t)skip * dim, scales + skip, spans, first + skip, end + skip, n, (unsigned)s, dim,
 		                                        scratch->scores, scratch->sums + (size_t)skip * dim, attended + skip });
 	}
 	for (q = 0; q < n_queries; q++) {

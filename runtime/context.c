@@ -29,7 +29,7 @@ const char *brise_get_arch(size_t index, bool *supported)
 		return NULL;
 	arch_detect(&cpu);
 	if (supported)
-		*supported = set->supported(&cpu);
+		*supported = set->supported && set->supported(&cpu);
 	return set->name;
 }
 
@@ -113,8 +113,7 @@ static brise_status choose_kernels(brise_context *ctx, const char *name, brise_e
 	if (wanted && !*wanted)
 		wanted = NULL;
 	arch_detect(&cpu);
-	ctx->kernels = arch_choose(wanted, &cpu);
-	if (ctx->kernels)
+	if (arch_choose(&ctx->kernels, wanted, &cpu))
 		return BRISE_OK;
 	for (i = 0; arch_list(i); i++)
 		if (wanted && !strcmp(arch_list(i)->name, wanted))
@@ -147,7 +146,7 @@ static brise_status make(brise_context *ctx, const brise_options *o, brise_error
 	ctx->cancel = o->cancel;
 	ctx->user = o->user;
 	if ((status = choose_kernels(ctx, o->arch, err)) != BRISE_OK || (status = pool_new(&ctx->pool, threads, err)) != BRISE_OK ||
-	    (status = kv_ring_new(&ctx->ring, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, ctx->slots, ctx->chunk, err)) != BRISE_OK ||
+	    (status = kv_ring_new(&ctx->ring, &ctx->kernels, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, ctx->slots, ctx->chunk, err)) != BRISE_OK ||
 	    (status = allocate(ctx, err)) != BRISE_OK)
 		return status;
 	rope_fill_frequencies(ctx->frequencies, c->head_dim, c->rope_theta);
@@ -198,5 +197,5 @@ void brise_get_context(const brise_context *ctx, brise_context_facts *facts)
 	facts->threads = pool_threads(ctx->pool);
 	facts->kv_bytes = kv_ring_bytes(&ctx->ring);
 	facts->work_bytes = ctx->work_bytes;
-	facts->arch = ctx->kernels->name;
+	facts->arch = ctx->kernels.name;
 }

@@ -18,7 +18,7 @@ typedef struct attention_scratch {
 
 struct brise_context {
 	const brise_model *model;
-	const arch_kernels *kernels;
+	arch_kernels kernels;
 	pool *pool;
 	kv_ring ring;
 	uint64_t position;

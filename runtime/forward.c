@@ -42,7 +42,7 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 		size_t tiles = tile_count(p->w->rows), stop = end < tiles ? end : tiles;
 
 		if (first < stop)
-			matmul_of(job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, job->n, first, stop);
+			matmul_of(&job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, job->n, first, stop);
 		first = first > tiles ? first - tiles : 0;
 		end = end > tiles ? end - tiles : 0;
 	}
@@ -79,7 +79,7 @@ static void quantize_row(const token_job *job, size_t token)
 	arch_vectors *v = &job->ctx->vectors;
 
 	if (job->quantized)
-		job->ctx->kernels->quantize(v->codes + token * job->stride, v->scales + token * blocks, v->sums + token * blocks, job->rows + token * job->stride,
+		job->ctx->kernels.quantize(v->codes + token * job->stride, v->scales + token * blocks, v->sums + token * blocks, job->rows + token * job->stride,
 		                            blocks);
 }
 
@@ -94,8 +94,8 @@ static void norm_piece(void *argument, unsigned worker, size_t first, size_t end
 		float *x = ctx->x + first * job->stride;
 
 		if (job->add)
-			ctx->kernels->add(x, job->add + first * job->stride, job->stride);
-		ctx->kernels->norm(job->rows + first * job->stride, x, job->weight, c->dim, c->norm_eps);
+			ctx->kernels.add(x, job->add + first * job->stride, job->stride);
+		ctx->kernels.norm(job->rows + first * job->stride, x, job->weight, c->dim, c->norm_eps);
 		quantize_row(job, first);
 	}
 }
@@ -106,7 +106,7 @@ static void silu_piece(void *argument, unsigned worker, size_t first, size_t end
 
 	(void)worker;
 	for (; first < end; first++) {
-		job->ctx->kernels->silu(job->rows + first * job->stride, job->ctx->up + first * job->stride, job->stride);
+		job->ctx->kernels.silu(job->rows + first * job->stride, job->ctx->up + first * job->stride, job->stride);
 		quantize_row(job, first);
 	}
 }

@@ -18,9 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/math.h"
 #include "quant/checked.h"
-#include "quant/half.h"
 #include "runtime/error.h"
 
 static uint8_t *span_in(uint8_t *spans, const kv_ring *ring, uint32_t spans_of_head, uint32_t layer, uint32_t head, uint64_t index)
@@ -52,12 +50,13 @@ static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
 	return calloc(1, size);
 }
 
-brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads, uint32_t head_dim, uint64_t window, uint32_t chunk,
+brise_status kv_ring_new(kv_ring *ring, const arch_kernels *kernels, brise_kv_type type, uint32_t n_layers, uint32_t n_heads, uint32_t head_dim, uint64_t window, uint32_t chunk,
                          brise_error *err)
 {
 	uint64_t slots;
 
 	memset(ring, 0, sizeof *ring);
+	ring->quantize = kernels->quantize_head;
 	ring->type = type;
 	ring->n_layers = n_layers;
 	ring->n_heads = n_heads;
@@ -100,36 +99,16 @@ void kv_ring_share(kv_ring *ring, uint32_t layer, uint32_t head)
 		memcpy(chunk_span(ring, layer, head, ring->base / SPAN_POSITIONS), ring_span(ring, layer, head, ring->base / SPAN_POSITIONS), ring->span_bytes);
 }
 
-float kv_quantize_head(int8_t *codes, const float *head, uint32_t head_dim, uint32_t dim)
-{
-	uint32_t i, largest_bits = 0;
-	float largest, inverse;
-
-	memset(codes, 0, dim);
-	for (i = 0; i < head_dim; i++) {
-		uint32_t bits = half_to_bits(head[i]) & 0x7fffffff;
-
-		largest_bits = bits > largest_bits ? bits : largest_bits;
-	}
-	largest = half_from_bits(largest_bits);
-	if (!(largest >= 1e-30f && largest_bits < 0x7f800000))
-		return 0;
-	inverse = 127 / largest;
-	for (i = 0; i < head_dim; i++)
-		codes[i] = (int8_t)(head[i] * inverse + MATH_ROUND - MATH_ROUND);
-	return largest / 127;
-}
-
 static void put_int8(const kv_ring *ring, uint8_t *span, unsigned at, const float *key, const float *value)
 {
 	int8_t codes[ARCH_HEAD_DIM_MAX + 16], *values = (int8_t *)span + SPAN_POSITIONS * ring->dim;
 	float *scales = (float *)(void *)(span + 2 * SPAN_POSITIONS * ring->dim);
 	uint32_t d;
 
-	scales[at] = kv_quantize_head(codes, key, ring->head_dim, ring->dim);
+	scales[at] = ring->quantize(codes, key, ring->head_dim, ring->dim);
 	for (d = 0; d < ring->dim; d += 4)
 		memcpy(span + at / 16 * 16 * ring->dim + d / 4 * 64 + at % 16 * 4, codes + d, 4);
-	scales[SPAN_POSITIONS + at] = kv_quantize_head(codes, value, ring->head_dim, ring->dim);
+	scales[SPAN_POSITIONS + at] = ring->quantize(codes, value, ring->head_dim, ring->dim);
 	for (d = 0; d < ring->dim; d++)
 		values[(at / 4 * ring->dim + d) * 4 + at % 4] = codes[d];
 }

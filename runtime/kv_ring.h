@@ -14,11 +14,12 @@ typedef struct kv_ring {
 	size_t span_bytes;
 	uint8_t *ring;  /* [n_layers][n_heads][slots / 32] spans */
 	uint8_t *chunk; /* [n_layers][n_heads][chunk_spans] spans: what the chunk under way has produced */
+	float (*quantize)(int8_t *codes, const float *head, size_t head_dim, size_t dim); /* of the kernel set */
 	uint64_t base;  /* position of the first token of that chunk */
 } kv_ring;
 
-/* window: positions to keep. Errors: BRISE_ENOMEM, BRISE_EINVAL too large for this machine's addresses. */
-brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads, uint32_t head_dim, uint64_t window, uint32_t chunk,
+/* window: positions to keep; kernels quantize what enters. Errors: BRISE_ENOMEM, BRISE_EINVAL too large for this machine's addresses. */
+brise_status kv_ring_new(kv_ring *ring, const arch_kernels *kernels, brise_kv_type type, uint32_t n_layers, uint32_t n_heads, uint32_t head_dim, uint64_t window, uint32_t chunk,
                          brise_error *err);
 void kv_ring_free(kv_ring *ring);
 uint64_t kv_ring_bytes(const kv_ring *ring);
@@ -38,8 +39,5 @@ const uint8_t *kv_ring_span(const kv_ring *ring, uint32_t layer, uint32_t head, 
 
 /* Writes positions [base, base + n) into their slots. */
 void kv_ring_commit(kv_ring *ring, uint32_t n);
-
-/* Quantizes a head vector to int8, [dim] with zeros behind head_dim; returns the scale, 0 for a vector without finite values. */
-float kv_quantize_head(int8_t *codes, const float *head, uint32_t head_dim, uint32_t dim);
 
 #endif

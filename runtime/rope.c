@@ -24,15 +24,3 @@ void rope_fill_angles(float *cosines, float *sines, const double *frequencies, u
 		cosines[i] = (float)cosine;
 	}
 }
-
-void rope_turn(float *head, const float *cosines, const float *sines, uint32_t head_dim)
-{
-	uint32_t i, half = head_dim / 2;
-
-	for (i = 0; i < half; i++) {
-		float a = head[i], b = head[i + half];
-
-		head[i] = a * cosines[i] - b * sines[i];
-		head[i + half] = b * cosines[i] + a * sines[i];
-	}
-}

@@ -11,7 +11,4 @@ void rope_fill_frequencies(double *frequencies, uint32_t head_dim, double theta)
 /* cosines and sines, [head_dim / 2] each, of one absolute position. */
 void rope_fill_angles(float *cosines, float *sines, const double *frequencies, uint32_t head_dim, uint64_t position);
 
-/* Turns one head vector in place: pair (i, i + head_dim / 2) by angle i. */
-void rope_turn(float *head, const float *cosines, const float *sines, uint32_t head_dim);
-
 #endif

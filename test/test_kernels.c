@@ -360,16 +360,16 @@ int main(void)
 	test_math_is_accurate(&counts);
 	test_scalar_multiplies_what_the_decoder_says(&counts);
 	for (i = 0; arch_list(i); i++) {
-		const arch_kernels *set = arch_list(i);
+		arch_kernels set;
 
-		if (!set->supported(&cpu)) {
-			check_skip(&counts, set->name, "this processor lacks it");
+		if (!arch_choose(&set, arch_list(i)->name, &cpu)) {
+			check_skip(&counts, arch_list(i)->name, arch_list(i)->supported ? "this processor lacks it" : "this compiler cannot make it");
 			continue;
 		}
-		test_matrix_products(&counts, set);
-		test_quantize(&counts, set);
-		test_vectors(&counts, set);
-		test_attention(&counts, set);
+		test_matrix_products(&counts, &set);
+		test_quantize(&counts, &set);
+		test_vectors(&counts, &set);
+		test_attention(&counts, &set);
 	}
 	return check_report("kernels", &counts);
 }

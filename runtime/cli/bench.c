@@ -142,15 +142,15 @@ static int measure_kernels(const bench_settings *s)
 	if (pool_new(&workers, threads, &err) != BRISE_OK)
 		return report_status("bench", &err);
 	for (i = 0; arch_list(i); i++) {
-		const arch_kernels *set = arch_list(i);
+		arch_kernels set;
 
-		if (!set->supported(&cpu) || (s->engine.arch && strcmp(s->engine.arch, set->name) != 0))
+		if ((s->engine.arch && strcmp(s->engine.arch, arch_list(i)->name) != 0) || !arch_choose(&set, arch_list(i)->name, &cpu))
 			continue;
-		if (bench_measure_limits(&limits, set, workers, &err) != BRISE_OK || bench_measure_kernels(rows, set, workers, &limits, &err) != BRISE_OK) {
+		if (bench_measure_limits(&limits, &set, workers, &err) != BRISE_OK || bench_measure_kernels(rows, &set, workers, &limits, &err) != BRISE_OK) {
 			pool_free(workers);
 			return report_status("bench", &err);
 		}
-		print_kernels(s, set->name, threads, &limits, rows);
+		print_kernels(s, set.name, threads, &limits, rows);
 		(void)fflush(stdout);
 	}
 	pool_free(workers);

@@ -1,0 +1,124 @@
+/* lanes_matmul.h - template of the matrix products for q4 and q8 with LANES_TOKENS tokens to a pass; arch/lanes.h says what it is made of */
+#ifndef ARCH_LANES_MATMUL_H
+#define ARCH_LANES_MATMUL_H
+
+#include "arch/lanes_matvec.h"
+#include "arch/lanes_panel.h"
+
+/* Where each token's accumulators start in each block. */
+INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t *sums, size_t x_blocks, size_t n_blocks, int bias, const int tokens)
+{
+	size_t i;
+	int t;
+
+	for (t = 0; t < tokens; t++)
+		for (i = 0; i < n_blocks; i++)
+			starts[t][i] = LANES_START - bias * sums[(size_t)t * x_blocks + i];
+}
+
+/* Adds the panel's blocks to `tokens` tokens' sums of `tiles` tiles; x points at the first block of the first token. full: q8. */
+INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vectors *x, size_t n_blocks, const int tokens, const int tiles, const bool full)
+{
+	const int width = tiles * LANES_PARTS; /* vectors a token */
+	lanes_float sums[LANES_TOKENS * LANES_TILES * LANES_PARTS];
+	int32_t starts[LANES_TOKENS][PANEL_BLOCKS];
+	size_t i;
+	int v, g, k;
+
+	fill_starts(starts, x->sums, x->blocks, n_blocks, p->bias, tokens);
+	UNROLL
+	for (v = 0; v < tokens * width; v++)
+		sums[v] = lanes_load_float(y[v % width / LANES_PARTS][v / width] + LANES * (v % LANES_PARTS));
+	for (i = 0; i < n_blocks; i++) {
+		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
+
+		UNROLL
+		for (v = 0; v < tokens * width; v++)
+			dots[v] = lanes_fill(starts[v / width][i]);
+		ROLL
+		for (g = 0; g < 8; g += 4)
+			UNROLL
+			for (k = 0; k < 4 * tokens * width; k++) {
+				const uint8_t *w = p->codes[k % width / LANES_PARTS][i] + 64 * (g + k / (tokens * width)) + 4 * LANES * (k % LANES_PARTS);
+				const int8_t *codes = x->codes + ((size_t)(k / width % tokens) * x->blocks + i) * TILE_BLOCK + 4 * g;
+
+				v = k % (tokens * width);
+				dots[v] = full ? lanes_dot_full(dots[v], lanes_load(w), codes, k / (tokens * width)) : lanes_dot(dots[v], lanes_load(w), codes, k / (tokens * width));
+			}
+		UNROLL
+		for (v = 0; v < tokens * width; v++) {
+			size_t tile = (size_t)(v % width / LANES_PARTS), row = (size_t)(v % LANES_PARTS * LANES);
+			lanes_float product = lanes_product(dots[v], lanes_load_float(p->magnitude[tile][i] + row), lanes_load_float(p->lift[tile][i] + row));
+
+			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x->scales[(size_t)(v / width) * x->blocks + i])));
+		}
+	}
+	UNROLL
+	for (v = 0; v < tokens * width; v++)
+		lanes_store_float(y[v % width / LANES_PARTS][v / width] + LANES * (v % LANES_PARTS), sums[v]);
+}
+
+/* All n tokens with one panel, in passes of nearly equal size. */
+INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, const int tiles, const bool full)
+{
+	size_t passes = (n + LANES_TOKENS - 1) / LANES_TOKENS, pass, t = 0;
+
+	for (pass = 0; pass < passes; pass++) {
+		size_t tokens = (n - t) / (passes - pass);
+		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, x->sums + t * x->blocks, NULL, x->blocks };
+		lanes_sums *from = (lanes_sums *)(void *)y[0][t];
+
+		switch (tokens) {
+#define PASS(count)                                                              \
+	case count:                                                              \
+		multiply_panel(from, p, &at, n_blocks, count, tiles, full);     \
+		break;
+#if LANES_TOKENS >= 6
+			PASS(6)
+			PASS(5)
+#endif
+#if LANES_TOKENS >= 4
+			PASS(4)
+			PASS(3)
+#endif
+			PASS(2)
+#undef PASS
+		default:
+			multiply_panel(from, p, &at, n_blocks, 1, tiles, full);
+		}
+		t += tokens;
+	}
+}
+
+static void multiply_panel_q4(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+{
+	if (tiles == LANES_TILES)
+		multiply_all(y, p, x, n, n_blocks, LANES_TILES, false);
+	else
+		multiply_all(y, p, x, n, n_blocks, 1, false);
+}
+
+static void multiply_panel_q8(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+{
+	if (tiles == LANES_TILES)
+		multiply_all(y, p, x, n, n_blocks, LANES_TILES, true);
+	else
+		multiply_all(y, p, x, n, n_blocks, 1, true);
+}
+static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	if (n == 1)
+		lanes_matvec_q4(y, w, x, first, end);
+	else
+		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q4, multiply_panel_q4);
+}
+
+static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	if (n == 1)
+		lanes_matvec_q8(y, w, x, first, end);
+	else
+		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q8, multiply_panel_q8);
+}
+
+#endif

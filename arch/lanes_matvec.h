@@ -1,0 +1,127 @@
+/* lanes_matvec.h - template of the products with one token; arch/lanes.h says what it is made of
+ *
+ * Codes are looked up and multiplied as they stream by; memory is the limit. The tile's next codes are prefetched into L2 a fixed distance
+ * ahead: the hardware's own prefetchers stop at page ends and lose a fifth of the bandwidth.
+ */
+#ifndef ARCH_LANES_MATVEC_H
+#define ARCH_LANES_MATVEC_H
+
+#include "arch/lanes_scales.h"
+
+#ifndef LANES_PREFETCH
+#define LANES_PREFETCH 4096 /* bytes ahead */
+#endif
+
+INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
+{
+	unsigned i;
+
+	UNROLL
+	for (i = 0; i < lines; i++)
+		lanes_prefetch(p + LANES_PREFETCH + 64 * i);
+}
+
+/* Adds one block to sums[LANES_PARTS]. Low nibbles hold columns 0..15, high nibbles 16..31. */
+INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift, const int8_t *magnitude, const arch_vectors *x, size_t b,
+                         lanes_int table)
+{
+	const int8_t *four = x->codes + b * TILE_BLOCK;
+	int part, j;
+
+	UNROLL
+	for (part = 0; part < LANES_PARTS; part++) {
+		lanes_int dots = lanes_add_int(lanes_times(lanes_widen(shift + LANES * part), x->sums[b]), lanes_fill(LANES_START));
+		lanes_float m = lanes_to_float(lanes_widen(magnitude + LANES * part));
+
+		UNROLL
+		for (j = 0; j < 4; j++) {
+			lanes_int bytes = lanes_load(codes + 64 * j + 4 * LANES * part);
+
+			dots = lanes_dot(dots, lanes_lookup(table, lanes_low4(bytes)), four, j);
+			dots = lanes_dot(dots, lanes_lookup(table, lanes_high4(bytes)), four + 16, j);
+		}
+		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)), lanes_fill_float(x->scales[b])));
+		lanes_settle(sums[part]);
+	}
+}
+
+static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+{
+	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
+	size_t tile, b;
+	unsigned i;
+
+	for (tile = first; tile < end; tile++) {
+		const uint8_t *bytes = w->tiles + tile * w->tile_bytes, *group = bytes + Q4_TILE_HEAD;
+		lanes_float sums[LANES_PARTS];
+		int part;
+
+		for (part = 0; part < LANES_PARTS; part++)
+			sums[part] = lanes_fill_float(0);
+		for (b = 0; b < w->blocks; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) {
+			lanes_scales scales;
+
+			read_scales(&scales, group, &tables);
+			prefetch_lines(group, 1);
+			for (i = 0; i < TILE_BLOCKS; i++) {
+				const uint8_t *codes = group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES;
+
+				prefetch_lines(codes, 4);
+				add_block_q4(sums, codes, scales.shift + i * TILE_ROWS, scales.magnitude + i * TILE_ROWS, x, b + i, tables.codes);
+			}
+		}
+		store_rows(y + tile * TILE_ROWS, sums, bytes);
+	}
+}
+
+INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude, const arch_vectors *x, size_t b)
+{
+	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
+	lanes_int dots[LANES_PARTS];
+	int part, g;
+
+	UNROLL
+	for (part = 0; part < LANES_PARTS; part++)
+		dots[part] = lanes_fill(LANES_START - LANES_BIAS_FULL * x->sums[b]);
+	UNROLL
+	for (g = 0; g < 8; g++)
+		UNROLL
+		for (part = 0; part < LANES_PARTS; part++) {
+			lanes_int bytes = lanes_load(codes + 64 * g + 4 * LANES * part);
+
+			dots[part] = lanes_dot_full(dots[part], LANES_BIAS_FULL ? lanes_add_bytes(bytes, bias) : bytes, x->codes + b * TILE_BLOCK + g / 4 * 16, g % 4);
+		}
+	UNROLL
+	for (part = 0; part < LANES_PARTS; part++) {
+		lanes_float m = lanes_to_float(lanes_widen_unsigned(magnitude + LANES * part));
+
+		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots[part], m, lift_of(m)), lanes_fill_float(x->scales[b])));
+	}
+}
+
+static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+{
+	size_t tile, b;
+	unsigned i;
+
+	for (tile = first; tile < end; tile++) {
+		const uint8_t *bytes = w->tiles + tile * w->tile_bytes, *group = bytes + Q8_TILE_HEAD;
+		lanes_float sums[LANES_PARTS];
+		int part;
+
+		for (part = 0; part < LANES_PARTS; part++)
+			sums[part] = lanes_fill_float(0);
+		for (b = 0; b < w->blocks; b += TILE_BLOCKS, group += Q8_GROUP_BYTES) {
+			prefetch_lines(group, 1);
+			for (i = 0; i < TILE_BLOCKS; i++) {
+				const uint8_t *codes = group + Q8_GROUP_SCALES + i * Q8_BLOCK_BYTES;
+
+				prefetch_lines(codes, 8);
+				add_block_q8(sums, codes, group + i * TILE_ROWS, x, b + i);
+			}
+		}
+		store_rows(y + tile * TILE_ROWS, sums, bytes);
+	}
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* lanes_panel.h - template of what surrounds the products with several tokens; arch/lanes.h says what it is made of
+ *
+ * 512 columns of LANES_TILES tiles are turned into bytes once, into a panel that stays in L1, with each block's shift already added; all tokens of a
+ * group are multiplied with it. A group of tokens and tiles keeps its sums beside the result, where they lie close together: rows of the result
+ * are a multiple of 4 KB apart and would push each other out of the caches.
+ */
+#ifndef ARCH_LANES_PANEL_H
+#define ARCH_LANES_PANEL_H
+
+#include "arch/lanes_scales.h"
+
+#define PANEL_BLOCKS 16 /* blocks of 32 columns decoded together */
+
+/* 64 KB of sums, and of the tokens' codes for one panel: half of the smallest L2. */
+#define GROUP_TOKENS 128
+#define GROUP_TILES  8
+
+typedef struct lanes_panel {
+	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
+	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
+	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
+	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS]; /* decoded, or in the file where that serves as it lies */
+	int bias;                                        /* of the codes */
+} lanes_panel;
+
+/* Sums of a tile's rows for each token of a group. */
+typedef float lanes_sums[GROUP_TOKENS][TILE_ROWS];
+
+typedef void multiply_panels(lanes_sums *sums, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles);
+typedef void decode_panel(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks);
+
+INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int magnitude)
+{
+	lanes_float m = lanes_to_float(magnitude);
+
+	lanes_store_float(p->magnitude[at][i] + LANES * part, m);
+	lanes_store_float(p->lift[at][i] + LANES * part, lift_of(m));
+}
+
+INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift, lanes_int table)
+{
+	int part, j;
+
+	for (part = 0; part < LANES_PARTS; part++) {
+		lanes_int by = lanes_spread(shift + LANES * part);
+
+		UNROLL
+		for (j = 0; j < 4; j++) {
+			lanes_int bytes = lanes_load(codes + 64 * j + 4 * LANES * part);
+
+			lanes_store(decoded[j] + 4 * LANES * part, lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes)), by));
+			lanes_store(decoded[j + 4] + 4 * LANES * part, lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes)), by));
+		}
+	}
+}
+
+/* Blocks [block, block + n_blocks) of a tile; block is a multiple of 4. */
+static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks)
+{
+	const lanes_tables tables = make_tables(0, LANES_BIAS_PANEL);
+	const uint8_t *group = tile + Q4_TILE_HEAD + block / TILE_BLOCKS * Q4_GROUP_BYTES;
+	lanes_scales scales;
+	size_t i;
+	int part;
+
+	p->bias = LANES_BIAS_PANEL;
+	for (i = 0; i < n_blocks; i++) {
+		size_t row = i % TILE_BLOCKS * TILE_ROWS;
+
+		if (row == 0)
+			read_scales(&scales, group, &tables);
+		decode_block_q4(p->decoded[at][i], group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES, scales.shift + row, tables.codes);
+		p->codes[at][i] = p->decoded[at][i][0];
+		for (part = 0; part < LANES_PARTS; part++)
+			set_magnitude(p, at, i, part, lanes_widen(scales.magnitude + row + (size_t)(LANES * part)));
+		if (i % TILE_BLOCKS == TILE_BLOCKS - 1)
+			group += Q4_GROUP_BYTES;
+	}
+}
+
+static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks)
+{
+	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
+	size_t i, k;
+	int part;
+
+	p->bias = LANES_BIAS_FULL;
+	for (i = 0; i < n_blocks; i++) {
+		const uint8_t *group = tile + Q8_TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
+		const uint8_t *codes = group + Q8_GROUP_SCALES + i % TILE_BLOCKS * Q8_BLOCK_BYTES;
+
+		p->codes[at][i] = LANES_BIAS_FULL ? p->decoded[at][i][0] : codes;
+		for (k = 0; LANES_BIAS_FULL && k < Q8_BLOCK_BYTES; k += 4 * LANES)
+			lanes_store(p->decoded[at][i][0] + k, lanes_add_bytes(lanes_load(codes + k), bias));
+		for (part = 0; part < LANES_PARTS; part++)
+			set_magnitude(p, at, i, part, lanes_widen_unsigned(group + i % TILE_BLOCKS * TILE_ROWS + (size_t)(LANES * part)));
+	}
+}
+
+/* y = sums * row scales */
+static void store_tile(float *y, size_t ldy, const lanes_sums *sums, size_t n, const uint8_t *row_scales)
+{
+	size_t t;
+	int part;
+
+	for (t = 0; t < n; t++) {
+		lanes_float row[LANES_PARTS];
+
+		for (part = 0; part < LANES_PARTS; part++)
+			row[part] = lanes_load_float((*sums)[t] + LANES * part);
+		store_rows(y + t * ldy, row, row_scales);
+	}
+}
+
+/* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
+INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t n_tiles, decode_panel *decode,
+                           multiply_panels *multiply)
+{
+	lanes_sums sums[GROUP_TILES] __attribute__((aligned(64)));
+	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
+	lanes_panel p;
+	size_t tile, block;
+	int tiles, i;
+
+	for (tile = 0; tile < n_tiles; tile++)
+		memset(sums[tile], 0, n * sizeof *sums[tile]);
+	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
+		size_t n_blocks = w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
+		arch_vectors at = { x->codes + block * TILE_BLOCK, x->scales + block, x->sums + block, NULL, x->blocks };
+
+		for (tile = 0; tile < n_tiles; tile += (size_t)tiles) {
+			tiles = n_tiles - tile < LANES_TILES ? 1 : LANES_TILES;
+			for (i = 0; i < tiles; i++)
+				decode(&p, i, bytes + (tile + (size_t)i) * w->tile_bytes, block, n_blocks);
+			multiply(sums + tile, &p, &at, n, n_blocks, tiles);
+		}
+	}
+	for (tile = 0; tile < n_tiles; tile++)
+		store_tile(y + tile * TILE_ROWS, ldy, (const lanes_sums *)&sums[tile], n, bytes + tile * w->tile_bytes);
+}
+
+INLINE void multiply_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end, decode_panel *decode,
+                           multiply_panels *multiply)
+{
+	size_t t, tile, tokens, tiles;
+
+	for (t = 0; t < n; t += tokens) {
+		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, x->sums + t * x->blocks, NULL, x->blocks };
+
+		tokens = n - t < GROUP_TOKENS ? n - t : GROUP_TOKENS;
+		for (tile = first; tile < end; tile += tiles) {
+			tiles = end - tile < GROUP_TILES ? end - tile : GROUP_TILES;
+			multiply_group(y + t * ldy + tile * TILE_ROWS, ldy, w, &at, tokens, tile, tiles, decode, multiply);
+		}
+	}
+}
+
+#endif

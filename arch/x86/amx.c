@@ -1,0 +1,196 @@
+/* amx.c - matrix products with AMX tiles: Intel servers and workstations since Sapphire Rapids (2023)
+ * build with: -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mamx-tile -mamx-int8
+ *
+ * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 tokens x 32 columns with 32 columns x 16 rows of weights, which a decoded
+ * block of the panel is as it lies, and leaves 16 x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
+ * block's are added, so the product goes through L1: the vector units' four float instructions per token and block are what limits this kernel.
+ *
+ * One token alone, and everything but matrix products, is left to the set below.
+ */
+#include "arch/kernels.h"
+
+#if defined(__AMX_INT8__)
+
+#include "arch/x86/lanes512.h"
+
+/* Both operands are signed: no bias, and sums begin at zero, so the conversion to float is an instruction of its own. */
+#undef LANES_START
+#define LANES_START       0
+#define LANES_BIAS_PANEL  0
+#define LANES_BIAS_FULL   0
+#define LANES_TILES       1
+
+#include "arch/lanes_panel.h"
+
+#define BATCH 16 /* tokens of a pass */
+
+/* Layout: Intel SDM volume 2, LDTILECFG. */
+typedef struct tile_config {
+	uint8_t palette, start_row, reserved[14];
+	uint16_t row_bytes[16];
+	uint8_t rows[16];
+} tile_config;
+
+_Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
+
+/* Registers 0 and 1: products; 2 and 3: tokens; 4 and 5: weights. Pairs, so that one block's product is under way while the last one's is read. */
+INLINE void configure_tiles(size_t tokens)
+{
+	tile_config c = { .palette = 1 };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		c.rows[i] = c.rows[2 + i] = (uint8_t)tokens;
+		c.rows[4 + i] = TILE_BLOCK / 4;
+		c.row_bytes[i] = c.row_bytes[4 + i] = 64;
+		c.row_bytes[2 + i] = TILE_BLOCK;
+	}
+	_tile_loadconfig(&c);
+}
+
+/* The products of two successive blocks, [2][tokens][16 rows]. */
+INLINE void multiply_blocks(int32_t dots[2][BATCH][TILE_ROWS], const uint8_t *const codes[2], const int8_t *x, size_t stride)
+{
+	_tile_zero(0);
+	_tile_loadd(2, x, (long)stride);
+	_tile_loadd(4, codes[0], 64);
+	_tile_dpbssd(0, 2, 4);
+	_tile_zero(1);
+	_tile_loadd(3, x + TILE_BLOCK, (long)stride);
+	_tile_loadd(5, codes[1], 64);
+	_tile_dpbssd(1, 3, 5);
+	_tile_stored(0, dots[0], 64);
+	_tile_stored(1, dots[1], 64);
+}
+
+INLINE void add_batch(lanes_float *sums, const int32_t *dots, const float *magnitude, const float *scales, size_t x_blocks, const int tokens)
+{
+	lanes_float m = lanes_load_float(magnitude);
+	int t;
+
+	UNROLL
+	for (t = 0; t < tokens; t++)
+		sums[t] = lanes_add(sums[t], lanes_mul(lanes_mul(lanes_to_float(lanes_load(dots + 16 * t)), m), lanes_fill_float(scales[(size_t)t * x_blocks])));
+}
+
+/* Adds the panel's blocks, an even number, to the sums of 16 tokens. */
+INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, const arch_vectors *x, size_t n_blocks)
+{
+	int32_t dots[2][2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
+	lanes_float sums[BATCH];
+	size_t i;
+	int t;
+
+	UNROLL
+	for (t = 0; t < BATCH; t++)
+		sums[t] = lanes_load_float(y[t]);
+	multiply_blocks(dots[0], p->codes[0], x->codes, x->blocks * TILE_BLOCK);
+	for (i = 0; i < n_blocks; i += 2) {
+		int32_t(*now)[BATCH][TILE_ROWS] = dots[i / 2 % 2];
+
+		if (i + 2 < n_blocks)
+			multiply_blocks(dots[(i / 2 + 1) % 2], p->codes[0] + i + 2, x->codes + (i + 2) * TILE_BLOCK, x->blocks * TILE_BLOCK);
+		add_batch(sums, now[0][0], p->magnitude[0][i], x->scales + i, x->blocks, BATCH);
+		add_batch(sums, now[1][0], p->magnitude[0][i + 1], x->scales + i + 1, x->blocks, BATCH);
+	}
+	UNROLL
+	for (t = 0; t < BATCH; t++)
+		lanes_store_float(y[t], sums[t]);
+}
+
+/* The same for fewer than 16 tokens. */
+static void multiply_rest(float (*y)[TILE_ROWS], const lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks)
+{
+	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
+	size_t i, t;
+	int k;
+
+	for (i = 0; i < n_blocks; i += 2) {
+		multiply_blocks(dots, p->codes[0] + i, x->codes + i * TILE_BLOCK, x->blocks * TILE_BLOCK);
+		for (k = 0; k < 2; k++)
+			for (t = 0; t < n; t++) {
+				lanes_float sum = lanes_load_float(y[t]);
+
+				add_batch(&sum, dots[k][t], p->magnitude[0][i + (size_t)k], x->scales + t * x->blocks + i + (size_t)k, x->blocks, 1);
+				lanes_store_float(y[t], sum);
+			}
+	}
+}
+
+static void multiply_panel_tiles(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+{
+	size_t t;
+
+	(void)tiles;
+	configure_tiles(BATCH);
+	for (t = 0; t + BATCH <= n; t += BATCH) {
+		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, NULL, NULL, x->blocks };
+
+		multiply_batch(*y + t, p, &at, n_blocks);
+	}
+	if (t < n) {
+		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, NULL, NULL, x->blocks };
+
+		configure_tiles(n - t);
+		multiply_rest(*y + t, p, &at, n - t, n_blocks);
+	}
+	_tile_release();
+}
+
+static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	if (n < 4)
+		arch_avx512vnni.matmul_q4(y, ldy, w, x, n, first, end);
+	else
+		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q4, multiply_panel_tiles);
+}
+
+static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+{
+	if (n < 4)
+		arch_avx512vnni.matmul_q8(y, ldy, w, x, n, first, end);
+	else
+		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q8, multiply_panel_tiles);
+}
+
+static bool amx_supported(const arch_cpu *cpu)
+{
+	return cpu->avx512 && cpu->avx512vnni && cpu->amx_int8;
+}
+
+/* Multiplies full registers of 64 columns, as the instruction is meant: the limit that blocks of 32 cannot reach. */
+static uint64_t amx_dot_peak(uint64_t rounds)
+{
+	tile_config c = { .palette = 1 };
+	uint64_t round;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		c.rows[i] = 16;
+		c.row_bytes[i] = 64;
+	}
+	_tile_loadconfig(&c);
+	_tile_zero(4);
+	_tile_zero(5);
+	for (round = 0; round < rounds; round++) {
+		_tile_dpbssd(0, 4, 5);
+		_tile_dpbssd(1, 4, 5);
+		_tile_dpbssd(2, 4, 5);
+		_tile_dpbssd(3, 4, 5);
+	}
+	_tile_release();
+	return rounds * 4 * 2 * 16 * 16 * 64;
+}
+
+const arch_kernels arch_amx = {
+	.name = "amx",
+	.supported = amx_supported,
+	.below = &arch_avx512vnni,
+	.matmul_q4 = amx_matmul_q4,
+	.matmul_q8 = amx_matmul_q8,
+	.dot_peak = amx_dot_peak,
+};
+
+#else
+ARCH_ABSENT(amx)
+#endif

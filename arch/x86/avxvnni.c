@@ -1,0 +1,66 @@
+/* avxvnni.c - the set for AVX-VNNI without AVX-512: Intel laptops since Alder Lake (2021), Gracemont boards, AMD since Zen 5
+ * build with: -mavx2 -mfma -mf16c -mavxvnni
+ *
+ * vpdpbusd multiplies unsigned by signed bytes and adds sums of four without saturating: weights are the unsigned operand, biased.
+ */
+#include "arch/kernels.h"
+
+#if defined(__AVXVNNI__)
+
+#include "arch/x86/lanes256.h"
+
+#define LANES_BIAS_VECTOR Q4_LOW
+#define LANES_BIAS_PANEL  (Q4_LOW + 6)
+#define LANES_BIAS_FULL   128
+
+/* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */
+#define LANES_TILES   1
+#define LANES_TOKENS  4
+#define LANES_QUERIES 4
+
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, w, lanes_four(x, i)); }
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, w, lanes_four(x, i)); }
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, lanes_four(x, i), w); }
+
+#include "arch/lanes_attend.h"
+#include "arch/lanes_matmul.h"
+
+static bool avxvnni_supported(const arch_cpu *cpu)
+{
+	return cpu->avx2 && cpu->fma && cpu->f16c && cpu->avxvnni;
+}
+
+static uint64_t avxvnni_dot_peak(uint64_t rounds)
+{
+	lanes_int sums[12], w = _mm256_set1_epi8(3), x = _mm256_set1_epi8(5);
+	uint64_t round;
+	int i;
+
+	UNROLL
+	for (i = 0; i < 12; i++)
+		sums[i] = lanes_fill(0);
+	for (round = 0; round < rounds; round++) {
+		lanes_settle(w);
+		UNROLL
+		for (i = 0; i < 12; i++)
+			sums[i] = _mm256_dpbusd_avx_epi32(sums[i], w, x);
+		UNROLL
+		for (i = 0; i < 12; i++)
+			lanes_settle(sums[i]);
+	}
+	return rounds * 12 * 64;
+}
+
+const arch_kernels arch_avxvnni = {
+	.name = "avxvnni",
+	.supported = avxvnni_supported,
+	.below = &arch_avx2,
+	.matmul_q4 = lanes_matmul_q4,
+	.matmul_q8 = lanes_matmul_q8,
+	.attend = lanes_attend,
+	.dot_peak = avxvnni_dot_peak,
+};
+
+#else
+ARCH_ABSENT(avxvnni)
+#endif
