@@ -25,19 +25,33 @@ typedef struct arch_matrix {
 	size_t blocks; /* blocks of 32 columns, padding included: a multiple of 4 */
 } arch_matrix;
 
-/* n activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block; for f16: floats.
- * Vector t starts at codes + t * 32 * blocks, and so on. Padding is zeros. */
+/* Activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block, in slabs of 16 blocks: what all vectors have for the same
+ * 512 columns lies together, because products go slab by slab (rows that are a power of two apart would push each other out of the caches).
+ * For f16: floats, vector after vector. Padding is zeros. */
+#define SLAB_BLOCKS 16u
+
 typedef struct arch_vectors {
-	int8_t *codes;  /* [n][32 * blocks], -127..127, 64-byte aligned */
-	float *scales;  /* [n][blocks] */
-	int32_t *sums;  /* [n][blocks] */
-	float *floats;  /* [n][32 * blocks] */
-	size_t blocks;
+	int8_t *codes; /* [slabs][n][512], -127..127, 64-byte aligned */
+	float *scales; /* [slabs][n][16] */
+	int32_t *sums; /* [slabs][n][16] */
+	float *floats; /* [n][32 * blocks] */
+	size_t blocks, n;
 } arch_vectors;
 
-/* y[t * ldy + 16 * tile + lane] for tiles [first, end) and vectors t in [0, n): full tiles of 16 are written.
+/* Index of block b of vector t in scales and sums; times 32: in codes. */
+static inline size_t vectors_at(const arch_vectors *x, size_t t, size_t b)
+{
+	return (b / SLAB_BLOCKS * x->n + t) * SLAB_BLOCKS + b % SLAB_BLOCKS;
+}
+
+static inline size_t vectors_slabs(size_t blocks)
+{
+	return (blocks + SLAB_BLOCKS - 1) / SLAB_BLOCKS;
+}
+
+/* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are written.
  * Definition, block by block in order, for q4 and q8:  sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
-typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end);
+typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end);
 
 /* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot products:
  *     keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h * dim / 4 + g) * 16 + i) * 4 + k
@@ -127,6 +141,18 @@ struct arch_kernels {
 
 #define ARCH_DECLARE(set) extern const arch_kernels arch_##set;
 ARCH_SETS(ARCH_DECLARE)
+
+/* Quantizes vector t of x from its floats. */
+static inline void arch_quantize(const arch_kernels *kernels, const arch_vectors *x, size_t t)
+{
+	size_t b;
+
+	for (b = 0; b < x->blocks; b += SLAB_BLOCKS) {
+		size_t at = vectors_at(x, t, b), n_blocks = x->blocks - b < SLAB_BLOCKS ? x->blocks - b : SLAB_BLOCKS;
+
+		kernels->quantize(x->codes + at * TILE_BLOCK, x->scales + at, x->sums + at, x->floats + (t * x->blocks + b) * TILE_BLOCK, n_blocks);
+	}
+}
 
 /* What stands for a set that the compiler at hand cannot make. */
 #define ARCH_ABSENT(set) const arch_kernels arch_##set = { .name = #set };

@@ -59,7 +59,7 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 			lanes_store_float(y + (size_t)t * ldy + (size_t)(LANES * part), sums[t][part]);
 }
 
-static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
 	size_t tile, t, row = x->blocks * TILE_BLOCK;
 
@@ -67,13 +67,13 @@ static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const a
 		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 		float *out = y + tile * TILE_ROWS;
 
-		for (t = 0; t + F16_TOKENS <= n; t += F16_TOKENS)
+		for (t = 0; t + F16_TOKENS <= x->n; t += F16_TOKENS)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, F16_TOKENS);
-		if (n - t == 3)
+		if (x->n - t == 3)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 3);
-		else if (n - t == 2)
+		else if (x->n - t == 2)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 2);
-		else if (n - t == 1)
+		else if (x->n - t == 1)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 1);
 	}
 }

@@ -6,18 +6,18 @@
 #include "arch/lanes_panel.h"
 
 /* Where each token's accumulators start in each block. */
-INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t *sums, size_t x_blocks, size_t n_blocks, int bias, const int tokens)
+INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS], size_t n_blocks, int bias, const int tokens)
 {
 	size_t i;
 	int t;
 
 	for (t = 0; t < tokens; t++)
 		for (i = 0; i < n_blocks; i++)
-			starts[t][i] = LANES_START - bias * sums[(size_t)t * x_blocks + i];
+			starts[t][i] = LANES_START - bias * sums[t][i];
 }
 
-/* Adds the panel's blocks to `tokens` tokens' sums of `tiles` tiles; x points at the first block of the first token. full: q8. */
-INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vectors *x, size_t n_blocks, const int tokens, const int tiles, const bool full)
+/* Adds the panel's blocks to `tokens` tokens' sums of `tiles` tiles. full: q8. */
+INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, lanes_slab x, size_t n_blocks, const int tokens, const int tiles, const bool full)
 {
 	const int width = tiles * LANES_PARTS; /* vectors a token */
 	lanes_float sums[LANES_TOKENS * LANES_TILES * LANES_PARTS];
@@ -25,7 +25,7 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vecto
 	size_t i;
 	int v, g, k;
 
-	fill_starts(starts, x->sums, x->blocks, n_blocks, p->bias, tokens);
+	fill_starts(starts, x.sums, n_blocks, p->bias, tokens);
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
 		sums[v] = lanes_load_float(y[v % width / LANES_PARTS][v / width] + LANES * (v % LANES_PARTS));
@@ -40,7 +40,7 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vecto
 			UNROLL
 			for (k = 0; k < 4 * tokens * width; k++) {
 				const uint8_t *w = p->codes[k % width / LANES_PARTS][i] + 64 * (g + k / (tokens * width)) + 4 * LANES * (k % LANES_PARTS);
-				const int8_t *codes = x->codes + ((size_t)(k / width % tokens) * x->blocks + i) * TILE_BLOCK + 4 * g;
+				const int8_t *codes = x.codes[k / width % tokens] + i * TILE_BLOCK + 4 * g;
 
 				v = k % (tokens * width);
 				dots[v] = full ? lanes_dot_full(dots[v], lanes_load(w), codes, k / (tokens * width)) : lanes_dot(dots[v], lanes_load(w), codes, k / (tokens * width));
@@ -50,7 +50,7 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vecto
 			size_t tile = (size_t)(v % width / LANES_PARTS), row = (size_t)(v % LANES_PARTS * LANES);
 			lanes_float product = lanes_product(dots[v], lanes_load_float(p->magnitude[tile][i] + row), lanes_load_float(p->lift[tile][i] + row));
 
-			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x->scales[(size_t)(v / width) * x->blocks + i])));
+			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
 		}
 	}
 	UNROLL
@@ -59,19 +59,18 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, const arch_vecto
 }
 
 /* All n tokens with one panel, in passes of nearly equal size. */
-INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, const int tiles, const bool full)
+INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, const int tiles, const bool full)
 {
 	size_t passes = (n + LANES_TOKENS - 1) / LANES_TOKENS, pass, t = 0;
 
 	for (pass = 0; pass < passes; pass++) {
 		size_t tokens = (n - t) / (passes - pass);
-		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, x->sums + t * x->blocks, NULL, x->blocks };
 		lanes_sums *from = (lanes_sums *)(void *)y[0][t];
 
 		switch (tokens) {
 #define PASS(count)                                                              \
 	case count:                                                              \
-		multiply_panel(from, p, &at, n_blocks, count, tiles, full);     \
+		multiply_panel(from, p, slab_from(x, t), n_blocks, count, tiles, full);     \
 		break;
 #if LANES_TOKENS >= 6
 			PASS(6)
@@ -84,13 +83,13 @@ INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, const arch_vectors
 			PASS(2)
 #undef PASS
 		default:
-			multiply_panel(from, p, &at, n_blocks, 1, tiles, full);
+			multiply_panel(from, p, slab_from(x, t), n_blocks, 1, tiles, full);
 		}
 		t += tokens;
 	}
 }
 
-static void multiply_panel_q4(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_q4(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	if (tiles == LANES_TILES)
 		multiply_all(y, p, x, n, n_blocks, LANES_TILES, false);
@@ -98,27 +97,27 @@ static void multiply_panel_q4(lanes_sums *y, lanes_panel *p, const arch_vectors 
 		multiply_all(y, p, x, n, n_blocks, 1, false);
 }
 
-static void multiply_panel_q8(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_q8(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	if (tiles == LANES_TILES)
 		multiply_all(y, p, x, n, n_blocks, LANES_TILES, true);
 	else
 		multiply_all(y, p, x, n, n_blocks, 1, true);
 }
-static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	if (n == 1)
+	if (x->n == 1)
 		lanes_matvec_q4(y, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q4, multiply_panel_q4);
+		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q4, multiply_panel_q4);
 }
 
-static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	if (n == 1)
+	if (x->n == 1)
 		lanes_matvec_q8(y, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q8, multiply_panel_q8);
+		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q8, multiply_panel_q8);
 }
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "arch/lanes_scales.h"
 
-#define PANEL_BLOCKS 16 /* blocks of 32 columns decoded together */
+#define PANEL_BLOCKS ((int)SLAB_BLOCKS) /* blocks of 32 columns decoded together */
 
 /* 64 KB of sums, and of the tokens' codes for one panel: half of the smallest L2. */
 #define GROUP_TOKENS 128
@@ -26,7 +26,26 @@ typedef struct lanes_panel {
 /* Sums of a tile's rows for each token of a group. */
 typedef float lanes_sums[GROUP_TOKENS][TILE_ROWS];
 
-typedef void multiply_panels(lanes_sums *sums, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles);
+/* A slab of the tokens: what they have for the panel's columns. */
+typedef struct lanes_slab {
+	const int8_t (*codes)[SLAB_BLOCKS * TILE_BLOCK];
+	const float (*scales)[SLAB_BLOCKS];
+	const int32_t (*sums)[SLAB_BLOCKS];
+} lanes_slab;
+
+INLINE lanes_slab slab_of(const arch_vectors *x, size_t t, size_t block)
+{
+	size_t at = vectors_at(x, t, block);
+
+	return (lanes_slab){ (const void *)(x->codes + at * TILE_BLOCK), (const void *)(x->scales + at), (const void *)(x->sums + at) };
+}
+
+INLINE lanes_slab slab_from(lanes_slab x, size_t t)
+{
+	return (lanes_slab){ x.codes + t, x.scales + t, x.sums + t };
+}
+
+typedef void multiply_panels(lanes_sums *sums, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles);
 typedef void decode_panel(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks);
 
 INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int magnitude)
@@ -113,8 +132,8 @@ static void store_tile(float *y, size_t ldy, const lanes_sums *sums, size_t n, c
 }
 
 /* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
-INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t n_tiles, decode_panel *decode,
-                           multiply_panels *multiply)
+INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t t, size_t n, size_t first, size_t n_tiles,
+                           decode_panel *decode, multiply_panels *multiply)
 {
 	lanes_sums sums[GROUP_TILES] __attribute__((aligned(64)));
 	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
@@ -126,31 +145,28 @@ INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arc
 		memset(sums[tile], 0, n * sizeof *sums[tile]);
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
 		size_t n_blocks = w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
-		arch_vectors at = { x->codes + block * TILE_BLOCK, x->scales + block, x->sums + block, NULL, x->blocks };
 
 		for (tile = 0; tile < n_tiles; tile += (size_t)tiles) {
 			tiles = n_tiles - tile < LANES_TILES ? 1 : LANES_TILES;
 			for (i = 0; i < tiles; i++)
 				decode(&p, i, bytes + (tile + (size_t)i) * w->tile_bytes, block, n_blocks);
-			multiply(sums + tile, &p, &at, n, n_blocks, tiles);
+			multiply(sums + tile, &p, slab_of(x, t, block), n, n_blocks, tiles);
 		}
 	}
 	for (tile = 0; tile < n_tiles; tile++)
 		store_tile(y + tile * TILE_ROWS, ldy, (const lanes_sums *)&sums[tile], n, bytes + tile * w->tile_bytes);
 }
 
-INLINE void multiply_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end, decode_panel *decode,
+INLINE void multiply_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, decode_panel *decode,
                            multiply_panels *multiply)
 {
 	size_t t, tile, tokens, tiles;
 
-	for (t = 0; t < n; t += tokens) {
-		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, x->sums + t * x->blocks, NULL, x->blocks };
-
-		tokens = n - t < GROUP_TOKENS ? n - t : GROUP_TOKENS;
+	for (t = 0; t < x->n; t += tokens) {
+		tokens = x->n - t < GROUP_TOKENS ? x->n - t : GROUP_TOKENS;
 		for (tile = first; tile < end; tile += tiles) {
 			tiles = end - tile < GROUP_TILES ? end - tile : GROUP_TILES;
-			multiply_group(y + t * ldy + tile * TILE_ROWS, ldy, w, &at, tokens, tile, tiles, decode, multiply);
+			multiply_group(y + t * ldy + tile * TILE_ROWS, ldy, w, x, t, tokens, tile, tiles, decode, multiply);
 		}
 	}
 }

@@ -75,7 +75,7 @@ static void add_block(float sums[TILE_ROWS], const scalar_block *block, const in
 
 typedef void load_block(scalar_block *block, const uint8_t *tile, size_t b);
 
-static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end, load_block *load)
+static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, load_block *load)
 {
 	scalar_block block;
 	size_t tile, b, t;
@@ -85,38 +85,38 @@ static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arc
 		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 		float row_scale[TILE_ROWS];
 
-		for (t = 0; t < n; t++)
+		for (t = 0; t < x->n; t++)
 			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);
 		for (b = 0; b < w->blocks; b++) {
 			load(&block, bytes, b);
-			for (t = 0; t < n; t++)
-				add_block(y + t * ldy + tile * TILE_ROWS, &block, x->codes + (t * x->blocks + b) * TILE_BLOCK, x->scales[t * x->blocks + b]);
+			for (t = 0; t < x->n; t++)
+				add_block(y + t * ldy + tile * TILE_ROWS, &block, x->codes + vectors_at(x, t, b) * TILE_BLOCK, x->scales[vectors_at(x, t, b)]);
 		}
 		memcpy(row_scale, bytes, sizeof row_scale);
-		for (t = 0; t < n; t++)
+		for (t = 0; t < x->n; t++)
 			for (row = 0; row < TILE_ROWS; row++)
 				y[t * ldy + tile * TILE_ROWS + row] *= row_scale[row];
 	}
 }
 
-static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	matmul_integer(y, ldy, w, x, n, first, end, load_q4_block);
+	matmul_integer(y, ldy, w, x, first, end, load_q4_block);
 }
 
-static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	matmul_integer(y, ldy, w, x, n, first, end, load_q8_block);
+	matmul_integer(y, ldy, w, x, first, end, load_q8_block);
 }
 
 /* Block sums from zero, then added in order: two levels keep the rounding error of long rows small. */
-static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
 	size_t tile, b, t;
 	unsigned row, i;
 
 	for (tile = first; tile < end; tile++) {
-		for (t = 0; t < n; t++)
+		for (t = 0; t < x->n; t++)
 			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);
 		for (b = 0; b < w->blocks; b++) {
 			const uint8_t *halves = w->tiles + tile * w->tile_bytes + b * TILE_BLOCK * F16_COLUMN_BYTES;
@@ -128,7 +128,7 @@ static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const 
 				memcpy(&half, halves + 2 * i, sizeof half);
 				weights[i / TILE_ROWS][i % TILE_ROWS] = half_decode(half);
 			}
-			for (t = 0; t < n; t++) {
+			for (t = 0; t < x->n; t++) {
 				const float *floats = x->floats + (t * x->blocks + b) * TILE_BLOCK;
 				float sums[TILE_ROWS] = { 0 }, *out = y + t * ldy + tile * TILE_ROWS;
 

@@ -19,7 +19,6 @@ typedef struct product_job {
 	arch_matrix w;
 	arch_vectors x;
 	float *y;
-	size_t n;
 } product_job;
 
 static void product_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -27,7 +26,7 @@ static void product_piece(void *argument, unsigned worker, size_t first, size_t 
 	const product_job *job = argument;
 
 	(void)worker;
-	job->multiply(job->y, ROWS, &job->w, &job->x, job->n, first, end);
+	job->multiply(job->y, ROWS, &job->w, &job->x, first, end);
 }
 
 /* Median seconds of one product with `tiles` tiles. */
@@ -36,7 +35,7 @@ static double time_product(product_job *job, pool *threads, size_t n, size_t til
 	double seconds[PASSES];
 	unsigned pass;
 
-	job->n = n;
+	job->x.n = n;
 	for (pass = 0; pass < PASSES; pass++) {
 		double start = bench_clock();
 
@@ -65,7 +64,7 @@ brise_status bench_measure_kernels(bench_row *rows, const arch_kernels *kernels,
 	uint8_t *tiles = aligned_alloc(TILE_ALIGN, bytes);
 	float *floats = calloc((size_t)TOKENS * COLS, sizeof *floats), *y = calloc((size_t)TOKENS * ROWS, sizeof *y);
 	arch_vectors x = { aligned_alloc(TILE_ALIGN, (size_t)TOKENS * COLS), calloc(TOKENS * blocks, sizeof(float)), calloc(TOKENS * blocks, sizeof(int32_t)), floats,
-		           blocks };
+		           blocks, TOKENS };
 	brise_status status = BRISE_OK;
 
 	if (!tiles || !floats || !y || !x.codes || !x.scales || !x.sums) {
@@ -76,9 +75,10 @@ brise_status bench_measure_kernels(bench_row *rows, const arch_kernels *kernels,
 		tiles[i] = (uint8_t)(i * 37 & 0x3f); /* small magnitudes: no infinities in any type */
 	for (i = 0; i < (size_t)TOKENS * COLS; i++)
 		floats[i] = (float)(i % 251) - 125;
-	kernels->quantize(x.codes, x.scales, x.sums, floats, TOKENS * blocks);
+	for (i = 0; i < TOKENS; i++)
+		arch_quantize(kernels, &x, i);
 	for (i = 0; i < 3; i++) {
-		product_job job = { multiply[i], { tiles, tile_bytes[i], blocks }, x, y, 0 };
+		product_job job = { multiply[i], { tiles, tile_bytes[i], blocks }, x, y };
 
 		measure_type(rows + 2 * i, &job, threads, limits, names[i], i < 2);
 	}

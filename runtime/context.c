@@ -53,7 +53,7 @@ static void lay_out(brise_context *ctx, arena *a)
 	const format_config *c = &ctx->model->config;
 	size_t dim = context_stride(c->dim), hidden = context_stride(c->hidden_dim), heads = context_stride(c->n_heads * c->head_dim);
 	size_t kv = context_stride(c->n_kv_heads * c->head_dim), widest = dim > hidden ? dim : hidden;
-	uint64_t n = ctx->chunk, scores = (uint64_t)ATTEND_QUERIES * SEGMENT_POSITIONS;
+	uint64_t n = ctx->chunk, blocks, scores = (uint64_t)ATTEND_QUERIES * SEGMENT_POSITIONS;
 	unsigned i, threads = pool_threads(ctx->pool);
 
 	widest = heads > widest ? heads : widest;
@@ -72,9 +72,10 @@ static void lay_out(brise_context *ctx, arena *a)
 	ctx->cosines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
 	ctx->sines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
 	ctx->frequencies = arena_take(a, c->head_dim / 2, sizeof(double));
-	ctx->vectors.codes = arena_take(a, n * widest, 1);
-	ctx->vectors.scales = arena_take(a, n * (widest / TILE_BLOCK), sizeof(float));
-	ctx->vectors.sums = arena_take(a, n * (widest / TILE_BLOCK), sizeof(int32_t));
+	blocks = n * vectors_slabs(widest / TILE_BLOCK) * SLAB_BLOCKS;
+	ctx->vectors.codes = arena_take(a, blocks * TILE_BLOCK, 1);
+	ctx->vectors.scales = arena_take(a, blocks, sizeof(float));
+	ctx->vectors.sums = arena_take(a, blocks, sizeof(int32_t));
 	for (i = 0; i < threads; i++) {
 		attention_scratch s;
 

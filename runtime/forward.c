@@ -6,7 +6,7 @@
 #include "runtime/error.h"
 #include "runtime/rope.h"
 
-/* Pieces that each thread takes of a matrix: enough that a slow core holds nobody up for long. */
+/* Pieces that each thread takes of a matrix: enough that a slow core holds nobody up for long. Kernels like them even: two tiles go together. */
 #define PIECES_A_THREAD 12
 
 /* ---- matrices: several with the same input are one loop ---------------------------------------------------------- */
@@ -23,7 +23,6 @@ typedef struct matmul_job {
 	brise_context *ctx;
 	product products[TOGETHER_MAX];
 	unsigned n_products;
-	uint32_t n;
 } matmul_job;
 
 static arch_matmul *matmul_of(const arch_kernels *kernels, uint32_t type)
@@ -42,24 +41,25 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 		size_t tiles = tile_count(p->w->rows), stop = end < tiles ? end : tiles;
 
 		if (first < stop)
-			matmul_of(&job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, job->n, first, stop);
+			matmul_of(&job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, first, stop);
 		first = first > tiles ? first - tiles : 0;
 		end = end > tiles ? end - tiles : 0;
 	}
 }
 
 /* y = W x for each product; the input stands in ctx->vectors. */
-static void multiply(brise_context *ctx, const product *products, unsigned n_products, uint32_t n)
+static void multiply(brise_context *ctx, const product *products, unsigned n_products)
 {
-	matmul_job job = { ctx, { { 0 } }, n_products, n };
-	size_t tiles = 0;
+	matmul_job job = { ctx, { { 0 } }, n_products };
+	size_t tiles = 0, pieces;
 	unsigned i;
 
 	for (i = 0; i < n_products; i++) {
 		job.products[i] = products[i];
 		tiles += tile_count(products[i].w->rows);
 	}
-	pool_run(ctx->pool, matmul_piece, &job, tiles, (tiles + pool_threads(ctx->pool) * PIECES_A_THREAD - 1) / (pool_threads(ctx->pool) * PIECES_A_THREAD));
+	pieces = (size_t)pool_threads(ctx->pool) * PIECES_A_THREAD;
+	pool_run(ctx->pool, matmul_piece, &job, tiles, (tiles + 2 * pieces - 1) / (2 * pieces) * 2);
 }
 
 /* ---- steps that go token by token -------------------------------------------------------------------------------- */
@@ -75,12 +75,8 @@ typedef struct token_job {
 
 static void quantize_row(const token_job *job, size_t token)
 {
-	size_t blocks = job->stride / TILE_BLOCK;
-	arch_vectors *v = &job->ctx->vectors;
-
 	if (job->quantized)
-		job->ctx->kernels.quantize(v->codes + token * job->stride, v->scales + token * blocks, v->sums + token * blocks, job->rows + token * job->stride,
-		                            blocks);
+		arch_quantize(&job->ctx->kernels, &job->ctx->vectors, token);
 }
 
 static void norm_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -119,10 +115,11 @@ static void quantize_piece(void *argument, unsigned worker, size_t first, size_t
 }
 
 /* Makes rows [n][stride] the input of the next multiply. */
-static void set_input(brise_context *ctx, float *rows, size_t stride)
+static void set_input(brise_context *ctx, float *rows, size_t stride, uint32_t n)
 {
 	ctx->vectors.floats = rows;
 	ctx->vectors.blocks = stride / TILE_BLOCK;
+	ctx->vectors.n = n;
 }
 
 static bool wants_int8(const model_matrix *w)
@@ -135,7 +132,7 @@ static void norm(brise_context *ctx, const float *weight, const float *add, uint
 {
 	token_job job = { ctx, ctx->normed, context_stride(ctx->model->config.dim), weight, add, quantized };
 
-	set_input(ctx, job.rows, job.stride);
+	set_input(ctx, job.rows, job.stride, n);
 	pool_run(ctx->pool, norm_piece, &job, n, 1);
 }
 
@@ -147,11 +144,11 @@ static void attention(brise_context *ctx, const model_layer *layer, uint32_t ind
 	size_t heads = context_stride(c->n_heads * c->head_dim), kv = context_stride(c->n_kv_heads * c->head_dim);
 	token_job job = { ctx, ctx->mixed, heads, NULL, NULL, wants_int8(&layer->wo) };
 
-	multiply(ctx, (product[]){ { &layer->wq, ctx->q, heads }, { &layer->wk, ctx->k, kv }, { &layer->wv, ctx->v, kv } }, 3, n);
+	multiply(ctx, (product[]){ { &layer->wq, ctx->q, heads }, { &layer->wk, ctx->k, kv }, { &layer->wv, ctx->v, kv } }, 3);
 	attention_run(ctx, index, n);
-	set_input(ctx, ctx->mixed, heads);
+	set_input(ctx, ctx->mixed, heads, n);
 	pool_run(ctx->pool, quantize_piece, &job, n, 1);
-	multiply(ctx, (product[]){ { &layer->wo, ctx->branch, context_stride(c->dim) } }, 1, n);
+	multiply(ctx, (product[]){ { &layer->wo, ctx->branch, context_stride(c->dim) } }, 1);
 }
 
 /* w2(silu(w1 x) * w3 x) */
@@ -161,10 +158,10 @@ static void feed_forward(brise_context *ctx, const model_layer *layer, uint32_t 
 	size_t hidden = context_stride(c->hidden_dim);
 	token_job job = { ctx, ctx->gate, hidden, NULL, NULL, wants_int8(&layer->w2) };
 
-	multiply(ctx, (product[]){ { &layer->w1, ctx->gate, hidden }, { &layer->w3, ctx->up, hidden } }, 2, n);
-	set_input(ctx, ctx->gate, hidden);
+	multiply(ctx, (product[]){ { &layer->w1, ctx->gate, hidden }, { &layer->w3, ctx->up, hidden } }, 2);
+	set_input(ctx, ctx->gate, hidden, n);
 	pool_run(ctx->pool, silu_piece, &job, n, 1);
-	multiply(ctx, (product[]){ { &layer->w2, ctx->branch, context_stride(c->dim) } }, 1, n);
+	multiply(ctx, (product[]){ { &layer->w2, ctx->branch, context_stride(c->dim) } }, 1);
 }
 
 static void embed(brise_context *ctx, const int32_t *tokens, uint32_t n)
@@ -216,7 +213,7 @@ static void output(brise_context *ctx, uint32_t first, uint32_t n)
 		memmove(ctx->branch, ctx->branch + first * stride, n * stride * sizeof(float));
 	}
 	norm(ctx, model->final_norm, ctx->branch, n, wants_int8(&model->output));
-	multiply(ctx, (product[]){ { &model->output, ctx->logits, tile_count(model->config.vocab) * TILE_ROWS } }, 1, n);
+	multiply(ctx, (product[]){ { &model->output, ctx->logits, tile_count(model->config.vocab) * TILE_ROWS } }, 1);
 }
 
 static brise_status check_tokens(const brise_context *ctx, const int32_t *tokens, size_t n, brise_error *err)

@@ -89,11 +89,12 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 	arch_matmul *defined = !strcmp(type, "q4") ? arch_scalar.matmul_q4 : !strcmp(type, "q8") ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16;
 	size_t tiles = tile_count(c->rows), blocks = tile_blocks(c->cols), padded = tile_padded(c->cols), ldy = tiles * TILE_ROWS;
 	uint64_t seed = c->seed;
-	guarded w = guarded_new(tiles * tile_bytes, 64), codes = guarded_new(c->n * padded, 64), scales = guarded_new(c->n * blocks * 4, 4);
-	guarded sums = guarded_new(c->n * blocks * 4, 4), floats = guarded_new(c->n * padded * 4, 4), a = guarded_new(c->n * ldy * 4, 4);
+	size_t slabs = c->n * vectors_slabs(blocks) * SLAB_BLOCKS, t;
+	guarded w = guarded_new(tiles * tile_bytes, 64), codes = guarded_new(slabs * TILE_BLOCK, 64), scales = guarded_new(slabs * 4, 4);
+	guarded sums = guarded_new(slabs * 4, 4), floats = guarded_new(c->n * padded * 4, 4), a = guarded_new(c->n * ldy * 4, 4);
 	guarded b = guarded_new(c->n * ldy * 4, 4);
 	arch_matrix matrix = { w.data, tile_bytes, blocks };
-	arch_vectors x = { (int8_t *)codes.data, (float *)(void *)scales.data, (int32_t *)(void *)sums.data, (float *)(void *)floats.data, blocks };
+	arch_vectors x = { (int8_t *)codes.data, (float *)(void *)scales.data, (int32_t *)(void *)sums.data, (float *)(void *)floats.data, blocks, c->n };
 
 	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, strcmp(type, "f16") != 0, c->data);
 	if (!strcmp(type, "q8"))
@@ -101,9 +102,10 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 	if (!strcmp(type, "f16"))
 		finite_halves(w.data, tiles * tile_bytes);
 	fill_floats(&seed, x.floats, c->n * padded, c->data);
-	arch_scalar.quantize(x.codes, x.scales, x.sums, x.floats, c->n * blocks);
-	defined((float *)(void *)a.data, ldy, &matrix, &x, c->n, 0, tiles);
-	mine((float *)(void *)b.data, ldy, &matrix, &x, c->n, 0, tiles);
+	for (t = 0; t < c->n; t++)
+		arch_quantize(&arch_scalar, &x, t);
+	defined((float *)(void *)a.data, ldy, &matrix, &x, 0, tiles);
+	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles);
 	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name, type, c->rows, c->cols, c->n, data_names[c->data]);
 	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums), guarded_free(&floats), guarded_free(&a), guarded_free(&b);
 }
@@ -122,6 +124,16 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 				c.seed++;
 				check_matmul(counts, set, types[type], &c);
 			}
+	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group, and an odd one. */
+	for (type = 0; type < 3; type++) {
+		static const size_t many[] = { 10, 11, 12, 13, 15, 16, 17, 31, 32, 37, 127, 128, 129, 131, 150 };
+		unsigned i;
+
+		for (i = 0; i < sizeof many / sizeof *many; i++) {
+			c = (matmul_case){ i % 4 == 3 ? 16 * 11 : 16, i % 2 ? 128 : 128 * 5, many[i], DATA_GAUSS, c.seed + 1 };
+			check_matmul(counts, set, types[type], &c);
+		}
+	}
 }
 
 static void test_quantize(check_counts *counts, const arch_kernels *set)
@@ -153,6 +165,36 @@ static void test_quantize(check_counts *counts, const arch_kernels *set)
 			guarded_free(&codes[i]), guarded_free(&scales[i]), guarded_free(&sums[i]);
 		guarded_free(&x);
 	}
+}
+
+static void test_heads(check_counts *counts, const arch_kernels *set)
+{
+	static const size_t sizes[] = { 2, 16, 18, 64, 80, 100, 128, 256, 500, 512 };
+	unsigned i;
+	int data;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		for (data = 0; data < DATA_KINDS + 1; data++) {
+			size_t n = sizes[i], dim = (n + 15) / 16 * 16;
+			guarded head = guarded_new(n * 4, 4), angles = guarded_new(n * 4, 4), codes[2] = { guarded_new(dim, 1), guarded_new(dim, 1) }, turned = guarded_new(n * 4, 4);
+			float *x = (float *)(void *)head.data, *by = (float *)(void *)angles.data, *y = (float *)(void *)turned.data, scales[2];
+			uint64_t seed = i * 10 + (unsigned)data;
+
+			fill_floats(&seed, x, n, data < DATA_KINDS ? data : DATA_GAUSS);
+			fill_floats(&seed, by, n, DATA_GAUSS);
+			if (data == DATA_KINDS)
+				x[n / 2] = INFINITY;
+			scales[0] = arch_scalar.quantize_head((int8_t *)codes[0].data, x, n, dim);
+			scales[1] = set->quantize_head((int8_t *)codes[1].data, x, n, dim);
+			CHECK(counts, !memcmp(&scales[0], &scales[1], sizeof(float)) && !memcmp(codes[0].data, codes[1].data, dim), "%s head of %zu, data %d", set->name, n, data);
+			if (data < DATA_KINDS) {
+				memcpy(y, x, n * 4);
+				arch_scalar.turn(x, by, by + n / 2, n / 2);
+				set->turn(y, by, by + n / 2, n / 2);
+				CHECK(counts, !memcmp(x, y, n * 4), "%s turn of %zu, data %d", set->name, n, data);
+			}
+			guarded_free(&head), guarded_free(&angles), guarded_free(&codes[0]), guarded_free(&codes[1]), guarded_free(&turned);
+		}
 }
 
 static void test_vectors(check_counts *counts, const arch_kernels *set)
@@ -266,7 +308,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 		int8_t codes[256];
 		float scales[8];
 		int32_t sums[8];
-		arch_vectors vectors = { codes, scales, sums, x, 8 };
+		arch_vectors vectors = { codes, scales, sums, x, 8, 1 };
 		arch_matrix matrix = { tiles.data, tile_bytes, 8 };
 		tile_error error = { 0, 0 };
 		unsigned row, col;
@@ -283,7 +325,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			else
 				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
 		}
-		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 1, 0, 2);
+		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2);
 		for (row = 0; row < ROWS; row++) {
 			const uint8_t *tile = tiles.data + row / 16 * tile_bytes;
 			double expected = 0, size = 0;
@@ -368,6 +410,7 @@ int main(void)
 		}
 		test_matrix_products(&counts, &set);
 		test_quantize(&counts, &set);
+		test_heads(&counts, &set);
 		test_vectors(&counts, &set);
 		test_attention(&counts, &set);
 	}

@@ -33,6 +33,13 @@ typedef struct tile_config {
 
 _Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
 
+/* The intrinsics do not tell the compiler what memory they read: all of it must be written before. */
+INLINE void load_config(const tile_config *c)
+{
+	__asm__ volatile("" : : "r"(c) : "memory");
+	_tile_loadconfig(c);
+}
+
 /* Registers 0 and 1: products; 2 and 3: tokens; 4 and 5: weights. Pairs, so that one block's product is under way while the last one's is read. */
 INLINE void configure_tiles(size_t tokens)
 {
@@ -45,36 +52,33 @@ INLINE void configure_tiles(size_t tokens)
 		c.row_bytes[i] = c.row_bytes[4 + i] = 64;
 		c.row_bytes[2 + i] = TILE_BLOCK;
 	}
-	_tile_loadconfig(&c);
+	load_config(&c);
 }
 
 /* The products of two successive blocks, [2][tokens][16 rows]. */
-INLINE void multiply_blocks(int32_t dots[2][BATCH][TILE_ROWS], const uint8_t *const codes[2], const int8_t *x, size_t stride)
+INLINE void multiply_blocks(int32_t dots[2][BATCH][TILE_ROWS], const uint8_t *const codes[2], const int8_t *x)
 {
+	const long stride = SLAB_BLOCKS * TILE_BLOCK;
+
 	_tile_zero(0);
-	_tile_loadd(2, x, (long)stride);
+	_tile_loadd(2, x, stride);
 	_tile_loadd(4, codes[0], 64);
 	_tile_dpbssd(0, 2, 4);
 	_tile_zero(1);
-	_tile_loadd(3, x + TILE_BLOCK, (long)stride);
+	_tile_loadd(3, x + TILE_BLOCK, stride);
 	_tile_loadd(5, codes[1], 64);
 	_tile_dpbssd(1, 3, 5);
 	_tile_stored(0, dots[0], 64);
 	_tile_stored(1, dots[1], 64);
 }
 
-INLINE void add_batch(lanes_float *sums, const int32_t *dots, const float *magnitude, const float *scales, size_t x_blocks, const int tokens)
+INLINE lanes_float add_products(lanes_float sum, const int32_t *dots, lanes_float magnitude, float scale)
 {
-	lanes_float m = lanes_load_float(magnitude);
-	int t;
-
-	UNROLL
-	for (t = 0; t < tokens; t++)
-		sums[t] = lanes_add(sums[t], lanes_mul(lanes_mul(lanes_to_float(lanes_load(dots + 16 * t)), m), lanes_fill_float(scales[(size_t)t * x_blocks])));
+	return lanes_add(sum, lanes_mul(lanes_mul(lanes_to_float(lanes_load(dots)), magnitude), lanes_fill_float(scale)));
 }
 
-/* Adds the panel's blocks, an even number, to the sums of 16 tokens. */
-INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, const arch_vectors *x, size_t n_blocks)
+/* Adds the panel's blocks, an even number, to the sums of 16 tokens, which stay in registers. */
+INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t n_blocks)
 {
 	int32_t dots[2][2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	lanes_float sums[BATCH];
@@ -84,14 +88,18 @@ INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, const ar
 	UNROLL
 	for (t = 0; t < BATCH; t++)
 		sums[t] = lanes_load_float(y[t]);
-	multiply_blocks(dots[0], p->codes[0], x->codes, x->blocks * TILE_BLOCK);
+	multiply_blocks(dots[0], p->codes[0], x.codes[0]);
 	for (i = 0; i < n_blocks; i += 2) {
-		int32_t(*now)[BATCH][TILE_ROWS] = dots[i / 2 % 2];
+		const int32_t *now = dots[i / 2 % 2][0][0];
 
 		if (i + 2 < n_blocks)
-			multiply_blocks(dots[(i / 2 + 1) % 2], p->codes[0] + i + 2, x->codes + (i + 2) * TILE_BLOCK, x->blocks * TILE_BLOCK);
-		add_batch(sums, now[0][0], p->magnitude[0][i], x->scales + i, x->blocks, BATCH);
-		add_batch(sums, now[1][0], p->magnitude[0][i + 1], x->scales + i + 1, x->blocks, BATCH);
+			multiply_blocks(dots[(i / 2 + 1) % 2], p->codes[0] + i + 2, x.codes[0] + (i + 2) * TILE_BLOCK);
+		UNROLL
+		for (t = 0; t < BATCH; t++)
+			sums[t] = add_products(sums[t], now + 16 * t, lanes_load_float(p->magnitude[0][i]), x.scales[t][i]);
+		UNROLL
+		for (t = 0; t < BATCH; t++)
+			sums[t] = add_products(sums[t], now + 16 * (BATCH + t), lanes_load_float(p->magnitude[0][i + 1]), x.scales[t][i + 1]);
 	}
 	UNROLL
 	for (t = 0; t < BATCH; t++)
@@ -99,58 +107,51 @@ INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, const ar
 }
 
 /* The same for fewer than 16 tokens. */
-static void multiply_rest(float (*y)[TILE_ROWS], const lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks)
+static void multiply_rest(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks)
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
-	size_t i, t;
-	int k;
+	size_t i, t, k;
 
 	for (i = 0; i < n_blocks; i += 2) {
-		multiply_blocks(dots, p->codes[0] + i, x->codes + i * TILE_BLOCK, x->blocks * TILE_BLOCK);
+		multiply_blocks(dots, p->codes[0] + i, x.codes[0] + i * TILE_BLOCK);
 		for (k = 0; k < 2; k++)
 			for (t = 0; t < n; t++) {
-				lanes_float sum = lanes_load_float(y[t]);
+				lanes_float sum = lanes_load_float(y[t]), magnitude = lanes_load_float(p->magnitude[0][i + k]);
 
-				add_batch(&sum, dots[k][t], p->magnitude[0][i + (size_t)k], x->scales + t * x->blocks + i + (size_t)k, x->blocks, 1);
-				lanes_store_float(y[t], sum);
+				lanes_store_float(y[t], add_products(sum, dots[k][t], magnitude, x.scales[t][i + k]));
 			}
 	}
 }
 
-static void multiply_panel_tiles(lanes_sums *y, lanes_panel *p, const arch_vectors *x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_tiles(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	size_t t;
 
 	(void)tiles;
 	configure_tiles(BATCH);
-	for (t = 0; t + BATCH <= n; t += BATCH) {
-		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, NULL, NULL, x->blocks };
-
-		multiply_batch(*y + t, p, &at, n_blocks);
-	}
+	for (t = 0; t + BATCH <= n; t += BATCH)
+		multiply_batch(*y + t, p, slab_from(x, t), n_blocks);
 	if (t < n) {
-		arch_vectors at = { x->codes + t * x->blocks * TILE_BLOCK, x->scales + t * x->blocks, NULL, NULL, x->blocks };
-
 		configure_tiles(n - t);
-		multiply_rest(*y + t, p, &at, n - t, n_blocks);
+		multiply_rest(*y + t, p, slab_from(x, t), n - t, n_blocks);
 	}
 	_tile_release();
 }
 
-static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	if (n < 4)
-		arch_avx512vnni.matmul_q4(y, ldy, w, x, n, first, end);
+	if (x->n < 4)
+		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q4, multiply_panel_tiles);
+		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q4, multiply_panel_tiles);
 }
 
-static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t n, size_t first, size_t end)
+static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	if (n < 4)
-		arch_avx512vnni.matmul_q8(y, ldy, w, x, n, first, end);
+	if (x->n < 4)
+		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, n, first, end, decode_panel_q8, multiply_panel_tiles);
+		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q8, multiply_panel_tiles);
 }
 
 static bool amx_supported(const arch_cpu *cpu)
@@ -169,7 +170,7 @@ static uint64_t amx_dot_peak(uint64_t rounds)
 		c.rows[i] = 16;
 		c.row_bytes[i] = 64;
 	}
-	_tile_loadconfig(&c);
+	load_config(&c);
 	_tile_zero(4);
 	_tile_zero(5);
 	for (round = 0; round < rounds; round++) {

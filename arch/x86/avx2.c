@@ -17,9 +17,12 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
+/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
 INLINE lanes_int dot_bytes(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
 {
-	return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), _mm256_set1_epi16(1)));
+	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), _mm256_set1_epi16(1)));
+	lanes_settle(sum);
+	return sum;
 }
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return dot_bytes(sum, w, lanes_four(x, i)); }

@@ -109,9 +109,12 @@ INLINE void lanes_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HI
 
 INLINE lanes_int lanes_four(const int8_t *x, int i) { return _mm_shuffle_epi32(lanes_load4(x + 4 * i), 0); }
 
+/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
 INLINE lanes_int dot_bytes(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
 {
-	return _mm_add_epi32(sum, _mm_madd_epi16(_mm_maddubs_epi16(unsigned_bytes, signed_bytes), _mm_set1_epi16(1)));
+	sum = _mm_add_epi32(sum, _mm_madd_epi16(_mm_maddubs_epi16(unsigned_bytes, signed_bytes), _mm_set1_epi16(1)));
+	lanes_settle(sum);
+	return sum;
 }
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return dot_bytes(sum, w, lanes_four(x, i)); }
