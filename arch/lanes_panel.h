@@ -11,9 +11,11 @@
 
 #define PANEL_BLOCKS ((int)SLAB_BLOCKS) /* blocks of 32 columns decoded together */
 
-/* 64 KB of sums, and of the tokens' codes for one panel: half of the smallest L2. */
+/* 64 KB of sums, and as much or twice that of the tokens' codes for one panel. */
+#ifndef GROUP_TOKENS
 #define GROUP_TOKENS 128
-#define GROUP_TILES  8
+#endif
+#define GROUP_TILES  (1024 / GROUP_TOKENS)
 
 typedef struct lanes_panel {
 	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
@@ -21,6 +23,7 @@ typedef struct lanes_panel {
 	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
 	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS]; /* decoded, or in the file where that serves as it lies */
 	int bias;                                        /* of the codes */
+	lanes_tables tables;                             /* of q4 */
 } lanes_panel;
 
 /* Sums of a tile's rows for each token of a group. */
@@ -76,7 +79,6 @@ INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const 
 /* Blocks [block, block + n_blocks) of a tile; block is a multiple of 4. */
 static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks)
 {
-	const lanes_tables tables = make_tables(0, LANES_BIAS_PANEL);
 	const uint8_t *group = tile + Q4_TILE_HEAD + block / TILE_BLOCKS * Q4_GROUP_BYTES;
 	lanes_scales scales;
 	size_t i;
@@ -87,8 +89,8 @@ static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t 
 		size_t row = i % TILE_BLOCKS * TILE_ROWS;
 
 		if (row == 0)
-			read_scales(&scales, group, &tables);
-		decode_block_q4(p->decoded[at][i], group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES, scales.shift + row, tables.codes);
+			read_scales(&scales, group, &p->tables);
+		decode_block_q4(p->decoded[at][i], group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES, scales.shift + row, p->tables.codes);
 		p->codes[at][i] = p->decoded[at][i][0];
 		for (part = 0; part < LANES_PARTS; part++)
 			set_magnitude(p, at, i, part, lanes_widen(scales.magnitude + row + (size_t)(LANES * part)));
@@ -131,6 +133,16 @@ static void store_tile(float *y, size_t ldy, const lanes_sums *sums, size_t n, c
 	}
 }
 
+/* Brings the codes of a panel into L2 while the one before is multiplied. Groups of q4 and q8 follow a head of row scales. */
+INLINE void prefetch_panel(const arch_matrix *w, size_t tile, size_t block)
+{
+	size_t group_bytes = (w->tile_bytes - Q4_TILE_HEAD) / (w->blocks / TILE_BLOCKS), i;
+	const uint8_t *bytes = w->tiles + tile * w->tile_bytes + Q4_TILE_HEAD + block / TILE_BLOCKS * group_bytes;
+
+	for (i = 0; i < PANEL_BLOCKS / TILE_BLOCKS * group_bytes; i += 64)
+		lanes_prefetch(bytes + i);
+}
+
 /* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
 INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t t, size_t n, size_t first, size_t n_tiles,
                            decode_panel *decode, multiply_panels *multiply)
@@ -138,9 +150,10 @@ INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arc
 	lanes_sums sums[GROUP_TILES] __attribute__((aligned(64)));
 	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
 	lanes_panel p;
-	size_t tile, block;
+	size_t tile, block, next;
 	int tiles, i;
 
+	p.tables = make_tables(0, LANES_BIAS_PANEL);
 	for (tile = 0; tile < n_tiles; tile++)
 		memset(sums[tile], 0, n * sizeof *sums[tile]);
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
@@ -150,6 +163,9 @@ INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arc
 			tiles = n_tiles - tile < LANES_TILES ? 1 : LANES_TILES;
 			for (i = 0; i < tiles; i++)
 				decode(&p, i, bytes + (tile + (size_t)i) * w->tile_bytes, block, n_blocks);
+			next = tile + (size_t)tiles < n_tiles ? tile + (size_t)tiles : 0;
+			for (i = 0; i < tiles; i++)
+				prefetch_panel(w, first + next + (size_t)i, next ? block : block + PANEL_BLOCKS);
 			multiply(sums + tile, &p, slab_of(x, t, block), n, n_blocks, tiles);
 		}
 	}
