@@ -6,18 +6,17 @@
 #include "arch/lanes_panel.h"
 
 /* Where each token's accumulators start in each block. */
-INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS], size_t n_blocks, int bias, const int tokens)
+INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS], const int bias, const int tokens)
 {
-	size_t i;
-	int t;
+	int t, i;
 
 	for (t = 0; t < tokens; t++)
-		for (i = 0; i < n_blocks; i++)
+		for (i = 0; i < PANEL_BLOCKS; i++)
 			starts[t][i] = LANES_START - bias * sums[t][i];
 }
 
-/* Adds the panel's blocks to `tokens` tokens' sums of `tiles` tiles. full: q8. */
-INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, lanes_slab x, size_t n_blocks, const int tokens, const int tiles, const bool full)
+/* Adds the panel's blocks to the sums of `tokens` tokens from token t of the group; x begins at that token. full: q8. */
+INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n_blocks, const int tokens, const int tiles, const bool full)
 {
 	const int width = tiles * LANES_PARTS; /* vectors a token */
 	lanes_float sums[LANES_TOKENS * LANES_TILES * LANES_PARTS];
@@ -25,10 +24,10 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, lanes_slab x, si
 	size_t i;
 	int v, g, k;
 
-	fill_starts(starts, x.sums, n_blocks, p->bias, tokens);
+	fill_starts(starts, x.sums, full ? LANES_BIAS_FULL : LANES_BIAS_PANEL, tokens);
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
-		sums[v] = lanes_load_float(y[v % width / LANES_PARTS][v / width] + LANES * (v % LANES_PARTS));
+		sums[v] = load_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS);
 	for (i = 0; i < n_blocks; i++) {
 		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
 
@@ -55,22 +54,22 @@ INLINE void multiply_panel(lanes_sums *y, const lanes_panel *p, lanes_slab x, si
 	}
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
-		lanes_store_float(y[v % width / LANES_PARTS][v / width] + LANES * (v % LANES_PARTS), sums[v]);
+		store_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS, sums[v]);
 }
 
 /* All n tokens with one panel, in passes of nearly equal size. */
-INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, const int tiles, const bool full)
+INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, const int tiles, const bool full)
 {
 	size_t passes = (n + LANES_TOKENS - 1) / LANES_TOKENS, pass, t = 0;
 
 	for (pass = 0; pass < passes; pass++) {
 		size_t tokens = (n - t) / (passes - pass);
-		lanes_sums *from = (lanes_sums *)(void *)y[0][t];
 
+		prefetch_next(p, passes, tiles);
 		switch (tokens) {
-#define PASS(count)                                                              \
-	case count:                                                              \
-		multiply_panel(from, p, slab_from(x, t), n_blocks, count, tiles, full);     \
+#define PASS(count)                                                                     \
+	case count:                                                                     \
+		multiply_pass(p, slab_from(x, t), t, n_blocks, count, tiles, full);    \
 		break;
 #if LANES_TOKENS >= 6
 			PASS(6)
@@ -83,27 +82,28 @@ INLINE void multiply_all(lanes_sums *y, const lanes_panel *p, lanes_slab x, size
 			PASS(2)
 #undef PASS
 		default:
-			multiply_panel(from, p, slab_from(x, t), n_blocks, 1, tiles, full);
+			multiply_pass(p, slab_from(x, t), t, n_blocks, 1, tiles, full);
 		}
 		t += tokens;
 	}
 }
 
-static void multiply_panel_q4(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_q4(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	if (tiles == LANES_TILES)
-		multiply_all(y, p, x, n, n_blocks, LANES_TILES, false);
+		multiply_passes(p, x, n, n_blocks, LANES_TILES, false);
 	else
-		multiply_all(y, p, x, n, n_blocks, 1, false);
+		multiply_passes(p, x, n, n_blocks, 1, false);
 }
 
-static void multiply_panel_q8(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	if (tiles == LANES_TILES)
-		multiply_all(y, p, x, n, n_blocks, LANES_TILES, true);
+		multiply_passes(p, x, n, n_blocks, LANES_TILES, true);
 	else
-		multiply_all(y, p, x, n, n_blocks, 1, true);
+		multiply_passes(p, x, n, n_blocks, 1, true);
 }
+
 static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
 	if (x->n == 1)

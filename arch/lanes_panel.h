@@ -13,18 +13,9 @@
 
 /* 64 KB of sums, and as much or twice that of the tokens' codes for one panel. */
 #ifndef GROUP_TOKENS
-#define GROUP_TOKENS 128
+#define GROUP_TOKENS 256
 #endif
 #define GROUP_TILES  (1024 / GROUP_TOKENS)
-
-typedef struct lanes_panel {
-	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
-	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
-	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
-	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS]; /* decoded, or in the file where that serves as it lies */
-	int bias;                                        /* of the codes */
-	lanes_tables tables;                             /* of q4 */
-} lanes_panel;
 
 /* Sums of a tile's rows for each token of a group. */
 typedef float lanes_sums[GROUP_TOKENS][TILE_ROWS];
@@ -48,7 +39,25 @@ INLINE lanes_slab slab_from(lanes_slab x, size_t t)
 	return (lanes_slab){ x.codes + t, x.scales + t, x.sums + t };
 }
 
-typedef void multiply_panels(lanes_sums *sums, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles);
+typedef struct lanes_panel {
+	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
+	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
+	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
+	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS]; /* decoded, or in the file where that serves as it lies */
+	lanes_tables tables;                             /* of q4 */
+
+	lanes_sums *sums; /* [tiles], of tokens from the group's first */
+	float *y;         /* where they go after the last panel, multiplied with the tiles' row scales */
+	size_t ldy;
+	const uint8_t *row_scales[LANES_TILES];
+	bool first, last; /* panel of the row */
+
+	const uint8_t *next[LANES_TILES]; /* the codes that will be decoded after this panel: what is left to prefetch */
+	size_t next_bytes;
+} lanes_panel;
+
+/* Multiplies n tokens with the panel. */
+typedef void multiply_panels(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles);
 typedef void decode_panel(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks);
 
 INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int magnitude)
@@ -84,7 +93,6 @@ static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t 
 	size_t i;
 	int part;
 
-	p->bias = LANES_BIAS_PANEL;
 	for (i = 0; i < n_blocks; i++) {
 		size_t row = i % TILE_BLOCKS * TILE_ROWS;
 
@@ -105,7 +113,6 @@ static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t 
 	size_t i, k;
 	int part;
 
-	p->bias = LANES_BIAS_FULL;
 	for (i = 0; i < n_blocks; i++) {
 		const uint8_t *group = tile + Q8_TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
 		const uint8_t *codes = group + Q8_GROUP_SCALES + i % TILE_BLOCKS * Q8_BLOCK_BYTES;
@@ -118,29 +125,44 @@ static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t 
 	}
 }
 
-/* y = sums * row scales */
-static void store_tile(float *y, size_t ldy, const lanes_sums *sums, size_t n, const uint8_t *row_scales)
+/* What token t of the group has in part `part` of tile `at` so far. */
+INLINE lanes_float load_sum(const lanes_panel *p, int at, size_t t, int part)
 {
-	size_t t;
-	int part;
-
-	for (t = 0; t < n; t++) {
-		lanes_float row[LANES_PARTS];
-
-		for (part = 0; part < LANES_PARTS; part++)
-			row[part] = lanes_load_float((*sums)[t] + LANES * part);
-		store_rows(y + t * ldy, row, row_scales);
-	}
+	return p->first ? lanes_fill_float(0) : lanes_load_float(p->sums[at][t] + LANES * part);
 }
 
-/* Brings the codes of a panel into L2 while the one before is multiplied. Groups of q4 and q8 follow a head of row scales. */
-INLINE void prefetch_panel(const arch_matrix *w, size_t tile, size_t block)
+/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart and slow to get. */
+INLINE void store_sum(const lanes_panel *p, int at, size_t t, int part, lanes_float sum)
 {
-	size_t group_bytes = (w->tile_bytes - Q4_TILE_HEAD) / (w->blocks / TILE_BLOCKS), i;
-	const uint8_t *bytes = w->tiles + tile * w->tile_bytes + Q4_TILE_HEAD + block / TILE_BLOCKS * group_bytes;
+	if (p->last)
+		lanes_store_float(p->y + t * p->ldy + (size_t)at * TILE_ROWS + (size_t)(LANES * part),
+		                  lanes_mul(sum, lanes_load_float((const float *)(const void *)p->row_scales[at] + LANES * part)));
+	else
+		lanes_store_float(p->sums[at][t] + LANES * part, sum);
+}
 
-	for (i = 0; i < PANEL_BLOCKS / TILE_BLOCKS * group_bytes; i += 64)
-		lanes_prefetch(bytes + i);
+/* Says which codes come after this panel. Groups of q4 and q8 follow a head of row scales. */
+INLINE void set_next(lanes_panel *p, const arch_matrix *w, const uint8_t *tiles, size_t block, int n_tiles)
+{
+	size_t group_bytes = (w->tile_bytes - Q4_TILE_HEAD) / (w->blocks / TILE_BLOCKS);
+	int i;
+
+	for (i = 0; i < n_tiles; i++)
+		p->next[i] = tiles + (size_t)i * w->tile_bytes + Q4_TILE_HEAD + block / TILE_BLOCKS * group_bytes;
+	p->next_bytes = PANEL_BLOCKS / TILE_BLOCKS * group_bytes;
+}
+
+/* Called once for each of `passes` passes with the panel: brings a share of the next one's codes into L2. All at once would stall. */
+INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
+{
+	size_t bytes = (p->next_bytes / 64 / passes + 1) * 64, i;
+	int at;
+
+	for (i = 0; i < bytes; i += 64)
+		for (at = 0; at < tiles; at++)
+			lanes_prefetch(p->next[at] + i);
+	for (at = 0; at < tiles; at++)
+		p->next[at] += bytes;
 }
 
 /* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
@@ -154,23 +176,25 @@ INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arc
 	int tiles, i;
 
 	p.tables = make_tables(0, LANES_BIAS_PANEL);
-	for (tile = 0; tile < n_tiles; tile++)
-		memset(sums[tile], 0, n * sizeof *sums[tile]);
+	p.ldy = ldy;
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
 		size_t n_blocks = w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
 
-		for (tile = 0; tile < n_tiles; tile += (size_t)tiles) {
+		p.first = block == 0;
+		p.last = block + n_blocks == w->blocks;
+		for (tile = 0; tile < n_tiles; tile = next) {
 			tiles = n_tiles - tile < LANES_TILES ? 1 : LANES_TILES;
-			for (i = 0; i < tiles; i++)
-				decode(&p, i, bytes + (tile + (size_t)i) * w->tile_bytes, block, n_blocks);
-			next = tile + (size_t)tiles < n_tiles ? tile + (size_t)tiles : 0;
-			for (i = 0; i < tiles; i++)
-				prefetch_panel(w, first + next + (size_t)i, next ? block : block + PANEL_BLOCKS);
-			multiply(sums + tile, &p, slab_of(x, t, block), n, n_blocks, tiles);
+			next = tile + (size_t)tiles;
+			for (i = 0; i < tiles; i++) {
+				p.row_scales[i] = bytes + (tile + (size_t)i) * w->tile_bytes;
+				decode(&p, i, p.row_scales[i], block, n_blocks);
+			}
+			set_next(&p, w, next < n_tiles ? bytes + next * w->tile_bytes : bytes, next < n_tiles ? block : block + PANEL_BLOCKS, tiles);
+			p.sums = sums + tile;
+			p.y = y + tile * TILE_ROWS;
+			multiply(&p, slab_of(x, t, block), n, n_blocks, tiles);
 		}
 	}
-	for (tile = 0; tile < n_tiles; tile++)
-		store_tile(y + tile * TILE_ROWS, ldy, (const lanes_sums *)&sums[tile], n, bytes + tile * w->tile_bytes);
 }
 
 INLINE void multiply_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, decode_panel *decode,

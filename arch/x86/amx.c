@@ -83,7 +83,7 @@ INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], c
 }
 
 /* Adds the panel's blocks, an even number, to the sums of 16 tokens, which stay in registers. */
-INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t n_blocks)
+INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, size_t n_blocks)
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	const int8_t *codes = x.codes[0];
@@ -93,7 +93,7 @@ INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_sl
 
 	UNROLL
 	for (t = 0; t < BATCH; t++)
-		sums[t] = lanes_load_float(y[t]);
+		sums[t] = load_sum(p, 0, token + (size_t)t, 0);
 	MULTIPLY(0, 2, 4, codes, p->codes[0][0]);
 	for (i = 0; i < n_blocks; i += 2) {
 		MULTIPLY(1, 3, 5, codes + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
@@ -108,15 +108,18 @@ INLINE void multiply_batch(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_sl
 	add_block(sums, dots[1], p, x, n_blocks - 1);
 	UNROLL
 	for (t = 0; t < BATCH; t++)
-		lanes_store_float(y[t], sums[t]);
+		store_sum(p, 0, token + (size_t)t, 0, sums[t]);
 }
 
 /* The same for fewer than 16 tokens, whose sums do not stay in registers. */
-static void multiply_rest(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks)
+static void multiply_rest(const lanes_panel *p, lanes_slab x, size_t token, size_t n, size_t n_blocks)
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
+	lanes_float sums[BATCH];
 	size_t i, t, k;
 
+	for (t = 0; t < n; t++)
+		sums[t] = load_sum(p, 0, token + t, 0);
 	for (i = 0; i < n_blocks; i += 2) {
 		MULTIPLY(0, 2, 4, x.codes[0] + i * TILE_BLOCK, p->codes[0][i]);
 		MULTIPLY(1, 3, 5, x.codes[0] + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
@@ -126,22 +129,25 @@ static void multiply_rest(float (*y)[TILE_ROWS], const lanes_panel *p, lanes_sla
 			lanes_float magnitude = lanes_load_float(p->magnitude[0][i + k]);
 
 			for (t = 0; t < n; t++)
-				lanes_store_float(y[t], add_products(lanes_load_float(y[t]), dots[k][t], magnitude, x.scales[t][i + k]));
+				sums[t] = add_products(sums[t], dots[k][t], magnitude, x.scales[t][i + k]);
 		}
 	}
+	for (t = 0; t < n; t++)
+		store_sum(p, 0, token + t, 0, sums[t]);
 }
 
-static void multiply_panel_tiles(lanes_sums *y, lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	size_t t;
 
-	(void)tiles;
 	configure_tiles(BATCH);
-	for (t = 0; t + BATCH <= n; t += BATCH)
-		multiply_batch(*y + t, p, slab_from(x, t), n_blocks);
+	for (t = 0; t + BATCH <= n; t += BATCH) {
+		prefetch_next(p, n / BATCH, tiles);
+		multiply_batch(p, slab_from(x, t), t, n_blocks);
+	}
 	if (t < n) {
 		configure_tiles(n - t);
-		multiply_rest(*y + t, p, slab_from(x, t), n - t, n_blocks);
+		multiply_rest(p, slab_from(x, t), t, n - t, n_blocks);
 	}
 	_tile_release();
 }

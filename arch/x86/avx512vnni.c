@@ -11,7 +11,7 @@
 #include "arch/x86/lanes512.h"
 
 #define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + 6)
+#define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 
 /* Two tiles by six tokens: 12 integer and 12 float accumulators, two weights and one activation of the 32 registers. */

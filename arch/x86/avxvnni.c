@@ -10,7 +10,7 @@
 #include "arch/x86/lanes256.h"
 
 #define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + 6)
+#define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 
 /* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */
