@@ -10,6 +10,7 @@
  */
 #include "runtime/threads.h"
 
+#include "runtime/cores.h"
 #include "runtime/error.h"
 
 #include <errno.h>
@@ -50,13 +51,10 @@ struct pool {
 
 unsigned threads_available(void)
 {
-	cpu_set_t set;
-	int n;
+	cores_facts facts;
 
-	if (sched_getaffinity(0, sizeof set, &set) != 0)
-		return 1;
-	n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > (int)THREADS_MAX ? THREADS_MAX : (unsigned)n;
+	cores_read(&facts, "");
+	return facts.chosen > THREADS_MAX ? THREADS_MAX : facts.chosen;
 }
 
 static int64_t now_ns(void)

@@ -13,7 +13,7 @@ typedef struct pool pool;
 /* Works on items [first, end); worker is in [0, threads). */
 typedef void pool_fn(void *job, unsigned worker, size_t first, size_t end);
 
-/* Processors this process may run on now. */
+/* Threads that suit this process here: see runtime/cores.h. */
 unsigned threads_available(void);
 
 /* threads in 1..THREADS_MAX, the caller's included. Errors: BRISE_ENOMEM, BRISE_EIO (no more threads). */
