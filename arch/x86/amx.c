@@ -82,8 +82,9 @@ INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], c
 		sums[t] = add_products(sums[t], dots[t], magnitude, x.scales[t][i]);
 }
 
-/* Adds the panel's blocks, an even number, to the sums of 16 tokens, which stay in registers. */
-INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, size_t n_blocks)
+/* Adds the panel's blocks, an even number, to the sums of 16 tokens, which stay in registers. The first block is under way when this begins; before
+ * it ends it starts that of the next 16 tokens, whose codes begin at `after` (any will do for the last). */
+INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, const int8_t *after, size_t n_blocks)
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	const int8_t *codes = x.codes[0];
@@ -94,14 +95,14 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, siz
 	UNROLL
 	for (t = 0; t < BATCH; t++)
 		sums[t] = load_sum(p, 0, token + (size_t)t, 0);
-	MULTIPLY(0, 2, 4, codes, p->codes[0][0]);
 	for (i = 0; i < n_blocks; i += 2) {
+		bool more = i + 2 < n_blocks;
+
 		MULTIPLY(1, 3, 5, codes + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
 		_tile_stored(0, dots[0], 64);
 		if (i > 0)
 			add_block(sums, dots[1], p, x, i - 1);
-		if (i + 2 < n_blocks)
-			MULTIPLY(0, 2, 4, codes + (i + 2) * TILE_BLOCK, p->codes[0][i + 2]);
+		MULTIPLY(0, 2, 4, more ? codes + (i + 2) * TILE_BLOCK : after, p->codes[0][more ? i + 2 : 0]);
 		_tile_stored(1, dots[1], 64);
 		add_block(sums, dots[0], p, x, i);
 	}
@@ -141,9 +142,11 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
 	size_t t;
 
 	configure_tiles(BATCH);
+	if (n >= BATCH)
+		MULTIPLY(0, 2, 4, x.codes[0], p->codes[0][0]);
 	for (t = 0; t + BATCH <= n; t += BATCH) {
 		prefetch_next(p, n / BATCH, tiles);
-		multiply_batch(p, slab_from(x, t), t, n_blocks);
+		multiply_batch(p, slab_from(x, t), t, x.codes[t + 2 * BATCH <= n ? t + BATCH : 0], n_blocks);
 	}
 	if (t < n) {
 		configure_tiles(n - t);
