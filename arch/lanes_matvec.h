@@ -9,7 +9,7 @@
 #include "arch/lanes_scales.h"
 
 #ifndef LANES_PREFETCH
-#define LANES_PREFETCH 4096 /* bytes ahead */
+#define LANES_PREFETCH 3072 /* bytes ahead */
 #endif
 
 INLINE void prefetch_lines(const uint8_t *p, unsigned lines)

@@ -98,6 +98,9 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, con
 	for (i = 0; i < n_blocks; i += 2) {
 		bool more = i + 2 < n_blocks;
 
+		UNROLL
+		for (t = 0; t < BATCH; t++)
+			_mm_prefetch((const char *)after + ((size_t)t * SLAB_BLOCKS + i) * TILE_BLOCK, _MM_HINT_T0);
 		MULTIPLY(1, 3, 5, codes + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
 		_tile_stored(0, dots[0], 64);
 		if (i > 0)
