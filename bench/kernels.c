@@ -1,4 +1,8 @@
-/* kernels.c - matrix products as the forward pass asks for them: w1 and w3 of layer after layer, so that no cache holds them */
+/* kernels.c - every kernel as the forward pass of Mistral 7B asks for it, over data so large that no cache holds it
+ *
+ * Matrices: w1 and w3 of layer after layer, with one token and with a chunk of them. Attention: the whole ring of 4096 positions of layer after layer, with the
+ * four queries of a group and with sixteen. The rest: rows of a chunk.
+ */
 #include "bench/kernels.h"
 
 #include <stdlib.h>
@@ -9,85 +13,198 @@
 #include "quant/q8.h"
 #include "runtime/error.h"
 
-#define COLS     4096u
-#define ROWS     (14336u * 4) /* 250 MB at 8 bits */
-#define TOKENS   128u
-#define PASSES   5u
+#define COLS      4096u
+#define ROWS      (14336u * 4) /* 250 MB at 8 bits */
+#define FEW_ROWS  4096u
+#define TOKENS    128u
+#define PASSES    5u
+#define HEAD_DIM  128u
+#define POSITIONS 4096u
+#define SEGMENTS  (POSITIONS / SEGMENT_POSITIONS)
+#define HEADS     128u /* 8 of 16 layers: 138 MB of keys and values */
+#define WIDE      14336u
 
-typedef struct product_job {
+typedef struct kernels_bench {
+	const arch_kernels *kernels;
+	pool *threads;
+	uint8_t *bytes; /* matrices, or spans */
+	size_t size;
+	float *floats, *y;
+	arch_vectors x;
+	unsigned n_queries;
 	arch_matmul *multiply;
 	arch_matrix w;
-	arch_vectors x;
-	float *y;
-} product_job;
+} kernels_bench;
 
-static void product_piece(void *argument, unsigned worker, size_t first, size_t end)
-{
-	const product_job *job = argument;
-
-	(void)worker;
-	job->multiply(job->y, ROWS, &job->w, &job->x, first, end);
-}
-
-/* Median seconds of one product with `tiles` tiles. */
-static double time_product(product_job *job, pool *threads, size_t n, size_t tiles)
+/* Median seconds of `items` pieces of work. */
+static double time_work(kernels_bench *b, pool_fn *work, size_t items, size_t grain)
 {
 	double seconds[PASSES];
 	unsigned pass;
 
-	job->x.n = n;
 	for (pass = 0; pass < PASSES; pass++) {
 		double start = bench_clock();
 
-		pool_run(threads, product_piece, job, tiles, 8);
+		pool_run(b->threads, work, b, items, grain);
 		seconds[pass] = bench_clock() - start;
 	}
 	return bench_median(seconds, PASSES);
 }
 
-static void measure_type(bench_row *rows, product_job *job, pool *threads, const bench_limits *limits, const char *const names[2], bool integer)
+static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
-	size_t tiles = tile_count(ROWS), few = tile_count(4096);
-	double bytes = (double)tiles * (double)job->w.tile_bytes, operations = 2.0 * 4096 * COLS * TOKENS;
+	const kernels_bench *b = argument;
 
-	rows[0] = (bench_row){ names[0], bytes / time_product(job, threads, 1, tiles) / 1e9, limits->read_gbps, "GB/s" };
-	rows[1] = (bench_row){ names[1], operations / time_product(job, threads, TOKENS, few) / 1e9, integer ? limits->int8_gops : 0, "GOPS" };
+	(void)worker;
+	b->multiply(b->y, ROWS, &b->w, &b->x, first, end);
 }
 
-brise_status bench_measure_kernels(bench_row *rows, const arch_kernels *kernels, pool *threads, const bench_limits *limits, brise_error *err)
+static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits, const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
+                           bool integer)
+{
+	size_t tiles = tile_count(ROWS), few = tile_count(FEW_ROWS);
+	double bytes = (double)tiles * (double)tile_bytes, operations = 2.0 * FEW_ROWS * COLS * TOKENS, seconds;
+
+	b->multiply = multiply;
+	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
+	b->x.n = 1;
+	seconds = time_work(b, multiply_piece, tiles, 8);
+	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2.0 * ROWS * COLS / seconds / 1e9, 2.0 * ROWS * COLS / bytes };
+	b->x.n = TOKENS;
+	seconds = time_work(b, multiply_piece, few, 8);
+	rows[1] = (bench_row){ names[1], operations / seconds / 1e9, integer ? limits->int8_gops : 0, "GOPS", operations / seconds / 1e9,
+		               operations / ((double)few * (double)tile_bytes) };
+	if (!integer)
+		rows[0].gops = rows[1].gops = 0;
+}
+
+/* One head's whole ring for n_queries queries. */
+static void attend_piece(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const kernels_bench *b = argument;
+	size_t span = span_bytes(HEAD_DIM);
+	float scores[ATTEND_QUERIES * SEGMENT_POSITIONS], sums[ATTEND_QUERIES * HEAD_DIM] = { 0 }, scales[ATTEND_QUERIES];
+	uint16_t from[ATTEND_QUERIES] = { 0 }, to[ATTEND_QUERIES];
+	const uint8_t *spans[SEGMENT_SPANS];
+	unsigned i, segment;
+
+	(void)worker;
+	for (i = 0; i < ATTEND_QUERIES; i++) {
+		to[i] = SEGMENT_POSITIONS;
+		scales[i] = 1e-4f;
+	}
+	for (; first < end; first++) {
+		arch_attended attended[ATTEND_QUERIES] = { { 0, 0 } };
+
+		for (segment = 0; segment < SEGMENTS; segment++) {
+			for (i = 0; i < SEGMENT_SPANS; i++)
+				spans[i] = b->bytes + ((first * SEGMENTS + segment) * SEGMENT_SPANS + i) * span;
+			b->kernels->attend(&(arch_attention){ b->x.codes, scales, spans, from, to, b->n_queries, SEGMENT_SPANS, HEAD_DIM, scores, sums, attended });
+		}
+	}
+}
+
+static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_limits *limits)
+{
+	double bytes = (double)HEADS * (POSITIONS / SPAN_POSITIONS) * (double)span_bytes(HEAD_DIM), operations = 4.0 * HEADS * POSITIONS * HEAD_DIM, seconds;
+	size_t span, i;
+
+	/* Scales must be small numbers; what matrices left behind are any bits. */
+	for (span = 0; span < HEADS * POSITIONS / SPAN_POSITIONS; span++)
+		for (i = 0; i < SPAN_SCALES; i++)
+			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) + 2 * SPAN_POSITIONS * HEAD_DIM))[i] = 0.01f;
+	b->n_queries = 4;
+	seconds = time_work(b, attend_piece, HEADS, 1);
+	rows[0] = (bench_row){ "attention, 4 queries", bytes / seconds / 1e9, limits->read_gbps, "GB/s", 4 * operations / seconds / 1e9, 4 * operations / bytes };
+	b->n_queries = 16;
+	seconds = time_work(b, attend_piece, HEADS / 4, 1);
+	rows[1] = (bench_row){ "attention, 16 queries", 4 * operations / seconds / 1e9, limits->int8_gops, "GOPS", 4 * operations / seconds / 1e9, 16 * operations / bytes };
+}
+
+static void norm_piece(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const kernels_bench *b = argument;
+
+	(void)worker;
+	for (; first < end; first++)
+		b->kernels->norm(b->y + first * WIDE, b->floats + first * WIDE, b->floats, WIDE, 1e-5f);
+}
+
+static void silu_piece(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const kernels_bench *b = argument;
+
+	(void)worker;
+	for (; first < end; first++)
+		b->kernels->silu(b->y + first * WIDE, b->floats + first * WIDE, WIDE);
+}
+
+static void quantize_piece(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const kernels_bench *b = argument;
+
+	(void)worker;
+	for (; first < end; first++)
+		arch_quantize(b->kernels, &b->x, first);
+}
+
+/* Bytes read and written. */
+static void measure_rows(bench_row rows[3], kernels_bench *b, const bench_limits *limits)
+{
+	double row = (double)TOKENS * WIDE * sizeof(float);
+
+	rows[0] = (bench_row){ "RMSNorm", 2 * row / time_work(b, norm_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
+	rows[1] = (bench_row){ "SiLU", 3 * row / time_work(b, silu_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
+	b->x.blocks = tile_blocks(WIDE);
+	b->x.n = TOKENS;
+	rows[2] = (bench_row){ "activations to int8", 1.25 * row / time_work(b, quantize_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
+}
+
+static void fill(kernels_bench *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->size; i++)
+		b->bytes[i] = (uint8_t)(i * 37 & 0x3f); /* small magnitudes: no infinities in any type */
+	for (i = 0; i < (size_t)TOKENS * WIDE; i++)
+		b->floats[i] = (float)(i % 251) - 125;
+	b->x.blocks = tile_blocks(COLS);
+	b->x.n = TOKENS;
+	for (i = 0; i < TOKENS; i++)
+		arch_quantize(b->kernels, &b->x, i);
+}
+
+brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads, brise_error *err)
 {
 	static const char *const names[][2] = { { "q4 matrix x vector", "q4 matrix x matrix" }, { "q8 matrix x vector", "q8 matrix x matrix" },
 		                                { "f16 matrix x vector", "f16 matrix x matrix" } };
 	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS), f16_tile_bytes(COLS) };
 	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8, kernels->matmul_f16 };
-	size_t bytes = tile_count(ROWS) * tile_bytes[2], blocks = tile_blocks(COLS), i;
-	uint8_t *tiles = aligned_alloc(TILE_ALIGN, bytes);
-	float *floats = calloc((size_t)TOKENS * COLS, sizeof *floats), *y = calloc((size_t)TOKENS * ROWS, sizeof *y);
-	arch_vectors x = { aligned_alloc(TILE_ALIGN, (size_t)TOKENS * COLS), calloc(TOKENS * blocks, sizeof(float)), calloc(TOKENS * blocks, sizeof(int32_t)), floats,
-		           blocks, TOKENS };
+	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
+	kernels_bench b = { .kernels = kernels, .threads = threads, .size = tile_count(ROWS) * tile_bytes[2] };
 	brise_status status = BRISE_OK;
 
-	if (!tiles || !floats || !y || !x.codes || !x.scales || !x.sums) {
-		status = error_set(err, BRISE_ENOMEM, "no memory for the matrices to measure (%zu MB)", bytes / 1000000);
+	set->arch = kernels->name;
+	b.bytes = aligned_alloc(TILE_ALIGN, b.size);
+	b.floats = calloc((size_t)TOKENS * WIDE, sizeof(float));
+	b.y = aligned_alloc(TILE_ALIGN, (size_t)TOKENS * ROWS * sizeof(float));
+	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK), calloc(blocks, sizeof(float)), calloc(blocks, sizeof(int32_t)), b.floats, 0, 0 };
+	if (!b.bytes || !b.floats || !b.y || !b.x.codes || !b.x.scales || !b.x.sums) {
+		status = error_set(err, BRISE_ENOMEM, "no memory for the matrices to measure (%zu MB)", b.size / 1000000);
 		goto done;
 	}
-	for (i = 0; i < bytes; i++)
-		tiles[i] = (uint8_t)(i * 37 & 0x3f); /* small magnitudes: no infinities in any type */
-	for (i = 0; i < (size_t)TOKENS * COLS; i++)
-		floats[i] = (float)(i % 251) - 125;
-	for (i = 0; i < TOKENS; i++)
-		arch_quantize(kernels, &x, i);
-	for (i = 0; i < 3; i++) {
-		product_job job = { multiply[i], { tiles, tile_bytes[i], blocks }, x, y };
-
-		measure_type(rows + 2 * i, &job, threads, limits, names[i], i < 2);
-	}
+	memset(b.y, 0, (size_t)TOKENS * ROWS * sizeof(float));
+	fill(&b);
+	for (i = 0; i < 3; i++)
+		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], multiply[i], tile_bytes[i], i < 2);
+	measure_attention(set->rows + 6, &b, &set->limits);
+	measure_rows(set->rows + 8, &b, &set->limits);
 done:
-	free(tiles);
-	free(floats);
-	free(y);
-	free(x.codes);
-	free(x.scales);
-	free(x.sums);
+	free(b.bytes);
+	free(b.floats);
+	free(b.y);
+	free(b.x.codes);
+	free(b.x.scales);
+	free(b.x.sums);
 	return status;
 }

@@ -6,13 +6,21 @@
 
 typedef struct bench_row {
 	const char *kernel; /* "q4 matrix x vector" */
-	double rate, limit; /* GB/s or GOPS */
+	double rate, limit; /* GB/s or GOPS; limit 0: none measured */
 	const char *unit;
+	double gops, intensity; /* as a point of the roofline: operations per second, and per byte read from memory; 0: none */
 } bench_row;
 
-#define BENCH_ROWS 6u
+#define BENCH_ROWS 11u
 
-/* Fills rows [BENCH_ROWS]. Errors: BRISE_ENOMEM. */
-brise_status bench_measure_kernels(bench_row *rows, const arch_kernels *kernels, pool *threads, const bench_limits *limits, brise_error *err);
+/* One set's figures. */
+typedef struct bench_set {
+	const char *arch;
+	bench_limits limits;
+	bench_row rows[BENCH_ROWS];
+} bench_set;
+
+/* Fills set->rows against set->limits. Errors: BRISE_ENOMEM. */
+brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads, brise_error *err);
 
 #endif

@@ -9,7 +9,7 @@
  */
 #include "arch/kernels.h"
 
-#if defined(__AMX_INT8__)
+#if defined(__AMX_INT8__) || defined(__AMXINT8__) /* gcc, clang */
 
 #include "arch/x86/lanes512.h"
 

@@ -6,10 +6,13 @@
 
 #include "bench/kernels.h"
 #include "bench/model.h"
+#include "bench/roofline.h"
 #include "bench/synthetic.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
+#include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/error.h"
 
 static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
@@ -18,7 +21,7 @@ typedef struct bench_settings {
 	engine_settings engine;
 	uint32_t prompt, generate;
 	int shape, type; /* shape: index + 1 once given */
-	const char *folder;
+	const char *folder, *picture;
 	bool kernels, json, no_start;
 	terminal_line line;
 } bench_settings;
@@ -45,7 +48,8 @@ static const options_entry entries[] = {
 	  .low = 1, .high = 256 },
 	{ .name = "arch", .type = OPTION_STRING, .offset = AT(engine.arch), .value = "NAME", .help = "kernel set; brise info lists them" },
 	{ .name = "no-start", .type = OPTION_FLAG, .offset = AT(no_start), .help = "do not time a fresh process" },
-	{ .name = "kernels", .type = OPTION_FLAG, .offset = AT(kernels), .help = "measure the matrix kernels instead of a model" },
+	{ .name = "kernels", .type = OPTION_FLAG, .offset = AT(kernels), .help = "measure the kernels of every set this machine runs instead of a model" },
+	{ .name = "svg", .type = OPTION_STRING, .offset = AT(picture), .value = "FILE", .help = "with --kernels: draw them as a roofline" },
 	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
 	{ .name = "synthetic", .type = OPTION_TAKE, .value = "SHAPE", .help = "write a model: mistral-7b or breeze", .take = take_shape },
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "its type (default q4)", .choices = type_choices },
@@ -106,55 +110,102 @@ static int write_synthetic(bench_settings *s)
 	return 0;
 }
 
-static void print_kernels(const bench_settings *s, const char *arch, unsigned threads, const bench_limits *limits, const bench_row *rows)
+#define SETS_MAX 8u
+
+static void print_set(const bench_set *set, unsigned threads)
 {
 	unsigned i;
 
-	if (s->json) {
-		printf("{\"arch\":\"%s\",\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f,\"kernels\":[", arch, threads, limits->read_gbps, limits->int8_gops);
-		for (i = 0; i < BENCH_ROWS; i++)
-			printf("%s{\"kernel\":\"%s\",\"rate\":%.2f,\"unit\":\"%s\",\"limit\":%.2f}", i ? "," : "", rows[i].kernel, rows[i].rate, rows[i].unit,
-			       rows[i].limit);
-		printf("]}\n");
-		return;
-	}
-	printf("%s, %u threads: memory %.1f GB/s, int8 %.0f GOPS\n", arch, threads, limits->read_gbps, limits->int8_gops);
+	printf("%s, %u threads: memory %.1f GB/s, int8 %.0f GOPS\n", set->arch, threads, set->limits.read_gbps, set->limits.int8_gops);
 	for (i = 0; i < BENCH_ROWS; i++) {
-		printf("  %-20s %8.1f %-5s", rows[i].kernel, rows[i].rate, rows[i].unit);
-		if (rows[i].limit > 0)
-			printf("%4.0f %% of the limit", 100 * rows[i].rate / rows[i].limit);
+		const bench_row *row = &set->rows[i];
+
+		printf("  %-21s %8.1f %-5s", row->kernel, row->rate, row->unit);
+		if (row->limit > 0)
+			printf("%4.0f %% of the limit", 100 * row->rate / row->limit);
 		printf("\n");
 	}
+	(void)fflush(stdout);
+}
+
+static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned threads)
+{
+	unsigned s, i;
+
+	printf("{\"threads\":%u,\"sets\":[", threads);
+	for (s = 0; s < n_sets; s++) {
+		printf("%s{\"arch\":\"%s\",\"read_gbps\":%.2f,\"int8_gops\":%.1f,\"kernels\":[", s ? "," : "", sets[s].arch, sets[s].limits.read_gbps,
+		       sets[s].limits.int8_gops);
+		for (i = 0; i < BENCH_ROWS; i++) {
+			const bench_row *row = &sets[s].rows[i];
+
+			printf("%s{\"kernel\":\"%s\",\"rate\":%.2f,\"unit\":\"%s\",\"limit\":%.2f}", i ? "," : "", row->kernel, row->rate, row->unit, row->limit);
+		}
+		printf("]}");
+	}
+	printf("]}\n");
+}
+
+static int draw_picture(const char *path, const bench_set *sets, unsigned n_sets, unsigned threads)
+{
+	result_file file;
+	brise_error err;
+
+	if (result_open(&file, path, &err) != BRISE_OK)
+		return report_status("bench", &err);
+	roofline_write(file.stream, sets, n_sets, threads);
+	if (result_commit(&file, &err) == BRISE_OK)
+		return 0;
+	result_discard(&file);
+	return report_status("bench", &err);
 }
 
 /* Every set this machine supports, or the one chosen. */
-static int measure_kernels(const bench_settings *s)
+static brise_status measure_sets(bench_set *sets, unsigned *n_sets, const bench_settings *s, pool *workers, unsigned threads, brise_error *err)
 {
-	unsigned threads = s->engine.threads ? s->engine.threads : threads_available();
-	bench_row rows[BENCH_ROWS];
-	bench_limits limits;
-	brise_error err;
+	brise_status status = BRISE_OK;
 	arch_cpu cpu;
-	pool *workers;
 	size_t i;
 
 	arch_detect(&cpu);
+	for (i = 0; arch_list(i) && *n_sets < SETS_MAX && status == BRISE_OK; i++) {
+		bench_set *set = &sets[*n_sets];
+		arch_kernels kernels;
+
+		if ((s->engine.arch && strcmp(s->engine.arch, arch_list(i)->name) != 0) || !arch_choose(&kernels, arch_list(i)->name, &cpu))
+			continue;
+		if (terminal_was_interrupted(NULL))
+			return error_set(err, BRISE_ECANCELED, "interrupted");
+		status = bench_measure_limits(&set->limits, &kernels, workers, err);
+		if (status == BRISE_OK)
+			status = bench_measure_kernels(set, &kernels, workers, err);
+		*n_sets += status == BRISE_OK;
+		if (status == BRISE_OK && !s->json)
+			print_set(set, threads);
+	}
+	return status;
+}
+
+static int measure_kernels(const bench_settings *s)
+{
+	unsigned threads = s->engine.threads ? s->engine.threads : threads_available(), n_sets = 0;
+	bench_set sets[SETS_MAX];
+	brise_status status;
+	brise_error err;
+	pool *workers;
+
 	if (pool_new(&workers, threads, &err) != BRISE_OK)
 		return report_status("bench", &err);
-	for (i = 0; arch_list(i); i++) {
-		arch_kernels set;
-
-		if ((s->engine.arch && strcmp(s->engine.arch, arch_list(i)->name) != 0) || !arch_choose(&set, arch_list(i)->name, &cpu))
-			continue;
-		if (bench_measure_limits(&limits, &set, workers, &err) != BRISE_OK || bench_measure_kernels(rows, &set, workers, &limits, &err) != BRISE_OK) {
-			pool_free(workers);
-			return report_status("bench", &err);
-		}
-		print_kernels(s, set.name, threads, &limits, rows);
-		(void)fflush(stdout);
-	}
+	terminal_catch_signals();
+	status = measure_sets(sets, &n_sets, s, workers, threads, &err);
 	pool_free(workers);
-	return 0;
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	if (s->json)
+		print_sets_json(sets, n_sets, threads);
+	return s->picture ? draw_picture(s->picture, sets, n_sets, threads) : 0;
 }
 
 static void print_model(const bench_settings *s, const bench_model_result *r)

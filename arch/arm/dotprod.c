@@ -1,0 +1,79 @@
+/* dotprod.c - the set for the SDOT instruction: Cortex-A55 and A76 (Pi 5), phones since 2018
+ * build with: -march=armv8.2-a+dotprod
+ *
+ * SDOT adds the products of four signed bytes to each 32-bit lane; by element, the four activations come from a quarter of a register, so sixteen of
+ * them cost one load.
+ */
+#include "arch/kernels.h"
+
+#if defined(__ARM_FEATURE_DOTPROD)
+
+#include "arch/arm/lanes_neon.h"
+
+/* Four vectors by four tokens: 16 accumulators, four weights and four activations of the 32 registers; the float sums live in L1. */
+#define LANES_TILES   1
+#define LANES_TOKENS  4
+#define LANES_QUERIES 8
+
+/* The element is part of the instruction: unoptimized builds, which do not unroll, need it spelled out. */
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	int8x16_t bytes = lanes_bytes(w), four = vld1q_s8(x);
+
+	switch (i) {
+	case 0:
+		return vdotq_laneq_s32(sum, bytes, four, 0);
+	case 1:
+		return vdotq_laneq_s32(sum, bytes, four, 1);
+	case 2:
+		return vdotq_laneq_s32(sum, bytes, four, 2);
+	default:
+		return vdotq_laneq_s32(sum, bytes, four, 3);
+	}
+}
+
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
+
+#include "arch/lanes_attend.h"
+#include "arch/lanes_matmul.h"
+
+static bool dotprod_supported(const arch_cpu *cpu)
+{
+	return cpu->neon && cpu->dotprod;
+}
+
+static uint64_t dotprod_dot_peak(uint64_t rounds)
+{
+	lanes_int sums[16], w = lanes_fill_bytes(3), x = lanes_fill_bytes(5);
+	uint64_t round;
+	int i;
+
+	UNROLL
+	for (i = 0; i < 16; i++)
+		sums[i] = lanes_fill(0);
+	for (round = 0; round < rounds; round++) {
+		/* The compiler must believe that the operand changes. */
+		lanes_settle(w);
+		UNROLL
+		for (i = 0; i < 16; i++) {
+			sums[i] = vdotq_s32(sums[i], lanes_bytes(w), lanes_bytes(x));
+			lanes_settle(sums[i]);
+		}
+	}
+	return rounds * 16 * 32;
+}
+
+const arch_kernels arch_dotprod = {
+	.name = "dotprod",
+	.supported = dotprod_supported,
+	.below = &arch_neon,
+	.matmul_q4 = lanes_matmul_q4,
+	.matmul_q8 = lanes_matmul_q8,
+	.attend = lanes_attend,
+	.dot_peak = dotprod_dot_peak,
+};
+
+#else
+ARCH_ABSENT(dotprod)
+#endif
