@@ -26,17 +26,19 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 
 CFLAGS ?= $(CFLAGS_$(BUILD))
+machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wvla -Wundef -Wwrite-strings $(WERROR)
 # Separately rounded multiply and add are part of the numeric contract (quant/FORMAT.md, arch/kernels.h).
 contract := -std=c11 -ffp-contract=off -fno-fast-math
+# The 387 keeps more bits than the contract has: 32-bit x86 needs SSE2.
+contract += $(if $(filter i386-% i486-% i586-% i686-%,$(machine)),-msse2 -mfpmath=sse)
 flags := $(contract) -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(CFLAGS)
 links := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 libs  := -lm -lpthread
 
-machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
 # x86, arm, or the processor's own name where arch/ has a folder of that name
-family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(firstword $(subst -, ,$(machine)))))))
+family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)

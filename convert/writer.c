@@ -391,6 +391,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	double start = now_seconds();
 	brise_status status;
 
+	if (!format_is_native())
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: brise files are little-endian and so must the processor be that writes them", out);
 	status = model_check_config(&source->config, out, err);
 	if (status != BRISE_OK)
 		return status;

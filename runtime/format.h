@@ -7,7 +7,9 @@
 #define RUNTIME_FORMAT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FORMAT_MAGIC   "BRISE\r\n\x1a" /* 8 bytes; a transfer that rewrites line ends spoils it visibly */
 #define FORMAT_VERSION 1u
@@ -91,5 +93,15 @@ static_assert(sizeof(format_header) == 64, "header is 64 bytes in the file");
 static_assert(sizeof(format_section) == 32, "section entry is 32 bytes in the file");
 static_assert(sizeof(format_config) == 64, "configuration is 64 bytes in the file");
 static_assert(sizeof(format_tensor) == 64, "tensor entry is 64 bytes in the file");
+
+/* The structures are the bytes of the file only where integers are little-endian. */
+static inline bool format_is_native(void)
+{
+	const uint16_t probe = 1;
+	uint8_t first;
+
+	memcpy(&first, &probe, 1);
+	return first == 1;
+}
 
 #endif

@@ -19,20 +19,11 @@
 #define DIM_MAX      (1u << 20)
 #define LAYERS_MAX   1024u
 
-static bool little_endian(void)
-{
-	const uint16_t probe = 1;
-	uint8_t first;
-
-	memcpy(&first, &probe, 1);
-	return first == 1;
-}
-
 static brise_status check_header(brise_model *m, format_header *header, brise_error *err)
 {
 	uint64_t table;
 
-	if (!little_endian())
+	if (!format_is_native())
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: brise files are little-endian and so must the processor be", m->name);
 	if (m->size < sizeof *header)
 		return error_set(err, BRISE_EFORMAT, "%s: %zu bytes are too few for a brise header (%zu)", m->name, m->size, sizeof *header);
@@ -337,7 +328,7 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
 static brise_status read_model(brise_model *m, brise_error *err)
 {
 	format_section sections[SECTION_ORIGIN + 1];
-	format_header header;
+	format_header header = { .version = 0 };
 	brise_status status;
 
 	if ((status = check_header(m, &header, err)) != BRISE_OK || (status = find_sections(m, &header, sections, err)) != BRISE_OK ||
