@@ -7,9 +7,11 @@
 #include "bench/kernels.h"
 #include "bench/model.h"
 #include "bench/roofline.h"
+#include "bench/scaling.h"
 #include "bench/synthetic.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
+#include "runtime/cli/number.h"
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/error.h"
@@ -20,6 +22,7 @@ static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 typedef struct bench_settings {
 	engine_settings engine;
 	uint32_t prompt, generate;
+	uint32_t most_threads; /* of a range that begins at engine.threads; 0: none */
 	int shape, type; /* shape: index + 1 once given */
 	const char *folder, *picture;
 	bool kernels, json, no_start;
@@ -39,13 +42,35 @@ static const char *take_shape(void *settings, const char *value)
 	return "mistral-7b or breeze";
 }
 
+/* A number, auto, or a range, whose end goes to most_threads. */
+static const char *take_threads(void *settings, const char *value)
+{
+	static const char expected[] = "a number from 1 to 256, a range such as 1..4, or auto";
+	bench_settings *s = settings;
+	const char *dots = strstr(value, "..");
+	uint64_t low, high;
+
+	s->most_threads = 0;
+	if (!strcmp(value, "auto")) {
+		s->engine.threads = ENGINE_THREADS_AUTO;
+		return NULL;
+	}
+	if (!number_read_whole(value, dots ? (size_t)(dots - value) : strlen(value), THREADS_MAX, &low) || low == 0)
+		return expected;
+	if (dots && (!number_read_whole(dots + 2, strlen(dots + 2), THREADS_MAX, &high) || high < low))
+		return expected;
+	s->engine.threads = (uint32_t)low;
+	s->most_threads = dots ? (uint32_t)high : 0;
+	return NULL;
+}
+
 #define AT(member) offsetof(bench_settings, member)
 
 static const options_entry entries[] = {
 	{ .name = "prompt", .alias = 'p', .type = OPTION_U32, .offset = AT(prompt), .value = "N", .help = "tokens of prefill (default 512)", .low = 0, .high = 1e6 },
 	{ .name = "generate", .alias = 'n', .type = OPTION_U32, .offset = AT(generate), .value = "N", .help = "tokens of decode (default 64)", .low = 0, .high = 1e6 },
-	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(engine.threads), .value = "N", .help = "cores to use (default: all this process may)",
-	  .low = 1, .high = 256 },
+	{ .name = "threads", .alias = 't', .type = OPTION_TAKE, .value = "N|A..B|auto", .help = "threads (default: fast cores); A..B: a table",
+	  .take = take_threads },
 	{ .name = "arch", .type = OPTION_STRING, .offset = AT(engine.arch), .value = "NAME", .help = "kernel set; brise info lists them" },
 	{ .name = "no-start", .type = OPTION_FLAG, .offset = AT(no_start), .help = "do not time a fresh process" },
 	{ .name = "kernels", .type = OPTION_FLAG, .offset = AT(kernels), .help = "measure the kernels of every set this machine runs" },
@@ -208,6 +233,33 @@ static int measure_kernels(const bench_settings *s)
 	return s->picture ? draw_picture(s->picture, sets, n_sets, threads) : 0;
 }
 
+/* A row for each number of threads, and the number to choose. */
+static int measure_scaling(const bench_settings *s)
+{
+	scaling_row rows[SCALING_ROWS];
+	unsigned threads, n = 0;
+	arch_kernels kernels;
+	brise_error err;
+	arch_cpu cpu;
+
+	arch_detect(&cpu);
+	if (!arch_choose(&kernels, s->engine.arch, &cpu))
+		return report_error("bench", "kernel set %s: this processor or system does not support it", s->engine.arch ? s->engine.arch : "");
+	terminal_catch_signals();
+	printf(s->json ? "{\"arch\":\"%s\",\"scaling\":[" : "%s    decode GB/s  prefill GOPS\n", kernels.name);
+	for (threads = s->engine.threads; threads <= s->most_threads; threads++, n++) {
+		if (terminal_was_interrupted(NULL))
+			return terminal_exit_status();
+		if (scaling_measure(&rows[n], &kernels, threads, false, &err) != BRISE_OK)
+			return report_status("bench", &err);
+		printf(s->json ? "%s{\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f}" : "%s%3u threads  %8.1f  %12.0f\n", s->json && n ? "," : "", threads,
+		       rows[n].read_gbps, rows[n].int8_gops);
+		(void)fflush(stdout);
+	}
+	printf(s->json ? "],\"threads\":%u}\n" : "choose %u: more bring less than 3 %% in decode\n", scaling_choose(rows, n));
+	return 0;
+}
+
 static void print_model(const bench_settings *s, const bench_model_result *r)
 {
 	if (s->json) {
@@ -254,6 +306,10 @@ int cli_bench(int argc, char **argv)
 	if (status != COMMANDS_READY)
 		return status;
 	if ((status = engine_check_settings("bench", &settings.engine)) != COMMANDS_READY)
+		return status;
+	if (settings.most_threads > 0)
+		return commands_end("bench", measure_scaling(&settings));
+	if (settings.engine.threads == ENGINE_THREADS_AUTO && (status = engine_measure_threads(&settings.engine.threads, "bench", &settings.engine)) != COMMANDS_READY)
 		return status;
 	if (settings.shape == 0 && !settings.kernels && result.n_operands == 0)
 		return report_usage("bench", "a MODEL, --kernels or --synthetic SHAPE expected; brise bench --help explains");

@@ -1,5 +1,6 @@
 /* engine.c - a model and its context, opened from a command's options */
 #include "runtime/cli/engine.h"
+#include "bench/scaling.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/terminal.h"
@@ -48,6 +49,23 @@ int engine_open_model(engine *e, const char *command, const char *path)
 	return COMMANDS_READY;
 }
 
+int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings)
+{
+	const char *name = settings->arch ? settings->arch : getenv("BRISE_ARCH");
+	arch_kernels kernels;
+	unsigned chosen = 1;
+	brise_error err;
+	arch_cpu cpu;
+
+	arch_detect(&cpu);
+	if (!arch_choose(&kernels, name && *name ? name : NULL, &cpu))
+		return report_error(command, "kernel set %s: this processor or system does not support it", name ? name : "");
+	if (scaling_choose_here(&chosen, &kernels, &err) != BRISE_OK)
+		return report_status(command, &err);
+	*threads = chosen;
+	return COMMANDS_READY;
+}
+
 int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user)
 {
 	brise_options options;
@@ -57,6 +75,8 @@ int engine_open_context(engine *e, const char *command, const engine_settings *s
 	options.context = settings->context;
 	options.chunk = settings->chunk;
 	options.threads = settings->threads;
+	if (settings->threads == ENGINE_THREADS_AUTO && engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
+		return EXIT_FAILED;
 	options.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
 	options.arch = settings->arch;
 	options.cancel = cancel;

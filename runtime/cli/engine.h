@@ -5,8 +5,10 @@
 #include "runtime/brise.h"
 #include "runtime/cli/options.h"
 
+#define ENGINE_THREADS_AUTO UINT32_MAX
+
 typedef struct engine_settings {
-	uint32_t threads, chunk, context;
+	uint32_t threads, chunk, context; /* threads: 0 for the default, or ENGINE_THREADS_AUTO */
 	int kv; /* brise_kv_type */
 	const char *arch;
 } engine_settings;
@@ -16,7 +18,7 @@ extern const char *const engine_kv_choices[];
 /* Table entries for a command whose settings hold an engine_settings called `member`. */
 #define ENGINE_OPTIONS(settings, member)                                                                                          \
 	{.name = "threads", .alias = 't', .type = OPTION_U32, .offset = offsetof(settings, member.threads), .value = "N",         \
-	 .help = "cores to use (default: all this process may)", .low = 1, .high = 256},                                          \
+	 .help = "threads (default: fast cores; auto: measured now)", .low = 1, .high = 256, .word = "auto"},                     \
 	{.name = "chunk", .type = OPTION_U32, .offset = offsetof(settings, member.chunk), .value = "N",                           \
 	 .help = "tokens per pass over the weights (default 256)", .low = 1, .high = 4096},                                       \
 	{.name = "context", .type = OPTION_U32, .offset = offsetof(settings, member.context), .value = "N",                       \
@@ -39,6 +41,9 @@ typedef struct engine {
 
 /* Opens the model alone. Returns COMMANDS_READY or the exit status, with the error printed. */
 int engine_open_model(engine *e, const char *command, const char *path);
+
+/* How many threads serve this machine best, by measurement; --threads auto asks for it. Returns COMMANDS_READY or the exit status, with the error printed. */
+int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings);
 
 /* Makes its context. Returns COMMANDS_READY or the exit status, with the error printed. */
 int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user);

@@ -8,6 +8,7 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/json_text.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/cores.h"
 
 typedef struct info_settings {
 	engine_settings engine;
@@ -78,13 +79,20 @@ static void print_configuration(const brise_model_facts *f)
 
 static void print_kernels(const engine *e, const info_settings *s)
 {
+	cores_facts cores;
 	const char *name;
 	bool supported;
 	size_t i;
 
-	printf("kernels      %s (%s), %" PRIu32 " threads; sets:", e->at_start.arch, arch_reason(s), e->at_start.threads);
+	printf("kernels      %s (%s); sets:", e->at_start.arch, arch_reason(s));
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
 		printf("%s %s%s", i ? "," : "", name, supported ? "" : " (not on this machine)");
+	printf("\n");
+	cores_read(&cores, "");
+	printf("threads      %" PRIu32 " (%s); %u processors allowed, %u cores, %u of them fast", e->at_start.threads, s->engine.threads ? "--threads" : "the fast cores",
+	       cores.allowed, cores.physical, cores.fast);
+	if (cores.quota > 0)
+		printf(", time for %u granted", cores.quota);
 	printf("\n");
 }
 

@@ -114,8 +114,13 @@ static options_outcome store_value(parser *p, const options_entry *entry, const 
 		*(const char **)(void *)target = value;
 		return OPTIONS_READY;
 	case OPTION_U32:
+		if (entry->word && !strcmp(value, entry->word)) {
+			*(uint32_t *)(void *)target = UINT32_MAX;
+			return OPTIONS_READY;
+		}
 		if (!number_read_whole(value, strlen(value), UINT32_MAX, &whole) || (double)whole < entry->low || (double)whole > entry->high)
-			return wrong(p, "--%s: expected a whole number from %.0f to %.0f, found '%.40s'", entry->name, entry->low, entry->high, value);
+			return wrong(p, "--%s: expected a whole number from %.0f to %.0f%s%s, found '%.40s'", entry->name, entry->low, entry->high, entry->word ? " or " : "",
+			             entry->word ? entry->word : "", value);
 		*(uint32_t *)(void *)target = (uint32_t)whole;
 		return OPTIONS_READY;
 	case OPTION_U64:

@@ -15,7 +15,7 @@
 typedef enum options_type {
 	OPTION_FLAG,   /* bool: true when given */
 	OPTION_STRING, /* const char *: points into argv */
-	OPTION_U32,    /* uint32_t in [low, high] */
+	OPTION_U32,    /* uint32_t in [low, high], or UINT32_MAX for the entry's word */
 	OPTION_U64,    /* uint64_t, any */
 	OPTION_FLOAT,  /* float in [low, high] */
 	OPTION_CHOICE, /* int: index into choices */
@@ -33,6 +33,7 @@ typedef struct options_entry {
 	const char *value;      /* how the help calls the value; NULL for flags and choices */
 	const char *help;       /* NULL: shares the help line of the entry that follows */
 	double low, high;
+	const char *word;           /* OPTION_U32: what may stand instead of a number; NULL: nothing */
 	const char *const *choices; /* NULL-terminated */
 	options_take_fn *take;
 } options_entry;

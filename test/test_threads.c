@@ -1,0 +1,195 @@
+/* test_threads.c - the pool under hardship: far more threads than cores, cores taken away while it runs, loops shorter than the pool
+ *
+ * Every item must be worked on exactly once, and the calls must return: a lost wake-up hangs the test.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/threads.h"
+#include "test/check.h"
+
+#define ITEMS_MAX 4096u
+
+typedef struct counted_job {
+	unsigned char times[ITEMS_MAX]; /* each item belongs to one worker: no two write the same byte, unless the pool is wrong */
+	atomic_uint wrong_workers;
+	unsigned threads;
+} counted_job;
+
+static void count_piece(void *argument, unsigned worker, size_t first, size_t end)
+{
+	counted_job *job = argument;
+
+	if (worker >= job->threads)
+		atomic_fetch_add(&job->wrong_workers, 1);
+	for (; first < end; first++)
+		job->times[first]++;
+}
+
+/* How many of `loops` loops did not do each item once. */
+static unsigned run_loops(pool *p, counted_job *job, unsigned loops, size_t items, size_t grain)
+{
+	unsigned loop, wrong = 0;
+	size_t i;
+
+	for (loop = 0; loop < loops; loop++) {
+		bool once = true;
+
+		memset(job->times, 0, sizeof job->times);
+		pool_run(p, count_piece, job, items, grain);
+		for (i = 0; i < ITEMS_MAX; i++)
+			once = once && job->times[i] == (i < items);
+		wrong += !once;
+	}
+	return wrong;
+}
+
+static void test_items_are_done_once_by_any_number_of_threads(check_counts *counts)
+{
+	static const unsigned threads[] = { 1, 2, 3, 8, 64 };
+	static const size_t items[] = { 0, 1, 2, 7, 63, 64, 65, 1000, ITEMS_MAX };
+	unsigned t, i, grain;
+
+	for (t = 0; t < sizeof threads / sizeof *threads; t++) {
+		counted_job job = { .threads = threads[t] };
+		brise_error err;
+		pool *p;
+
+		if (pool_new(&p, threads[t], &err) != BRISE_OK) {
+			CHECK(counts, false, "%s", err.message);
+			continue;
+		}
+		for (i = 0; i < sizeof items / sizeof *items; i++)
+			for (grain = 0; grain < 10; grain += 3) {
+				unsigned wrong = run_loops(p, &job, 40, items[i], grain);
+
+				CHECK(counts, wrong == 0 && atomic_load(&job.wrong_workers) == 0, "%u threads, %zu items by %u: %u of 40 loops wrong", threads[t], items[i],
+				      grain, wrong);
+			}
+		pool_free(p);
+	}
+}
+
+/* Takes all but one of the process's cores away and gives them back, again and again. */
+typedef struct thief {
+	pthread_t victim;
+	cpu_set_t all;
+	atomic_bool stop;
+	unsigned thefts;
+} thief;
+
+static void *steal_cores(void *argument)
+{
+	thief *t = argument;
+	unsigned cpu = 0;
+
+	while (!atomic_load(&t->stop)) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		while (!CPU_ISSET(cpu % CPU_SETSIZE, &t->all))
+			cpu++;
+		CPU_SET(cpu++ % CPU_SETSIZE, &one);
+		(void)pthread_setaffinity_np(t->victim, sizeof one, &one);
+		sched_yield();
+		(void)pthread_setaffinity_np(t->victim, sizeof t->all, &t->all);
+		t->thefts++;
+	}
+	return NULL;
+}
+
+static void test_cores_may_come_and_go(check_counts *counts)
+{
+	counted_job job = { .threads = 4 };
+	thief t = { .victim = pthread_self(), .thefts = 0 };
+	unsigned wrong;
+	brise_error err;
+	pthread_t thread;
+	pool *p;
+
+	CPU_ZERO(&t.all);
+	if (sched_getaffinity(0, sizeof t.all, &t.all) != 0 || pool_new(&p, 4, &err) != BRISE_OK) {
+		check_skip(counts, "cores may come and go", "no affinity here");
+		return;
+	}
+	if (pthread_create(&thread, NULL, steal_cores, &t) != 0) {
+		check_skip(counts, "cores may come and go", "no thread to take them");
+		pool_free(p);
+		return;
+	}
+	wrong = run_loops(p, &job, 400, 500, 3);
+	atomic_store(&t.stop, true);
+	pthread_join(thread, NULL);
+	CHECK(counts, wrong == 0, "%u of 400 loops wrong while cores went %u times", wrong, t.thefts);
+	pool_free(p);
+}
+
+/* A pool made where only one core is allowed, and used after all are. */
+static void test_a_pool_born_on_one_core_works(check_counts *counts)
+{
+	counted_job job = { .threads = 8 };
+	cpu_set_t all, one;
+	unsigned cpu = 0, before, after;
+	brise_error err;
+	pool *p;
+
+	CPU_ZERO(&all);
+	if (sched_getaffinity(0, sizeof all, &all) != 0) {
+		check_skip(counts, "a pool born on one core", "no affinity here");
+		return;
+	}
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof one, &one);
+	CHECK(counts, threads_available() == 1, "one core allowed, %u threads chosen", threads_available());
+	if (pool_new(&p, 8, &err) != BRISE_OK) {
+		CHECK(counts, false, "%s", err.message);
+		return;
+	}
+	before = run_loops(p, &job, 100, 300, 1);
+	(void)sched_setaffinity(0, sizeof all, &all);
+	after = run_loops(p, &job, 100, 300, 1);
+	CHECK(counts, before == 0 && after == 0, "%u and %u of 100 loops wrong", before, after);
+	pool_free(p);
+}
+
+/* Idle workers sleep after a moment: they must wake for the next loop, and for the end. */
+static void test_sleepers_wake(check_counts *counts)
+{
+	counted_job job = { .threads = 8 };
+	unsigned round, wrong = 0;
+	brise_error err;
+	pool *p;
+
+	for (round = 0; round < 20; round++) {
+		struct timespec nap = { 0, 2000000 };
+
+		if (pool_new(&p, 8, &err) != BRISE_OK) {
+			CHECK(counts, false, "%s", err.message);
+			return;
+		}
+		(void)nanosleep(&nap, NULL);
+		wrong += run_loops(p, &job, 2, 100, 1);
+		if (round % 2)
+			(void)nanosleep(&nap, NULL);
+		pool_free(p);
+	}
+	CHECK(counts, wrong == 0, "%u loops wrong", wrong);
+}
+
+int main(void)
+{
+	check_counts counts = { 0, 0, 0 };
+
+	test_items_are_done_once_by_any_number_of_threads(&counts);
+	test_cores_may_come_and_go(&counts);
+	test_a_pool_born_on_one_core_works(&counts);
+	test_sleepers_wake(&counts);
+	return check_report("threads", &counts);
+}
