@@ -176,7 +176,7 @@ BRISE_ARCH=sclar
 export BRISE_ARCH
 refuses "so does one from the environment" 2 "BRISE_ARCH: expected one of" info "$model"
 unset BRISE_ARCH
-refuses "a value out of range names the range" 2 "from 1 to 256, found '0'" run "$model" x -t 0
+refuses "a value out of range names the range" 2 "from 1 to 256 or auto, found '0'" run "$model" x -t 0
 refuses "a missing value is refused" 2 "--tokens: expected a value" run "$model" x -n
 refuses "a bias that is none is refused" 2 "--logit-bias: expected ID=X" run "$model" x --logit-bias 3
 refuses "a bias for a token beyond the vocabulary is refused" 1 "99999" run "$model" x --logit-bias 99999=1
@@ -188,6 +188,14 @@ refuses "an operand too many is refused" 2 "'words'" run "$model" two words
 refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
 refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"
 refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"
+refuses "a range of threads that ends before it begins is refused" 2 "1..4" bench --threads 5..2
+refuses "a word that is no number of threads is refused" 2 "or auto" run "$model" x --threads many
+
+# ---- threads --------------------------------------------------------------------------------------------------------
+
+succeeds "threads are measured and chosen on request" info "$model" --threads auto
+try bench --threads 1..2 --json
+holds "a range of threads gives a row for each, and the number to choose" grep -q '"scaling":\[{"threads":1,.*{"threads":2,.*\],"threads":[12]}' "$dir/out"
 
 # ---- files that are no models ---------------------------------------------------------------------------------------
 
