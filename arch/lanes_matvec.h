@@ -1,16 +1,15 @@
 /* lanes_matvec.h - template of the products with one token; arch/lanes.h says what it is made of
  *
- * Codes are looked up and multiplied as they stream by; memory is the limit. The tile's next codes are prefetched into L2 a fixed distance
- * ahead: the hardware's own prefetchers stop at page ends and lose a fifth of the bandwidth.
+ * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side by side, and each one's next codes are prefetched into
+ * L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with one stream nothing else is under way then.
  */
 #ifndef ARCH_LANES_MATVEC_H
 #define ARCH_LANES_MATVEC_H
 
 #include "arch/lanes_scales.h"
 
-#ifndef LANES_PREFETCH
-#define LANES_PREFETCH 3072 /* bytes ahead */
-#endif
+#define LANES_PREFETCH 2048 /* bytes ahead */
+#define LANES_STREAMS  4    /* tiles side by side */
 
 INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
 {
@@ -45,33 +44,46 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 	}
 }
 
-static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+/* Tiles [tile, tile + streams). */
+INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, const lanes_tables *tables, const int streams)
 {
-	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
-	size_t tile, b;
+	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
+	lanes_float sums[LANES_STREAMS][LANES_PARTS];
+	size_t b, at = Q4_TILE_HEAD;
 	unsigned i;
+	int s, part;
 
-	for (tile = first; tile < end; tile++) {
-		const uint8_t *bytes = w->tiles + tile * w->tile_bytes, *group = bytes + Q4_TILE_HEAD;
-		lanes_float sums[LANES_PARTS];
-		int part;
-
+	for (s = 0; s < streams; s++)
 		for (part = 0; part < LANES_PARTS; part++)
-			sums[part] = lanes_fill_float(0);
-		for (b = 0; b < w->blocks; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) {
+			sums[s][part] = lanes_fill_float(0);
+	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q4_GROUP_BYTES) {
+		UNROLL
+		for (s = 0; s < streams; s++) {
+			const uint8_t *group = bytes + (size_t)s * w->tile_bytes + at;
 			lanes_scales scales;
 
-			read_scales(&scales, group, &tables);
+			read_scales(&scales, group, tables);
 			prefetch_lines(group, 1);
 			for (i = 0; i < TILE_BLOCKS; i++) {
 				const uint8_t *codes = group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES;
 
 				prefetch_lines(codes, 4);
-				add_block_q4(sums, codes, scales.shift + i * TILE_ROWS, scales.magnitude + i * TILE_ROWS, x, b + i, tables.codes);
+				add_block_q4(sums[s], codes, scales.shift + i * TILE_ROWS, scales.magnitude + i * TILE_ROWS, x, b + i, tables->codes);
 			}
 		}
-		store_rows(y + tile * TILE_ROWS, sums, bytes);
 	}
+	for (s = 0; s < streams; s++)
+		store_rows(y + (tile + (size_t)s) * TILE_ROWS, sums[s], bytes + (size_t)s * w->tile_bytes);
+}
+
+static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+{
+	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
+
+	for (; first + LANES_STREAMS <= end; first += LANES_STREAMS)
+		multiply_streams_q4(y, w, x, first, &tables, LANES_STREAMS);
+	for (; first < end; first++)
+		multiply_streams_q4(y, w, x, first, &tables, 1);
 }
 
 INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude, const arch_vectors *x, size_t b)
@@ -99,29 +111,41 @@ INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t
 	}
 }
 
-static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, const int streams)
 {
-	size_t tile, b;
+	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
+	lanes_float sums[LANES_STREAMS][LANES_PARTS];
+	size_t b, at = Q8_TILE_HEAD;
 	unsigned i;
+	int s, part;
 
-	for (tile = first; tile < end; tile++) {
-		const uint8_t *bytes = w->tiles + tile * w->tile_bytes, *group = bytes + Q8_TILE_HEAD;
-		lanes_float sums[LANES_PARTS];
-		int part;
-
+	for (s = 0; s < streams; s++)
 		for (part = 0; part < LANES_PARTS; part++)
-			sums[part] = lanes_fill_float(0);
-		for (b = 0; b < w->blocks; b += TILE_BLOCKS, group += Q8_GROUP_BYTES) {
+			sums[s][part] = lanes_fill_float(0);
+	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q8_GROUP_BYTES) {
+		UNROLL
+		for (s = 0; s < streams; s++) {
+			const uint8_t *group = bytes + (size_t)s * w->tile_bytes + at;
+
 			prefetch_lines(group, 1);
 			for (i = 0; i < TILE_BLOCKS; i++) {
 				const uint8_t *codes = group + Q8_GROUP_SCALES + i * Q8_BLOCK_BYTES;
 
 				prefetch_lines(codes, 8);
-				add_block_q8(sums, codes, group + i * TILE_ROWS, x, b + i);
+				add_block_q8(sums[s], codes, group + i * TILE_ROWS, x, b + i);
 			}
 		}
-		store_rows(y + tile * TILE_ROWS, sums, bytes);
 	}
+	for (s = 0; s < streams; s++)
+		store_rows(y + (tile + (size_t)s) * TILE_ROWS, sums[s], bytes + (size_t)s * w->tile_bytes);
+}
+
+static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+{
+	for (; first + LANES_STREAMS <= end; first += LANES_STREAMS)
+		multiply_streams_q8(y, w, x, first, LANES_STREAMS);
+	for (; first < end; first++)
+		multiply_streams_q8(y, w, x, first, 1);
 }
 
 #endif

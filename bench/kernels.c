@@ -14,14 +14,14 @@
 #include "runtime/error.h"
 
 #define COLS      4096u
-#define ROWS      (14336u * 4) /* 250 MB at 8 bits */
 #define FEW_ROWS  4096u
 #define TOKENS    128u
 #define PASSES    5u
 #define HEAD_DIM  128u
 #define POSITIONS 4096u
 #define SEGMENTS  (POSITIONS / SEGMENT_POSITIONS)
-#define HEADS     128u /* 8 of 16 layers: 138 MB of keys and values */
+#define HEADS     256u /* of all 32 layers: 272 MB of keys and values */
+#define LEAST     ((size_t)64 << 20) /* bytes to measure with */
 #define WIDE      14336u
 
 typedef struct kernels_bench {
@@ -56,20 +56,21 @@ static void multiply_piece(void *argument, unsigned worker, size_t first, size_t
 	const kernels_bench *b = argument;
 
 	(void)worker;
-	b->multiply(b->y, ROWS, &b->w, &b->x, first, end);
+	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first, end);
 }
 
 static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits, const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
                            bool integer)
 {
-	size_t tiles = tile_count(ROWS), few = tile_count(FEW_ROWS);
+	size_t tiles = b->size / tile_bytes, few = tile_count(FEW_ROWS);
+	double weights = (double)tiles * TILE_ROWS * COLS;
 	double bytes = (double)tiles * (double)tile_bytes, operations = 2.0 * FEW_ROWS * COLS * TOKENS, seconds;
 
 	b->multiply = multiply;
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
 	b->x.n = 1;
 	seconds = time_work(b, multiply_piece, tiles, 8);
-	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2.0 * ROWS * COLS / seconds / 1e9, 2.0 * ROWS * COLS / bytes };
+	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2 * weights / seconds / 1e9, 2 * weights / bytes };
 	b->x.n = TOKENS;
 	seconds = time_work(b, multiply_piece, few, 8);
 	rows[1] = (bench_row){ names[1], operations / seconds / 1e9, integer ? limits->int8_gops : 0, "GOPS", operations / seconds / 1e9,
@@ -106,18 +107,18 @@ static void attend_piece(void *argument, unsigned worker, size_t first, size_t e
 
 static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_limits *limits)
 {
-	double bytes = (double)HEADS * (POSITIONS / SPAN_POSITIONS) * (double)span_bytes(HEAD_DIM), operations = 4.0 * HEADS * POSITIONS * HEAD_DIM, seconds;
-	size_t span, i;
+	size_t head_bytes = POSITIONS / SPAN_POSITIONS * span_bytes(HEAD_DIM), fit = b->size / head_bytes / 4 * 4, heads = fit < HEADS ? fit : HEADS, span, i;
+	double bytes = (double)heads * (double)head_bytes, operations = 4.0 * (double)heads * POSITIONS * HEAD_DIM, seconds;
 
 	/* Scales must be small numbers; what matrices left behind are any bits. */
-	for (span = 0; span < HEADS * POSITIONS / SPAN_POSITIONS; span++)
+	for (span = 0; span < heads * POSITIONS / SPAN_POSITIONS; span++)
 		for (i = 0; i < SPAN_SCALES; i++)
 			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) + 2 * SPAN_POSITIONS * HEAD_DIM))[i] = 0.01f;
 	b->n_queries = 4;
-	seconds = time_work(b, attend_piece, HEADS, 1);
+	seconds = time_work(b, attend_piece, heads, 1);
 	rows[0] = (bench_row){ "attention, 4 queries", bytes / seconds / 1e9, limits->read_gbps, "GB/s", 4 * operations / seconds / 1e9, 4 * operations / bytes };
 	b->n_queries = 16;
-	seconds = time_work(b, attend_piece, HEADS / 4, 1);
+	seconds = time_work(b, attend_piece, heads / 4, 1);
 	rows[1] = (bench_row){ "attention, 16 queries", 4 * operations / seconds / 1e9, limits->int8_gops, "GOPS", 4 * operations / seconds / 1e9, 16 * operations / bytes };
 }
 
@@ -181,19 +182,22 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS), f16_tile_bytes(COLS) };
 	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8, kernels->matmul_f16 };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
-	kernels_bench b = { .kernels = kernels, .threads = threads, .size = tile_count(ROWS) * tile_bytes[2] };
+	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes() };
+	const size_t y_bytes = (size_t)TOKENS * WIDE * sizeof(float); /* rows of all that fit in 1 GB are fewer */
 	brise_status status = BRISE_OK;
 
 	set->arch = kernels->name;
+	if (b.size < LEAST)
+		return error_set(err, BRISE_EUNSUPPORTED, "measuring kernels takes %zu MB, and four times as much in the machine", LEAST >> 20);
 	b.bytes = aligned_alloc(TILE_ALIGN, b.size);
 	b.floats = calloc((size_t)TOKENS * WIDE, sizeof(float));
-	b.y = aligned_alloc(TILE_ALIGN, (size_t)TOKENS * ROWS * sizeof(float));
+	b.y = aligned_alloc(TILE_ALIGN, y_bytes);
 	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK), calloc(blocks, sizeof(float)), calloc(blocks, sizeof(int32_t)), b.floats, 0, 0 };
 	if (!b.bytes || !b.floats || !b.y || !b.x.codes || !b.x.scales || !b.x.sums) {
 		status = error_set(err, BRISE_ENOMEM, "no memory for the matrices to measure (%zu MB)", b.size / 1000000);
 		goto done;
 	}
-	memset(b.y, 0, (size_t)TOKENS * ROWS * sizeof(float));
+	memset(b.y, 0, y_bytes);
 	fill(&b);
 	for (i = 0; i < 3; i++)
 		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], multiply[i], tile_bytes[i], i < 2);

@@ -1,17 +1,24 @@
-/* limits.c - two microbenchmarks: summing a buffer far larger than any cache, and dot products on registers alone */
+/* limits.c - two microbenchmarks: summing a buffer far larger than any cache, and dot products on registers alone
+ *
+ * How fast memory can be read depends on how one reads. A limit that a kernel can beat is none, so several ways are tried: one stream as the compiler makes it,
+ * and four streams in step with prefetches, which keep more pages open and bridge their ends.
+ */
 #include "bench/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/portable.h"
 
 #define READ_BYTES  ((size_t)1 << 30)
 #define READ_PIECE  ((size_t)1 << 20)
+#define STREAMS     4u
 #define DOT_ROUNDS  ((uint64_t)1 << 18)
-#define PASSES      7u
+#define PASSES      5u
 
 double bench_clock(void)
 {
@@ -36,23 +43,33 @@ double bench_median(double *values, unsigned n)
 
 typedef struct read_job {
 	const uint64_t *words;
+	size_t streams, ahead; /* words */
 	uint64_t sums[THREADS_MAX];
 } read_job;
 
+#define LINE_WORDS  (64 / sizeof(uint64_t))
+
+/* Each piece in `streams` parts side by side. */
 static void read_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
 	read_job *job = argument;
+	const size_t words = READ_PIECE / sizeof(uint64_t), part = words / job->streams;
 
 	for (; first < end; first++) {
-		const uint64_t *p = job->words + first * (READ_PIECE / sizeof *p);
-		uint64_t lanes[16] = { 0 }, sum = 0;
-		size_t i;
-		unsigned k;
+		const uint64_t *p = job->words + first * words;
+		uint64_t lanes[2 * LINE_WORDS] = { 0 }, sum = 0;
+		size_t i, s, k;
 
-		for (i = 0; i < READ_PIECE / sizeof *p; i += 16)
-			for (k = 0; k < 16; k++)
-				lanes[k] += p[i + k];
-		for (k = 0; k < 16; k++)
+		for (i = 0; i < part; i += 4 * LINE_WORDS)
+			for (s = 0; s < job->streams; s++) {
+				const uint64_t *q = p + s * part + i;
+
+				for (k = 0; k < 4 && job->ahead; k++)
+					PORTABLE_PREFETCH(q + job->ahead + k * LINE_WORDS);
+				for (k = 0; k < 2 * LINE_WORDS; k++)
+					lanes[k] += q[k] + q[k + 2 * LINE_WORDS];
+			}
+		for (k = 0; k < 2 * LINE_WORDS; k++)
 			sum += lanes[k];
 		job->sums[worker] += sum;
 	}
@@ -74,18 +91,36 @@ static void dot_piece(void *argument, unsigned worker, size_t first, size_t end)
 		job->operations = operations;
 }
 
-static double measure_reads(pool *threads, read_job *job)
+double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 {
-	double rates[PASSES];
-	unsigned pass;
+	static const struct {
+		size_t streams, ahead;
+	} ways[] = { { 1, 0 }, { 1, 3072 }, { STREAMS, 0 }, { STREAMS, 1024 }, { STREAMS, 2048 } };
+	double rates[PASSES], best = 0;
+	unsigned pass, way;
 
-	for (pass = 0; pass < PASSES; pass++) {
-		double start = bench_clock();
+	for (way = 0; way < sizeof ways / sizeof *ways; way++) {
+		read_job job = { .words = bytes, .streams = ways[way].streams, .ahead = ways[way].ahead / sizeof(uint64_t) };
+		double rate;
 
-		pool_run(threads, read_piece, job, READ_BYTES / READ_PIECE, 1);
-		rates[pass] = (double)READ_BYTES / (bench_clock() - start) / 1e9;
+		for (pass = 0; pass < PASSES; pass++) {
+			double start = bench_clock();
+
+			pool_run(threads, read_piece, &job, size / READ_PIECE, 1);
+			rates[pass] = (double)(size / READ_PIECE * READ_PIECE) / (bench_clock() - start) / 1e9;
+		}
+		rate = bench_median(rates, PASSES);
+		best = rate > best ? rate : best;
 	}
-	return bench_median(rates, PASSES);
+	return best;
+}
+
+size_t bench_read_bytes(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	uint64_t quarter = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 4 : READ_BYTES;
+
+	return quarter < READ_BYTES ? (size_t)(quarter / READ_PIECE * READ_PIECE) : READ_BYTES;
 }
 
 static double measure_dots(pool *threads, const arch_kernels *kernels)
@@ -106,14 +141,17 @@ static double measure_dots(pool *threads, const arch_kernels *kernels)
 
 brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, brise_error *err)
 {
-	uint64_t *words = mmap(NULL, READ_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	read_job job = { .words = words };
+	size_t size = bench_read_bytes();
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (words == MAP_FAILED)
-		return error_set(err, BRISE_ENOMEM, "no memory to measure the read rate (%zu bytes)", READ_BYTES);
-	memset(words, 1, READ_BYTES);
-	limits->read_gbps = measure_reads(threads, &job);
-	munmap(words, READ_BYTES);
+	if (bytes == MAP_FAILED)
+		return error_set(err, BRISE_ENOMEM, "no memory to measure the read rate (%zu bytes)", size);
+#ifdef MADV_HUGEPAGE
+	(void)madvise(bytes, size, MADV_HUGEPAGE);
+#endif
+	memset(bytes, 1, size);
+	limits->read_gbps = bench_measure_reads(threads, bytes, size);
+	munmap(bytes, size);
 	limits->int8_gops = measure_dots(threads, kernels);
 	return BRISE_OK;
 }

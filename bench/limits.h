@@ -15,7 +15,13 @@ double bench_clock(void);
 /* The middle value of `values` [n]; sorts them. */
 double bench_median(double *values, unsigned n);
 
-/* Medians of several passes. Errors: BRISE_ENOMEM. */
+/* What is read to measure: more than any cache holds, but at most a quarter of the machine's memory. A multiple of 1 MB. */
+size_t bench_read_bytes(void);
+
+/* 1e9 bytes per second from bytes [size], a multiple of 1 MB: the best of several ways to read, each the median of several passes. */
+double bench_measure_reads(pool *threads, const void *bytes, size_t size);
+
+/* Medians of several passes; memory is anonymous, in huge pages where the system has them. Errors: BRISE_ENOMEM. */
 brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, brise_error *err);
 
 #endif

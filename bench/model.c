@@ -17,6 +17,7 @@
 
 #include "runtime/cli/process.h"
 #include "runtime/error.h"
+#include "runtime/map.h"
 
 #define POLL_MS 2
 
@@ -183,6 +184,20 @@ static brise_status measure_context(bench_model_result *result, const bench_mode
 	return status;
 }
 
+/* What the file's own pages give: they may lie in memory less well than anonymous ones. */
+static brise_status measure_file(bench_model_result *result, const bench_model_options *o, pool *threads, brise_error *err)
+{
+	const uint8_t *bytes;
+	size_t size;
+	brise_status status = map_open(&bytes, &size, o->path, err);
+
+	if (status != BRISE_OK)
+		return status;
+	result->file_gbps = bench_measure_reads(threads, bytes, size < bench_read_bytes() ? size : bench_read_bytes());
+	map_close(bytes, size);
+	return BRISE_OK;
+}
+
 static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, brise_error *err)
 {
 	arch_cpu cpu;
@@ -198,6 +213,8 @@ static brise_status measure_limits(bench_model_result *result, const bench_model
 	if (status != BRISE_OK)
 		return status;
 	status = bench_measure_limits(&result->limits, &kernels, threads, err);
+	if (status == BRISE_OK)
+		status = measure_file(result, o, threads, err);
 	pool_free(threads);
 	return status;
 }

@@ -6,8 +6,7 @@
 #include "runtime/error.h"
 #include "runtime/rope.h"
 
-/* Pieces that each thread takes of a matrix: enough that a slow core holds nobody up for long. Kernels like them even: two tiles go together. */
-#define PIECES_A_THREAD 12
+#define GRAIN 4 /* tiles that kernels like to take together: arch/lanes_matvec.h */
 
 /* ---- matrices: several with the same input are one loop ---------------------------------------------------------- */
 
@@ -51,15 +50,14 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 static void multiply(brise_context *ctx, const product *products, unsigned n_products)
 {
 	matmul_job job = { ctx, { { 0 } }, n_products };
-	size_t tiles = 0, pieces;
+	size_t tiles = 0;
 	unsigned i;
 
 	for (i = 0; i < n_products; i++) {
 		job.products[i] = products[i];
 		tiles += tile_count(products[i].w->rows);
 	}
-	pieces = (size_t)pool_threads(ctx->pool) * PIECES_A_THREAD;
-	pool_run(ctx->pool, matmul_piece, &job, tiles, (tiles + 2 * pieces - 1) / (2 * pieces) * 2);
+	pool_run(ctx->pool, matmul_piece, &job, tiles, GRAIN);
 }
 
 /* ---- steps that go token by token -------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define GATE_LOOP   ((uint64_t)1 << 32)
 
 #define SPIN_NS      100000
+#define PIECES_A_THREAD 12 /* that would be left, were all as large as the next */
 #define SPINS_A_LOOK 64 /* gate reads between looks at the clock */
 
 struct pool {
@@ -65,14 +66,28 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Pieces shrink with what is left, whole grains first, single items at the very end: a core a few times slower than the others holds them up for one
+ * small piece, not more (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). */
+static size_t piece_size(const pool *p, size_t left)
+{
+	size_t threads = p->n_workers + 1, large = left / (PIECES_A_THREAD * threads) / p->grain * p->grain, small = left / (2 * threads);
+
+	if (large > 0)
+		return large;
+	return small >= p->grain ? p->grain : small > 0 ? small : 1;
+}
+
 static void take_pieces(pool *p, unsigned worker)
 {
-	for (;;) {
-		size_t first = atomic_fetch_add_explicit(&p->next, p->grain, memory_order_relaxed);
+	size_t first = atomic_load_explicit(&p->next, memory_order_relaxed);
 
-		if (first >= p->items)
-			return;
-		p->fn(p->job, worker, first, p->items - first < p->grain ? p->items : first + p->grain);
+	while (first < p->items) {
+		size_t size = piece_size(p, p->items - first);
+
+		if (atomic_compare_exchange_weak_explicit(&p->next, &first, first + size, memory_order_relaxed, memory_order_relaxed)) {
+			p->fn(p->job, worker, first, first + size);
+			first = atomic_load_explicit(&p->next, memory_order_relaxed);
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ brise_status pool_new(pool **out, unsigned threads, brise_error *err);
 void pool_free(pool *p);
 unsigned pool_threads(const pool *p);
 
-/* Calls fn on pieces of at most `grain` items until all `items` are done, and returns then. One caller at a time. */
+/* Calls fn on pieces of the items until all are done, and returns then. Pieces are multiples of `grain` items but for the last few. One caller at a time. */
 void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain);
 
 #endif
