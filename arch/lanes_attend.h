@@ -101,6 +101,14 @@ INLINE float largest_lane(lanes_float v)
 	return most;
 }
 
+INLINE void prefetch_bytes(const void *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i += 64)
+		lanes_prefetch((const uint8_t *)bytes + i);
+}
+
 /* Scores of the spans that any of the queries needs; -infinity where a query does not attend. Returns the largest of each in `largest`. */
 static void score_segment(const arch_attention *job, unsigned first_span, unsigned end_span, float largest[])
 {
@@ -109,6 +117,9 @@ static void score_segment(const arch_attention *job, unsigned first_span, unsign
 
 	fill_query_starts(starts, job);
 	for (span = first_span; span < end_span; span++) {
+		/* A segment's keys and values are as far apart as two spans: the hardware's prefetchers begin anew each time. */
+		prefetch_bytes(job->spans[span + 1 < end_span ? span + 1 : span], SPAN_POSITIONS * job->dim);
+		prefetch_bytes(view_span(job->spans[span], job->dim).values, SPAN_POSITIONS * job->dim);
 		for (q = 0; q + LANES_QUERIES <= job->n_queries; q += LANES_QUERIES)
 			score_queries(job, q, span, starts + q, LANES_QUERIES);
 		for (; q + 4 <= job->n_queries; q += 4)
