@@ -117,7 +117,7 @@ static void score_segment(const arch_attention *job, unsigned first_span, unsign
 
 	fill_query_starts(starts, job);
 	for (span = first_span; span < end_span; span++) {
-		/* A segment's keys and values are as far apart as two spans: the hardware's prefetchers begin anew each time. */
+		/* Keys of one span and the next have values between them: the hardware's prefetchers would begin anew with each. */
 		prefetch_bytes(job->spans[span + 1 < end_span ? span + 1 : span], SPAN_POSITIONS * job->dim);
 		prefetch_bytes(view_span(job->spans[span], job->dim).values, SPAN_POSITIONS * job->dim);
 		for (q = 0; q + LANES_QUERIES <= job->n_queries; q += LANES_QUERIES)

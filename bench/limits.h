@@ -18,7 +18,7 @@ double bench_median(double *values, unsigned n);
 /* What is read to measure: more than any cache holds, but at most a quarter of the machine's memory. A multiple of 1 MB. */
 size_t bench_read_bytes(void);
 
-/* 1e9 bytes per second from bytes [size], a multiple of 1 MB: the best of several ways to read, each the median of several passes. */
+/* 1e9 bytes per second from the whole megabytes of bytes [size], 0 if there are none: the best of several ways to read, each the median of several passes. */
 double bench_measure_reads(pool *threads, const void *bytes, size_t size);
 
 /* Medians of several passes; memory is anonymous, in huge pages where the system has them. Errors: BRISE_ENOMEM. */

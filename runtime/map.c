@@ -45,7 +45,7 @@ brise_status map_open(const uint8_t **bytes, size_t *size, const char *path, bri
 		else
 			*bytes = mapped;
 #ifdef MADV_HUGEPAGE
-		/* A wish: file systems with large folios then read what is not in memory yet into huge pages, which decode walks a fifth faster. */
+		/* A wish: file systems with large folios may then read what is not in memory yet into huge pages. */
 		if (*bytes)
 			(void)madvise(mapped, *size, MADV_HUGEPAGE);
 #endif

@@ -27,9 +27,9 @@
 #define GATE_INSIDE (GATE_CLOSED - 1)
 #define GATE_LOOP   ((uint64_t)1 << 32)
 
-#define SPIN_NS      100000
+#define SPIN_NS         100000
+#define SPINS_A_LOOK    64 /* gate reads between looks at the clock */
 #define PIECES_A_THREAD 12 /* that would be left, were all as large as the next */
-#define SPINS_A_LOOK 64 /* gate reads between looks at the clock */
 
 struct pool {
 	_Atomic uint64_t gate;

@@ -271,7 +271,10 @@ static void print_model(const bench_settings *s, const bench_model_result *r)
 		return;
 	}
 	printf("%s with %s, %" PRIu32 " threads\n", r->type, r->arch, r->threads);
-	printf("  limits      %8.1f GB/s read (%.1f from the mapped file), %.0f GOPS int8\n", r->limits.read_gbps, r->file_gbps, r->limits.int8_gops);
+	printf("  limits      %8.1f GB/s read", r->limits.read_gbps);
+	if (r->file_gbps > 0)
+		printf(" (%.1f from the mapped file)", r->file_gbps);
+	printf(", %.0f GOPS int8\n", r->limits.int8_gops);
 	printf("  decode      %8.2f tokens/s    %4.0f %% of the read rate (%.3f GB a token)\n", r->decode_tokens_per_s, 100 * r->decode_fraction,
 	       (double)r->token_bytes / 1e9);
 	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n", r->prefill_tokens_per_s, 100 * r->prefill_fraction);
