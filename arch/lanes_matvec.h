@@ -1,7 +1,8 @@
 /* lanes_matvec.h - template of the products with one token; arch/lanes.h says what it is made of
  *
- * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side by side, and each one's next codes are prefetched into
- * L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with one stream nothing else is under way then.
+ * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side by side, each from its own part of the
+ * rows, and what comes next in each part is prefetched into L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with
+ * one stream nothing else is under way then.
  */
 #ifndef ARCH_LANES_MATVEC_H
 #define ARCH_LANES_MATVEC_H
@@ -18,6 +19,16 @@ INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
 	UNROLL
 	for (i = 0; i < lines; i++)
 		lanes_prefetch(p + LANES_PREFETCH + 64 * i);
+}
+
+/* Where the streams begin nothing is under way yet: all that the loops would have prefetched by then, at once. */
+INLINE void prefetch_starts(const arch_matrix *w, size_t first, size_t each)
+{
+	size_t s, i;
+
+	for (s = 0; s < LANES_STREAMS && each > 0; s++)
+		for (i = 0; i < LANES_PREFETCH; i += 64)
+			lanes_prefetch(w->tiles + (first + s * each) * w->tile_bytes + i);
 }
 
 /* Adds one block to sums[LANES_PARTS]. Low nibbles hold columns 0..15, high nibbles 16..31. */
@@ -44,10 +55,11 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 	}
 }
 
-/* Tiles [tile, tile + streams). */
-INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, const lanes_tables *tables, const int streams)
+/* Tiles tile, tile + apart and so on, `streams` of them. */
+INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, size_t apart, const lanes_tables *tables, const int streams)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
+	const size_t stride = apart * w->tile_bytes;
 	lanes_float sums[LANES_STREAMS][LANES_PARTS];
 	size_t b, at = Q4_TILE_HEAD;
 	unsigned i;
@@ -59,7 +71,7 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q4_GROUP_BYTES) {
 		UNROLL
 		for (s = 0; s < streams; s++) {
-			const uint8_t *group = bytes + (size_t)s * w->tile_bytes + at;
+			const uint8_t *group = bytes + (size_t)s * stride + at;
 			lanes_scales scales;
 
 			read_scales(&scales, group, tables);
@@ -73,17 +85,19 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 		}
 	}
 	for (s = 0; s < streams; s++)
-		store_rows(y + (tile + (size_t)s) * TILE_ROWS, sums[s], bytes + (size_t)s * w->tile_bytes);
+		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s], bytes + (size_t)s * stride);
 }
 
 static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
 	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
+	size_t each = (end - first) / LANES_STREAMS, i;
 
-	for (; first + LANES_STREAMS <= end; first += LANES_STREAMS)
-		multiply_streams_q4(y, w, x, first, &tables, LANES_STREAMS);
-	for (; first < end; first++)
-		multiply_streams_q4(y, w, x, first, &tables, 1);
+	prefetch_starts(w, first, each);
+	for (i = 0; i < each; i++)
+		multiply_streams_q4(y, w, x, first + i, each, &tables, LANES_STREAMS);
+	for (first += each * LANES_STREAMS; first < end; first++)
+		multiply_streams_q4(y, w, x, first, 0, &tables, 1);
 }
 
 INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude, const arch_vectors *x, size_t b)
@@ -111,9 +125,10 @@ INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t
 	}
 }
 
-INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, const int streams)
+INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, size_t apart, const int streams)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
+	const size_t stride = apart * w->tile_bytes;
 	lanes_float sums[LANES_STREAMS][LANES_PARTS];
 	size_t b, at = Q8_TILE_HEAD;
 	unsigned i;
@@ -125,7 +140,7 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q8_GROUP_BYTES) {
 		UNROLL
 		for (s = 0; s < streams; s++) {
-			const uint8_t *group = bytes + (size_t)s * w->tile_bytes + at;
+			const uint8_t *group = bytes + (size_t)s * stride + at;
 
 			prefetch_lines(group, 1);
 			for (i = 0; i < TILE_BLOCKS; i++) {
@@ -137,15 +152,18 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 		}
 	}
 	for (s = 0; s < streams; s++)
-		store_rows(y + (tile + (size_t)s) * TILE_ROWS, sums[s], bytes + (size_t)s * w->tile_bytes);
+		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s], bytes + (size_t)s * stride);
 }
 
 static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
 {
-	for (; first + LANES_STREAMS <= end; first += LANES_STREAMS)
-		multiply_streams_q8(y, w, x, first, LANES_STREAMS);
-	for (; first < end; first++)
-		multiply_streams_q8(y, w, x, first, 1);
+	size_t each = (end - first) / LANES_STREAMS, i;
+
+	prefetch_starts(w, first, each);
+	for (i = 0; i < each; i++)
+		multiply_streams_q8(y, w, x, first + i, each, LANES_STREAMS);
+	for (first += each * LANES_STREAMS; first < end; first++)
+		multiply_streams_q8(y, w, x, first, 0, 1);
 }
 
 #endif

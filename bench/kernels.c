@@ -182,7 +182,7 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS), f16_tile_bytes(COLS) };
 	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8, kernels->matmul_f16 };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
-	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes() };
+	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes(0) };
 	const size_t y_bytes = (size_t)TOKENS * WIDE * sizeof(float); /* rows of all that fit in 1 GB are fewer */
 	brise_status status = BRISE_OK;
 

@@ -1,5 +1,7 @@
 /* limits.c - two microbenchmarks: summing a buffer far larger than any cache, and dot products on registers alone
  *
+ * Memory is read over as many bytes as what is compared with it: shared caches of hundreds of megabytes exist, and serve part of even a gigabyte.
+ *
  * How fast memory can be read depends on how one reads. A limit that a kernel can beat is none, so several ways are tried: one stream as the compiler makes it,
  * and four streams in step with prefetches, which keep more pages open and bridge their ends.
  */
@@ -14,11 +16,13 @@
 #include "runtime/error.h"
 #include "runtime/portable.h"
 
-#define READ_BYTES  ((size_t)1 << 30)
+#define READ_LEAST  ((uint64_t)1 << 30)
+#define READ_MOST   ((uint64_t)4 << 30)
 #define READ_PIECE  ((size_t)1 << 20)
 #define STREAMS     4u
 #define DOT_ROUNDS  ((uint64_t)1 << 18)
 #define PASSES      5u
+#define READ_PASSES 3u
 
 double bench_clock(void)
 {
@@ -96,31 +100,33 @@ double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 	static const struct {
 		size_t streams, ahead;
 	} ways[] = { { 1, 0 }, { 1, 3072 }, { STREAMS, 0 }, { STREAMS, 1024 }, { STREAMS, 2048 } };
-	double rates[PASSES], best = 0;
+	double rates[READ_PASSES], best = 0;
 	unsigned pass, way;
 
 	for (way = 0; way < sizeof ways / sizeof *ways; way++) {
 		read_job job = { .words = bytes, .streams = ways[way].streams, .ahead = ways[way].ahead / sizeof(uint64_t) };
 		double rate;
 
-		for (pass = 0; pass < PASSES; pass++) {
+		for (pass = 0; pass < READ_PASSES; pass++) {
 			double start = bench_clock();
 
 			pool_run(threads, read_piece, &job, size / READ_PIECE, 1);
 			rates[pass] = (double)(size / READ_PIECE * READ_PIECE) / (bench_clock() - start) / 1e9;
 		}
-		rate = bench_median(rates, PASSES);
+		rate = bench_median(rates, READ_PASSES);
 		best = rate > best ? rate : best;
 	}
 	return best;
 }
 
-size_t bench_read_bytes(void)
+size_t bench_read_bytes(uint64_t wanted)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-	uint64_t quarter = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 4 : READ_BYTES;
+	uint64_t bytes = wanted < READ_LEAST ? READ_LEAST : wanted < READ_MOST ? wanted : READ_MOST, quarter = bytes;
 
-	return quarter < READ_BYTES ? (size_t)(quarter / READ_PIECE * READ_PIECE) : READ_BYTES;
+	if (pages > 0 && page > 0)
+		quarter = (uint64_t)pages * (uint64_t)page / 4;
+	return (size_t)((bytes < quarter ? bytes : quarter) / READ_PIECE * READ_PIECE);
 }
 
 static double measure_dots(pool *threads, const arch_kernels *kernels)
@@ -139,9 +145,8 @@ static double measure_dots(pool *threads, const arch_kernels *kernels)
 	return bench_median(rates, PASSES);
 }
 
-brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, brise_error *err)
+brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, size_t size, brise_error *err)
 {
-	size_t size = bench_read_bytes();
 	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (bytes == MAP_FAILED)

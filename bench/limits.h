@@ -15,13 +15,13 @@ double bench_clock(void);
 /* The middle value of `values` [n]; sorts them. */
 double bench_median(double *values, unsigned n);
 
-/* What is read to measure: more than any cache holds, but at most a quarter of the machine's memory. A multiple of 1 MB. */
-size_t bench_read_bytes(void);
+/* What is read to stand for `wanted` bytes: as many, but 1 GB to 4 GB, and at most a quarter of the machine's memory. A multiple of 1 MB. */
+size_t bench_read_bytes(uint64_t wanted);
 
 /* 1e9 bytes per second from the whole megabytes of bytes [size], 0 if there are none: the best of several ways to read, each the median of several passes. */
 double bench_measure_reads(pool *threads, const void *bytes, size_t size);
 
-/* Medians of several passes; memory is anonymous, in huge pages where the system has them. Errors: BRISE_ENOMEM. */
-brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, brise_error *err);
+/* Medians of several passes over `size` bytes; memory is anonymous, in huge pages where the system has them. Errors: BRISE_ENOMEM. */
+brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, size_t size, brise_error *err);
 
 #endif

@@ -193,12 +193,12 @@ static brise_status measure_file(bench_model_result *result, const bench_model_o
 
 	if (status != BRISE_OK)
 		return status;
-	result->file_gbps = bench_measure_reads(threads, bytes, size < bench_read_bytes() ? size : bench_read_bytes());
+	result->file_gbps = bench_measure_reads(threads, bytes, size < bench_read_bytes(size) ? size : bench_read_bytes(size));
 	map_close(bytes, size);
 	return BRISE_OK;
 }
 
-static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, brise_error *err)
+static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, uint64_t file_bytes, brise_error *err)
 {
 	arch_cpu cpu;
 	arch_kernels kernels;
@@ -212,7 +212,7 @@ static brise_status measure_limits(bench_model_result *result, const bench_model
 	status = pool_new(&threads, o->threads, err);
 	if (status != BRISE_OK)
 		return status;
-	status = bench_measure_limits(&result->limits, &kernels, threads, err);
+	status = bench_measure_limits(&result->limits, &kernels, threads, bench_read_bytes(file_bytes), err);
 	if (status == BRISE_OK)
 		status = measure_file(result, o, threads, err);
 	pool_free(threads);
@@ -234,7 +234,7 @@ brise_status bench_measure_model(bench_model_result *result, const bench_model_o
 		return status;
 	facts = brise_get_facts(model);
 	(void)snprintf(result->type, sizeof result->type, "%s", facts->type);
-	status = measure_limits(result, &o, err);
+	status = measure_limits(result, &o, facts->file_bytes, err);
 	o.arch = result->arch;
 	if (status == BRISE_OK)
 		status = measure_context(result, &o, model, err);

@@ -29,7 +29,7 @@
 
 #define SPIN_NS         100000
 #define SPINS_A_LOOK    64 /* gate reads between looks at the clock */
-#define PIECES_A_THREAD 12 /* that would be left, were all as large as the next */
+#define PIECES_A_THREAD 6 /* that would be left, were all as large as the next: as many times slower may a core be and hold nobody up */
 
 struct pool {
 	_Atomic uint64_t gate;

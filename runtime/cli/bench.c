@@ -201,7 +201,7 @@ static brise_status measure_sets(bench_set *sets, unsigned *n_sets, const bench_
 			continue;
 		if (terminal_was_interrupted(NULL))
 			return error_set(err, BRISE_ECANCELED, "interrupted");
-		status = bench_measure_limits(&set->limits, &kernels, workers, err);
+		status = bench_measure_limits(&set->limits, &kernels, workers, bench_read_bytes(0), err);
 		if (status == BRISE_OK)
 			status = bench_measure_kernels(set, &kernels, workers, err);
 		*n_sets += status == BRISE_OK;
