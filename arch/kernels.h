@@ -49,9 +49,15 @@ static inline size_t vectors_slabs(size_t blocks)
 	return (blocks + SLAB_BLOCKS - 1) / SLAB_BLOCKS;
 }
 
+/* Tokens and tiles whose partial sums a product with several vectors keeps: scratch of 256 KB for each thread. */
+#define GROUP_TOKENS 256u
+#define GROUP_TILES  16u
+#define ARCH_SCRATCH (GROUP_TOKENS * GROUP_TILES * TILE_ROWS) /* floats */
+
 /* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are written.
+ * scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x has one vector only.
  * Definition, block by block in order, for q4 and q8:  sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
-typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end);
+typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch);
 
 /* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot products:
  *     keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h * dim / 4 + g) * 16 + i) * 4 + k

@@ -59,10 +59,11 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 			lanes_store_float(y + (size_t)t * ldy + (size_t)(LANES * part), sums[t][part]);
 }
 
-static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	size_t tile, t, row = x->blocks * TILE_BLOCK;
 
+	(void)scratch;
 	for (tile = first; tile < end; tile++) {
 		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 		float *out = y + tile * TILE_ROWS;

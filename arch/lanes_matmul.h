@@ -66,6 +66,7 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 		size_t tokens = (n - t) / (passes - pass);
 
 		prefetch_next(p, passes, tiles);
+		prefetch_results(p, t + tokens, LANES_TOKENS, tiles);
 		switch (tokens) {
 #define PASS(count)                                                                     \
 	case count:                                                                     \
@@ -104,20 +105,20 @@ static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_b
 		multiply_passes(p, x, n, n_blocks, 1, true);
 }
 
-static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		lanes_matvec_q4(y, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q4, multiply_panel_q4);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_q4);
 }
 
-static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		lanes_matvec_q8(y, w, x, first, end);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q8, multiply_panel_q8);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_q8);
 }
 
 #endif

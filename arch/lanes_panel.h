@@ -2,7 +2,7 @@
  *
  * 512 columns of LANES_TILES tiles are turned into bytes once, into a panel that stays in L1, with each block's shift already added; all tokens of a
  * group are multiplied with it. A group of tokens and tiles keeps its sums beside the result, where they lie close together: rows of the result
- * are a multiple of 4 KB apart and would push each other out of the caches.
+ * are a multiple of 4 KB apart and would push each other out of the caches. Codes of a group's tokens come from memory once for all its tiles.
  */
 #ifndef ARCH_LANES_PANEL_H
 #define ARCH_LANES_PANEL_H
@@ -11,14 +11,17 @@
 
 #define PANEL_BLOCKS ((int)SLAB_BLOCKS) /* blocks of 32 columns decoded together */
 
-/* 64 KB of sums, and as much or twice that of the tokens' codes for one panel. */
-#ifndef GROUP_TOKENS
-#define GROUP_TOKENS 256
-#endif
-#define GROUP_TILES  (1024 / GROUP_TOKENS)
-
 /* Sums of a tile's rows for each token of a group. */
 typedef float lanes_sums[GROUP_TOKENS][TILE_ROWS];
+
+/* What a matrix product is called with: arch_matmul. */
+typedef struct lanes_job {
+	float *y;
+	size_t ldy;
+	const arch_matrix *w;
+	const arch_vectors *x;
+	lanes_sums *sums; /* [GROUP_TILES] */
+} lanes_job;
 
 /* A slab of the tokens: what they have for the panel's columns. */
 typedef struct lanes_slab {
@@ -131,7 +134,18 @@ INLINE lanes_float load_sum(const lanes_panel *p, int at, size_t t, int part)
 	return p->first ? lanes_fill_float(0) : lanes_load_float(p->sums[at][t] + LANES * part);
 }
 
-/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart and slow to get. */
+/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart and slow to get, so those of the next n tokens, from token
+ * t of the group, are asked for in time. */
+INLINE void prefetch_results(const lanes_panel *p, size_t t, size_t n, int tiles)
+{
+	size_t i;
+	int at;
+
+	for (i = t; p->last && i < t + n; i++)
+		for (at = 0; at < tiles; at++)
+			__builtin_prefetch(p->y + i * p->ldy + (size_t)at * TILE_ROWS, 1);
+}
+
 INLINE void store_sum(const lanes_panel *p, int at, size_t t, int part, lanes_float sum)
 {
 	if (p->last)
@@ -166,17 +180,16 @@ INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
 }
 
 /* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
-INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t t, size_t n, size_t first, size_t n_tiles,
-                           decode_panel *decode, multiply_panels *multiply)
+INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size_t n_tiles, decode_panel *decode, multiply_panels *multiply)
 {
-	lanes_sums sums[GROUP_TILES] __attribute__((aligned(64)));
+	const arch_matrix *w = job.w;
 	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
 	lanes_panel p;
 	size_t tile, block, next;
 	int tiles, i;
 
 	p.tables = make_tables(0, LANES_BIAS_PANEL);
-	p.ldy = ldy;
+	p.ldy = job.ldy;
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
 		size_t n_blocks = w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
 
@@ -190,23 +203,22 @@ INLINE void multiply_group(float *y, size_t ldy, const arch_matrix *w, const arc
 				decode(&p, i, p.row_scales[i], block, n_blocks);
 			}
 			set_next(&p, w, next < n_tiles ? bytes + next * w->tile_bytes : bytes, next < n_tiles ? block : block + PANEL_BLOCKS, tiles);
-			p.sums = sums + tile;
-			p.y = y + tile * TILE_ROWS;
-			multiply(&p, slab_of(x, t, block), n, n_blocks, tiles);
+			p.sums = job.sums + tile;
+			p.y = job.y + t * job.ldy + (first + tile) * TILE_ROWS;
+			multiply(&p, slab_of(job.x, t, block), n, n_blocks, tiles);
 		}
 	}
 }
 
-INLINE void multiply_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, decode_panel *decode,
-                           multiply_panels *multiply)
+INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel *decode, multiply_panels *multiply)
 {
 	size_t t, tile, tokens, tiles;
 
-	for (t = 0; t < x->n; t += tokens) {
-		tokens = x->n - t < GROUP_TOKENS ? x->n - t : GROUP_TOKENS;
+	for (t = 0; t < job.x->n; t += tokens) {
+		tokens = job.x->n - t < GROUP_TOKENS ? job.x->n - t : GROUP_TOKENS;
 		for (tile = first; tile < end; tile += tiles) {
 			tiles = end - tile < GROUP_TILES ? end - tile : GROUP_TILES;
-			multiply_group(y + t * ldy + tile * TILE_ROWS, ldy, w, x, t, tokens, tile, tiles, decode, multiply);
+			multiply_group(job, t, tokens, tile, tiles, decode, multiply);
 		}
 	}
 }

@@ -99,22 +99,25 @@ static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arc
 	}
 }
 
-static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
+	(void)scratch;
 	matmul_integer(y, ldy, w, x, first, end, load_q4_block);
 }
 
-static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
+	(void)scratch;
 	matmul_integer(y, ldy, w, x, first, end, load_q8_block);
 }
 
 /* Block sums from zero, then added in order: two levels keep the rounding error of long rows small. */
-static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	size_t tile, b, t;
 	unsigned row, i;
 
+	(void)scratch;
 	for (tile = first; tile < end; tile++) {
 		for (t = 0; t < x->n; t++)
 			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);

@@ -29,7 +29,7 @@ typedef struct kernels_bench {
 	pool *threads;
 	uint8_t *bytes; /* matrices, or spans */
 	size_t size;
-	float *floats, *y;
+	float *floats, *y, *scratch; /* scratch [threads][ARCH_SCRATCH] */
 	arch_vectors x;
 	unsigned n_queries;
 	arch_matmul *multiply;
@@ -55,8 +55,7 @@ static void multiply_piece(void *argument, unsigned worker, size_t first, size_t
 {
 	const kernels_bench *b = argument;
 
-	(void)worker;
-	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first, end);
+	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first, end, b->scratch + worker * ARCH_SCRATCH);
 }
 
 static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits, const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
@@ -192,8 +191,9 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	b.bytes = aligned_alloc(TILE_ALIGN, b.size);
 	b.floats = calloc((size_t)TOKENS * WIDE, sizeof(float));
 	b.y = aligned_alloc(TILE_ALIGN, y_bytes);
+	b.scratch = aligned_alloc(TILE_ALIGN, pool_threads(threads) * ARCH_SCRATCH * sizeof(float));
 	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK), calloc(blocks, sizeof(float)), calloc(blocks, sizeof(int32_t)), b.floats, 0, 0 };
-	if (!b.bytes || !b.floats || !b.y || !b.x.codes || !b.x.scales || !b.x.sums) {
+	if (!b.bytes || !b.floats || !b.y || !b.scratch || !b.x.codes || !b.x.scales || !b.x.sums) {
 		status = error_set(err, BRISE_ENOMEM, "no memory for the matrices to measure (%zu MB)", b.size / 1000000);
 		goto done;
 	}
@@ -207,6 +207,7 @@ done:
 	free(b.bytes);
 	free(b.floats);
 	free(b.y);
+	free(b.scratch);
 	free(b.x.codes);
 	free(b.x.scales);
 	free(b.x.sums);

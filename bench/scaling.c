@@ -22,15 +22,14 @@ typedef struct scaling_job {
 	arch_matmul *multiply;
 	arch_matrix w;
 	arch_vectors x;
-	float *y;
+	float *y, *scratch; /* [threads][ARCH_SCRATCH] */
 } scaling_job;
 
 static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const scaling_job *job = argument;
 
-	(void)worker;
-	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first, end);
+	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first, end, job->scratch + worker * ARCH_SCRATCH);
 }
 
 static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
@@ -62,13 +61,14 @@ brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsi
 {
 	size_t blocks = tile_blocks(COLS), tile_bytes = q4_tile_bytes(COLS), all = TOKENS * blocks;
 	uint8_t *tiles = aligned_alloc(TILE_ALIGN, TILES * tile_bytes);
-	scaling_job job = { kernels->matmul_q4, { tiles, tile_bytes, blocks }, { 0 }, calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)) };
+	scaling_job job = { kernels->matmul_q4, { tiles, tile_bytes, blocks }, { 0 }, calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
+		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)) };
 	brise_status status;
 	pool *workers = NULL;
 
 	job.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, all * TILE_BLOCK), calloc(all, sizeof(float)), calloc(all, sizeof(int32_t)), NULL, blocks, TOKENS };
 	row->threads = threads;
-	if (!tiles || !job.y || !job.x.codes || !job.x.scales || !job.x.sums) {
+	if (!tiles || !job.y || !job.scratch || !job.x.codes || !job.x.scales || !job.x.sums) {
 		status = error_set(err, BRISE_ENOMEM, "no memory to measure threads with (%zu bytes)", TILES * tile_bytes);
 		goto done;
 	}
@@ -81,6 +81,7 @@ done:
 	pool_free(workers);
 	free(tiles);
 	free(job.y);
+	free(job.scratch);
 	free(job.x.codes);
 	free(job.x.scales);
 	free(job.x.sums);

@@ -56,7 +56,7 @@ typedef struct query_set {
 	uint32_t kv_head, head, heads, token, tokens;
 } query_set;
 
-static void attend_int8(const attention_job *job, const query_set *set, const attention_scratch *scratch)
+static void attend_int8(const attention_job *job, const query_set *set, const context_scratch *scratch)
 {
 	brise_context *ctx = job->ctx;
 	const format_config *c = &ctx->model->config;
@@ -128,7 +128,7 @@ static const float *span_row(const brise_context *ctx, const attention_job *job,
 	return floats + (which * SPAN_POSITIONS + position % SPAN_POSITIONS) * (size_t)ctx->ring.dim;
 }
 
-static void attend_f32(const attention_job *job, const query_set *set, uint32_t q, const attention_scratch *scratch)
+static void attend_f32(const attention_job *job, const query_set *set, uint32_t q, const context_scratch *scratch)
 {
 	brise_context *ctx = job->ctx;
 	const format_config *c = &ctx->model->config;
@@ -160,7 +160,7 @@ static void attend_f32(const attention_job *job, const query_set *set, uint32_t 
 /* One block of tokens of one key/value head. Groups of more than ATTEND_QUERIES heads take several sets. */
 static void attend_block(const attention_job *job, uint32_t kv_head, uint32_t block, unsigned worker)
 {
-	const attention_scratch *scratch = &job->ctx->scratch[worker];
+	const context_scratch *scratch = &job->ctx->scratch[worker];
 	query_set set = { kv_head, 0, 0, block * job->tokens, job->tokens };
 	uint32_t done, q;
 

@@ -7,6 +7,7 @@
 
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/map.h"
 #include "runtime/rope.h"
 
 #define CHUNK_DEFAULT   256u
@@ -77,8 +78,9 @@ static void lay_out(brise_context *ctx, arena *a)
 	ctx->vectors.scales = arena_take(a, blocks, sizeof(float));
 	ctx->vectors.sums = arena_take(a, blocks, sizeof(int32_t));
 	for (i = 0; i < threads; i++) {
-		attention_scratch s;
+		context_scratch s;
 
+		s.products = arena_take(a, ARCH_SCRATCH, sizeof(float));
 		s.scores = arena_take(a, scores, sizeof(float));
 		s.sums = arena_take(a, (uint64_t)ATTEND_QUERIES * ctx->ring.dim, sizeof(float));
 		s.queries = arena_take(a, (uint64_t)ATTEND_QUERIES * ctx->ring.dim, 1);
@@ -99,6 +101,8 @@ static brise_status allocate(brise_context *ctx, brise_error *err)
 		ctx->arena = calloc(1, (size_t)a.used + TILE_ALIGN);
 	if (!ctx->arena || !ctx->scratch)
 		return error_set(err, BRISE_ENOMEM, "no memory for the activations of %" PRIu32 " tokens a chunk (%" PRIu64 " bytes)", ctx->chunk, a.used);
+	/* Rows of activations are multiples of 4 KB apart, so that products touch a page per token: 4 % of prefill of 7B. */
+	map_wish_huge(ctx->arena, (size_t)a.used);
 	a.base = (uint8_t *)ctx->arena + (TILE_ALIGN - (uintptr_t)ctx->arena % TILE_ALIGN) % TILE_ALIGN;
 	a.used = 0;
 	lay_out(ctx, &a);

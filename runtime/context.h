@@ -9,12 +9,13 @@
 /* Rows of logits computed together by brise_eval_all. */
 #define LOGITS_ROWS 16u
 
-/* Scratch of one thread in attention. */
-typedef struct attention_scratch {
+/* Scratch of one thread. */
+typedef struct context_scratch {
+	float *products;  /* [ARCH_SCRATCH]: partial sums of a matrix product */
 	float *scores;    /* [ATTEND_QUERIES][SEGMENT_POSITIONS], or [slots + chunk] for f32 */
 	float *sums;      /* [ATTEND_QUERIES][dim] */
 	int8_t *queries;  /* [ATTEND_QUERIES][dim] */
-} attention_scratch;
+} context_scratch;
 
 struct brise_context {
 	const brise_model *model;
@@ -38,7 +39,7 @@ struct brise_context {
 	float *cosines, *sines; /* [chunk][head_dim / 2] */
 	double *frequencies;    /* [head_dim / 2] */
 	arch_vectors vectors;   /* quantized input of the matrix at hand */
-	attention_scratch *scratch; /* [threads] */
+	context_scratch *scratch; /* [threads] */
 	uint64_t work_bytes;
 	void *arena;            /* all of the above */
 };

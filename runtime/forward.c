@@ -6,7 +6,9 @@
 #include "runtime/error.h"
 #include "runtime/rope.h"
 
-#define GRAIN 4 /* tiles that kernels like to take together: arch/lanes_matvec.h */
+/* Tiles that kernels like to take together with one token (arch/lanes_matvec.h), and the fewest with several: a panel of fewer is mostly overhead. With several
+ * they like GRAIN times as many (GROUP_TILES). */
+#define GRAIN 4u
 
 /* ---- matrices: several with the same input are one loop ---------------------------------------------------------- */
 
@@ -22,6 +24,8 @@ typedef struct matmul_job {
 	brise_context *ctx;
 	product products[TOGETHER_MAX];
 	unsigned n_products;
+	size_t tiles; /* of all products */
+	size_t unit;  /* tiles that are never parted */
 } matmul_job;
 
 static arch_matmul *matmul_of(const arch_kernels *kernels, uint32_t type)
@@ -34,13 +38,14 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 	const matmul_job *job = argument;
 	unsigned i;
 
-	(void)worker;
+	first *= job->unit;
+	end = end * job->unit < job->tiles ? end * job->unit : job->tiles;
 	for (i = 0; i < job->n_products && first < end; i++) {
 		const product *p = &job->products[i];
 		size_t tiles = tile_count(p->w->rows), stop = end < tiles ? end : tiles;
 
 		if (first < stop)
-			matmul_of(&job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, first, stop);
+			matmul_of(&job->ctx->kernels, p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors, first, stop, job->ctx->scratch[worker].products);
 		first = first > tiles ? first - tiles : 0;
 		end = end > tiles ? end - tiles : 0;
 	}
@@ -49,15 +54,14 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 /* y = W x for each product; the input stands in ctx->vectors. */
 static void multiply(brise_context *ctx, const product *products, unsigned n_products)
 {
-	matmul_job job = { ctx, { { 0 } }, n_products };
-	size_t tiles = 0;
+	matmul_job job = { ctx, { { 0 } }, n_products, 0, ctx->vectors.n > 1 ? GRAIN : 1 };
 	unsigned i;
 
 	for (i = 0; i < n_products; i++) {
 		job.products[i] = products[i];
-		tiles += tile_count(products[i].w->rows);
+		job.tiles += tile_count(products[i].w->rows);
 	}
-	pool_run(ctx->pool, matmul_piece, &job, tiles, GRAIN);
+	pool_run(ctx->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, GRAIN);
 }
 
 /* ---- steps that go token by token -------------------------------------------------------------------------------- */

@@ -10,6 +10,18 @@
 #include "quant/checked.h"
 #include "runtime/error.h"
 
+void map_wish_huge(const void *bytes, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)bytes % page) % page;
+
+	if (size > skip)
+		(void)madvise((void *)((uintptr_t)bytes + skip), size - skip, MADV_HUGEPAGE);
+#else
+	(void)bytes, (void)size;
+#endif
+}
+
 static brise_status check_regular(int descriptor, const char *path, size_t *size, brise_error *err)
 {
 	struct stat facts;
@@ -44,11 +56,9 @@ brise_status map_open(const uint8_t **bytes, size_t *size, const char *path, bri
 			status = error_errno(err, "%s: cannot be mapped", path);
 		else
 			*bytes = mapped;
-#ifdef MADV_HUGEPAGE
-		/* A wish: file systems with large folios may then read what is not in memory yet into huge pages. */
+		/* File systems with large folios may then read what is not in memory yet into huge pages. */
 		if (*bytes)
-			(void)madvise(mapped, *size, MADV_HUGEPAGE);
-#endif
+			map_wish_huge(mapped, *size);
 	}
 	close(descriptor);
 	return status;

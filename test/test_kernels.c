@@ -92,7 +92,7 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 	size_t slabs = c->n * vectors_slabs(blocks) * SLAB_BLOCKS, t;
 	guarded w = guarded_new(tiles * tile_bytes, 64), codes = guarded_new(slabs * TILE_BLOCK, 64), scales = guarded_new(slabs * 4, 4);
 	guarded sums = guarded_new(slabs * 4, 4), floats = guarded_new(c->n * padded * 4, 4), a = guarded_new(c->n * ldy * 4, 4);
-	guarded b = guarded_new(c->n * ldy * 4, 4);
+	guarded b = guarded_new(c->n * ldy * 4, 4), scratch = guarded_new(ARCH_SCRATCH * 4, 64);
 	arch_matrix matrix = { w.data, tile_bytes, blocks };
 	arch_vectors x = { (int8_t *)codes.data, (float *)(void *)scales.data, (int32_t *)(void *)sums.data, (float *)(void *)floats.data, blocks, c->n };
 
@@ -104,10 +104,11 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 	fill_floats(&seed, x.floats, c->n * padded, c->data);
 	for (t = 0; t < c->n; t++)
 		arch_quantize(&arch_scalar, &x, t);
-	defined((float *)(void *)a.data, ldy, &matrix, &x, 0, tiles);
-	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles);
+	defined((float *)(void *)a.data, ldy, &matrix, &x, 0, tiles, NULL);
+	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles, c->n > 1 ? (float *)(void *)scratch.data : NULL);
 	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name, type, c->rows, c->cols, c->n, data_names[c->data]);
 	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums), guarded_free(&floats), guarded_free(&a), guarded_free(&b);
+	guarded_free(&scratch);
 }
 
 static void test_matrix_products(check_counts *counts, const arch_kernels *set)
@@ -325,7 +326,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			else
 				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
 		}
-		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2);
+		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2, NULL);
 		for (row = 0; row < ROWS; row++) {
 			const uint8_t *tile = tiles.data + row / 16 * tile_bytes;
 			double expected = 0, size = 0;

@@ -98,20 +98,20 @@ static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t 
 		multiply_pairs(p, slab_from(x, t), t, 0, n_blocks, 1);
 }
 
-static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
-		arch_dotprod.matmul_q4(y, ldy, w, x, first, end);
+		arch_dotprod.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q4, multiply_panel_pairs);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_pairs);
 }
 
-static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
-		arch_dotprod.matmul_q8(y, ldy, w, x, first, end);
+		arch_dotprod.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q8, multiply_panel_pairs);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_pairs);
 }
 
 static bool i8mm_supported(const arch_cpu *cpu)

@@ -3,7 +3,12 @@
  *
  * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 tokens x 32 columns with 32 columns x 16 rows of weights, which a decoded
  * block of the panel is as it lies, and leaves 16 x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
- * block's are added, so the product goes through L1: the vector units' four float instructions per token and block are what limits this kernel.
+ * block's are added, so the product goes through L1.
+ *
+ * What limits this kernel, measured on Sapphire Rapids: while tile instructions are under way, multiplications, fused ones and conversions of the vector
+ * units have one port instead of two (64 of them take 34 cycles without and 69 with a tile instruction among them; additions take 34 either way), and storing
+ * a product takes as many turns of both ports as it has rows. So LANES_START is added to products as integers, which takes no turn of that one port; to
+ * load it into the tile registers instead would take none at all, but tile loads are what comes next: with operands in L2 that is a tenth slower.
  *
  * One token alone, and everything but matrix products, is left to the set below.
  */
@@ -13,13 +18,10 @@
 
 #include "arch/x86/lanes512.h"
 
-/* Both operands are signed: no bias, and sums begin at zero, so the conversion to float is an instruction of its own. */
-#undef LANES_START
-#define LANES_START       0
+/* Both operands are signed: no bias. */
 #define LANES_BIAS_PANEL  0
 #define LANES_BIAS_FULL   0
 #define LANES_TILES       1
-#define GROUP_TOKENS      256
 
 #include "arch/lanes_panel.h"
 
@@ -41,18 +43,22 @@ INLINE void load_config(const tile_config *c)
 	_tile_loadconfig(c);
 }
 
-/* Registers 0 and 1: products; 2 and 3: tokens; 4 and 5: weights. Pairs, so that one block is multiplied while the product of the last is stored and that
- * of the one before is read: the three take about 20, 16 and 32 cycles, and hardly disturb each other in this order. */
+/* Registers 0 to 3: products; 4 and 5: tokens; 6 and 7: weights. A block is multiplied three blocks before its product is added and stored one before: a
+ * product is ready some 100 cycles after its operands were asked for. */
 INLINE void configure_tiles(size_t tokens)
 {
 	tile_config c = { .palette = 1 };
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		c.rows[i] = c.rows[2 + i] = (uint8_t)tokens;
-		c.rows[4 + i] = TILE_BLOCK / 4;
-		c.row_bytes[i] = c.row_bytes[4 + i] = 64;
-		c.row_bytes[2 + i] = TILE_BLOCK;
+	for (i = 0; i < 4; i++) {
+		c.rows[i] = (uint8_t)tokens;
+		c.row_bytes[i] = 64;
+	}
+	for (i = 4; i < 6; i++) {
+		c.rows[i] = (uint8_t)tokens;
+		c.row_bytes[i] = TILE_BLOCK;
+		c.rows[2 + i] = TILE_BLOCK / 4;
+		c.row_bytes[2 + i] = 64;
 	}
 	load_config(&c);
 }
@@ -66,27 +72,37 @@ INLINE void configure_tiles(size_t tokens)
 		_tile_dpbssd(product, tokens, weights);                    \
 	} while (0)
 
-INLINE lanes_float add_products(lanes_float sum, const int32_t *dots, lanes_float magnitude, float scale)
+INLINE lanes_float add_product(lanes_float sum, const int32_t *dots, lanes_float magnitude, lanes_float lift, float scale)
 {
-	return lanes_add(sum, lanes_mul(lanes_mul(lanes_to_float(lanes_load(dots)), magnitude), lanes_fill_float(scale)));
+	return lanes_add(sum, lanes_mul(lanes_product(lanes_add_int(lanes_load(dots), lanes_fill(LANES_START)), magnitude, lift), lanes_fill_float(scale)));
 }
 
-/* Adds products [16 tokens][16 rows] of one block. */
-INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t i)
+/* Adds products [n tokens][16 rows] of block i. */
+INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t i, const int n)
 {
-	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]);
+	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]), lift = lanes_load_float(p->lift[0][i]);
 	int t;
 
 	UNROLL
-	for (t = 0; t < BATCH; t++)
-		sums[t] = add_products(sums[t], dots[t], magnitude, x.scales[t][i]);
+	for (t = 0; t < n; t++) {
+		sums[t] = add_product(sums[t], dots[t], magnitude, lift, x.scales[t][i]);
+		lanes_settle(sums[t]);
+	}
 }
 
-/* Adds the panel's blocks, an even number, to the sums of 16 tokens, which stay in registers. The first block is under way when this begins; before
- * it ends it starts that of the next 16 tokens, whose codes begin at `after` (any will do for the last). */
+/* The first blocks of 16 tokens: what multiply_batch finds under way. */
+INLINE void begin_batch(const lanes_panel *p, const int8_t *codes)
+{
+	MULTIPLY(0, 4, 6, codes, p->codes[0][0]);
+	MULTIPLY(1, 5, 7, codes + TILE_BLOCK, p->codes[0][1]);
+	MULTIPLY(2, 4, 6, codes + 2 * TILE_BLOCK, p->codes[0][2]);
+}
+
+/* Adds the panel's blocks, a multiple of four, to the sums of 16 tokens, which stay in registers. Begins the next 16 tokens, whose codes are at `after` (any
+ * will do for the last). */
 INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, const int8_t *after, size_t n_blocks)
 {
-	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
+	int32_t dots[4][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	const int8_t *codes = x.codes[0];
 	lanes_float sums[BATCH];
 	size_t i;
@@ -95,21 +111,26 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, con
 	UNROLL
 	for (t = 0; t < BATCH; t++)
 		sums[t] = load_sum(p, 0, token + (size_t)t, 0);
-	for (i = 0; i < n_blocks; i += 2) {
-		bool more = i + 2 < n_blocks;
+	_tile_stored(0, dots[0], 64);
+	for (i = 0; i < n_blocks; i += 4) {
+		bool more = i + 4 < n_blocks;
+		const int8_t *ahead = more ? codes + (i + 4) * TILE_BLOCK : after;
+		const uint8_t *const *weights = p->codes[0] + (more ? i + 4 : 0);
 
-		UNROLL
-		for (t = 0; t < BATCH; t++)
-			_mm_prefetch((const char *)after + ((size_t)t * SLAB_BLOCKS + i) * TILE_BLOCK, _MM_HINT_T0);
-		MULTIPLY(1, 3, 5, codes + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
-		_tile_stored(0, dots[0], 64);
-		if (i > 0)
-			add_block(sums, dots[1], p, x, i - 1);
-		MULTIPLY(0, 2, 4, more ? codes + (i + 2) * TILE_BLOCK : after, p->codes[0][more ? i + 2 : 0]);
+		MULTIPLY(3, 5, 7, codes + (i + 3) * TILE_BLOCK, p->codes[0][i + 3]);
 		_tile_stored(1, dots[1], 64);
-		add_block(sums, dots[0], p, x, i);
+		add_block(sums, dots[0], p, x, i, BATCH);
+		MULTIPLY(0, 4, 6, ahead, weights[0]);
+		_tile_stored(2, dots[2], 64);
+		add_block(sums, dots[1], p, x, i + 1, BATCH);
+		MULTIPLY(1, 5, 7, ahead + TILE_BLOCK, weights[1]);
+		_tile_stored(3, dots[3], 64);
+		add_block(sums, dots[2], p, x, i + 2, BATCH);
+		MULTIPLY(2, 4, 6, ahead + 2 * TILE_BLOCK, weights[2]);
+		if (more)
+			_tile_stored(0, dots[0], 64);
+		add_block(sums, dots[3], p, x, i + 3, BATCH);
 	}
-	add_block(sums, dots[1], p, x, n_blocks - 1);
 	UNROLL
 	for (t = 0; t < BATCH; t++)
 		store_sum(p, 0, token + (size_t)t, 0, sums[t]);
@@ -120,21 +141,17 @@ static void multiply_rest(const lanes_panel *p, lanes_slab x, size_t token, size
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	lanes_float sums[BATCH];
-	size_t i, t, k;
+	size_t i, t;
 
 	for (t = 0; t < n; t++)
 		sums[t] = load_sum(p, 0, token + t, 0);
 	for (i = 0; i < n_blocks; i += 2) {
-		MULTIPLY(0, 2, 4, x.codes[0] + i * TILE_BLOCK, p->codes[0][i]);
-		MULTIPLY(1, 3, 5, x.codes[0] + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
+		MULTIPLY(0, 4, 6, x.codes[0] + i * TILE_BLOCK, p->codes[0][i]);
+		MULTIPLY(1, 5, 7, x.codes[0] + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
 		_tile_stored(0, dots[0], 64);
 		_tile_stored(1, dots[1], 64);
-		for (k = 0; k < 2; k++) {
-			lanes_float magnitude = lanes_load_float(p->magnitude[0][i + k]);
-
-			for (t = 0; t < n; t++)
-				sums[t] = add_products(sums[t], dots[k][t], magnitude, x.scales[t][i + k]);
-		}
+		add_block(sums, dots[0], p, x, i, (int)n);
+		add_block(sums, dots[1], p, x, i + 1, (int)n);
 	}
 	for (t = 0; t < n; t++)
 		store_sum(p, 0, token + t, 0, sums[t]);
@@ -146,9 +163,10 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
 
 	configure_tiles(BATCH);
 	if (n >= BATCH)
-		MULTIPLY(0, 2, 4, x.codes[0], p->codes[0][0]);
+		begin_batch(p, x.codes[0]);
 	for (t = 0; t + BATCH <= n; t += BATCH) {
 		prefetch_next(p, n / BATCH, tiles);
+		prefetch_results(p, t + BATCH, BATCH, tiles);
 		multiply_batch(p, slab_from(x, t), t, x.codes[t + 2 * BATCH <= n ? t + BATCH : 0], n_blocks);
 	}
 	if (t < n) {
@@ -158,20 +176,20 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
 	_tile_release();
 }
 
-static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n < 4)
-		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end);
+		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q4, multiply_panel_tiles);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_tiles);
 }
 
-static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
 	if (x->n < 4)
-		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end);
+		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles(y, ldy, w, x, first, end, decode_panel_q8, multiply_panel_tiles);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_tiles);
 }
 
 static bool amx_supported(const arch_cpu *cpu)
