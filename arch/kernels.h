@@ -88,9 +88,10 @@ typedef struct arch_attended {
 typedef struct arch_attention {
 	const int8_t *queries;        /* [n_queries][dim], int8 */
 	const float *query_scales;    /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
-	const uint8_t *const *spans;  /* of this segment, [n_spans] */
+	const uint8_t *const *spans;  /* of this segment, as many as the queries reach */
+	const uint8_t *next;          /* the span that will be read after them; NULL: none */
 	const uint16_t *first, *end;  /* [n_queries]: positions [first, end) of the segment are attended; first < end */
-	unsigned n_queries, n_spans;
+	unsigned n_queries;
 	size_t dim;
 	float *scores;                /* scratch, [n_queries][512] */
 	float *sums;                  /* [n_queries][dim], merged */

@@ -89,6 +89,16 @@ static void fill_query_starts(int32_t *starts, const arch_attention *job)
 	}
 }
 
+/* Spans are read in two passes, keys and then values, so each has the other's bytes between its own and the hardware's prefetchers would begin anew
+ * with each. Both passes fetch what comes next, the pass over the values the next segment's first keys too. */
+INLINE void prefetch_bytes(const void *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; bytes && i < n; i += 64)
+		lanes_prefetch((const uint8_t *)bytes + i);
+}
+
 INLINE float largest_lane(lanes_float v)
 {
 	float lanes[LANES], most;
@@ -101,14 +111,6 @@ INLINE float largest_lane(lanes_float v)
 	return most;
 }
 
-INLINE void prefetch_bytes(const void *bytes, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i += 64)
-		lanes_prefetch((const uint8_t *)bytes + i);
-}
-
 /* Scores of the spans that any of the queries needs; -infinity where a query does not attend. Returns the largest of each in `largest`. */
 static void score_segment(const arch_attention *job, unsigned first_span, unsigned end_span, float largest[])
 {
@@ -117,9 +119,7 @@ static void score_segment(const arch_attention *job, unsigned first_span, unsign
 
 	fill_query_starts(starts, job);
 	for (span = first_span; span < end_span; span++) {
-		/* Keys of one span and the next have values between them: the hardware's prefetchers would begin anew with each. */
-		prefetch_bytes(job->spans[span + 1 < end_span ? span + 1 : span], SPAN_POSITIONS * job->dim);
-		prefetch_bytes(view_span(job->spans[span], job->dim).values, SPAN_POSITIONS * job->dim);
+		prefetch_bytes(span + 1 < end_span ? job->spans[span + 1] : (const void *)view_span(job->spans[first_span], job->dim).values, SPAN_POSITIONS * job->dim);
 		for (q = 0; q + LANES_QUERIES <= job->n_queries; q += LANES_QUERIES)
 			score_queries(job, q, span, starts + q, LANES_QUERIES);
 		for (; q + 4 <= job->n_queries; q += 4)
@@ -146,6 +146,7 @@ INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], co
 {
 	lanes_float weights[SPAN_VECTORS], most = lanes_fill_float(0);
 	lanes_int c[SPAN_VECTORS];
+	int32_t bits;
 	float top;
 	int i;
 
@@ -158,7 +159,9 @@ INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], co
 		weights[i] = lanes_mul(p, lanes_load_float(value_scales + LANES * i));
 		most = lanes_max(weights[i], most);
 	}
-	top = largest_lane(most);
+	/* Bits of what is not negative order as the values do. */
+	bits = lanes_largest_int(lanes_as_int(most));
+	memcpy(&top, &bits, sizeof top);
 	if (!(top >= 1e-30f && top <= 1e30f))
 		return 0;
 	UNROLL
@@ -240,6 +243,7 @@ static void lanes_attend(const arch_attention *job)
 	for (span = first; span < end; span++) {
 		span_view view = view_span(job->spans[span], job->dim);
 
+		prefetch_bytes(span + 1 < end ? (const void *)view_span(job->spans[span + 1], job->dim).values : job->next, SPAN_POSITIONS * job->dim);
 		for (q = 0; q < job->n_queries; q++)
 			scales[q] = weigh_span(codes[q], lanes[q], job->scores + q * SEGMENT_POSITIONS + span * SPAN_POSITIONS, view.value_scales, largest[q]);
 		add_span_to_all(segment, view.values, codes, scales, job->dim, job->n_queries);

@@ -99,7 +99,7 @@ static void attend_piece(void *argument, unsigned worker, size_t first, size_t e
 		for (segment = 0; segment < SEGMENTS; segment++) {
 			for (i = 0; i < SEGMENT_SPANS; i++)
 				spans[i] = b->bytes + ((first * SEGMENTS + segment) * SEGMENT_SPANS + i) * span;
-			b->kernels->attend(&(arch_attention){ b->x.codes, scales, spans, from, to, b->n_queries, SEGMENT_SPANS, HEAD_DIM, scores, sums, attended });
+			b->kernels->attend(&(arch_attention){ b->x.codes, scales, spans, segment + 1 < SEGMENTS ? spans[SEGMENT_SPANS - 1] + span : NULL, from, to, b->n_queries, HEAD_DIM, scores, sums, attended });
 		}
 	}
 }

@@ -61,7 +61,7 @@ static void attend_int8(const attention_job *job, const query_set *set, const co
 	brise_context *ctx = job->ctx;
 	const format_config *c = &ctx->model->config;
 	uint16_t first[ATTEND_QUERIES], end[ATTEND_QUERIES];
-	const uint8_t *spans[SEGMENT_SPANS];
+	const uint8_t *spans[SEGMENT_SPANS + 1]; /* and the one that follows */
 	float scales[ATTEND_QUERIES], by = 1 / sqrtf((float)c->head_dim);
 	arch_attended attended[ATTEND_QUERIES] = { { 0, 0 } };
 	uint32_t n_queries = set->heads * set->tokens, q, dim = ctx->ring.dim;
@@ -89,10 +89,10 @@ static void attend_int8(const attention_job *job, const query_set *set, const co
 			end[q] = (uint16_t)(high - start);
 			n++;
 		}
-		for (s = 0; s < SEGMENT_SPANS && first_span + s <= last_span; s++)
+		for (s = 0; s <= SEGMENT_SPANS && first_span + s <= last_span; s++)
 			spans[s] = first_span + s < from / SPAN_POSITIONS ? NULL : kv_ring_span(&ctx->ring, job->layer, set->kv_head, first_span + s);
-		ctx->kernels.attend(&(arch_attention){ scratch->queries + (size_t)skip * dim, scales + skip, spans, first + skip, end + skip, n, (unsigned)s, dim,
-		                                        scratch->scores, scratch->sums + (size_t)skip * dim, attended + skip });
+		ctx->kernels.attend(&(arch_attention){ scratch->queries + (size_t)skip * dim, scales + skip, spans, s > SEGMENT_SPANS ? spans[SEGMENT_SPANS] : NULL, first + skip,
+		                                        end + skip, n, dim, scratch->scores, scratch->sums + (size_t)skip * dim, attended + skip });
 	}
 	for (q = 0; q < n_queries; q++) {
 		float *out = head_of(ctx->mixed, ctx, c->n_heads, set->token + q / set->heads, set->head + q % set->heads);

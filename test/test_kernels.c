@@ -268,7 +268,7 @@ static void check_attend(check_counts *counts, const arch_kernels *set, const at
 			scales[q] = c->spread * random_float(&seed);
 		}
 		for (i = 0; i < 2; i++) {
-			arch_attention job = { (int8_t *)queries.data, scales, pointers, first, end, c->n_queries, c->n_spans, c->dim, scores, sums[i], attended[i] };
+			arch_attention job = { (int8_t *)queries.data, scales, pointers, i ? pointers[0] : NULL, first, end, c->n_queries, c->dim, scores, sums[i], attended[i] };
 
 			(i ? set : &arch_scalar)->attend(&job);
 		}
