@@ -55,9 +55,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Loops over accumulators must be unrolled, or these would not be registers. */
+/* Loops over accumulators must be unrolled, or these would not be registers. (A plain "unroll" clang takes as advice: a half to two thirds of the speed.) */
 #ifdef __clang__
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #define ROLL   _Pragma("nounroll")
 #else
 #define UNROLL _Pragma("GCC unroll 64")

@@ -77,14 +77,14 @@ INLINE lanes_float add_product(lanes_float sum, const int32_t *dots, lanes_float
 	return lanes_add(sum, lanes_mul(lanes_product(lanes_add_int(lanes_load(dots), lanes_fill(LANES_START)), magnitude, lift), lanes_fill_float(scale)));
 }
 
-/* Adds products [n tokens][16 rows] of block i. */
-INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t i, const int n)
+/* Adds products [16 tokens][16 rows] of block i. */
+INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t i)
 {
 	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]), lift = lanes_load_float(p->lift[0][i]);
 	int t;
 
 	UNROLL
-	for (t = 0; t < n; t++) {
+	for (t = 0; t < BATCH; t++) {
 		sums[t] = add_product(sums[t], dots[t], magnitude, lift, x.scales[t][i]);
 		lanes_settle(sums[t]);
 	}
@@ -119,17 +119,17 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, con
 
 		MULTIPLY(3, 5, 7, codes + (i + 3) * TILE_BLOCK, p->codes[0][i + 3]);
 		_tile_stored(1, dots[1], 64);
-		add_block(sums, dots[0], p, x, i, BATCH);
+		add_block(sums, dots[0], p, x, i);
 		MULTIPLY(0, 4, 6, ahead, weights[0]);
 		_tile_stored(2, dots[2], 64);
-		add_block(sums, dots[1], p, x, i + 1, BATCH);
+		add_block(sums, dots[1], p, x, i + 1);
 		MULTIPLY(1, 5, 7, ahead + TILE_BLOCK, weights[1]);
 		_tile_stored(3, dots[3], 64);
-		add_block(sums, dots[2], p, x, i + 2, BATCH);
+		add_block(sums, dots[2], p, x, i + 2);
 		MULTIPLY(2, 4, 6, ahead + 2 * TILE_BLOCK, weights[2]);
 		if (more)
 			_tile_stored(0, dots[0], 64);
-		add_block(sums, dots[3], p, x, i + 3, BATCH);
+		add_block(sums, dots[3], p, x, i + 3);
 	}
 	UNROLL
 	for (t = 0; t < BATCH; t++)
@@ -141,7 +141,7 @@ static void multiply_rest(const lanes_panel *p, lanes_slab x, size_t token, size
 {
 	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	lanes_float sums[BATCH];
-	size_t i, t;
+	size_t i, k, t;
 
 	for (t = 0; t < n; t++)
 		sums[t] = load_sum(p, 0, token + t, 0);
@@ -150,8 +150,12 @@ static void multiply_rest(const lanes_panel *p, lanes_slab x, size_t token, size
 		MULTIPLY(1, 5, 7, x.codes[0] + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
 		_tile_stored(0, dots[0], 64);
 		_tile_stored(1, dots[1], 64);
-		add_block(sums, dots[0], p, x, i, (int)n);
-		add_block(sums, dots[1], p, x, i + 1, (int)n);
+		for (k = 0; k < 2; k++) {
+			lanes_float magnitude = lanes_load_float(p->magnitude[0][i + k]), lift = lanes_load_float(p->lift[0][i + k]);
+
+			for (t = 0; t < n; t++)
+				sums[t] = add_product(sums[t], dots[k][t], magnitude, lift, x.scales[t][i + k]);
+		}
 	}
 	for (t = 0; t < n; t++)
 		store_sum(p, 0, token + t, 0, sums[t]);
