@@ -212,10 +212,11 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 
 INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel *decode, multiply_panels *multiply)
 {
-	size_t t, tile, tokens, tiles;
+	size_t groups = (job.x->n + GROUP_TOKENS - 1) / GROUP_TOKENS, t, tile, tokens, tiles;
 
-	for (t = 0; t < job.x->n; t += tokens) {
-		tokens = job.x->n - t < GROUP_TOKENS ? job.x->n - t : GROUP_TOKENS;
+	/* Groups of nearly equal size: none is much smaller than what a panel is worth. */
+	for (t = 0; groups > 0; t += tokens, groups--) {
+		tokens = (job.x->n - t) / groups;
 		for (tile = first; tile < end; tile += tiles) {
 			tiles = end - tile < GROUP_TILES ? end - tile : GROUP_TILES;
 			multiply_group(job, t, tokens, tile, tiles, decode, multiply);

@@ -127,7 +127,7 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 			}
 	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group, and an odd one. */
 	for (type = 0; type < 3; type++) {
-		static const size_t many[] = { 10, 11, 12, 13, 15, 16, 17, 31, 32, 37, 127, 128, 129, 131, 150 };
+		static const size_t many[] = { 10, 11, 12, 13, 15, 16, 17, 31, 32, 37, 127, 128, 129, 131, 150, 256, 257, 261, 520 };
 		unsigned i;
 
 		for (i = 0; i < sizeof many / sizeof *many; i++) {

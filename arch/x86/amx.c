@@ -10,7 +10,7 @@
  * a product takes as many turns of both ports as it has rows. So LANES_START is added to products as integers, which takes no turn of that one port; to
  * load it into the tile registers instead would take none at all, but tile loads are what comes next: with operands in L2 that is a tenth slower.
  *
- * One token alone, and everything but matrix products, is left to the set below.
+ * A few tokens, and everything but matrix products, are left to the set below.
  */
 #include "arch/kernels.h"
 
@@ -45,17 +45,17 @@ INLINE void load_config(const tile_config *c)
 
 /* Registers 0 to 3: products; 4 and 5: tokens; 6 and 7: weights. A block is multiplied three blocks before its product is added and stored one before: a
  * product is ready some 100 cycles after its operands were asked for. */
-INLINE void configure_tiles(size_t tokens)
+INLINE void configure_tiles(void)
 {
 	tile_config c = { .palette = 1 };
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		c.rows[i] = (uint8_t)tokens;
+		c.rows[i] = BATCH;
 		c.row_bytes[i] = 64;
 	}
 	for (i = 4; i < 6; i++) {
-		c.rows[i] = (uint8_t)tokens;
+		c.rows[i] = BATCH;
 		c.row_bytes[i] = TILE_BLOCK;
 		c.rows[2 + i] = TILE_BLOCK / 4;
 		c.row_bytes[2 + i] = 64;
@@ -63,7 +63,7 @@ INLINE void configure_tiles(size_t tokens)
 	load_config(&c);
 }
 
-/* Intrinsics want literal registers. x is the slab of 16 tokens or fewer, from the block's column on. */
+/* Intrinsics want literal registers. x is the slab of 16 tokens, from the block's column on. */
 #define MULTIPLY(product, tokens, weights, x, codes)                       \
 	do {                                                              \
 		_tile_zero(product);                                       \
@@ -98,9 +98,9 @@ INLINE void begin_batch(const lanes_panel *p, const int8_t *codes)
 	MULTIPLY(2, 4, 6, codes + 2 * TILE_BLOCK, p->codes[0][2]);
 }
 
-/* Adds the panel's blocks, a multiple of four, to the sums of 16 tokens, which stay in registers. Begins the next 16 tokens, whose codes are at `after` (any
- * will do for the last). */
-INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, const int8_t *after, size_t n_blocks)
+/* Adds the panel's blocks, a multiple of four, to the sums of 16 tokens, which stay in registers; those from `kept` on are kept. Begins the next 16 tokens, whose
+ * codes are at `after` (any will do for the last). */
+INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, int kept, const int8_t *after, size_t n_blocks)
 {
 	int32_t dots[4][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	const int8_t *codes = x.codes[0];
@@ -133,56 +133,34 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, con
 	}
 	UNROLL
 	for (t = 0; t < BATCH; t++)
-		store_sum(p, 0, token + (size_t)t, 0, sums[t]);
+		if (t >= kept)
+			store_sum(p, 0, token + (size_t)t, 0, sums[t]);
 }
 
-/* The same for fewer than 16 tokens, whose sums do not stay in registers. */
-static void multiply_rest(const lanes_panel *p, lanes_slab x, size_t token, size_t n, size_t n_blocks)
-{
-	int32_t dots[2][BATCH][TILE_ROWS] __attribute__((aligned(64)));
-	lanes_float sums[BATCH];
-	size_t i, k, t;
-
-	for (t = 0; t < n; t++)
-		sums[t] = load_sum(p, 0, token + t, 0);
-	for (i = 0; i < n_blocks; i += 2) {
-		MULTIPLY(0, 4, 6, x.codes[0] + i * TILE_BLOCK, p->codes[0][i]);
-		MULTIPLY(1, 5, 7, x.codes[0] + (i + 1) * TILE_BLOCK, p->codes[0][i + 1]);
-		_tile_stored(0, dots[0], 64);
-		_tile_stored(1, dots[1], 64);
-		for (k = 0; k < 2; k++) {
-			lanes_float magnitude = lanes_load_float(p->magnitude[0][i + k]), lift = lanes_load_float(p->lift[0][i + k]);
-
-			for (t = 0; t < n; t++)
-				sums[t] = add_product(sums[t], dots[k][t], magnitude, lift, x.scales[t][i + k]);
-		}
-	}
-	for (t = 0; t < n; t++)
-		store_sum(p, 0, token + t, 0, sums[t]);
-}
-
+/* n tokens, 16 or more. The last batch begins where it ends with the last token: what it shares with the one before is multiplied twice and kept once. */
 static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
-	size_t t;
+	size_t batches = (n + BATCH - 1) / BATCH, i, token = 0;
 
-	configure_tiles(BATCH);
-	if (n >= BATCH)
-		begin_batch(p, x.codes[0]);
-	for (t = 0; t + BATCH <= n; t += BATCH) {
-		prefetch_next(p, n / BATCH, tiles);
-		prefetch_results(p, t + BATCH, BATCH, tiles);
-		multiply_batch(p, slab_from(x, t), t, x.codes[t + 2 * BATCH <= n ? t + BATCH : 0], n_blocks);
-	}
-	if (t < n) {
-		configure_tiles(n - t);
-		multiply_rest(p, slab_from(x, t), t, n - t, n_blocks);
+	configure_tiles();
+	begin_batch(p, x.codes[0]);
+	for (i = 0; i < batches; i++) {
+		size_t next = token + 2 * BATCH <= n ? token + BATCH : n - BATCH;
+
+		prefetch_next(p, batches, tiles);
+		prefetch_results(p, next, BATCH, tiles);
+		multiply_batch(p, slab_from(x, token), token, (int)(i * BATCH - token), x.codes[next], n_blocks);
+		token = next;
 	}
 	_tile_release();
 }
 
+/* Fewer are faster without: a second batch of 16 for a few tokens more costs as much as a full one. */
+#define FEWEST 24
+
 static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
-	if (x->n < 4)
+	if (x->n < FEWEST)
 		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_tiles);
@@ -190,7 +168,7 @@ static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch
 
 static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
 {
-	if (x->n < 4)
+	if (x->n < FEWEST)
 		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_tiles);
