@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 
 #define COLS      4096u
+#define GRAIN     4u /* runtime/forward.c */
 #define FEW_ROWS  4096u
 #define TOKENS    128u
 #define PASSES    5u
@@ -34,6 +35,7 @@ typedef struct kernels_bench {
 	unsigned n_queries;
 	arch_matmul *multiply;
 	arch_matrix w;
+	size_t unit; /* tiles that are never parted, as in the forward pass */
 } kernels_bench;
 
 /* Median seconds of `items` pieces of work. */
@@ -55,7 +57,7 @@ static void multiply_piece(void *argument, unsigned worker, size_t first, size_t
 {
 	const kernels_bench *b = argument;
 
-	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first, end, b->scratch + worker * ARCH_SCRATCH);
+	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first * b->unit, end * b->unit, b->scratch + worker * ARCH_SCRATCH);
 }
 
 static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits, const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
@@ -67,11 +69,12 @@ static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limi
 
 	b->multiply = multiply;
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
-	b->x.n = 1;
-	seconds = time_work(b, multiply_piece, tiles, 8);
+	b->x.n = b->unit = 1;
+	seconds = time_work(b, multiply_piece, tiles, GRAIN);
 	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2 * weights / seconds / 1e9, 2 * weights / bytes };
 	b->x.n = TOKENS;
-	seconds = time_work(b, multiply_piece, few, 8);
+	b->unit = GRAIN;
+	seconds = time_work(b, multiply_piece, few / GRAIN, GRAIN);
 	rows[1] = (bench_row){ names[1], operations / seconds / 1e9, integer ? limits->int8_gops : 0, "GOPS", operations / seconds / 1e9,
 		               operations / ((double)few * (double)tile_bytes) };
 	if (!integer)

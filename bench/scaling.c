@@ -14,6 +14,7 @@
 #define TILES  1024u /* 36 MB */
 #define FEW    64u   /* tiles multiplied with many tokens */
 #define TOKENS 64u
+#define GRAIN  4u    /* runtime/forward.c */
 #define PASSES 5u
 /* A thread more must bring this much, or it is left out: it costs power, and the rest of the machine wants to live too. */
 #define WORTH  1.03
@@ -23,13 +24,14 @@ typedef struct scaling_job {
 	arch_matrix w;
 	arch_vectors x;
 	float *y, *scratch; /* [threads][ARCH_SCRATCH] */
+	size_t unit;        /* tiles that are never parted, as in the forward pass */
 } scaling_job;
 
 static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const scaling_job *job = argument;
 
-	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first, end, job->scratch + worker * ARCH_SCRATCH);
+	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first * job->unit, end * job->unit, job->scratch + worker * ARCH_SCRATCH);
 }
 
 static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
@@ -40,7 +42,7 @@ static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
 	for (pass = 0; pass < PASSES; pass++) {
 		double start = bench_clock();
 
-		pool_run(workers, multiply_piece, job, tiles, 2);
+		pool_run(workers, multiply_piece, job, tiles / job->unit, GRAIN);
 		seconds[pass] = bench_clock() - start;
 	}
 	return bench_median(seconds, PASSES);
@@ -48,12 +50,13 @@ static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
 
 static void measure(scaling_row *row, scaling_job *job, pool *workers, bool decode_only)
 {
-	job->x.n = 1;
+	job->x.n = job->unit = 1;
 	row->read_gbps = (double)TILES * (double)job->w.tile_bytes / time_tiles(job, workers, TILES) / 1e9;
 	row->int8_gops = 0;
 	if (decode_only)
 		return;
 	job->x.n = TOKENS;
+	job->unit = GRAIN;
 	row->int8_gops = 2.0 * FEW * TILE_ROWS * COLS * TOKENS / time_tiles(job, workers, FEW) / 1e9;
 }
 
@@ -62,7 +65,7 @@ brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsi
 	size_t blocks = tile_blocks(COLS), tile_bytes = q4_tile_bytes(COLS), all = TOKENS * blocks;
 	uint8_t *tiles = aligned_alloc(TILE_ALIGN, TILES * tile_bytes);
 	scaling_job job = { kernels->matmul_q4, { tiles, tile_bytes, blocks }, { 0 }, calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
-		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)) };
+		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)), 1 };
 	brise_status status;
 	pool *workers = NULL;
 
