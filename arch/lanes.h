@@ -5,6 +5,7 @@
  *
  *     lanes_matmul.h   lanes_matmul_q4, lanes_matmul_q8      lanes_f16.h      lanes_matmul_f16
  *     lanes_attend.h   lanes_attend                          lanes_vector.h   everything that goes element by element
+ *     lanes_peak.h     lanes_dot_peak                        lanes_all.h      all of them, and their entries in the table
  *
  * What it leaves out is taken from the set below it. What a set provides:
  *

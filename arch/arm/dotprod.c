@@ -15,6 +15,8 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 8
 
+#define LANES_PEAK_SUMS 16
+
 /* The element is part of the instruction: unoptimized builds, which do not unroll, need it spelled out. */
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
@@ -35,33 +37,15 @@ INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
 
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return vdotq_s32(sum, lanes_bytes(w), lanes_bytes(x)); }
+
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
+#include "arch/lanes_peak.h"
 
 static bool dotprod_supported(const arch_cpu *cpu)
 {
 	return cpu->neon && cpu->dotprod;
-}
-
-static uint64_t dotprod_dot_peak(uint64_t rounds)
-{
-	lanes_int sums[16], w = lanes_fill_bytes(3), x = lanes_fill_bytes(5);
-	uint64_t round;
-	int i;
-
-	UNROLL
-	for (i = 0; i < 16; i++)
-		sums[i] = lanes_fill(0);
-	for (round = 0; round < rounds; round++) {
-		/* The compiler must believe that the operand changes. */
-		lanes_settle(w);
-		UNROLL
-		for (i = 0; i < 16; i++) {
-			sums[i] = vdotq_s32(sums[i], lanes_bytes(w), lanes_bytes(x));
-			lanes_settle(sums[i]);
-		}
-	}
-	return rounds * 16 * 32;
 }
 
 const arch_kernels arch_dotprod = {
@@ -71,7 +55,7 @@ const arch_kernels arch_dotprod = {
 	.matmul_q4 = lanes_matmul_q4,
 	.matmul_q8 = lanes_matmul_q8,
 	.attend = lanes_attend,
-	.dot_peak = dotprod_dot_peak,
+	.dot_peak = lanes_dot_peak,
 };
 
 #else

@@ -13,7 +13,13 @@
 
 #define LANES_TILES 1
 
+#define LANES_PEAK_SUMS       16
+#define LANES_PEAK_OPERATIONS 64 /* 2 x 2 sums of eight products */
+
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return vmmlaq_s32(sum, lanes_bytes(w), lanes_bytes(x)); }
+
 #include "arch/lanes_panel.h"
+#include "arch/lanes_peak.h"
 
 #define PAIRS 2 /* pairs of tokens in a pass: 2 x 8 accumulators of 2 x 2 */
 
@@ -119,34 +125,13 @@ static bool i8mm_supported(const arch_cpu *cpu)
 	return cpu->neon && cpu->dotprod && cpu->i8mm;
 }
 
-static uint64_t i8mm_dot_peak(uint64_t rounds)
-{
-	lanes_int sums[16], w = lanes_fill_bytes(3), x = lanes_fill_bytes(5);
-	uint64_t round;
-	int i;
-
-	UNROLL
-	for (i = 0; i < 16; i++)
-		sums[i] = lanes_fill(0);
-	for (round = 0; round < rounds; round++) {
-		/* The compiler must believe that the operand changes. */
-		lanes_settle(w);
-		UNROLL
-		for (i = 0; i < 16; i++) {
-			sums[i] = vmmlaq_s32(sums[i], lanes_bytes(w), lanes_bytes(x));
-			lanes_settle(sums[i]);
-		}
-	}
-	return rounds * 16 * 64;
-}
-
 const arch_kernels arch_i8mm = {
 	.name = "i8mm",
 	.supported = i8mm_supported,
 	.below = &arch_dotprod,
 	.matmul_q4 = i8mm_matmul_q4,
 	.matmul_q8 = i8mm_matmul_q8,
-	.dot_peak = i8mm_dot_peak,
+	.dot_peak = lanes_dot_peak,
 };
 
 #else

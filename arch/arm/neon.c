@@ -13,59 +13,28 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
-{
-	int8x16_t four = vreinterpretq_s8_u32(vdupq_n_u32(lanes_word(x + 4 * i))), bytes = lanes_bytes(w);
+#define LANES_PEAK_SUMS 16
 
-	return vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(bytes), vget_low_s8(four)), vmull_high_s8(bytes, four)));
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
+{
+	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);
+
+	return vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
 }
 
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i))); }
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
 
-#include "arch/lanes_attend.h"
-#include "arch/lanes_f16.h"
-#include "arch/lanes_matmul.h"
-#include "arch/lanes_vector.h"
+#include "arch/lanes_all.h"
 
 static bool neon_supported(const arch_cpu *cpu)
 {
 	return cpu->neon;
 }
 
-static uint64_t neon_dot_peak(uint64_t rounds)
-{
-	lanes_int sums[16], w = lanes_fill_bytes(3);
-	int8_t x[16] = { 5, 5, 5, 5 };
-	uint64_t round;
-	int i;
-
-	UNROLL
-	for (i = 0; i < 16; i++)
-		sums[i] = lanes_fill(0);
-	for (round = 0; round < rounds; round++)
-		UNROLL
-		for (i = 0; i < 16; i++) {
-			/* The compiler must believe that the operand changes. */
-			lanes_settle(w);
-			sums[i] = lanes_dot(sums[i], w, x, 0);
-			lanes_settle(sums[i]);
-		}
-	return rounds * 16 * 32;
-}
-
 const arch_kernels arch_neon = {
 	.name = "neon",
 	.supported = neon_supported,
-	.matmul_q4 = lanes_matmul_q4,
-	.matmul_q8 = lanes_matmul_q8,
-	.matmul_f16 = lanes_matmul_f16,
-	.quantize = lanes_quantize,
-	.quantize_head = lanes_quantize_head,
-	.turn = lanes_turn,
-	.norm = lanes_norm,
-	.silu = lanes_silu,
-	.add = lanes_add_vector,
-	.attend = lanes_attend,
-	.dot_peak = neon_dot_peak,
+	LANES_ALL,
 };

@@ -17,70 +17,35 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
+#define LANES_PEAK_SUMS 8
+
 /* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
-INLINE lanes_int dot_bytes(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
 {
 	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), _mm256_set1_epi16(1)));
 	lanes_settle(sum);
 	return sum;
 }
 
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return dot_bytes(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return dot_bytes(sum, lanes_four(x, i), w); }
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, lanes_four(x, i), w); }
 
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
 	lanes_int four = lanes_four(x, i);
 
-	return dot_bytes(sum, _mm256_abs_epi8(four), _mm256_sign_epi8(w, four));
+	return lanes_dot_registers(sum, _mm256_abs_epi8(four), _mm256_sign_epi8(w, four));
 }
 
-#include "arch/lanes_attend.h"
-#include "arch/lanes_f16.h"
-#include "arch/lanes_matmul.h"
-#include "arch/lanes_vector.h"
+#include "arch/lanes_all.h"
 
 static bool avx2_supported(const arch_cpu *cpu)
 {
 	return cpu->avx2 && cpu->fma && cpu->f16c;
 }
 
-static uint64_t avx2_dot_peak(uint64_t rounds)
-{
-	lanes_int sums[8], w = _mm256_set1_epi8(3), x = _mm256_set1_epi8(5);
-	uint64_t round;
-	int i;
-
-	UNROLL
-	for (i = 0; i < 8; i++)
-		sums[i] = lanes_fill(0);
-	for (round = 0; round < rounds; round++) {
-		UNROLL
-		for (i = 0; i < 8; i++) {
-			/* The compiler must believe that the operands change. */
-			lanes_settle(w);
-			lanes_settle(x);
-			sums[i] = dot_bytes(sums[i], w, x);
-		}
-		UNROLL
-		for (i = 0; i < 8; i++)
-			lanes_settle(sums[i]);
-	}
-	return rounds * 8 * 64;
-}
-
 const arch_kernels arch_avx2 = {
 	.name = "avx2",
 	.supported = avx2_supported,
-	.matmul_q4 = lanes_matmul_q4,
-	.matmul_q8 = lanes_matmul_q8,
-	.matmul_f16 = lanes_matmul_f16,
-	.quantize = lanes_quantize,
-	.quantize_head = lanes_quantize_head,
-	.turn = lanes_turn,
-	.norm = lanes_norm,
-	.silu = lanes_silu,
-	.add = lanes_add_vector,
-	.attend = lanes_attend,
-	.dot_peak = avx2_dot_peak,
+	LANES_ALL,
 };

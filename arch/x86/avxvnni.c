@@ -18,37 +18,20 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return _mm256_dpbusd_avx_epi32(sum, lanes_four(x, i), w); }
+#define LANES_PEAK_SUMS 12
+
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return _mm256_dpbusd_avx_epi32(sum, w, x); }
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, lanes_four(x, i), w); }
 
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
+#include "arch/lanes_peak.h"
 
 static bool avxvnni_supported(const arch_cpu *cpu)
 {
 	return cpu->avx2 && cpu->fma && cpu->f16c && cpu->avxvnni;
-}
-
-static uint64_t avxvnni_dot_peak(uint64_t rounds)
-{
-	lanes_int sums[12], w = _mm256_set1_epi8(3), x = _mm256_set1_epi8(5);
-	uint64_t round;
-	int i;
-
-	UNROLL
-	for (i = 0; i < 12; i++)
-		sums[i] = lanes_fill(0);
-	for (round = 0; round < rounds; round++) {
-		lanes_settle(w);
-		UNROLL
-		for (i = 0; i < 12; i++)
-			sums[i] = _mm256_dpbusd_avx_epi32(sums[i], w, x);
-		UNROLL
-		for (i = 0; i < 12; i++)
-			lanes_settle(sums[i]);
-	}
-	return rounds * 12 * 64;
 }
 
 const arch_kernels arch_avxvnni = {
@@ -58,7 +41,7 @@ const arch_kernels arch_avxvnni = {
 	.matmul_q4 = lanes_matmul_q4,
 	.matmul_q8 = lanes_matmul_q8,
 	.attend = lanes_attend,
-	.dot_peak = avxvnni_dot_peak,
+	.dot_peak = lanes_dot_peak,
 };
 
 #else
