@@ -43,6 +43,7 @@
  *     LANES_START            where sums of dot products begin. With a fused multiply-add, the bits of 1.5 * 2^23: an integer added to them leaves the float
  *                            1.5 * 2^23 + dot, and fused(that, magnitude, lift = -1.5 * 2^23 * magnitude) is magnitude * dot rounded once: the conversion
  *                            costs nothing. Exact, because |dot| <= 32 * 127 * 127 < 2^22 and lift has ten significant bits.
+ *     LANES_OWN_WIDENING, LANES_OWN_DOT_CODES    defined by a set that has a shorter way for lanes_starts and lanes_magnitudes, or lanes_dot_codes: lanes_matvec.h
  *     LANES_TILES, LANES_TOKENS, LANES_QUERIES   multiplied together in one pass, as many as fit in the registers
  */
 #ifndef ARCH_LANES_H

@@ -31,25 +31,61 @@ INLINE void prefetch_starts(const arch_matrix *w, size_t first, size_t each)
 			lanes_prefetch(w->tiles + (first + s * each) * w->tile_bytes + i);
 }
 
+#ifndef LANES_OWN_WIDENING
+/* LANES_START + shift * sum for the 16 rows. */
+INLINE void lanes_starts(lanes_int starts[], const int8_t *shift, int32_t sum)
+{
+	int part;
+
+	UNROLL
+	for (part = 0; part < LANES_PARTS; part++)
+		starts[part] = lanes_add_int(lanes_times(lanes_widen(shift + LANES * part), sum), lanes_fill(LANES_START));
+}
+
+/* The magnitudes of 16 rows as floats. */
+INLINE void lanes_magnitudes(lanes_float out[], const int8_t *magnitude)
+{
+	int part;
+
+	UNROLL
+	for (part = 0; part < LANES_PARTS; part++)
+		out[part] = lanes_to_float(lanes_widen(magnitude + LANES * part));
+}
+#endif
+
+#ifndef LANES_OWN_DOT_CODES
+/* Adds the products of LANES rows of a block, whose codes are looked up in `table`. */
+INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, const int8_t *x, lanes_int table)
+{
+	int j;
+
+	UNROLL
+	for (j = 0; j < 4; j++) {
+		lanes_int bytes = lanes_load(codes + 64 * j);
+
+		dots = lanes_dot(dots, lanes_lookup(table, lanes_low4(bytes)), x, j);
+		dots = lanes_dot(dots, lanes_lookup(table, lanes_high4(bytes)), x + 16, j);
+	}
+	return dots;
+}
+#endif
+
 /* Adds one block to sums[LANES_PARTS]. Low nibbles hold columns 0..15, high nibbles 16..31. */
 INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift, const int8_t *magnitude, const arch_vectors *x, size_t b,
                          lanes_int table)
 {
 	const int8_t *four = x->codes + b * TILE_BLOCK;
-	int part, j;
+	lanes_int starts[LANES_PARTS];
+	lanes_float magnitudes[LANES_PARTS];
+	int part;
 
+	lanes_starts(starts, shift, x->sums[b]);
+	lanes_magnitudes(magnitudes, magnitude);
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int dots = lanes_add_int(lanes_times(lanes_widen(shift + LANES * part), x->sums[b]), lanes_fill(LANES_START));
-		lanes_float m = lanes_to_float(lanes_widen(magnitude + LANES * part));
+		lanes_int dots = lanes_dot_codes(starts[part], codes + 4 * LANES * part, four, table);
+		lanes_float m = magnitudes[part];
 
-		UNROLL
-		for (j = 0; j < 4; j++) {
-			lanes_int bytes = lanes_load(codes + 64 * j + 4 * LANES * part);
-
-			dots = lanes_dot(dots, lanes_lookup(table, lanes_low4(bytes)), four, j);
-			dots = lanes_dot(dots, lanes_lookup(table, lanes_high4(bytes)), four + 16, j);
-		}
 		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)), lanes_fill_float(x->scales[b])));
 		lanes_settle(sums[part]);
 	}

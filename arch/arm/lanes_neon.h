@@ -98,6 +98,41 @@ INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_
 	return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(value), vcgeq_f32(x, low)));
 }
 
+/* Sixteen values are widened together: half the instructions of four times four. */
+#define LANES_OWN_WIDENING
+
+/* LANES_START plus 16-bit values. */
+INLINE void lanes_widen_starts(lanes_int out[4], int16x8_t low, int16x8_t high)
+{
+	lanes_int start = lanes_fill(LANES_START);
+
+	out[0] = vaddw_s16(start, vget_low_s16(low));
+	out[1] = vaddw_high_s16(start, low);
+	out[2] = vaddw_s16(start, vget_low_s16(high));
+	out[3] = vaddw_high_s16(start, high);
+}
+
+/* |shift * sum| <= 6 * 32 * 127 fits in 16 bits. */
+INLINE void lanes_starts(lanes_int starts[4], const int8_t *shift, int32_t sum)
+{
+	int8x16_t s = vld1q_s8(shift);
+
+	lanes_widen_starts(starts, vmulq_n_s16(vmovl_s8(vget_low_s8(s)), (int16_t)sum), vmulq_n_s16(vmovl_high_s8(s), (int16_t)sum));
+}
+
+/* The bits of 1.5 * 2^23 + m, minus 1.5 * 2^23: cheaper than a conversion. */
+INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
+{
+	int8x16_t m = vld1q_s8(magnitude);
+	lanes_int bits[4];
+	int i;
+
+	lanes_widen_starts(bits, vmovl_s8(vget_low_s8(m)), vmovl_high_s8(m));
+	UNROLL
+	for (i = 0; i < 4; i++)
+		out[i] = vsubq_f32(vreinterpretq_f32_s32(bits[i]), vdupq_n_f32(MATH_ROUND));
+}
+
 #define lanes_settle(v) __asm__ volatile("" : "+w"(v))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 

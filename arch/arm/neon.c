@@ -8,9 +8,9 @@
 
 #include "arch/arm/lanes_neon.h"
 
-/* Four vectors by four tokens: 16 accumulators of the 32 registers; the float sums live in L1. */
+/* Four vectors by two tokens: 8 accumulators, four weights, two activations and 8 float sums of the 32 registers. */
 #define LANES_TILES   1
-#define LANES_TOKENS  4
+#define LANES_TOKENS  2
 #define LANES_QUERIES 4
 
 #define LANES_PEAK_SUMS 16
@@ -19,12 +19,39 @@ INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
 {
 	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);
 
-	return vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
+	/* Settled: a compiler that is free to multiply everything first runs out of registers. */
+	sum = vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
+	lanes_settle(sum);
+	return sum;
 }
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i))); }
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
+
+/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted, lie in -63..54, and 4 * 63 * 127 = 32,004. */
+#define LANES_OWN_DOT_CODES
+
+INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, const int8_t *x, lanes_int table)
+{
+	int16x8_t low[2], high[2];
+	int j, half;
+
+	UNROLL
+	for (j = 0; j < 4; j++) {
+		lanes_int bytes = lanes_load(codes + 64 * j);
+
+		UNROLL
+		for (half = 0; half < 2; half++) {
+			int8x16_t w = lanes_bytes(lanes_lookup(table, half ? lanes_high4(bytes) : lanes_low4(bytes)));
+			int8x16_t four = vreinterpretq_s8_u32(vdupq_n_u32(lanes_word(x + 16 * half + 4 * j)));
+
+			low[half] = j ? vmlal_s8(low[half], vget_low_s8(w), vget_low_s8(four)) : vmull_s8(vget_low_s8(w), vget_low_s8(four));
+			high[half] = j ? vmlal_high_s8(high[half], w, four) : vmull_high_s8(w, four);
+		}
+	}
+	return vaddq_s32(sum, vpaddq_s32(vpadalq_s16(vpaddlq_s16(low[0]), low[1]), vpadalq_s16(vpaddlq_s16(high[0]), high[1])));
+}
 
 #include "arch/lanes_all.h"
 
