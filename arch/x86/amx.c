@@ -5,7 +5,7 @@
  * block of the panel is as it lies, and leaves 16 x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
  * block's are added, so the product goes through L1.
  *
- * What limits this kernel, measured on Sapphire Rapids: while tile instructions are under way, multiplications, fused ones and conversions of the vector
+ * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions are under way, multiplications, fused ones and conversions of the vector
  * units have one port instead of two (64 of them take 34 cycles without and 69 with a tile instruction among them; additions take 34 either way), and storing
  * a product takes as many turns of both ports as it has rows. So LANES_START is added to products as integers, which takes no turn of that one port; to
  * load it into the tile registers instead would take none at all, but tile loads are what comes next: with operands in L2 that is a tenth slower.
