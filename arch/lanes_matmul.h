@@ -5,6 +5,11 @@
 #include "arch/lanes_matvec.h"
 #include "arch/lanes_panel.h"
 
+#ifndef LANES_KEEP_ORDER
+#define LANES_KEEP_ORDER(v) ((void)0)
+#endif
+
+#ifndef LANES_OWN_DOTS
 /* Where each token's accumulators start in each block. */
 INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS], const int bias, const int tokens)
 {
@@ -14,21 +19,49 @@ INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SL
 		for (i = 0; i < PANEL_BLOCKS; i++)
 			starts[t][i] = LANES_START - bias * sums[t][i];
 }
+#endif
 
 /* Adds the panel's blocks to the sums of `tokens` tokens from token t of the group; x begins at that token. full: q8. */
 INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n_blocks, const int tokens, const int tiles, const bool full)
 {
 	const int width = tiles * LANES_PARTS; /* vectors a token */
 	lanes_float sums[LANES_TOKENS * LANES_TILES * LANES_PARTS];
-	int32_t starts[LANES_TOKENS][PANEL_BLOCKS];
 	size_t i;
-	int v, g, k;
+	int v;
+#ifdef LANES_OWN_DOTS
+	(void)full;
+#else
+	int32_t starts[LANES_TOKENS][PANEL_BLOCKS];
+	int g, k;
 
 	fill_starts(starts, x.sums, full ? LANES_BIAS_FULL : LANES_BIAS_PANEL, tokens);
+#endif
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
 		sums[v] = load_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS);
 	for (i = 0; i < n_blocks; i++) {
+#ifdef LANES_OWN_DOTS
+		/* Token by token: its activations stay in registers, the panel comes from L1. */
+		const uint8_t *w[LANES_TILES];
+		lanes_columns columns;
+
+		UNROLL
+		for (v = 0; v < tokens * width; v++) {
+			size_t tile = (size_t)(v % width / LANES_PARTS), row = (size_t)(v % LANES_PARTS * LANES);
+			lanes_float product;
+
+			if (v % width == 0)
+				columns = lanes_columns_at(x.codes[v / width] + i * TILE_BLOCK);
+			if (v % LANES_PARTS == 0) {
+				w[tile] = p->codes[tile][i];
+				lanes_hide(w[tile]);
+			}
+			product = lanes_product(lanes_dot_block(lanes_fill(LANES_START), w[tile] + 4 * row, columns), lanes_load_float(p->magnitude[tile][i] + row),
+			                        lanes_load_float(p->lift[tile][i] + row));
+			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
+			lanes_settle(sums[v]);
+		}
+#else
 		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
 
 		UNROLL
@@ -43,6 +76,7 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 
 				v = k % (tokens * width);
 				dots[v] = full ? lanes_dot_full(dots[v], lanes_load(w), codes, k / (tokens * width)) : lanes_dot(dots[v], lanes_load(w), codes, k / (tokens * width));
+				LANES_KEEP_ORDER(dots[v]);
 			}
 		UNROLL
 		for (v = 0; v < tokens * width; v++) {
@@ -51,6 +85,7 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 
 			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
 		}
+#endif
 	}
 	UNROLL
 	for (v = 0; v < tokens * width; v++)

@@ -53,9 +53,14 @@ INLINE void lanes_magnitudes(lanes_float out[], const int8_t *magnitude)
 }
 #endif
 
-#ifndef LANES_OWN_DOT_CODES
+#ifndef LANES_OWN_DOTS
+/* The 32 activations of a block, as the products want them. */
+typedef const int8_t *lanes_columns;
+
+INLINE lanes_columns lanes_columns_at(const int8_t *x) { return x; }
+
 /* Adds the products of LANES rows of a block, whose codes are looked up in `table`. */
-INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, const int8_t *x, lanes_int table)
+INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_columns x, lanes_int table)
 {
 	int j;
 
@@ -74,7 +79,7 @@ INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, const int
 INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift, const int8_t *magnitude, const arch_vectors *x, size_t b,
                          lanes_int table)
 {
-	const int8_t *four = x->codes + b * TILE_BLOCK;
+	const lanes_columns columns = lanes_columns_at(x->codes + b * TILE_BLOCK);
 	lanes_int starts[LANES_PARTS];
 	lanes_float magnitudes[LANES_PARTS];
 	int part;
@@ -83,7 +88,7 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 	lanes_magnitudes(magnitudes, magnitude);
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int dots = lanes_dot_codes(starts[part], codes + 4 * LANES * part, four, table);
+		lanes_int dots = lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns, table);
 		lanes_float m = magnitudes[part];
 
 		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)), lanes_fill_float(x->scales[b])));

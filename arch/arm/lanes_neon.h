@@ -134,6 +134,14 @@ INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
 }
 
 #define lanes_settle(v) __asm__ volatile("" : "+w"(v))
+/* Settled only for gcc, which reorders dot products until they need more registers than there are. clang would no longer overlap anything. */
+#ifdef __clang__
+#define LANES_KEEP_ORDER(v) ((void)0)
+#else
+#define LANES_KEEP_ORDER(v) lanes_settle(v)
+#endif
+/* The compiler must not know that p is what it was: it would keep what it read there in registers that it does not have. */
+#define lanes_hide(p) __asm__ volatile("" : "+r"(p))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
 #endif
