@@ -54,6 +54,10 @@ static inline size_t vectors_slabs(size_t blocks)
 #define GROUP_TILES  16u
 #define ARCH_SCRATCH (GROUP_TOKENS * GROUP_TILES * TILE_ROWS) /* floats */
 
+/* Tiles that kernels like to take together with one vector (arch/lanes_matvec.h), and the fewest with several: a panel of fewer is mostly overhead. With
+ * several they like GROUP_TILES. */
+#define ARCH_GRAIN 4u
+
 /* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are written.
  * scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x has one vector only.
  * Definition, block by block in order, for q4 and q8:  sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */

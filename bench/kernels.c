@@ -14,7 +14,6 @@
 #include "runtime/error.h"
 
 #define COLS      4096u
-#define GRAIN     4u /* runtime/forward.c */
 #define FEW_ROWS  4096u
 #define TOKENS    128u
 #define PASSES    5u
@@ -70,11 +69,11 @@ static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limi
 	b->multiply = multiply;
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
 	b->x.n = b->unit = 1;
-	seconds = time_work(b, multiply_piece, tiles, GRAIN);
+	seconds = time_work(b, multiply_piece, tiles, ARCH_GRAIN);
 	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2 * weights / seconds / 1e9, 2 * weights / bytes };
 	b->x.n = TOKENS;
-	b->unit = GRAIN;
-	seconds = time_work(b, multiply_piece, few / GRAIN, GRAIN);
+	b->unit = ARCH_GRAIN;
+	seconds = time_work(b, multiply_piece, few / ARCH_GRAIN, ARCH_GRAIN);
 	rows[1] = (bench_row){ names[1], operations / seconds / 1e9, integer ? limits->int8_gops : 0, "GOPS", operations / seconds / 1e9,
 		               operations / ((double)few * (double)tile_bytes) };
 	if (!integer)

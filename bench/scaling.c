@@ -14,7 +14,6 @@
 #define TILES  1024u /* 36 MB */
 #define FEW    64u   /* tiles multiplied with many tokens */
 #define TOKENS 64u
-#define GRAIN  4u    /* runtime/forward.c */
 #define PASSES 5u
 /* A thread more must bring this much, or it is left out: it costs power, and the rest of the machine wants to live too. */
 #define WORTH  1.03
@@ -42,7 +41,7 @@ static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
 	for (pass = 0; pass < PASSES; pass++) {
 		double start = bench_clock();
 
-		pool_run(workers, multiply_piece, job, tiles / job->unit, GRAIN);
+		pool_run(workers, multiply_piece, job, tiles / job->unit, ARCH_GRAIN);
 		seconds[pass] = bench_clock() - start;
 	}
 	return bench_median(seconds, PASSES);
@@ -56,7 +55,7 @@ static void measure(scaling_row *row, scaling_job *job, pool *workers, bool deco
 	if (decode_only)
 		return;
 	job->x.n = TOKENS;
-	job->unit = GRAIN;
+	job->unit = ARCH_GRAIN;
 	row->int8_gops = 2.0 * FEW * TILE_ROWS * COLS * TOKENS / time_tiles(job, workers, FEW) / 1e9;
 }
 

@@ -6,10 +6,6 @@
 #include "runtime/error.h"
 #include "runtime/rope.h"
 
-/* Tiles that kernels like to take together with one token (arch/lanes_matvec.h), and the fewest with several: a panel of fewer is mostly overhead. With several
- * they like GRAIN times as many (GROUP_TILES). */
-#define GRAIN 4u
-
 /* ---- matrices: several with the same input are one loop ---------------------------------------------------------- */
 
 #define TOGETHER_MAX 3
@@ -54,14 +50,14 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 /* y = W x for each product; the input stands in ctx->vectors. */
 static void multiply(brise_context *ctx, const product *products, unsigned n_products)
 {
-	matmul_job job = { ctx, { { 0 } }, n_products, 0, ctx->vectors.n > 1 ? GRAIN : 1 };
+	matmul_job job = { ctx, { { 0 } }, n_products, 0, ctx->vectors.n > 1 ? ARCH_GRAIN : 1 };
 	unsigned i;
 
 	for (i = 0; i < n_products; i++) {
 		job.products[i] = products[i];
 		job.tiles += tile_count(products[i].w->rows);
 	}
-	pool_run(ctx->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, GRAIN);
+	pool_run(ctx->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, ARCH_GRAIN);
 }
 
 /* ---- steps that go token by token -------------------------------------------------------------------------------- */
