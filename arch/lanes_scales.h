@@ -10,7 +10,7 @@
 
 /* Tables for the nibbles of codes and of scale bytes. */
 typedef struct lanes_tables {
-	lanes_int codes, shifts, signs;
+	lanes_int codes, magnitudes, shifts, signs;
 } lanes_tables;
 
 INLINE lanes_tables make_tables(int code_bias, int shift_bias)
@@ -23,7 +23,7 @@ INLINE lanes_tables make_tables(int code_bias, int shift_bias)
 		shifts[i] = (int8_t)(q4_shift((uint8_t)(i << 4)) + shift_bias);
 		signs[i] = i & 8 ? -1 : 0;
 	}
-	return (lanes_tables){ lanes_table(codes), lanes_table(shifts), lanes_table(signs) };
+	return (lanes_tables){ lanes_table(codes), lanes_table(q4_magnitudes), lanes_table(shifts), lanes_table(signs) };
 }
 
 /* What the 64 scale bytes of a group mean. */
@@ -37,9 +37,10 @@ INLINE void read_scales(lanes_scales *out, const uint8_t *scales, const lanes_ta
 
 	for (i = 0; i < GROUP_SCALES; i += 4 * LANES) {
 		lanes_int bytes = lanes_load(scales + i), high = lanes_high4(bytes), sign = lanes_lookup(tables->signs, high);
+		lanes_int magnitude = lanes_lookup(tables->magnitudes, lanes_low4(bytes));
 
 		lanes_store(out->shift + i, lanes_lookup(tables->shifts, high));
-		lanes_store(out->magnitude + i, lanes_sub_bytes(lanes_xor(lanes_and(bytes, lanes_fill_bytes(Q4_MAGNITUDE)), sign), sign));
+		lanes_store(out->magnitude + i, lanes_sub_bytes(lanes_xor(magnitude, sign), sign));
 	}
 }
 

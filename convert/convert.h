@@ -2,7 +2,7 @@
 #ifndef CONVERT_CONVERT_H
 #define CONVERT_CONVERT_H
 
-#include "quant/q4.h"
+#include "quant/q4_encode.h"
 #include "runtime/brise.h"
 #include "runtime/format.h"
 

@@ -179,7 +179,7 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		memcpy(out, space->rows, t->cols * sizeof(float));
 		return BRISE_OK;
 	case TYPE_Q4:
-		q4_encode_tile(out, space->rows, n, t->cols, w->options->effort, space->scratch, sum);
+		q4_encode_tile(out, space->rows, n, t->cols, NULL, w->options->effort, space->scratch, sum);
 		return BRISE_OK;
 	case TYPE_Q8:
 		q8_encode_tile(out, space->rows, n, t->cols, space->scratch, sum);

@@ -1,206 +1,97 @@
-/* q4_encode.c - choosing row scale, magnitudes, signs, shifts and codes by squared error
+/* q4_encode.c - a row's scale, then block by block the best of the candidates that the effort allows
  *
- * A row is encoded in two steps. The row scale makes the block that needs the largest magnitude just reach 31. Then every block tries
- * pairs of sign and shift: for each, the magnitude at which the codebook just covers the block, and a few
- * smaller ones, which clip the largest weight but resolve the rest better. The best of all by squared error stays.
- * How many pairs and magnitudes are tried is the effort.
- *
- * Nearest codes come from a table over half units: the midpoints of integer codebook values are multiples of 1/2, so
- * a cell of width 1/2 never straddles one and the table is exact.
+ * The row scale at which the block that needs most is just covered by the largest magnitude is the natural one. Smaller ones clip that block
+ * but move all others on the grid of magnitudes: a few are tried with a quick search, and the best is searched well.
  */
-#include "quant/q4.h"
+#include "quant/q4_encode.h"
 
 #include <math.h>
 #include <string.h>
 
-#define PAIRS 8 /* signs x shifts: the shift's index, plus 4 for a negative sign */
+#include "quant/q4_search.h"
 
-/* Cells of half a unit over [-CELL_ZERO/2, CELL_ZERO/2): beyond the codebook's ends the end is nearest. */
-#define CELLS     256
-#define CELL_ZERO 128
+typedef struct q4_effort_plan {
+	int scales;             /* how many row scales are tried */
+	float step;             /* from one to the next, as a fraction of the first */
+	q4_reach probe, search; /* with which search they are compared, and the one that stays is used */
+} q4_effort_plan;
 
-typedef struct q4_tables {
-	float value[CELLS];       /* the nearest codebook value, in cells: 2 * value + CELL_ZERO */
-	uint8_t code[CELLS];
-	float of_low[PAIRS], of_high[PAIRS]; /* a block in [low, high] is covered at scale max(low * of_low, high * of_high) */
-} q4_tables;
-
-typedef struct q4_block {
-	float error; /* squared, of the whole block */
-	int magnitude, pair;
-} q4_block;
-
-typedef struct q4_search {
-	int pairs;         /* how many pairs, in order of the magnitude they need */
-	int clips;         /* how many magnitudes below the first one */
-	float grow, round; /* the first magnitude: the covering one times grow, plus round, rounded down */
-} q4_search;
-
-/* Gaussian weights, relative squared error and fp16 read per core of a 2024 server: fast 0.0059 at 430 MB/s, normal 0.0049 at 80, high 0.0048 at 30.
- * Where only one magnitude is tried, a little clipping is the best guess (0.0066 without, 0.0059 at 0.96). */
-static const q4_search searches[] = {
-	[Q4_FAST] = { 1, 0, 0.96f, 0.75f },
-	[Q4_NORMAL] = { 5, 2, 1, 0.999f },
-	[Q4_HIGH] = { PAIRS, 6, 1, 0.999f },
+static const q4_effort_plan plans[] = {
+	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
+	[Q4_NORMAL] = { 8, 0.03f, { 2, 0, 0.97f }, { 8, 1, 1 } },
+	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 3, 1 } },
 };
 
-static inline float pair_sign(int pair)
+/* One row under way; arrays cover padded columns. */
+typedef struct q4_row {
+	const q4_tables *tables;
+	float *w, *importance; /* [blocks * 32] */
+	float *ranges;         /* [blocks][2] */
+	size_t blocks;
+	float base;            /* the natural scale */
+} q4_row;
+
+static void measure_row(q4_row *row)
 {
-	return pair & 4 ? -1 : 1;
-}
+	float largest = 0;
+	size_t b;
 
-static inline float pair_shift(int pair)
-{
-	return q4_shifts[pair & 3];
-}
+	for (b = 0; b < row->blocks; b++) {
+		float least;
 
-static void fill_tables(q4_tables *tables)
-{
-	int cell, pair, code = 0;
-
-	for (cell = 0; cell < CELLS; cell++) {
-		float middle = ((float)(cell - CELL_ZERO) + 0.5f) / 2;
-
-		while (code < 15 && middle > (float)(q4_codebook[code] + q4_codebook[code + 1]) / 2)
-			code++;
-		tables->code[cell] = (uint8_t)code;
-		tables->value[cell] = (float)(2 * q4_codebook[code] + CELL_ZERO);
+		q4_block_range(row->w + b * TILE_BLOCK, row->ranges + 2 * b);
+		least = q4_least_scale(row->tables, row->ranges + 2 * b);
+		largest = least > largest ? least : largest;
 	}
-	for (pair = 0; pair < PAIRS; pair++) {
-		float bottom = 1 / ((float)q4_codebook[0] + pair_shift(pair)), top = 1 / ((float)q4_codebook[15] + pair_shift(pair));
-
-		tables->of_low[pair] = pair & 4 ? -top : bottom;
-		tables->of_high[pair] = pair & 4 ? -bottom : top;
-	}
+	row->base = largest / (float)q4_magnitudes[Q4_LARGEST];
 }
 
-/* Cells of a block's weights at a scale and shift, and each weight's position in units of a cell. Two plain loops, so that compilers vectorize all
- * but the table look-up. */
-static inline void find_cells(const float *w, float scale, float shift, float position[TILE_BLOCK], int32_t cell[TILE_BLOCK])
+static q4_choice choose_block(const q4_row *row, size_t b, float scale, const q4_reach *reach)
 {
-	float by = 2 / scale, plus = CELL_ZERO - 2 * shift;
+	const float *range = row->ranges + 2 * b;
+
+	if (range[0] == 0 && range[1] == 0)
+		return (q4_choice){ 0, 0, 0 };
+	return q4_search_block(row->tables, row->w + b * TILE_BLOCK, row->importance + b * TILE_BLOCK, range, scale, reach);
+}
+
+static float choose_scale(const q4_row *row, const q4_effort_plan *plan)
+{
+	float best_scale = row->base;
+	double best = INFINITY;
+	int i;
+
+	for (i = 0; i < plan->scales && plan->scales > 1; i++) {
+		float scale = row->base * (1 - plan->step * (float)i);
+		double error = 0;
+		size_t b;
+
+		for (b = 0; b < row->blocks && error < best; b++)
+			error += (double)choose_block(row, b, scale, &plan->probe).error;
+		if (error < best) {
+			best = error;
+			best_scale = scale;
+		}
+	}
+	return best_scale;
+}
+
+/* Codes of a block at its choice, and the plain squared error. */
+static float find_codes(const q4_row *row, size_t b, const q4_choice *choice, float row_scale, uint8_t code[TILE_BLOCK])
+{
+	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] * q4_pair_sign(choice->pair), shift = q4_pair_shift(choice->pair);
+	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, sum[8] = { 0 };
 	unsigned i;
 
 	for (i = 0; i < TILE_BLOCK; i++) {
-		float at = w[i] * by + plus;
+		float at = row->w[b * TILE_BLOCK + i] * by + plus, rest;
+		int cell = at < 0 ? 0 : at > Q4_CELLS - 1 ? Q4_CELLS - 1 : (int)at;
 
-		position[i] = at;
-		at = at < 0 ? 0 : at;
-		at = at > CELLS - 1 ? CELLS - 1 : at;
-		cell[i] = (int32_t)at;
-	}
-}
-
-static float block_error(const q4_tables *tables, const float *w, float scale, float shift)
-{
-	float position[TILE_BLOCK], sum[8] = { 0 };
-	int32_t cell[TILE_BLOCK];
-	unsigned i, k;
-
-	find_cells(w, scale, shift, position, cell);
-	for (i = 0; i < TILE_BLOCK; i += 8) {
-		float nearest[8];
-
-		for (k = 0; k < 8; k++)
-			nearest[k] = tables->value[cell[i + k]];
-		for (k = 0; k < 8; k++) {
-			float rest = position[i + k] - nearest[k];
-
-			sum[k] += rest * rest;
-		}
+		code[i] = row->tables->code[cell];
+		rest = at - row->tables->value[cell];
+		sum[i % 8] += rest * rest;
 	}
 	return tile_sum_lanes(sum) * (scale * scale * 0.25f);
-}
-
-static void block_range(const float *w, float *low, float *high)
-{
-	float lows[8], highs[8];
-	unsigned i, k;
-
-	memcpy(lows, w, sizeof lows);
-	memcpy(highs, w, sizeof highs);
-	for (i = 8; i < TILE_BLOCK; i += 8) {
-		for (k = 0; k < 8; k++) {
-			lows[k] = w[i + k] < lows[k] ? w[i + k] : lows[k];
-			highs[k] = w[i + k] > highs[k] ? w[i + k] : highs[k];
-		}
-	}
-	*low = lows[0];
-	*high = highs[0];
-	for (k = 1; k < 8; k++) {
-		*low = lows[k] < *low ? lows[k] : *low;
-		*high = highs[k] > *high ? highs[k] : *high;
-	}
-}
-
-/* Scales that cover the block, by pair; the smallest is returned. */
-static float cover_scales(const q4_tables *tables, float low, float high, float need[PAIRS])
-{
-	float least;
-	int pair;
-
-	for (pair = 0; pair < PAIRS; pair++) {
-		float a = low * tables->of_low[pair], b = high * tables->of_high[pair];
-
-		need[pair] = a > b ? a : b;
-	}
-	least = need[0];
-	for (pair = 1; pair < PAIRS; pair++)
-		least = need[pair] < least ? need[pair] : least;
-	return least;
-}
-
-/* The pair with the smallest need, struck off the list. A finer grid usually has the smaller error. */
-static int take_pair(float need[PAIRS], float *scale)
-{
-	int pair, least = 0;
-
-	for (pair = 1; pair < PAIRS; pair++)
-		least = need[pair] < need[least] ? pair : least;
-	*scale = need[least];
-	need[least] = INFINITY;
-	return least;
-}
-
-static q4_block choose_block(const q4_tables *tables, const float *w, const float range[2], float row_scale, const q4_search *search)
-{
-	q4_block best = { INFINITY, 0, 0 };
-	float need[PAIRS], inverse = 1 / row_scale;
-	int i;
-
-	if (!(cover_scales(tables, range[0], range[1], need) > 0))
-		return best;
-	for (i = 0; i < search->pairs; i++) {
-		float scale;
-		int pair = take_pair(need, &scale), magnitude, first;
-
-		scale *= inverse;
-		scale = scale * search->grow + search->round;
-		first = scale < Q4_MAGNITUDE ? (int)scale : Q4_MAGNITUDE;
-		first = first < 1 ? 1 : first;
-		for (magnitude = first; magnitude >= 1 && magnitude >= first - search->clips; magnitude--) {
-			float error = block_error(tables, w, row_scale * (float)magnitude * pair_sign(pair), pair_shift(pair));
-
-			if (error < best.error)
-				best = (q4_block){ error, magnitude, pair };
-		}
-	}
-	return best;
-}
-
-/* Writes a block's codes over zeros: bytes of the low half first, columns 0..15, then the high half. */
-static void put_codes(uint8_t *codes, const q4_tables *tables, const float *w, const q4_block *block, float row_scale)
-{
-	float position[TILE_BLOCK];
-	int32_t cell[TILE_BLOCK];
-	uint8_t code[TILE_BLOCK / 2];
-	unsigned i;
-
-	find_cells(w, row_scale * (float)block->magnitude * pair_sign(block->pair), pair_shift(block->pair), position, cell);
-	for (i = 0; i < TILE_BLOCK / 2; i++)
-		code[i] = (uint8_t)(tables->code[cell[i]] | tables->code[cell[i + TILE_BLOCK / 2]] << 4);
-	for (i = 0; i < TILE_BLOCK / 2; i += 4)
-		memcpy(codes + i * TILE_ROWS, code + i, 4);
 }
 
 static float block_norm(const float *w)
@@ -214,55 +105,56 @@ static float block_norm(const float *w)
 	return tile_sum_lanes(sum);
 }
 
-/* The row scale makes the block that needs the largest magnitude just reach it. ranges: [blocks][2], filled here for the second step. */
-static float choose_row_scale(const q4_tables *tables, const float *w, size_t blocks, float *ranges)
+static void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const uint8_t code[TILE_BLOCK])
 {
-	float largest = 0;
-	size_t b;
+	uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
+	uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES + row * 4;
+	unsigned i;
 
-	for (b = 0; b < blocks; b++) {
-		float need[PAIRS], least;
-
-		block_range(w + b * TILE_BLOCK, &ranges[2 * b], &ranges[2 * b + 1]);
-		least = cover_scales(tables, ranges[2 * b], ranges[2 * b + 1], need);
-		largest = least > largest ? least : largest;
-	}
-	return largest / Q4_MAGNITUDE;
+	group[b % TILE_BLOCKS * TILE_ROWS + row] = scale;
+	for (i = 0; i < TILE_BLOCK / 2; i++)
+		codes[i / 4 * (4 * TILE_ROWS) + i % 4] = (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
 }
 
-static void encode_row(uint8_t *tile, unsigned row, const q4_tables *tables, float *w, size_t blocks, const q4_search *search, tile_error *sum)
+static void encode_row(uint8_t *tile, unsigned index, q4_row *row, const q4_effort_plan *plan, tile_error *sum)
 {
-	float *ranges = w + blocks * TILE_BLOCK;
-	float row_scale = choose_row_scale(tables, w, blocks, ranges);
+	uint8_t code[TILE_BLOCK];
+	float scale;
 	size_t b;
 
+	measure_row(row);
 	/* A row of zeros, or of numbers so small that their scale has no inverse, is stored as zeros. */
-	if (!(row_scale > 1e-35f))
+	if (!(row->base > 1e-35f))
 		return;
-	memcpy(tile + sizeof(float) * row, &row_scale, sizeof row_scale);
-	for (b = 0; b < blocks; b++) {
-		uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
-		q4_block block = choose_block(tables, w + b * TILE_BLOCK, ranges + 2 * b, row_scale, search);
+	scale = choose_scale(row, plan);
+	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
+	for (b = 0; b < row->blocks; b++) {
+		q4_choice choice = choose_block(row, b, scale, &plan->search);
 
-		if (block.magnitude == 0)
+		if (choice.magnitude == 0)
 			continue;
-		group[b % TILE_BLOCKS * TILE_ROWS + row] = (uint8_t)(block.magnitude | (block.pair & 3) << 5 | (block.pair & 4) << 5);
-		put_codes(group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES + row * 4, tables, w + b * TILE_BLOCK, &block, row_scale);
-		sum->error += (double)block.error;
-		sum->norm += (double)block_norm(w + b * TILE_BLOCK);
+		sum->error += (double)find_codes(row, b, &choice, scale, code);
+		sum->norm += (double)block_norm(row->w + b * TILE_BLOCK);
+		q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
 	}
 }
 
-void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, enum q4_effort effort, float *scratch, tile_error *sum)
+void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const float *importance, enum q4_effort effort, float *scratch,
+                    tile_error *sum)
 {
+	size_t padded = tile_padded(cols), i;
+	q4_row row = { .w = scratch, .importance = scratch + padded, .ranges = scratch + 2 * padded, .blocks = tile_blocks(cols) };
 	q4_tables tables;
-	unsigned row;
+	unsigned r;
 
-	fill_tables(&tables);
+	q4_fill_tables(&tables);
+	row.tables = &tables;
 	memset(tile, 0, q4_tile_bytes(cols));
-	memset(scratch, 0, tile_padded(cols) * sizeof *scratch);
-	for (row = 0; row < n_rows; row++) {
-		memcpy(scratch, weights + row * cols, cols * sizeof *scratch);
-		encode_row(tile, row, &tables, scratch, tile_blocks(cols), &searches[effort], sum);
+	memset(scratch, 0, 2 * padded * sizeof *scratch);
+	for (i = 0; i < cols; i++)
+		row.importance[i] = importance ? importance[i] : 1;
+	for (r = 0; r < n_rows; r++) {
+		memcpy(row.w, weights + r * cols, cols * sizeof *weights);
+		encode_row(tile, r, &row, &plans[effort], sum);
 	}
 }

@@ -7,7 +7,7 @@
 #include "arch/math.h"
 #include "quant/f16.h"
 #include "quant/half.h"
-#include "quant/q4.h"
+#include "quant/q4_encode.h"
 #include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"
@@ -320,7 +320,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			size_t n = ROWS - row < 16 ? ROWS - row : 16;
 
 			if (type == 0)
-				q4_encode_tile(tile, w + row * COLS, n, COLS, Q4_NORMAL, scratch, &error);
+				q4_encode_tile(tile, w + row * COLS, n, COLS, NULL, Q4_NORMAL, scratch, &error);
 			else if (type == 1)
 				q8_encode_tile(tile, w + row * COLS, n, COLS, scratch, &error);
 			else

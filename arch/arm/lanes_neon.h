@@ -112,7 +112,7 @@ INLINE void lanes_widen_starts(lanes_int out[4], int16x8_t low, int16x8_t high)
 	out[3] = vaddw_high_s16(start, high);
 }
 
-/* |shift * sum| <= 6 * 32 * 127 fits in 16 bits. */
+/* |shift * sum| <= 8 * 32 * 127 = 32,512 fits in 16 bits. */
 INLINE void lanes_starts(lanes_int starts[4], const int8_t *shift, int32_t sum)
 {
 	int8x16_t s = vld1q_s8(shift);

@@ -2,14 +2,14 @@
  * build with: -mavx2 -mfma -mf16c
  *
  * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's weights are made the unsigned operand: shifted
- * codebook values plus 69 lie in 0..129, and 129 * 127 * 2 = 32,766 just fits. For q8 and keys, where a bias would not fit, the activation's
+ * codebook values plus 72 lie in 0..129, and 129 * 127 * 2 = 32,766 just fits. For q8 and keys, where a bias would not fit, the activation's
  * sign moves to the weight: 127 * 127 * 2 = 32,258.
  */
 #include "arch/kernels.h"
 #include "arch/x86/lanes256.h"
 
 #define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + 6)
+#define LANES_BIAS_PANEL  (Q4_LOW + Q4_SHIFT)
 #define LANES_BIAS_FULL   0
 
 /* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */

@@ -16,7 +16,7 @@ typedef __m128 lanes_float;
 
 #define LANES_START       0
 #define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + 6)
+#define LANES_BIAS_PANEL  (Q4_LOW + Q4_SHIFT)
 #define LANES_BIAS_FULL   0
 
 /* Four vectors by two tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */
