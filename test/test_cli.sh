@@ -479,7 +479,7 @@ n=$(wc -w <"$dir/text.ids" | tr -d ' ')
 holds "the text is longer than the window" [ "$n" -gt 256 ]
 succeeds "perplexity prints on standard output alone" perplexity "$model" --text "$dir/text" --json
 cp "$dir/out" "$dir/figure"
-holds "it counts the tokens" grep -qE "^\{\"perplexity\":[0-9]+\.[0-9]+,\"tokens\":$n\}\$" "$dir/figure"
+holds "it counts the tokens" grep -qE "^\{\"perplexity\":[0-9]+\.[0-9]+,.*\"tokens\":$n,\"scored\":$((n - 1)),\"chunks\":1\}\$" "$dir/figure"
 for options in "--chunk 1" "--chunk 64 -t 1"; do
 	try perplexity "$model" --text "$dir/text" --json $options
 	same "perplexity is the same with $options" "$dir/out" "$dir/figure"
