@@ -23,21 +23,21 @@ size_t lockstep_count_chunks(const lockstep_job *job)
 	return job->n >= job->context ? (job->n - job->context) / job->stride + 1 : 0;
 }
 
-/* Index of the first scored token within a passage. */
-static size_t first_scored(const lockstep_job *job)
+/* Index of the first scored token within a chunk. */
+static size_t first_scored(const lockstep_job *job, size_t chunk)
 {
-	size_t half = job->context / 2 + 1, fresh = job->context > job->stride ? job->context - job->stride : 0;
+	size_t half = job->context / 2 + 1, scored_before = job->context > job->stride ? job->context - job->stride : 0;
 
 	if (job->context == 0)
 		return 1;
-	return half > fresh ? half : fresh;
+	return chunk > 0 && scored_before > half ? scored_before : half;
 }
 
 size_t lockstep_count_scored(const lockstep_job *job)
 {
-	size_t length = job->context ? job->context : job->n;
+	size_t length = job->context ? job->context : job->n, chunks = lockstep_count_chunks(job);
 
-	return lockstep_count_chunks(job) * (length - first_scored(job));
+	return chunks == 0 ? 0 : length - first_scored(job, 0) + (chunks - 1) * (length - first_scored(job, 1));
 }
 
 static bool keep_position(void *user, size_t index, const float *logits)
@@ -93,7 +93,7 @@ static brise_status walk_chunks(walker *w, brise_error *err)
 		memcpy(chunk, job->ids + i * job->stride, job->context * sizeof *chunk);
 		if (job->bos >= 0)
 			chunk[0] = job->bos;
-		status = walk_passage(w, chunk, job->context, first_scored(job), err);
+		status = walk_passage(w, chunk, job->context, first_scored(job, i), err);
 	}
 	free(chunk);
 	return status;

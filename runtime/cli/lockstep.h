@@ -10,11 +10,12 @@
  *
  * Chunks (context N, stride S), as published figures are measured: chunks of N tokens begin at tokens 0, S, 2S ... as long as a whole one is left, each from
  * an empty cache, its first token replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted from 0)
- *     max(N / 2 + 1, N - S) .. N - 1
- * that is: the second half, which has at least half a chunk before it; and with a stride shorter than that half only what the chunk before has not scored,
- * so that no token counts twice. With S = N this is what llama.cpp's perplexity tool scores (255 of every 512; github.com/ggml-org/llama.cpp,
- * tools/perplexity), and below half what its --ppl-stride and Hugging Face's recipe for fixed-length models do, but for the begin token that the latter
- * does not put. Tokens after the last whole chunk are not looked at.
+ *     N / 2 + 1 .. N - 1    which have at least half a chunk before them,
+ * except those that the chunk before has scored already: with a stride shorter than that half, only the last S. So no token counts twice, and between the
+ * first scored and the last none is left out unless the stride is longer than the half. With S = N this is what llama.cpp's perplexity tool scores: 255 of
+ * every 512 tokens (github.com/ggml-org/llama.cpp, tools/perplexity). With a short stride every token has nearly N before it, as in llama.cpp's --ppl-stride
+ * and Hugging Face's recipe for models of fixed length; these put no begin token into later chunks or score the first chunk differently. Tokens after the
+ * last whole chunk are not looked at.
  */
 #ifndef CLI_LOCKSTEP_H
 #define CLI_LOCKSTEP_H

@@ -29,7 +29,7 @@ typedef struct perplexity_settings {
 static const options_entry entries[] = {
 	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids as they are, the begin token among them" },
 	{ .name = "text", .type = OPTION_STRING, .offset = AT(text), .value = "FILE", .help = "text; the begin token is put before it" },
-	{ .name = "against", .type = OPTION_STRING, .offset = AT(against), .value = "MODEL", .help = "reference: adds Kullback-Leibler divergence from it" },
+	{ .name = "against", .type = OPTION_STRING, .offset = AT(against), .value = "MODEL", .help = "adds the divergence from this reference" },
 	{ .name = "reference-kv", .type = OPTION_CHOICE, .offset = AT(reference_kv), .help = "its keys and values (default f32)", .choices = engine_kv_choices },
 	{ .name = "context", .type = OPTION_U32, .offset = AT(context), .value = "N", .help = "score the second halves of chunks of N tokens", .low = LOCKSTEP_CONTEXT_MIN,
 	  .high = (double)(1u << 24) },
@@ -44,8 +44,8 @@ static const options_command command = {
 	.operands = "MODEL --ids FILE | --text FILE",
 	.summary = "exp of the mean negative log-likelihood of tokens 2..n, as one stream.\n"
 	           "With --context N: of tokens N/2+1..N-1 (counted from 0) of chunks of N tokens,\n"
-	           "the first of each replaced by the begin token; with a shorter --stride only of\n"
-	           "the last so many. What fills no chunk is left out. +- is one standard error.",
+	           "the first of each replaced by the begin token; where chunks overlap, no token\n"
+	           "counts twice. What fills no chunk is left out. +- is one standard error.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
