@@ -21,18 +21,24 @@ double chart_place_y(const chart *c, double value)
 	return c->height - c->bottom - (c->height - c->top - c->bottom) * place(&c->y, value);
 }
 
-void chart_open(FILE *out, const chart *c, const char *title)
+void chart_open(FILE *out, double width, double height)
 {
-	fprintf(out, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' font-family='sans-serif' font-size='12'>\n", c->width, c->height);
+	fprintf(out, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' font-family='sans-serif' font-size='12'>\n", width, height);
 	fprintf(out, "<rect width='100%%' height='100%%' fill='white'/>\n");
-	fprintf(out, "<text x='%.1f' y='26' font-size='16'>%s</text>\n", c->left, title);
-	fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", (c->left + c->width - c->right) / 2, c->height - 18, c->x.label);
-	fprintf(out, "<text transform='translate(18 %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", (c->top + c->height - c->bottom) / 2, c->y.label);
 }
 
 void chart_close(FILE *out)
 {
 	fprintf(out, "</svg>\n");
+}
+
+void chart_draw_labels(FILE *out, const chart *c, const char *title)
+{
+	double bottom = c->height - c->bottom;
+
+	fprintf(out, "<text x='%.1f' y='%.1f' font-size='16'>%s</text>\n", c->left, c->top - 24, title);
+	fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", (c->left + c->width - c->right) / 2, bottom + 42, c->x.label);
+	fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", c->left - 56, (c->top + bottom) / 2, c->y.label);
 }
 
 void chart_draw_x(FILE *out, const chart *c, double value)

@@ -14,7 +14,7 @@ typedef struct chart_axis {
 	const char *label;
 } chart_axis;
 
-/* Everything in SVG's user units: the picture, and the margins around the grid. */
+/* Everything in SVG's user units: the picture, and the margins around this chart's grid. */
 typedef struct chart {
 	double width, height, left, right, top, bottom;
 	chart_axis x, y;
@@ -23,9 +23,12 @@ typedef struct chart {
 double chart_place_x(const chart *c, double value);
 double chart_place_y(const chart *c, double value);
 
-/* The head of the file, its title, and the axes' labels. chart_close ends it. */
-void chart_open(FILE *out, const chart *c, const char *title);
+/* The head of a file that holds one picture of this size, with one chart or several side by side. chart_close ends it. */
+void chart_open(FILE *out, double width, double height);
 void chart_close(FILE *out);
+
+/* The chart's title, above it, and its axes' labels. */
+void chart_draw_labels(FILE *out, const chart *c, const char *title);
 
 /* One line of the grid with its value. */
 void chart_draw_x(FILE *out, const chart *c, double value);

@@ -59,7 +59,8 @@ void roofline_write(FILE *out, const bench_set *sets, unsigned n_sets, unsigned 
 	unsigned s;
 
 	(void)snprintf(title, sizeof title, "brise: int8 kernels under this machine's limits, %u threads, %.1f GB/s", threads, n_sets ? sets[0].limits.read_gbps : 0);
-	chart_open(out, &c, title);
+	chart_open(out, c.width, c.height);
+	chart_draw_labels(out, &c, title);
 	draw_grid(out, &c);
 	for (s = 0; s < n_sets; s++)
 		draw_set(out, &c, &sets[s], colours[s % (sizeof colours / sizeof *colours)], c.top + 20 * s);
