@@ -2,6 +2,7 @@
 # make demo       converts test/models/breeze to 4 bits and lets it write
 # make test       all tests that need a compiler only
 # make bench      speed of this machine's kernels against its limits
+# make quality    what each type loses on test/models/breeze, as a table and a picture; TEXT=FILE: on that text
 # make install    to $(DESTDIR)$(PREFIX)
 #
 # make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings, V=1 shows commands
@@ -91,6 +92,12 @@ demo: $(out)/brise
 bench: $(out)/brise
 	$(out)/brise bench --kernels
 
+$(out)/draw_quality: $(call objects,bench/quality/draw.c bench/chart.c)
+	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
+
+quality: $(out)/brise $(out)/draw_quality
+	@sh bench/quality/run.sh $(out) '$(TEXT)'
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(out)/brise $(DESTDIR)$(PREFIX)/bin/brise
@@ -104,7 +111,7 @@ clean:
 	rm -rf build
 
 force:
-.PHONY: all test demo bench install uninstall clean force
+.PHONY: all test demo bench quality install uninstall clean force
 .SECONDARY:
 
--include $(patsubst %.o,%.d,$(lib_objects) $(app_objects) $(call objects,$(test_sources)))
+-include $(patsubst %.o,%.d,$(lib_objects) $(app_objects) $(call objects,$(test_sources) bench/quality/draw.c))

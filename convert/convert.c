@@ -81,6 +81,39 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 	return BRISE_OK;
 }
 
+static const char *name_type(void *self, uint32_t kind, uint32_t layer)
+{
+	const checkpoint *cp = self;
+
+	switch (cp->tensors[layer][kind].dtype) {
+	case CHECKPOINT_F16:
+		return "f16";
+	case CHECKPOINT_BF16:
+		return "bf16";
+	case CHECKPOINT_F32:
+		return "f32";
+	default:
+		return "?";
+	}
+}
+
+brise_status convert_open_source(convert_source *source, const char *path, brise_error *err)
+{
+	checkpoint *cp;
+	brise_status status = checkpoint_open(&cp, path, err);
+
+	*source = (convert_source){ .self = NULL };
+	if (status == BRISE_OK)
+		*source = (convert_source){ .config = cp->config, .origin = cp->decisions, .read = read_rows, .name_type = name_type, .self = cp };
+	return status;
+}
+
+void convert_close_source(convert_source *source)
+{
+	checkpoint_close(source->self);
+	source->self = NULL;
+}
+
 static void tell_decisions(const convert_options *options, char *lines)
 {
 	char *line, *end;
@@ -128,24 +161,22 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
-	convert_source source = { .read = read_rows };
-	checkpoint *cp = NULL;
+	convert_source source;
+	checkpoint *cp;
 	void *section = NULL;
 	brise_status status;
 
-	if ((status = checkpoint_open(&cp, path, err)) != BRISE_OK)
-		goto done;
+	if ((status = convert_open_source(&source, path, err)) != BRISE_OK)
+		return status;
+	cp = source.self;
 	tell_decisions(options, cp->decisions);
 	if ((status = read_tokenizer(cp, options, &section, &source.tokenizer_bytes, err)) != BRISE_OK ||
 	    (status = check_vocabularies(cp, section, source.tokenizer_bytes, err)) != BRISE_OK)
 		goto done;
-	source.config = cp->config;
-	source.origin = cp->decisions;
 	source.tokenizer = section;
-	source.self = cp;
 	status = convert_write(&source, out, options, result, err);
 done:
 	free(section);
-	checkpoint_close(cp);
+	convert_close_source(&source);
 	return status;
 }

@@ -16,8 +16,14 @@ typedef struct convert_source {
 	/* Writes rows [first, first + n) of a tensor, [n][cols] floats in the file's order, to `rows`. `raw` is scratch of the same size. Called from
 	 * several threads. */
 	brise_status (*read)(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err);
+	const char *(*name_type)(void *self, uint32_t kind, uint32_t layer); /* "bf16": how a tensor is stored, static storage; NULL: not told */
 	void *self;
 } convert_source;
+
+/* Opens the checkpoint at `path` (convert/checkpoint.h) as a source without its tokenizer. Its configuration and notes live until convert_close_source,
+ * which also takes a source that failed to open. Errors: those of checkpoint_open. */
+brise_status convert_open_source(convert_source *source, const char *path, brise_error *err);
+void convert_close_source(convert_source *source);
 
 /* Called from the calling thread: the tensor under way, and source bytes done and in all, counted as 2 per weight. */
 typedef void convert_progress_fn(void *user, const char *tensor, uint64_t done, uint64_t total);

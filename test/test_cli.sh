@@ -187,6 +187,8 @@ refuses "a folder is no model, and the message says what makes one" 1 "brise con
 refuses "an operand too many is refused" 2 "'words'" run "$model" two words
 refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
 refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"
+refuses "a stride without chunks is refused" 2 "together with --context" perplexity "$model" --ids x --stride 5
+refuses "compare needs two" 2 "found only '$model'" compare "$model"
 refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"
 refuses "a range of threads that ends before it begins is refused" 2 "1..4" bench --threads 5..2
 refuses "a word that is no number of threads is refused" 2 "or auto" run "$model" x --threads many
@@ -204,7 +206,8 @@ echo "only text" >"$dir/text"
 head -c 100000 "$model" >"$dir/cut.brise"
 echo "1 2 3" >"$dir/ids"
 model_users() { # model: every command that opens one
-	printf '%s\n' "run $1 x -n 1" "info $1" "tokenize $1 x" "logits $1 --ids $dir/ids --out $dir/logits" "perplexity $1 --ids $dir/ids" "bench $1 --no-start"
+	printf '%s\n' "run $1 x -n 1" "info $1" "tokenize $1 x" "logits $1 --ids $dir/ids --out $dir/logits" "perplexity $1 --ids $dir/ids" "bench $1 --no-start" \
+		"perplexity $model --ids $dir/ids --against $1" "compare $model $1" "compare $1 $model"
 }
 
 for kind in missing empty nothing text cut.brise; do
@@ -264,6 +267,7 @@ refuses "a missing prompt file is refused" 1 "$dir/missing: " run "$model" -f "$
 refuses "a folder as prompt file is refused" 1 "$dir: " run "$model" -f "$dir"
 refuses "missing ids are refused" 1 "$dir/missing: " logits "$model" --ids "$dir/missing" --out "$dir/logits"
 refuses "no ids have no perplexity" 1 "two tokens" perplexity "$model" --ids /dev/null
+refuses "a text shorter than a chunk has no perplexity" 1 "at least one chunk of 4 tokens expected, found 3" perplexity "$model" --ids "$dir/ids" --context 4
 refuses "a folder as target is refused" 1 "$dir: " logits "$model" --ids "$dir/ids" --out "$dir"
 refuses "a target in a missing folder is refused" 1 "$dir/missing/x: " logits "$model" --ids "$dir/ids" --out "$dir/missing/x"
 holds "nothing was written for wrong ids" [ ! -e "$dir/logits" ]
@@ -479,13 +483,31 @@ n=$(wc -w <"$dir/text.ids" | tr -d ' ')
 holds "the text is longer than the window" [ "$n" -gt 256 ]
 succeeds "perplexity prints on standard output alone" perplexity "$model" --text "$dir/text" --json
 cp "$dir/out" "$dir/figure"
-holds "it counts the tokens" grep -qE "^\{\"perplexity\":[0-9]+\.[0-9]+,\"tokens\":$n\}\$" "$dir/figure"
+holds "it counts the tokens" grep -qE "^\{\"perplexity\":[0-9]+\.[0-9]+,.*\"tokens\":$n,\"scored\":$((n - 1)),\"chunks\":1\}\$" "$dir/figure"
 for options in "--chunk 1" "--chunk 64 -t 1"; do
 	try perplexity "$model" --text "$dir/text" --json $options
 	same "perplexity is the same with $options" "$dir/out" "$dir/figure"
 done
 try perplexity "$model" --ids "$dir/text.ids" --json
 same "perplexity of a text is that of its ids" "$dir/out" "$dir/figure"
+
+succeeds "divergence prints on standard output alone" perplexity "$model" --ids "$dir/text.ids" --against "$model" --reference-kv int8 --json
+holds "a file does not diverge from itself" grep -q '"kld_mean":0,"kld_mean_error":0,"kld_p99":0,"kld_p99_error":0,"same_top":1,' "$dir/out"
+try perplexity "$model" --ids "$dir/text.ids" --against "$model" --json
+holds "keys and values of the reference are f32 unless asked otherwise" [ "$status" -eq 0 -a "$(grep -c '"kld_mean":0,' "$dir/out")" -eq 0 ]
+cp "$dir/out" "$dir/figure.against"
+for options in "--chunk 1" "--chunk 100 -t 3"; do
+	try perplexity "$model" --ids "$dir/text.ids" --against "$model" --json $options
+	same "divergence is the same with $options" "$dir/out" "$dir/figure.against"
+done
+try perplexity "$model" --ids "$dir/text.ids" --context 128 --stride 64 --json
+holds "chunks score the second half" grep -q "\"tokens\":$n,\"scored\":$((63 * ((n - 128) / 64 + 1))),\"chunks\":$(((n - 128) / 64 + 1))}" "$dir/out"
+
+succeeds "compare prints on standard output alone" compare "$model" "$checkpoint"
+holds "it has a line for every tensor, a head and a sum" [ "$(lines "$dir/out")" -eq 50 -a "$(grep -c ' equal$' "$dir/out")" -eq 11 ]
+succeeds "a file equals itself" compare "$model" "$model" --json -t 3
+holds "and --json says so" grep -q '^{"n_tensors":48,"equal_tensors":48,"relative_error":0,"largest_difference":0,"snr_db":null,' "$dir/out"
+cp "$dir/out" "$dir/comparison"
 
 try logits "$model" --ids "$dir/many" --out "$dir/logits"
 holds "logits prints nothing" [ "$status" -eq 0 -a ! -s "$dir/out" -a ! -s "$dir/err" ]
@@ -511,7 +533,9 @@ if python3 -c 'import json' 2>/dev/null; then
 		try info "$model" --json $options
 		holds "info --json $options is JSON" python3 -m json.tool "$dir/out" /dev/null
 	done
-	holds "perplexity --json is JSON" python3 -m json.tool "$dir/figure" /dev/null
+	for figure in figure figure.against comparison; do
+		holds "$figure of perplexity and compare is JSON" python3 -m json.tool "$dir/$figure" /dev/null
+	done
 	printf 'a"b\\c\377\001\n' | "$brise" tokenize "$model" | sed 's/^/[/; s/ /,/g; s/$/]/' >"$dir/lists"
 	"$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
 	holds "tokenize --jsonl prints JSON whatever the bytes" python3 -m json.tool "$dir/out" /dev/null

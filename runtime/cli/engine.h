@@ -17,12 +17,15 @@ extern const char *const engine_kv_choices[];
 
 /* Table entries for a command whose settings hold an engine_settings called `member`. */
 #define ENGINE_OPTIONS(settings, member)                                                                                          \
+	ENGINE_OPTIONS_BUT_CONTEXT(settings, member),                                                                             \
+	{.name = "context", .type = OPTION_U32, .offset = offsetof(settings, member.context), .value = "N",                       \
+	 .help = "positions kept by models without a window", .low = 1, .high = (double)(1u << 24)}
+
+#define ENGINE_OPTIONS_BUT_CONTEXT(settings, member)                                                                              \
 	{.name = "threads", .alias = 't', .type = OPTION_U32, .offset = offsetof(settings, member.threads), .value = "N",         \
 	 .help = "threads (default: fast cores; auto: measured now)", .low = 1, .high = 256, .word = "auto"},                     \
 	{.name = "chunk", .type = OPTION_U32, .offset = offsetof(settings, member.chunk), .value = "N",                           \
 	 .help = "tokens per pass over the weights (default 256)", .low = 1, .high = 4096},                                       \
-	{.name = "context", .type = OPTION_U32, .offset = offsetof(settings, member.context), .value = "N",                       \
-	 .help = "positions kept by models without a window", .low = 1, .high = (double)(1u << 24)},                              \
 	{.name = "kv", .type = OPTION_CHOICE, .offset = offsetof(settings, member.kv), .help = "keys and values (default int8)",  \
 	 .choices = engine_kv_choices},                                                                                           \
 	{.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch), .value = "NAME",                       \

@@ -145,8 +145,8 @@ static void print_json(const engine *e, const info_settings *s)
 	       f->type, f->n_layers, f->dim, f->hidden_dim, f->vocab, f->n_heads, f->n_kv_heads, f->head_dim);
 	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32 ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32, f->window,
 	       f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
-	printf(",\"file_bytes\":%" PRIu64 ",\"weights\":%" PRIu64 ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64, f->file_bytes, f->matrix_weights,
-	       bits_per_weight(f), f->token_bytes);
+	printf(",\"file_bytes\":%" PRIu64 ",\"matrix_bytes\":%" PRIu64 ",\"weights\":%" PRIu64 ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64, f->file_bytes,
+	       f->matrix_bytes, f->matrix_weights, bits_per_weight(f), f->token_bytes);
 	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64 ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{", e->at_start.slots,
 	       e->at_start.kv_bytes, e->at_start.work_bytes, e->at_start.arch, e->at_start.threads);
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)

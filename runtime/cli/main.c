@@ -15,6 +15,7 @@ static const struct {
 	{"tokenize", "text to token ids and back", cli_tokenize},
 	{"logits", "logits of every position, for comparisons", cli_logits},
 	{"perplexity", "how well a model predicts a text", cli_perplexity},
+	{"compare", "what conversion did to every tensor", cli_compare},
 	{"bench", "speed against this machine's limits", cli_bench},
 };
 

@@ -1,0 +1,238 @@
+/* compare.c - the comparison: pieces of rows on all threads, joined in order so that the sums do not depend on who did what */
+#include "convert/compare.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "runtime/error.h"
+#include "runtime/model.h"
+#include "runtime/threads.h"
+
+#define PIECE_ROWS 16u
+#define LANES      8u /* running sums side by side, so that compilers keep them in vectors */
+
+typedef struct comparison {
+	const convert_source *a, *b;
+	const compare_options *options;
+	pool *threads;
+	uint32_t kind, layer; /* of the tensor at hand */
+	compare_tensor *tensor;
+	compare_sums *pieces; /* [pieces of the largest tensor] */
+	float **spaces;       /* [threads] rows of a, rows of b, scratch: [3][PIECE_ROWS][widest] */
+	size_t space;         /* floats of one of the three */
+	brise_status *statuses; /* [threads] first failures */
+	brise_error *errors;
+	atomic_bool stopped;
+	uint64_t done, total; /* weights, of whole tensors */
+	atomic_uint_fast64_t rows_done;
+} comparison;
+
+double compare_relative_error(const compare_sums *sums)
+{
+	return sums->error == 0 ? 0 : sums->error / sums->norm;
+}
+
+void compare_add(compare_sums *sums, const compare_sums *other)
+{
+	sums->error += other->error;
+	sums->norm += other->norm;
+	sums->largest = other->largest > sums->largest ? other->largest : sums->largest;
+}
+
+static void add_weights(compare_sums *sums, const float *a, const float *b, size_t n)
+{
+	double error[LANES] = { 0 }, norm[LANES] = { 0 }, largest[LANES] = { 0 };
+	size_t i, lane;
+
+	for (i = 0; i + LANES <= n; i += LANES)
+		for (lane = 0; lane < LANES; lane++) {
+			double reference = (double)b[i + lane], off = fabs((double)a[i + lane] - reference);
+
+			error[lane] += off * off;
+			norm[lane] += reference * reference;
+			largest[lane] = off > largest[lane] ? off : largest[lane];
+		}
+	for (lane = 0; i < n; i++, lane++) {
+		double reference = (double)b[i], off = fabs((double)a[i] - reference);
+
+		error[lane] += off * off;
+		norm[lane] += reference * reference;
+		largest[lane] = off > largest[lane] ? off : largest[lane];
+	}
+	for (lane = 0; lane < LANES; lane++)
+		compare_add(sums, &(compare_sums){ error[lane], norm[lane], largest[lane] });
+}
+
+static brise_status compare_piece(comparison *c, unsigned worker, size_t piece, brise_error *err)
+{
+	const compare_tensor *t = c->tensor;
+	uint32_t first = (uint32_t)piece * PIECE_ROWS, n = t->rows - first < PIECE_ROWS ? t->rows - first : PIECE_ROWS;
+	float *a = c->spaces[worker], *b = a + c->space, *raw = b + c->space;
+	brise_status status = c->a->read(c->a->self, c->kind, c->layer, first, n, a, raw, err);
+
+	if (status == BRISE_OK)
+		status = c->b->read(c->b->self, c->kind, c->layer, first, n, b, raw, err);
+	c->pieces[piece] = (compare_sums){ 0, 0, 0 };
+	if (status == BRISE_OK)
+		add_weights(&c->pieces[piece], a, b, (size_t)n * t->cols);
+	atomic_fetch_add(&c->rows_done, n);
+	return status;
+}
+
+/* Callbacks are the caller's: only its own thread, worker 0, calls them. */
+static brise_status tell_progress(comparison *c, brise_error *err)
+{
+	if (c->options->progress)
+		c->options->progress(c->options->user, c->tensor->name, c->done + atomic_load(&c->rows_done) * c->tensor->cols, c->total);
+	if (c->options->cancel && c->options->cancel(c->options->user))
+		return error_set(err, BRISE_ECANCELED, "comparison cancelled");
+	return BRISE_OK;
+}
+
+static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
+{
+	comparison *c = job;
+
+	for (; first < end && !atomic_load(&c->stopped); first++) {
+		brise_status status = compare_piece(c, worker, first, &c->errors[worker]);
+
+		if (status == BRISE_OK && worker == 0)
+			status = tell_progress(c, &c->errors[0]);
+		c->statuses[worker] = status;
+		if (status != BRISE_OK)
+			atomic_store(&c->stopped, true);
+	}
+}
+
+static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
+{
+	compare_tensor *t = c->tensor;
+	size_t pieces = (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, i;
+
+	atomic_store(&c->rows_done, 0);
+	pool_run(c->threads, run_pieces, c, pieces, 1);
+	for (i = 0; i < pool_threads(c->threads); i++)
+		if (c->statuses[i] != BRISE_OK) {
+			if (err)
+				*err = c->errors[i];
+			return c->statuses[i];
+		}
+	for (i = 0; i < pieces; i++)
+		compare_add(&t->sums, &c->pieces[i]);
+	c->done += (uint64_t)t->rows * t->cols;
+	return tell_progress(c, err); /* of few pieces, worker 0 may have had none */
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+
+/* Kind and layer of the i-th tensor in the order of the file; false past the end. */
+static bool place_at(const format_config *config, size_t i, uint32_t *kind, uint32_t *layer)
+{
+	const size_t in_layer = TENSOR_W2 - TENSOR_ATTENTION_NORM + 1, inside = in_layer * config->n_layers;
+
+	*layer = 0;
+	if (i == 0 || i > inside) {
+		*kind = i == 0 ? TENSOR_EMBEDDING : i == inside + 1 ? TENSOR_FINAL_NORM : TENSOR_OUTPUT;
+		return i <= inside + 2;
+	}
+	*layer = (uint32_t)((i - 1) / in_layer);
+	*kind = (uint32_t)(TENSOR_ATTENTION_NORM + (i - 1) % in_layer);
+	return true;
+}
+
+static const char *type_of(const convert_source *source, uint32_t kind, uint32_t layer)
+{
+	return source->name_type ? source->name_type(source->self, kind, layer) : NULL;
+}
+
+/* Fills the list's names, shapes and types; shapes are compared on the way. */
+static brise_status plan(comparison *c, const char *a_name, const char *b_name, compare_tensor *list, brise_error *err)
+{
+	uint32_t kind, layer, rows, cols;
+	size_t i;
+
+	for (i = 0; place_at(&c->b->config, i, &kind, &layer); i++) {
+		compare_tensor *t = &list[i];
+
+		model_tensor_name(t->name, kind, layer);
+		model_tensor_shape(&c->b->config, kind, &t->rows, &t->cols);
+		model_tensor_shape(&c->a->config, kind, &rows, &cols);
+		if (rows != t->rows || cols != t->cols)
+			return error_set(err, BRISE_EINVAL, "%s: tensor %s: expected %" PRIu32 " x %" PRIu32 " as in %s, found %" PRIu32 " x %" PRIu32, a_name, t->name, t->rows,
+			                 t->cols, b_name, rows, cols);
+		t->types[0] = type_of(c->a, kind, layer);
+		t->types[1] = type_of(c->b, kind, layer);
+		c->total += (uint64_t)rows * cols;
+	}
+	return BRISE_OK;
+}
+
+static brise_status allocate(comparison *c, unsigned threads, const compare_tensor *list, size_t n, brise_error *err)
+{
+	uint32_t most_rows = 1, widest = 1;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		most_rows = list[i].rows > most_rows ? list[i].rows : most_rows;
+		widest = list[i].cols > widest ? list[i].cols : widest;
+	}
+	c->space = (size_t)PIECE_ROWS * widest;
+	c->pieces = calloc(most_rows / PIECE_ROWS + 1, sizeof *c->pieces);
+	c->statuses = calloc(threads, sizeof *c->statuses);
+	c->errors = calloc(threads, sizeof *c->errors);
+	c->spaces = calloc(threads, sizeof *c->spaces);
+	for (i = 0; c->spaces && i < threads; i++)
+		if (!(c->spaces[i] = malloc(3 * c->space * sizeof(float))))
+			break;
+	if (!c->pieces || !c->statuses || !c->errors || !c->spaces || i < threads)
+		return error_set(err, BRISE_ENOMEM, "no memory to compare rows of %" PRIu32 " on %u threads", widest, threads);
+	return pool_new(&c->threads, threads, err);
+}
+
+static void free_comparison(comparison *c, unsigned threads)
+{
+	unsigned i;
+
+	pool_free(c->threads);
+	for (i = 0; c->spaces && i < threads; i++)
+		free(c->spaces[i]);
+	free(c->spaces);
+	free(c->pieces);
+	free(c->statuses);
+	free(c->errors);
+}
+
+brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b, const char *b_name, const compare_options *options,
+                             compare_tensor **list, size_t *n, brise_error *err)
+{
+	comparison c = { .a = a, .b = b, .options = options };
+	unsigned threads = options->threads ? options->threads : threads_available();
+	brise_status status;
+	size_t i;
+
+	*list = NULL;
+	*n = 0;
+	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+	if (a->config.n_layers != b->config.n_layers)
+		return error_set(err, BRISE_EINVAL, "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name, b->config.n_layers, b_name, a->config.n_layers);
+	while (place_at(&b->config, *n, &c.kind, &c.layer))
+		++*n;
+	if (!(*list = calloc(*n, sizeof **list)))
+		return error_set(err, BRISE_ENOMEM, "no memory for a list of %zu tensors", *n);
+	if ((status = plan(&c, a_name, b_name, *list, err)) == BRISE_OK)
+		status = allocate(&c, threads, *list, *n, err);
+	for (i = 0; i < *n && status == BRISE_OK; i++) {
+		c.tensor = &(*list)[i];
+		(void)place_at(&b->config, i, &c.kind, &c.layer);
+		status = compare_tensor_pieces(&c, err);
+	}
+	free_comparison(&c, threads);
+	if (status != BRISE_OK) {
+		free(*list);
+		*list = NULL;
+		*n = 0;
+	}
+	return status;
+}
