@@ -34,6 +34,7 @@ typedef void convert_decision_fn(void *user, const char *line);
 typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
 	enum q4_effort effort; /* of the search for q4 */
+	const char *calibration; /* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along the columns; NULL: none */
 	unsigned threads;      /* 0: one per core this process may use */
 	bool no_tokenizer;     /* convert a checkpoint that has none */
 	convert_progress_fn *progress;

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "convert/calibration.h"
+#include "convert/factor.h"
 #include "quant/checked.h"
 #include "quant/f16.h"
 #include "quant/q8.h"
@@ -53,6 +55,10 @@ typedef struct writer {
 	size_t n_pieces;
 	worker_space *spaces;
 	unsigned threads;
+	calibration *calibration; /* NULL: none */
+	q4_feedback feedback;     /* factors of the tensor under way, of input `factored` */
+	uint32_t factored;
+	size_t first_piece;       /* item 0 of the loop under way */
 	format_section sections[SECTIONS]; /* without empty ones */
 	const void *contents[SECTIONS];
 	uint32_t n_sections;
@@ -170,6 +176,7 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 {
 	uint32_t n = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
 	brise_status status = w->source->read(w->source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
+	uint32_t input = w->calibration ? calibration_index(&w->source->config, t->kind, t->layer) : UINT32_MAX;
 	char name[48];
 
 	if (status != BRISE_OK)
@@ -179,7 +186,11 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		memcpy(out, space->rows, t->cols * sizeof(float));
 		return BRISE_OK;
 	case TYPE_Q4:
-		q4_encode_tile(out, space->rows, n, t->cols, NULL, w->options->effort, space->scratch, sum);
+		if (input != UINT32_MAX && w->feedback.span > 0)
+			q4_encode_tile_feedback(out, space->rows, n, t->cols, &w->feedback, w->options->effort, space->scratch, sum);
+		else
+			q4_encode_tile(out, space->rows, n, t->cols, input != UINT32_MAX ? calibration_squares(w->calibration, input) : NULL, w->options->effort,
+			               space->scratch, sum);
 		return BRISE_OK;
 	case TYPE_Q8:
 		q8_encode_tile(out, space->rows, n, t->cols, space->scratch, sum);
@@ -236,6 +247,8 @@ static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
 {
 	writer *w = job;
 
+	first += w->first_piece;
+	end += w->first_piece;
 	for (; first < end && !atomic_load(&w->stopped); first++) {
 		w->statuses[worker] = do_piece(w, &w->pieces[first], &w->spaces[worker], &w->errors[worker]);
 		if (w->statuses[worker] != BRISE_OK)
@@ -298,7 +311,7 @@ static brise_status allocate_spaces(writer *w, brise_error *err)
 
 		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
 		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
-		s->scratch = malloc(q4_scratch(widest) * sizeof(float));
+		s->scratch = malloc(q4_feedback_scratch(widest) * sizeof(float));
 		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
 			return error_set(err, BRISE_ENOMEM, "no memory for %u threads with rows of %" PRIu32, w->threads, widest);
@@ -316,6 +329,8 @@ static void free_writer(writer *w)
 		free(w->spaces[i].scratch);
 		free(w->spaces[i].tiles);
 	}
+	factor_free(&w->feedback);
+	calibration_close(w->calibration);
 	free(w->spaces);
 	free(w->statuses);
 	free(w->errors);
@@ -359,6 +374,55 @@ static brise_status write_tables(writer *w, brise_error *err)
 	return status;
 }
 
+static brise_status open_calibration(writer *w, brise_error *err)
+{
+	brise_status status;
+
+	if (!w->options->calibration)
+		return BRISE_OK;
+	status = calibration_open(&w->calibration, w->options->calibration, err);
+	if (status == BRISE_OK)
+		status = calibration_fits(w->calibration, &w->source->config, "the checkpoint", err);
+	if (status != BRISE_OK || w->options->effort != Q4_HIGH || w->calibration->header.span == 0)
+		return status;
+	w->factored = UINT32_MAX;
+	w->feedback.span = w->calibration->header.span;
+	return BRISE_OK;
+}
+
+/* Feedback goes tensor by tensor: all its tiles share the factors of its input. */
+static brise_status prepare_feedback(writer *w, const format_tensor *t, pool *threads, brise_error *err)
+{
+	uint32_t input = calibration_index(&w->source->config, t->kind, t->layer);
+	brise_status status;
+
+	if (t->type != TYPE_Q4 || input == UINT32_MAX || input == w->factored)
+		return BRISE_OK;
+	factor_free(&w->feedback);
+	status = factor_new(&w->feedback, t->cols, w->calibration->header.span, err);
+	if (status == BRISE_OK)
+		status = factor_input(&w->feedback, w->calibration, input, threads, err);
+	w->factored = input;
+	return status;
+}
+
+static brise_status encode_with_feedback(writer *w, pool *threads, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	size_t end;
+
+	for (; w->first_piece < w->n_pieces && status == BRISE_OK && !atomic_load(&w->stopped); w->first_piece = end) {
+		const format_tensor *t = &w->tensors[w->pieces[w->first_piece].tensor];
+
+		for (end = w->first_piece; end < w->n_pieces && w->pieces[end].tensor == w->pieces[w->first_piece].tensor;)
+			end++;
+		status = prepare_feedback(w, t, threads, err);
+		if (status == BRISE_OK)
+			pool_run(threads, run_pieces, w, end - w->first_piece, 1);
+	}
+	return status;
+}
+
 static brise_status encode_all(writer *w, brise_error *err)
 {
 	brise_status status;
@@ -368,7 +432,10 @@ static brise_status encode_all(writer *w, brise_error *err)
 	status = pool_new(&threads, w->threads, err);
 	if (status != BRISE_OK)
 		return status;
-	pool_run(threads, run_pieces, w, w->n_pieces, 1);
+	if (w->feedback.span > 0)
+		status = encode_with_feedback(w, threads, err);
+	else
+		pool_run(threads, run_pieces, w, w->n_pieces, 1);
 	pool_free(threads);
 	for (i = 0; i < w->threads && status == BRISE_OK; i++)
 		if ((status = w->statuses[i]) != BRISE_OK && err)
@@ -404,7 +471,7 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 		goto done;
 	}
 	plan_tensors(&w);
-	if ((status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
+	if ((status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
 	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = check_space(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-const int8_t q4_codebook[16] = { -64, -48, -38, -29, -22, -16, -10, -5, 0, 5, 10, 15, 21, 28, 36, 46 };
-const int8_t q4_magnitudes[16] = { 0, 7, 12, 15, 18, 22, 24, 28, 31, 34, 37, 40, 43, 46, 50, 56 };
-const int8_t q4_shifts[8] = { -8, -6, -4, -1, 1, 3, 5, 7 };
+const int8_t q4_codebook[16] = { -63, -46, -35, -27, -20, -14, -8, -3, 2, 7, 12, 17, 23, 30, 38, 47 };
+const int8_t q4_magnitudes[16] = { 0, 8, 14, 17, 21, 24, 28, 31, 34, 37, 40, 43, 46, 49, 53, 59 };
+const int8_t q4_shifts[8] = { -8, -6, -4, -2, 0, 2, 4, 7 };
 
 void q4_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols)
 {

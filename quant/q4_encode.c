@@ -8,30 +8,16 @@
 #include <math.h>
 #include <string.h>
 
-#include "quant/q4_search.h"
+#include "quant/q4_row.h"
 
-typedef struct q4_effort_plan {
-	int scales;             /* how many row scales are tried */
-	float step;             /* from one to the next, as a fraction of the first */
-	q4_reach probe, search; /* with which search they are compared, and the one that stays is used */
-} q4_effort_plan;
-
-static const q4_effort_plan plans[] = {
+const q4_plan q4_plans[] = {
 	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
 	[Q4_NORMAL] = { 8, 0.03f, { 2, 0, 0.97f }, { 8, 1, 1 } },
 	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 3, 1 } },
 };
 
-/* One row under way; arrays cover padded columns. */
-typedef struct q4_row {
-	const q4_tables *tables;
-	float *w, *importance; /* [blocks * 32] */
-	float *ranges;         /* [blocks][2] */
-	size_t blocks;
-	float base;            /* the natural scale */
-} q4_row;
-
-static void measure_row(q4_row *row)
+/* The natural scale. */
+static float measure_row(const q4_row *row)
 {
 	float largest = 0;
 	size_t b;
@@ -43,26 +29,30 @@ static void measure_row(q4_row *row)
 		least = q4_least_scale(row->tables, row->ranges + 2 * b);
 		largest = least > largest ? least : largest;
 	}
-	row->base = largest / (float)q4_magnitudes[Q4_LARGEST];
+	return largest / (float)q4_magnitudes[Q4_LARGEST];
 }
 
 static q4_choice choose_block(const q4_row *row, size_t b, float scale, const q4_reach *reach)
 {
 	const float *range = row->ranges + 2 * b;
+	q4_choice choice;
 
 	if (range[0] == 0 && range[1] == 0)
 		return (q4_choice){ 0, 0, 0 };
-	return q4_search_block(row->tables, row->w + b * TILE_BLOCK, row->importance + b * TILE_BLOCK, range, scale, reach);
+	q4_search_block(row->tables, row->w + b * TILE_BLOCK, row->importance + b * TILE_BLOCK, range, scale, reach, &choice, 1);
+	return choice;
 }
 
-static float choose_scale(const q4_row *row, const q4_effort_plan *plan)
+float q4_choose_row_scale(const q4_row *row, const q4_plan *plan)
 {
-	float best_scale = row->base;
+	float base = measure_row(row), best_scale = base;
 	double best = INFINITY;
 	int i;
 
+	if (!(base > 1e-35f))
+		return 0;
 	for (i = 0; i < plan->scales && plan->scales > 1; i++) {
-		float scale = row->base * (1 - plan->step * (float)i);
+		float scale = base * (1 - plan->step * (float)i);
 		double error = 0;
 		size_t b;
 
@@ -105,7 +95,7 @@ static float block_norm(const float *w)
 	return tile_sum_lanes(sum);
 }
 
-static void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const uint8_t code[TILE_BLOCK])
+void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const uint8_t code[TILE_BLOCK])
 {
 	uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
 	uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES + row * 4;
@@ -116,17 +106,14 @@ static void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, c
 		codes[i / 4 * (4 * TILE_ROWS) + i % 4] = (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
 }
 
-static void encode_row(uint8_t *tile, unsigned index, q4_row *row, const q4_effort_plan *plan, tile_error *sum)
+static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan, tile_error *sum)
 {
+	float scale = q4_choose_row_scale(row, plan);
 	uint8_t code[TILE_BLOCK];
-	float scale;
 	size_t b;
 
-	measure_row(row);
-	/* A row of zeros, or of numbers so small that their scale has no inverse, is stored as zeros. */
-	if (!(row->base > 1e-35f))
+	if (scale == 0)
 		return;
-	scale = choose_scale(row, plan);
 	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
 	for (b = 0; b < row->blocks; b++) {
 		q4_choice choice = choose_block(row, b, scale, &plan->search);
@@ -155,6 +142,6 @@ void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t c
 		row.importance[i] = importance ? importance[i] : 1;
 	for (r = 0; r < n_rows; r++) {
 		memcpy(row.w, weights + r * cols, cols * sizeof *weights);
-		encode_row(tile, r, &row, &plans[effort], sum);
+		encode_row(tile, r, &row, &q4_plans[effort], sum);
 	}
 }

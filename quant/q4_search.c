@@ -121,11 +121,26 @@ static int take_pair(float need[Q4_PAIRS], float *scale)
 	return least;
 }
 
-q4_choice q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach)
+/* Keeps best[0..n) in order; found of them are taken. */
+static int keep_choice(q4_choice best[], int n, int found, q4_choice choice)
 {
-	q4_choice best = { INFINITY, 0, 0 };
+	int at = found;
+
+	while (at > 0 && choice.error < best[at - 1].error) {
+		if (at < n)
+			best[at] = best[at - 1];
+		at--;
+	}
+	if (at < n)
+		best[at] = choice;
+	return found < n ? found + 1 : n;
+}
+
+int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach,
+                    q4_choice best[], int n)
+{
 	float need[Q4_PAIRS], inverse = 1 / row_scale;
-	int i;
+	int i, found = 0;
 
 	cover_scales(tables, range, need);
 	for (i = 0; i < reach->pairs; i++) {
@@ -137,9 +152,8 @@ q4_choice q4_search_block(const q4_tables *tables, const float *w, const float *
 		for (index = first; index >= 1 && index >= first - reach->clips; index--) {
 			float error = block_error(tables, w, importance, row_scale * (float)q4_magnitudes[index] * q4_pair_sign(pair), q4_pair_shift(pair));
 
-			if (error < best.error)
-				best = (q4_choice){ error, index, pair };
+			found = keep_choice(best, n, found, (q4_choice){ error, index, pair });
 		}
 	}
-	return best;
+	return found;
 }

@@ -40,12 +40,14 @@ void q4_block_range(const float *w, float range[2]);
 /* The scale at which the codebook just covers a block of that range, with the pair that needs least. */
 float q4_least_scale(const q4_tables *tables, const float range[2]);
 
-/* The best candidate for a block.
+/* The n best candidates for a block, best first.
  *
  * w           [32]
  * importance  [32] of each squared error
- * row_scale   > 0, of a size whose inverse is finite */
-q4_choice q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach);
+ * row_scale   > 0, of a size whose inverse is finite
+ * Returns how many there are: n, or all that were tried; at least one. */
+int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach,
+                    q4_choice best[], int n);
 
 static inline float q4_pair_sign(int pair)
 {

@@ -17,6 +17,9 @@ typedef struct context_scratch {
 	int8_t *queries;  /* [ATTEND_QUERIES][dim] */
 } context_scratch;
 
+/* Told what matrices multiply: rows [n][stride], the input of the matrix of that kind and layer and of all that share it. */
+typedef void context_observe_fn(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n);
+
 struct brise_context {
 	const brise_model *model;
 	arch_kernels kernels;
@@ -27,6 +30,8 @@ struct brise_context {
 	uint32_t chunk;
 	brise_cancel_fn *cancel;
 	void *user;
+	context_observe_fn *observe; /* NULL: nobody looks */
+	void *observer;
 
 	/* Activations of a chunk. Each row is padded as matrices want their input; padding stays zero. */
 	float *x;        /* [chunk][dim] the residual stream */
@@ -49,6 +54,12 @@ static inline size_t context_stride(uint32_t cols)
 {
 	return tile_padded(cols);
 }
+
+/* forward.c: the pass taken apart, for callers that keep the states of all their tokens and take them through layer after layer. ctx->x holds the
+ * states [n][context_stride(dim)] of tokens at position, position + 1, ...: they become those behind the layer, and the position moves. n <= chunk. */
+void forward_embed(brise_context *ctx, const int32_t *tokens, uint32_t n);
+void forward_layer(brise_context *ctx, uint32_t layer, uint32_t n);
+void forward_final_norm(brise_context *ctx, uint32_t n); /* shows the observer what the output matrix multiplies */
 
 /* attention.c: q, k, v of n tokens at ring->base -> mixed. Reads ctx->q, k, v (turned in place). */
 void attention_run(brise_context *ctx, uint32_t layer, uint32_t n);

@@ -134,6 +134,13 @@ static void norm(brise_context *ctx, const float *weight, const float *add, uint
 	pool_run(ctx->pool, norm_piece, &job, n, 1);
 }
 
+/* The input just set, for who wants to see it. */
+static void show_input(const brise_context *ctx, uint32_t kind, uint32_t layer)
+{
+	if (ctx->observe)
+		ctx->observe(ctx->observer, kind, layer, ctx->vectors.floats, ctx->vectors.blocks * TILE_BLOCK, (uint32_t)ctx->vectors.n);
+}
+
 /* ---- the layers -------------------------------------------------------------------------------------------------- */
 
 static void attention(brise_context *ctx, const model_layer *layer, uint32_t index, uint32_t n)
@@ -142,61 +149,95 @@ static void attention(brise_context *ctx, const model_layer *layer, uint32_t ind
 	size_t heads = context_stride(c->n_heads * c->head_dim), kv = context_stride(c->n_kv_heads * c->head_dim);
 	token_job job = { ctx, ctx->mixed, heads, NULL, NULL, wants_int8(&layer->wo) };
 
+	show_input(ctx, TENSOR_WQ, index);
 	multiply(ctx, (product[]){ { &layer->wq, ctx->q, heads }, { &layer->wk, ctx->k, kv }, { &layer->wv, ctx->v, kv } }, 3);
 	attention_run(ctx, index, n);
 	set_input(ctx, ctx->mixed, heads, n);
 	pool_run(ctx->pool, quantize_piece, &job, n, 1);
+	show_input(ctx, TENSOR_WO, index);
 	multiply(ctx, (product[]){ { &layer->wo, ctx->branch, context_stride(c->dim) } }, 1);
 }
 
 /* w2(silu(w1 x) * w3 x) */
-static void feed_forward(brise_context *ctx, const model_layer *layer, uint32_t n)
+static void feed_forward(brise_context *ctx, const model_layer *layer, uint32_t index, uint32_t n)
 {
 	const format_config *c = &ctx->model->config;
 	size_t hidden = context_stride(c->hidden_dim);
 	token_job job = { ctx, ctx->gate, hidden, NULL, NULL, wants_int8(&layer->w2) };
 
+	show_input(ctx, TENSOR_W1, index);
 	multiply(ctx, (product[]){ { &layer->w1, ctx->gate, hidden }, { &layer->w3, ctx->up, hidden } }, 2);
 	set_input(ctx, ctx->gate, hidden, n);
 	pool_run(ctx->pool, silu_piece, &job, n, 1);
+	show_input(ctx, TENSOR_W2, index);
 	multiply(ctx, (product[]){ { &layer->w2, ctx->branch, context_stride(c->dim) } }, 1);
 }
 
-static void embed(brise_context *ctx, const int32_t *tokens, uint32_t n)
+/* x += add (NULL: nothing), then the layer; what its feed-forward adds is left in ctx->branch. */
+static void run_layer(brise_context *ctx, uint32_t index, const float *add, uint32_t n)
+{
+	const model_layer *layer = &ctx->model->layers[index];
+
+	norm(ctx, layer->attention_norm, add, n, wants_int8(&layer->wq) || wants_int8(&layer->wk) || wants_int8(&layer->wv));
+	attention(ctx, layer, index, n);
+	norm(ctx, layer->ffn_norm, ctx->branch, n, wants_int8(&layer->w1) || wants_int8(&layer->w3));
+	feed_forward(ctx, layer, index, n);
+}
+
+void forward_embed(brise_context *ctx, const int32_t *tokens, uint32_t n)
+{
+	uint32_t t;
+
+	for (t = 0; t < n; t++)
+		model_decode_row(&ctx->model->embedding, (uint32_t)tokens[t], ctx->x + t * context_stride(ctx->model->config.dim));
+}
+
+/* The chunk's place in the cache, and the angles of its positions. */
+static void begin_chunk(brise_context *ctx, uint32_t n)
 {
 	const format_config *c = &ctx->model->config;
 	uint32_t t;
 
-	for (t = 0; t < n; t++) {
-		model_decode_row(&ctx->model->embedding, (uint32_t)tokens[t], ctx->x + t * context_stride(c->dim));
+	kv_ring_begin(&ctx->ring, ctx->position);
+	for (t = 0; t < n; t++)
 		rope_fill_angles(ctx->cosines + (size_t)t * (c->head_dim / 2), ctx->sines + (size_t)t * (c->head_dim / 2), ctx->frequencies, c->head_dim,
 		                 ctx->position + t);
-	}
+}
+
+static void end_chunk(brise_context *ctx, uint32_t n)
+{
+	kv_ring_commit(&ctx->ring, n);
+	ctx->position += n;
 }
 
 /* Evaluates one chunk up to the last layer's branch, which is still to be added to x. The cache and position move at its end. */
 static brise_status forward(brise_context *ctx, const int32_t *tokens, uint32_t n, brise_error *err)
 {
-	const brise_model *model = ctx->model;
-	const float *branch = NULL;
 	uint32_t i;
 
-	kv_ring_begin(&ctx->ring, ctx->position);
-	embed(ctx, tokens, n);
-	for (i = 0; i < model->config.n_layers; i++) {
-		const model_layer *layer = &model->layers[i];
-
+	begin_chunk(ctx, n);
+	forward_embed(ctx, tokens, n);
+	for (i = 0; i < ctx->model->config.n_layers; i++) {
 		if (ctx->cancel && ctx->cancel(ctx->user))
 			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64, ctx->position);
-		norm(ctx, layer->attention_norm, branch, n, wants_int8(&layer->wq) || wants_int8(&layer->wk) || wants_int8(&layer->wv));
-		attention(ctx, layer, i, n);
-		branch = ctx->branch;
-		norm(ctx, layer->ffn_norm, branch, n, wants_int8(&layer->w1) || wants_int8(&layer->w3));
-		feed_forward(ctx, layer, n);
+		run_layer(ctx, i, i > 0 ? ctx->branch : NULL, n);
 	}
-	kv_ring_commit(&ctx->ring, n);
-	ctx->position += n;
+	end_chunk(ctx, n);
 	return BRISE_OK;
+}
+
+void forward_layer(brise_context *ctx, uint32_t layer, uint32_t n)
+{
+	begin_chunk(ctx, n);
+	run_layer(ctx, layer, NULL, n);
+	ctx->kernels.add(ctx->x, ctx->branch, n * context_stride(ctx->model->config.dim));
+	end_chunk(ctx, n);
+}
+
+void forward_final_norm(brise_context *ctx, uint32_t n)
+{
+	norm(ctx, ctx->model->final_norm, NULL, n, false);
+	show_input(ctx, TENSOR_OUTPUT, 0);
 }
 
 /* Logits of tokens [first, first + n) of the chunk just evaluated, n <= LOGITS_ROWS, into ctx->logits; once per token. */

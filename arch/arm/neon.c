@@ -1,7 +1,7 @@
 /* neon.c - the set for Armv8.0-A, which every 64-bit Arm processor runs: Cortex-A53 (Pi 3), A72 (Pi 4)
  * build with: -march=armv8-a
  *
- * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never overflows: shifted codebook values of q4 lie in -72..57, q8
+ * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never overflows: shifted codebook values of q4 lie in -71..54, q8
  * codes, keys, values and activations in -127..127, and 2 * 127 * 127 = 32,258.
  */
 #include "arch/kernels.h"
@@ -49,7 +49,7 @@ INLINE lanes_columns lanes_columns_at(const int8_t *x)
 	return columns;
 }
 
-/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted, lie in -64..49, and 4 * 64 * 127 = 32,512. */
+/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted, lie in -63..47, and 4 * 63 * 127 = 32,004. */
 INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_columns x, lanes_int table)
 {
 	int16x8_t low[2], high[2];

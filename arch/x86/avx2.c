@@ -2,7 +2,7 @@
  * build with: -mavx2 -mfma -mf16c
  *
  * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's weights are made the unsigned operand: shifted
- * codebook values plus 72 lie in 0..129, and 129 * 127 * 2 = 32,766 just fits. For q8 and keys, where a bias would not fit, the activation's
+ * codebook values plus 71 lie in 0..125, and 125 * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the activation's
  * sign moves to the weight: 127 * 127 * 2 = 32,258.
  */
 #include "arch/kernels.h"

@@ -12,6 +12,7 @@ static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
 typedef struct convert_settings {
 	int type, effort;
 	uint32_t threads;
+	const char *calibration;
 	bool no_tokenizer;
 	terminal_line line;
 	double start;
@@ -22,6 +23,7 @@ typedef struct convert_settings {
 static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
+	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "what brise calibrate measured, to weigh q4's errors by" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
@@ -89,6 +91,7 @@ int cli_convert(int argc, char **argv)
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];
 	options.threads = settings.threads;
+	options.calibration = settings.calibration;
 	options.no_tokenizer = settings.no_tokenizer;
 	options.progress = draw_progress;
 	options.decision = print_decision;

@@ -1,0 +1,204 @@
+/* factor.c - H = A D A^T with A upper triangular, from the last column to the first
+ *
+ * That is Cholesky's factorization begun at the other end: H = R R^T with R upper, A = R / diag R, D = (diag R)^2. It goes in strips of 64 columns from the
+ * right: the strip's diagonal block by itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles, because
+ * inputs have directions a thousand times stronger than others.
+ *
+ * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some thousand tokens says no more about the weak directions.
+ */
+#include "convert/factor.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+
+#define STRIP   64u
+#define DAMPING 0.01
+
+/* One span under way: h [n][n], of which the upper triangle is used and becomes R. */
+typedef struct factor_job {
+	double *h;
+	size_t n;
+	size_t first, end; /* the strip's columns */
+} factor_job;
+
+static double *at(const factor_job *job, size_t row, size_t col)
+{
+	return job->h + row * job->n + col;
+}
+
+/* The strip's own triangle. H is positive definite by its damping; rounding may still spoil a pivot, which is then set to what damping guarantees. */
+static void factor_corner(const factor_job *job, double least)
+{
+	size_t j, i, k;
+
+	for (j = job->end; j-- > job->first;) {
+		double pivot = *at(job, j, j);
+
+		for (k = j + 1; k < job->end; k++)
+			pivot -= *at(job, j, k) * *at(job, j, k);
+		pivot = sqrt(pivot > least ? pivot : least);
+		*at(job, j, j) = pivot;
+		for (i = job->first; i < j; i++) {
+			double sum = *at(job, i, j);
+
+			for (k = j + 1; k < job->end; k++)
+				sum -= *at(job, i, k) * *at(job, j, k);
+			*at(job, i, j) = sum / pivot;
+		}
+	}
+}
+
+/* Rows above the corner: R_ij = (H_ij - sum_{k>j} R_ik R_jk) / R_jj. */
+static void factor_rows(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const factor_job *job = argument;
+	size_t j, k;
+
+	(void)worker;
+	for (; first < end; first++)
+		for (j = job->end; j-- > job->first;) {
+			double sum = *at(job, first, j);
+
+			for (k = j + 1; k < job->end; k++)
+				sum -= *at(job, first, k) * *at(job, j, k);
+			*at(job, first, j) = sum / *at(job, j, j);
+		}
+}
+
+/* h[i][j..j+8) -= sum over the strip of R_ik R_jk, for 4 rows of the upper triangle. turned: R's rows of the strip as columns, [64][n]. */
+static void subtract_tile(const factor_job *job, const double *turned, size_t i, size_t j)
+{
+	double sums[4][8] = { { 0 } };
+	unsigned r, c, k;
+
+	for (k = 0; k < job->end - job->first; k++)
+		for (r = 0; r < 4; r++)
+			for (c = 0; c < 8; c++)
+				sums[r][c] += turned[k * job->n + i + r] * turned[k * job->n + j + c];
+	for (r = 0; r < 4; r++)
+		for (c = 0; c < 8; c++)
+			*at(job, i + r, j + c) -= sums[r][c];
+}
+
+typedef struct subtract_job {
+	factor_job f;
+	const double *turned;
+} subtract_job;
+
+static void subtract_rows(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const subtract_job *job = argument;
+	size_t i, j;
+
+	(void)worker;
+	for (; first < end; first++)
+		for (i = first * 32; i < first * 32 + 32; i += 4)
+			for (j = i / 8 * 8; j < job->f.first; j += 8)
+				subtract_tile(&job->f, job->turned, i, j);
+}
+
+/* h: [n][n], n a multiple of 64, only the upper triangle is read. turned: scratch [64][n]. */
+static void factor_span(double *h, size_t n, double least, double *turned, pool *threads)
+{
+	size_t end, i, k;
+
+	for (end = n; end > 0; end -= STRIP) {
+		subtract_job job = { { h, n, end - STRIP, end }, turned };
+
+		factor_corner(&job.f, least);
+		pool_run(threads, factor_rows, &job.f, job.f.first, 8);
+		for (k = 0; k < STRIP; k++)
+			for (i = 0; i < job.f.first; i++)
+				turned[k * n + i] = h[i * n + job.f.first + k];
+		pool_run(threads, subtract_rows, &job, job.f.first / 32, 1);
+	}
+}
+
+/* The damped moments of a span; columns of padding get a 1 of their own. */
+static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index, uint32_t first, uint32_t end)
+{
+	const float *squares = calibration_squares(c, index);
+	const int16_t *correlation = calibration_correlations(c, index, first);
+	double mean = 0, damping;
+	size_t i, j, width = end - first;
+
+	for (i = 0; i < width; i++)
+		mean += (double)squares[first + i] / (double)width;
+	damping = mean > 0 ? DAMPING * mean : 1;
+	memset(h, 0, n * n * sizeof *h);
+	for (i = 0; i < n; i++)
+		h[i * n + i] = i < width ? (double)squares[first + i] + damping : damping;
+	for (i = 1; i < width; i++)
+		for (j = 0; j < i; j++)
+			h[j * n + i] = *correlation++ * (sqrt((double)squares[first + i]) * sqrt((double)squares[first + j]) / 32767);
+	return damping;
+}
+
+/* R to panels of A, and D. */
+static void store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first, uint32_t end)
+{
+	size_t block, row, col;
+
+	for (col = 0; col < end - first; col++)
+		out->variance[first + col] = (float)(h[col * n + col] * h[col * n + col]);
+	for (block = 0; block * TILE_BLOCK < end - first; block++)
+		for (row = 0; row < (block + 1) * TILE_BLOCK; row++)
+			for (col = 0; col < TILE_BLOCK; col++) {
+				size_t j = block * TILE_BLOCK + col;
+
+				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] = row < j ? (float)(h[row * n + j] / h[j * n + j]) : 0;
+			}
+}
+
+brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err)
+{
+	size_t spans = (cols + span - 1) / span, i;
+	bool complete;
+
+	*out = (q4_feedback){ .cols = cols, .span = span };
+	out->variance = calloc(tile_padded(cols), sizeof *out->variance);
+	out->panels = calloc(spans, sizeof *out->panels);
+	complete = out->variance && out->panels;
+	for (i = 0; i < spans && complete; i++) {
+		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
+
+		complete = (out->panels[i] = malloc(q4_panel((width + TILE_BLOCK - 1) / TILE_BLOCK) * sizeof **out->panels)) != NULL;
+	}
+	if (complete)
+		return BRISE_OK;
+	factor_free(out);
+	return error_set(err, BRISE_ENOMEM, "no memory for the factors of %u columns in spans of %u", cols, span);
+}
+
+void factor_free(q4_feedback *f)
+{
+	size_t i;
+
+	for (i = 0; f->panels && i * f->span < f->cols; i++)
+		free(f->panels[i]);
+	free(f->panels);
+	free(f->variance);
+	*f = (q4_feedback){ 0 };
+}
+
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_error *err)
+{
+	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
+	size_t most = ((span < cols ? span : cols) + STRIP - 1) / STRIP * STRIP;
+	double *h = malloc(most * most * sizeof *h), *turned = malloc(STRIP * most * sizeof *turned);
+	brise_status status = h && turned ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to factor moments of %zu columns", most);
+
+	for (first = 0; first < cols && status == BRISE_OK; first += span) {
+		uint32_t end = calibration_span_end(first, span, cols);
+		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
+
+		factor_span(h, n, fill_moments(h, n, c, index, first, end), turned, threads);
+		store(out, first / span, h, n, first, end);
+	}
+	free(h);
+	free(turned);
+	return status;
+}

@@ -1,0 +1,16 @@
+/* factor.h - from a calibration's moments to the factors that error feedback needs (quant/q4_feedback.h) */
+#ifndef CONVERT_FACTOR_H
+#define CONVERT_FACTOR_H
+
+#include "convert/calibration.h"
+#include "quant/q4_feedback.h"
+#include "runtime/threads.h"
+
+/* Room for the factors of inputs of up to `cols` columns: out->panels and variance, filled by factor_input. Errors: BRISE_ENOMEM. */
+brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err);
+void factor_free(q4_feedback *f);
+
+/* H = A D A^T for input `index` of a calibration with spans. Returns false if `cancel` (may be NULL) asked to stop. The result does not depend on the threads. */
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_error *err);
+
+#endif

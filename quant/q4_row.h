@@ -1,0 +1,31 @@
+/* q4_row.h - one row on its way into a tile: what both ways of encoding share */
+#ifndef QUANT_Q4_ROW_H
+#define QUANT_Q4_ROW_H
+
+#include "quant/q4_encode.h"
+#include "quant/q4_search.h"
+
+/* What an effort tries. */
+typedef struct q4_plan {
+	int scales;             /* how many row scales are tried */
+	float step;             /* from one to the next, as a fraction of the first */
+	q4_reach probe, search; /* with which search they are compared, and the one that stays is used */
+} q4_plan;
+
+extern const q4_plan q4_plans[];
+
+/* Arrays cover padded columns. */
+typedef struct q4_row {
+	const q4_tables *tables;
+	float *w, *importance; /* [blocks * 32] */
+	float *ranges;         /* [blocks][2] */
+	size_t blocks;
+} q4_row;
+
+/* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills ranges. */
+float q4_choose_row_scale(const q4_row *row, const q4_plan *plan);
+
+/* Stores a block's scale byte and codes; what stood there is zeros. */
+void q4_put_block(uint8_t *tile, unsigned row, size_t block, uint8_t scale, const uint8_t code[TILE_BLOCK]);
+
+#endif
