@@ -19,7 +19,7 @@ typedef struct q4_row {
 	const q4_tables *tables;
 	float *w, *importance; /* [blocks * 32] */
 	float *ranges;         /* [blocks][2] */
-	size_t blocks;
+	size_t blocks, cols;
 } q4_row;
 
 /* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills ranges. */

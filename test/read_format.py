@@ -8,8 +8,9 @@ import json, struct, sys, zlib
 
 KINDS = {1: "embedding", 2: "attention_norm", 3: "wq", 4: "wk", 5: "wv", 6: "wo", 7: "ffn_norm", 8: "w1", 9: "w3", 10: "w2",
          11: "final_norm", 12: "output"}
-CODEBOOK = [-63, -50, -40, -31, -24, -17, -10, -4, 1, 7, 12, 18, 25, 32, 42, 54]
-SHIFTS = [-6, -2, 2, 6]
+CODEBOOK = [-63, -46, -35, -27, -20, -14, -8, -3, 2, 7, 12, 17, 23, 30, 38, 47]
+MAGNITUDES = [0, 8, 14, 17, 21, 24, 28, 31, 34, 37, 40, 43, 46, 49, 53, 59]
+SHIFTS = [-8, -6, -4, -2, 0, 2, 4, 7]
 
 
 def f32(x):
@@ -35,8 +36,8 @@ def row_floats(data, kind, rows, cols, row):
         else:
             byte = group[64 + block * 256 + i % 16 // 4 * 64 + lane * 4 + i % 4]
             code = byte & 15 if i < 16 else byte >> 4
-            magnitude = (s & 31) * (-1 if s & 128 else 1)
-            out.append(f32(scale * (magnitude * (CODEBOOK[code] + SHIFTS[s >> 5 & 3]))))
+            magnitude = MAGNITUDES[s & 15] * (-1 if s & 128 else 1)
+            out.append(f32(scale * (magnitude * (CODEBOOK[code] + SHIFTS[s >> 4 & 7]))))
     return out
 
 
