@@ -8,6 +8,7 @@
 
 #include "convert/checkpoint.h"
 #include "convert/sentencepiece.h"
+#include "convert/tokenizer_json.h"
 #include "quant/half.h"
 #include "runtime/error.h"
 
@@ -103,7 +104,9 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (options->no_tokenizer)
 		return BRISE_OK;
 	if (!cp->tokenizer_path)
-		return error_set(err, BRISE_EFORMAT, "no tokenizer.model beside the weights; --no-tokenizer converts without one");
+		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
+	if (strlen(cp->tokenizer_path) > 5 && !strcmp(cp->tokenizer_path + strlen(cp->tokenizer_path) - 5, ".json"))
+		return tokenizer_json_read_model(cp->tokenizer_path, section, bytes, err);
 	return sentencepiece_read_model(cp->tokenizer_path, section, bytes, err);
 }
 
