@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "convert/checkpoint.h"
+#include "convert/lora.h"
+#include "convert/notes.h"
 #include "convert/sentencepiece.h"
 #include "convert/tokenizer_json.h"
 #include "quant/half.h"
@@ -67,9 +69,16 @@ static bool decode_floats(float *out, const void *raw, checkpoint_dtype dtype, s
 	return !(carry >> 31) && !(carry_half >> 15);
 }
 
+/* What rows come from. */
+typedef struct conversion {
+	checkpoint *cp;
+	lora *adapters;
+} conversion;
+
 static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
 {
-	const checkpoint *cp = self;
+	const conversion *c = self;
+	const checkpoint *cp = c->cp;
 	const checkpoint_tensor *t = &cp->tensors[layer][kind];
 	bool interleaved = cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
 	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
@@ -79,6 +88,7 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 	if (!decode_floats(rows, raw, t->dtype, (size_t)n * t->cols))
 		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
+	lora_add_rows(c->adapters, kind, layer, first, n, t->cols, rows);
 	return BRISE_OK;
 }
 
@@ -129,26 +139,50 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	return BRISE_OK;
 }
 
+/* Opens the adapters, and puts what was decided about them behind the checkpoint's decisions: *origin, malloc'ed. */
+static brise_status open_adapters(conversion *c, const convert_options *options, char **origin, brise_error *err)
+{
+	const checkpoint_tensor *outside = c->cp->tensors[0];
+	bool tied = outside[TENSOR_OUTPUT].file == outside[TENSOR_EMBEDDING].file && outside[TENSOR_OUTPUT].offset == outside[TENSOR_EMBEDDING].offset;
+	notes lines = { NULL, 0, false };
+	brise_status status = lora_open(&c->adapters, options->loras, options->n_loras, &c->cp->config, tied, &lines, err);
+	size_t bytes = strlen(c->cp->decisions);
+
+	if (status == BRISE_OK && !lines.failed)
+		*origin = malloc(bytes + lines.bytes + 1);
+	if (status == BRISE_OK && !*origin)
+		status = error_set(err, BRISE_ENOMEM, "no memory for notes");
+	if (status == BRISE_OK) {
+		memcpy(*origin, c->cp->decisions, bytes);
+		memcpy(*origin + bytes, lines.text ? lines.text : "", lines.bytes + 1);
+	}
+	free(lines.text);
+	return status;
+}
+
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
 	convert_source source = { .read = read_rows };
-	checkpoint *cp = NULL;
+	conversion c = { NULL, NULL };
+	char *origin = NULL;
 	void *section = NULL;
 	brise_status status;
 
-	if ((status = checkpoint_open(&cp, path, err)) != BRISE_OK)
+	if ((status = checkpoint_open(&c.cp, path, err)) != BRISE_OK || (status = open_adapters(&c, options, &origin, err)) != BRISE_OK)
 		goto done;
-	tell_decisions(options, cp->decisions);
-	if ((status = read_tokenizer(cp, options, &section, &source.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = check_vocabularies(cp, section, source.tokenizer_bytes, err)) != BRISE_OK)
+	tell_decisions(options, origin);
+	if ((status = read_tokenizer(c.cp, options, &section, &source.tokenizer_bytes, err)) != BRISE_OK ||
+	    (status = check_vocabularies(c.cp, section, source.tokenizer_bytes, err)) != BRISE_OK)
 		goto done;
-	source.config = cp->config;
-	source.origin = cp->decisions;
+	source.config = c.cp->config;
+	source.origin = origin;
 	source.tokenizer = section;
-	source.self = cp;
+	source.self = &c;
 	status = convert_write(&source, out, options, result, err);
 done:
 	free(section);
-	checkpoint_close(cp);
+	free(origin);
+	lora_close(c.adapters);
+	checkpoint_close(c.cp);
 	return status;
 }

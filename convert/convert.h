@@ -30,6 +30,8 @@ typedef struct convert_options {
 	enum q4_effort effort; /* of the search for q4 */
 	unsigned threads;      /* 0: one per core this process may use */
 	bool no_tokenizer;     /* convert a checkpoint that has none */
+	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/lora.h) */
+	size_t n_loras;
 	convert_progress_fn *progress;
 	convert_decision_fn *decision;
 	brise_cancel_fn *cancel;
@@ -51,7 +53,7 @@ void convert_init_options(convert_options *options);
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.
- * Errors: those of checkpoint_open and sentencepiece_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
+ * Errors: those of checkpoint_open, lora_open, sentencepiece_read_model and tokenizer_json_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
 brise_status convert_checkpoint(const char *checkpoint, const char *out, const convert_options *options, convert_result *result, brise_error *err);
 
 /* The same from any source. */

@@ -24,7 +24,7 @@
 #define MAKER_HIDDEN  48u
 #define MAKER_VOCAB   40u
 #define MAKER_TENSORS (MAKER_LAYERS * 9 + 3)
-#define MAKER_EXTRA   2u /* tensors a test may add */
+#define MAKER_EXTRA   16u /* tensors a test may add */
 
 typedef struct maker_bytes {
 	uint8_t *data;

@@ -9,13 +9,27 @@
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
 
+#define LORAS_MAX 16u
+
 typedef struct convert_settings {
 	int type, effort;
 	uint32_t threads;
 	bool no_tokenizer;
+	const char *loras[LORAS_MAX];
+	size_t n_loras;
 	terminal_line line;
 	double start;
 } convert_settings;
+
+static const char *take_lora(void *settings, const char *value)
+{
+	convert_settings *s = settings;
+
+	if (s->n_loras == LORAS_MAX)
+		return "at most 16 adapters";
+	s->loras[s->n_loras++] = value;
+	return NULL;
+}
 
 #define AT(member) offsetof(convert_settings, member)
 
@@ -23,6 +37,7 @@ static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
+	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "merge this adapter (PEFT); repeatable", .take = take_lora },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
 
@@ -90,6 +105,8 @@ int cli_convert(int argc, char **argv)
 	options.effort = efforts[settings.effort];
 	options.threads = settings.threads;
 	options.no_tokenizer = settings.no_tokenizer;
+	options.loras = settings.loras;
+	options.n_loras = settings.n_loras;
 	options.progress = draw_progress;
 	options.decision = print_decision;
 	options.cancel = terminal_was_interrupted;
