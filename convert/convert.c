@@ -170,10 +170,10 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 
 	if ((status = checkpoint_open(&c.cp, path, err)) != BRISE_OK || (status = open_adapters(&c, options, &origin, err)) != BRISE_OK)
 		goto done;
-	tell_decisions(options, origin);
 	if ((status = read_tokenizer(c.cp, options, &section, &source.tokenizer_bytes, err)) != BRISE_OK ||
 	    (status = check_vocabularies(c.cp, section, source.tokenizer_bytes, err)) != BRISE_OK)
 		goto done;
+	tell_decisions(options, origin); /* last, so that a refusal is one line */
 	source.config = c.cp->config;
 	source.origin = origin;
 	source.tokenizer = section;

@@ -49,7 +49,7 @@ typedef struct convert_result {
 /* Type Q4, normal effort. */
 void convert_init_options(convert_options *options);
 
-/* Converts the checkpoint in folder `checkpoint` (convert/checkpoint.h) to the file `out`.
+/* Converts the checkpoint at `checkpoint`, a folder or what convert/locate.h makes one of, to the file `out`.
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.

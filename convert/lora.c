@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "convert/files.h"
+#include "convert/locate.h"
 #include "convert/lora_config.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
@@ -44,7 +45,7 @@ struct lora {
 typedef struct reading {
 	const format_config *model;
 	bool tied;
-	char *folder, *path; /* of the tensors */
+	char *given, *folder, *path; /* what the user pointed at, its folder, and the file of the tensors */
 	double scale;
 	lora_config config;
 	int descriptor;
@@ -268,25 +269,25 @@ static brise_status check_pairs(const reading *in)
 
 /* ---- adapters ----------------------------------------------------------------------------------------------------- */
 
-static bool is_folder(const char *path)
+static bool exists(const char *path)
 {
 	struct stat facts;
 
-	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+	return stat(path, &facts) == 0;
 }
 
-/* "folder" or "folder:scale"; a folder whose own name holds a colon is recognised by being there. */
+/* "path" or "path:scale"; a path that holds a colon itself is recognised by being there. */
 static brise_status split_spec(reading *in, const char *spec)
 {
-	const char *colon = is_folder(spec) ? NULL : strrchr(spec, ':');
+	const char *colon = exists(spec) ? NULL : strrchr(spec, ':');
 	size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
 	char *end;
 
 	in->scale = 1;
-	if (!(in->folder = malloc(length + 1)))
+	if (!(in->given = malloc(length + 1)))
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", spec);
-	memcpy(in->folder, spec, length);
-	in->folder[length] = 0;
+	memcpy(in->given, spec, length);
+	in->given[length] = 0;
 	if (colon) {
 		in->scale = strtod(colon + 1, &end);
 		if (end == colon + 1 || *end || !isfinite(in->scale))
@@ -358,6 +359,8 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 	brise_status status = split_spec(&in, spec);
 
 	if (status == BRISE_OK)
+		status = locate_folder(&in.folder, in.given, err);
+	if (status == BRISE_OK)
 		status = read_configuration(&in, decisions);
 	if (status == BRISE_OK)
 		status = read_tensors(&in);
@@ -369,6 +372,7 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 	lora_free_config(&in.config);
 	free(in.path);
 	free(in.folder);
+	free(in.given);
 	return status;
 }
 

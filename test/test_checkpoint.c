@@ -459,8 +459,9 @@ static void test_missing_files_are_named(check_counts *counts)
 	expect_refusal(counts, "two parts", BRISE_EUNSUPPORTED, "consolidated.01.pth");
 	(void)snprintf(path, sizeof path, "%s/absent", folder);
 	CHECK(counts, checkpoint_open(&cp, path, &err) == BRISE_EIO && !cp && strstr(err.message, "absent"), "%s", err.message);
-	(void)snprintf(path, sizeof path, "%s/params.json", folder);
-	CHECK(counts, checkpoint_open(&cp, path, &err) == BRISE_EIO && !cp && strstr(err.message, "folder expected"), "%s", err.message);
+	(void)snprintf(path, sizeof path, "%s/vocab.txt", folder);
+	maker_save(folder, "vocab.txt", "", 0);
+	CHECK(counts, checkpoint_open(&cp, path, &err) == BRISE_EUNSUPPORTED && !cp && strstr(err.message, "give its folder"), "%s", err.message);
 	maker_close(m);
 }
 
