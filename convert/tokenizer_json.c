@@ -141,10 +141,8 @@ static void read_vocab(reading *in)
 	int64_t id;
 	char *text;
 
-	if (in->has_vocab || json_peek(&in->r) != JSON_OBJECT) {
-		refuse(in, "model.vocab is no object, or stands twice");
-		return;
-	}
+	if (in->has_vocab)
+		json_refuse(&in->r, BRISE_EFORMAT, "model.vocab stands twice");
 	in->has_vocab = true;
 	json_enter_object(&in->r);
 	while (json_next_whole_key(&in->r, &text, &bytes)) {
@@ -209,10 +207,8 @@ static void read_listed_merge(reading *in)
 
 static void read_merges(reading *in)
 {
-	if (in->has_merges || json_peek(&in->r) != JSON_ARRAY) {
-		refuse(in, "model.merges is no array, or stands twice");
-		return;
-	}
+	if (in->has_merges)
+		json_refuse(&in->r, BRISE_EFORMAT, "model.merges stands twice");
 	in->has_merges = true;
 	json_enter_array(&in->r);
 	while (json_next_element(&in->r))
