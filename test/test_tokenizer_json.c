@@ -482,7 +482,7 @@ static void test_merges_become_scores_exactly_where_they_can(check_counts *count
 	unsigned accepted = 0, refused = 0, wrong = 0, needless = 0, strange = 0, round;
 	uint64_t seed = 909;
 
-	for (round = 0; round < 400; round++) {
+	for (round = 0; round < 600; round++) {
 		unsigned order[LETTERS + PIECES_MAX] = { 0 };
 		brise_error err = { BRISE_OK, "" };
 		opened o = { NULL, NULL, 0 };
