@@ -37,17 +37,18 @@ static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
-	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "merge this adapter (PEFT); repeatable", .take = take_lora },
+	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
 
 static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
-	.summary = "Turns a folder with an fp16, bf16 or fp32 checkpoint into one file to run.\n"
-	           "Hugging Face's folders: config.json, model.safetensors or shards with their\n"
-	           "index, tokenizer.model. Mistral's: params.json, consolidated.safetensors or\n"
-	           "consolidated.00.pth, tokenizer.model or tokenizer.model.v3.\n"
+	.summary = "Turns an fp16, bf16 or fp32 checkpoint into one file to run. CHECKPOINT is a\n"
+	           "folder as Hugging Face has it (config.json, model.safetensors or shards with\n"
+	           "their index, tokenizer.model or tokenizer.json) or as Mistral has it\n"
+	           "(params.json, consolidated.safetensors or consolidated.00.pth, tokenizer.model),\n"
+	           "a file in such a folder, or a models--org--name folder of Hugging Face's cache.\n"
 	           "q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same input gives the same\n"
 	           "file; OUT.brise appears when it is complete, or not at all.",
 	.entries = entries,
