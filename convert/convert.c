@@ -8,6 +8,7 @@
 
 #include "convert/checkpoint.h"
 #include "convert/lora.h"
+#include "convert/names.h"
 #include "convert/notes.h"
 #include "convert/sentencepiece.h"
 #include "convert/tokenizer_json.h"
@@ -115,7 +116,7 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 		return BRISE_OK;
 	if (!cp->tokenizer_path)
 		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
-	if (strlen(cp->tokenizer_path) > 5 && !strcmp(cp->tokenizer_path + strlen(cp->tokenizer_path) - 5, ".json"))
+	if (names_end_with(cp->tokenizer_path, ".json"))
 		return tokenizer_json_read_model(cp->tokenizer_path, section, bytes, err);
 	return sentencepiece_read_model(cp->tokenizer_path, section, bytes, err);
 }

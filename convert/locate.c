@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "convert/files.h"
+#include "convert/names.h"
 #include "runtime/error.h"
 
 #define NAME_BYTES 256u /* longest file name and its end */
@@ -21,21 +22,6 @@
 static brise_status no_memory(const char *path, brise_error *err)
 {
 	return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
-}
-
-static bool ends_with(const char *text, const char *tail)
-{
-	size_t length = strlen(text), bytes = strlen(tail);
-
-	return length >= bytes && !strcmp(text + length - bytes, tail);
-}
-
-static bool is_one_of(const char *name, const char *const *names)
-{
-	for (; *names; names++)
-		if (!strcmp(name, *names))
-			return true;
-	return false;
 }
 
 /* The kind of what folder/name leads to, as S_IFMT has it; 0: nothing. */
@@ -167,11 +153,11 @@ static finding examine_entry(const char *folder, const char *name)
 {
 	static const char *const configurations[] = { "config.json", "params.json", "model.safetensors.index.json", NULL };
 
-	if ((is_one_of(name, configurations) || ends_with(name, ".safetensors") || ends_with(name, ".pth")) && is_broken_link(folder, name))
+	if ((names_contain(configurations, name) || names_end_with(name, ".safetensors") || names_end_with(name, ".pth")) && is_broken_link(folder, name))
 		return FOUND_BROKEN_LINK;
 	if (!strcmp(name, "adapter_config.json"))
 		return FOUND_ADAPTER;
-	if (ends_with(name, ".bin") || ends_with(name, ".bin.index.json"))
+	if (names_end_with(name, ".bin") || names_end_with(name, ".bin.index.json"))
 		return FOUND_PICKLE;
 	return strncmp(name, "models--", 8) == 0 ? FOUND_CACHE : FINDINGS;
 }
@@ -232,9 +218,9 @@ static brise_status refuse_file(const char *path, const char *name, brise_error 
 	static const char *const pickles[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", NULL }, *const archives[] = { ".zip", ".tar", ".gz", ".tgz", ".xz", ".zst", ".7z", NULL };
 	const char *end = strrchr(name, '.');
 
-	if (end && is_one_of(end, pickles))
+	if (end && names_contain(pickles, end))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: such files may hold programs and are not read, but for consolidated.00.pth; get the model's .safetensors files", path);
-	if (end && is_one_of(end, archives))
+	if (end && names_contain(archives, end))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: an archive; unpack it and give the folder", path);
 	if (end && !strcmp(end, ".brise"))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: a brise file already; give the checkpoint it was made from", path);
@@ -253,11 +239,11 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 		return no_memory(path, err);
 	if (!strncmp(name, "adapter_", 8))
 		return refuse_adapter(out->folder, err);
-	if (is_one_of(name, hugging_face) || is_one_of(name, own)) {
-		out->form = is_one_of(name, own) ? LOCATION_OWN : LOCATION_HUGGING_FACE;
+	if (names_contain(hugging_face, name) || names_contain(own, name)) {
+		out->form = names_contain(own, name) ? LOCATION_OWN : LOCATION_HUGGING_FACE;
 		return BRISE_OK;
 	}
-	return ends_with(name, ".safetensors") ? locate_weights(out, path, name, err) : refuse_file(path, name, err);
+	return names_end_with(name, ".safetensors") ? locate_weights(out, path, name, err) : refuse_file(path, name, err);
 }
 
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err)

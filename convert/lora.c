@@ -17,6 +17,7 @@
 
 #include "convert/files.h"
 #include "convert/locate.h"
+#include "convert/names.h"
 #include "convert/lora_config.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
@@ -79,13 +80,6 @@ static brise_status refuse(const reading *in, const char *name, const char *why)
 	return error_set(in->err, BRISE_EUNSUPPORTED, "%s: tensor %s: %s", in->path, name, why);
 }
 
-static bool ends_with(const char *text, const char *tail)
-{
-	size_t length = strlen(text), bytes = strlen(tail);
-
-	return length >= bytes && !strcmp(text + length - bytes, tail);
-}
-
 /* "model.layers.N.rest" to N and rest; NULL: another name. */
 static const char *read_layer(const char *module, uint32_t *layer)
 {
@@ -124,11 +118,11 @@ static brise_status find_place(const reading *in, const char *name, place *found
 	static const char *const ends[] = { ".lora_A.weight", ".lora_B.weight", ".lora_embedding_A", ".lora_embedding_B" };
 	size_t length = strlen(name), skip = sizeof prefix - 1, end;
 
-	for (end = 0; end < 4 && !ends_with(name, ends[end]); end++)
+	for (end = 0; end < 4 && !names_end_with(name, ends[end]); end++)
 		;
 	if (strstr(name, "lora_magnitude_vector"))
 		return refuse(in, name, "part of DoRA, which is not supported");
-	if (ends_with(name, ".bias"))
+	if (names_end_with(name, ".bias"))
 		return refuse(in, name, "biases are not supported");
 	if (end == 4)
 		return refuse(in, name, "no half of a low-rank pair; whole matrices in adapters are not supported");

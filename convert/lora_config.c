@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "convert/json.h"
+#include "convert/names.h"
 #include "runtime/error.h"
 
 #define PATTERNS_MAX 4096u /* a few for each matrix of a large model */
@@ -70,9 +71,8 @@ static void expect(reading *in, const char *field, const char *const *allowed)
 
 	if (!json_read_name(&in->r, text, sizeof text))
 		return;
-	for (; *allowed; allowed++)
-		if (!strcmp(text, *allowed))
-			return;
+	if (names_contain(allowed, text))
+		return;
 	(void)snprintf(what, sizeof what, " %s", text);
 	refuse(in, field, what);
 }
@@ -129,14 +129,6 @@ static void read_patterns(reading *in, const char *field, lora_patterns *pattern
 	}
 }
 
-static bool is_one_of(const char *key, const char *const *names)
-{
-	for (; *names; names++)
-		if (!strcmp(key, *names))
-			return true;
-	return false;
-}
-
 static void read_field(reading *in, const char *key)
 {
 	static const char *const lora[] = { "LORA", NULL }, *const none[] = { "none", NULL };
@@ -147,9 +139,9 @@ static void read_field(reading *in, const char *key)
 		                                "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type", NULL };
 	bool null;
 
-	if (is_one_of(key, forbidden))
+	if (names_contain(forbidden, key))
 		forbid(in, key);
-	else if (is_one_of(key, training))
+	else if (names_contain(training, key))
 		json_skip(&in->r);
 	else if (!strcmp(key, "peft_type")) {
 		in->has_type = true;

@@ -20,6 +20,7 @@
 #include "convert/files.h"
 #include "convert/json.h"
 #include "convert/merges.h"
+#include "convert/names.h"
 #include "runtime/error.h"
 #include "runtime/tokenizer.h"
 
@@ -244,15 +245,12 @@ static void read_nothing(reading *in, const char *field)
 
 static void read_model(reading *in)
 {
-	static const char *const nothings[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges" };
+	static const char *const nothings[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges", NULL };
 	char key[64], type[64];
-	size_t i;
 
 	json_enter_object(&in->r);
 	while (json_next_key(&in->r, key, sizeof key)) {
-		for (i = 0; i < sizeof nothings / sizeof *nothings && strcmp(key, nothings[i]) != 0; i++)
-			;
-		if (i < sizeof nothings / sizeof *nothings)
+		if (names_contain(nothings, key))
 			read_nothing(in, key);
 		else if (!strcmp(key, "type")) {
 			if (json_read_name(&in->r, type, sizeof type) && strcmp(type, "BPE") != 0)
@@ -294,6 +292,8 @@ static void read_added(reading *in)
 		else
 			json_skip(&in->r);
 	}
+	if (!special && content && memchr(content, ' ', bytes))
+		refuse(in, "added token \"%.60s\": spaces in symbols are not supported", content);
 	if (odd && !special) /* what surrounds a control token is no text's business */
 		refuse(in, "added token \"%.60s\": lstrip, rstrip and single_word are not supported", content ? content : "");
 	if (in->r.status == BRISE_OK)

@@ -251,20 +251,6 @@ static void test_factors_follow_the_configuration(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-static maker_bytes read_file(const char *path)
-{
-	maker_bytes bytes = { NULL, 0, 0 };
-	FILE *file = fopen(path, "rb");
-	uint8_t piece[4096];
-	size_t n;
-
-	while (file && (n = fread(piece, 1, sizeof piece, file)) > 0)
-		maker_put(&bytes, piece, n);
-	if (file)
-		fclose(file);
-	return bytes;
-}
-
 static void test_threads_do_not_change_a_byte(check_counts *counts)
 {
 	const char *loras[] = { adapter };
@@ -278,7 +264,7 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 		maker_bytes bytes;
 
 		CHECK(counts, convert(folder, loras, 1, TYPE_Q4, threads, &err) == BRISE_OK, "%s", err.message);
-		bytes = read_file(out);
+		bytes = maker_read(out);
 		if (threads == 1)
 			first = bytes;
 		CHECK(counts, bytes.n > 0 && bytes.n == first.n && !memcmp(bytes.data, first.data, bytes.n), "%u threads", threads);
@@ -299,7 +285,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 	make_checkpoint(false, "F16", NULL);
 	make_adapter(adapter, "F16", &unknown);
 	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK, "%s", err.message);
-	bytes = read_file(out);
+	bytes = maker_read(out);
 	maker_put(&bytes, "", 1);
 	CHECK(counts, memmem(bytes.data, bytes.n, "15 matrices of rank 6, times 2 ", 31) != NULL, "no line about the adapter");
 	CHECK(counts, memmem(bytes.data, bytes.n, "field use_magic passed over", 27) != NULL, "no line about the unknown field");

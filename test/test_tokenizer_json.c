@@ -90,8 +90,8 @@ static brise_status open_json(opened *o, const char *json, size_t n, brise_error
 
 static bool same_ids(const brise_tokenizer *a, const brise_tokenizer *b, const char *text, size_t n)
 {
-	int32_t *ids_a, *ids_b;
-	size_t n_a, n_b;
+	int32_t *ids_a = NULL, *ids_b = NULL;
+	size_t n_a = 0, n_b = 0;
 	bool same = brise_encode_text(a, text, n, &ids_a, &n_a, NULL) == BRISE_OK && brise_encode_text(b, text, n, &ids_b, &n_b, NULL) == BRISE_OK;
 
 	same = same && n_a == n_b && (n_a == 0 || !memcmp(ids_a, ids_b, n_a * sizeof *ids_a));
@@ -676,6 +676,7 @@ static const struct {
 	{ "\"id\": 10", "\"id\": 99", BRISE_EFORMAT, "id 99 leaves a gap" },
 	{ "\"content\": \"<|begin|>\"", "\"content\": \"<|end|>\"", BRISE_EFORMAT, "token \"<|end|>\" stands twice" },
 	{ "\"lstrip\": false", "\"lstrip\": true", BRISE_EUNSUPPORTED, "added token \"<|begin|>\": lstrip" },
+	{ "\"content\": \"<|begin|>\"", "\"content\": \"a b\"", BRISE_EUNSUPPORTED, "added token \"a b\": spaces" },
 	{ "\"lstrip\": false", "\"single_word\": true", BRISE_EUNSUPPORTED, "added token \"<|begin|>\": lstrip" },
 	{ "\"a b\"", "\"a  b\"", BRISE_EFORMAT, "a merge that is not two texts" },
 	{ "\"a b\"", "\"ab\"", BRISE_EFORMAT, "a merge that is not two texts" },
