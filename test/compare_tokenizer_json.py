@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from compare_sentencepiece import STRINGS, compare, make_ids, make_string, run
+from compare_sentencepiece import STRINGS, compare, import_sentencepiece, make_ids, make_string, run
 
 SPACE = "\u2581"
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -104,12 +104,7 @@ def read_goldens(model):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    try:
-        import sentencepiece
-    except ImportError:
-        print("skipped: sentencepiece is not installed", file=sys.stderr)
-        print(f"compare_tokenizer_json: 0 passed, 0 failed, {len(sys.argv) - 2} skipped")
-        return 0
+    sentencepiece = import_sentencepiece("compare_tokenizer_json")
     node = os.environ.get("BRISE_NODE_TOKENIZERS")
     results = []
     for model in sys.argv[2:]:
