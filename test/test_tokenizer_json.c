@@ -212,7 +212,7 @@ static growing make_json(const brise_tokenizer *t, bool newer)
 static size_t draw_text(const brise_tokenizer *t, uint64_t *seed, char *text, size_t room)
 {
 	static const char *const oddities[] = { " ", "  ", "\n", "\t", "    ", "é", "€", "😀", "<s>", "</s>", "<0x41>", SPACE, "\xff", "\xe2\x96", "0000000", "aaaa" };
-	size_t n = 0, parts = random_next(seed) % 30;
+	size_t n = 0, parts = (size_t)(random_next(seed) % 30);
 
 	while (parts-- > 0) {
 		uint32_t id = (uint32_t)(random_next(seed) % t->vocab);
