@@ -1,7 +1,8 @@
 /* lora.c - reads PEFT's adapters, finds the matrix of each pair, and multiplies
  *
  * Tensors are named "base_model.model." + the module's name in Hugging Face's model + ".lora_A.weight" or ".lora_B.weight"; those of the embedding end in
- * ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read.
+ * ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read. With adapters of the embedding or the output
+ * PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
  */
 #include "convert/lora.h"
 
@@ -17,8 +18,8 @@
 
 #include "convert/files.h"
 #include "convert/locate.h"
-#include "convert/names.h"
 #include "convert/lora_config.h"
+#include "convert/names.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
 #include "quant/checked.h"
@@ -28,7 +29,7 @@
 
 #define CONFIG_MAX ((size_t)16 << 20)
 #define SUM_MAX    1e30   /* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest is 1e31) */
-#define BLOCK_COLS 256u   /* of A, of which all ranks stay in the first-level cache while 16 rows go by */
+#define BLOCK_COLS 256u   /* of A: up to rank 32 its 32 KB stay in the first-level cache while 16 rows go by */
 
 typedef struct pair {
 	uint32_t rank; /* 0: none */
@@ -68,11 +69,13 @@ static const struct {
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
+typedef enum place_role { HALF_A, HALF_B, BASE } place_role;
+
 /* A tensor's name taken apart. */
 typedef struct place {
 	char module[128]; /* without "base_model.model." */
 	uint32_t kind, layer;
-	bool is_b;
+	place_role role;
 } place;
 
 static brise_status refuse(const reading *in, const char *name, const char *why)
@@ -115,28 +118,37 @@ static uint32_t find_module(const char *module, uint32_t *layer)
 static brise_status find_place(const reading *in, const char *name, place *found)
 {
 	static const char prefix[] = "base_model.model.";
-	static const char *const ends[] = { ".lora_A.weight", ".lora_B.weight", ".lora_embedding_A", ".lora_embedding_B" };
-	size_t length = strlen(name), skip = sizeof prefix - 1, end;
+	static const struct {
+		const char *text;
+		place_role role;
+		bool embedding;
+	} ends[] = { { ".lora_A.weight", HALF_A, false },
+		     { ".lora_B.weight", HALF_B, false },
+		     { ".lora_embedding_A", HALF_A, true },
+		     { ".lora_embedding_B", HALF_B, true },
+		     { ".base_layer.weight", BASE, false } };
+	size_t n = sizeof ends / sizeof *ends, skip = sizeof prefix - 1, end, length;
 
-	for (end = 0; end < 4 && !names_end_with(name, ends[end]); end++)
+	for (end = 0; end < n && !names_end_with(name, ends[end].text); end++)
 		;
 	if (strstr(name, "lora_magnitude_vector"))
 		return refuse(in, name, "part of DoRA, which is not supported");
 	if (names_end_with(name, ".bias"))
 		return refuse(in, name, "biases are not supported");
-	if (end == 4)
+	if (end == n)
 		return refuse(in, name, "no half of a low-rank pair; whole matrices in adapters are not supported");
-	if (strncmp(name, prefix, skip) != 0 || length < skip + strlen(ends[end]) || length - skip - strlen(ends[end]) >= sizeof found->module)
+	length = strlen(name) - strlen(ends[end].text);
+	if (strncmp(name, prefix, skip) != 0 || length < skip || length - skip >= sizeof found->module)
 		return refuse(in, name, "names no matrix of a Mistral model");
-	memcpy(found->module, name + skip, length - skip - strlen(ends[end]));
-	found->module[length - skip - strlen(ends[end])] = 0;
-	found->is_b = end % 2;
+	memcpy(found->module, name + skip, length - skip);
+	found->module[length - skip] = 0;
+	found->role = ends[end].role;
 	found->kind = find_module(found->module, &found->layer);
-	if (found->kind == 0 || (found->kind == TENSOR_EMBEDDING) != (end >= 2))
+	if (found->kind == 0 || (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
 		return refuse(in, name, "names no matrix of a Mistral model");
 	if (found->layer >= in->model->n_layers)
 		return error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: a model of %" PRIu32 " layers has none of that number", in->path, name, in->model->n_layers);
-	if (in->tied && (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
+	if (in->tied && found->role != BASE && (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
 		return refuse(in, name, "the model's output is its embedding: adapters of either are not supported");
 	return BRISE_OK;
 }
@@ -148,14 +160,14 @@ static brise_status check_shape(const reading *in, const named_tensor *t, const 
 	uint32_t rows, cols, expected[2];
 
 	model_tensor_shape(in->model, at->kind, &rows, &cols);
-	if (at->kind == TENSOR_EMBEDDING) { /* B A is the transpose */
+	if (at->kind == TENSOR_EMBEDDING && at->role != BASE) { /* B A is the transpose */
 		uint32_t swap = rows;
 
 		rows = cols;
 		cols = swap;
 	}
-	expected[0] = at->is_b ? rows : rank;
-	expected[1] = at->is_b ? rank : cols;
+	expected[0] = at->role == HALF_A ? rank : rows;
+	expected[1] = at->role == HALF_B ? rank : cols;
 	if (t->dtype == 0)
 		return refuse(in, t->name, "neither F16, BF16 nor F32");
 	if (rank == 0 || t->n_dims != 2 || t->shape[0] != expected[0] || t->shape[1] != expected[1])
@@ -214,7 +226,7 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 	if (status != BRISE_OK)
 		return status;
 	rank = (uint32_t)lora_rank_of(&in->config, at.module);
-	if ((status = check_shape(in, t, &at, rank)) != BRISE_OK)
+	if ((status = check_shape(in, t, &at, rank)) != BRISE_OK || at.role == BASE)
 		return status;
 	p = &in->pairs[at.layer * TENSOR_KINDS + at.kind];
 	p->rank = rank;
@@ -223,11 +235,11 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 	in->high_rank = in->high_rank > rank ? in->high_rank : rank;
 	in->low_factor = in->n_pairs && in->low_factor < factor ? in->low_factor : factor;
 	in->high_factor = in->n_pairs && in->high_factor > factor ? in->high_factor : factor;
-	in->n_pairs += at.is_b;
+	in->n_pairs += at.role == HALF_B;
 	/* The embedding's halves change their roles: (B A)^T = A^T B^T. */
 	if (at.kind == TENSOR_EMBEDDING)
-		return at.is_b ? read_floats(in, t, 1, true, &p->a) : read_floats(in, t, factor * in->scale, true, &p->b);
-	return at.is_b ? read_floats(in, t, factor * in->scale, false, &p->b) : read_floats(in, t, 1, false, &p->a);
+		return at.role == HALF_B ? read_floats(in, t, 1, true, &p->a) : read_floats(in, t, factor * in->scale, true, &p->b);
+	return at.role == HALF_B ? read_floats(in, t, factor * in->scale, false, &p->b) : read_floats(in, t, 1, false, &p->a);
 }
 
 static double largest(const float *values, size_t n)
@@ -326,8 +338,8 @@ static brise_status read_tensors(reading *in)
 		return status;
 	for (i = 0; i < in->list.n && status == BRISE_OK; i++)
 		status = take_tensor(in, &in->list.items[i]);
-	if (status == BRISE_OK && in->list.n == 0)
-		return error_set(in->err, BRISE_EFORMAT, "%s: holds no tensors", in->path);
+	if (status == BRISE_OK && in->high_rank == 0)
+		return error_set(in->err, BRISE_EFORMAT, "%s: holds no low-rank pairs", in->path);
 	return status == BRISE_OK ? check_pairs(in) : status;
 }
 

@@ -82,6 +82,7 @@ static maker_model *new_adapter(const char *dtype, uint32_t rank)
 	add_pair(m, "lm_head", TENSOR_OUTPUT, 0, rank);
 	add_half(m, "model.embed_tokens.lora_embedding_A", 0, TENSOR_EMBEDDING, 0, rank, MAKER_VOCAB);
 	add_half(m, "model.embed_tokens.lora_embedding_B", 1, TENSOR_EMBEDDING, 0, MAKER_DIM, rank);
+	add_half(m, "model.embed_tokens.base_layer.weight", 0, TENSOR_EMBEDDING, 0, MAKER_VOCAB, MAKER_DIM); /* passed over */
 	return m;
 }
 
@@ -464,9 +465,11 @@ static const refusal refusals[] = {
 	HEADER("base_model.model.lm_head.lora_A.weight", "lm_head.lora_A.weight", EUNSUPPORTED, "names no matrix"),
 	HEADER("base_model.model.lm_head.lora_A.weight", ".lora_A.weight", EUNSUPPORTED, "names no matrix"),
 	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lora_A.weight", EUNSUPPORTED, "names no matrix"),
+	HEADER("embed_tokens.lora_embedding_A", "embed_tokens.lora_A.weight", EUNSUPPORTED, "names no matrix"),
 	HEADER("lm_head.lora_A.weight", "lm_head.lora_embedding_A", EUNSUPPORTED, "names no matrix"),
 	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.0.self_attn.v_proj.lora_A.weight", EFORMAT, "is missing"),
 	HEADER("layers.1.self_attn.q_proj.lora_B.weight", "layers.1.self_attn.q_proj.lora_A.weight", EFORMAT, "stands twice"),
+	HEADER("[40,32]", "[32,40]", EFORMAT, "embed_tokens.base_layer.weight: shape [40, 32] expected"),
 	HEADER("[6,32]", "[32,6]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("[6,32]", "[192]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("[6,32]", "[6,32,1]", EFORMAT, "shape [6, 32] expected"),
@@ -514,11 +517,11 @@ static void test_missing_and_empty_files_are_named(check_counts *counts)
 	(void)unlink(scaled);
 	expect_refusal(counts, "no tensors", BRISE_EIO, "adapters in other forms than safetensors are not read");
 	maker_save(adapter, "adapter_model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10);
-	expect_refusal(counts, "no tensors", BRISE_EFORMAT, "holds no tensors");
-	m->n--;
+	expect_refusal(counts, "no tensors", BRISE_EFORMAT, "holds no low-rank pairs");
+	m->n -= 2;
 	save_adapter(adapter, m, NULL);
 	expect_refusal(counts, "half of the last pair", BRISE_EFORMAT, "is missing");
-	m->n++;
+	m->n += 2;
 	save_adapter(adapter, m, NULL);
 	(void)maker_clear(other);
 	CHECK(counts, convert(folder, loras, 2, TYPE_F16, 2, &err) == BRISE_EIO && strstr(err.message, other), "%s", err.message);
