@@ -15,6 +15,7 @@
 
 #include "convert/architecture.h"
 #include "convert/files.h"
+#include "convert/locate.h"
 #include "convert/notes.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
@@ -65,7 +66,8 @@ typedef struct opened {
 	tensor_list list;
 	architecture arch;
 	notes decisions;
-	const char *folder;
+	location place;
+	const char *folder; /* of place, or the path until that is known */
 	const naming *names;
 	brise_error *err;
 } opened;
@@ -90,6 +92,16 @@ static bool has_file(const opened *o, const char *name)
 	return has;
 }
 
+static bool has_entry(const opened *o, const char *name)
+{
+	char *path = files_join(o->folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
+
+	free(path);
+	return has;
+}
+
 /* Opens a weight file of the folder as the last of cp.files. */
 static brise_status open_file(opened *o, const char *name)
 {
@@ -105,7 +117,7 @@ static brise_status open_file(opened *o, const char *name)
 	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
 	o->cp.n_files++; /* closed with the rest from here on, opened or not */
 	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
-		return error_errno(o->err, "%s: cannot be opened", file->path);
+		return files_explain_open(file->path, o->err);
 	if (!S_ISREG(facts.st_mode))
 		return error_set(o->err, BRISE_EIO, "%s: not a regular file", file->path);
 	file->bytes = (uint64_t)facts.st_size;
@@ -176,13 +188,13 @@ static brise_status read_configuration(opened *o, const char *name)
 	return status;
 }
 
-static const char *const hugging_face_tokenizers[] = { "tokenizer.model", "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", NULL };
-static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.model", NULL };
+static const char *const hugging_face_tokenizers[] = { "tokenizer.model", "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.json", NULL };
+static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.model", "tokenizer.json", NULL };
 
 static brise_status find_tokenizer(opened *o, const char *const *names)
 {
 	for (; *names; names++)
-		if (has_file(o, *names)) {
+		if (has_entry(o, *names)) { /* a link to nothing too: reading it says so */
 			notes_add(&o->decisions, "tokenizer: %s", *names);
 			o->cp.tokenizer_path = files_join(o->folder, *names);
 			return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
@@ -199,7 +211,9 @@ static brise_status read_hugging_face(opened *o)
 	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
 	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
 		return status;
-	if (has_file(o, "model.safetensors.index.json"))
+	if (o->place.weights)
+		status = add_one(o, o->place.weights, safetensors_read);
+	else if (has_file(o, "model.safetensors.index.json"))
 		status = add_shards(o, "model.safetensors.index.json");
 	else
 		status = add_one(o, "model.safetensors", safetensors_read);
@@ -217,7 +231,9 @@ static brise_status read_mistral(opened *o)
 		return status;
 	if (has_file(o, "consolidated.01.pth"))
 		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: consolidated.01.pth: checkpoints cut for several GPUs are not supported", o->folder);
-	if (has_file(o, "consolidated.safetensors"))
+	if (o->place.weights)
+		status = add_one(o, o->place.weights, safetensors_read);
+	else if (has_file(o, "consolidated.safetensors"))
 		status = add_one(o, "consolidated.safetensors", safetensors_read);
 	else
 		status = add_one(o, "consolidated.00.pth", torch_zip_read);
@@ -227,19 +243,17 @@ static brise_status read_mistral(opened *o)
 /* Folders as published hold both forms of one model; either does. */
 static brise_status read_folder(opened *o)
 {
-	bool hf_weights = has_file(o, "model.safetensors.index.json") || has_file(o, "model.safetensors");
-	bool own_weights = has_file(o, "consolidated.safetensors") || has_file(o, "consolidated.00.pth");
-	bool config = has_file(o, "config.json"), params = has_file(o, "params.json");
-	struct stat facts;
+	bool hf_weights = o->place.weights || has_file(o, "model.safetensors.index.json") || has_file(o, "model.safetensors");
+	bool own_weights = o->place.weights || has_file(o, "consolidated.safetensors") || has_file(o, "consolidated.00.pth");
+	bool config = o->place.form != LOCATION_OWN && has_file(o, "config.json"), params = o->place.form != LOCATION_HUGGING_FACE && has_file(o, "params.json");
+	brise_status status;
 
-	if (stat(o->folder, &facts) != 0)
-		return error_errno(o->err, "%s: cannot be opened", o->folder);
-	if (!S_ISDIR(facts.st_mode))
-		return error_set(o->err, BRISE_EIO, "%s: a folder expected, with config.json or params.json and the weights", o->folder);
 	if (config && hf_weights)
 		return read_hugging_face(o);
 	if (params && own_weights)
 		return read_mistral(o);
+	if ((status = locate_explain(o->folder, o->err)) != BRISE_OK)
+		return status;
 	if (config || params)
 		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder, config ? "config.json" : "params.json",
 		                 config ? "model.safetensors or model.safetensors.index.json (other forms of weights are not read)"
@@ -382,7 +396,11 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 	o->folder = path;
 	o->err = err;
-	status = read_folder(o);
+	status = locate_checkpoint(&o->place, path, err);
+	if (status == BRISE_OK) {
+		o->folder = o->place.folder;
+		status = read_folder(o);
+	}
 	if (status == BRISE_OK)
 		status = place_tensors(o);
 	if (status == BRISE_OK)
@@ -415,6 +433,7 @@ void checkpoint_close(checkpoint *cp)
 	free(cp->tensors);
 	free(cp->tokenizer_path);
 	free(o->decisions.text);
+	locate_free(&o->place);
 	tensors_free(&o->list);
 	free(o);
 }

@@ -40,11 +40,11 @@ typedef struct checkpoint {
 	size_t n_files;
 	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0. Unused places have name NULL. */
 	checkpoint_tensor (*tensors)[TENSOR_KINDS];
-	char *tokenizer_path; /* the tokenizer.model found beside the weights; NULL: none */
+	char *tokenizer_path; /* the tokenizer.model found beside the weights, or tokenizer.json where there is none; NULL: neither */
 	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
 } checkpoint;
 
-/* path: a folder. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+/* path: a folder, or what convert/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */

@@ -1,14 +1,14 @@
-/* convert.c - a checkpoint as a source: rows as floats, in the file's order of q and k */
+/* convert.c - a checkpoint and its tokenizer, made a file */
 #include "convert/convert.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/checkpoint.h"
+#include "convert/names.h"
 #include "convert/sentencepiece.h"
-#include "quant/half.h"
+#include "convert/source.h"
+#include "convert/tokenizer_json.h"
 #include "runtime/error.h"
 
 void convert_init_options(convert_options *options)
@@ -16,102 +16,6 @@ void convert_init_options(convert_options *options)
 	memset(options, 0, sizeof *options);
 	options->type = TYPE_Q4;
 	options->effort = Q4_NORMAL;
-}
-
-/* A head's row in a checkpoint that interleaves RoPE's pairs: the file's halves (i, i + head_dim / 2) lie there at (2i, 2i + 1). */
-static uint32_t interleaved_row(uint32_t row, uint32_t head_dim)
-{
-	uint32_t in_head = row % head_dim, half = head_dim / 2;
-
-	return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
-}
-
-static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved, uint32_t first, uint32_t n, void *raw, brise_error *err)
-{
-	size_t row_bytes = t->cols * checkpoint_dtype_bytes(t->dtype);
-	brise_status status = BRISE_OK;
-	uint32_t i;
-
-	if (!interleaved)
-		return checkpoint_read_rows(cp, t, first, n, raw, err);
-	for (i = 0; i < n && status == BRISE_OK; i++)
-		status = checkpoint_read_rows(cp, t, interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
-	return status;
-}
-
-/* Decodes n elements; false if one is infinite or not a number: those have all exponent bits set, and adding one there carries into the sign's place.
- * The checks are on the integers, where compilers vectorize them. */
-static bool decode_floats(float *out, const void *raw, checkpoint_dtype dtype, size_t n)
-{
-	const uint16_t *halves = raw;
-	uint32_t carry = 0;
-	uint16_t carry_half = 0;
-	size_t i;
-
-	if (dtype == CHECKPOINT_F32) {
-		memcpy(out, raw, n * sizeof *out);
-		for (i = 0; i < n; i++)
-			carry |= (half_to_bits(out[i]) & 0x7fffffff) + 0x00800000;
-	} else if (dtype == CHECKPOINT_BF16) {
-		for (i = 0; i < n; i++) {
-			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0080);
-			out[i] = half_decode_bfloat(halves[i]);
-		}
-	} else {
-		for (i = 0; i < n; i++)
-			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0400);
-		for (i = 0; i < n; i++)
-			out[i] = half_decode_finite(halves[i]);
-	}
-	return !(carry >> 31) && !(carry_half >> 15);
-}
-
-static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
-{
-	const checkpoint *cp = self;
-	const checkpoint_tensor *t = &cp->tensors[layer][kind];
-	bool interleaved = cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
-	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
-
-	if (status != BRISE_OK)
-		return status;
-	if (!decode_floats(rows, raw, t->dtype, (size_t)n * t->cols))
-		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32 " is infinite or not a number",
-		                 cp->files[t->file].path, t->name, first, first + n - 1);
-	return BRISE_OK;
-}
-
-static const char *name_type(void *self, uint32_t kind, uint32_t layer)
-{
-	const checkpoint *cp = self;
-
-	switch (cp->tensors[layer][kind].dtype) {
-	case CHECKPOINT_F16:
-		return "f16";
-	case CHECKPOINT_BF16:
-		return "bf16";
-	case CHECKPOINT_F32:
-		return "f32";
-	default:
-		return "?";
-	}
-}
-
-brise_status convert_open_source(convert_source *source, const char *path, brise_error *err)
-{
-	checkpoint *cp;
-	brise_status status = checkpoint_open(&cp, path, err);
-
-	*source = (convert_source){ .self = NULL };
-	if (status == BRISE_OK)
-		*source = (convert_source){ .config = cp->config, .origin = cp->decisions, .read = read_rows, .name_type = name_type, .self = cp };
-	return status;
-}
-
-void convert_close_source(convert_source *source)
-{
-	checkpoint_close(source->self);
-	source->self = NULL;
 }
 
 static void tell_decisions(const convert_options *options, char *lines)
@@ -136,7 +40,9 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (options->no_tokenizer)
 		return BRISE_OK;
 	if (!cp->tokenizer_path)
-		return error_set(err, BRISE_EFORMAT, "no tokenizer.model beside the weights; --no-tokenizer converts without one");
+		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
+	if (names_end_with(cp->tokenizer_path, ".json"))
+		return tokenizer_json_read_model(cp->tokenizer_path, section, bytes, err);
 	return sentencepiece_read_model(cp->tokenizer_path, section, bytes, err);
 }
 
@@ -161,22 +67,20 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
-	convert_source source;
-	checkpoint *cp;
 	void *section = NULL;
 	brise_status status;
+	source *s;
 
-	if ((status = convert_open_source(&source, path, err)) != BRISE_OK)
+	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
-	cp = source.self;
-	tell_decisions(options, cp->decisions);
-	if ((status = read_tokenizer(cp, options, &section, &source.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = check_vocabularies(cp, section, source.tokenizer_bytes, err)) != BRISE_OK)
+	if ((status = read_tokenizer(s->cp, options, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
+	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK)
 		goto done;
-	source.tokenizer = section;
-	status = convert_write(&source, out, options, result, err);
+	tell_decisions(options, s->origin); /* last, so that a refusal is one line */
+	s->rows.tokenizer = section;
+	status = convert_write(&s->rows, out, options, result, err);
 done:
 	free(section);
-	convert_close_source(&source);
+	source_close(s);
 	return status;
 }

@@ -37,6 +37,8 @@ typedef struct convert_options {
 	const char *calibration; /* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along the columns; NULL: none */
 	unsigned threads;      /* 0: one per core this process may use */
 	bool no_tokenizer;     /* convert a checkpoint that has none */
+	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/lora.h) */
+	size_t n_loras;
 	convert_progress_fn *progress;
 	convert_decision_fn *decision;
 	brise_cancel_fn *cancel;
@@ -54,11 +56,11 @@ typedef struct convert_result {
 /* Type Q4, normal effort. */
 void convert_init_options(convert_options *options);
 
-/* Converts the checkpoint in folder `checkpoint` (convert/checkpoint.h) to the file `out`.
+/* Converts the checkpoint at `checkpoint`, a folder or what convert/locate.h makes one of, to the file `out`.
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.
- * Errors: those of checkpoint_open and sentencepiece_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
+ * Errors: those of checkpoint_open, lora_open, sentencepiece_read_model and tokenizer_json_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
 brise_status convert_checkpoint(const char *checkpoint, const char *out, const convert_options *options, convert_result *result, brise_error *err);
 
 /* The same from any source. */

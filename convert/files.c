@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/error.h"
@@ -61,7 +62,7 @@ brise_status files_read_whole(const char *path, size_t most, char **bytes, size_
 	*bytes = NULL;
 	*size = 0;
 	if (!file)
-		return error_errno(err, "%s: cannot be opened", path);
+		return files_explain_open(path, err);
 	status = read_stream(file, path, most, bytes, size, err);
 	(void)fclose(file);
 	if (status != BRISE_OK) {
@@ -70,6 +71,17 @@ brise_status files_read_whole(const char *path, size_t most, char **bytes, size_
 		*size = 0;
 	}
 	return status;
+}
+
+brise_status files_explain_open(const char *path, brise_error *err)
+{
+	int reason = errno;
+	struct stat facts;
+
+	if (reason == ENOENT && lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode))
+		return error_set(err, BRISE_EIO, "%s: a link to a file that is not there; is the download complete?", path);
+	errno = reason;
+	return error_errno(err, "%s: cannot be opened", path);
 }
 
 char *files_join(const char *folder, const char *name)

@@ -14,6 +14,9 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
  * the file's size claims. Errors: BRISE_EIO, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
 brise_status files_read_whole(const char *path, size_t most, char **bytes, size_t *size, brise_error *err);
 
+/* Why `path` could not be opened, from errno: BRISE_EIO, with a link to nothing called one. */
+brise_status files_explain_open(const char *path, brise_error *err);
+
 /* "folder/name", malloc'ed; NULL: no memory. */
 char *files_join(const char *folder, const char *name);
 

@@ -245,6 +245,14 @@ static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 	return true;
 }
 
+static bool pass_colon(json_reader *r)
+{
+	if (ahead(r) != ':')
+		return wrong(r, "a colon expected");
+	r->at++;
+	return true;
+}
+
 bool json_next_key(json_reader *r, char *key, size_t bytes)
 {
 	size_t length, i;
@@ -255,10 +263,7 @@ bool json_next_key(json_reader *r, char *key, size_t bytes)
 	for (i = 0; i < length; i++)
 		key[i] = key[i] ? key[i] : 1; /* callers compare C strings: what stands before a zero must not match */
 	key[length] = 0;
-	if (ahead(r) != ':')
-		return wrong(r, "a colon expected");
-	r->at++;
-	return true;
+	return pass_colon(r);
 }
 
 bool json_read_string(json_reader *r, char **text, size_t *bytes)
@@ -278,6 +283,19 @@ bool json_read_string(json_reader *r, char **text, size_t *bytes)
 	(void)read_string(r, *text, length, bytes);
 	(*text)[length] = 0;
 	return true;
+}
+
+bool json_next_whole_key(json_reader *r, char **text, size_t *bytes)
+{
+	*text = NULL;
+	*bytes = 0;
+	if (!next(r, '}') || !json_read_string(r, text, bytes))
+		return false;
+	if (pass_colon(r))
+		return true;
+	free(*text);
+	*text = NULL;
+	return false;
 }
 
 bool json_read_name(json_reader *r, char *text, size_t bytes)

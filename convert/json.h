@@ -46,6 +46,9 @@ bool json_enter_object(json_reader *r);
  * zero characters as ones: such keys match nothing a caller knows. */
 bool json_next_key(json_reader *r, char *key, size_t bytes);
 
+/* The same with the whole key as it is, malloc'ed as json_read_string does; *text is NULL where it returns false. */
+bool json_next_whole_key(json_reader *r, char **text, size_t *bytes);
+
 bool json_enter_array(json_reader *r);
 
 /* True if an element is ahead; false at the array's end, which it leaves, and after an error. */

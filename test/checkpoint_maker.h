@@ -24,7 +24,7 @@
 #define MAKER_HIDDEN  48u
 #define MAKER_VOCAB   40u
 #define MAKER_TENSORS (MAKER_LAYERS * 9 + 3)
-#define MAKER_EXTRA   2u /* tensors a test may add */
+#define MAKER_EXTRA   16u /* tensors a test may add */
 
 typedef struct maker_bytes {
 	uint8_t *data;
@@ -105,6 +105,21 @@ static inline void maker_save(const char *folder, const char *name, const void *
 		perror(path);
 		exit(1);
 	}
+}
+
+/* The whole file; nothing where it cannot be read. */
+static inline maker_bytes maker_read(const char *path)
+{
+	maker_bytes bytes = { NULL, 0, 0 };
+	FILE *file = fopen(path, "rb");
+	uint8_t piece[4096];
+	size_t n;
+
+	while (file && (n = fread(piece, 1, sizeof piece, file)) > 0)
+		maker_put(&bytes, piece, n);
+	if (file)
+		fclose(file);
+	return bytes;
 }
 
 static inline void maker_apply(maker_bytes *b, const char *file, const maker_edit *edit)

@@ -102,15 +102,21 @@ def compare(what, inputs, expected, found):
     return len(inputs) - len(wrong), len(wrong)
 
 
-def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
+def import_sentencepiece(name):
+    """The module; where it is missing, says so for the models named on the command line, and ends."""
     try:
         import sentencepiece
     except ImportError:
         print("skipped: sentencepiece is not installed", file=sys.stderr)
-        print(f"compare_sentencepiece: 0 passed, 0 failed, {len(sys.argv) - 2} skipped")
-        return 0
+        print(f"{name}: 0 passed, 0 failed, {len(sys.argv) - 2} skipped")
+        sys.exit(0)
+    return sentencepiece
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sentencepiece = import_sentencepiece("compare_sentencepiece")
     passed = failed = 0
     for model in sys.argv[2:]:
         processor = sentencepiece.SentencePieceProcessor(model_file=model)

@@ -9,14 +9,28 @@
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
 
+#define LORAS_MAX 16u
+
 typedef struct convert_settings {
 	int type, effort;
 	uint32_t threads;
 	const char *calibration;
 	bool no_tokenizer;
+	const char *loras[LORAS_MAX];
+	size_t n_loras;
 	terminal_line line;
 	double start;
 } convert_settings;
+
+static const char *take_lora(void *settings, const char *value)
+{
+	convert_settings *s = settings;
+
+	if (s->n_loras == LORAS_MAX)
+		return "at most 16 adapters";
+	s->loras[s->n_loras++] = value;
+	return NULL;
+}
 
 #define AT(member) offsetof(convert_settings, member)
 
@@ -25,16 +39,18 @@ static const options_entry entries[] = {
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
 	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "what brise calibrate measured, to weigh q4's errors by" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
+	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
 
 static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
-	.summary = "Turns a folder with an fp16, bf16 or fp32 checkpoint into one file to run.\n"
-	           "Hugging Face's folders: config.json, model.safetensors or shards with their\n"
-	           "index, tokenizer.model. Mistral's: params.json, consolidated.safetensors or\n"
-	           "consolidated.00.pth, tokenizer.model or tokenizer.model.v3.\n"
+	.summary = "Turns an fp16, bf16 or fp32 checkpoint into one file to run. CHECKPOINT is a\n"
+	           "folder as Hugging Face has it (config.json, model.safetensors or shards with\n"
+	           "their index, tokenizer.model or tokenizer.json) or as Mistral has it\n"
+	           "(params.json, consolidated.safetensors or consolidated.00.pth, tokenizer.model),\n"
+	           "a file in such a folder, or a models--org--name folder of Hugging Face's cache.\n"
 	           "q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same input gives the same\n"
 	           "file; OUT.brise appears when it is complete, or not at all.",
 	.entries = entries,
@@ -93,6 +109,8 @@ int cli_convert(int argc, char **argv)
 	options.threads = settings.threads;
 	options.calibration = settings.calibration;
 	options.no_tokenizer = settings.no_tokenizer;
+	options.loras = settings.loras;
+	options.n_loras = settings.n_loras;
 	options.progress = draw_progress;
 	options.decision = print_decision;
 	options.cancel = terminal_was_interrupted;

@@ -1,4 +1,4 @@
-/* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer or a SentencePiece tokenizer.model */
+/* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer, a SentencePiece tokenizer.model or a tokenizer.json */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "convert/json.h"
 #include "convert/sentencepiece.h"
+#include "convert/tokenizer_json.h"
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/input.h"
@@ -33,7 +34,7 @@ static const options_command command = {
 	.name = "tokenize",
 	.operands = "MODEL [TEXT]",
 	.summary = "Prints the token ids of TEXT, or with --decode the text of ids.\n"
-	           "MODEL is a .brise file or a SentencePiece tokenizer.model.",
+	           "MODEL is a .brise file, a SentencePiece tokenizer.model or a tokenizer.json.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
@@ -49,28 +50,31 @@ typedef struct vocabulary {
 	void *section;
 } vocabulary;
 
-static bool is_brise_file(const char *path)
+/* The first bytes of a file; zeros where it is shorter or cannot be read. */
+static void read_magic(const char *path, char magic[8])
 {
-	char magic[8] = "";
 	FILE *file = fopen(path, "rb");
-	bool is = file && fread(magic, 1, sizeof magic, file) == sizeof magic && memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0;
+	size_t n = file ? fread(magic, 1, 8, file) : 0;
 
+	memset(magic + n, 0, 8 - n);
 	if (file)
 		(void)fclose(file);
-	return is;
 }
 
 static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error *err)
 {
 	brise_status status;
+	char magic[8];
 	size_t bytes;
 
-	if (is_brise_file(path)) {
+	read_magic(path, magic);
+	if (memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0) {
 		if ((status = brise_open_model(&v->model, path, err)) != BRISE_OK)
 			return status;
 		v->tokenizer = brise_get_tokenizer(v->model);
 	} else {
-		if ((status = sentencepiece_read_model(path, &v->section, &bytes, err)) != BRISE_OK ||
+		status = *magic == '{' ? tokenizer_json_read_model(path, &v->section, &bytes, err) : sentencepiece_read_model(path, &v->section, &bytes, err);
+		if (status != BRISE_OK ||
 		    (status = brise_open_tokenizer(&v->own, v->section, bytes, path, err)) != BRISE_OK)
 			return status;
 		v->tokenizer = v->own;

@@ -56,6 +56,28 @@ def main(folder):
     put("fuzz_json", "mixed", '{"a": [1, -2.5e-3, true, false, null, "x\\u20ac\\ud834\\udd1e\\n"], "b": {"": {}}}')
     with open("test/models/breeze/tokenizer.model", "rb") as f:
         put("fuzz_sentencepiece", "breeze", f.read())
+    space = "\u2581"
+    vocab = {t: i for i, t in enumerate(["<unk>", "<s>", "</s>", space, "a", "b", "ab", space + "a", "aba", "ba"] + ["<0x%02X>" % b for b in range(256)])}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": space}
+    back = [{"type": "Replace", "pattern": {"String": space}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]
+    added = [{"id": i, "content": t, "special": i < 3, "lstrip": False} for i, t in [(0, "<unk>"), (1, "<s>"), (2, "</s>"), (266, "<|x|>")]]
+    model = {"type": "BPE", "dropout": None, "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True, "vocab": vocab, "merges": ["a b", "b a", space + " a", "ab a", "a ba"]}
+    put("fuzz_tokenizer_json", "older", json.dumps({"added_tokens": added, "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": space}, replace]},
+                                                    "pre_tokenizer": None, "decoder": {"type": "Sequence", "decoders": back}, "model": model}))
+    model = dict(model, merges=[m.split(" ") for m in model["merges"]])
+    put("fuzz_tokenizer_json", "newer", json.dumps({"added_tokens": added, "normalizer": None, "decoder": {"type": "Sequence", "decoders": back}, "model": model,
+                                                    "pre_tokenizer": {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": False}}, ensure_ascii=False))
+    config = json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 4, "bias": "none", "use_rslora": False, "modules_to_save": None, "rank_pattern": {"k_proj": 1}, "alpha_pattern": {},
+                         "init_lora_weights": True, "target_modules": ["q_proj"], "fan_in_fan_out": False}).encode()
+    header, data = {}, b""
+    for name, shape in [("model.layers.1.self_attn.q_proj.lora_A.weight", [2, 8]), ("model.layers.1.self_attn.q_proj.lora_B.weight", [8, 2]),
+                        ("model.layers.0.self_attn.k_proj.lora_A.weight", [1, 8]), ("model.layers.0.self_attn.k_proj.lora_B.weight", [4, 1]),
+                        ("model.embed_tokens.lora_embedding_A", [2, 10]), ("model.embed_tokens.lora_embedding_B", [8, 2])]:
+        size = 2 * shape[0] * shape[1]
+        header["base_model.model." + name] = {"dtype": "F16", "shape": shape, "data_offsets": [len(data), len(data) + size]}
+        data += b"\x00\x3c" * (size // 2)
+    header = json.dumps(header).encode()
+    put("fuzz_lora", "adapter", struct.pack("<H", len(config)) + config + struct.pack("<Q", len(header)) + header + data)
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 

@@ -1,0 +1,153 @@
+/* source.c - a checkpoint, with adapters merged into it, as a source: rows as floats, in the file's order of q and k */
+#include "convert/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/half.h"
+#include "runtime/error.h"
+
+/* A head's row in a checkpoint that interleaves RoPE's pairs: the file's halves (i, i + head_dim / 2) lie there at (2i, 2i + 1). */
+static uint32_t interleaved_row(uint32_t row, uint32_t head_dim)
+{
+	uint32_t in_head = row % head_dim, half = head_dim / 2;
+
+	return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+}
+
+static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved, uint32_t first, uint32_t n, void *raw, brise_error *err)
+{
+	size_t row_bytes = t->cols * checkpoint_dtype_bytes(t->dtype);
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	if (!interleaved)
+		return checkpoint_read_rows(cp, t, first, n, raw, err);
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = checkpoint_read_rows(cp, t, interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
+	return status;
+}
+
+/* Decodes n elements; false if one is infinite or not a number: those have all exponent bits set, and adding one there carries into the sign's place.
+ * The checks are on the integers, where compilers vectorize them. */
+static bool decode_floats(float *out, const void *raw, checkpoint_dtype dtype, size_t n)
+{
+	const uint16_t *halves = raw;
+	uint32_t carry = 0;
+	uint16_t carry_half = 0;
+	size_t i;
+
+	if (dtype == CHECKPOINT_F32) {
+		memcpy(out, raw, n * sizeof *out);
+		for (i = 0; i < n; i++)
+			carry |= (half_to_bits(out[i]) & 0x7fffffff) + 0x00800000;
+	} else if (dtype == CHECKPOINT_BF16) {
+		for (i = 0; i < n; i++) {
+			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0080);
+			out[i] = half_decode_bfloat(halves[i]);
+		}
+	} else {
+		for (i = 0; i < n; i++)
+			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0400);
+		for (i = 0; i < n; i++)
+			out[i] = half_decode_finite(halves[i]);
+	}
+	return !(carry >> 31) && !(carry_half >> 15);
+}
+
+static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+{
+	const source *s = self;
+	const checkpoint *cp = s->cp;
+	const checkpoint_tensor *t = &cp->tensors[layer][kind];
+	bool interleaved = cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
+	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (!decode_floats(rows, raw, t->dtype, (size_t)n * t->cols))
+		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32 " is infinite or not a number",
+		                 cp->files[t->file].path, t->name, first, first + n - 1);
+	lora_add_rows(s->adapters, kind, layer, first, n, t->cols, rows);
+	return BRISE_OK;
+}
+
+static const char *name_type(void *self, uint32_t kind, uint32_t layer)
+{
+	const source *s = self;
+
+	switch (s->cp->tensors[layer][kind].dtype) {
+	case CHECKPOINT_F16:
+		return "f16";
+	case CHECKPOINT_BF16:
+		return "bf16";
+	case CHECKPOINT_F32:
+		return "f32";
+	default:
+		return "?";
+	}
+}
+
+/* Opens the adapters, and puts what was decided about them behind the checkpoint's decisions. */
+static brise_status open_adapters(source *s, const char *const *loras, size_t n_loras, brise_error *err)
+{
+	const checkpoint_tensor *outside = s->cp->tensors[0];
+	bool tied = outside[TENSOR_OUTPUT].file == outside[TENSOR_EMBEDDING].file && outside[TENSOR_OUTPUT].offset == outside[TENSOR_EMBEDDING].offset;
+	notes lines = { NULL, 0, false };
+	brise_status status = lora_open(&s->adapters, loras, n_loras, &s->cp->config, tied, &lines, err);
+	size_t bytes = strlen(s->cp->decisions);
+
+	if (status == BRISE_OK && !lines.failed)
+		s->origin = malloc(bytes + lines.bytes + 1);
+	if (status == BRISE_OK && !s->origin)
+		status = error_set(err, BRISE_ENOMEM, "no memory for notes");
+	if (status == BRISE_OK) {
+		memcpy(s->origin, s->cp->decisions, bytes);
+		memcpy(s->origin + bytes, lines.text ? lines.text : "", lines.bytes + 1);
+	}
+	free(lines.text);
+	return status;
+}
+
+brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras, brise_error *err)
+{
+	source *s = calloc(1, sizeof *s);
+	brise_status status = s ? checkpoint_open(&s->cp, path, err) : error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
+
+	*out = NULL;
+	if (status == BRISE_OK)
+		status = open_adapters(s, loras, n_loras, err);
+	if (status != BRISE_OK) {
+		source_close(s);
+		return status;
+	}
+	s->rows = (convert_source){ .config = s->cp->config, .origin = s->origin, .read = read_rows, .name_type = name_type, .self = s };
+	*out = s;
+	return BRISE_OK;
+}
+
+void source_close(source *s)
+{
+	if (!s)
+		return;
+	lora_close(s->adapters);
+	checkpoint_close(s->cp);
+	free(s->origin);
+	free(s);
+}
+
+brise_status convert_open_source(convert_source *rows, const char *path, brise_error *err)
+{
+	source *s;
+	brise_status status = source_open(&s, path, NULL, 0, err);
+
+	*rows = status == BRISE_OK ? s->rows : (convert_source){ .self = NULL };
+	return status;
+}
+
+void convert_close_source(convert_source *rows)
+{
+	source_close(rows->self);
+	rows->self = NULL;
+}

@@ -1,0 +1,77 @@
+/* fuzz_lora.c - any bytes as an adapter: refused, or one that adds finite numbers to rows of every matrix
+ *
+ * Two bytes, the length of adapter_config.json, that file, and the rest as adapter_model.safetensors.
+ *
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_lora.c SECONDS
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "convert/lora.h"
+#include "runtime/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char folder[64];
+
+static void save(const char *name, const uint8_t *data, size_t size)
+{
+	char path[128];
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	file = fopen(path, "wb");
+	if (!file || (size && fwrite(data, 1, size, file) != size) || fclose(file) != 0)
+		abort();
+}
+
+static void remove_folder(void)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/adapter_config.json", folder);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const format_config model = { .dim = 8, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1, .head_dim = 4, .hidden_dim = 12, .vocab = 10 };
+	const char *specs[] = { folder };
+	size_t length = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
+	notes lines = { NULL, 0, false };
+	uint32_t layer, kind, all, cols, i;
+	float row[12];
+	lora *l;
+
+	if (!*folder) {
+		strcpy(folder, "/dev/shm/fuzz-lora-XXXXXX");
+		if (!mkdtemp(folder))
+			abort();
+		(void)atexit(remove_folder);
+	}
+	if (size < 2 || length > size - 2)
+		return 0;
+	save("adapter_config.json", data + 2, length);
+	save("adapter_model.safetensors", data + 2 + length, size - 2 - length);
+	if (lora_open(&l, specs, 1, &model, false, &lines, NULL) == BRISE_OK) {
+		for (layer = 0; layer < model.n_layers; layer++)
+			for (kind = TENSOR_EMBEDDING; kind < TENSOR_KINDS; kind++) {
+				model_tensor_shape(&model, kind, &all, &cols);
+				memset(row, 0, sizeof row);
+				lora_add_rows(l, kind, layer, all - 1, 1, cols, row);
+				for (i = 0; i < cols; i++)
+					if (!isfinite(row[i]))
+						abort();
+			}
+		lora_close(l);
+	}
+	free(lines.text);
+	return 0;
+}

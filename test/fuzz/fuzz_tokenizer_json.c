@@ -1,0 +1,36 @@
+/* fuzz_tokenizer_json.c - any bytes as a tokenizer.json: refused, or a section that opens and encodes
+ *
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_tokenizer_json.c SECONDS
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/tokenizer_json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *json = malloc(size + !size); /* not a byte too long */
+	void *section;
+	size_t bytes, n;
+	int32_t *ids;
+	brise_tokenizer *t;
+
+	if (!json)
+		return 0;
+	if (size)
+		memcpy(json, data, size);
+	if (tokenizer_json_read_memory(json, size, "fuzz", &section, &bytes, NULL) == BRISE_OK) {
+		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
+			abort(); /* what the converter writes, the runtime must accept */
+		if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) != BRISE_OK)
+			abort();
+		free(ids);
+		brise_close_tokenizer(t);
+	}
+	free(section);
+	free(json);
+	return 0;
+}
