@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "arch/cpu.h"
-#include "quant/tile.h"
+#include "quant/q4_encode.h"
 
 /* A quantized matrix as it lies in the file: tile after tile of 16 rows. */
 typedef struct arch_matrix {
@@ -132,6 +132,9 @@ struct arch_kernels {
 	/* Attends one segment and merges it. */
 	void (*attend)(const arch_attention *job);
 
+	/* For the converter: quant/q4_encode.h. */
+	q4_errors_fn *q4_errors;
+
 	/* Runs the set's int8 dot product sequence on registers alone and returns how many multiplications and additions that were. */
 	uint64_t (*dot_peak)(uint64_t rounds);
 };
@@ -139,7 +142,7 @@ struct arch_kernels {
 /* Every function of the table, for what goes through all of them. */
 #define ARCH_FUNCTIONS(each)                                                                                                             \
 	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head) each(turn) each(norm) each(silu) each(add) each(attend) \
-	each(dot_peak)
+	each(q4_errors) each(dot_peak)
 
 /* The sets of this machine's family, best first: the one place that lists them. Each is a file in arch/<family>/ that defines arch_<name>. */
 #if defined(__x86_64__)

@@ -1,4 +1,4 @@
-/* lanes_all.h - all templates, for a set that takes nothing from the set below it */
+/* lanes_all.h - all templates the runtime uses, for a set that takes nothing from the set below it */
 #ifndef ARCH_LANES_ALL_H
 #define ARCH_LANES_ALL_H
 

@@ -363,5 +363,6 @@ const arch_kernels arch_scalar = {
 	.silu = scalar_silu,
 	.add = scalar_add,
 	.attend = scalar_attend,
+	.q4_errors = q4_errors,
 	.dot_peak = scalar_dot_peak,
 };

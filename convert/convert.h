@@ -35,6 +35,7 @@ typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
 	enum q4_effort effort; /* of the search for q4 */
 	const char *calibration; /* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along the columns; NULL: none */
+	const char *arch;      /* kernel set that searches; NULL: the best. Any gives the same file */
 	unsigned threads;      /* 0: one per core this process may use */
 	bool no_tokenizer;     /* convert a checkpoint that has none */
 	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/lora.h) */

@@ -21,6 +21,7 @@
 #include "quant/checked.h"
 #include "quant/f16.h"
 #include "quant/q8.h"
+#include "runtime/context.h"
 #include "runtime/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model.h"
@@ -55,6 +56,7 @@ typedef struct writer {
 	size_t n_pieces;
 	worker_space *spaces;
 	unsigned threads;
+	arch_kernels kernels;
 	calibration *calibration; /* NULL: none */
 	q4_feedback feedback;     /* factors of the tensor under way, of input `factored` */
 	uint32_t factored;
@@ -177,6 +179,7 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 	uint32_t n = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
 	brise_status status = w->source->read(w->source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
 	uint32_t input = w->calibration ? calibration_index(&w->source->config, t->kind, t->layer) : UINT32_MAX;
+	q4_encoding how;
 	char name[48];
 
 	if (status != BRISE_OK)
@@ -186,11 +189,11 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		memcpy(out, space->rows, t->cols * sizeof(float));
 		return BRISE_OK;
 	case TYPE_Q4:
-		if (input != UINT32_MAX && w->feedback.span > 0)
-			q4_encode_tile_feedback(out, space->rows, n, t->cols, &w->feedback, w->options->effort, space->scratch, sum);
-		else
-			q4_encode_tile(out, space->rows, n, t->cols, input != UINT32_MAX ? calibration_squares(w->calibration, input) : NULL, w->options->effort,
-			               space->scratch, sum);
+		how = (q4_encoding){ .effort = w->options->effort,
+			             .importance = input != UINT32_MAX ? calibration_squares(w->calibration, input) : NULL,
+			             .feedback = input != UINT32_MAX && w->feedback.span > 0 ? &w->feedback : NULL,
+			             .errors = w->kernels.q4_errors };
+		q4_encode_tile(out, space->rows, n, t->cols, &how, space->scratch, sum);
 		return BRISE_OK;
 	case TYPE_Q8:
 		q8_encode_tile(out, space->rows, n, t->cols, space->scratch, sum);
@@ -311,7 +314,7 @@ static brise_status allocate_spaces(writer *w, brise_error *err)
 
 		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
 		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
-		s->scratch = malloc(q4_feedback_scratch(widest) * sizeof(float));
+		s->scratch = malloc(q4_scratch(widest, w->feedback.span > 0) * sizeof(float));
 		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
 			return error_set(err, BRISE_ENOMEM, "no memory for %u threads with rows of %" PRIu32, w->threads, widest);
@@ -471,7 +474,7 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 		goto done;
 	}
 	plan_tensors(&w);
-	if ((status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
+	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
 	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = check_space(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)

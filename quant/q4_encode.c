@@ -8,44 +8,40 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/q4_feedback.h"
 #include "quant/q4_row.h"
 
 const q4_plan q4_plans[] = {
 	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
-	[Q4_NORMAL] = { 8, 0.03f, { 2, 0, 0.97f }, { 8, 1, 1 } },
-	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 3, 1 } },
+	[Q4_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { Q4_PAIRS, 2, 1 } },
+	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
 };
 
 /* The natural scale. */
-static float measure_row(const q4_row *row)
+static float measure_row(const q4_row *row, int pairs)
 {
 	float largest = 0;
 	size_t b;
 
 	for (b = 0; b < row->blocks; b++) {
-		float least;
-
-		q4_block_range(row->w + b * TILE_BLOCK, row->ranges + 2 * b);
-		least = q4_least_scale(row->tables, row->ranges + 2 * b);
-		largest = least > largest ? least : largest;
+		q4_find_needs(&row->needs[b], row->tables, row->w + b * TILE_BLOCK, pairs);
+		largest = row->needs[b].scale[0] > largest ? row->needs[b].scale[0] : largest;
 	}
 	return largest / (float)q4_magnitudes[Q4_LARGEST];
 }
 
 static q4_choice choose_block(const q4_row *row, size_t b, float scale, const q4_reach *reach)
 {
-	const float *range = row->ranges + 2 * b;
-	q4_choice choice;
+	q4_choice choice = { 0, 0, 0 };
 
-	if (range[0] == 0 && range[1] == 0)
-		return (q4_choice){ 0, 0, 0 };
-	q4_search_block(row->tables, row->w + b * TILE_BLOCK, row->importance + b * TILE_BLOCK, range, scale, reach, &choice, 1);
+	if (row->needs[b].scale[0] > 0)
+		q4_search_block(row->tables, row->w + b * TILE_BLOCK, row->importance + b * TILE_BLOCK, &row->needs[b], scale, reach, &choice, 1);
 	return choice;
 }
 
 float q4_choose_row_scale(const q4_row *row, const q4_plan *plan)
 {
-	float base = measure_row(row), best_scale = base;
+	float base = measure_row(row, plan->search.pairs), best_scale = base;
 	double best = INFINITY;
 	int i;
 
@@ -143,22 +139,34 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
 }
 
-void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const float *importance, enum q4_effort effort, float *scratch,
-                    tile_error *sum)
+static void encode_alone(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_encoding *how, float *scratch, tile_error *sum)
 {
 	size_t padded = tile_padded(cols), i;
-	q4_row row = { .w = scratch, .importance = scratch + padded, .ranges = scratch + 2 * padded, .blocks = tile_blocks(cols), .cols = cols };
+	q4_row row = { .w = scratch, .importance = scratch + padded, .needs = (q4_needs *)(void *)(scratch + 2 * padded), .blocks = tile_blocks(cols), .cols = cols };
 	q4_tables tables;
 	unsigned r;
 
-	q4_fill_tables(&tables);
+	q4_fill_tables(&tables, how->errors);
 	row.tables = &tables;
-	memset(tile, 0, q4_tile_bytes(cols));
 	memset(scratch, 0, 2 * padded * sizeof *scratch);
 	for (i = 0; i < cols; i++)
-		row.importance[i] = importance ? importance[i] : 1;
+		row.importance[i] = how->importance ? how->importance[i] : 1;
 	for (r = 0; r < n_rows; r++) {
 		memcpy(row.w, weights + r * cols, cols * sizeof *weights);
-		encode_row(tile, r, &row, &q4_plans[effort], sum);
+		encode_row(tile, r, &row, &q4_plans[how->effort], sum);
 	}
+}
+
+size_t q4_scratch(size_t cols, bool feedback)
+{
+	return (feedback ? q4_feedback_scratch(cols) : 2 * tile_padded(cols)) + tile_blocks(cols) * sizeof(q4_needs) / sizeof(float);
+}
+
+void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	memset(tile, 0, q4_tile_bytes(cols));
+	if (how->feedback)
+		q4_encode_with_feedback(tile, weights, n_rows, cols, how, scratch, sum);
+	else
+		encode_alone(tile, weights, n_rows, cols, how, scratch, sum);
 }

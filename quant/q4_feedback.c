@@ -80,7 +80,8 @@ static void round_block(q4_rounded *out, const q4_tables *tables, const float *w
 static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const float *corner, tile_error *sum)
 {
 	const float *w = t->w + r * t->padded + b * TILE_BLOCK, *variance = t->feedback->variance + b * TILE_BLOCK;
-	float target[TILE_BLOCK], range[2];
+	float target[TILE_BLOCK];
+	q4_needs needs;
 	q4_choice choices[CANDIDATES];
 	q4_rounded rounded[2];
 	int n, best = 0, i, at = 0;
@@ -88,10 +89,10 @@ static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const 
 
 	for (j = 0; j < TILE_BLOCK; j++)
 		target[j] = w[j] + t->corrections[r * TILE_BLOCK + j];
-	q4_block_range(target, range);
-	if (range[0] == 0 && range[1] == 0)
+	q4_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
+	if (!(needs.scale[0] > 0))
 		return; /* zeros stay zeros: errors too */
-	n = q4_search_block(t->row.tables, target, variance, range, t->scales[r], &t->plan->search, choices, CANDIDATES);
+	n = q4_search_block(t->row.tables, target, variance, &needs, t->scales[r], &t->plan->search, choices, CANDIDATES);
 	rounded[0].cost = INFINITY;
 	for (i = 0; i < n; i++) {
 		round_block(&rounded[!at], t->row.tables, w, target, variance, corner, &choices[i], t->scales[r]);
@@ -137,20 +138,22 @@ static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *
 	}
 }
 
-void q4_encode_tile_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_feedback *feedback, enum q4_effort effort,
-                             float *scratch, tile_error *sum)
+void q4_encode_with_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_encoding *how, float *scratch, tile_error *sum)
 {
-	q4_tile t = { .feedback = feedback, .plan = &q4_plans[effort], .padded = tile_padded(cols) };
+	q4_tile t = { .feedback = how->feedback, .plan = &q4_plans[how->effort], .padded = tile_padded(cols) };
 	q4_tables tables;
 	unsigned r;
 
-	q4_fill_tables(&tables);
-	memset(tile, 0, q4_tile_bytes(cols));
+	q4_fill_tables(&tables, how->errors);
 	memset(scratch, 0, q4_feedback_scratch(cols) * sizeof *scratch);
 	t.w = scratch;
 	t.errors = t.w + TILE_ROWS * t.padded;
 	t.corrections = t.errors + TILE_ROWS * t.padded;
-	t.row = (q4_row){ .tables = &tables, .importance = feedback->variance, .ranges = t.corrections + TILE_ROWS * TILE_BLOCK, .blocks = tile_blocks(cols), .cols = cols };
+	t.row = (q4_row){ .tables = &tables,
+		          .importance = how->feedback->variance,
+		          .needs = (q4_needs *)(void *)(t.corrections + TILE_ROWS * TILE_BLOCK),
+		          .blocks = tile_blocks(cols),
+		          .cols = cols };
 	for (r = 0; r < n_rows; r++)
 		memcpy(t.w + r * t.padded, weights + r * cols, cols * sizeof *weights);
 	choose_scales(&t, tile, n_rows);

@@ -11,11 +11,13 @@
 #include "quant/q4_encode.h"
 
 /* The factors of one matrix. */
-typedef struct q4_feedback {
+struct q4_feedback {
 	size_t cols, span; /* span: a multiple of 32 */
 	float *variance;   /* D, [tile_padded(cols)]; 0 in the padding */
 	float **panels;    /* A, per span; see q4_panel */
-} q4_feedback;
+};
+
+typedef struct q4_feedback q4_feedback;
 
 /* The columns of block `block` of a span: [32 * (block + 1)][32], A's rows from the span's first to the block's last. */
 static inline size_t q4_panel(size_t block)
@@ -23,14 +25,12 @@ static inline size_t q4_panel(size_t block)
 	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
 }
 
-/* Floats of scratch for q4_encode_tile_feedback. */
+/* The part of encoding that quant/q4_encode.c hands over; scratch but for what blocks need. */
 static inline size_t q4_feedback_scratch(size_t cols)
 {
-	return q4_scratch(cols) + 2 * TILE_ROWS * tile_padded(cols) + TILE_ROWS * TILE_BLOCK;
+	return 2 * TILE_ROWS * tile_padded(cols) + TILE_ROWS * TILE_BLOCK;
 }
 
-/* As q4_encode_tile, with feedback along the columns. */
-void q4_encode_tile_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_feedback *feedback, enum q4_effort effort,
-                             float *scratch, tile_error *sum);
+void q4_encode_with_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_encoding *how, float *scratch, tile_error *sum);
 
 #endif

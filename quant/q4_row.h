@@ -18,11 +18,11 @@ extern const q4_plan q4_plans[];
 typedef struct q4_row {
 	const q4_tables *tables;
 	float *w, *importance; /* [blocks * 32] */
-	float *ranges;         /* [blocks][2] */
+	q4_needs *needs;       /* [blocks] */
 	size_t blocks, cols;
 } q4_row;
 
-/* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills ranges. */
+/* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills needs. */
 float q4_choose_row_scale(const q4_row *row, const q4_plan *plan);
 
 /* Stores a block's scale byte and codes; what stood there is zeros. */

@@ -8,17 +8,18 @@
 #include <math.h>
 #include <string.h>
 
-void q4_fill_tables(q4_tables *tables)
+void q4_fill_tables(q4_tables *tables, q4_errors_fn *errors)
 {
 	int cell, pair, i, code = 0;
 
+	tables->errors = errors;
 	for (cell = 0; cell < Q4_CELLS; cell++) {
-		float middle = ((float)(cell - Q4_CELL_ZERO) + 0.5f) / 2;
+		float middle = ((float)cell - Q4_CELL_ZERO + 0.5f) / 2;
 
 		while (code < 15 && middle > (float)(q4_codebook[code] + q4_codebook[code + 1]) / 2)
 			code++;
 		tables->code[cell] = (uint8_t)code;
-		tables->value[cell] = (float)(2 * q4_codebook[code] + Q4_CELL_ZERO);
+		tables->value[cell] = (float)(2 * q4_codebook[code]) + Q4_CELL_ZERO;
 	}
 	for (pair = 0; pair < Q4_PAIRS; pair++) {
 		float bottom = 1 / ((float)q4_codebook[0] + q4_pair_shift(pair)), top = 1 / ((float)q4_codebook[15] + q4_pair_shift(pair));
@@ -35,36 +36,30 @@ void q4_fill_tables(q4_tables *tables)
 	}
 }
 
-/* Weighted squared error at a scale and shift. Two plain loops, so that compilers vectorize all but the table look-up. */
-static float block_error(const q4_tables *tables, const float *w, const float *importance, float scale, float shift)
+void q4_errors(float *errors, const float *w, const float *importance, const float *table, const float *by, const float *plus, size_t n)
 {
-	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, position[TILE_BLOCK], sum[8] = { 0 };
-	int32_t cell[TILE_BLOCK];
+	size_t c;
 	unsigned i, k;
 
-	for (i = 0; i < TILE_BLOCK; i++) {
-		float at = w[i] * by + plus;
+	for (c = 0; c < n; c++) {
+		float sum[Q4_ERROR_LANES] = { 0 };
 
-		position[i] = at;
-		at = at < 0 ? 0 : at;
-		at = at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at;
-		cell[i] = (int32_t)at;
+		for (i = 0; i < TILE_BLOCK; i += Q4_ERROR_LANES)
+			for (k = 0; k < Q4_ERROR_LANES; k++) {
+				float at = w[i + k] * by[c] + plus[c], cell = at < 0 ? 0 : at, rest;
+
+				cell = cell > Q4_CELLS - 1 ? Q4_CELLS - 1 : cell;
+				rest = at - table[(int32_t)cell];
+				sum[k] += rest * rest * importance[i + k];
+			}
+		for (k = 8; k > 0; k /= 2)
+			for (i = 0; i < k; i++)
+				sum[i] += sum[i + k];
+		errors[c] = sum[0];
 	}
-	for (i = 0; i < TILE_BLOCK; i += 8) {
-		float nearest[8];
-
-		for (k = 0; k < 8; k++)
-			nearest[k] = tables->value[cell[i + k]];
-		for (k = 0; k < 8; k++) {
-			float rest = position[i + k] - nearest[k];
-
-			sum[k] += rest * rest * importance[i + k];
-		}
-	}
-	return tile_sum_lanes(sum) * (scale * scale * 0.25f);
 }
 
-void q4_block_range(const float *w, float range[2])
+static void block_range(const float *w, float *low, float *high)
 {
 	float lows[8], highs[8];
 	unsigned i, k;
@@ -77,48 +72,32 @@ void q4_block_range(const float *w, float range[2])
 			highs[k] = w[i + k] > highs[k] ? w[i + k] : highs[k];
 		}
 	}
-	range[0] = lows[0];
-	range[1] = highs[0];
+	*low = lows[0];
+	*high = highs[0];
 	for (k = 1; k < 8; k++) {
-		range[0] = lows[k] < range[0] ? lows[k] : range[0];
-		range[1] = highs[k] > range[1] ? highs[k] : range[1];
+		*low = lows[k] < *low ? lows[k] : *low;
+		*high = highs[k] > *high ? highs[k] : *high;
 	}
 }
 
-/* Scales that cover the block, by pair. */
-static void cover_scales(const q4_tables *tables, const float range[2], float need[Q4_PAIRS])
+void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int n)
 {
-	int pair;
+	float low, high;
+	int pair, at;
 
+	block_range(w, &low, &high);
 	for (pair = 0; pair < Q4_PAIRS; pair++) {
-		float a = range[0] * tables->of_low[pair], b = range[1] * tables->of_high[pair];
+		float a = low * tables->of_low[pair], b = high * tables->of_high[pair], need = a > b ? a : b;
 
-		need[pair] = a > b ? a : b;
+		if (pair >= n && need >= needs->scale[n - 1])
+			continue;
+		for (at = pair < n ? pair : n - 1; at > 0 && need < needs->scale[at - 1]; at--) {
+			needs->scale[at] = needs->scale[at - 1];
+			needs->pair[at] = needs->pair[at - 1];
+		}
+		needs->scale[at] = need;
+		needs->pair[at] = (uint8_t)pair;
 	}
-}
-
-float q4_least_scale(const q4_tables *tables, const float range[2])
-{
-	float need[Q4_PAIRS], least;
-	int pair;
-
-	cover_scales(tables, range, need);
-	least = need[0];
-	for (pair = 1; pair < Q4_PAIRS; pair++)
-		least = need[pair] < least ? need[pair] : least;
-	return least;
-}
-
-/* The pair with the smallest need, struck off the list. */
-static int take_pair(float need[Q4_PAIRS], float *scale)
-{
-	int pair, least = 0;
-
-	for (pair = 1; pair < Q4_PAIRS; pair++)
-		least = need[pair] < need[least] ? pair : least;
-	*scale = need[least];
-	need[least] = INFINITY;
-	return least;
 }
 
 /* Keeps best[0..n) in order; found of them are taken. */
@@ -136,24 +115,55 @@ static int keep_choice(q4_choice best[], int n, int found, q4_choice choice)
 	return found < n ? found + 1 : n;
 }
 
-int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach,
+#define CANDIDATES (Q4_PAIRS * Q4_LARGEST)
+
+/* Scales to try, as q4_errors wants them. */
+typedef struct candidates {
+	float by[CANDIDATES], plus[CANDIDATES], errors[CANDIDATES], scale[CANDIDATES];
+	uint8_t magnitude[CANDIDATES], pair[CANDIDATES];
+	size_t n;
+} candidates;
+
+static void add_candidate(candidates *list, int magnitude, int pair, float row_scale)
+{
+	float scale = row_scale * (float)q4_magnitudes[magnitude] * q4_pair_sign(pair);
+
+	list->magnitude[list->n] = (uint8_t)magnitude;
+	list->pair[list->n] = (uint8_t)pair;
+	list->scale[list->n] = scale;
+	list->by[list->n] = 2 / scale;
+	list->plus[list->n] = Q4_CELL_ZERO - 2 * q4_pair_shift(pair);
+	list->n++;
+}
+
+static void list_candidates(candidates *list, const q4_tables *tables, const q4_needs *needs, float row_scale, const q4_reach *reach)
+{
+	float inverse = 1 / row_scale;
+	int i;
+
+	list->n = 0;
+	for (i = 0; i < reach->pairs; i++) {
+		float scale = needs->scale[i] * inverse * reach->grow + 0.999f; /* rounded up */
+		int index, first = scale < 127 ? tables->reach[(int)scale] : Q4_LARGEST;
+
+		for (index = first; index >= 1 && index >= first - reach->clips; index--)
+			add_candidate(list, index, needs->pair[i], row_scale);
+	}
+}
+
+int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const q4_needs *needs, float row_scale, const q4_reach *reach,
                     q4_choice best[], int n)
 {
-	float need[Q4_PAIRS], inverse = 1 / row_scale;
-	int i, found = 0;
+	candidates list;
+	int found = 0;
+	size_t i;
 
-	cover_scales(tables, range, need);
-	for (i = 0; i < reach->pairs; i++) {
-		float scale;
-		int pair = take_pair(need, &scale), index, first;
+	list_candidates(&list, tables, needs, row_scale, reach);
+	tables->errors(list.errors, w, importance, tables->value, list.by, list.plus, list.n);
+	for (i = 0; i < list.n; i++) {
+		float error = list.errors[i] * (list.scale[i] * list.scale[i] * 0.25f);
 
-		scale = scale * inverse * reach->grow + 0.999f; /* rounded up */
-		first = scale < 127 ? tables->reach[(int)scale] : Q4_LARGEST;
-		for (index = first; index >= 1 && index >= first - reach->clips; index--) {
-			float error = block_error(tables, w, importance, row_scale * (float)q4_magnitudes[index] * q4_pair_sign(pair), q4_pair_shift(pair));
-
-			found = keep_choice(best, n, found, (q4_choice){ error, index, pair });
-		}
+		found = keep_choice(best, n, found, (q4_choice){ error, list.magnitude[i], list.pair[i] });
 	}
 	return found;
 }

@@ -2,21 +2,19 @@
 #ifndef QUANT_Q4_SEARCH_H
 #define QUANT_Q4_SEARCH_H
 
-#include "quant/q4.h"
+#include "quant/q4_encode.h"
 
 #define Q4_PAIRS   16 /* signs x shifts: the shift's index, plus 8 for a negative sign */
 #define Q4_LARGEST 15 /* index of the largest magnitude */
 
-/* Cells of half a unit over [-Q4_CELL_ZERO / 2, Q4_CELL_ZERO / 2): midpoints of codebook values are multiples of 1/2, so no cell straddles
- * one and the tables are exact. Beyond the codebook's ends the end is nearest. */
-#define Q4_CELLS     256
-#define Q4_CELL_ZERO 128
+#define Q4_CELL_ZERO ((float)(Q4_CELLS / 2))
 
 typedef struct q4_tables {
 	float value[Q4_CELLS]; /* the nearest codebook value, in cells: 2 * value + Q4_CELL_ZERO */
 	uint8_t code[Q4_CELLS];
 	float of_low[Q4_PAIRS], of_high[Q4_PAIRS]; /* a block in [low, high] is covered at scale max(low * of_low, high * of_high) */
 	uint8_t reach[128];                        /* [m]: index of the smallest magnitude of at least m; Q4_LARGEST where there is none */
+	q4_errors_fn *errors;
 } q4_tables;
 
 typedef struct q4_choice {
@@ -32,21 +30,25 @@ typedef struct q4_reach {
 	float grow; /* the covering scale is taken times this: where few are tried, a little clipping is the best guess */
 } q4_reach;
 
-void q4_fill_tables(q4_tables *tables);
+void q4_fill_tables(q4_tables *tables, q4_errors_fn *errors);
 
-/* Lowest and highest of a block's weights. */
-void q4_block_range(const float *w, float range[2]);
+/* What a block needs of each pair to be covered. */
+typedef struct q4_needs {
+	float scale[Q4_PAIRS]; /* ascending; 0 in all: a block of zeros */
+	uint8_t pair[Q4_PAIRS];
+} q4_needs;
 
-/* The scale at which the codebook just covers a block of that range, with the pair that needs least. */
-float q4_least_scale(const q4_tables *tables, const float range[2]);
+/* w: [32]; only the first n are found. */
+void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int n);
 
 /* The n best candidates for a block, best first.
  *
  * w           [32]
  * importance  [32] of each squared error
+ * needs       of w, not all zero
  * row_scale   > 0, of a size whose inverse is finite
  * Returns how many there are: n, or all that were tried; at least one. */
-int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const float range[2], float row_scale, const q4_reach *reach,
+int q4_search_block(const q4_tables *tables, const float *w, const float *importance, const q4_needs *needs, float row_scale, const q4_reach *reach,
                     q4_choice best[], int n);
 
 static inline float q4_pair_sign(int pair)

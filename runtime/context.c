@@ -109,7 +109,7 @@ static brise_status allocate(brise_context *ctx, brise_error *err)
 	return BRISE_OK;
 }
 
-static brise_status choose_kernels(brise_context *ctx, const char *name, brise_error *err)
+brise_status context_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err)
 {
 	const char *wanted = name ? name : getenv("BRISE_ARCH");
 	arch_cpu cpu;
@@ -118,7 +118,7 @@ static brise_status choose_kernels(brise_context *ctx, const char *name, brise_e
 	if (wanted && !*wanted)
 		wanted = NULL;
 	arch_detect(&cpu);
-	if (arch_choose(&ctx->kernels, wanted, &cpu))
+	if (arch_choose(kernels, wanted, &cpu))
 		return BRISE_OK;
 	for (i = 0; arch_list(i); i++)
 		if (wanted && !strcmp(arch_list(i)->name, wanted))
@@ -150,7 +150,7 @@ static brise_status make(brise_context *ctx, const brise_options *o, brise_error
 		return error_set(err, BRISE_EINVAL, "a context of %" PRIu64 " positions is more than %u", ctx->slots, CONTEXT_MAX);
 	ctx->cancel = o->cancel;
 	ctx->user = o->user;
-	if ((status = choose_kernels(ctx, o->arch, err)) != BRISE_OK || (status = pool_new(&ctx->pool, threads, err)) != BRISE_OK ||
+	if ((status = context_choose_kernels(&ctx->kernels, o->arch, err)) != BRISE_OK || (status = pool_new(&ctx->pool, threads, err)) != BRISE_OK ||
 	    (status = kv_ring_new(&ctx->ring, &ctx->kernels, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, ctx->slots, ctx->chunk, err)) != BRISE_OK ||
 	    (status = allocate(ctx, err)) != BRISE_OK)
 		return status;

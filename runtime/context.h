@@ -55,6 +55,9 @@ static inline size_t context_stride(uint32_t cols)
 	return tile_padded(cols);
 }
 
+/* The kernel set called `name`; NULL: BRISE_ARCH from the environment, else the best supported. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED. */
+brise_status context_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err);
+
 /* forward.c: the pass taken apart, for callers that keep the states of all their tokens and take them through layer after layer. ctx->x holds the
  * states [n][context_stride(dim)] of tokens at position, position + 1, ...: they become those behind the layer, and the position moves. n <= chunk. */
 void forward_embed(brise_context *ctx, const int32_t *tokens, uint32_t n);

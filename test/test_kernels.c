@@ -8,6 +8,7 @@
 #include "quant/f16.h"
 #include "quant/half.h"
 #include "quant/q4_encode.h"
+#include "quant/q4_search.h"
 #include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"
@@ -297,7 +298,8 @@ static void test_attention(check_counts *counts, const arch_kernels *set)
 static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 {
 	enum { ROWS = 20, COLS = 200 };
-	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS], scratch[256 + 2 * 8];
+	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS], scratch[2 * 256 + 8 * sizeof(q4_needs) / sizeof(float)];
+	const q4_encoding how = { .effort = Q4_NORMAL, .errors = q4_errors };
 	uint64_t seed = 3;
 	int type;
 
@@ -320,7 +322,7 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			size_t n = ROWS - row < 16 ? ROWS - row : 16;
 
 			if (type == 0)
-				q4_encode_tile(tile, w + row * COLS, n, COLS, NULL, Q4_NORMAL, scratch, &error);
+				q4_encode_tile(tile, w + row * COLS, n, COLS, &how, scratch, &error);
 			else if (type == 1)
 				q8_encode_tile(tile, w + row * COLS, n, COLS, scratch, &error);
 			else
@@ -392,6 +394,29 @@ static void test_math_is_accurate(check_counts *counts)
 	CHECK(counts, math_exp(-INFINITY) == 0 && math_exp(NAN) == 0 && math_exp(0) == 1, "math_exp at its ends");
 }
 
+/* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole cells. */
+static void test_search_errors(check_counts *counts, const arch_kernels *set)
+{
+	static const float spreads[] = { 0, 1, 60, 1000 };
+	float w[TILE_BLOCK], importance[TILE_BLOCK], table[Q4_CELLS], by[37], plus[37], a[37], b[37];
+	uint64_t seed = 3;
+	unsigned s, n, i;
+
+	for (s = 0; s < sizeof spreads / sizeof *spreads; s++)
+		for (n = 1; n <= 37; n += 6) {
+			random_fill(&seed, w, TILE_BLOCK, spreads[s]);
+			for (i = 0; i < TILE_BLOCK; i++)
+				importance[i] = i % 7 ? fabsf(random_float(&seed)) : 0;
+			for (i = 0; i < Q4_CELLS; i++)
+				table[i] = (float)(random_next(&seed) % 256);
+			for (i = 0; i < n; i++)
+				by[i] = random_float(&seed), plus[i] = i % 3 ? 128 + 16 * random_float(&seed) : i % 2 ? 0 : 255;
+			arch_scalar.q4_errors(a, w, importance, table, by, plus, n);
+			set->q4_errors(b, w, importance, table, by, plus, n);
+			CHECK(counts, !memcmp(a, b, n * sizeof *a), "%s errors of %u candidates, spread %g", set->name, n, (double)spreads[s]);
+		}
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -414,6 +439,7 @@ int main(void)
 		test_heads(&counts, &set);
 		test_vectors(&counts, &set);
 		test_attention(&counts, &set);
+		test_search_errors(&counts, &set);
 	}
 	return check_report("kernels", &counts);
 }

@@ -56,6 +56,16 @@ INLINE lanes_int lanes_spread(const int8_t *p)
 INLINE lanes_float lanes_load_half(const void *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
 INLINE lanes_int lanes_table(const int8_t values[16]) { return lanes_load(values); }
 INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices) { return lanes_of(vqtbl1q_s8(lanes_bytes(table), lanes_ubytes(indices))); }
+INLINE lanes_int lanes_cut(lanes_float f) { return vcvtq_s32_f32(f); }
+INLINE lanes_float lanes_gather(const float *table, lanes_int i)
+{
+	float32x4_t v = vld1q_dup_f32(table + vgetq_lane_s32(i, 0));
+
+	v = vld1q_lane_f32(table + vgetq_lane_s32(i, 1), v, 1);
+	v = vld1q_lane_f32(table + vgetq_lane_s32(i, 2), v, 2);
+	return vld1q_lane_f32(table + vgetq_lane_s32(i, 3), v, 3);
+}
+
 INLINE lanes_int lanes_low4(lanes_int v) { return lanes_of_u(vandq_u8(lanes_ubytes(v), vdupq_n_u8(15))); }
 INLINE lanes_int lanes_high4(lanes_int v) { return lanes_of_u(vshrq_n_u8(lanes_ubytes(v), 4)); }
 INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return lanes_of(vaddq_s8(lanes_bytes(a), lanes_bytes(b))); }

@@ -89,6 +89,7 @@ INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_colu
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_errors.h"
 
 static bool neon_supported(const arch_cpu *cpu)
 {
@@ -99,4 +100,5 @@ const arch_kernels arch_neon = {
 	.name = "neon",
 	.supported = neon_supported,
 	LANES_ALL,
+	.q4_errors = lanes_errors,
 };

@@ -38,6 +38,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_errors.h"
 
 static bool avx2_supported(const arch_cpu *cpu)
 {
@@ -48,4 +49,5 @@ const arch_kernels arch_avx2 = {
 	.name = "avx2",
 	.supported = avx2_supported,
 	LANES_ALL,
+	.q4_errors = lanes_errors,
 };

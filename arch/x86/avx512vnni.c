@@ -35,6 +35,7 @@ static bool avx512vnni_supported(const arch_cpu *cpu)
 
 const arch_kernels arch_avx512vnni = {
 	.name = "avx512vnni",
+	.below = &arch_avx2,
 	.supported = avx512vnni_supported,
 	LANES_ALL,
 };

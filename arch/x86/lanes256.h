@@ -35,6 +35,9 @@ INLINE lanes_int lanes_spread(const int8_t *p)
 }
 
 INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices) { return _mm256_shuffle_epi8(table, indices); }
+INLINE lanes_int lanes_cut(lanes_float f) { return _mm256_cvttps_epi32(f); }
+INLINE lanes_float lanes_gather(const float *table, lanes_int i) { return _mm256_i32gather_ps(table, i, 4); }
+
 INLINE lanes_int lanes_low4(lanes_int v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
 INLINE lanes_int lanes_high4(lanes_int v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
 INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm256_add_epi8(a, b); }

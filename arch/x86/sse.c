@@ -60,6 +60,12 @@ INLINE lanes_float lanes_load_half(const void *p)
 }
 
 INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices) { return _mm_shuffle_epi8(table, indices); }
+INLINE lanes_int lanes_cut(lanes_float f) { return _mm_cvttps_epi32(f); }
+INLINE lanes_float lanes_gather(const float *table, lanes_int i)
+{
+	return _mm_setr_ps(table[_mm_cvtsi128_si32(i)], table[_mm_extract_epi32(i, 1)], table[_mm_extract_epi32(i, 2)], table[_mm_extract_epi32(i, 3)]);
+}
+
 INLINE lanes_int lanes_low4(lanes_int v) { return _mm_and_si128(v, _mm_set1_epi8(15)); }
 INLINE lanes_int lanes_high4(lanes_int v) { return _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15)); }
 INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm_add_epi8(a, b); }
@@ -130,6 +136,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_errors.h"
 
 static bool sse_supported(const arch_cpu *cpu)
 {
@@ -140,4 +147,5 @@ const arch_kernels arch_sse = {
 	.name = "sse",
 	.supported = sse_supported,
 	LANES_ALL,
+	.q4_errors = lanes_errors,
 };
