@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/elements.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 
@@ -72,13 +73,13 @@ void tensors_free(tensor_list *list)
 
 bool tensors_size(const named_tensor *tensor, uint64_t *bytes)
 {
+	uint64_t elements = 1;
 	uint32_t i;
 
-	if (tensor->dtype == 0 || tensor->n_dims > 4)
+	if (tensor->n_dims > 4)
 		return false;
-	*bytes = checkpoint_dtype_bytes(tensor->dtype);
 	for (i = 0; i < tensor->n_dims; i++)
-		if (!checked_mul(*bytes, tensor->shape[i], bytes))
+		if (!checked_mul(elements, tensor->shape[i], &elements))
 			return false;
-	return true;
+	return elements_measure(tensor->dtype, elements, bytes);
 }
