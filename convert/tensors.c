@@ -1,6 +1,7 @@
 /* tensors.c - a growing list of named tensors */
 #include "convert/tensors.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,25 @@ brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err
 	for (i = 1; i < list->n; i++)
 		if (!strcmp(list->items[i - 1].name, list->items[i].name))
 			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", where, list->items[i].name);
+	return BRISE_OK;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	const named_tensor *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file, brise_error *err)
+{
+	size_t i;
+
+	if (n > 1)
+		qsort(items, n, sizeof *items, compare_offsets);
+	for (i = 1; i < n; i++)
+		if (items[i].offset < items[i - 1].offset + items[i - 1].bytes)
+			return error_set(err, BRISE_EFORMAT, "%s: tensors %s and %s overlap at byte %" PRIu64, file, items[i - 1].name, items[i].name, items[i].offset);
 	return BRISE_OK;
 }
 
