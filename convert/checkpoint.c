@@ -1,7 +1,4 @@
 /* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its place
- *
- * Two families of names exist for the same matrices. Hugging Face's come with q and k permuted for half-split RoPE, Mistral's own with interleaved
- * pairs (shared by all files of the two projects: transformers' convert_mistral_weights_to_hf.py does the permutation).
  */
 #include "convert/checkpoint.h"
 
@@ -16,6 +13,7 @@
 #include "convert/architecture.h"
 #include "convert/elements.h"
 #include "convert/files.h"
+#include "convert/naming.h"
 #include "convert/notes.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
@@ -25,40 +23,6 @@
 
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
-
-typedef struct naming {
-	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
-	const char *layer;                 /* prefix of a layer's number */
-	const char *inside[TENSOR_KINDS];  /* behind the number */
-} naming;
-
-static const naming hugging_face = {
-	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight", [TENSOR_FINAL_NORM] = "model.norm.weight", [TENSOR_OUTPUT] = "lm_head.weight" },
-	.layer = "model.layers.",
-	.inside = { [TENSOR_ATTENTION_NORM] = "input_layernorm.weight",
-	            [TENSOR_WQ] = "self_attn.q_proj.weight",
-	            [TENSOR_WK] = "self_attn.k_proj.weight",
-	            [TENSOR_WV] = "self_attn.v_proj.weight",
-	            [TENSOR_WO] = "self_attn.o_proj.weight",
-	            [TENSOR_FFN_NORM] = "post_attention_layernorm.weight",
-	            [TENSOR_W1] = "mlp.gate_proj.weight",
-	            [TENSOR_W3] = "mlp.up_proj.weight",
-	            [TENSOR_W2] = "mlp.down_proj.weight" },
-};
-
-static const naming mistral = {
-	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight", [TENSOR_FINAL_NORM] = "norm.weight", [TENSOR_OUTPUT] = "output.weight" },
-	.layer = "layers.",
-	.inside = { [TENSOR_ATTENTION_NORM] = "attention_norm.weight",
-	            [TENSOR_WQ] = "attention.wq.weight",
-	            [TENSOR_WK] = "attention.wk.weight",
-	            [TENSOR_WV] = "attention.wv.weight",
-	            [TENSOR_WO] = "attention.wo.weight",
-	            [TENSOR_FFN_NORM] = "ffn_norm.weight",
-	            [TENSOR_W1] = "feed_forward.w1.weight",
-	            [TENSOR_W3] = "feed_forward.w3.weight",
-	            [TENSOR_W2] = "feed_forward.w2.weight" },
-};
 
 /* What a caller sees comes first; the names its tensors point to live in the list. */
 typedef struct opened {
@@ -165,7 +129,7 @@ static brise_status read_configuration(opened *o, const char *name)
 	brise_status status = read_text(o, name, CONFIG_MAX, &path, &text, &size);
 
 	if (status == BRISE_OK)
-		status = o->names == &hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
+		status = o->names == &naming_hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
 		                                   : architecture_read_params(&o->arch, text, size, path, &o->decisions, o->err);
 	free(text);
 	free(path);
@@ -190,7 +154,7 @@ static brise_status read_hugging_face(opened *o)
 {
 	brise_status status;
 
-	o->names = &hugging_face;
+	o->names = &naming_hugging_face;
 	o->cp.rope = CHECKPOINT_HALVES;
 	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
 	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
@@ -206,7 +170,7 @@ static brise_status read_mistral(opened *o)
 {
 	brise_status status;
 
-	o->names = &mistral;
+	o->names = &naming_mistral;
 	o->cp.rope = CHECKPOINT_INTERLEAVED;
 	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave their pairs, stored as halves (params.json is there)");
 	if ((status = read_configuration(o, "params.json")) != BRISE_OK)
@@ -243,37 +207,6 @@ static brise_status read_folder(opened *o)
 	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json and no params.json: not a checkpoint's folder", o->folder);
 }
 
-/* The name's kind and layer; 0: none of a model's. */
-static uint32_t find_kind(const opened *o, const char *name, uint32_t *layer)
-{
-	size_t prefix = strlen(o->names->layer), digits = 0;
-	uint32_t kind;
-
-	*layer = 0;
-	for (kind = 1; kind < TENSOR_KINDS; kind++)
-		if (o->names->outside[kind] && !strcmp(name, o->names->outside[kind]))
-			return kind;
-	if (strncmp(name, o->names->layer, prefix) != 0)
-		return 0;
-	for (name += prefix; *name >= '0' && *name <= '9' && digits < 5; name++, digits++)
-		*layer = *layer * 10 + (uint32_t)(*name - '0');
-	if (digits == 0 || (digits > 1 && name[-(ptrdiff_t)digits] == '0') || *name++ != '.' || *layer >= o->arch.config.n_layers)
-		return 0;
-	for (kind = 1; kind < TENSOR_KINDS; kind++)
-		if (o->names->inside[kind] && !strcmp(name, o->names->inside[kind]))
-			return kind;
-	return 0;
-}
-
-/* Tables of frequencies that old checkpoints carry; rope_theta says the same. */
-static bool is_frequency_table(const char *name)
-{
-	static const char tail[] = "rotary_emb.inv_freq";
-	size_t length = strlen(name), tail_length = sizeof tail - 1;
-
-	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) || !strcmp(name, "rope.freqs");
-}
-
 static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
 {
 	const char *path = o->cp.files[t->file].path;
@@ -292,10 +225,10 @@ static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t
 static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
 {
 	checkpoint_tensor *place;
-	uint32_t layer, kind = find_kind(o, t->name, &layer);
+	uint32_t layer, kind = naming_find_kind(o->names, t->name, o->arch.config.n_layers, &layer);
 	brise_status status;
 
-	if (kind == 0 && is_frequency_table(t->name)) {
+	if (kind == 0 && naming_is_frequency_table(t->name)) {
 		*frequencies = true;
 		return BRISE_OK;
 	}
