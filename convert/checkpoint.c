@@ -13,6 +13,9 @@
 #include "convert/architecture.h"
 #include "convert/elements.h"
 #include "convert/files.h"
+#include "convert/gguf_architecture.h"
+#include "convert/gguf_parts.h"
+#include "convert/gguf_tokenizer.h"
 #include "convert/naming.h"
 #include "convert/notes.h"
 #include "convert/safetensors.h"
@@ -30,6 +33,7 @@ typedef struct opened {
 	tensor_list list;
 	architecture arch;
 	notes decisions;
+	gguf_header gguf; /* of the first part */
 	const char *folder;
 	const naming *names;
 	brise_error *err;
@@ -50,18 +54,20 @@ static bool has_file(const opened *o, const char *name)
 	return has;
 }
 
-/* Opens a weight file of the folder as the last of cp.files. */
-static brise_status open_file(opened *o, const char *name)
+/* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for it. */
+static brise_status open_path(opened *o, char *path)
 {
 	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
 	struct stat facts;
 
-	if (!files)
+	if (files)
+		o->cp.files = files;
+	if (!files || !path) {
+		free(path);
 		return no_memory(o);
-	o->cp.files = files;
+	}
 	file = &files[o->cp.n_files];
-	if (!(file->path = files_join(o->folder, name)))
-		return no_memory(o);
+	file->path = path;
 	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
 	o->cp.n_files++; /* closed with the rest from here on, opened or not */
 	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
@@ -76,7 +82,7 @@ typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const 
 
 static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
 {
-	brise_status status = open_file(o, name);
+	brise_status status = open_path(o, files_join(o->folder, name));
 	const checkpoint_file *file;
 
 	if (status != BRISE_OK)
@@ -184,6 +190,51 @@ static brise_status read_mistral(opened *o)
 	return status == BRISE_OK ? find_tokenizer(o, mistral_tokenizers) : status;
 }
 
+/* One part, and its header kept if it is the first. */
+static brise_status add_gguf(opened *o, char **path, size_t part, size_t n)
+{
+	brise_status status = open_path(o, *path);
+	const checkpoint_file *file;
+	gguf_header h = { .bytes = NULL };
+
+	*path = NULL;
+	if (status != BRISE_OK)
+		return status;
+	file = &o->cp.files[part];
+	status = gguf_read(&h, file->descriptor, file->bytes, file->path, (uint32_t)part, &o->list, o->err);
+	if (status == BRISE_OK)
+		status = gguf_check_part(&h, part, n, file->path, o->err);
+	if (part == 0)
+		o->gguf = h;
+	else
+		gguf_free(&h);
+	return status;
+}
+
+static brise_status read_gguf(opened *o)
+{
+	char **paths;
+	size_t n, i;
+	brise_status status = gguf_list_parts(o->folder, &paths, &n, o->err);
+
+	o->names = &naming_gguf;
+	o->cp.rope = CHECKPOINT_INTERLEAVED;
+	o->cp.gguf = &o->gguf;
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = add_gguf(o, &paths[i], i, n);
+	gguf_free_parts(paths, n);
+	if (status != BRISE_OK || (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) != BRISE_OK ||
+	    (status = tensors_sort(&o->list, o->folder, o->err)) != BRISE_OK ||
+	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path, &o->decisions, o->err)) != BRISE_OK)
+		return status;
+	o->arch.tied = !tensors_find(&o->list, "output.weight");
+	gguf_note_template(&o->gguf, &o->decisions);
+	if (n > 1)
+		notes_add(&o->decisions, "weights: %zu files", n);
+	o->cp.tokenizer_path = strdup(o->cp.files[0].path);
+	return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
+}
+
 /* Folders as published hold both forms of one model; either does. */
 static brise_status read_folder(opened *o)
 {
@@ -222,6 +273,26 @@ static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t
 	return BRISE_OK;
 }
 
+/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none but ones. */
+static brise_status check_rope_factors(const opened *o, const named_tensor *t)
+{
+	const checkpoint_file *file = &o->cp.files[t->file];
+	brise_status status = BRISE_OK;
+	float factors[256];
+	uint64_t at, n, i;
+
+	if (t->dtype != CHECKPOINT_F32)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path, t->name);
+	for (at = 0; at < t->bytes && status == BRISE_OK; at += n) {
+		n = t->bytes - at < sizeof factors ? t->bytes - at : sizeof factors;
+		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at, file->path, o->err);
+		for (i = 0; i < n / sizeof *factors && status == BRISE_OK; i++)
+			if (!(factors[i] == 1))
+				status = error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s: rotary frequencies with factors other than 1 are not supported", file->path, t->name);
+	}
+	return status;
+}
+
 static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
 {
 	checkpoint_tensor *place;
@@ -232,6 +303,8 @@ static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequen
 		*frequencies = true;
 		return BRISE_OK;
 	}
+	if (kind == 0 && o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
+		return check_rope_factors(o, t);
 	if (kind == 0)
 		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not part of a Mistral model of %" PRIu32 " layers", o->cp.files[t->file].path, t->name,
 		                 o->arch.config.n_layers);
@@ -253,7 +326,8 @@ static void tie_output(opened *o)
 
 	if (!o->arch.tied)
 		return;
-	notes_add(&o->decisions, "output matrix: the embedding%s (configuration: tied embeddings)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "");
+	notes_add(&o->decisions, "output matrix: the embedding%s (%s)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
+	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
 	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
 }
 
@@ -293,8 +367,32 @@ static brise_status place_tensors(opened *o)
 	return find_missing(o);
 }
 
+/* How many tensors have which type, and what a quantized one means. */
+static void note_types(opened *o)
+{
+	unsigned counts[CHECKPOINT_DTYPES] = { 0 };
+	char text[CHECKPOINT_DTYPES * 24] = "";
+	size_t i, n = 0;
+	uint32_t dtype;
+
+	for (i = 0; i < o->list.n; i++)
+		counts[o->list.items[i].dtype]++;
+	for (dtype = 0; dtype < CHECKPOINT_DTYPES; dtype++)
+		if (counts[dtype] > 0) {
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%u %s", n ? ", " : "", counts[dtype], elements_name(dtype));
+			o->cp.quantized = o->cp.quantized || elements_are_quantized(dtype);
+		}
+	notes_add(&o->decisions, "weights: %s", text);
+	if (o->cp.quantized)
+		notes_add(&o->decisions, "these weights were rounded before: what rounding them again loses adds to what that lost; an F16 checkpoint gives a better file");
+}
+
 static void note_precision(opened *o)
 {
+	if (o->cp.gguf) {
+		note_types(o);
+		return;
+	}
 	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
 }
 
@@ -308,7 +406,7 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 	o->folder = path;
 	o->err = err;
-	status = read_folder(o);
+	status = gguf_is_file(path) ? read_gguf(o) : read_folder(o);
 	if (status == BRISE_OK)
 		status = place_tensors(o);
 	if (status == BRISE_OK)
@@ -341,6 +439,7 @@ void checkpoint_close(checkpoint *cp)
 	free(cp->tensors);
 	free(cp->tokenizer_path);
 	free(o->decisions.text);
+	gguf_free(&o->gguf);
 	tensors_free(&o->list);
 	free(o);
 }
