@@ -145,13 +145,13 @@ void ggml_decode_iq4_xs(float *out, const uint8_t *b, size_t n)
 
 /* ---- superblocks of 256 ------------------------------------------------------------------------------------------ */
 
-/* Two bits of element 32 * part + i, part 0..7: 32 bytes hold four parts, the first in the lowest bits. */
+/* A superblock has 8 parts of 32 elements, 16 halves of 16. Two bits of element 32 * part + i: 32 bytes hold four parts, the first in the lowest bits. */
 static uint32_t pair_of_bits(const uint8_t *codes, unsigned part, unsigned i)
 {
 	return (uint32_t)codes[32 * (part / 4) + i] >> 2 * (part % 4) & 3;
 }
 
-/* Four bits of element 32 * part + i, part 0..7: 32 bytes hold two parts. */
+/* Four bits of element 32 * part + i: 32 bytes hold two parts. */
 static uint32_t nibble_of_part(const uint8_t *codes, unsigned part, unsigned i)
 {
 	return (uint32_t)codes[32 * (part / 2) + i] >> 4 * (part % 2) & 15;
@@ -160,18 +160,17 @@ static uint32_t nibble_of_part(const uint8_t *codes, unsigned part, unsigned i)
 /* 0 scales[16] of 16 elements each (low nibble: scale, high: minimum), 16 pairs of bits[64], 80 d, 82 d of the minima */
 void ggml_decode_q2_k(float *out, const uint8_t *b, size_t n)
 {
-	unsigned part, i;
+	unsigned half, i;
 
 	for (; n-- > 0; b += GGML_Q2_K_BYTES) {
 		float d = read_half(b + 80), dmin = read_half(b + 82);
 
-		for (part = 0; part < 8; part++, out += 32)
-			for (i = 0; i < 32; i++) {
-				uint32_t scales = b[2 * part + i / 16];
-				float scale = d * (float)(scales & 15), minimum = dmin * (float)(scales >> 4);
+		for (half = 0; half < 16; half++, out += 16) {
+			float scale = d * (float)(b[half] & 15), minimum = dmin * (float)(b[half] >> 4);
 
-				out[i] = scale * (float)pair_of_bits(b + 16, part, i) - minimum;
-			}
+			for (i = 0; i < 16; i++)
+				out[i] = scale * (float)pair_of_bits(b + 16, half / 2, half % 2 * 16 + i) - minimum;
+		}
 	}
 }
 
@@ -186,18 +185,20 @@ static int q3_scale(const uint8_t *packed, unsigned s)
 /* 0 third bits[32], 32 pairs of bits[64], 96 scales[12] of 16 elements each, 108 d; codes around 4. Bit p of byte i belongs to element 32 * p + i. */
 void ggml_decode_q3_k(float *out, const uint8_t *b, size_t n)
 {
-	unsigned part, i;
+	unsigned half, i;
 
 	for (; n-- > 0; b += GGML_Q3_K_BYTES) {
 		float d = read_half(b + 108);
 
-		for (part = 0; part < 8; part++, out += 32)
-			for (i = 0; i < 32; i++) {
-				float scale = d * (float)q3_scale(b + 96, 2 * part + i / 16);
-				int code = (int)(pair_of_bits(b + 32, part, i) | ((uint32_t)b[i] >> part & 1) << 2) - 4;
+		for (half = 0; half < 16; half++, out += 16) {
+			float scale = d * (float)q3_scale(b + 96, half);
 
-				out[i] = scale * (float)code;
+			for (i = 0; i < 16; i++) {
+				uint32_t third = (uint32_t)b[half % 2 * 16 + i] >> half / 2 & 1;
+
+				out[i] = scale * (float)((int)(pair_of_bits(b + 32, half / 2, half % 2 * 16 + i) | third << 2) - 4);
 			}
+		}
 	}
 }
 
@@ -252,17 +253,20 @@ void ggml_decode_q5_k(float *out, const uint8_t *b, size_t n)
  * low nibbles of 64 bytes, the others the high ones. */
 void ggml_decode_q6_k(float *out, const uint8_t *b, size_t n)
 {
-	unsigned part, i;
+	unsigned half, i;
 
 	for (; n-- > 0; b += GGML_Q6_K_BYTES) {
 		float d = read_half(b + 208);
 
-		for (part = 0; part < 8; part++, out += 32)
-			for (i = 0; i < 32; i++) {
-				uint32_t lower = (uint32_t)b[64 * (part / 4) + 32 * (part % 2) + i] >> 4 * (part / 2 % 2) & 15;
-				float scale = d * (float)(int8_t)b[192 + 2 * part + i / 16];
+		for (half = 0; half < 16; half++, out += 16) {
+			float scale = d * (float)(int8_t)b[192 + half];
+			unsigned part = half / 2, first = half % 2 * 16;
 
-				out[i] = scale * (float)((int)(lower | pair_of_bits(b + 128, part, i) << 4) - 32);
+			for (i = 0; i < 16; i++) {
+				uint32_t lower = (uint32_t)b[64 * (part / 4) + 32 * (part % 2) + first + i] >> 4 * (part / 2 % 2) & 15;
+
+				out[i] = scale * (float)((int)(lower | pair_of_bits(b + 128, part, first + i) << 4) - 32);
 			}
+		}
 	}
 }
