@@ -84,24 +84,26 @@ static void add_loss(void *user, uint32_t kind, uint32_t layer, double relative_
 	}
 }
 
-/* What rounding already rounded weights added: a line for each kind. */
+/* What rounding already rounded weights added: a line for each kind; brise info --tensors has each matrix. */
 static void print_losses(const convert_settings *s)
 {
+	const char *name;
 	char worst[48];
 	uint32_t kind;
 
+	report_note("convert", "the second rounding adds a relative squared error of (brise info --tensors lists every matrix)");
 	for (kind = 1; kind < TENSOR_KINDS; kind++) {
 		const kind_loss *l = &s->losses[kind];
 
 		if (l->n == 0)
 			continue;
 		model_tensor_name(worst, kind, l->worst_layer);
+		name = strrchr(worst, '.') ? strrchr(worst, '.') + 1 : worst;
 		if (l->n == 1)
-			report_note("convert", "second rounding: %s adds a relative squared error of %.5f", worst, l->worst);
+			report_note("convert", "  %-9s %.5f", name, l->worst);
 		else
-			report_note("convert", "second rounding: %" PRIu32 " like %s, its worst, add %.5f in the mean, %.5f there", l->n, worst, l->sum / l->n, l->worst);
+			report_note("convert", "  %-9s %.5f in the mean, at worst %.5f (%s)", name, l->sum / l->n, l->worst, worst);
 	}
-	report_note("convert", "second rounding: brise info --tensors lists it for each matrix");
 }
 
 static void print_result(const char *out, const convert_result *r)
