@@ -152,4 +152,16 @@ static inline void gguf_put_model(gguf_maker *g, const maker_model *m, size_t fi
 	}
 }
 
+/* The whole model in one file; without its output matrix if not wanted. */
+static inline maker_bytes gguf_make_whole(const char *dtype, const char *without, bool output)
+{
+	maker_model *m = maker_new(true, dtype);
+	gguf_maker g = { .version = 0 };
+
+	gguf_put_config(&g, without);
+	gguf_put_model(&g, m, 0, output ? m->n : m->n - 1);
+	maker_close(m);
+	return gguf_finish(&g);
+}
+
 #endif
