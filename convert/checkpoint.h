@@ -1,7 +1,7 @@
-/* checkpoint.h - an fp16 checkpoint as the converter sees it: a configuration and named matrices to read rows from
+/* checkpoint.h - a checkpoint as the converter sees it: a configuration and named matrices to read rows from
  *
  * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own (params.json,
- * consolidated.safetensors or consolidated.00.pth), checks that the mathematics is Mistral's, and maps every tensor
+ * consolidated.safetensors or consolidated.00.pth), and GGUF files, checks that the mathematics is Mistral's, and maps every tensor
  * to its place in the model. It reads headers only; weights are read row by row, from any thread.
  */
 #ifndef CONVERT_CHECKPOINT_H
@@ -14,7 +14,25 @@
 #include "runtime/brise.h"
 #include "runtime/format.h"
 
-typedef enum checkpoint_dtype { CHECKPOINT_F16 = 1, CHECKPOINT_BF16 = 2, CHECKPOINT_F32 = 3 } checkpoint_dtype;
+/* Element types (convert/elements.h); those from Q8_0 on are ggml's blocks (convert/gguf.h). */
+typedef enum checkpoint_dtype {
+	CHECKPOINT_F16 = 1,
+	CHECKPOINT_BF16 = 2,
+	CHECKPOINT_F32 = 3,
+	CHECKPOINT_Q8_0,
+	CHECKPOINT_Q4_0,
+	CHECKPOINT_Q4_1,
+	CHECKPOINT_Q5_0,
+	CHECKPOINT_Q5_1,
+	CHECKPOINT_Q2_K,
+	CHECKPOINT_Q3_K,
+	CHECKPOINT_Q4_K,
+	CHECKPOINT_Q5_K,
+	CHECKPOINT_Q6_K,
+	CHECKPOINT_IQ4_NL,
+	CHECKPOINT_IQ4_XS,
+	CHECKPOINT_DTYPES
+} checkpoint_dtype;
 
 /* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
@@ -40,21 +58,22 @@ typedef struct checkpoint {
 	size_t n_files;
 	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0. Unused places have name NULL. */
 	checkpoint_tensor (*tensors)[TENSOR_KINDS];
-	char *tokenizer_path; /* the tokenizer.model found beside the weights, or tokenizer.json where there is none; NULL: neither */
+	bool quantized; /* weights were rounded to few bits before */
+	const struct gguf_header *gguf; /* of a GGUF file, whose metadata hold the tokenizer; NULL: another form */
+	char *tokenizer_path; /* the tokenizer.model found beside the weights, or tokenizer.json where there is none, or the GGUF file; NULL: none */
 	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
 } checkpoint;
 
-/* path: a folder, or what convert/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+/* path: a GGUF file, a folder, or what convert/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED,
+ * BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */
 void checkpoint_close(checkpoint *cp);
 
-/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype, into `out`. Thread-safe (pread).
+/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype (elements_measure tells their bytes), into `out`.
+ * Thread-safe (pread).
  * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err);
-
-/* Bytes of one element. */
-size_t checkpoint_dtype_bytes(checkpoint_dtype dtype);
 
 #endif

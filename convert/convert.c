@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/gguf_tokenizer.h"
 #include "convert/names.h"
 #include "convert/sentencepiece.h"
 #include "convert/source.h"
@@ -39,6 +40,8 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	*bytes = 0;
 	if (options->no_tokenizer)
 		return BRISE_OK;
+	if (cp->gguf)
+		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, section, bytes, err);
 	if (!cp->tokenizer_path)
 		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
 	if (names_end_with(cp->tokenizer_path, ".json"))
@@ -79,6 +82,8 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 	tell_decisions(options, s->origin); /* last, so that a refusal is one line */
 	s->rows.tokenizer = section;
 	status = convert_write(&s->rows, out, options, result, err);
+	if (status == BRISE_OK && result)
+		result->requantized = s->cp->quantized;
 done:
 	free(section);
 	source_close(s);

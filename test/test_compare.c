@@ -168,7 +168,7 @@ static void test_forms_of_one_model_are_equal(check_counts *counts, const char *
 	options.no_tokenizer = true;
 	CHECK(counts, convert_checkpoint(names[1], path, &options, NULL, &err) == BRISE_OK && model_source_open(&sources[2], path, &err) == BRISE_OK, "%s", err.message);
 	for (k = 0; k < 2; k++) {
-		const char *reference = k == 0 ? "f16" : "bf16";
+		const char *reference = k == 0 ? "F16" : "BF16";
 
 		list = compare(counts, &sources[2], &sources[k], 2, &n);
 		for (i = 0; i < n; i++)

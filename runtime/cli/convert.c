@@ -1,15 +1,22 @@
 /* convert.c - brise convert: the converter's face; convert/ does the work */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/model.h"
 
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
 
 #define LORAS_MAX 16u
+/* Of all matrices of one kind. */
+typedef struct kind_loss {
+	double sum, worst;
+	uint32_t n, worst_layer;
+} kind_loss;
 
 typedef struct convert_settings {
 	int type, effort;
@@ -20,6 +27,7 @@ typedef struct convert_settings {
 	size_t n_loras;
 	terminal_line line;
 	double start;
+	kind_loss losses[TENSOR_KINDS];
 } convert_settings;
 
 static const char *take_lora(void *settings, const char *value)
@@ -46,11 +54,12 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
-	.summary = "Turns an fp16, bf16 or fp32 checkpoint into one file to run. CHECKPOINT is a\n"
-	           "folder as Hugging Face has it (config.json, model.safetensors or shards with\n"
-	           "their index, tokenizer.model or tokenizer.json) or as Mistral has it\n"
+	.summary = "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run.\n"
+	           "CHECKPOINT is a folder as Hugging Face has it (config.json, model.safetensors or\n"
+	           "shards with their index, tokenizer.model or tokenizer.json) or as Mistral has it\n"
 	           "(params.json, consolidated.safetensors or consolidated.00.pth, tokenizer.model),\n"
-	           "a file in such a folder, or a models--org--name folder of Hugging Face's cache.\n"
+	           "a file in such a folder, or a models--org--name folder of Hugging Face cache.\n"
+	           "GGUF: F32, F16, BF16, Q8_0, Q4_0 to Q6_K, IQ4_NL, IQ4_XS; of one in parts, any.\n"
 	           "q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same input gives the same\n"
 	           "file; OUT.brise appears when it is complete, or not at all.",
 	.entries = entries,
@@ -77,6 +86,40 @@ static void print_decision(void *user, const char *line)
 
 	terminal_erase_line(&s->line);
 	report_note("convert", "%s", line);
+}
+
+static void add_loss(void *user, uint32_t kind, uint32_t layer, double relative_error)
+{
+	kind_loss *l = &((convert_settings *)user)->losses[kind];
+
+	l->sum += relative_error;
+	l->n++;
+	if (l->n == 1 || relative_error > l->worst) {
+		l->worst = relative_error;
+		l->worst_layer = layer;
+	}
+}
+
+/* What rounding already rounded weights added: a line for each kind; brise info --tensors has each matrix. */
+static void print_losses(const convert_settings *s)
+{
+	const char *name;
+	char worst[48];
+	uint32_t kind;
+
+	report_note("convert", "the second rounding adds a relative squared error of (brise info --tensors lists every matrix)");
+	for (kind = 1; kind < TENSOR_KINDS; kind++) {
+		const kind_loss *l = &s->losses[kind];
+
+		if (l->n == 0)
+			continue;
+		model_tensor_name(worst, kind, l->worst_layer);
+		name = strrchr(worst, '.') ? strrchr(worst, '.') + 1 : worst;
+		if (l->n == 1)
+			report_note("convert", "  %-9s %.5f", name, l->worst);
+		else
+			report_note("convert", "  %-9s %.5f in the mean, at worst %.5f (%s)", name, l->sum / l->n, l->worst, worst);
+	}
 }
 
 static void print_result(const char *out, const convert_result *r)
@@ -113,6 +156,7 @@ int cli_convert(int argc, char **argv)
 	options.n_loras = settings.n_loras;
 	options.progress = draw_progress;
 	options.decision = print_decision;
+	options.loss = add_loss;
 	options.cancel = terminal_was_interrupted;
 	options.user = &settings;
 	terminal_open_line(&settings.line);
@@ -120,6 +164,8 @@ int cli_convert(int argc, char **argv)
 	settings.start = terminal_clock();
 	done = convert_checkpoint(result.operands[0], result.operands[1], &options, &outcome, &err);
 	terminal_erase_line(&settings.line);
+	if (done == BRISE_OK && outcome.requantized)
+		print_losses(&settings);
 	if (done == BRISE_OK)
 		print_result(result.operands[1], &outcome);
 	else

@@ -25,6 +25,34 @@ def pickle_of(tensors):
     return out + b"u."
 
 
+def gguf_of(pairs, tensors):
+    """A GGUF file of (key, type, bytes of value) and (name, ne, type, bytes)."""
+    text = lambda s: struct.pack("<Q", len(s)) + s.encode()
+    out, data = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs)), b""
+    for key, kind, value in pairs:
+        out += text(key) + struct.pack("<I", kind) + value
+    for name, ne, kind, body in tensors:
+        out += text(name) + struct.pack("<I", len(ne)) + struct.pack("<%dQ" % len(ne), *ne) + struct.pack("<IQ", kind, len(data))
+        data += body + bytes(-len(body) % 32)
+    return out + bytes(-len(out) % 32) + data
+
+
+def gguf_seed():
+    text = lambda s: struct.pack("<Q", len(s)) + s.encode()
+    u32 = lambda n: struct.pack("<I", n)
+    array = lambda kind, values: struct.pack("<IQ", kind, len(values)) + b"".join(values)
+    tokens = ["<unk>", "<s>", "</s>"] + ["<0x%02X>" % i for i in range(256)] + ["a", "b", "ab", "[PAD262]"]
+    pairs = [("general.architecture", 8, text("llama")), ("general.alignment", 4, u32(32)), ("tokenizer.ggml.model", 8, text("llama")),
+             ("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in tokens])), ("tokenizer.ggml.scores", 9, array(6, [struct.pack("<f", -i) for i in range(len(tokens))])),
+             ("tokenizer.ggml.token_type", 9, array(5, [u32(2), u32(3), u32(3)] + 256 * [u32(6)] + [u32(1), u32(1), u32(1), u32(5)])),
+             ("tokenizer.ggml.bos_token_id", 4, u32(1)), ("tokenizer.ggml.add_space_prefix", 7, b"\1"), ("tokenizer.chat_template", 8, text("[INST] [SYSTEM_PROMPT]")),
+             ("llama.rope.freq_base", 6, struct.pack("<f", 1e4)), ("llama.attention.layer_norm_rms_epsilon", 6, struct.pack("<f", 1e-5)), ("split.count", 2, b"\1\0"),
+             ("llama.rope.scaling.type", 8, text("none")), ("llama.expert_count", 4, u32(0)), ("llama.attention.head_count_kv", 9, array(4, [u32(1), u32(1)]))]
+    pairs += [("llama." + k, 4, u32(v)) for k, v in [("embedding_length", 256), ("block_count", 2), ("attention.head_count", 2), ("feed_forward_length", 512), ("context_length", 99)]]
+    sizes = {0: (1, 4), 1: (1, 2), 30: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 23: (256, 136)}
+    return gguf_of(pairs, [("t%d" % kind, (block, 1), kind, bytes(size)) for kind, (block, size) in sizes.items()])
+
+
 def zip_of(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
@@ -78,6 +106,7 @@ def main(folder):
         data += b"\x00\x3c" * (size // 2)
     header = json.dumps(header).encode()
     put("fuzz_lora", "adapter", struct.pack("<H", len(config)) + config + struct.pack("<Q", len(header)) + header + data)
+    put("fuzz_gguf", "model", gguf_seed())
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 
