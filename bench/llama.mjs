@@ -51,14 +51,15 @@ export async function openLlama(native, file, options) {
 
 	return {
 		model,
-		// Evaluates ids that follow the others; returns the likeliest next id if wanted.
+		// Evaluates ids that follow the others, at most `batch`. wanted: "nothing", the last one's "logits" (which stay inside), or the likeliest next "token",
+		// which is returned.
 		async evaluate(ids, wanted) {
 			context.initBatch(ids.length);
-			const at = context.addToBatch(0, position, Uint32Array.from(ids), Uint32Array.from(wanted ? [ids.length - 1] : []));
+			const at = context.addToBatch(0, position, Uint32Array.from(ids), Uint32Array.from(wanted === "nothing" ? [] : [ids.length - 1]));
 
 			await context.decodeBatch();
 			position += ids.length;
-			return wanted ? await context.sampleToken(at[0], sampler) : -1;
+			return wanted === "token" ? await context.sampleToken(at[0], sampler) : -1;
 		},
 		forget() {
 			context.disposeSequence(0);

@@ -82,7 +82,7 @@ async function writeGreedily(llama, prompt) {
 	const ids = [];
 
 	llama.forget();
-	for (let next = await llama.evaluate(prompt, true); ids.length < TOKENS; next = await llama.evaluate([next], true))
+	for (let next = await llama.evaluate(prompt, "token"); ids.length < TOKENS; next = await llama.evaluate([next], "token"))
 		ids.push(next);
 	return ids;
 }
@@ -92,10 +92,10 @@ async function countAgreements(llama, prompt, ids) {
 	let agreed = 0, next;
 
 	llama.forget();
-	next = await llama.evaluate(prompt, true);
+	next = await llama.evaluate(prompt, "token");
 	for (const id of ids) {
 		agreed += next === id;
-		next = await llama.evaluate([id], true);
+		next = await llama.evaluate([id], "token");
 	}
 	return agreed;
 }
