@@ -6,25 +6,8 @@
 #include "convert/sentencepiece_writer.h"
 
 #include "convert/protobuf.h"
+#include "convert/sentencepiece_fields.h"
 #include "runtime/tokenizer.h"
-
-/* Numbers of fields: ModelProto, then its submessages. */
-enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3 };
-enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
-enum {
-	TRAINER_MODEL_TYPE = 3,
-	TRAINER_VOCAB_SIZE = 4,
-	TRAINER_BYTE_FALLBACK = 35,
-	TRAINER_UNK_ID = 40,
-	TRAINER_BOS_ID = 41,
-	TRAINER_EOS_ID = 42,
-	TRAINER_UNK_PIECE = 45,
-	TRAINER_BOS_PIECE = 46,
-	TRAINER_EOS_PIECE = 47
-};
-enum { NORMALIZER_NAME = 1, NORMALIZER_DUMMY_PREFIX = 3, NORMALIZER_REMOVE_SPACES = 4, NORMALIZER_ESCAPE_SPACES = 5 };
-
-#define MODEL_TYPE_BPE 2
 
 static void put_varint(buffer *b, uint64_t value)
 {
