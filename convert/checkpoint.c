@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "convert/architecture.h"
+#include "convert/elements.h"
 #include "convert/files.h"
 #include "convert/notes.h"
 #include "convert/safetensors.h"
@@ -69,11 +70,6 @@ typedef struct opened {
 	const naming *names;
 	brise_error *err;
 } opened;
-
-size_t checkpoint_dtype_bytes(checkpoint_dtype dtype)
-{
-	return dtype == CHECKPOINT_F32 ? 4 : 2;
-}
 
 static brise_status no_memory(const opened *o)
 {
@@ -366,10 +362,7 @@ static brise_status place_tensors(opened *o)
 
 static void note_precision(opened *o)
 {
-	static const char *const names[] = { "?", "F16", "BF16", "F32" };
-	checkpoint_dtype first = o->cp.tensors[0][TENSOR_WQ].dtype;
-
-	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", names[first]);
+	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
 }
 
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err)
@@ -421,11 +414,12 @@ void checkpoint_close(checkpoint *cp)
 
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err)
 {
-	uint64_t row_bytes = (uint64_t)tensor->cols * checkpoint_dtype_bytes(tensor->dtype);
 	const checkpoint_file *file = &cp->files[tensor->file];
+	uint64_t row_bytes = 0;
 
 	if (first > tensor->rows || n > tensor->rows - first)
 		return error_set(err, BRISE_EINVAL, "%s: tensor %s: rows %" PRIu32 "+%" PRIu32 " of %" PRIu32, file->path, tensor->name, first, n, tensor->rows);
 	/* Offsets and sizes were found to lie inside the file, so nothing here wraps. */
+	(void)elements_measure(tensor->dtype, tensor->cols, &row_bytes);
 	return files_read_at(file->descriptor, out, (size_t)(n * row_bytes), tensor->offset + first * row_bytes, file->path, err);
 }

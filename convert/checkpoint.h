@@ -14,7 +14,25 @@
 #include "runtime/brise.h"
 #include "runtime/format.h"
 
-typedef enum checkpoint_dtype { CHECKPOINT_F16 = 1, CHECKPOINT_BF16 = 2, CHECKPOINT_F32 = 3 } checkpoint_dtype;
+/* Element types (convert/elements.h); those from Q8_0 on are ggml's blocks (convert/gguf.h). */
+typedef enum checkpoint_dtype {
+	CHECKPOINT_F16 = 1,
+	CHECKPOINT_BF16 = 2,
+	CHECKPOINT_F32 = 3,
+	CHECKPOINT_Q8_0,
+	CHECKPOINT_Q4_0,
+	CHECKPOINT_Q4_1,
+	CHECKPOINT_Q5_0,
+	CHECKPOINT_Q5_1,
+	CHECKPOINT_Q2_K,
+	CHECKPOINT_Q3_K,
+	CHECKPOINT_Q4_K,
+	CHECKPOINT_Q5_K,
+	CHECKPOINT_Q6_K,
+	CHECKPOINT_IQ4_NL,
+	CHECKPOINT_IQ4_XS,
+	CHECKPOINT_DTYPES
+} checkpoint_dtype;
 
 /* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
@@ -50,11 +68,9 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 /* Closes files and frees; NULL is allowed. */
 void checkpoint_close(checkpoint *cp);
 
-/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype, into `out`. Thread-safe (pread).
+/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype (elements_measure tells their bytes), into `out`.
+ * Thread-safe (pread).
  * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err);
-
-/* Bytes of one element. */
-size_t checkpoint_dtype_bytes(checkpoint_dtype dtype);
 
 #endif

@@ -2,13 +2,12 @@
 #include "convert/convert.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert/checkpoint.h"
+#include "convert/elements.h"
 #include "convert/sentencepiece.h"
-#include "quant/half.h"
 #include "runtime/error.h"
 
 void convert_init_options(convert_options *options)
@@ -28,42 +27,16 @@ static uint32_t interleaved_row(uint32_t row, uint32_t head_dim)
 
 static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved, uint32_t first, uint32_t n, void *raw, brise_error *err)
 {
-	size_t row_bytes = t->cols * checkpoint_dtype_bytes(t->dtype);
 	brise_status status = BRISE_OK;
+	uint64_t row_bytes = 0;
 	uint32_t i;
 
 	if (!interleaved)
 		return checkpoint_read_rows(cp, t, first, n, raw, err);
+	(void)elements_measure(t->dtype, t->cols, &row_bytes);
 	for (i = 0; i < n && status == BRISE_OK; i++)
 		status = checkpoint_read_rows(cp, t, interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
 	return status;
-}
-
-/* Decodes n elements; false if one is infinite or not a number: those have all exponent bits set, and adding one there carries into the sign's place.
- * The checks are on the integers, where compilers vectorize them. */
-static bool decode_floats(float *out, const void *raw, checkpoint_dtype dtype, size_t n)
-{
-	const uint16_t *halves = raw;
-	uint32_t carry = 0;
-	uint16_t carry_half = 0;
-	size_t i;
-
-	if (dtype == CHECKPOINT_F32) {
-		memcpy(out, raw, n * sizeof *out);
-		for (i = 0; i < n; i++)
-			carry |= (half_to_bits(out[i]) & 0x7fffffff) + 0x00800000;
-	} else if (dtype == CHECKPOINT_BF16) {
-		for (i = 0; i < n; i++) {
-			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0080);
-			out[i] = half_decode_bfloat(halves[i]);
-		}
-	} else {
-		for (i = 0; i < n; i++)
-			carry_half |= (uint16_t)((halves[i] & 0x7fff) + 0x0400);
-		for (i = 0; i < n; i++)
-			out[i] = half_decode_finite(halves[i]);
-	}
-	return !(carry >> 31) && !(carry_half >> 15);
 }
 
 static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
@@ -75,7 +48,7 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 
 	if (status != BRISE_OK)
 		return status;
-	if (!decode_floats(rows, raw, t->dtype, (size_t)n * t->cols))
+	if (!elements_decode(rows, raw, t->dtype, (size_t)n * t->cols))
 		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
 	return BRISE_OK;

@@ -40,7 +40,7 @@ enum gguf_value_type {
 	GGUF_VALUE_TYPES = 13
 };
 
-/* Element types of tensors that are read here; ggml_blocks.c has the names of the others. */
+/* Element types of tensors that are read here; gguf_reader.c has the names of the others. */
 enum ggml_type {
 	GGML_F32 = 0,
 	GGML_F16 = 1,

@@ -89,25 +89,6 @@ static bool read_tensor(json_reader *r, named_tensor *t, uint64_t base, uint64_t
 	return r->status == BRISE_OK;
 }
 
-static int compare_offsets(const void *a, const void *b)
-{
-	const named_tensor *x = a, *y = b;
-
-	return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
-}
-
-static brise_status check_overlaps(named_tensor *items, size_t n, const char *name, brise_error *err)
-{
-	size_t i;
-
-	if (n > 1)
-		qsort(items, n, sizeof *items, compare_offsets);
-	for (i = 1; i < n; i++)
-		if (items[i].offset < items[i - 1].offset + items[i - 1].bytes)
-			return error_set(err, BRISE_EFORMAT, "%s: tensors %s and %s overlap at byte %" PRIu64, name, items[i - 1].name, items[i].name, items[i].offset);
-	return BRISE_OK;
-}
-
 brise_status safetensors_parse(const char *json, size_t size, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)
 {
 	uint64_t base = 8 + (uint64_t)size;
@@ -139,7 +120,7 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 	status = json_end(&r);
 	if (status != BRISE_OK || list->n == before) /* an empty list has no items to point to */
 		return status;
-	return check_overlaps(list->items + before, list->n - before, name, err);
+	return tensors_check_overlaps(list->items + before, list->n - before, name, err);
 }
 
 brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)

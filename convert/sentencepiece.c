@@ -3,14 +3,10 @@
  * The file is a protobuf message (github.com/google/sentencepiece, src/sentencepiece_model.proto). Read are the pieces and what decides how text
  * is cut into them; how the model was trained is skipped. What no tokenizer of Mistral's uses (other algorithms than BPE, character maps, other
  * rules for spaces) is refused by name rather than half done. Fields that are absent have the defaults of that definition.
- *
- * What the reference refuses (empty and repeated pieces, none or several unknown pieces, missing or odd byte pieces) is refused here as well. Beyond that
- * a text that is at once a normal piece and a control, unknown or byte piece is refused: the reference would let text spell a control token.
  */
 #include "convert/sentencepiece.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +15,9 @@
 #include "convert/files.h"
 #include "convert/protobuf.h"
 #include "convert/sentencepiece_fields.h"
-#include "convert/tokenizer_writer.h"
+#include "convert/tokenizer_checks.h"
 #include "runtime/error.h"
 #include "runtime/tokenizer.h"
-#include "runtime/utf8.h"
 
 #define FILE_MAX ((size_t)64 << 20) /* Mistral's have 0.6 MB; one of 2^20 pieces about 20 MB */
 
@@ -148,33 +143,10 @@ static brise_status read_denormalizer(reader *r, const protobuf_field *whole)
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-static brise_status check_text(const reader *r, uint32_t id, const span *text, uint64_t type)
-{
-	const uint8_t *bytes = text->bytes;
-	size_t at;
-	int step;
-
-	if (text->size == 0)
-		return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is empty", r->name, id);
-	if (text->size > TOKENIZER_PIECE_MAX)
-		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: piece %" PRIu32 " has %zu bytes, at most %u are supported", r->name, id, text->size,
-		                 TOKENIZER_PIECE_MAX);
-	for (at = 0; at < text->size; at += (size_t)step) {
-		step = utf8_measure(bytes + at, text->size - at);
-		if (step <= 0)
-			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is not UTF-8 at its byte %zu", r->name, id, at);
-	}
-	/* The reference keeps user-defined symbols in a trie of C strings and would cut this one off. */
-	if (type == PIECE_USER_DEFINED && memchr(bytes, 0, text->size))
-		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: user-defined piece %" PRIu32 " holds a NUL byte", r->name, id);
-	return BRISE_OK;
-}
-
 static brise_status read_piece(reader *r, const protobuf_field *whole)
 {
 	protobuf_reader in = protobuf_open(whole->bytes, whole->size);
 	uint32_t id = r->out.vocab;
-	tokenizer_piece *piece = &r->out.pieces[id];
 	span text = { "", 0 };
 	uint64_t type = PIECE_NORMAL;
 	float score = 0;
@@ -200,14 +172,10 @@ static brise_status read_piece(reader *r, const protobuf_field *whole)
 		return damaged(r, "a piece", (size_t)(in.at - whole->bytes));
 	if (type < PIECE_NORMAL || type > PIECE_BYTE)
 		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: piece %" PRIu32 " has type %" PRIu64 ", expected 1..6", r->name, id, type);
-	if (!isfinite(score))
-		return error_set(r->err, BRISE_EFORMAT, "%s: the score of piece %" PRIu32 " is not a finite number", r->name, id);
-	status = check_text(r, id, &text, type);
-	if (status != BRISE_OK)
-		return status;
-	*piece = (tokenizer_piece){ text.bytes, (uint32_t)text.size, score, (tokenizer_type)type };
-	r->out.vocab++;
-	return BRISE_OK;
+	if (text.size > TOKENIZER_PIECE_MAX)
+		return tokenizer_refuse_length(r->name, id, text.size, r->err);
+	r->out.pieces[r->out.vocab++] = (tokenizer_piece){ text.bytes, (uint32_t)text.size, score, (tokenizer_type)type };
+	return tokenizer_check_piece(&r->out, id, r->name, r->err);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
@@ -286,88 +254,6 @@ static brise_status check_rules(const reader *r)
 	return BRISE_OK;
 }
 
-/* One unknown piece; with byte fallback one piece for each byte, without it none. */
-static brise_status check_types(reader *r)
-{
-	bool found[256] = { false };
-	uint32_t id, n_found = 0;
-
-	r->out.unk = -1;
-	for (id = 0; id < r->out.vocab; id++) {
-		const tokenizer_piece *piece = &r->out.pieces[id];
-		int byte = tokenizer_parse_byte(piece->text, piece->bytes);
-
-		if (piece->type == PIECE_UNKNOWN && r->out.unk >= 0)
-			return error_set(r->err, BRISE_EFORMAT, "%s: pieces %" PRId32 " and %" PRIu32 " are both of type unknown", r->name, r->out.unk, id);
-		if (piece->type == PIECE_UNKNOWN)
-			r->out.unk = (int32_t)id;
-		if (piece->type != PIECE_BYTE)
-			continue;
-		if (!r->byte_fallback)
-			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is of type byte, but trainer_spec.byte_fallback is off", r->name, id);
-		if (byte < 0)
-			return error_set(r->err, BRISE_EFORMAT, "%s: piece %" PRIu32 " is of type byte, but not <0x00>..<0xFF>", r->name, id);
-		n_found += !found[byte];
-		found[byte] = true;
-	}
-	if (r->out.unk < 0)
-		return error_set(r->err, BRISE_EFORMAT, "%s: no piece is of type unknown", r->name);
-	if (r->byte_fallback && n_found != 256)
-		return error_set(r->err, BRISE_EFORMAT, "%s: trainer_spec.byte_fallback is set, but only %" PRIu32 " bytes have a piece", r->name, n_found);
-	return BRISE_OK;
-}
-
-static int compare_pointers(const void *a, const void *b)
-{
-	const tokenizer_piece *x = *(const tokenizer_piece *const *)a, *y = *(const tokenizer_piece *const *)b;
-	int order = tokenizer_compare_pieces(x, y);
-
-	return order != 0 ? order : x < y ? -1 : x > y;
-}
-
-static bool is_reserved(const tokenizer_piece *piece)
-{
-	return piece->type == PIECE_CONTROL || piece->type == PIECE_UNKNOWN || piece->type == PIECE_BYTE;
-}
-
-static brise_status check_repeats(const reader *r)
-{
-	const tokenizer_piece **sorted = malloc(r->out.vocab * sizeof *sorted);
-	brise_status status = BRISE_OK;
-	uint32_t i;
-
-	if (!sorted)
-		return error_set(r->err, BRISE_ENOMEM, "%s: no memory to sort %" PRIu32 " pieces", r->name, r->out.vocab);
-	for (i = 0; i < r->out.vocab; i++)
-		sorted[i] = &r->out.pieces[i];
-	qsort(sorted, r->out.vocab, sizeof *sorted, compare_pointers);
-	for (i = 1; i < r->out.vocab && status == BRISE_OK; i++) {
-		const tokenizer_piece *a = sorted[i - 1], *b = sorted[i];
-		bool mixed = is_reserved(a) != is_reserved(b);
-
-		if (tokenizer_compare_pieces(a, b) == 0)
-			status = error_set(r->err, mixed ? BRISE_EUNSUPPORTED : BRISE_EFORMAT, "%s: pieces %td and %td are both \"%.*s\"%s", r->name, a - r->out.pieces,
-			                   b - r->out.pieces, a->bytes > 100 ? 100 : (int)a->bytes, (const char *)a->text,
-			                   mixed ? ", one for text and one not: text could spell a control token" : "");
-	}
-	free(sorted);
-	return status;
-}
-
-/* The control piece of that text, or -1. Like the reference by text, not by trainer_spec.bos_id, which editing leaves behind. */
-static int32_t find_control(const reader *r, const span *text)
-{
-	uint32_t id;
-
-	for (id = 0; id < r->out.vocab; id++) {
-		const tokenizer_piece *piece = &r->out.pieces[id];
-
-		if (piece->type == PIECE_CONTROL && piece->bytes == text->size && memcmp(piece->text, text->bytes, text->size) == 0)
-			return (int32_t)id;
-	}
-	return -1;
-}
-
 brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name, void **section, size_t *bytes, brise_error *err)
 {
 	reader r = { .name = name,
@@ -388,14 +274,13 @@ brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, co
 		status = read_fields(&r, model, model_bytes);
 	if (status == BRISE_OK)
 		status = check_rules(&r);
+	r.out.flags = (r.dummy_prefix ? TOKENIZER_DUMMY_PREFIX : 0) | (r.byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
 	if (status == BRISE_OK)
-		status = check_types(&r);
-	if (status == BRISE_OK)
-		status = check_repeats(&r);
+		status = tokenizer_check_pieces(&r.out, name, err);
 	if (status == BRISE_OK) {
-		r.out.bos = find_control(&r, &r.bos_piece);
-		r.out.eos = find_control(&r, &r.eos_piece);
-		r.out.flags = (r.dummy_prefix ? TOKENIZER_DUMMY_PREFIX : 0) | (r.byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
+		/* Like the reference by text, not by trainer_spec.bos_id, which editing leaves behind. */
+		r.out.bos = tokenizer_find_control(&r.out, r.bos_piece.bytes, r.bos_piece.size);
+		r.out.eos = tokenizer_find_control(&r.out, r.eos_piece.bytes, r.eos_piece.size);
 		status = tokenizer_write_section(&r.out, name, section, bytes, err);
 	}
 	free(r.out.pieces);

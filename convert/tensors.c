@@ -1,9 +1,11 @@
 /* tensors.c - a growing list of named tensors */
 #include "convert/tensors.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/elements.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 
@@ -42,6 +44,25 @@ brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err
 	return BRISE_OK;
 }
 
+static int compare_offsets(const void *a, const void *b)
+{
+	const named_tensor *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file, brise_error *err)
+{
+	size_t i;
+
+	if (n > 1)
+		qsort(items, n, sizeof *items, compare_offsets);
+	for (i = 1; i < n; i++)
+		if (items[i].offset < items[i - 1].offset + items[i - 1].bytes)
+			return error_set(err, BRISE_EFORMAT, "%s: tensors %s and %s overlap at byte %" PRIu64, file, items[i - 1].name, items[i].name, items[i].offset);
+	return BRISE_OK;
+}
+
 const named_tensor *tensors_find(const tensor_list *list, const char *name)
 {
 	size_t low = 0, high = list->n;
@@ -72,13 +93,13 @@ void tensors_free(tensor_list *list)
 
 bool tensors_size(const named_tensor *tensor, uint64_t *bytes)
 {
+	uint64_t elements = 1;
 	uint32_t i;
 
-	if (tensor->dtype == 0 || tensor->n_dims > 4)
+	if (tensor->n_dims > 4)
 		return false;
-	*bytes = checkpoint_dtype_bytes(tensor->dtype);
 	for (i = 0; i < tensor->n_dims; i++)
-		if (!checked_mul(*bytes, tensor->shape[i], bytes))
+		if (!checked_mul(elements, tensor->shape[i], &elements))
 			return false;
-	return true;
+	return elements_measure(tensor->dtype, elements, bytes);
 }

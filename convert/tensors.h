@@ -26,6 +26,9 @@ brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *fi
 /* Sorts by name and refuses names that stand twice. */
 brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err);
 
+/* Sorts tensors of one file by where they lie and refuses those that share bytes. */
+brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file, brise_error *err);
+
 /* NULL if there is none of that name; the list must be sorted. */
 const named_tensor *tensors_find(const tensor_list *list, const char *name);
 void tensors_free(tensor_list *list);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/elements.h"
 #include "convert/files.h"
 #include "convert/pickle.h"
 #include "quant/checked.h"
@@ -295,7 +296,7 @@ static brise_status place_tensor(const archive *a, const char *prefix, const pic
 	t->dtype = from->dtype;
 	t->n_dims = from->n_dims;
 	memcpy(t->shape, from->shape, sizeof t->shape);
-	if (!checked_mul(from->first, checkpoint_dtype_bytes(from->dtype), &first) || !tensors_size(t, &t->bytes) || !checked_inside(first, t->bytes, m->bytes))
+	if (!elements_measure(from->dtype, from->first, &first) || !tensors_size(t, &t->bytes) || !checked_inside(first, t->bytes, m->bytes))
 		return error_set(a->err, BRISE_EFORMAT, "%s: tensor %s reaches out of its member %s of %" PRIu64 " bytes", a->name, from->name, path, m->bytes);
 	t->offset = storage + first;
 	return BRISE_OK;
