@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "convert/export.h"
+#include "convert/gguf_tokenizer.h"
 #include "convert/sentencepiece.h"
 #include "convert/sentencepiece_writer.h"
 #include "runtime/crc32.h"
@@ -667,6 +668,41 @@ static void test_gguf_holds_the_tokenizer(check_counts *counts)
 	brise_close_model(model);
 }
 
+/* Catches: what only the converter's own reader of GGUF would miss, such as a rule that is told nowhere. */
+static void test_gguf_tokenizer_reads_back(check_counts *counts)
+{
+	format_config config = small_open;
+	convert_source source = { .read = small_read, .self = &config };
+	convert_options options;
+	tensor_list list = { NULL, 0, 0 };
+	gguf_header header;
+	void *section = NULL, *again = NULL;
+	size_t bytes, n = 0;
+	content c;
+	brise_error err;
+
+	config.vocab = 4096;
+	source.config = config;
+	convert_init_options(&options);
+	options.effort = Q4_FAST;
+	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes, &err) != BRISE_OK)
+		exit(1);
+	source.tokenizer = section;
+	source.tokenizer_bytes = bytes;
+	CHECK(counts, convert_write(&source, place("pieces.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, export_file(place("pieces.brise"), place("pieces.gguf"), EXPORT_GGUF, GGML_Q8_0, NULL, &err) == BRISE_OK, "%s", err.message);
+	c = load(place("pieces.gguf"));
+	CHECK(counts, gguf_read_memory(&header, c.bytes, c.n, "pieces.gguf", 0, &list, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, list.n == 12, "%zu tensors", list.n);
+	CHECK(counts, gguf_read_tokenizer(&header, "pieces.gguf", &again, &n, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, again && n == bytes && memcmp(again, section, n) == 0, "the section differs");
+	gguf_free(&header);
+	tensors_free(&list);
+	free(c.bytes);
+	free(section);
+	free(again);
+}
+
 /* ---- the whole or nothing ------------------------------------------------------------------------------------------ */
 
 /* Catches: sums or bytes that depend on which thread took a piece. */
@@ -846,6 +882,7 @@ int main(void)
 	test_blocks_hold_the_weights(&counts);
 	test_tokenizer_comes_back(&counts);
 	test_gguf_holds_the_tokenizer(&counts);
+	test_gguf_tokenizer_reads_back(&counts);
 	test_threads_change_nothing(&counts);
 	test_refusals_name_what_is_wrong(&counts);
 	test_a_large_tokenizer_is_refused(&counts);
