@@ -785,7 +785,8 @@ static void test_refusals_name_what_is_wrong(check_counts *counts)
 	expect_refusal(counts, "72 columns", place("odd.brise"), place("x.gguf"), EXPORT_GGUF, GGML_Q4_0, BRISE_EUNSUPPORTED,
 	               "tensor embedding: 72 columns are no multiple of 32, which Q4_0 needs; export it as f16");
 	expect_refusal(counts, "blocks in safetensors", place("f16.brise"), place("x"), EXPORT_SAFETENSORS, GGML_Q8_0, BRISE_EINVAL, "cannot be written as type Q8_0");
-	expect_refusal(counts, "a file where a folder goes", place("f16.brise"), place("f16.brise"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "expected a folder to make, found a file");
+	expect_refusal(counts, "a file where a folder goes", place("f16.brise"), place("f16.brise"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO,
+	               "expected a folder to make, found a file");
 	expect_refusal(counts, "a full folder", place("f16.brise"), base, EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "is not empty");
 	expect_refusal(counts, "a folder where a file goes", place("f16.brise"), base, EXPORT_GGUF, GGML_F16, BRISE_EIO, "found a folder");
 	expect_refusal(counts, "a missing folder", place("f16.brise"), place("missing/x"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "missing/x: ");
