@@ -42,7 +42,7 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)
-test_sources := $(wildcard test/test_*.c) test/print_rows.c
+test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))

@@ -1,7 +1,4 @@
 /* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its place
- *
- * Two families of names exist for the same matrices. Hugging Face's come with q and k permuted for half-split RoPE, Mistral's own with interleaved
- * pairs (shared by all files of the two projects: transformers' convert_mistral_weights_to_hf.py does the permutation).
  */
 #include "convert/checkpoint.h"
 
@@ -16,6 +13,10 @@
 #include "convert/architecture.h"
 #include "convert/elements.h"
 #include "convert/files.h"
+#include "convert/gguf_architecture.h"
+#include "convert/gguf_parts.h"
+#include "convert/gguf_tokenizer.h"
+#include "convert/naming.h"
 #include "convert/notes.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
@@ -26,46 +27,13 @@
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
 
-typedef struct naming {
-	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
-	const char *layer;                 /* prefix of a layer's number */
-	const char *inside[TENSOR_KINDS];  /* behind the number */
-} naming;
-
-static const naming hugging_face = {
-	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight", [TENSOR_FINAL_NORM] = "model.norm.weight", [TENSOR_OUTPUT] = "lm_head.weight" },
-	.layer = "model.layers.",
-	.inside = { [TENSOR_ATTENTION_NORM] = "input_layernorm.weight",
-	            [TENSOR_WQ] = "self_attn.q_proj.weight",
-	            [TENSOR_WK] = "self_attn.k_proj.weight",
-	            [TENSOR_WV] = "self_attn.v_proj.weight",
-	            [TENSOR_WO] = "self_attn.o_proj.weight",
-	            [TENSOR_FFN_NORM] = "post_attention_layernorm.weight",
-	            [TENSOR_W1] = "mlp.gate_proj.weight",
-	            [TENSOR_W3] = "mlp.up_proj.weight",
-	            [TENSOR_W2] = "mlp.down_proj.weight" },
-};
-
-static const naming mistral = {
-	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight", [TENSOR_FINAL_NORM] = "norm.weight", [TENSOR_OUTPUT] = "output.weight" },
-	.layer = "layers.",
-	.inside = { [TENSOR_ATTENTION_NORM] = "attention_norm.weight",
-	            [TENSOR_WQ] = "attention.wq.weight",
-	            [TENSOR_WK] = "attention.wk.weight",
-	            [TENSOR_WV] = "attention.wv.weight",
-	            [TENSOR_WO] = "attention.wo.weight",
-	            [TENSOR_FFN_NORM] = "ffn_norm.weight",
-	            [TENSOR_W1] = "feed_forward.w1.weight",
-	            [TENSOR_W3] = "feed_forward.w3.weight",
-	            [TENSOR_W2] = "feed_forward.w2.weight" },
-};
-
 /* What a caller sees comes first; the names its tensors point to live in the list. */
 typedef struct opened {
 	checkpoint cp;
 	tensor_list list;
 	architecture arch;
 	notes decisions;
+	gguf_header gguf; /* of the first part */
 	const char *folder;
 	const naming *names;
 	brise_error *err;
@@ -86,18 +54,20 @@ static bool has_file(const opened *o, const char *name)
 	return has;
 }
 
-/* Opens a weight file of the folder as the last of cp.files. */
-static brise_status open_file(opened *o, const char *name)
+/* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for it. */
+static brise_status open_path(opened *o, char *path)
 {
 	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
 	struct stat facts;
 
-	if (!files)
+	if (files)
+		o->cp.files = files;
+	if (!files || !path) {
+		free(path);
 		return no_memory(o);
-	o->cp.files = files;
+	}
 	file = &files[o->cp.n_files];
-	if (!(file->path = files_join(o->folder, name)))
-		return no_memory(o);
+	file->path = path;
 	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
 	o->cp.n_files++; /* closed with the rest from here on, opened or not */
 	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
@@ -112,7 +82,7 @@ typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const 
 
 static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
 {
-	brise_status status = open_file(o, name);
+	brise_status status = open_path(o, files_join(o->folder, name));
 	const checkpoint_file *file;
 
 	if (status != BRISE_OK)
@@ -165,7 +135,7 @@ static brise_status read_configuration(opened *o, const char *name)
 	brise_status status = read_text(o, name, CONFIG_MAX, &path, &text, &size);
 
 	if (status == BRISE_OK)
-		status = o->names == &hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
+		status = o->names == &naming_hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
 		                                   : architecture_read_params(&o->arch, text, size, path, &o->decisions, o->err);
 	free(text);
 	free(path);
@@ -190,7 +160,7 @@ static brise_status read_hugging_face(opened *o)
 {
 	brise_status status;
 
-	o->names = &hugging_face;
+	o->names = &naming_hugging_face;
 	o->cp.rope = CHECKPOINT_HALVES;
 	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
 	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
@@ -206,7 +176,7 @@ static brise_status read_mistral(opened *o)
 {
 	brise_status status;
 
-	o->names = &mistral;
+	o->names = &naming_mistral;
 	o->cp.rope = CHECKPOINT_INTERLEAVED;
 	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave their pairs, stored as halves (params.json is there)");
 	if ((status = read_configuration(o, "params.json")) != BRISE_OK)
@@ -218,6 +188,51 @@ static brise_status read_mistral(opened *o)
 	else
 		status = add_one(o, "consolidated.00.pth", torch_zip_read);
 	return status == BRISE_OK ? find_tokenizer(o, mistral_tokenizers) : status;
+}
+
+/* One part, and its header kept if it is the first. */
+static brise_status add_gguf(opened *o, char **path, size_t part, size_t n)
+{
+	brise_status status = open_path(o, *path);
+	const checkpoint_file *file;
+	gguf_header h = { .bytes = NULL };
+
+	*path = NULL;
+	if (status != BRISE_OK)
+		return status;
+	file = &o->cp.files[part];
+	status = gguf_read(&h, file->descriptor, file->bytes, file->path, (uint32_t)part, &o->list, o->err);
+	if (status == BRISE_OK)
+		status = gguf_check_part(&h, part, n, file->path, o->err);
+	if (part == 0)
+		o->gguf = h;
+	else
+		gguf_free(&h);
+	return status;
+}
+
+static brise_status read_gguf(opened *o)
+{
+	char **paths;
+	size_t n, i;
+	brise_status status = gguf_list_parts(o->folder, &paths, &n, o->err);
+
+	o->names = &naming_gguf;
+	o->cp.rope = CHECKPOINT_INTERLEAVED;
+	o->cp.gguf = &o->gguf;
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = add_gguf(o, &paths[i], i, n);
+	gguf_free_parts(paths, n);
+	if (status != BRISE_OK || (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) != BRISE_OK ||
+	    (status = tensors_sort(&o->list, o->folder, o->err)) != BRISE_OK ||
+	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path, &o->decisions, o->err)) != BRISE_OK)
+		return status;
+	o->arch.tied = !tensors_find(&o->list, "output.weight");
+	gguf_note_template(&o->gguf, &o->decisions);
+	if (n > 1)
+		notes_add(&o->decisions, "weights: %zu files", n);
+	o->cp.tokenizer_path = strdup(o->cp.files[0].path);
+	return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
 }
 
 /* Folders as published hold both forms of one model; either does. */
@@ -243,37 +258,6 @@ static brise_status read_folder(opened *o)
 	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json and no params.json: not a checkpoint's folder", o->folder);
 }
 
-/* The name's kind and layer; 0: none of a model's. */
-static uint32_t find_kind(const opened *o, const char *name, uint32_t *layer)
-{
-	size_t prefix = strlen(o->names->layer), digits = 0;
-	uint32_t kind;
-
-	*layer = 0;
-	for (kind = 1; kind < TENSOR_KINDS; kind++)
-		if (o->names->outside[kind] && !strcmp(name, o->names->outside[kind]))
-			return kind;
-	if (strncmp(name, o->names->layer, prefix) != 0)
-		return 0;
-	for (name += prefix; *name >= '0' && *name <= '9' && digits < 5; name++, digits++)
-		*layer = *layer * 10 + (uint32_t)(*name - '0');
-	if (digits == 0 || (digits > 1 && name[-(ptrdiff_t)digits] == '0') || *name++ != '.' || *layer >= o->arch.config.n_layers)
-		return 0;
-	for (kind = 1; kind < TENSOR_KINDS; kind++)
-		if (o->names->inside[kind] && !strcmp(name, o->names->inside[kind]))
-			return kind;
-	return 0;
-}
-
-/* Tables of frequencies that old checkpoints carry; rope_theta says the same. */
-static bool is_frequency_table(const char *name)
-{
-	static const char tail[] = "rotary_emb.inv_freq";
-	size_t length = strlen(name), tail_length = sizeof tail - 1;
-
-	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) || !strcmp(name, "rope.freqs");
-}
-
 static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
 {
 	const char *path = o->cp.files[t->file].path;
@@ -289,16 +273,38 @@ static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t
 	return BRISE_OK;
 }
 
+/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none but ones. */
+static brise_status check_rope_factors(const opened *o, const named_tensor *t)
+{
+	const checkpoint_file *file = &o->cp.files[t->file];
+	brise_status status = BRISE_OK;
+	float factors[256];
+	uint64_t at, n, i;
+
+	if (t->dtype != CHECKPOINT_F32)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path, t->name);
+	for (at = 0; at < t->bytes && status == BRISE_OK; at += n) {
+		n = t->bytes - at < sizeof factors ? t->bytes - at : sizeof factors;
+		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at, file->path, o->err);
+		for (i = 0; i < n / sizeof *factors && status == BRISE_OK; i++)
+			if (!(factors[i] == 1))
+				status = error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s: rotary frequencies with factors other than 1 are not supported", file->path, t->name);
+	}
+	return status;
+}
+
 static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
 {
 	checkpoint_tensor *place;
-	uint32_t layer, kind = find_kind(o, t->name, &layer);
+	uint32_t layer, kind = naming_find_kind(o->names, t->name, o->arch.config.n_layers, &layer);
 	brise_status status;
 
-	if (kind == 0 && is_frequency_table(t->name)) {
+	if (kind == 0 && naming_is_frequency_table(t->name)) {
 		*frequencies = true;
 		return BRISE_OK;
 	}
+	if (kind == 0 && o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
+		return check_rope_factors(o, t);
 	if (kind == 0)
 		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not part of a Mistral model of %" PRIu32 " layers", o->cp.files[t->file].path, t->name,
 		                 o->arch.config.n_layers);
@@ -320,7 +326,8 @@ static void tie_output(opened *o)
 
 	if (!o->arch.tied)
 		return;
-	notes_add(&o->decisions, "output matrix: the embedding%s (configuration: tied embeddings)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "");
+	notes_add(&o->decisions, "output matrix: the embedding%s (%s)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
+	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
 	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
 }
 
@@ -360,8 +367,32 @@ static brise_status place_tensors(opened *o)
 	return find_missing(o);
 }
 
+/* How many tensors have which type, and what a quantized one means. */
+static void note_types(opened *o)
+{
+	unsigned counts[CHECKPOINT_DTYPES] = { 0 };
+	char text[CHECKPOINT_DTYPES * 24] = "";
+	size_t i, n = 0;
+	uint32_t dtype;
+
+	for (i = 0; i < o->list.n; i++)
+		counts[o->list.items[i].dtype]++;
+	for (dtype = 0; dtype < CHECKPOINT_DTYPES; dtype++)
+		if (counts[dtype] > 0) {
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%u %s", n ? ", " : "", counts[dtype], elements_name(dtype));
+			o->cp.quantized = o->cp.quantized || elements_are_quantized(dtype);
+		}
+	notes_add(&o->decisions, "weights: %s", text);
+	if (o->cp.quantized)
+		notes_add(&o->decisions, "these weights were rounded before: what rounding them again loses adds to what that lost; an F16 checkpoint gives a better file");
+}
+
 static void note_precision(opened *o)
 {
+	if (o->cp.gguf) {
+		note_types(o);
+		return;
+	}
 	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
 }
 
@@ -375,7 +406,7 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 	o->folder = path;
 	o->err = err;
-	status = read_folder(o);
+	status = gguf_is_file(path) ? read_gguf(o) : read_folder(o);
 	if (status == BRISE_OK)
 		status = place_tensors(o);
 	if (status == BRISE_OK)
@@ -408,6 +439,7 @@ void checkpoint_close(checkpoint *cp)
 	free(cp->tensors);
 	free(cp->tokenizer_path);
 	free(o->decisions.text);
+	gguf_free(&o->gguf);
 	tensors_free(&o->list);
 	free(o);
 }

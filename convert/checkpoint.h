@@ -1,7 +1,7 @@
-/* checkpoint.h - an fp16 checkpoint as the converter sees it: a configuration and named matrices to read rows from
+/* checkpoint.h - a checkpoint as the converter sees it: a configuration and named matrices to read rows from
  *
  * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own (params.json,
- * consolidated.safetensors or consolidated.00.pth), checks that the mathematics is Mistral's, and maps every tensor
+ * consolidated.safetensors or consolidated.00.pth), and GGUF files, checks that the mathematics is Mistral's, and maps every tensor
  * to its place in the model. It reads headers only; weights are read row by row, from any thread.
  */
 #ifndef CONVERT_CHECKPOINT_H
@@ -58,11 +58,13 @@ typedef struct checkpoint {
 	size_t n_files;
 	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0. Unused places have name NULL. */
 	checkpoint_tensor (*tensors)[TENSOR_KINDS];
-	char *tokenizer_path; /* the tokenizer.model found beside the weights; NULL: none */
+	bool quantized; /* weights were rounded to few bits before */
+	const struct gguf_header *gguf; /* of a GGUF file, whose metadata hold the tokenizer; NULL: another form */
+	char *tokenizer_path; /* the tokenizer.model found beside the weights, or the GGUF file; NULL: none */
 	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
 } checkpoint;
 
-/* path: a folder. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+/* path: a folder or a GGUF file. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */

@@ -7,6 +7,7 @@
 
 #include "convert/checkpoint.h"
 #include "convert/elements.h"
+#include "convert/gguf_tokenizer.h"
 #include "convert/sentencepiece.h"
 #include "runtime/error.h"
 
@@ -75,6 +76,8 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	*bytes = 0;
 	if (options->no_tokenizer)
 		return BRISE_OK;
+	if (cp->gguf)
+		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, section, bytes, err);
 	if (!cp->tokenizer_path)
 		return error_set(err, BRISE_EFORMAT, "no tokenizer.model beside the weights; --no-tokenizer converts without one");
 	return sentencepiece_read_model(cp->tokenizer_path, section, bytes, err);
@@ -117,6 +120,8 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 	source.tokenizer = section;
 	source.self = cp;
 	status = convert_write(&source, out, options, result, err);
+	if (status == BRISE_OK && result)
+		result->requantized = cp->quantized;
 done:
 	free(section);
 	checkpoint_close(cp);

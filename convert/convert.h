@@ -25,6 +25,9 @@ typedef void convert_progress_fn(void *user, const char *tensor, uint64_t done, 
 /* One line that says what was decided and from which field. */
 typedef void convert_decision_fn(void *user, const char *line);
 
+/* What rounding lost of one tensor, squared and relative; for each, in the order of the file, once it is complete. */
+typedef void convert_loss_fn(void *user, uint32_t kind, uint32_t layer, double relative_error);
+
 typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
 	enum q4_effort effort; /* of the search for q4 */
@@ -32,6 +35,7 @@ typedef struct convert_options {
 	bool no_tokenizer;     /* convert a checkpoint that has none */
 	convert_progress_fn *progress;
 	convert_decision_fn *decision;
+	convert_loss_fn *loss;
 	brise_cancel_fn *cancel;
 	void *user;
 } convert_options;
@@ -41,13 +45,14 @@ typedef struct convert_result {
 	uint64_t weights;                  /* of all matrices */
 	double bits_per_weight;            /* 8 * file_bytes / weights: all told */
 	double relative_error;             /* squared, over all matrices */
+	bool requantized;                  /* the source's weights had been quantized before: their loss comes on top */
 	double seconds;
 } convert_result;
 
 /* Type Q4, normal effort. */
 void convert_init_options(convert_options *options);
 
-/* Converts the checkpoint in folder `checkpoint` (convert/checkpoint.h) to the file `out`.
+/* Converts the checkpoint `checkpoint`, a folder or a GGUF file (convert/checkpoint.h) to the file `out`.
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.

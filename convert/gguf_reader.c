@@ -497,8 +497,10 @@ bool gguf_get_integer(const gguf_header *h, const gguf_value *v, uint64_t index,
 		*out = (int32_t)(uint32_t)bits;
 		return true;
 	default:
+		if (v->type != GGUF_I64 && bits > INT64_MAX)
+			return false;
 		*out = (int64_t)bits;
-		return v->type == GGUF_I64 || bits <= INT64_MAX;
+		return true;
 	}
 }
 

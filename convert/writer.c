@@ -253,6 +253,15 @@ static void join_pieces(writer *w, convert_result *result)
 	result->bits_per_weight = 8.0 * (double)w->file_bytes / (double)result->weights;
 }
 
+static void tell_losses(const writer *w)
+{
+	uint32_t i;
+
+	for (i = 0; w->options->loss && i < w->n_tensors; i++)
+		if (w->tensors[i].type != TYPE_F32)
+			w->options->loss(w->options->user, w->tensors[i].kind, w->tensors[i].layer, (double)w->tensors[i].relative_error);
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static brise_status allocate_spaces(writer *w, brise_error *err)
@@ -381,6 +390,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	if ((status = write_tables(&w, err)) == BRISE_OK)
 		status = target_commit(&w.target, err);
 	facts.seconds = now_seconds() - start;
+	if (status == BRISE_OK)
+		tell_losses(&w);
 	if (status == BRISE_OK && result)
 		*result = facts;
 done:

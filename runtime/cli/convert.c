@@ -1,13 +1,21 @@
 /* convert.c - brise convert: the converter's face; convert/ does the work */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/model.h"
 
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
+
+/* Of all matrices of one kind. */
+typedef struct kind_loss {
+	double sum, worst;
+	uint32_t n, worst_layer;
+} kind_loss;
 
 typedef struct convert_settings {
 	int type, effort;
@@ -15,6 +23,7 @@ typedef struct convert_settings {
 	bool no_tokenizer;
 	terminal_line line;
 	double start;
+	kind_loss losses[TENSOR_KINDS];
 } convert_settings;
 
 #define AT(member) offsetof(convert_settings, member)
@@ -29,10 +38,12 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
-	.summary = "Turns a folder with an fp16, bf16 or fp32 checkpoint into one file to run.\n"
+	.summary = "Turns a folder with an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one\n"
+	           "file to run.\n"
 	           "Hugging Face's folders: config.json, model.safetensors or shards with their\n"
 	           "index, tokenizer.model. Mistral's: params.json, consolidated.safetensors or\n"
-	           "consolidated.00.pth, tokenizer.model or tokenizer.model.v3.\n"
+	           "consolidated.00.pth, tokenizer.model or tokenizer.model.v3. GGUF: F32, F16,\n"
+	           "BF16, Q8_0, Q4_0 to Q6_K, IQ4_NL, IQ4_XS; of one in parts, any part.\n"
 	           "q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same input gives the same\n"
 	           "file; OUT.brise appears when it is complete, or not at all.",
 	.entries = entries,
@@ -59,6 +70,38 @@ static void print_decision(void *user, const char *line)
 
 	terminal_erase_line(&s->line);
 	report_note("convert", "%s", line);
+}
+
+static void add_loss(void *user, uint32_t kind, uint32_t layer, double relative_error)
+{
+	kind_loss *l = &((convert_settings *)user)->losses[kind];
+
+	l->sum += relative_error;
+	l->n++;
+	if (l->n == 1 || relative_error > l->worst) {
+		l->worst = relative_error;
+		l->worst_layer = layer;
+	}
+}
+
+/* What rounding already rounded weights added: a line for each kind. */
+static void print_losses(const convert_settings *s)
+{
+	char worst[48];
+	uint32_t kind;
+
+	for (kind = 1; kind < TENSOR_KINDS; kind++) {
+		const kind_loss *l = &s->losses[kind];
+
+		if (l->n == 0)
+			continue;
+		model_tensor_name(worst, kind, l->worst_layer);
+		if (l->n == 1)
+			report_note("convert", "second rounding: %s adds a relative squared error of %.5f", worst, l->worst);
+		else
+			report_note("convert", "second rounding: %" PRIu32 " like %s, its worst, add %.5f in the mean, %.5f there", l->n, worst, l->sum / l->n, l->worst);
+	}
+	report_note("convert", "second rounding: brise info --tensors lists it for each matrix");
 }
 
 static void print_result(const char *out, const convert_result *r)
@@ -92,6 +135,7 @@ int cli_convert(int argc, char **argv)
 	options.no_tokenizer = settings.no_tokenizer;
 	options.progress = draw_progress;
 	options.decision = print_decision;
+	options.loss = add_loss;
 	options.cancel = terminal_was_interrupted;
 	options.user = &settings;
 	terminal_open_line(&settings.line);
@@ -99,6 +143,8 @@ int cli_convert(int argc, char **argv)
 	settings.start = terminal_clock();
 	done = convert_checkpoint(result.operands[0], result.operands[1], &options, &outcome, &err);
 	terminal_erase_line(&settings.line);
+	if (done == BRISE_OK && outcome.requantized)
+		print_losses(&settings);
 	if (done == BRISE_OK)
 		print_result(result.operands[1], &outcome);
 	else
