@@ -18,6 +18,7 @@
 #include "convert/files.h"
 #include "convert/ggml_encode.h"
 #include "convert/gguf_writer.h"
+#include "convert/naming.h"
 #include "convert/pieces.h"
 #include "convert/safetensors_writer.h"
 #include "convert/sentencepiece_writer.h"
@@ -87,6 +88,14 @@ static bool fits_f16(const brise_model *m, size_t index, float *row)
 	return true;
 }
 
+static void name_tensor(export_tensor *t, const naming *names)
+{
+	if (names->inside[t->kind])
+		(void)snprintf(t->name, sizeof t->name, "%s%" PRIu32 ".%s", names->layer, t->layer, names->inside[t->kind]);
+	else
+		(void)snprintf(t->name, sizeof t->name, "%s", names->outside[t->kind]);
+}
+
 static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, float *row, brise_error *err)
 {
 	export_tensor *t = &e->plan.tensors[e->plan.n_tensors++];
@@ -101,7 +110,7 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	t->cols = m->tensors[t->index].cols;
 	t->is_vector = m->tensors[t->index].type == TYPE_F32;
 	t->type = !t->is_vector ? e->plan.type : !is_gguf && fits_f16(m, t->index, row) ? GGML_F16 : GGML_F32;
-	(is_gguf ? gguf_name_tensor : safetensors_name_tensor)(t->name, kind, layer);
+	name_tensor(t, is_gguf ? &naming_gguf : &naming_hugging_face);
 	if (!ggml_encoded_bytes(t->type, t->cols, &t->row_bytes)) {
 		model_tensor_name(name, kind, layer);
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: tensor %s: %" PRIu32 " columns are no multiple of 32, which %s needs; export it as f16", m->name, name,

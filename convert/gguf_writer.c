@@ -20,21 +20,6 @@
 /* What llama.cpp's own converter gives tokens that no text is cut into. */
 #define PADDING_SCORE (-1000.0f)
 
-void gguf_name_tensor(char *name, uint32_t kind, uint32_t layer)
-{
-	static const char *const names[TENSOR_KINDS] = {
-		[TENSOR_EMBEDDING] = "token_embd", [TENSOR_ATTENTION_NORM] = "attn_norm", [TENSOR_WQ] = "attn_q",
-		[TENSOR_WK] = "attn_k",            [TENSOR_WV] = "attn_v",                [TENSOR_WO] = "attn_output",
-		[TENSOR_FFN_NORM] = "ffn_norm",    [TENSOR_W1] = "ffn_gate",              [TENSOR_W3] = "ffn_up",
-		[TENSOR_W2] = "ffn_down",          [TENSOR_FINAL_NORM] = "output_norm",   [TENSOR_OUTPUT] = "output",
-	};
-
-	if (model_kind_in_layer(kind))
-		(void)snprintf(name, GGUF_NAME_MAX + 1, "blk.%" PRIu32 ".%s.weight", layer, names[kind]);
-	else
-		(void)snprintf(name, GGUF_NAME_MAX + 1, "%s.weight", names[kind]);
-}
-
 uint32_t gguf_source_row(uint32_t row, uint32_t head_dim)
 {
 	uint32_t in_head = row % head_dim;
@@ -160,21 +145,30 @@ static void put_pieces(const brise_tokenizer *t, uint32_t vocab, pairs *p)
 		buffer_put_number(&p->data, id < t->vocab ? t->types[id] : GGUF_TOKEN_UNUSED, 4);
 }
 
+static void put_id(pairs *p, const char *key, int32_t id)
+{
+	if (id >= 0)
+		put_u32(p, key, (uint32_t)id);
+}
+
+/* t NULL: begin and end are known all the same. */
 static void put_tokenizer(const brise_tokenizer *t, const format_config *c, pairs *p)
 {
-	int32_t bos = c->bos >= 0 ? c->bos : t->bos, eos = c->eos >= 0 ? c->eos : t->eos;
+	int32_t bos = c->bos < 0 && t ? t->bos : c->bos, eos = c->eos < 0 && t ? t->eos : c->eos;
 
-	put_text(p, "tokenizer.ggml.model", "llama");
-	put_text(p, "tokenizer.ggml.pre", "default");
-	put_pieces(t, c->vocab, p);
-	if (bos >= 0)
-		put_u32(p, "tokenizer.ggml.bos_token_id", (uint32_t)bos);
-	if (eos >= 0)
-		put_u32(p, "tokenizer.ggml.eos_token_id", (uint32_t)eos);
-	put_u32(p, "tokenizer.ggml.unknown_token_id", (uint32_t)t->unk);
-	put_bool(p, "tokenizer.ggml.add_bos_token", bos >= 0);
-	put_bool(p, "tokenizer.ggml.add_eos_token", false);
-	put_bool(p, "tokenizer.ggml.add_space_prefix", t->dummy_prefix);
+	put_text(p, "tokenizer.ggml.model", t ? "llama" : "none");
+	if (t) {
+		put_text(p, "tokenizer.ggml.pre", "default");
+		put_pieces(t, c->vocab, p);
+	}
+	put_id(p, "tokenizer.ggml.bos_token_id", bos);
+	put_id(p, "tokenizer.ggml.eos_token_id", eos);
+	if (t) {
+		put_id(p, "tokenizer.ggml.unknown_token_id", t->unk);
+		put_bool(p, "tokenizer.ggml.add_bos_token", bos >= 0);
+		put_bool(p, "tokenizer.ggml.add_eos_token", false);
+		put_bool(p, "tokenizer.ggml.add_space_prefix", t->dummy_prefix);
+	}
 }
 
 /* ---- the header -------------------------------------------------------------------------------------------------- */
@@ -197,10 +191,7 @@ void gguf_make_header(const export_plan *plan, buffer *out)
 
 	put_general(plan, &p);
 	put_architecture(&plan->model->config, &p);
-	if (plan->tokenizer)
-		put_tokenizer(plan->tokenizer, &plan->model->config, &p);
-	else
-		put_text(&p, "tokenizer.ggml.model", "none");
+	put_tokenizer(plan->tokenizer, &plan->model->config, &p);
 	buffer_put(out, GGUF_MAGIC, 4);
 	buffer_put_number(out, GGUF_VERSION, 4);
 	buffer_put_number(out, plan->n_tensors, 8);

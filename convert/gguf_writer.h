@@ -5,9 +5,6 @@
 #include "convert/buffer.h"
 #include "convert/export_plan.h"
 
-/* "blk.3.attn_q.weight"; name has GGUF_NAME_MAX + 1 bytes. */
-void gguf_name_tensor(char *name, uint32_t kind, uint32_t layer);
-
 /* Where row `row` of q or k stands in the file: GGUF's architecture llama interleaves the pairs that RoPE turns, (2i, 2i + 1) for the .brise file's
  * (i, i + head_dim / 2). */
 uint32_t gguf_source_row(uint32_t row, uint32_t head_dim);

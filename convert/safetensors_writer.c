@@ -9,21 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void safetensors_name_tensor(char *name, uint32_t kind, uint32_t layer)
-{
-	static const char *const names[TENSOR_KINDS] = {
-		[TENSOR_EMBEDDING] = "model.embed_tokens", [TENSOR_ATTENTION_NORM] = "input_layernorm",    [TENSOR_WQ] = "self_attn.q_proj",
-		[TENSOR_WK] = "self_attn.k_proj",          [TENSOR_WV] = "self_attn.v_proj",               [TENSOR_WO] = "self_attn.o_proj",
-		[TENSOR_FFN_NORM] = "post_attention_layernorm", [TENSOR_W1] = "mlp.gate_proj",             [TENSOR_W3] = "mlp.up_proj",
-		[TENSOR_W2] = "mlp.down_proj",             [TENSOR_FINAL_NORM] = "model.norm",             [TENSOR_OUTPUT] = "lm_head",
-	};
-
-	if (model_kind_in_layer(kind))
-		(void)snprintf(name, GGUF_NAME_MAX + 1, "model.layers.%" PRIu32 ".%s.weight", layer, names[kind]);
-	else
-		(void)snprintf(name, GGUF_NAME_MAX + 1, "%s.weight", names[kind]);
-}
-
 void safetensors_make_header(const export_plan *plan, buffer *out)
 {
 	buffer json = { NULL, 0, 0, false };

@@ -5,9 +5,6 @@
 #include "convert/buffer.h"
 #include "convert/export_plan.h"
 
-/* "model.layers.3.self_attn.q_proj.weight"; name has GGUF_NAME_MAX + 1 bytes. */
-void safetensors_name_tensor(char *name, uint32_t kind, uint32_t layer);
-
 /* Appends everything before the data, which begins at out->n, a multiple of 8. out->failed: no memory. */
 void safetensors_make_header(const export_plan *plan, buffer *out);
 

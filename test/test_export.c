@@ -342,6 +342,28 @@ static void test_gguf_holds_the_interleaved_checkpoint(check_counts *counts)
 	maker_close(m);
 }
 
+/* Catches: a key that the reader of GGUF needs and the writer does not write. */
+static void test_gguf_converts_back(check_counts *counts)
+{
+	brise_model *before, *after;
+	convert_options options;
+	brise_error err;
+	size_t i, different = 0;
+
+	convert_init_options(&options);
+	options.type = TYPE_F16;
+	options.no_tokenizer = true;
+	CHECK(counts, convert_checkpoint(place("m.gguf"), place("back.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	before = open_model(place("m.brise"));
+	after = open_model(place("back.brise"));
+	CHECK(counts, memcmp(&before->config, &after->config, sizeof before->config) == 0, "the configuration differs");
+	for (i = 0; i < before->n_tensors && i < after->n_tensors; i++)
+		different += before->tensors[i].crc != after->tensors[i].crc;
+	CHECK(counts, before->n_tensors == after->n_tensors && different == 0, "%zu tensors differ", different);
+	brise_close_model(before);
+	brise_close_model(after);
+}
+
 /* Catches: a key that llama.cpp looks for under another name or type; lengths left out where heads do not fill the width. */
 static void test_gguf_states_the_configuration(check_counts *counts)
 {
@@ -877,6 +899,7 @@ int main(void)
 	small_folder(base, sizeof base);
 	convert_maker(place("m.brise"));
 	test_gguf_holds_the_interleaved_checkpoint(&counts);
+	test_gguf_converts_back(&counts);
 	test_gguf_states_the_configuration(&counts);
 	test_safetensors_hold_the_checkpoint(&counts);
 	test_q4_exports_its_decoded_floats(&counts);
