@@ -71,7 +71,8 @@ function watch(words) {
 // ---- the two programs -------------------------------------------------------------------------------------------------------
 
 function makeBrise(model) {
-	const run = (n, generate) => [brise, "run", model, "--prompt-ids", idsFile(n, vocab), "-n", `${generate}`, "--greedy", "--ignore-eos", "--print-ids", "-t", threads];
+	const run = (n, generate) => [brise, "run", model, "--prompt-ids", idsFile(n, vocab), "-n", `${generate}`, "--greedy", "--ignore-eos", "--print-ids",
+		"-t", threads];
 	const vocab = readJson([brise, "info", model, "--json"]).vocab;
 
 	return {
@@ -125,7 +126,7 @@ async function comparePair(pair) {
 		...Object.fromEntries(Object.keys(found.get(program)[0]).map(key => [key, median(found.get(program).map(r => r[key]))]))
 	});
 
-	return {type: facts.type, weights: facts.weights, ggml: /-(\w+)\.gguf$/.exec(gguf)[1].toUpperCase(), flash: theirs.flash, ours: summary(ours), theirs: summary(theirs)};
+	return {type: facts.type, ggml: /-(\w+)\.gguf$/.exec(gguf)[1].toUpperCase(), flash: theirs.flash, ours: summary(ours), theirs: summary(theirs)};
 }
 
 // ---- the table --------------------------------------------------------------------------------------------------------------
@@ -152,9 +153,10 @@ function printTable(results, node) {
 	console.log(`| | ${results.map(r => `llama.cpp ${r.ggml} | brise ${r.type} | brise better`).join(" | ")} |`);
 	console.log(`|---|${results.map(() => "---|---|---|").join("")}`);
 	ROWS.forEach(([name], i) => console.log(`| ${name} | ${columns.map(c => c[i].join(" | ")).join(" | ")} |`));
-	console.log(`\n${nameLlama(modules)}, CPU only, batch of 512, f16 keys and values, mmap, flash attention ${results.map(r => `${r.flash} for ${r.ggml}`).join(", ")};`
-		+ ` ${execFileSync(brise, ["--version"], {encoding: "utf8"}).trim()}, int8 keys and values.`
-		+ `\n${os.cpus()[0].model}, ${threads} threads each, ${rounds} rounds, alternately; medians. Of llama.cpp's memory, ${size(node.anonymous)} (resident ${size(node.resident)}) are Node.js.`);
+	console.log(`\n${nameLlama(modules)}, CPU only, batch of 512, f16 keys and values, mmap, `
+		+ `flash attention ${results.map(r => `${r.flash} for ${r.ggml}`).join(", ")}; ${execFileSync(brise, ["--version"], {encoding: "utf8"}).trim()}, int8 keys and values.\n`
+		+ `${os.cpus()[0].model}, ${threads} threads each, ${rounds} rounds, alternately; medians.\n`
+		+ `Of llama.cpp's memory, ${size(node.anonymous)} (resident ${size(node.resident)}) are Node.js.`);
 }
 
 const results = [];
