@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "convert/export.h"
+#include "convert/ggml_encode.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/sentencepiece.h"
 #include "convert/sentencepiece_writer.h"
@@ -566,6 +567,39 @@ static void test_blocks_hold_the_weights(check_counts *counts)
 	}
 }
 
+/* Catches: a scale that vanishes in binary16 and leaves codes behind, one that overflows unnoticed, an error that is told wrongly. */
+static void test_extreme_blocks(check_counts *counts)
+{
+	static const enum ggml_type types[] = { GGML_Q8_0, GGML_Q4_0 };
+	static const float sizes[] = { 0, 1e-42f, 1e-20f, 1e-8f, 2e-7f, 3e-6f, 1, 1e4f, 5e5f, 6e5f, 8e6f, 9e6f, 1e30f };
+	uint64_t seed = 3;
+	size_t i, k, n;
+
+	for (i = 0; i < LENGTH(sizes) * LENGTH(types); i++) {
+		enum ggml_type type = types[i % LENGTH(types)];
+		float size = sizes[i / LENGTH(types)], w[32], back[32], scale;
+		uint8_t block[GGML_Q8_0_BYTES];
+		bool fits, expected = size / (type == GGML_Q8_0 ? 127 : 8) < 65520;
+		tile_error sum = { 0, 0 };
+		double error = 0;
+
+		for (k = 0; k < 32; k++)
+			w[k] = size * random_float(&seed);
+		w[i % 32] = size; /* the largest */
+		CHECK(counts, ggml_encoded_bytes(type, 32, &n) && n == (type == GGML_Q8_0 ? 34 : 18), "%zu bytes", n);
+		fits = ggml_encode_row(type, block, w, 32, &sum);
+		CHECK(counts, fits == expected, "%g in %s: %d", (double)size, ggml_encoded_name(type), fits);
+		if (!fits)
+			continue;
+		decode_block(block, type, back, &scale);
+		for (k = 0; k < 32; k++)
+			error += ((double)w[k] - (double)back[k]) * ((double)w[k] - (double)back[k]);
+		CHECK(counts, isfinite(scale) && fabs(sum.error - error) <= 1e-5 * error + 1e-40, "%g in %s: %g told, %g found", (double)size, ggml_encoded_name(type), sum.error, error);
+		CHECK(counts, error <= sum.norm * 1.00001 + 1e-40, "%g in %s: worse than zeros", (double)size, ggml_encoded_name(type));
+	}
+	CHECK(counts, !ggml_encoded_bytes(GGML_Q4_0, 33, &n) && !ggml_encoded_bytes(GGML_Q4_K, 256, &n), "a type or length that is not written");
+}
+
 /* ---- tokenizers ---------------------------------------------------------------------------------------------------- */
 
 static void check_tokenizer(check_counts *counts, const char *what, const void *section, size_t bytes)
@@ -904,6 +938,7 @@ int main(void)
 	test_safetensors_hold_the_checkpoint(&counts);
 	test_q4_exports_its_decoded_floats(&counts);
 	test_blocks_hold_the_weights(&counts);
+	test_extreme_blocks(&counts);
 	test_tokenizer_comes_back(&counts);
 	test_gguf_holds_the_tokenizer(&counts);
 	test_gguf_tokenizer_reads_back(&counts);
