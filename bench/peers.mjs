@@ -155,7 +155,7 @@ function printTable(results, node) {
 	ROWS.forEach(([name], i) => console.log(`| ${name} | ${columns.map(c => c[i].join(" | ")).join(" | ")} |`));
 	console.log(`\n${nameLlama(modules)}, CPU only, batch of 512, f16 keys and values, mmap, `
 		+ `flash attention ${results.map(r => `${r.flash} for ${r.ggml}`).join(", ")}; ${execFileSync(brise, ["--version"], {encoding: "utf8"}).trim()}, int8 keys and values.\n`
-		+ `${os.cpus()[0].model}, ${threads} threads each, ${rounds} rounds, alternately; medians.\n`
+		+ `${os.cpus()[0].model}, ${threads} threads each, alternately; medians of ${rounds}.\n`
 		+ `Of llama.cpp's memory, ${size(node.anonymous)} (resident ${size(node.resident)}) are Node.js.`);
 }
 
