@@ -14,27 +14,14 @@
 
 #include "convert/files.h"
 #include "convert/protobuf.h"
+#include "convert/sentencepiece_fields.h"
 #include "convert/tokenizer_checks.h"
 #include "runtime/error.h"
 #include "runtime/tokenizer.h"
 
 #define FILE_MAX ((size_t)64 << 20) /* Mistral's have 0.6 MB; one of 2^20 pieces about 20 MB */
 
-/* Numbers of fields: ModelProto, then its submessages. */
-enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_DENORMALIZER = 5 };
-enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3 };
-enum {
-	TRAINER_MODEL_TYPE = 3,
-	TRAINER_SPACE_AS_SUFFIX = 24,
-	TRAINER_BYTE_FALLBACK = 35,
-	TRAINER_UNK_SURFACE = 44,
-	TRAINER_BOS_PIECE = 46,
-	TRAINER_EOS_PIECE = 47
-};
-enum { NORMALIZER_CHARSMAP = 2, NORMALIZER_DUMMY_PREFIX = 3, NORMALIZER_REMOVE_SPACES = 4, NORMALIZER_ESCAPE_SPACES = 5 };
-
 static const char *const model_types[] = { NULL, "unigram", "bpe", "word", "char" };
-#define MODEL_TYPE_BPE 2
 
 typedef struct span {
 	const void *bytes;

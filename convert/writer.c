@@ -6,13 +6,11 @@
  */
 #include "convert/convert.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,24 +153,6 @@ static void plan_pieces(writer *w)
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-static brise_status write_at(const target_file *target, const void *bytes, size_t n, uint64_t offset, brise_error *err)
-{
-	const uint8_t *p = bytes;
-
-	while (n > 0) {
-		ssize_t written = pwrite(target->descriptor, p, n, (off_t)offset);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return error_errno(err, "%s: cannot be written at byte %" PRIu64, target->name, offset);
-		p += written;
-		n -= (size_t)written;
-		offset += (uint64_t)written;
-	}
-	return BRISE_OK;
-}
-
 /* Rows of one tile, encoded. */
 static brise_status encode_tile(const writer *w, const format_tensor *t, const worker_space *space, uint32_t row, uint8_t *out, tile_error *sum, brise_error *err)
 {
@@ -218,7 +198,7 @@ static brise_status do_piece(const writer *w, piece *p, const worker_space *spac
 	if (status != BRISE_OK)
 		return status;
 	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
-	return write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
+	return target_write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
 }
 
 static brise_status ask_cancel(const writer *w, brise_error *err)
@@ -352,18 +332,6 @@ static void free_writer(writer *w)
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-static brise_status check_space(const writer *w, brise_error *err)
-{
-	struct statvfs facts;
-	uint64_t available;
-
-	if (fstatvfs(w->target.descriptor, &facts) != 0)
-		return BRISE_OK; /* not every file system can tell; writing will */
-	if (!checked_mul(facts.f_bavail, facts.f_frsize, &available) || available >= w->file_bytes)
-		return BRISE_OK;
-	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free", w->target.name, w->file_bytes / 1000000 + 1, available / 1000000);
-}
-
 static brise_status write_tables(writer *w, brise_error *err)
 {
 	format_header header = { .version = FORMAT_VERSION, .section_bytes = sizeof(format_section), .file_bytes = w->file_bytes, .n_sections = w->n_sections };
@@ -374,15 +342,15 @@ static brise_status write_tables(writer *w, brise_error *err)
 		format_section *s = &w->sections[i];
 
 		s->crc = crc32_update(0, w->contents[i], (size_t)s->bytes);
-		status = write_at(&w->target, w->contents[i], (size_t)s->bytes, s->offset, err);
+		status = target_write_at(&w->target, w->contents[i], (size_t)s->bytes, s->offset, err);
 	}
 	memcpy(header.magic, FORMAT_MAGIC, sizeof header.magic);
 	header.sections_crc = crc32_update(0, w->sections, w->n_sections * sizeof *w->sections);
 	header.header_crc = crc32_update(0, &header, sizeof header - sizeof header.header_crc);
 	if (status == BRISE_OK)
-		status = write_at(&w->target, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
+		status = target_write_at(&w->target, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
 	if (status == BRISE_OK)
-		status = write_at(&w->target, &header, sizeof header, 0, err);
+		status = target_write_at(&w->target, &header, sizeof header, 0, err);
 	return status;
 }
 
@@ -486,7 +454,7 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = check_space(&w, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
+	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
 		goto done;
 	join_pieces(&w, &facts);
 	if ((status = write_tables(&w, err)) == BRISE_OK)

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "quant/checked.h"
 #include "runtime/error.h"
 
 /* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no memory. */
@@ -84,6 +87,36 @@ brise_status target_open(target_file *target, const char *name, brise_error *err
 	if (status != BRISE_OK)
 		target_discard(target);
 	return status;
+}
+
+brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err)
+{
+	struct statvfs facts;
+	uint64_t available;
+
+	if (fstatvfs(target->descriptor, &facts) != 0)
+		return BRISE_OK; /* writing will tell */
+	if (!checked_mul(facts.f_bavail, facts.f_frsize, &available) || available >= bytes)
+		return BRISE_OK;
+	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free", target->name, bytes / 1000000 + 1, available / 1000000);
+}
+
+brise_status target_write_at(const target_file *target, const void *bytes, size_t n, uint64_t offset, brise_error *err)
+{
+	const uint8_t *p = bytes;
+
+	while (n > 0) {
+		ssize_t written = pwrite(target->descriptor, p, n, (off_t)offset);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return error_errno(err, "%s: cannot be written at byte %" PRIu64, target->name, offset);
+		p += written;
+		n -= (size_t)written;
+		offset += (uint64_t)written;
+	}
+	return BRISE_OK;
 }
 
 /* The name is on disk only once its folder is. Not every file system lets folders be synced; the file is safe without. */

@@ -19,6 +19,12 @@ typedef struct target_file {
  * Errors: BRISE_EIO, BRISE_ENOMEM; *target needs no closing then. */
 brise_status target_open(target_file *target, const char *name, brise_error *err);
 
+/* Refuses, before time is spent, if the file system has no room for `bytes`; one that cannot tell passes. Errors: BRISE_EIO. */
+brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err);
+
+/* Writes n bytes at `offset`, from any thread. Errors: BRISE_EIO. */
+brise_status target_write_at(const target_file *target, const void *bytes, size_t n, uint64_t offset, brise_error *err);
+
 /* Brings the file to disk and renames it into place. After an error the part is gone. Errors: BRISE_EIO. */
 brise_status target_commit(target_file *target, brise_error *err);
 

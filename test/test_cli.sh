@@ -122,6 +122,20 @@ if [ -c /dev/full ]; then
 fi
 none "failed conversions leave no parts" "$(part_files)"
 
+# ---- export ---------------------------------------------------------------------------------------------------------
+
+try export "$model" "$dir/out.gguf" --type q8_0
+holds "export succeeds and prints nothing on standard output" [ "$status" -eq 0 -a ! -s "$dir/out" ]
+holds "a name in .gguf makes a GGUF file" [ "$(head -c 4 "$dir/out.gguf")" = GGUF ]
+try export "$model" "$dir/folder/"
+holds "another makes a folder of a checkpoint" [ "$status" -eq 0 -a -s "$dir/folder/config.json" -a -s "$dir/folder/model.safetensors" -a -s "$dir/folder/tokenizer.model" ]
+refuses "a folder that holds something is refused" 1 "not empty" export "$model" "$dir/folder"
+"$brise" tokenize "$model" "the same tokens, \"quoted\"" >"$dir/text.ids"
+"$brise" tokenize "$dir/folder/tokenizer.model" "the same tokens, \"quoted\"" >"$dir/out"
+same "an exported tokenizer gives the same tokens" "$dir/out" "$dir/text.ids"
+rm -rf "$dir/folder" "$dir/out.gguf" "$dir/text.ids"
+none "exports leave no parts" "$(part_files)"
+
 # ---- helps and usage ------------------------------------------------------------------------------------------------
 
 "$brise" --help >"$dir/help"
@@ -189,6 +203,8 @@ refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
 refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"
 refuses "a stride without chunks is refused" 2 "together with --context" perplexity "$model" --ids x --stride 5
 refuses "compare needs two" 2 "found only '$model'" compare "$model"
+refuses "export of blocks to safetensors is refused" 2 "--type q8_0 is of GGUF" export "$model" "$dir/x" --type q8_0
+refuses "export of safetensors to a name of a file is refused" 2 "OUT is a folder" export "$model" "$dir/x.safetensors"
 refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"
 refuses "a range of threads that ends before it begins is refused" 2 "1..4" bench --threads 5..2
 refuses "a word that is no number of threads is refused" 2 "or auto" run "$model" x --threads many
@@ -207,7 +223,7 @@ head -c 100000 "$model" >"$dir/cut.brise"
 echo "1 2 3" >"$dir/ids"
 model_users() { # model: every command that opens one
 	printf '%s\n' "run $1 x -n 1" "info $1" "tokenize $1 x" "logits $1 --ids $dir/ids --out $dir/logits" "perplexity $1 --ids $dir/ids" "bench $1 --no-start" \
-		"perplexity $model --ids $dir/ids --against $1" "compare $model $1" "compare $1 $model"
+		"perplexity $model --ids $dir/ids --against $1" "compare $model $1" "compare $1 $model" "export $1 $dir/x.gguf" "export $1 $dir/x"
 }
 
 for kind in missing empty nothing text cut.brise; do
@@ -218,7 +234,7 @@ for kind in missing empty nothing text cut.brise; do
 	done)
 	none "every command refuses a model that is '$kind' in one line" "$bad"
 done
-holds "nothing was written from what is no model" [ ! -e "$dir/logits" ]
+holds "nothing was written from what is no model" [ ! -e "$dir/logits" -a ! -e "$dir/x" -a ! -e "$dir/x.gguf" ]
 
 bad= size=$(wc -c <"$model" | tr -d ' ')
 i=0
@@ -344,6 +360,9 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev
 	cp "$dir/was" "$dir/small/target"
 	refuses "a disk that fills up is noticed" 1 "$dir/small/target: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/target"
 	same "and leaves the target as it was" "$dir/was" "$dir/small/target"
+	try export "$model" "$dir/small/folder"
+	holds "a disk too small for an export is noticed" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/small/folder: ")" -eq 1 ]
+	holds "and leaves nothing of a folder" [ ! -e "$dir/small/folder" -a -z "$(part_files)" ]
 	try convert "$checkpoint" "$dir/small/target"
 	holds "a disk too small for a model is noticed" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/small/target: ")" -eq 1 ]
 	same "and leaves the target as it was, too" "$dir/was" "$dir/small/target"

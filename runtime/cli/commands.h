@@ -8,7 +8,7 @@
 /* argv[0] is the command's name. Each returns the exit status. */
 typedef int commands_main(int argc, char **argv);
 
-commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare, cli_convert, cli_calibrate, cli_bench;
+commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare, cli_convert, cli_calibrate, cli_export, cli_bench;
 
 /* Not an exit status: the command has work to do. */
 #define COMMANDS_READY (-1)

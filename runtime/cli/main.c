@@ -12,6 +12,7 @@ static const struct {
 	{"run", "continue a text", cli_run},
 	{"convert", "turn an fp16 checkpoint into a .brise file", cli_convert},
 	{"calibrate", "learn from a text which weights matter", cli_calibrate},
+	{"export", "give a model back as GGUF or safetensors", cli_export},
 	{"info", "what a model is and what it needs", cli_info},
 	{"tokenize", "text to token ids and back", cli_tokenize},
 	{"logits", "logits of every position, for comparisons", cli_logits},
