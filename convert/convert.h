@@ -36,6 +36,8 @@ typedef void convert_loss_fn(void *user, uint32_t kind, uint32_t layer, double r
 
 typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
+	const char *const *tensor_types; /* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
+	size_t n_tensor_types;
 	enum q4_effort effort; /* of the search for q4 */
 	const char *calibration; /* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along the columns; NULL: none */
 	const char *arch;      /* kernel set that searches; NULL: the best. Any gives the same file */

@@ -16,6 +16,7 @@
 
 #include "convert/calibration.h"
 #include "convert/factor.h"
+#include "convert/types.h"
 #include "quant/checked.h"
 #include "quant/f16.h"
 #include "quant/q8.h"
@@ -451,7 +452,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 		goto done;
 	}
 	plan_tensors(&w);
-	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
+	if ((status = types_apply(w.tensors, w.n_tensors, options->tensor_types, options->n_tensor_types, err)) != BRISE_OK ||
+	    (status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
 	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)

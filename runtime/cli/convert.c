@@ -12,6 +12,8 @@ static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
 
 #define LORAS_MAX 16u
+#define TENSOR_TYPES_MAX 32u
+
 /* Of all matrices of one kind. */
 typedef struct kind_loss {
 	double sum, worst;
@@ -25,6 +27,8 @@ typedef struct convert_settings {
 	bool no_tokenizer;
 	const char *loras[LORAS_MAX];
 	size_t n_loras;
+	const char *tensor_types[TENSOR_TYPES_MAX];
+	size_t n_tensor_types;
 	terminal_line line;
 	double start;
 	kind_loss losses[TENSOR_KINDS];
@@ -40,12 +44,29 @@ static const char *take_lora(void *settings, const char *value)
 	return NULL;
 }
 
+static const char *take_tensor_type(void *settings, const char *value)
+{
+	convert_settings *s = settings;
+
+	if (!strchr(value, '='))
+		return "PATTERN=TYPE";
+	if (s->n_tensor_types == TENSOR_TYPES_MAX)
+		return "at most 32 patterns";
+	s->tensor_types[s->n_tensor_types++] = value;
+	return NULL;
+}
+
 #define AT(member) offsetof(convert_settings, member)
 
 static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
+	{ .name = "tensor-type",
+	  .type = OPTION_TAKE,
+	  .value = "PATTERN=TYPE",
+	  .help = "another type for some, as wv=q8; repeatable",
+	  .take = take_tensor_type },
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
-	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "what brise calibrate measured, to weigh q4's errors by" },
+	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "of brise calibrate: q4's errors are weighed by it" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
 	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
@@ -54,14 +75,12 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
-	.summary = "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run.\n"
-	           "CHECKPOINT is a folder as Hugging Face has it (config.json, model.safetensors or\n"
-	           "shards with their index, tokenizer.model or tokenizer.json) or as Mistral has it\n"
-	           "(params.json, consolidated.safetensors or consolidated.00.pth, tokenizer.model),\n"
-	           "a file in such a folder, or a models--org--name folder of Hugging Face cache.\n"
-	           "GGUF: F32, F16, BF16, Q8_0, Q4_0 to Q6_K, IQ4_NL, IQ4_XS; of one in parts, any.\n"
-	           "q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same input gives the same\n"
-	           "file; OUT.brise appears when it is complete, or not at all.",
+	.summary = "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
+	           "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
+	           "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
+	           "file in it, a models--org--name folder of Hugging Face's cache; of a GGUF in\n"
+	           "parts, any part. q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same\n"
+	           "input gives the same file, which appears when it is complete or not at all.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 2,
@@ -153,6 +172,8 @@ int cli_convert(int argc, char **argv)
 	options.calibration = settings.calibration;
 	options.no_tokenizer = settings.no_tokenizer;
 	options.loras = settings.loras;
+	options.tensor_types = settings.tensor_types;
+	options.n_tensor_types = settings.n_tensor_types;
 	options.n_loras = settings.n_loras;
 	options.progress = draw_progress;
 	options.decision = print_decision;
