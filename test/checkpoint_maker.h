@@ -107,6 +107,21 @@ static inline void maker_save(const char *folder, const char *name, const void *
 	}
 }
 
+/* The whole file; nothing where it cannot be read. */
+static inline maker_bytes maker_read(const char *path)
+{
+	maker_bytes bytes = { NULL, 0, 0 };
+	FILE *file = fopen(path, "rb");
+	uint8_t piece[4096];
+	size_t n;
+
+	while (file && (n = fread(piece, 1, sizeof piece, file)) > 0)
+		maker_put(&bytes, piece, n);
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
 static inline void maker_apply(maker_bytes *b, const char *file, const maker_edit *edit)
 {
 	maker_bytes changed = { NULL, 0, 0 };

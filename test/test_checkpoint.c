@@ -67,20 +67,6 @@ static void expect_refusal(check_counts *counts, const char *what, brise_status 
 	CHECK(counts, left == 0, "%s: %u files left", what, left);
 }
 
-static maker_bytes read_file(const char *path)
-{
-	maker_bytes bytes = { NULL, 0, 0 };
-	FILE *file = fopen(path, "rb");
-	uint8_t piece[4096];
-	size_t n;
-
-	while (file && (n = fread(piece, 1, sizeof piece, file)) > 0)
-		maker_put(&bytes, piece, n);
-	if (file)
-		fclose(file);
-	return bytes;
-}
-
 /* Every row of every tensor, decoded. */
 static maker_bytes read_rows(check_counts *counts)
 {
@@ -249,7 +235,7 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 			maker_bytes bytes;
 
 			CHECK(counts, convert(types[i], threads, &err) == BRISE_OK, "%s", err.message);
-			bytes = read_file(out);
+			bytes = maker_read(out);
 			if (threads == 1) {
 				first = bytes;
 				continue;
