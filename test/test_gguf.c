@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "convert/elements.h"
+#include "convert/gguf_architecture.h"
 #include "convert/gguf_reader.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/sentencepiece.h"
@@ -401,6 +402,49 @@ static void test_tokenizers_of_mistral_equal_those_of_their_models(check_counts 
 	}
 }
 
+/* As llama.cpp's converter writes Mistral 7B: v0.1 has a window and theta 10000, v0.2 and v0.3 none and 1000000. */
+static void test_first_mistral_has_its_window_though_no_key_says_so(check_counts *counts)
+{
+	static const struct {
+		const char *name;
+		uint32_t hidden;
+		float theta;
+		uint32_t window;
+	} cases[] = { { "llama", 14336, 1e4f, 4096 }, { "llama", 14336, 1e6f, 0 }, { "llama", 11008, 1e4f, 0 }, { "mistral3", 14336, 1e4f, 4096 } };
+	static const char *const keys[] = { "embedding_length", "block_count", "attention.head_count", "attention.head_count_kv", "context_length", "vocab_size", "feed_forward_length" };
+	uint32_t values[] = { 4096, 32, 32, 8, 32768, 32000, 0 };
+	size_t i, k;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		tensor_list list = { NULL, 0, 0 };
+		notes decisions = { NULL, 0, false };
+		gguf_maker g = { .version = 0 };
+		brise_error err = { BRISE_OK, "" };
+		architecture a;
+		maker_bytes file;
+		gguf_header h;
+		char key[80];
+
+		values[6] = cases[i].hidden;
+		gguf_put_string(&g, "general.architecture", cases[i].name);
+		for (k = 0; k < LENGTH(keys); k++) {
+			(void)snprintf(key, sizeof key, "%s.%s", cases[i].name, keys[k]);
+			gguf_put_u32(&g, key, values[k]);
+		}
+		(void)snprintf(key, sizeof key, "%s.rope.freq_base", cases[i].name);
+		gguf_put_f32(&g, key, cases[i].theta);
+		(void)snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", cases[i].name);
+		gguf_put_f32(&g, key, 1e-5f);
+		file = gguf_finish(&g);
+		CHECK(counts, gguf_read_memory(&h, file.data, file.n, "memory", 0, &list, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, gguf_read_architecture(&a, &h, &list, "memory", &decisions, &err) == BRISE_OK && a.config.window == cases[i].window, "%zu: window %u, %s", i,
+		      (unsigned)a.config.window, err.message);
+		free(decisions.text);
+		gguf_free(&h);
+		maker_free(&file);
+	}
+}
+
 /* Parts of the templates as published. */
 static void test_chat_templates_are_recognised(check_counts *counts)
 {
@@ -449,6 +493,7 @@ int main(void)
 	test_elements_measure_whole_blocks_only(&counts);
 	test_tokenizer_equals_that_of_its_model(&counts);
 	test_tokenizers_of_mistral_equal_those_of_their_models(&counts);
+	test_first_mistral_has_its_window_though_no_key_says_so(&counts);
 	test_chat_templates_are_recognised(&counts);
 	return check_report("gguf", &counts);
 }

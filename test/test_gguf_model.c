@@ -13,20 +13,6 @@ static char base[512], folder[600], out[700];
 
 /* ---- files --------------------------------------------------------------------------------------------------------- */
 
-static maker_bytes read_file(const char *path)
-{
-	maker_bytes bytes = { NULL, 0, 0 };
-	FILE *file = fopen(path, "rb");
-	uint8_t piece[4096];
-	size_t n;
-
-	while (file && (n = fread(piece, 1, sizeof piece, file)) > 0)
-		maker_put(&bytes, piece, n);
-	if (file)
-		fclose(file);
-	return bytes;
-}
-
 static const char *path_of(const char *name)
 {
 	static char path[700];
@@ -51,7 +37,7 @@ static brise_status convert(const char *name, uint32_t type, bool tokenizer, bri
 /* Configuration and tensors of a .brise file: all but the notes of where it came from, which lie between. */
 static maker_bytes model_of(const char *path)
 {
-	maker_bytes file = read_file(path), model = { NULL, 0, 0 };
+	maker_bytes file = maker_read(path), model = { NULL, 0, 0 };
 	format_section sections[2];
 	format_tensor first;
 
