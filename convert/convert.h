@@ -38,6 +38,7 @@ typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
 	const char *const *tensor_types; /* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
 	size_t n_tensor_types;
+	double bits;           /* per weight, all told: room above q4 is spent on making q8 of what deserves it most; 0: none */
 	enum q4_effort effort; /* of the search for q4 */
 	const char *calibration; /* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along the columns; NULL: none */
 	const char *arch;      /* kernel set that searches; NULL: the best. Any gives the same file */

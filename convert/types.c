@@ -1,8 +1,14 @@
-/* types.c - rules that name matrices by pattern */
+/* types.c - rules that name matrices by pattern, and a budget of bits spent where it helps most
+ *
+ * How much the errors of a kind of matrix cost was measured: the small model breeze in q4, one kind at a time in q8, and by how much the divergence from
+ * f16 fell (mean of the Kullback-Leibler divergence, over 13,417 tokens; all of it is 0.0087). Errors of the output matrix reach the logits as they are;
+ * those of a layer are one voice of many, so a kind's share is divided by the layers.
+ */
 #include "convert/types.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
@@ -58,5 +64,67 @@ brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char 
 
 	for (i = 0; i < n && status == BRISE_OK; i++)
 		status = apply(tensors, n_tensors, specs[i], err);
+	return status;
+}
+
+/* Divergence that goes with all matrices of a kind, at a relative squared error of 0.0047. */
+static const double costs[TENSOR_KINDS] = {
+	[TENSOR_EMBEDDING] = 0.00055, [TENSOR_WQ] = 0.00022, [TENSOR_WK] = 0.00027, [TENSOR_WV] = 0.00023, [TENSOR_WO] = 0.00024,
+	[TENSOR_W1] = 0.00116,        [TENSOR_W3] = 0.00074, [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333,
+};
+
+typedef struct wish {
+	uint32_t tensor;
+	uint64_t bytes; /* more in q8 than in q4 */
+	double worth;   /* per byte */
+} wish;
+
+static int compare_wishes(const void *a, const void *b)
+{
+	const wish *x = a, *y = b;
+
+	if (x->worth != y->worth)
+		return x->worth > y->worth ? -1 : 1;
+	return x->tensor < y->tensor ? -1 : 1;
+}
+
+static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers, types_measure_fn *measure, void *user, brise_error *err)
+{
+	double error, cost = costs[t->kind] / (model_kind_in_layer(t->kind) ? n_layers : 1);
+	uint64_t q4 = 0, q8 = 0;
+	brise_status status = measure(user, t, &error, err);
+
+	(void)model_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
+	(void)model_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
+	w->bytes = (q8 + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE - q4 / FORMAT_PAGE * FORMAT_PAGE;
+	if (status == BRISE_OK)
+		w->worth = cost * error / (double)w->bytes;
+	return status;
+}
+
+brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_layers, uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
+                         brise_error *err)
+{
+	wish *wishes = calloc(n_tensors, sizeof *wishes);
+	brise_status status = wishes ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
+	double weights = 0, room;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < n_tensors && status == BRISE_OK; i++) {
+		weights += tensors[i].type != TYPE_F32 ? (double)tensors[i].rows * tensors[i].cols : 0;
+		if (tensors[i].type != TYPE_Q4)
+			continue;
+		wishes[n].tensor = i;
+		status = make_wish(&wishes[n++], &tensors[i], n_layers, measure, user, err);
+	}
+	room = bits * weights / 8 - (double)file_bytes;
+	if (status == BRISE_OK)
+		qsort(wishes, n, sizeof *wishes, compare_wishes);
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		if ((double)wishes[i].bytes <= room) {
+			room -= (double)wishes[i].bytes;
+			tensors[wishes[i].tensor].type = TYPE_Q8;
+		}
+	free(wishes);
 	return status;
 }

@@ -16,6 +16,7 @@
 
 #include "convert/calibration.h"
 #include "convert/factor.h"
+#include "convert/sample.h"
 #include "convert/types.h"
 #include "quant/checked.h"
 #include "quant/f16.h"
@@ -109,8 +110,8 @@ static void plan_section(writer *w, uint32_t kind, uint32_t flags, const void *c
 	w->sections[w->n_sections++] = (format_section){ .kind = kind, .flags = flags, .bytes = bytes };
 }
 
-/* Offsets of everything. Sizes are bounded by model_check_config: no sum comes near 2^64. */
-static brise_status plan_offsets(writer *w, brise_error *err)
+/* Offsets of the sections; returns where they end. */
+static uint64_t plan_sections(writer *w)
 {
 	const convert_source *s = w->source;
 	uint64_t at;
@@ -125,6 +126,16 @@ static brise_status plan_offsets(writer *w, brise_error *err)
 		w->sections[i].offset = at = round_up(at, 64);
 		at += w->sections[i].bytes;
 	}
+	return at;
+}
+
+/* Offsets of the tensors, behind `at`. Sizes are bounded by model_check_config: no sum comes near 2^64. */
+static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
+{
+	uint32_t i;
+
+	w->source_bytes = 0;
+	w->n_pieces = 0;
 	for (i = 0; i < w->n_tensors; i++) {
 		format_tensor *t = &w->tensors[i];
 
@@ -137,6 +148,24 @@ static brise_status plan_offsets(writer *w, brise_error *err)
 	}
 	w->file_bytes = at;
 	return BRISE_OK;
+}
+
+/* Types and places of all tensors: first as the type says, then with the room that is left spent, then as rules say. */
+static brise_status plan(writer *w, brise_error *err)
+{
+	const convert_options *o = w->options;
+	sample s = { w->source, w->calibration, w->kernels.q4_errors };
+	uint64_t at;
+	brise_status status;
+
+	plan_tensors(w);
+	at = plan_sections(w);
+	status = plan_offsets(w, at, err);
+	if (status == BRISE_OK && o->bits > 0 && o->type == TYPE_Q4)
+		status = types_spend(w->tensors, w->n_tensors, w->source->config.n_layers, w->file_bytes, o->bits, sample_measure, &s, err);
+	if (status == BRISE_OK)
+		status = types_apply(w->tensors, w->n_tensors, o->tensor_types, o->n_tensor_types, err);
+	return status == BRISE_OK ? plan_offsets(w, at, err) : status;
 }
 
 static void plan_pieces(writer *w)
@@ -451,9 +480,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 		goto done;
 	}
-	plan_tensors(&w);
-	if ((status = types_apply(w.tensors, w.n_tensors, options->tensor_types, options->n_tensor_types, err)) != BRISE_OK ||
-	    (status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK || (status = plan_offsets(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
+	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK ||
+	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
 	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)

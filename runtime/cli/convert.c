@@ -23,6 +23,7 @@ typedef struct kind_loss {
 typedef struct convert_settings {
 	int type, effort;
 	uint32_t threads;
+	float bits;
 	const char *calibration;
 	bool no_tokenizer;
 	const char *loras[LORAS_MAX];
@@ -60,6 +61,13 @@ static const char *take_tensor_type(void *settings, const char *value)
 
 static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
+	{ .name = "bits",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(bits),
+	  .value = "N",
+	  .help = "with q4: room to store some as q8, as 4.5",
+	  .low = 4,
+	  .high = 9 },
 	{ .name = "tensor-type",
 	  .type = OPTION_TAKE,
 	  .value = "PATTERN=TYPE",
@@ -165,6 +173,8 @@ int cli_convert(int argc, char **argv)
 
 	if (status != COMMANDS_READY)
 		return status;
+	if (settings.bits > 0 && settings.type != 0)
+		return report_usage("convert", "--bits: room for q8 is what --type q4 spends");
 	convert_init_options(&options);
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];
@@ -172,6 +182,7 @@ int cli_convert(int argc, char **argv)
 	options.calibration = settings.calibration;
 	options.no_tokenizer = settings.no_tokenizer;
 	options.loras = settings.loras;
+	options.bits = (double)settings.bits;
 	options.tensor_types = settings.tensor_types;
 	options.n_tensor_types = settings.n_tensor_types;
 	options.n_loras = settings.n_loras;

@@ -1,0 +1,17 @@
+/* sample.h - what q4 would cost a matrix, from some of its rows */
+#ifndef CONVERT_SAMPLE_H
+#define CONVERT_SAMPLE_H
+
+#include "convert/calibration.h"
+#include "convert/convert.h"
+
+typedef struct sample {
+	const convert_source *source;
+	const calibration *calibration; /* NULL: all columns count alike */
+	q4_errors_fn *errors;
+} sample;
+
+/* A types_measure_fn (convert/types.h) whose user is a sample: encodes some tiles of the matrix. */
+brise_status sample_measure(void *user, const format_tensor *t, double *relative_error, brise_error *err);
+
+#endif
