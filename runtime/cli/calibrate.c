@@ -35,7 +35,7 @@ static const options_entry entries[] = {
 	  .type = OPTION_U32,
 	  .offset = AT(span),
 	  .value = "N",
-	  .help = "columns correlated; 0: none, for efforts below high (4096)",
+	  .help = "columns correlated; 0: weights alone (4096)",
 	  .low = 0,
 	  .high = (double)(1u << 20) },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
