@@ -4,7 +4,7 @@
  * which test/test_kernels.c checks with memcmp. What makes that possible:
  *   - integer dot products are exact in any order, and no intermediate saturates;
  *   - a row's float sum runs over its blocks in order, one row to a SIMD lane;
- *   - float multiply and add are rounded separately (a fused operation is allowed only where the product is exact);
+ *   - float multiply and add are rounded separately (a fused operation is allowed only where it rounds the same number once);
  *   - sums over a vector use 16 lanes, element i in lane i mod 16, added up by one tree: 8, 4, 2, 1 apart;
  *   - exp is the project's own (arch/math.h); conversions to int8 round to nearest, ties to even.
  */

@@ -68,6 +68,22 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	return BRISE_OK;
 }
 
+/* How the matrices were encoded, behind the checkpoint's decisions. */
+static brise_status note_encoding(source *s, const convert_options *o, brise_error *err)
+{
+	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
+	notes lines = { s->origin, strlen(s->origin), false };
+
+	if (o->type == TYPE_Q4)
+		notes_add(&lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
+		          !o->calibration ? "" : o->effort == Q4_HIGH ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration");
+	else
+		notes_add(&lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
+	s->origin = lines.text;
+	s->rows.origin = lines.text;
+	return lines.failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
+}
+
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
 	void *section = NULL;
@@ -77,7 +93,7 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
 	if ((status = read_tokenizer(s->cp, options, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK)
+	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK || (status = note_encoding(s, options, err)) != BRISE_OK)
 		goto done;
 	tell_decisions(options, s->origin); /* last, so that a refusal is one line */
 	s->rows.tokenizer = section;

@@ -38,6 +38,9 @@ conversions() {
 	for effort in $(choices convert effort); do
 		echo "q4-$effort q4 --type q4 --effort $effort"
 	done
+	echo "q4-weighed q4 --type q4 --calibration $dir/cal"
+	echo "q4-fed-back q4 --type q4 --effort high --calibration $dir/cal"
+	echo "q4-5-bits q4 --type q4 --effort high --calibration $dir/cal --bits 5"
 	echo "q8 q8 --type q8"
 	echo "f16 f16 --type f16"
 }
@@ -46,7 +49,8 @@ field() { # name: its number in $dir/json
 	sed -n "s/.*\"$1\":\([-+.0-9a-z]*\).*/\1/p" "$dir/json"
 }
 
-"$brise" convert $checkpoint "$dir/reference" --type f16 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
+"$brise" convert $checkpoint "$dir/reference.brise" --type f16 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
+"$brise" calibrate "$dir/reference.brise" --text $checkpoint/writing.txt -o "$dir/cal" 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
 printf 'against f16 with f32 keys and values, on %s\n\n' "$what"
 printf '| %-12s | %-4s | %6s | %5s | %9s | %19s | %17s | %19s | %17s | %13s | %6s |\n' conversion kv bits MB rel.error perplexity "difference %" "KLD mean" "KLD 99 %" \
 	"same top %" time
@@ -56,10 +60,10 @@ conversions | while read -r name type options; do
 	time=$(sed -n 's/.*relative squared error [-.0-9e]*, \([^(]*\) (.*/\1/p' "$dir/err")
 	"$brise" info "$dir/model" --json >"$dir/json"
 	bytes=$(field file_bytes) bits=$(field matrix_bytes) bits=$(awk "BEGIN { print 8 * $bits / $(field weights) }")
-	"$brise" compare "$dir/model" "$dir/reference" --json >"$dir/json"
+	"$brise" compare "$dir/model" "$dir/reference.brise" --json >"$dir/json"
 	error=$(sed -n 's/^{[^[]*"relative_error":\([^,]*\),.*/\1/p' "$dir/json")
 	for kv in $(choices perplexity kv); do
-		"$brise" perplexity "$dir/model" --against "$dir/reference" $text --kv "$kv" --json >"$dir/json"
+		"$brise" perplexity "$dir/model" --against "$dir/reference.brise" $text --kv "$kv" --json >"$dir/json"
 		awk -v name="$name" -v kv="$kv" -v bits="$bits" -v bytes="$bytes" -v error="$error" -v time="$time" -v p="$(field perplexity)" -v pe="$(field perplexity_error)" \
 			-v r="$(field perplexity_ratio)" -v re="$(field perplexity_ratio_error)" -v k="$(field kld_mean)" -v ke="$(field kld_mean_error)" \
 			-v q="$(field kld_p99)" -v qe="$(field kld_p99_error)" -v s="$(field same_top)" -v se="$(field same_top_error)" 'BEGIN {

@@ -109,6 +109,12 @@ static void print_origin(const char *origin)
 	}
 }
 
+/* Padding of small matrices included. */
+static double tensor_bits(const brise_tensor_facts *t)
+{
+	return 8.0 * (double)t->bytes / ((double)t->rows * t->cols);
+}
+
 static void print_tensors(const brise_model *model)
 {
 	brise_tensor_facts t;
@@ -116,8 +122,8 @@ static void print_tensors(const brise_model *model)
 
 	for (i = 0; i < brise_count_tensors(model); i++)
 		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
-			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64 " bytes, relative squared error %.6f\n", t.name, t.type, t.rows, t.cols, t.bytes,
-			       (double)t.relative_error);
+			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64 " bytes, %6.3f bits per weight, relative squared error %.6f\n", t.name, t.type,
+			       t.rows, t.cols, t.bytes, tensor_bits(&t), (double)t.relative_error);
 }
 
 static void print_json_tensors(const brise_model *model)
@@ -128,8 +134,8 @@ static void print_json_tensors(const brise_model *model)
 	printf(",\"tensors\":[");
 	for (i = 0; i < brise_count_tensors(model); i++)
 		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
-			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"relative_error\":%.8g}", i ? "," : "", t.name,
-			       t.type, t.rows, t.cols, t.bytes, (double)t.relative_error);
+			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"bits\":%.6g,\"relative_error\":%.8g}", i ? "," : "", t.name,
+			       t.type, t.rows, t.cols, t.bytes, tensor_bits(&t), (double)t.relative_error);
 	printf("]");
 }
 
