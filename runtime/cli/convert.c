@@ -103,6 +103,8 @@ int cli_convert(int argc, char **argv)
 
 	if (status != COMMANDS_READY)
 		return status;
+	if (settings.calibration && types[settings.type] != TYPE_Q4)
+		return report_usage("convert", "--calibration is for --type q4 alone, found --type %s", type_choices[settings.type]);
 	convert_init_options(&options);
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];
