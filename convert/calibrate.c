@@ -156,8 +156,7 @@ static brise_status open_unfinished(calibrating *c, const char *out)
 	if (c->resumed > 0)
 		return BRISE_OK;
 	/* From here on the states of whatever run this was are lost: its header must not say otherwise. */
-	memset(c->bytes, 0, sizeof c->header);
-	return msync(c->bytes, sizeof c->header, MS_SYNC) == 0 ? BRISE_OK : error_errno(c->err, "%s: cannot be brought to disk", c->path);
+	return ftruncate(c->descriptor, 0) == 0 ? take_room(c) : error_errno(c->err, "%s: cannot be emptied", c->path);
 }
 
 /* The layers done so far, on disk: their data first, then the header that says so. */
