@@ -144,9 +144,8 @@ else
 	holds "which goes on" [ "$status" -eq 0 -a "$(grep -cF "went on behind layer" "$dir/err")" -eq 1 ]
 	holds "to the same file, too" cmp -s "$dir/x.cal" "$dir/whole.cal"
 	rm -f "$dir/x.cal"
-	interrupt '[ -n "$(ls "$dir" | grep "part")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
-	holds "ctrl-C before that leaves nothing: $(left)" [ "$status" -eq 130 -a -z "$(left)" ]
-	holds "of the model under way" [ ! -e "$dir/x.cal.f16" ]
+	interrupt '[ -n "$(ls "$dir" | grep "x.cal.f16")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "ctrl-C while its model is made, or soon after, leaves nothing of that: $(left)" [ "$status" -eq 130 -a -z "$(ls "$dir" | grep "x.cal.f16")" ]
 fi
 
 # ---- use ------------------------------------------------------------------------------------------------------------
