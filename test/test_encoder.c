@@ -297,8 +297,31 @@ typedef struct by_hand {
 	uint32_t cols, span;
 } by_hand;
 
-/* Correlations of an autoregressive process, which are those of real inputs (positive definite) however they are rounded: rho^|i - j|, with uneven variances. */
-static by_hand make_moments(uint32_t cols, uint32_t span, double rho)
+/* How inputs hang together: with their neighbours, rho^|i - j| (an autoregressive process), or all with all, as sums of a few common causes and a tenth of noise. */
+typedef enum bond { NEIGHBOURS, COMMON_CAUSES } bond;
+
+#define CAUSES 5
+
+static double correlate(bond kind, uint32_t i, uint32_t j)
+{
+	uint64_t a = i * 1000003ull, b = j * 1000003ull;
+	double x[CAUSES], y[CAUSES], xx = 0, yy = 0, xy = 0;
+	int k;
+
+	if (kind == NEIGHBOURS)
+		return pow(0.95, fabs((double)i - (double)j));
+	for (k = 0; k < CAUSES; k++) {
+		x[k] = (double)gauss(&a);
+		y[k] = (double)gauss(&b);
+		xx += x[k] * x[k];
+		yy += y[k] * y[k];
+		xy += x[k] * y[k];
+	}
+	return 0.9 * xy / sqrt(xx * yy);
+}
+
+/* Both are correlations of real inputs (positive definite) however they are rounded. Variances are uneven. */
+static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 {
 	format_config config = { .dim = cols, .n_layers = 1, .n_heads = 1, .head_dim = 32, .hidden_dim = 32 };
 	by_hand m = { .cols = cols, .span = span, .h = calloc((size_t)cols * cols, sizeof *m.h) };
@@ -317,7 +340,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, double rho)
 		squares[i] = expf(1.5f * gauss(&seed));
 		m.h[i * cols + i] = (double)squares[i];
 		for (j = i / span * span; j < i; j++) { /* rows of each span's lower triangle follow one another, spans too */
-			int16_t correlation = (int16_t)floor(pow(rho, i - j) * 32767 + 0.5);
+			int16_t correlation = (int16_t)floor(correlate(kind, i, j) * 32767 + 0.5);
 
 			m.h[i * cols + j] = m.h[j * cols + i] = correlation / 32767.0 * sqrt((double)squares[i] * (double)squares[j]);
 			*out++ = correlation;
@@ -361,7 +384,7 @@ static void test_factors_multiply_to_the_moments(check_counts *counts)
 	size_t s, i, j, k;
 
 	for (s = 0; s < LENGTH(shapes); s++) {
-		by_hand m = make_moments(shapes[s][0], shapes[s][1], 0.9);
+		by_hand m = make_moments(shapes[s][0], shapes[s][1], s % 2 ? NEIGHBOURS : COMMON_CAUSES);
 		double worst = 0;
 		q4_feedback f;
 
@@ -392,7 +415,7 @@ static void test_factors_multiply_to_the_moments(check_counts *counts)
 
 static void test_factors_do_not_depend_on_threads(check_counts *counts)
 {
-	by_hand m = make_moments(700, 512, 0.95);
+	by_hand m = make_moments(700, 512, COMMON_CAUSES);
 	q4_feedback one, many;
 	size_t i;
 
@@ -419,44 +442,73 @@ static double output_error(const by_hand *m, const float *w, const float *q, siz
 	return sum;
 }
 
-/* Catches feedback with the wrong sign, from the wrong column or row, or lost between blocks. The gain stands between inputs of rho 0 and of rho 0.95. */
-static void test_feedback_lowers_the_error_of_outputs(check_counts *counts)
+/* The share of columns rounded to a code next to their target: |(e A)_j|, what is left of it, is at most half the codebook's widest gap. Others were clipped. */
+static double share_of_near(const q4_feedback *f, const float *w, const float *q, const uint8_t *tile, size_t n_rows)
 {
-	size_t s, i;
+	size_t near = 0, all = 0, r, j, k;
+
+	for (r = 0; r < n_rows; r++)
+		for (j = 0; j < f->cols; j++) {
+			uint8_t scale = tile[Q4_TILE_HEAD + j / TILE_GROUP * Q4_GROUP_BYTES + j % TILE_GROUP / TILE_BLOCK * TILE_ROWS + r];
+			double left = 0;
+			float row_scale;
+
+			memcpy(&row_scale, tile + r * sizeof row_scale, sizeof row_scale);
+			for (k = j / f->span * f->span; k <= j; k++)
+				left += ((double)w[r * f->cols + k] - (double)q[r * f->cols + k]) * element(f, k, j);
+			near += fabs(left) <= 8.5 * 1.001 * fabs((double)row_scale * q4_magnitude(scale)) + 1e-12;
+			all++;
+		}
+	return (double)near / (double)all;
+}
+
+/* Catches feedback with the wrong sign, from the wrong column or row, or lost between blocks. */
+static void check_feedback(check_counts *counts, uint32_t cols, uint32_t span, bond kind, size_t n)
+{
+	by_hand m = make_moments(cols, span, kind);
+	float *w = malloc(n * cols * sizeof *w), *q = malloc(n * cols * sizeof *q);
+	uint8_t *tile = malloc(q4_tile_bytes(cols));
+	uint64_t seed = 40 + cols;
+	q4_feedback f;
+	size_t i;
 	int effort;
 
+	factor(&m, &f, 2);
+	for (i = 0; i < n * cols; i++)
+		w[i] = i / cols == 2 ? 0 : 0.02f * gauss(&seed);
+	for (effort = Q4_NORMAL; effort <= Q4_HIGH; effort++) {
+		q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+		double alone, weighted, together, near;
+		tile_error told;
+
+		(void)encode(w, n, cols, &how, q, NULL);
+		alone = output_error(&m, w, q, n);
+		how.importance = (const float *)(const void *)(m.bytes + m.inputs[0].offset);
+		(void)encode(w, n, cols, &how, q, NULL);
+		weighted = output_error(&m, w, q, n);
+		how.feedback = &f;
+		told = encode(w, n, cols, &how, q, tile);
+		together = output_error(&m, w, q, n);
+		near = share_of_near(&f, w, q, tile, n);
+		CHECK(counts, cols < 32 || (together < 0.5 * alone && together < 0.5 * weighted), "%u columns in spans of %u, %s: %g with feedback, %g with importance, %g alone", cols, span,
+		      effort_names[effort], together, weighted, alone);
+		CHECK(counts, near > 0.98, "%u columns in spans of %u, %s, bond %d: %g are rounded to a neighbour", cols, span, effort_names[effort], kind, near);
+		CHECK(counts, fabs(told.error - squared_error(w, q, NULL, n, cols)) < 1e-6 * told.norm, "told %g, found %g", told.error, squared_error(w, q, NULL, n, cols));
+		CHECK(counts, fabs(told.norm - squared_norm(w, n * cols)) < 1e-6 * told.norm, "norm %g", told.norm);
+		CHECK(counts, squared_error(w, q, NULL, n, cols) < 0.05 * told.norm, "weights are lost: %g of %g", told.error, told.norm);
+	}
+	factor_free(&f);
+	free(w), free(q), free(tile);
+	free_moments(&m);
+}
+
+static void test_feedback_lowers_the_error_of_outputs(check_counts *counts)
+{
+	size_t s;
+
 	for (s = 0; s < LENGTH(shapes); s++) {
-		by_hand m = make_moments(shapes[s][0], shapes[s][1], 0.95);
-		size_t n = s % 2 ? 16 : 13;
-		float *w = malloc(n * m.cols * sizeof *w), *q = malloc(n * m.cols * sizeof *q);
-		uint64_t seed = 40 + s;
-		q4_feedback f;
-
-		factor(&m, &f, 2);
-		for (i = 0; i < n * m.cols; i++)
-			w[i] = i / m.cols == 2 ? 0 : 0.02f * gauss(&seed);
-		for (effort = Q4_NORMAL; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
-			double alone, weighted, together;
-			tile_error told;
-
-			(void)encode(w, n, m.cols, &how, q, NULL);
-			alone = output_error(&m, w, q, n);
-			how.importance = (const float *)(const void *)(m.bytes + m.inputs[0].offset);
-			(void)encode(w, n, m.cols, &how, q, NULL);
-			weighted = output_error(&m, w, q, n);
-			how.feedback = &f;
-			told = encode(w, n, m.cols, &how, q, NULL);
-			together = output_error(&m, w, q, n);
-			CHECK(counts, m.cols < 32 || (together < 0.5 * alone && together < 0.5 * weighted), "%u columns in spans of %u, %s: %g with feedback, %g with importance, %g alone", m.cols,
-			      m.span, effort_names[effort], together, weighted, alone);
-			CHECK(counts, fabs(told.error - squared_error(w, q, NULL, n, m.cols)) < 1e-6 * told.norm, "told %g, found %g", told.error, squared_error(w, q, NULL, n, m.cols));
-			CHECK(counts, fabs(told.norm - squared_norm(w, n * m.cols)) < 1e-6 * told.norm, "norm %g", told.norm);
-			CHECK(counts, squared_error(w, q, NULL, n, m.cols) < 0.05 * told.norm, "weights are lost: %g of %g", told.error, told.norm);
-		}
-		factor_free(&f);
-		free(w), free(q);
-		free_moments(&m);
+		check_feedback(counts, shapes[s][0], shapes[s][1], NEIGHBOURS, s % 2 ? 16 : 13);
+		check_feedback(counts, shapes[s][0], shapes[s][1], COMMON_CAUSES, s % 2 ? 16 : 13);
 	}
 }
 
@@ -469,7 +521,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 	size_t v, i;
 
 	for (v = 0; v <= LENGTH(values); v++) {
-		by_hand m = make_moments(256, 256, 0.5);
+		by_hand m = make_moments(256, 256, NEIGHBOURS);
 		int16_t *out = (int16_t *)(void *)(m.bytes + m.inputs[0].offset + m.cols * sizeof(float));
 		q4_feedback f;
 		pool *threads;
@@ -505,7 +557,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 
 static void check_set(check_counts *counts, const arch_kernels *set)
 {
-	by_hand m = make_moments(1000, 512, 0.9);
+	by_hand m = make_moments(1000, 512, COMMON_CAUSES);
 	float *w = malloc(TILE_ROWS * m.cols * sizeof *w);
 	uint8_t *expected = malloc(q4_tile_bytes(m.cols)), *tile = malloc(q4_tile_bytes(m.cols));
 	uint64_t seed = 77;
