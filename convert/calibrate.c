@@ -5,11 +5,14 @@
  */
 #include "convert/calibrate.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -83,41 +86,77 @@ static brise_status plan(calibrating *c)
 	return BRISE_OK;
 }
 
+/* Takes over the checksums of inputs [0, n) from the unfinished file, and nothing else; whether their data fit them. */
+static bool take_inputs(calibrating *c, uint32_t n)
+{
+	const calibration_input *inputs = (const calibration_input *)(const void *)(c->bytes + sizeof c->header);
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		c->inputs[i].crc = inputs[i].crc;
+		if (crc32_update(0, c->bytes + c->inputs[i].offset, (size_t)c->inputs[i].bytes) != c->inputs[i].crc)
+			return false;
+	}
+	return true;
+}
+
 /* An unfinished file of the same model, text and options: how many layers it has; 0 for any other. */
-static uint32_t find_done(const calibrating *c)
+static uint32_t find_done(calibrating *c)
 {
 	const calibration_header *h = (const calibration_header *)(const void *)c->bytes;
 
 	if (memcmp(h->magic, CALIBRATION_MAGIC, sizeof h->magic) != 0 || h->version != CALIBRATION_VERSION || h->fingerprint != c->header.fingerprint ||
-	    h->tokens != c->n || h->file_bytes != c->header.file_bytes || h->done > h->n_layers)
+	    h->tokens != c->n || h->file_bytes != c->header.file_bytes || h->done > c->header.n_layers)
 		return 0;
-	return crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc ? h->done : 0;
+	if (crc32_update(0, h, sizeof *h - sizeof h->header_crc) != h->header_crc || !take_inputs(c, h->done * CALIBRATION_PER_LAYER))
+		return 0;
+	return h->done;
+}
+
+/* The file's size on disk, taken now: a full disk shows here, not as a signal from the mapping. A file of another size is of another run. */
+static brise_status take_room(calibrating *c)
+{
+	struct stat facts;
+	int failure;
+
+	if (fstat(c->descriptor, &facts) != 0 || ((uint64_t)facts.st_size != c->size && ftruncate(c->descriptor, 0) != 0))
+		return error_errno(c->err, "%s: cannot be emptied", c->path);
+	failure = posix_fallocate(c->descriptor, 0, (off_t)c->size);
+	if (failure == 0)
+		return BRISE_OK;
+	(void)unlink(c->path);
+	errno = failure;
+	return error_errno(c->err, "%s: no room for %zu MB", c->path, c->size / 1000000 + 1);
 }
 
 static brise_status open_unfinished(calibrating *c, const char *out)
 {
 	size_t room = strlen(out) + 16;
 	struct stat facts;
+	brise_status status;
 	void *map;
 
+	if (stat(out, &facts) == 0 && !S_ISREG(facts.st_mode))
+		return error_set(c->err, BRISE_EIO, "%s: exists and is not a regular file", out);
 	if (!(c->path = malloc(room)))
 		return error_set(c->err, BRISE_ENOMEM, "%s: no memory", out);
 	(void)snprintf(c->path, room, "%s.unfinished", out);
 	c->descriptor = open(c->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (c->descriptor < 0 || fstat(c->descriptor, &facts) != 0)
+	if (c->descriptor < 0)
 		return error_errno(c->err, "%s: cannot be created", c->path);
-	/* Room is taken now: a full disk shows here, not as a signal from the mapping. */
-	if (((uint64_t)facts.st_size != c->size && ftruncate(c->descriptor, 0) != 0) || posix_fallocate(c->descriptor, 0, (off_t)c->size) != 0)
-		return error_errno(c->err, "%s: no room for %zu MB", c->path, c->size / 1000000 + 1);
+	if (flock(c->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return error_set(c->err, BRISE_EIO, "%s: another calibration is at work on it", c->path);
+	if ((status = take_room(c)) != BRISE_OK)
+		return status;
 	map = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, c->descriptor, 0);
 	if (map == MAP_FAILED)
 		return error_errno(c->err, "%s: cannot be mapped", c->path);
 	c->bytes = map;
-	c->resumed = find_done(c);
-	c->header.done = c->resumed;
+	c->header.done = c->resumed = find_done(c);
 	if (c->resumed > 0)
-		memcpy(c->inputs, c->bytes + sizeof c->header, c->header.n_inputs * sizeof *c->inputs);
-	return BRISE_OK;
+		return BRISE_OK;
+	/* From here on the states of whatever run this was are lost: its header must not say otherwise. */
+	return ftruncate(c->descriptor, 0) == 0 ? take_room(c) : error_errno(c->err, "%s: cannot be emptied", c->path);
 }
 
 /* The layers done so far, on disk: their data first, then the header that says so. */
@@ -156,12 +195,17 @@ static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *r
 	moments_add(&c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)], rows, stride, n, c->ctx->pool);
 }
 
-static void store_input(calibrating *c, uint32_t index, const moments *m)
+static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
 {
 	calibration_input *in = &c->inputs[index];
+	uint32_t i;
 
+	for (i = 0; i < in->cols; i++)
+		if (!(m->squares[i] / (double)c->n <= (double)FLT_MAX))
+			return error_set(c->err, BRISE_EFORMAT, "%s: what the matrices of layer %" PRIu32 " multiply is not finite", c->model->name, in->layer);
 	moments_store(m, c->n, c->bytes + in->offset);
 	in->crc = crc32_update(0, c->bytes + in->offset, (size_t)in->bytes);
+	return BRISE_OK;
 }
 
 typedef void step_fn(calibrating *c, uint32_t layer, size_t first, uint32_t n);
@@ -218,9 +262,9 @@ static brise_status run_layer(calibrating *c, uint32_t layer)
 		moments_clear(&c->sums[i]);
 	if ((status = run_step(c, layer_step, layer)) != BRISE_OK)
 		return status;
-	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
-		store_input(c, layer * CALIBRATION_PER_LAYER + i, &c->sums[i]);
-	return save(c, layer + 1);
+	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)
+		status = store_input(c, layer * CALIBRATION_PER_LAYER + i, &c->sums[i]);
+	return status == BRISE_OK ? save(c, layer + 1) : status;
 }
 
 static brise_status run_layers(calibrating *c)
@@ -234,7 +278,7 @@ static brise_status run_layers(calibrating *c)
 		return status;
 	moments_clear(&c->sums[0]);
 	if ((status = run_step(c, output_step, c->header.n_layers)) == BRISE_OK)
-		store_input(c, c->header.n_layers * CALIBRATION_PER_LAYER, &c->sums[0]);
+		status = store_input(c, c->header.n_layers * CALIBRATION_PER_LAYER, &c->sums[0]);
 	return status;
 }
 

@@ -29,7 +29,7 @@ typedef struct calibrate_result {
  *
  * The file is written as `out`.unfinished and renamed when complete. A cancelled or killed run leaves that, and the same call goes on behind the last
  * complete layer; result (may be NULL) says so.
- * Errors: BRISE_EINVAL ids or options, BRISE_EIO, BRISE_ENOMEM, BRISE_ECANCELED. */
+ * Errors: BRISE_EINVAL ids or options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes what is not finite, BRISE_ECANCELED. */
 brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n, const char *out, const calibrate_options *options, calibrate_result *result,
                              brise_error *err);
 

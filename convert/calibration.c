@@ -1,6 +1,7 @@
 /* calibration.c - the calibration file: planning, opening, finding things in it */
 #include "convert/calibration.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,20 @@ brise_status calibration_fits(const calibration *c, const format_config *config,
 		return BRISE_OK;
 	return error_set(err, BRISE_EFORMAT, "%s: measured on a model of %" PRIu32 " layers, width %" PRIu32 ", hidden %" PRIu32 "; %s has %" PRIu32 ", %" PRIu32 ", %" PRIu32, c->name,
 	                 h->n_layers, h->dim, h->hidden_dim, model, config->n_layers, config->dim, config->hidden_dim);
+}
+
+brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err)
+{
+	const calibration_input *in = &c->inputs[index];
+	const float *squares = calibration_squares(c, index);
+	uint32_t i;
+
+	if (crc32_update(0, c->bytes + in->offset, (size_t)in->bytes) != in->crc)
+		return error_set(err, BRISE_EFORMAT, "%s: the data of input %" PRIu32 " do not fit their checksum", c->name, index);
+	for (i = 0; i < in->cols; i++)
+		if (!(squares[i] >= 0 && squares[i] <= FLT_MAX))
+			return error_set(err, BRISE_EFORMAT, "%s: input %" PRIu32 ": a mean square of %g", c->name, index, (double)squares[i]);
+	return BRISE_OK;
 }
 
 const float *calibration_squares(const calibration *c, uint32_t index)

@@ -72,6 +72,10 @@ void calibration_close(calibration *c);
 /* Refuses a calibration of a model of another shape. `model` is for the message. */
 brise_status calibration_fits(const calibration *c, const format_config *config, const char *model, brise_error *err);
 
+/* Checks what opening did not read, before the first use of an input's data: its checksum, and that its mean squares are finite and not negative. Errors:
+ * BRISE_EFORMAT. */
+brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
+
 /* Mean squares [cols] of an input. */
 const float *calibration_squares(const calibration *c, uint32_t index);
 

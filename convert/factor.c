@@ -137,20 +137,30 @@ static double fill_moments(double *h, size_t n, const calibration *c, uint32_t i
 	return damping;
 }
 
-/* R to panels of A, and D. */
-static void store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first, uint32_t end)
+/* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and damping keeps R's diagonal above a tenth of the mean of that. So A's
+ * elements stay below 10 sqrt(n); what is far above comes of correlations that nothing has. */
+#define LARGEST_FACTOR 1e6
+
+/* R to panels of A, and D. False: they are none. */
+static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first, uint32_t end)
 {
+	bool sane = true;
 	size_t block, row, col;
 
-	for (col = 0; col < end - first; col++)
+	for (col = 0; col < end - first; col++) {
 		out->variance[first + col] = (float)(h[col * n + col] * h[col * n + col]);
+		sane = sane && isfinite(out->variance[first + col]);
+	}
 	for (block = 0; block * TILE_BLOCK < end - first; block++)
 		for (row = 0; row < (block + 1) * TILE_BLOCK; row++)
 			for (col = 0; col < TILE_BLOCK; col++) {
 				size_t j = block * TILE_BLOCK + col;
+				double element = row < j ? h[row * n + j] / h[j * n + j] : 0;
 
-				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] = row < j ? (float)(h[row * n + j] / h[j * n + j]) : 0;
+				sane = sane && fabs(element) < LARGEST_FACTOR;
+				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] = (float)element;
 			}
+	return sane;
 }
 
 brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err)
@@ -196,7 +206,8 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
 
 		factor_span(h, n, fill_moments(h, n, c, index, first, end), turned, threads);
-		store(out, first / span, h, n, first, end);
+		if (!store(out, first / span, h, n, first, end))
+			status = error_set(err, BRISE_EFORMAT, "%s: input %u has correlations that no inputs have", c->name, index);
 	}
 	free(h);
 	free(turned);

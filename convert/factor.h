@@ -10,7 +10,7 @@
 brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err);
 void factor_free(q4_feedback *f);
 
-/* H = A D A^T for input `index` of a calibration with spans. Returns false if `cancel` (may be NULL) asked to stop. The result does not depend on the threads. */
+/* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the threads. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments). */
 brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_error *err);
 
 #endif

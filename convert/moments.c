@@ -119,7 +119,7 @@ static int16_t to_correlation(double sum, double norm)
 {
 	double c = norm > 0 ? sum / norm : 0;
 
-	c = c > 1 ? 1 : c < -1 ? -1 : c;
+	c = c > 1 ? 1 : c >= -1 ? c : -1; /* of sums that left a float's range, too */
 	return (int16_t)floor(c * 32767 + 0.5);
 }
 

@@ -384,6 +384,18 @@ static brise_status write_tables(writer *w, brise_error *err)
 	return status;
 }
 
+/* All of it, before any work: a damaged file shows now and not in half an hour. */
+static brise_status verify_calibration(const writer *w, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	for (i = 0; i < w->calibration->header.n_inputs && status == BRISE_OK; i++)
+		if ((status = ask_cancel(w, err)) == BRISE_OK)
+			status = calibration_verify_input(w->calibration, i, err);
+	return status;
+}
+
 static brise_status open_calibration(writer *w, brise_error *err)
 {
 	brise_status status;
@@ -393,6 +405,8 @@ static brise_status open_calibration(writer *w, brise_error *err)
 	status = calibration_open(&w->calibration, w->options->calibration, err);
 	if (status == BRISE_OK)
 		status = calibration_fits(w->calibration, &w->source->config, "the checkpoint", err);
+	if (status == BRISE_OK)
+		status = verify_calibration(w, err);
 	if (status != BRISE_OK || w->options->effort != Q4_HIGH || w->calibration->header.span == 0)
 		return status;
 	w->factored = UINT32_MAX;

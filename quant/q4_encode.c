@@ -6,10 +6,13 @@
 #include "quant/q4_encode.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "quant/q4_feedback.h"
 #include "quant/q4_row.h"
+
+#define TAME_EXPONENT 40
 
 const q4_plan q4_plans[] = {
 	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
@@ -100,7 +103,11 @@ static void find_codes(const q4_row *row, size_t b, const q4_choice *choice, flo
 static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
 {
 	double stretch = sums->weighted_wq > 0 ? sums->weighted_ww / sums->weighted_wq : 1;
-	float stretched = (float)(scale * stretch);
+	float stretched;
+
+	if (!isfinite(stretch)) /* importance that leaves a float's range */
+		stretch = 1;
+	stretched = (float)(scale * stretch);
 
 	sum->error += sums->ww - 2 * stretch * sums->wq + stretch * stretch * sums->qq;
 	sum->norm += sums->ww;
@@ -118,10 +125,33 @@ void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const ui
 		codes[i / 4 * (4 * TILE_ROWS) + i % 4] = (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
 }
 
-static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan, tile_error *sum)
+/* Squares of what is far from 1 leave a float's range. Such a row is divided by a power of two, whose exponent is returned; any other by 1. */
+static int tame_row(const q4_row *row)
 {
+	float largest[8] = { 0 };
+	int exponent;
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < row->blocks * TILE_BLOCK; i += 8)
+		for (k = 0; k < 8; k++)
+			largest[k] = fabsf(row->w[i + k]) > largest[k] ? fabsf(row->w[i + k]) : largest[k];
+	for (k = 1; k < 8; k++)
+		largest[0] = largest[k] > largest[0] ? largest[k] : largest[0];
+	(void)frexpf(largest[0], &exponent);
+	if (abs(exponent) <= TAME_EXPONENT)
+		return 0;
+	for (i = 0; i < row->cols; i++)
+		row->w[i] = ldexpf(row->w[i], -exponent);
+	return exponent;
+}
+
+static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan, tile_error *all)
+{
+	int exponent = tame_row(row);
 	float scale = q4_choose_row_scale(row, plan);
 	row_sums sums = { 0 };
+	tile_error sum = { 0, 0 };
 	uint8_t code[TILE_BLOCK];
 	size_t b;
 
@@ -135,7 +165,9 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 		find_codes(row, b, &choice, scale, code, &sums);
 		q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
 	}
-	scale = stretch_scale(scale, &sums, sum);
+	scale = ldexpf(stretch_scale(scale, &sums, &sum), exponent);
+	all->error += ldexp(sum.error, 2 * exponent);
+	all->norm += ldexp(sum.norm, 2 * exponent);
 	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
 }
 

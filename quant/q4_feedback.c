@@ -122,15 +122,13 @@ static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
 
 static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 {
-	size_t blocks = t->padded / TILE_BLOCK, in_span = t->feedback->span / TILE_BLOCK, b;
+	size_t blocks = (t->feedback->cols + TILE_BLOCK - 1) / TILE_BLOCK, in_span = t->feedback->span / TILE_BLOCK, b;
 	unsigned r;
 
 	for (b = 0; b < blocks; b++) {
 		size_t at = b % in_span;
 		const float *panel = t->feedback->panels[b / in_span] + q4_panel(at);
 
-		if (b * TILE_BLOCK >= t->feedback->cols)
-			break;
 		correct_block(t, (b - at) * TILE_BLOCK, at * TILE_BLOCK, panel);
 		for (r = 0; r < n_rows; r++)
 			if (t->scales[r] > 0)

@@ -175,6 +175,8 @@ int cli_convert(int argc, char **argv)
 		return status;
 	if (settings.bits > 0 && settings.type != 0)
 		return report_usage("convert", "--bits: room for q8 is what --type q4 spends");
+	if (settings.calibration && types[settings.type] != TYPE_Q4)
+		return report_usage("convert", "--calibration is for --type q4 alone, found --type %s", type_choices[settings.type]);
 	convert_init_options(&options);
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];

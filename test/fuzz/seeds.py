@@ -107,6 +107,10 @@ def main(folder):
     header = json.dumps(header).encode()
     put("fuzz_lora", "adapter", struct.pack("<H", len(config)) + config + struct.pack("<Q", len(header)) + header + data)
     put("fuzz_gguf", "model", gguf_seed())
+    put("fuzz_calibration", "same", b"\x01")
+    put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
+    put("fuzz_calibration", "resumed", b"\x07")
+    put("fuzz_calibration", "damaged", b"\x07\x0c\x00\x02\x90\x00\x02")
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 

@@ -1,0 +1,193 @@
+/* fuzz_calibration.c - any bytes as a calibration: refused, or one whose moments and factors encode a tile of finite weights
+ *
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_calibration.c SECONDS
+ *
+ * Input: one byte; if it is even, a file follows, otherwise changes of a valid one, three bytes each: where (little-endian) and what. Checksums would hide
+ * everything behind them, so they are mended first. One time in four the bytes are an unfinished file instead, with which a measurement goes on, or not.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/calibrate.h"
+#include "convert/calibration.h"
+#include "convert/factor.h"
+#include "runtime/crc32.h"
+#include "test/small_model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define IMAGE_MAX ((size_t)1 << 18)
+#define SPAN      32u
+
+static const format_config tiny = { .dim = 40, .n_layers = 1, .n_heads = 2, .n_kv_heads = 1, .head_dim = 8, .hidden_dim = 24, .vocab = 20, .window = 5,
+	                            .max_context = 16, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e4 };
+static const int32_t ids[] = { 1, 5, 7, 3, 19, 0, 4, 4, 9 };
+
+static char folder[64], model_path[80], cal[80], unfinished[96];
+static brise_model *model;
+static uint8_t *finished_bytes, *unfinished_bytes;
+static size_t finished_size, unfinished_size;
+
+static size_t load(const char *path, uint8_t **bytes)
+{
+	FILE *file = fopen(path, "rb");
+	size_t size;
+
+	*bytes = malloc(IMAGE_MAX);
+	size = file && *bytes ? fread(*bytes, 1, IMAGE_MAX, file) : 0;
+	if (size == 0 || fclose(file) != 0)
+		abort();
+	return size;
+}
+
+static void save(const char *path, const uint8_t *bytes, size_t size)
+{
+	FILE *file = fopen(path, "wb");
+
+	if (!file || (size && fwrite(bytes, 1, size, file) != size) || fclose(file) != 0)
+		abort();
+}
+
+static void remove_folder(void)
+{
+	brise_close_model(model);
+	(void)unlink(model_path), (void)unlink(cal), (void)unlink(unfinished), (void)rmdir(folder);
+}
+
+static bool stop_at_output(void *user)
+{
+	return ++*(int *)user > 2;
+}
+
+static void prepare(void)
+{
+	calibrate_options options = { .span = SPAN, .threads = 1, .cancel = stop_at_output };
+	int asked = 0;
+
+	strcpy(folder, "/dev/shm/fuzz-calibration-XXXXXX");
+	if (!mkdtemp(folder))
+		abort();
+	(void)snprintf(model_path, sizeof model_path, "%s/model", folder);
+	(void)snprintf(cal, sizeof cal, "%s/cal", folder);
+	(void)snprintf(unfinished, sizeof unfinished, "%s/cal.unfinished", folder);
+	(void)atexit(remove_folder);
+	small_write(&tiny, TYPE_F16, model_path);
+	options.user = &asked;
+	if (brise_open_model(&model, model_path, NULL) != BRISE_OK || calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_ECANCELED)
+		abort();
+	unfinished_size = load(unfinished, &unfinished_bytes);
+	options.cancel = NULL;
+	if (calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_OK)
+		abort();
+	finished_size = load(cal, &finished_bytes);
+}
+
+static void mend(uint8_t *bytes, size_t size, bool whole)
+{
+	calibration_header h;
+	calibration_input in;
+	uint32_t i;
+
+	if (size < sizeof h)
+		return;
+	memcpy(&h, bytes, sizeof h);
+	memcpy(h.magic, CALIBRATION_MAGIC, sizeof h.magic);
+	if (whole)
+		h.file_bytes = size;
+	for (i = 0; i < h.n_inputs && i < 64 && sizeof h + (i + 1) * sizeof in <= size; i++) {
+		memcpy(&in, bytes + sizeof h + i * sizeof in, sizeof in);
+		if (in.offset <= size && in.bytes <= size - in.offset)
+			in.crc = crc32_update(0, bytes + in.offset, (size_t)in.bytes);
+		memcpy(bytes + sizeof h + i * sizeof in, &in, sizeof in);
+	}
+	if (i == h.n_inputs)
+		h.inputs_crc = crc32_update(0, bytes + sizeof h, i * sizeof in);
+	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
+	memcpy(bytes, &h, sizeof h);
+}
+
+static void encode(const calibration *c, uint32_t index, pool *threads)
+{
+	const uint32_t cols = c->inputs[index].cols;
+	q4_encoding how = { .effort = Q4_HIGH, .importance = calibration_squares(c, index), .errors = q4_errors };
+	float *w = malloc(cols * sizeof *w), *scratch = malloc(q4_scratch(cols, true) * sizeof *scratch);
+	uint8_t *tile = malloc(q4_tile_bytes(cols));
+	q4_feedback factors = { .cols = 0 };
+	tile_error sum = { 0, 0 };
+	uint64_t seed = index;
+	uint32_t i, way;
+
+	if (!w || !scratch || !tile)
+		abort();
+	for (way = 0; way < 2; way++) {
+		random_fill(&seed, w, cols, 1);
+		q4_encode_tile(tile, w, 1, cols, &how, scratch, &sum);
+		q4_decode_row(w, tile, 0, cols);
+		for (i = 0; i < cols; i++)
+			if (!isfinite(w[i]))
+				abort();
+		if (way == 1 || c->header.span == 0 || factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK || factor_input(&factors, c, index, threads, NULL) != BRISE_OK)
+			break;
+		how.feedback = &factors;
+	}
+	factor_free(&factors);
+	free(w), free(scratch), free(tile);
+}
+
+static void use(void)
+{
+	calibration *c;
+	pool *threads;
+	uint32_t i;
+
+	if (calibration_open(&c, cal, NULL) != BRISE_OK)
+		return;
+	if (pool_new(&threads, 1, NULL) != BRISE_OK)
+		abort();
+	for (i = 0; i < c->header.n_inputs && i < 6; i++)
+		if (c->inputs[i].cols <= 512 && calibration_verify_input(c, i, NULL) == BRISE_OK)
+			encode(c, i, threads);
+	pool_free(threads);
+	calibration_close(c);
+}
+
+static void go_on(void)
+{
+	calibrate_options options = { .span = SPAN, .threads = 1 };
+
+	(void)calibrate_model(model, ids, 9, cal, &options, NULL, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *bytes, *base;
+	bool resume;
+	size_t used, i;
+
+	if (!model)
+		prepare();
+	if (size == 0)
+		return 0;
+	resume = (data[0] & 6) == 6;
+	base = resume ? unfinished_bytes : finished_bytes;
+	used = data[0] & 1 ? (resume ? unfinished_size : finished_size) : size - 1;
+	if (!(bytes = malloc(used + 1)))
+		return 0;
+	if (data[0] & 1) {
+		memcpy(bytes, base, used);
+		for (i = 1; i + 3 <= size; i += 3)
+			bytes[(data[i] | (size_t)data[i + 1] << 8) % used] = data[i + 2];
+	} else {
+		memcpy(bytes, data + 1, used);
+	}
+	mend(bytes, used, !resume);
+	save(resume ? unfinished : cal, bytes, used);
+	free(bytes);
+	if (resume)
+		go_on();
+	else
+		use();
+	return 0;
+}

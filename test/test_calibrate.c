@@ -1,0 +1,887 @@
+/* test_calibrate.c - moments against double arithmetic over inputs seen another way; runs that are interrupted, exchanged or starved; files that lie
+ *
+ * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits), and in test/reference.h's pass (doubles, but the cache is not int8).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "convert/calibrate.h"
+#include "convert/calibration.h"
+#include "convert/convert.h"
+#include "runtime/context.h"
+#include "runtime/crc32.h"
+#include "test/check.h"
+#include "test/reference.h"
+#include "test/small_model.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#define TOKENS 530u /* three chunks, the last short */
+#define LAYERS_MAX 3u
+
+static char folder[256], model_path[300], cal[300], unfinished[320], other[300], target[300];
+
+/* ---- files ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct file {
+	uint8_t *bytes;
+	size_t size;
+} file;
+
+static file read_file(const char *path)
+{
+	FILE *in = fopen(path, "rb");
+	file f = { NULL, 0 };
+
+	if (!in)
+		return f;
+	(void)fseek(in, 0, SEEK_END);
+	f.size = (size_t)ftell(in);
+	rewind(in);
+	f.bytes = malloc(f.size + 1);
+	if (!f.bytes || fread(f.bytes, 1, f.size, in) != f.size)
+		exit(1);
+	(void)fclose(in);
+	return f;
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+	FILE *out = fopen(path, "wb");
+
+	if (!out || (size && fwrite(bytes, 1, size, out) != size) || fclose(out) != 0)
+		exit(1);
+}
+
+static bool is_same(const file *a, const file *b)
+{
+	return a->bytes && b->bytes && a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* ---- runs ----------------------------------------------------------------------------------------------------------- */
+
+static brise_model *open_model(const format_config *config, uint32_t type)
+{
+	brise_model *model;
+	brise_error err;
+
+	small_write(config, type, model_path);
+	if (brise_open_model(&model, model_path, &err) != BRISE_OK) {
+		fprintf(stderr, "%s\n", err.message);
+		exit(1);
+	}
+	return model;
+}
+
+static brise_status calibrate(const brise_model *model, const int32_t *ids, size_t n, const calibrate_options *options, calibrate_result *result, brise_error *err)
+{
+	return calibrate_model(model, ids, n, cal, options, result, err);
+}
+
+/* The file of an uninterrupted run. */
+static file calibrated(check_counts *counts, const brise_model *model, const int32_t *ids, size_t n, const calibrate_options *options)
+{
+	brise_error err = { BRISE_OK, "" };
+	calibrate_result result = { 0, 9, 0 };
+	file f;
+
+	(void)unlink(cal), (void)unlink(unfinished);
+	CHECK(counts, calibrate(model, ids, n, options, &result, &err) == BRISE_OK, "%s", err.message);
+	f = read_file(cal);
+	CHECK(counts, f.size == result.file_bytes && result.resumed == 0, "%zu bytes, said to be %llu", f.size, (unsigned long long)result.file_bytes);
+	CHECK(counts, !exists(unfinished), "a finished run leaves nothing else");
+	(void)unlink(cal);
+	return f;
+}
+
+/* ---- moments -------------------------------------------------------------------------------------------------------- */
+
+/* What matrices multiplied: [layer][input of the layer] and the output's behind the layers, [TOKENS][cols]. */
+typedef struct seen {
+	const format_config *c;
+	double *rows[LAYERS_MAX * 4 + 1];
+	size_t n[LAYERS_MAX * 4 + 1];
+} seen;
+
+static uint32_t cols_of(const format_config *c, uint32_t index)
+{
+	const uint32_t cols[] = { c->dim, c->n_heads * c->head_dim, c->dim, c->hidden_dim };
+
+	return index == c->n_layers * 4 ? c->dim : cols[index % 4];
+}
+
+static void start_seeing(seen *s, const format_config *c)
+{
+	uint32_t i;
+
+	memset(s, 0, sizeof *s);
+	s->c = c;
+	for (i = 0; i <= c->n_layers * 4; i++)
+		s->rows[i] = calloc((size_t)TOKENS * cols_of(c, i), sizeof **s->rows);
+}
+
+static void stop_seeing(seen *s)
+{
+	uint32_t i;
+
+	for (i = 0; i <= s->c->n_layers * 4; i++)
+		free(s->rows[i]);
+}
+
+static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n)
+{
+	seen *s = user;
+	uint32_t index = kind == TENSOR_OUTPUT ? s->c->n_layers * 4 : layer * 4 + (kind == TENSOR_WQ ? 0u : kind == TENSOR_WO ? 1u : kind == TENSOR_W1 ? 2u : 3u);
+	uint32_t cols = cols_of(s->c, index), t, i;
+
+	for (t = 0; t < n && s->n[index] < TOKENS; t++, s->n[index]++)
+		for (i = 0; i < cols; i++)
+			s->rows[index][s->n[index] * cols + i] = (double)rows[t * stride + i];
+}
+
+static void see_usual_pass(check_counts *counts, seen *s, const brise_model *model, const int32_t *ids)
+{
+	brise_context *ctx;
+	brise_options o;
+
+	brise_init_options(&o);
+	o.chunk = 37;
+	o.threads = 1;
+	o.context = TOKENS;
+	start_seeing(s, &model->config);
+	CHECK(counts, brise_new_context(&ctx, model, &o, NULL) == BRISE_OK, "context");
+	ctx->observe = see;
+	ctx->observer = s;
+	CHECK(counts, brise_eval(ctx, ids, TOKENS, NULL, NULL) == BRISE_OK, "evaluation");
+	brise_free_context(ctx);
+}
+
+static void keep(seen *s, uint32_t index, const double *rows)
+{
+	memcpy(s->rows[index], rows, (size_t)TOKENS * cols_of(s->c, index) * sizeof *rows);
+	s->n[index] = TOKENS;
+}
+
+static void see_reference_layer(seen *s, reference *r, uint32_t layer)
+{
+	const model_layer *l = &r->model->layers[layer];
+	double *in = reference_norm(r, l->attention_norm), *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
+	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
+	size_t i;
+
+	keep(s, layer * 4, in);
+	reference_rope(r, q, r->c->n_heads);
+	reference_rope(r, k, r->c->n_kv_heads);
+	mixed = reference_attend(r, q, k, v);
+	keep(s, layer * 4 + 1, mixed);
+	reference_add(r, reference_multiply(&l->wo, mixed, r->n));
+	free(in), free(q), free(k), free(v), free(mixed);
+	in = reference_norm(r, l->ffn_norm);
+	keep(s, layer * 4 + 2, in);
+	gate = reference_multiply(&l->w1, in, r->n);
+	up = reference_multiply(&l->w3, in, r->n);
+	for (i = 0; i < r->n * r->c->hidden_dim; i++)
+		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
+	keep(s, layer * 4 + 3, gate);
+	reference_add(r, reference_multiply(&l->w2, gate, r->n));
+	free(in), free(gate), free(up);
+}
+
+static void see_reference_pass(seen *s, const brise_model *model, const int32_t *ids)
+{
+	reference r = { model, &model->config, TOKENS, reference_array((size_t)TOKENS * model->config.dim) };
+	float *row = malloc(model->config.dim * sizeof *row);
+	uint32_t layer, i;
+	double *in;
+	size_t t;
+
+	start_seeing(s, &model->config);
+	for (t = 0; t < TOKENS; t++) {
+		model_decode_row(&model->embedding, (uint32_t)ids[t], row);
+		for (i = 0; i < r.c->dim; i++)
+			r.x[t * r.c->dim + i] = (double)row[i];
+	}
+	for (layer = 0; layer < r.c->n_layers; layer++)
+		see_reference_layer(s, &r, layer);
+	in = reference_norm(&r, model->final_norm);
+	keep(s, r.c->n_layers * 4, in);
+	free(in), free(row), free(r.x);
+}
+
+/* sum over tokens of x_i x_j, by tokens */
+static double mean_product(const seen *s, uint32_t index, uint32_t i, uint32_t j)
+{
+	uint32_t cols = cols_of(s->c, index);
+	double sum = 0;
+	size_t t;
+
+	for (t = 0; t < TOKENS; t++)
+		sum += s->rows[index][t * cols + i] * s->rows[index][t * cols + j];
+	return sum / TOKENS;
+}
+
+/* Largest difference of mean squares, as a part of the input's mean over all columns, and of correlations. The file is read as convert/calibration.h describes it. */
+static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, double *squares_off, double *correlations_off)
+{
+	calibration_input in;
+	const float *squares;
+	const int16_t *correlation;
+	uint32_t cols = cols_of(s->c, index), i, j;
+	double expected[512], mean = 0;
+
+	*squares_off = *correlations_off = 1e9;
+	memcpy(&in, f->bytes + 128 + index * sizeof in, sizeof in);
+	if (in.cols != cols || in.offset % 64 != 0 || in.offset + in.bytes > f->size || s->n[index] != TOKENS)
+		return;
+	squares = (const float *)(const void *)(f->bytes + in.offset);
+	correlation = (const int16_t *)(const void *)(squares + cols);
+	*squares_off = *correlations_off = 0;
+	for (i = 0; i < cols; i++)
+		mean += (expected[i] = mean_product(s, index, i, i)) / cols;
+	for (i = 0; i < cols; i++) {
+		*squares_off = fmax(*squares_off, fabs((double)squares[i] - expected[i]) / mean);
+		for (j = span ? i / span * span : i; j < i; j++)
+			*correlations_off = fmax(*correlations_off, fabs(*correlation++ / 32767.0 - mean_product(s, index, i, j) / sqrt(expected[i] * expected[j])));
+	}
+	if ((const uint8_t *)correlation != f->bytes + in.offset + in.bytes)
+		*correlations_off = 1e9;
+}
+
+/* Catches inputs of the wrong matrix or layer, tokens left out or counted twice at chunks, states of the wrong layer, spans out of place. */
+static void test_moments_are_those_of_the_inputs(check_counts *counts, const format_config *config, uint32_t span)
+{
+	brise_model *model = open_model(config, TYPE_F16);
+	calibrate_options options = { .span = span, .threads = 2 };
+	int32_t ids[TOKENS];
+	double squares, correlations;
+	seen usual, doubles;
+	uint32_t i;
+	file f;
+
+	small_tokens(ids, TOKENS, config->vocab, 9);
+	f = calibrated(counts, model, ids, TOKENS, &options);
+	see_usual_pass(counts, &usual, model, ids);
+	see_reference_pass(&doubles, model, ids);
+	for (i = 0; i <= config->n_layers * 4; i++) {
+		if (i < config->n_layers * 4) {
+			differ(&f, &usual, i, span, &squares, &correlations);
+			CHECK(counts, squares < 1e-6 && correlations < 0.5 / 32767 + 1e-5, "width %u, span %u, input %u: squares off by %g, correlations by %g", config->dim, span, i, squares,
+			      correlations);
+		}
+		differ(&f, &doubles, i, span, &squares, &correlations);
+		CHECK(counts, squares < 0.05 && correlations < 0.02, "width %u, span %u, input %u against the reference: squares off by %g, correlations by %g", config->dim, span, i,
+		      squares, correlations);
+	}
+	stop_seeing(&usual), stop_seeing(&doubles);
+	free(f.bytes);
+	brise_close_model(model);
+}
+
+static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts, const format_config *config)
+{
+	static const uint32_t threads[] = { 1, 3, 2 };
+	const char *only = getenv("BRISE_TEST_ARCH");
+	brise_model *model = open_model(config, TYPE_F16);
+	calibrate_options options = { .span = 64, .threads = 1 };
+	int32_t ids[TOKENS];
+	arch_cpu cpu;
+	size_t i;
+	file first, f;
+
+	arch_detect(&cpu);
+	small_tokens(ids, TOKENS, config->vocab, 10);
+	first = calibrated(counts, model, ids, TOKENS, &options);
+	for (i = 0; i < LENGTH(threads); i++) {
+		options.threads = threads[i];
+		f = calibrated(counts, model, ids, TOKENS, &options);
+		CHECK(counts, is_same(&first, &f), "%u threads", threads[i]);
+		free(f.bytes);
+	}
+	for (i = 0; arch_list(i); i++) {
+		arch_kernels set;
+
+		if (!arch_choose(&set, arch_list(i)->name, &cpu) || (only && *only && strcmp(only, arch_list(i)->name) != 0))
+			continue;
+		options.arch = arch_list(i)->name;
+		f = calibrated(counts, model, ids, TOKENS, &options);
+		CHECK(counts, is_same(&first, &f), "%s", options.arch);
+		free(f.bytes);
+	}
+	free(first.bytes);
+	brise_close_model(model);
+}
+
+/* ---- interruptions -------------------------------------------------------------------------------------------------- */
+
+typedef struct countdown {
+	unsigned left;
+} countdown;
+
+static bool count_down(void *user)
+{
+	countdown *c = user;
+
+	return c->left == 0 || c->left-- == 0;
+}
+
+/* Runs until the cancel function has been asked `asked` times. */
+static brise_status run_part(const brise_model *model, const int32_t *ids, size_t n, calibrate_options options, unsigned asked, calibrate_result *result, brise_error *err)
+{
+	countdown c = { asked };
+
+	options.cancel = count_down;
+	options.user = &c;
+	return calibrate(model, ids, n, &options, result, err);
+}
+
+/* At every question, and twice in a row. There are three questions for the embedding, for each layer and for the output. */
+static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 2 };
+	int32_t ids[TOKENS];
+	brise_error err;
+	file whole, f;
+	unsigned asked, twice;
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 11);
+	whole = calibrated(counts, model, ids, TOKENS, &options);
+	for (twice = 0; twice < 2; twice++)
+		for (asked = 0; asked < 12; asked++) {
+			uint32_t done = asked < 6 ? 0 : asked / 3 - 1;
+			calibrate_result result = { 0, 9, 0 };
+
+			err.message[0] = 0;
+			CHECK(counts, run_part(model, ids, TOKENS, options, asked, NULL, &err) == BRISE_ECANCELED, "question %u", asked);
+			CHECK(counts, strstr(err.message, "the same command goes on") != NULL && strstr(err.message, unfinished) != NULL, "%s", err.message);
+			CHECK(counts, exists(unfinished) && !exists(cal), "after question %u", asked);
+			if (twice)
+				CHECK(counts, run_part(model, ids, TOKENS, options, 1, NULL, &err) == BRISE_ECANCELED, "question %u, again", asked);
+			options.threads = 1 + asked % 3;
+			CHECK(counts, calibrate(model, ids, TOKENS, &options, &result, &err) == BRISE_OK, "question %u: %s", asked, err.message);
+			CHECK(counts, result.resumed == done, "question %u: went on behind layer %u, expected %u", asked, result.resumed, done);
+			f = read_file(cal);
+			CHECK(counts, is_same(&whole, &f), "question %u: another file", asked);
+			CHECK(counts, !exists(unfinished), "question %u: the unfinished file stays", asked);
+			free(f.bytes);
+			(void)unlink(cal);
+		}
+	free(whole.bytes);
+	brise_close_model(model);
+}
+
+/* What was interrupted with one text, model or span is no beginning of another; nor what is damaged. */
+static void test_another_run_begins_anew(check_counts *counts)
+{
+	format_config changed = small_odd;
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 2 }, wider = { .span = 64, .threads = 2 };
+	int32_t ids[TOKENS], others[TOKENS];
+	brise_error err = { BRISE_OK, "" };
+	file expected, f;
+	int what;
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 12);
+	memcpy(others, ids, sizeof ids);
+	others[TOKENS - 1] ^= 1;
+	changed.rope_theta *= 2;
+	for (what = 0; what < 7; what++) {
+		const calibrate_options *o = what == 3 ? &wider : &options;
+		const int32_t *text = what == 1 ? others : ids;
+		size_t n = what == 2 ? TOKENS - 1 : TOKENS;
+		calibrate_result result = { 0, 9, 0 };
+
+		CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+		f = read_file(unfinished);
+		if (what == 5) /* within the moments of layer 0 */
+			f.bytes[128 + 9 * 32 + 100] ^= 1;
+		if (what == 4 || what == 6) { /* another configuration; other weights */
+			brise_close_model(model);
+			model = what == 4 ? open_model(&changed, TYPE_F16) : open_model(&small_odd, TYPE_Q8);
+		}
+		expected = calibrated(counts, model, text, n, o);
+		write_file(unfinished, f.bytes, f.size);
+		free(f.bytes);
+		CHECK(counts, calibrate(model, text, n, o, &result, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, result.resumed == (what == 0 ? 2u : 0u), "case %d: went on behind layer %u", what, result.resumed);
+		f = read_file(cal);
+		CHECK(counts, is_same(&expected, &f), "case %d: another file than from nothing", what);
+		free(f.bytes), free(expected.bytes);
+		(void)unlink(cal);
+		if (what == 4 || what == 6) {
+			brise_close_model(model);
+			model = open_model(&small_odd, TYPE_F16);
+		}
+	}
+	brise_close_model(model);
+}
+
+/* Another text's beginning overwrites the states that the first one's header tells of. */
+static void test_a_run_overwritten_by_another_does_not_go_on(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 2 };
+	int32_t ids[TOKENS], others[TOKENS];
+	brise_error err = { BRISE_OK, "" };
+	unsigned asked;
+	file whole, f;
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 13);
+	small_tokens(others, TOKENS, small_odd.vocab, 14);
+	whole = calibrated(counts, model, ids, TOKENS, &options);
+	for (asked = 1; asked < 6; asked++) {
+		CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "the first text");
+		CHECK(counts, run_part(model, others, TOKENS, options, asked, NULL, &err) == BRISE_ECANCELED, "the second text");
+		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK, "%s", err.message);
+		f = read_file(cal);
+		CHECK(counts, is_same(&whole, &f), "after %u questions of another run: another file", asked);
+		free(f.bytes);
+		(void)unlink(cal);
+	}
+	free(whole.bytes);
+	brise_close_model(model);
+}
+
+/* An unfinished file is input as any other: with good checksums it may say anything. Catches offsets that are believed. */
+static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 1 };
+	int32_t ids[TOKENS];
+	brise_error err = { BRISE_OK, "" };
+	calibration_header h;
+	calibration_input *in;
+	file whole, part;
+	uint64_t seed = 5;
+	int what;
+	size_t i;
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 15);
+	whole = calibrated(counts, model, ids, TOKENS, &options);
+	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+	part = read_file(unfinished);
+	for (what = 0; what < 6; what++) {
+		uint8_t *bytes = malloc(part.size);
+		file f;
+
+		memcpy(bytes, part.bytes, part.size);
+		memcpy(&h, bytes, sizeof h);
+		in = (calibration_input *)(void *)(bytes + sizeof h);
+		switch (what) {
+		case 0:
+			in[8].offset = (uint64_t)1 << 40;
+			break;
+		case 1:
+			in[8].bytes = in[0].bytes = UINT64_MAX;
+			in[8].cols = UINT32_MAX;
+			break;
+		case 2:
+			h.done = 3;
+			break;
+		case 3:
+			h.n_layers = h.n_inputs = UINT32_MAX;
+			h.done = UINT32_MAX - 1;
+			break;
+		case 4: /* states that are no numbers */
+			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (h.file_bytes / 64 * 64 + 64));
+			break;
+		default:
+			for (i = sizeof h; i < part.size; i++)
+				bytes[i] = (uint8_t)random_next(&seed);
+		}
+		h.inputs_crc = crc32_update(0, in, 9 * sizeof *in);
+		h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
+		memcpy(bytes, &h, sizeof h);
+		write_file(unfinished, bytes, part.size);
+		free(bytes);
+		if (what == 4) {
+			CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EFORMAT && strstr(err.message, "not finite"), "%s", err.message);
+			CHECK(counts, !exists(cal), "written");
+			continue;
+		}
+		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK, "case %d: %s", what, err.message);
+		f = read_file(cal);
+		CHECK(counts, is_same(&whole, &f), "case %d: another file", what);
+		free(f.bytes);
+		(void)unlink(cal);
+	}
+	(void)unlink(unfinished);
+	free(whole.bytes), free(part.bytes);
+	brise_close_model(model);
+}
+
+/* ---- places that do not serve --------------------------------------------------------------------------------------- */
+
+static bool is_line(const brise_error *err, const char *word)
+{
+	return strstr(err->message, word) != NULL && strchr(err->message, '\n') == NULL;
+}
+
+static void test_places_that_do_not_serve_are_refused(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 1 };
+	struct rlimit limit, small;
+	brise_error err = { BRISE_OK, "" };
+	int32_t ids[TOKENS];
+	char path[400];
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 16);
+	(void)snprintf(path, sizeof path, "%s/missing/x.cal", folder);
+	CHECK(counts, calibrate_model(model, ids, TOKENS, path, &options, NULL, &err) == BRISE_EIO && is_line(&err, path), "%s", err.message);
+	CHECK(counts, calibrate_model(model, ids, TOKENS, folder, &options, NULL, &err) == BRISE_EIO && is_line(&err, folder), "a folder as target: %s", err.message);
+	(void)snprintf(path, sizeof path, "%s.unfinished", folder);
+	CHECK(counts, !exists(path), "and leaves nothing beside it");
+	(void)mkdir(unfinished, 0777);
+	CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO && is_line(&err, unfinished), "%s", err.message);
+	(void)rmdir(unfinished);
+
+	/* As a full disk: files may not grow that large. */
+	(void)getrlimit(RLIMIT_FSIZE, &limit);
+	small = limit;
+	small.rlim_cur = 100000;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &small) == 0) {
+		err.message[0] = 0;
+		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO && is_line(&err, strerror(EFBIG)), "%s", err.message);
+		CHECK(counts, !exists(unfinished) && !exists(cal), "nothing is left where there is no room");
+		(void)setrlimit(RLIMIT_FSIZE, &limit);
+	} else {
+		check_skip(counts, "a full disk", "no limit can be set");
+	}
+	(void)signal(SIGXFSZ, SIG_DFL);
+	brise_close_model(model);
+}
+
+static bool calibrate_again(void *user)
+{
+	const brise_model *model = user;
+	calibrate_options options = { .span = 32, .threads = 1 };
+	int32_t id = 1;
+	brise_error err = { BRISE_OK, "" };
+
+	return calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && is_line(&err, "another");
+}
+
+/* Two at once would write each other's file. */
+static void test_a_second_run_at_once_is_refused(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 1, .cancel = calibrate_again, .user = model };
+	brise_error err = { BRISE_OK, "" };
+	int32_t id = 2;
+
+	/* The second run is refused: the first's cancel function says stop. */
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_ECANCELED, "%s", err.message);
+	(void)unlink(unfinished);
+	brise_close_model(model);
+}
+
+static void test_wrong_options_and_ids_are_refused(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	static const uint32_t spans[] = { 1, 33, (1u << 20) + 32 };
+	calibrate_options options = { .span = 32, .threads = 1 };
+	brise_error err = { BRISE_OK, "" };
+	int32_t ids[] = { 1, 82, 83, -1 };
+	size_t i;
+
+	CHECK(counts, calibrate(model, ids, 0, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "no tokens"), "%s", err.message);
+	CHECK(counts, calibrate(model, ids, 3, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "token 2: id 83"), "%s", err.message);
+	CHECK(counts, calibrate(model, ids + 3, 1, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "id -1"), "%s", err.message);
+	for (i = 0; i < LENGTH(spans); i++) {
+		options.span = spans[i];
+		CHECK(counts, calibrate(model, ids, 2, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "span"), "span %u: %s", spans[i], err.message);
+	}
+	CHECK(counts, !exists(unfinished) && !exists(cal), "something was written");
+	brise_close_model(model);
+}
+
+/* ---- files that lie ------------------------------------------------------------------------------------------------- */
+
+static brise_status open_and_close(const char *path, brise_error *err)
+{
+	calibration *c;
+	brise_status status;
+
+	err->message[0] = 0;
+	status = calibration_open(&c, path, err);
+	if (status == BRISE_OK)
+		calibration_close(c);
+	return status;
+}
+
+/* Conversion with that calibration. */
+static brise_status convert(const char *measured, const format_config *config, enum q4_effort effort, brise_error *err)
+{
+	convert_source source = { .config = *config, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)config };
+	convert_options options;
+
+	err->message[0] = 0;
+	convert_init_options(&options);
+	options.threads = 2;
+	options.effort = effort;
+	options.calibration = measured;
+	return convert_write(&source, target, &options, NULL, err);
+}
+
+static void seal(uint8_t *bytes)
+{
+	calibration_header h;
+
+	memcpy(&h, bytes, sizeof h);
+	h.inputs_crc = crc32_update(0, bytes + sizeof h, 9 * sizeof(calibration_input));
+	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
+	memcpy(bytes, &h, sizeof h);
+}
+
+static void test_damaged_files_are_refused(check_counts *counts, const file *good)
+{
+	const size_t head = 128 + 9 * 32;
+	uint8_t *bytes = malloc(good->size + 64);
+	unsigned wrong = 0, silent = 0;
+	brise_error err;
+	size_t at;
+
+	memcpy(bytes, good->bytes, good->size);
+	for (at = 0; at < good->size; at += 64) {
+		write_file(other, bytes, at);
+		wrong += open_and_close(other, &err) == BRISE_OK;
+		silent += !is_line(&err, other);
+	}
+	CHECK(counts, wrong == 0 && silent == 0, "%u of the truncated files opened, %u without a line", wrong, silent);
+	memset(bytes + good->size, 0, 64);
+	write_file(other, bytes, good->size + 64);
+	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, other), "a file with an appendix: %s", err.message);
+	for (at = 0, wrong = silent = 0; at < head; at++) {
+		bytes[at] ^= 0x5a;
+		write_file(other, bytes, good->size);
+		wrong += open_and_close(other, &err) == BRISE_OK;
+		silent += !is_line(&err, other);
+		bytes[at] ^= 0x5a;
+	}
+	CHECK(counts, wrong == 0 && silent == 0, "%u of %zu changed bytes of header and table go unnoticed, %u without a line", wrong, head, silent);
+	write_file(other, bytes, good->size);
+	CHECK(counts, open_and_close(other, &err) == BRISE_OK, "the file as it was: %s", err.message);
+	free(bytes);
+}
+
+/* Checksums are right, what they cover is not. */
+static void test_lying_headers_are_refused(check_counts *counts, const file *good)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+	} lies[] = { { 8, 2 }, { 12, 0 }, { 12, 1 }, { 12, 4 }, { 16, 0 }, { 32, 0 }, { 32, 71 }, { 32, 1u << 21 }, { 36, 0 }, { 36, 1025 }, { 36, UINT32_MAX }, { 40, 0 },
+		     { 40, 128 }, { 44, 0 }, { 44, UINT32_MAX }, { 48, 31 }, { 48, 64 }, { 48, 0 }, { 48, 1u << 21 }, { 52, 0 }, { 52, 8 }, { 52, UINT32_MAX },
+		     /* the table's first entry: kind, layer, columns, offset, bytes */
+		     { 128, 12 }, { 132, 1 }, { 136, 71 }, { 136, UINT32_MAX }, { 144, 0 }, { 144, 448 + 64 }, { 148, 1 }, { 152, 4 }, { 156, 1 } };
+	uint8_t *bytes = malloc(good->size);
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(lies); i++) {
+		memcpy(bytes, good->bytes, good->size);
+		memcpy(bytes + lies[i].at, &lies[i].value, 4);
+		seal(bytes);
+		write_file(other, bytes, good->size);
+		CHECK(counts, open_and_close(other, &err) != BRISE_OK && is_line(&err, other), "byte %zu as %u: '%s'", lies[i].at, lies[i].value, err.message);
+	}
+	free(bytes);
+}
+
+/* Of layers that a header claims without their entries. */
+static void test_memory_follows_the_file(check_counts *counts, const file *good)
+{
+	calibration_header h;
+	brise_error err;
+
+	memcpy(&h, good->bytes, sizeof h);
+	h.n_layers = 1024;
+	h.done = 1025;
+	h.n_inputs = 4097;
+	h.file_bytes = sizeof h;
+	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
+	write_file(other, &h, sizeof h);
+	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, "table"), "%s", err.message);
+}
+
+/* Every byte of one input, by conversion: nothing may be written. */
+static void test_damaged_data_do_not_convert(check_counts *counts, const file *good)
+{
+	uint8_t *bytes = malloc(good->size);
+	static const float lies[] = { NAN, INFINITY, -INFINITY, -1e-30f };
+	unsigned wrong = 0;
+	brise_error err;
+	calibration_input in;
+	size_t i;
+
+	memcpy(bytes, good->bytes, good->size);
+	memcpy(&in, bytes + 128 + 5 * sizeof in, sizeof in);
+	for (i = 0; i < in.bytes; i += 97) {
+		bytes[in.offset + i] ^= 0x10;
+		write_file(other, bytes, good->size);
+		wrong += convert(other, &small_odd, i % 2 ? Q4_HIGH : Q4_FAST, &err) == BRISE_OK || !is_line(&err, "input 5") || exists(target);
+		bytes[in.offset + i] ^= 0x10;
+	}
+	CHECK(counts, wrong == 0, "%u of %zu changed bytes of data", wrong, (size_t)in.bytes / 97);
+	for (i = 0; i < LENGTH(lies); i++) {
+		memcpy(bytes, good->bytes, good->size);
+		memcpy(bytes + in.offset + 8, &lies[i], sizeof lies[i]);
+		in.crc = crc32_update(0, bytes + in.offset, (size_t)in.bytes);
+		memcpy(bytes + 128 + 5 * sizeof in, &in, sizeof in);
+		seal(bytes);
+		write_file(other, bytes, good->size);
+		CHECK(counts, open_and_close(other, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, convert(other, &small_odd, Q4_NORMAL, &err) == BRISE_EFORMAT && is_line(&err, "input 5") && !exists(target), "%g: '%s'", (double)lies[i], err.message);
+	}
+	/* Correlations of -1 everywhere belong to no inputs. */
+	memcpy(bytes, good->bytes, good->size);
+	for (i = in.cols * sizeof(float); i < in.bytes; i += 2) {
+		const int16_t least = -32767;
+
+		memcpy(bytes + in.offset + i, &least, sizeof least);
+	}
+	in.crc = crc32_update(0, bytes + in.offset, (size_t)in.bytes);
+	memcpy(bytes + 128 + 5 * sizeof in, &in, sizeof in);
+	seal(bytes);
+	write_file(other, bytes, good->size);
+	CHECK(counts, convert(other, &small_odd, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, "input 5") && !exists(target), "correlations of -1: '%s'", err.message);
+	free(bytes);
+}
+
+static void test_files_that_do_not_belong_are_refused(check_counts *counts, const file *good)
+{
+	calibrate_options options = { .span = 32, .threads = 1 };
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	format_config more = small_odd, wider = small_odd;
+	brise_error err;
+	int32_t ids[20];
+
+	small_tokens(ids, 20, small_odd.vocab, 17);
+	write_file(other, good->bytes, good->size);
+	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_OK && exists(target), "the right one: %s", err.message);
+	(void)unlink(target);
+	more.n_layers = 3;
+	wider.hidden_dim = 128;
+	CHECK(counts, convert(other, &more, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, other) && !exists(target), "one layer more: %s", err.message);
+	CHECK(counts, convert(other, &wider, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, other) && !exists(target), "another width: %s", err.message);
+	CHECK(counts, run_part(model, ids, 20, options, 3, NULL, &err) == BRISE_ECANCELED, "interrupted");
+	CHECK(counts, convert(unfinished, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, "interrupted") && !exists(target), "unfinished: %s", err.message);
+	CHECK(counts, convert(model_path, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, "brise calibrate") && !exists(target), "a model: %s", err.message);
+	(void)unlink(other);
+	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, other) && !exists(target), "missing: %s", err.message);
+	CHECK(counts, convert(folder, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, folder) && !exists(target), "a folder: %s", err.message);
+	(void)unlink(unfinished);
+	brise_close_model(model);
+}
+
+/* ---- use ------------------------------------------------------------------------------------------------------------ */
+
+/* sum over tokens and rows of ((w - q) x)^2 for wq of layer 1 */
+static double output_error(const seen *s, const brise_model *model)
+{
+	uint32_t rows, cols, r, i;
+	double sum = 0;
+	size_t t;
+	float w[128], q[128];
+
+	model_tensor_shape(s->c, TENSOR_WQ, &rows, &cols);
+	for (r = 0; r < rows; r++) {
+		(void)small_read((void *)(uintptr_t)s->c, TENSOR_WQ, 1, r, 1, w, NULL, NULL);
+		model_decode_row(&model->layers[1].wq, r, q);
+		for (t = 0; t < TOKENS; t++) {
+			double y = 0;
+
+			for (i = 0; i < cols; i++)
+				y += ((double)w[i] - (double)q[i]) * s->rows[4][t * cols + i];
+			sum += y * y;
+		}
+	}
+	return sum;
+}
+
+/* Conversion loses less of what matrices give when it knows what they get, by importance and more by feedback; and threads do not matter. */
+static void test_calibrated_conversion_loses_less(check_counts *counts)
+{
+	/* Few tokens repeat: their inputs lie in a small space, which is what feedback lives on. */
+	brise_model *model = open_model(&small_odd, TYPE_F16), *made;
+	calibrate_options options = { .span = 64, .threads = 2 };
+	double lost[3];
+	int32_t ids[TOKENS];
+	brise_error err;
+	seen s;
+	file f;
+	int i;
+
+	small_tokens(ids, TOKENS, 12, 18);
+	f = calibrated(counts, model, ids, TOKENS, &options);
+	write_file(other, f.bytes, f.size);
+	see_usual_pass(counts, &s, model, ids);
+	for (i = 0; i < 3; i++) {
+		CHECK(counts, convert(i ? other : NULL, &small_odd, i == 2 ? Q4_HIGH : Q4_NORMAL, &err) == BRISE_OK, "%s", err.message);
+		if (brise_open_model(&made, target, &err) != BRISE_OK) {
+			CHECK(counts, false, "%s", err.message);
+			break;
+		}
+		lost[i] = output_error(&s, made);
+		brise_close_model(made);
+		(void)unlink(target);
+	}
+	CHECK(counts, i == 3 && lost[1] < 0.98 * lost[0] && lost[2] < 0.7 * lost[1], "%g without, %g with importance, %g with feedback", lost[0], lost[1], lost[2]);
+	stop_seeing(&s);
+	free(f.bytes);
+	(void)unlink(other);
+	brise_close_model(model);
+}
+
+int main(void)
+{
+	static const uint32_t spans[] = { 32, 96, 4096, 0 };
+	calibrate_options options = { .span = 32, .threads = 1 };
+	check_counts counts = { 0, 0, 0 };
+	int32_t ids[20];
+	brise_model *model;
+	size_t i;
+	file good;
+
+	small_folder(folder, sizeof folder);
+	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
+	(void)snprintf(cal, sizeof cal, "%s/x.cal", folder);
+	(void)snprintf(unfinished, sizeof unfinished, "%s.unfinished", cal);
+	(void)snprintf(other, sizeof other, "%s/other.cal", folder);
+	(void)snprintf(target, sizeof target, "%s/out.brise", folder);
+	for (i = 0; i < LENGTH(spans); i++)
+		test_moments_are_those_of_the_inputs(&counts, &small_odd, spans[i]);
+	test_moments_are_those_of_the_inputs(&counts, &small_wide, 4096);
+	test_moments_are_those_of_the_inputs(&counts, &small_open, 32);
+	test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd);
+	test_any_threads_and_kernels_give_the_same_file(&counts, &small_open);
+	test_interrupted_runs_go_on_to_the_same_file(&counts);
+	test_another_run_begins_anew(&counts);
+	test_a_run_overwritten_by_another_does_not_go_on(&counts);
+	test_lying_unfinished_files_do_no_harm(&counts);
+	test_places_that_do_not_serve_are_refused(&counts);
+	test_a_second_run_at_once_is_refused(&counts);
+	test_wrong_options_and_ids_are_refused(&counts);
+	test_calibrated_conversion_loses_less(&counts);
+
+	model = open_model(&small_odd, TYPE_F16);
+	small_tokens(ids, 20, small_odd.vocab, 19);
+	good = calibrated(&counts, model, ids, 20, &options);
+	brise_close_model(model);
+	test_damaged_files_are_refused(&counts, &good);
+	test_lying_headers_are_refused(&counts, &good);
+	test_memory_follows_the_file(&counts, &good);
+	test_damaged_data_do_not_convert(&counts, &good);
+	test_files_that_do_not_belong_are_refused(&counts, &good);
+	free(good.bytes);
+	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target), (void)unlink(unfinished), (void)rmdir(folder);
+	return check_report("calibrate", &counts);
+}

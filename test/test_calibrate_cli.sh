@@ -1,0 +1,161 @@
+#!/bin/sh
+# test_calibrate_cli.sh - brise calibrate and convert --calibration as their users meet them: messages, interruptions, what is left behind
+brise=${BRISE_BUILD:-build}/brise
+checkpoint=test/models/breeze
+text=quant/FORMAT.md
+passed=0 failed=0 skipped=0 mounted=
+dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
+trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+model=$dir/model.brise
+unset BRISE_ARCH
+
+# ---- statements -----------------------------------------------------------------------------------------------------
+
+holds() { # statement, command...: passes when the command succeeds
+	statement=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED: %s\n' "$statement" >&2
+		head -n 3 "$dir/err" >&2
+	fi
+}
+
+# Runs brise without input; leaves $status, $dir/out and $dir/err.
+try() {
+	"$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+}
+
+refuses() { # statement, status, text within the line, arguments...
+	refuses_what=$1 refuses_status=$2 refuses_text=$3
+	shift 3
+	try "$@"
+	holds "$refuses_what" [ "$status" -eq "$refuses_status" -a "$(wc -l <"$dir/err")" -eq 1 -a ! -s "$dir/out" -a "$(grep -cF -e "$refuses_text" "$dir/err")" -eq 1 ]
+}
+
+says() { # statement, text: the only line on standard error has it
+	holds "$1" [ "$(wc -l <"$dir/err")" -eq "${3:-1}" -a ! -s "$dir/out" -a "$(grep -cF -e "$2" "$dir/err")" -eq 1 ]
+}
+
+# What lies in the folder beside what the test itself uses.
+left() {
+	ls -A "$dir" | grep -vE '^(out|err|pid|model\.brise|whole\.cal|ids)$' | tr '\n' ' '
+}
+
+# ---- runs -----------------------------------------------------------------------------------------------------------
+
+"$brise" convert "$checkpoint" "$model" --type f16 2>/dev/null
+options="--text $text --tokens 700 --span 64"
+try calibrate "$model" $options -o "$dir/whole.cal" -t 1
+holds "calibrate succeeds" [ "$status" -eq 0 ]
+says "and says in one line what it wrote" "$dir/whole.cal: "
+try calibrate "$checkpoint" $options -o "$dir/x.cal" -t 2
+holds "a checkpoint gives the file that its f16 model gives" cmp -s "$dir/x.cal" "$dir/whole.cal"
+holds "and leaves nothing but that file: $(left)" [ "$(left)" = "x.cal " ]
+rm -f "$dir/x.cal"
+
+# ---- refusals -------------------------------------------------------------------------------------------------------
+
+echo "1 2 99999" >"$dir/ids"
+refuses "a text is asked for" 2 "--text" calibrate "$model" -o "$dir/x.cal"
+refuses "one of text and ids, not both" 2 "--ids" calibrate "$model" --text "$text" --ids "$dir/ids" -o "$dir/x.cal"
+refuses "a target is asked for" 2 "-o FILE" calibrate "$model" --text "$text"
+refuses "a span that is no multiple of 32 is refused" 2 "multiple of 32" calibrate "$model" $options --span 33 -o "$dir/x.cal"
+refuses "a missing text is refused" 1 "$dir/missing" calibrate "$model" --text "$dir/missing" -o "$dir/x.cal"
+refuses "a missing model is refused" 1 "$dir/missing.brise" calibrate "$dir/missing.brise" $options -o "$dir/x.cal"
+refuses "what is no checkpoint is refused" 1 "$dir" calibrate "$dir" $options -o "$dir/x.cal"
+refuses "ids beyond the vocabulary are refused" 1 "99999" calibrate "$model" --ids "$dir/ids" -o "$dir/x.cal"
+refuses "a target in a missing folder is refused" 1 "$dir/missing/x.cal" calibrate "$model" $options -o "$dir/missing/x.cal"
+refuses "a folder as target is refused" 1 "$dir: " calibrate "$model" $options -o "$dir"
+holds "refusals leave nothing: $(left)" [ -z "$(left)" ]
+rm -f "$dir.unfinished"
+
+refuses "a missing calibration is refused" 1 "$dir/missing.cal" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/missing.cal"
+refuses "a model is no calibration, and the message says what makes one" 1 "brise calibrate" convert "$checkpoint" "$dir/x.brise" --calibration "$model"
+for type in q8 f16; do
+	refuses "a calibration is not for $type" 2 "--calibration is for --type q4" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/whole.cal" --type $type
+done
+holds "nor do those: $(left)" [ -z "$(left)" ]
+
+mkdir "$dir/small"
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev/null; then
+	mounted=yes
+	refuses "a disk without room is noticed at once" 1 "No space" calibrate "$model" $options -o "$dir/small/x.cal"
+	holds "and nothing is left there" [ -z "$(ls -A "$dir/small")" ]
+	umount "$dir/small" && mounted=
+else
+	skipped=$((skipped + 1))
+	echo "skipped: a disk without room: no small file system can be mounted here" >&2
+fi
+rmdir "$dir/small"
+
+# ---- interruptions --------------------------------------------------------------------------------------------------
+
+# Runs brise in the foreground, since shells start background jobs with SIGINT ignored, and interrupts it once a condition holds.
+interrupt() { # condition, arguments...
+	condition=$1
+	shift
+	rm -f "$dir/pid"
+	(
+		i=0
+		until { [ -s "$dir/pid" ] && eval "$condition"; } || [ $i -ge 600 ]; do
+			sleep 0.02
+			i=$((i + 1))
+		done
+		kill -s INT "$(cat "$dir/pid")" 2>/dev/null
+	) &
+	watcher=$!
+	sh -c 'echo $$ >"$0"; exec "$@"' "$dir/pid" "$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+	wait "$watcher"
+}
+
+layers_done() { # of the unfinished file: u32 at 12
+	od -An -tu4 -j 12 -N 4 "$dir/x.cal.unfinished" 2>/dev/null | tr -d ' '
+}
+
+if sh -c 'kill -s INT $$; exit 0' 2>/dev/null; then
+	skipped=$((skipped + 1))
+	echo "skipped: ctrl-C: this shell was started with SIGINT ignored" >&2
+else
+	# A span that makes the work last, and one thread.
+	long="--text $text --tokens 2500 --span 512 -t 1"
+	try calibrate "$model" $long -o "$dir/whole.cal"
+	interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
+	holds "ctrl-C stops calibrate with status 130" [ "$status" -eq 130 ]
+	says "and says how to go on" "the same command goes on"
+	holds "what was done stays: $(left)" [ "$(left)" = "x.cal.unfinished " ]
+	try convert "$checkpoint" "$dir/x.brise" --calibration "$dir/x.cal.unfinished"
+	holds "an unfinished calibration converts nothing" [ "$status" -eq 1 -a "$(grep -cF "interrupted" "$dir/err")" -eq 1 -a ! -e "$dir/x.brise" ]
+	try calibrate "$model" $long -o "$dir/x.cal"
+	holds "the same command goes on" [ "$status" -eq 0 ]
+	says "and says from where" "went on behind layer" 2
+	holds "to the same file" cmp -s "$dir/x.cal" "$dir/whole.cal"
+	holds "of which nothing unfinished is left: $(left)" [ "$(left)" = "x.cal " ]
+	rm -f "$dir/x.cal"
+
+	interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "ctrl-C leaves of a checkpoint's run only what was done: $(left)" [ "$status" -eq 130 -a "$(left)" = "x.cal.unfinished " ]
+	try calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "which goes on" [ "$status" -eq 0 -a "$(grep -cF "went on behind layer" "$dir/err")" -eq 1 ]
+	holds "to the same file, too" cmp -s "$dir/x.cal" "$dir/whole.cal"
+	rm -f "$dir/x.cal"
+	interrupt '[ -n "$(ls "$dir" | grep "x.cal.f16")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "ctrl-C while its model is made, or soon after, leaves nothing of that: $(left)" [ "$status" -eq 130 -a -z "$(ls "$dir" | grep "x.cal.f16")" ]
+fi
+
+# ---- use ------------------------------------------------------------------------------------------------------------
+
+try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/whole.cal" --effort fast -t 1
+holds "a calibrated conversion succeeds" [ "$status" -eq 0 -a -s "$dir/a.brise" ]
+try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/whole.cal" --effort fast -t 2
+holds "and gives the same file with other threads" cmp -s "$dir/a.brise" "$dir/b.brise"
+try convert "$checkpoint" "$dir/b.brise" --effort fast
+holds "but not the one without calibration" sh -c '! cmp -s "$0" "$1"' "$dir/a.brise" "$dir/b.brise"
+
+echo "calibrate_cli: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
