@@ -16,6 +16,8 @@ import tempfile
 
 import numpy as np
 
+import ggml_library
+
 brise, model, libraries = sys.argv[1:4]
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -34,17 +36,7 @@ def check(statement, condition, detail=""):
 
 # ---- ggml ------------------------------------------------------------------------------------------------------------
 
-base = ctypes.CDLL(os.path.join(libraries, "libggml-base.so"), mode=ctypes.RTLD_GLOBAL)
-base.ggml_quantize_chunk.restype = ctypes.c_size_t
-base.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
-
-
-class Traits(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), ("block", ctypes.c_int64), ("interleave", ctypes.c_int64), ("bytes", ctypes.c_size_t), ("quantized", ctypes.c_bool),
-                ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64))]
-
-
-base.ggml_get_type_traits.restype = ctypes.POINTER(Traits)
+base = ggml_library.load(libraries)
 
 
 def relative_error(w, q):

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+import ggml_library
+
 build, model, libraries = sys.argv[1:4]
 ids = sys.argv[4] if len(sys.argv) > 4 else None
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -38,17 +40,7 @@ def check(statement, condition, detail=""):
 
 # ---- blocks ----------------------------------------------------------------------------------------------------------
 
-base = ctypes.CDLL(os.path.join(libraries, "libggml-base.so"), mode=ctypes.RTLD_GLOBAL)
-base.ggml_quantize_chunk.restype = ctypes.c_size_t
-base.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
-
-
-class Traits(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), ("block", ctypes.c_int64), ("interleave", ctypes.c_int64), ("bytes", ctypes.c_size_t), ("quantized", ctypes.c_bool),
-                ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64))]
-
-
-base.ggml_get_type_traits.restype = ctypes.POINTER(Traits)
+base = ggml_library.load(libraries)
 
 
 def reference_decode(name, blocks):

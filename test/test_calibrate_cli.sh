@@ -1,34 +1,11 @@
 #!/bin/sh
 # test_calibrate_cli.sh - brise calibrate and convert --calibration as their users meet them: messages, interruptions, what is left behind
-brise=${BRISE_BUILD:-build}/brise
+. test/statements.sh
 checkpoint=test/models/breeze
 text=quant/FORMAT.md
-passed=0 failed=0 skipped=0 mounted=
-dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
-trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
 model=$dir/model.brise
-unset BRISE_ARCH
 
 # ---- statements -----------------------------------------------------------------------------------------------------
-
-holds() { # statement, command...: passes when the command succeeds
-	statement=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAILED: %s\n' "$statement" >&2
-		head -n 3 "$dir/err" >&2
-	fi
-}
-
-# Runs brise without input; leaves $status, $dir/out and $dir/err.
-try() {
-	"$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	status=$?
-}
 
 refuses() { # statement, status, text within the line, arguments...
 	refuses_what=$1 refuses_status=$2 refuses_text=$3

@@ -2,41 +2,14 @@
 # test_cli.sh - brise as its users meet it: exit statuses, messages, streams, damaged files, signals, and results that must agree
 #
 # Works on a 4-bit conversion of test/models/breeze in a temporary folder. Statements about many cases name the cases that fail.
-brise=${BRISE_BUILD:-build}/brise
+. test/statements.sh
 checkpoint=test/models/breeze
-passed=0 failed=0 skipped=0 mounted=
-dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
-trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
 model=$dir/model.brise
-unset BRISE_ARCH
 
 # ---- statements -----------------------------------------------------------------------------------------------------
 
-holds() { # statement, command...: passes when the command succeeds
-	statement=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAILED: %s\n' "$statement" >&2
-	fi
-}
-
 none() { # statement, cases that fail
 	holds "$1${2:+: $2}" [ -z "$2" ]
-}
-
-skip() { # statement, reason
-	skipped=$((skipped + 1))
-	printf 'skipped: %s: %s\n' "$1" "$2" >&2
-}
-
-# Runs brise without input; leaves $status, $dir/out and $dir/err.
-try() {
-	"$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	status=$?
 }
 
 lines() {

@@ -2,23 +2,8 @@
 # test_convert_paths.sh - brise convert takes what people point at, and says of everything else what to give instead
 #
 # All good paths lead to test/models/breeze, by links, and must give the same file; wrong ones must give one line and no file.
-brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
+. test/statements.sh
 checkpoint=$(pwd)/test/models/breeze
-passed=0 failed=0
-dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-
-holds() { # statement, command...: passes when the command succeeds
-	statement=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAILED: %s\n' "$statement" >&2
-	fi
-}
 
 convert() { # path, options; leaves $dir/err
 	rm -f "$dir/out.brise"
