@@ -489,7 +489,7 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 			h.done = UINT32_MAX - 1;
 			break;
 		case 4: /* states that are no numbers */
-			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (h.file_bytes / 64 * 64 + 64));
+			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (size_t)(h.file_bytes / 64 * 64 + 64));
 			break;
 		default:
 			for (i = sizeof h; i < part.size; i++)
@@ -708,13 +708,13 @@ static void test_spans_of_no_whole_blocks_are_refused(check_counts *counts)
 	for (i = 0; i < LENGTH(spans); i++) {
 		uint8_t *bytes;
 
-		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK || !(bytes = calloc(1, h.file_bytes)))
+		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK || !(bytes = calloc(1, (size_t)h.file_bytes)))
 			exit(1);
 		h.done = h.n_layers + 1;
 		memcpy(bytes, &h, sizeof h);
 		memcpy(bytes + sizeof h, inputs, 9 * sizeof *inputs);
 		seal(bytes);
-		write_file(other, bytes, h.file_bytes);
+		write_file(other, bytes, (size_t)h.file_bytes);
 		CHECK(counts, (open_and_close(other, &err) == BRISE_OK) == (spans[i] == 32) && (spans[i] == 32 || is_line(&err, other)), "span %u: '%s'", spans[i], err.message);
 		free(bytes), free(inputs);
 	}

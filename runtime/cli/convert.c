@@ -37,7 +37,7 @@ static const char *take_lora(void *settings, const char *value)
 static const options_entry entries[] = {
 	{ .name = "type", .type = OPTION_CHOICE, .offset = AT(type), .help = "format of the matrices (default q4)", .choices = type_choices },
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
-	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "what brise calibrate measured, to weigh q4's errors by" },
+	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "from brise calibrate: weighs q4's errors" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
 	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
