@@ -6,13 +6,10 @@
 #include "quant/q4_encode.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/q4_feedback.h"
 #include "quant/q4_row.h"
-
-#define TAME_EXPONENT 40
 
 const q4_plan q4_plans[] = {
 	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
@@ -125,22 +122,16 @@ void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const ui
 		codes[i / 4 * (4 * TILE_ROWS) + i % 4] = (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
 }
 
-/* Squares of what is far from 1 leave a float's range. Such a row is divided by a power of two, whose exponent is returned; any other by 1. */
+/* Squares of what is far from 1 leave a float's range. Divides the row by a power of two that brings its largest weight below 1, and returns the exponent. */
 static int tame_row(const q4_row *row)
 {
-	float largest[8] = { 0 };
+	float largest = 0;
 	int exponent;
 	size_t i;
-	unsigned k;
 
-	for (i = 0; i < row->blocks * TILE_BLOCK; i += 8)
-		for (k = 0; k < 8; k++)
-			largest[k] = fabsf(row->w[i + k]) > largest[k] ? fabsf(row->w[i + k]) : largest[k];
-	for (k = 1; k < 8; k++)
-		largest[0] = largest[k] > largest[0] ? largest[k] : largest[0];
-	(void)frexpf(largest[0], &exponent);
-	if (abs(exponent) <= TAME_EXPONENT)
-		return 0;
+	for (i = 0; i < row->cols; i++)
+		largest = fabsf(row->w[i]) > largest ? fabsf(row->w[i]) : largest;
+	(void)frexpf(largest, &exponent);
 	for (i = 0; i < row->cols; i++)
 		row->w[i] = ldexpf(row->w[i], -exponent);
 	return exponent;
@@ -148,13 +139,17 @@ static int tame_row(const q4_row *row)
 
 static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan, tile_error *all)
 {
-	int exponent = tame_row(row);
 	float scale = q4_choose_row_scale(row, plan);
 	row_sums sums = { 0 };
 	tile_error sum = { 0, 0 };
 	uint8_t code[TILE_BLOCK];
+	int exponent = 0;
 	size_t b;
 
+	if (!(scale > 1e-12f && scale < 1e12f)) {
+		exponent = tame_row(row);
+		scale = q4_choose_row_scale(row, plan);
+	}
 	if (scale == 0)
 		return;
 	for (b = 0; b < row->blocks; b++) {

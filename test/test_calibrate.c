@@ -489,7 +489,7 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 			h.done = UINT32_MAX - 1;
 			break;
 		case 4: /* states that are no numbers */
-			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (h.file_bytes / 64 * 64 + 64));
+			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (size_t)(h.file_bytes / 64 * 64 + 64));
 			break;
 		default:
 			for (i = sizeof h; i < part.size; i++)
@@ -696,6 +696,30 @@ static void test_lying_headers_are_refused(check_counts *counts, const file *goo
 	free(bytes);
 }
 
+/* A file that fits its header in everything, but whose spans no encoder can use. */
+static void test_spans_of_no_whole_blocks_are_refused(check_counts *counts)
+{
+	static const uint32_t spans[] = { 32, 48, 1 };
+	calibration_input *inputs;
+	calibration_header h;
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(spans); i++) {
+		uint8_t *bytes;
+
+		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK || !(bytes = calloc(1, (size_t)h.file_bytes)))
+			exit(1);
+		h.done = h.n_layers + 1;
+		memcpy(bytes, &h, sizeof h);
+		memcpy(bytes + sizeof h, inputs, 9 * sizeof *inputs);
+		seal(bytes);
+		write_file(other, bytes, (size_t)h.file_bytes);
+		CHECK(counts, (open_and_close(other, &err) == BRISE_OK) == (spans[i] == 32) && (spans[i] == 32 || is_line(&err, other)), "span %u: '%s'", spans[i], err.message);
+		free(bytes), free(inputs);
+	}
+}
+
 /* Of layers that a header claims without their entries. */
 static void test_memory_follows_the_file(check_counts *counts, const file *good)
 {
@@ -878,6 +902,7 @@ int main(void)
 	brise_close_model(model);
 	test_damaged_files_are_refused(&counts, &good);
 	test_lying_headers_are_refused(&counts, &good);
+	test_spans_of_no_whole_blocks_are_refused(&counts);
 	test_memory_follows_the_file(&counts, &good);
 	test_damaged_data_do_not_convert(&counts, &good);
 	test_files_that_do_not_belong_are_refused(&counts, &good);

@@ -108,7 +108,6 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 				sum.error += one.error;
 				sum.norm += one.norm;
 			}
-			fprintf(stderr, "%s, effort %s: relative squared error %.6f\n", cases[c].name, effort_names[effort], sum.error / sum.norm);
 			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < cases[c].most, "%s, %s: %.6f", cases[c].name, effort_names[effort], sum.error / sum.norm);
 			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < before, "%s: %s is not below the effort before it", cases[c].name, effort_names[effort]);
 			before = sum.error / sum.norm;
@@ -330,7 +329,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 	float *squares;
 	int16_t *out;
 
-	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, NULL) != BRISE_OK || !(m.bytes = calloc(1, m.c.header.file_bytes)))
+	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, NULL) != BRISE_OK || !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
 		exit(1);
 	m.c.inputs = m.inputs;
 	m.c.bytes = m.bytes;
@@ -346,7 +345,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 			*out++ = correlation;
 		}
 	}
-	m.c.size = m.c.header.file_bytes;
+	m.c.size = (size_t)m.c.header.file_bytes;
 	if ((uint8_t *)out != m.bytes + m.inputs[0].offset + m.inputs[0].bytes)
 		exit(1);
 	return m;

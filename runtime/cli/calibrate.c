@@ -27,7 +27,7 @@ typedef struct calibrate_settings {
 #define AT(member) offsetof(calibrate_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "text", .type = OPTION_STRING, .offset = AT(text), .value = "FILE", .help = "a text like what the model is for" },
+	{ .name = "text", .type = OPTION_STRING, .offset = AT(text), .value = "FILE", .help = "a text like those the model is for" },
 	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids as they are, instead of a text" },
 	{ .name = "output", .alias = 'o', .type = OPTION_STRING, .offset = AT(output), .value = "FILE.cal", .help = "file to write" },
 	{ .name = "tokens", .type = OPTION_U32, .offset = AT(tokens), .value = "N", .help = "at most so many tokens (default 49152)", .low = 1, .high = (double)(1u << 24) },
@@ -35,7 +35,7 @@ static const options_entry entries[] = {
 	  .type = OPTION_U32,
 	  .offset = AT(span),
 	  .value = "N",
-	  .help = "columns correlated; 0: weights alone (4096)",
+	  .help = "columns correlated (default 4096); 0: none",
 	  .low = 0,
 	  .high = (double)(1u << 20) },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },

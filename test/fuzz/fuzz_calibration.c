@@ -111,7 +111,7 @@ static void mend(uint8_t *bytes, size_t size, bool whole)
 static void encode(const calibration *c, uint32_t index, pool *threads)
 {
 	const uint32_t cols = c->inputs[index].cols;
-	q4_encoding how = { .effort = Q4_HIGH, .importance = calibration_squares(c, index), .errors = q4_errors };
+	q4_encoding how = { .effort = index == 0 ? Q4_NORMAL : Q4_FAST, .importance = calibration_squares(c, index), .errors = q4_errors };
 	float *w = malloc(cols * sizeof *w), *scratch = malloc(q4_scratch(cols, true) * sizeof *scratch);
 	uint8_t *tile = malloc(q4_tile_bytes(cols));
 	q4_feedback factors = { .cols = 0 };
