@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/calibration.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/names.h"
 #include "convert/sentencepiece.h"
@@ -18,21 +17,6 @@ void convert_init_options(convert_options *options)
 	memset(options, 0, sizeof *options);
 	options->type = TYPE_Q4;
 	options->effort = Q4_NORMAL;
-}
-
-static void tell_decisions(const convert_options *options, char *lines)
-{
-	char *line, *end;
-
-	for (line = lines; options->decision && line && *line; line = end ? end + 1 : NULL) {
-		end = strchr(line, '\n');
-		if (end)
-			*end = 0;
-		if (*line)
-			options->decision(options->user, line);
-		if (end)
-			*end = '\n';
-	}
 }
 
 static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options, void **section, size_t *bytes, brise_error *err)
@@ -85,20 +69,6 @@ static brise_status note_encoding(source *s, const convert_options *o, brise_err
 	return lines.failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 
-static brise_status check_calibration(const checkpoint *cp, const convert_options *options, brise_error *err)
-{
-	calibration *c;
-	brise_status status;
-
-	if (!options->calibration)
-		return BRISE_OK;
-	if ((status = calibration_open(&c, options->calibration, err)) != BRISE_OK)
-		return status;
-	status = calibration_fits(c, &cp->config, "the checkpoint", err);
-	calibration_close(c);
-	return status;
-}
-
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
 	void *section = NULL;
@@ -108,10 +78,9 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
 	if ((status = read_tokenizer(s->cp, options, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK || (status = check_calibration(s->cp, options, err)) != BRISE_OK ||
+	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK ||
 	    (status = note_encoding(s, options, err)) != BRISE_OK)
 		goto done;
-	tell_decisions(options, s->origin); /* last, so that a refusal is one line */
 	s->rows.tokenizer = section;
 	status = convert_write(&s->rows, out, options, result, err);
 	if (status == BRISE_OK && result)

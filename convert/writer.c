@@ -475,6 +475,20 @@ static double now_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* The origin, line by line: only now, so that a refusal is one line. */
+static void tell_decisions(const writer *w)
+{
+	const char *at = w->source->origin, *end;
+	char line[512]; /* the longest that notes.h makes */
+
+	for (; at && *at && w->options->decision; at = *end ? end + 1 : end) {
+		end = at + strcspn(at, "\n");
+		(void)snprintf(line, sizeof line, "%.*s", (int)(end - at), at);
+		if (*line)
+			w->options->decision(w->options->user, line);
+	}
+}
+
 brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
 	writer w = { .source = source, .options = options, .target = { .name = out, .descriptor = -1 } };
@@ -498,7 +512,10 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK || (status = encode_all(&w, err)) != BRISE_OK)
+	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
+		goto done;
+	tell_decisions(&w);
+	if ((status = encode_all(&w, err)) != BRISE_OK)
 		goto done;
 	join_pieces(&w, &facts);
 	if ((status = write_tables(&w, err)) == BRISE_OK)
