@@ -25,6 +25,9 @@ typedef struct q4_row {
 /* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills needs. */
 float q4_choose_row_scale(const q4_row *row, const q4_plan *plan);
 
+/* The best scale of a block, whose needs are known. */
+q4_choice q4_choose_block(const q4_row *row, size_t block, float row_scale, const q4_reach *reach);
+
 /* Stores a block's scale byte and codes; what stood there is zeros. */
 void q4_put_block(uint8_t *tile, unsigned row, size_t block, uint8_t scale, const uint8_t code[TILE_BLOCK]);
 
