@@ -123,7 +123,7 @@ if sh -c 'kill -s INT $$; exit 0' 2>/dev/null; then
 	echo "skipped: ctrl-C: this shell was started with SIGINT ignored" >&2
 else
 	# One thread, and as much work as lasts; builds that check themselves are slow enough with little.
-	tokens=500
+	tokens=300
 	[ "${brise%/*}" = build ] && tokens=2500
 	long="--text $text --tokens $tokens --span 512 -t 1"
 	try calibrate "$model" $long -o "$dir/whole.cal"
