@@ -11,12 +11,23 @@
 
 #include "runtime/model.h"
 
+/* Told what matrices multiply, [n][cols], as context_observe_fn is. */
+typedef void reference_see_fn(void *user, uint32_t kind, uint32_t layer, const double *rows);
+
 typedef struct reference {
 	const brise_model *model;
 	const format_config *c;
 	size_t n;
 	double *x; /* [n][dim] */
+	reference_see_fn *see; /* NULL: nobody looks */
+	void *user;
 } reference;
+
+static inline void reference_show(const reference *r, uint32_t kind, uint32_t layer, const double *rows)
+{
+	if (r->see)
+		r->see(r->user, kind, layer, rows);
+}
 
 static inline double *reference_array(size_t n)
 {
@@ -112,30 +123,35 @@ static inline void reference_add(reference *r, double *y)
 	free(y);
 }
 
-static inline void reference_layer(reference *r, const model_layer *l)
+static inline void reference_layer(reference *r, uint32_t index)
 {
+	const model_layer *l = &r->model->layers[index];
 	double *in = reference_norm(r, l->attention_norm), *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
 	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
 	size_t i;
 
+	reference_show(r, TENSOR_WQ, index, in);
 	reference_rope(r, q, r->c->n_heads);
 	reference_rope(r, k, r->c->n_kv_heads);
 	mixed = reference_attend(r, q, k, v);
+	reference_show(r, TENSOR_WO, index, mixed);
 	reference_add(r, reference_multiply(&l->wo, mixed, r->n));
 	free(in), free(q), free(k), free(v), free(mixed);
 	in = reference_norm(r, l->ffn_norm);
+	reference_show(r, TENSOR_W1, index, in);
 	gate = reference_multiply(&l->w1, in, r->n);
 	up = reference_multiply(&l->w3, in, r->n);
 	for (i = 0; i < r->n * r->c->hidden_dim; i++)
 		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
+	reference_show(r, TENSOR_W2, index, gate);
 	reference_add(r, reference_multiply(&l->w2, gate, r->n));
 	free(in), free(gate), free(up);
 }
 
 /* Logits [n][vocab] of all tokens; freed by the caller. */
-static inline double *reference_logits(const brise_model *model, const int32_t *tokens, size_t n)
+static inline double *reference_observe(const brise_model *model, const int32_t *tokens, size_t n, reference_see_fn *see, void *user)
 {
-	reference r = { model, &model->config, n, reference_array(n * model->config.dim) };
+	reference r = { model, &model->config, n, reference_array(n * model->config.dim), see, user };
 	float *row = malloc(model->config.dim * sizeof *row);
 	double *in, *logits;
 	uint32_t layer, i;
@@ -147,11 +163,17 @@ static inline double *reference_logits(const brise_model *model, const int32_t *
 			r.x[t * r.c->dim + i] = (double)row[i];
 	}
 	for (layer = 0; layer < r.c->n_layers; layer++)
-		reference_layer(&r, &model->layers[layer]);
+		reference_layer(&r, layer);
 	in = reference_norm(&r, model->final_norm);
+	reference_show(&r, TENSOR_OUTPUT, 0, in);
 	logits = reference_multiply(&model->output, in, n);
 	free(in), free(row), free(r.x);
 	return logits;
+}
+
+static inline double *reference_logits(const brise_model *model, const int32_t *tokens, size_t n)
+{
+	return reference_observe(model, tokens, n, NULL, NULL);
 }
 
 #endif

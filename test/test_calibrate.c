@@ -116,6 +116,11 @@ static uint32_t cols_of(const format_config *c, uint32_t index)
 	return index == c->n_layers * 4 ? c->dim : cols[index % 4];
 }
 
+static uint32_t index_of(const format_config *c, uint32_t kind, uint32_t layer)
+{
+	return kind == TENSOR_OUTPUT ? c->n_layers * 4 : layer * 4 + (kind == TENSOR_WQ ? 0u : kind == TENSOR_WO ? 1u : kind == TENSOR_W1 ? 2u : 3u);
+}
+
 static void start_seeing(seen *s, const format_config *c)
 {
 	uint32_t i;
@@ -137,8 +142,7 @@ static void stop_seeing(seen *s)
 static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n)
 {
 	seen *s = user;
-	uint32_t index = kind == TENSOR_OUTPUT ? s->c->n_layers * 4 : layer * 4 + (kind == TENSOR_WQ ? 0u : kind == TENSOR_WO ? 1u : kind == TENSOR_W1 ? 2u : 3u);
-	uint32_t cols = cols_of(s->c, index), t, i;
+	uint32_t index = index_of(s->c, kind, layer), cols = cols_of(s->c, index), t, i;
 
 	for (t = 0; t < n && s->n[index] < TOKENS; t++, s->n[index]++)
 		for (i = 0; i < cols; i++)
@@ -162,56 +166,19 @@ static void see_usual_pass(check_counts *counts, seen *s, const brise_model *mod
 	brise_free_context(ctx);
 }
 
-static void keep(seen *s, uint32_t index, const double *rows)
+static void see_doubles(void *user, uint32_t kind, uint32_t layer, const double *rows)
 {
+	seen *s = user;
+	uint32_t index = index_of(s->c, kind, layer);
+
 	memcpy(s->rows[index], rows, (size_t)TOKENS * cols_of(s->c, index) * sizeof *rows);
 	s->n[index] = TOKENS;
 }
 
-static void see_reference_layer(seen *s, reference *r, uint32_t layer)
-{
-	const model_layer *l = &r->model->layers[layer];
-	double *in = reference_norm(r, l->attention_norm), *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
-	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
-	size_t i;
-
-	keep(s, layer * 4, in);
-	reference_rope(r, q, r->c->n_heads);
-	reference_rope(r, k, r->c->n_kv_heads);
-	mixed = reference_attend(r, q, k, v);
-	keep(s, layer * 4 + 1, mixed);
-	reference_add(r, reference_multiply(&l->wo, mixed, r->n));
-	free(in), free(q), free(k), free(v), free(mixed);
-	in = reference_norm(r, l->ffn_norm);
-	keep(s, layer * 4 + 2, in);
-	gate = reference_multiply(&l->w1, in, r->n);
-	up = reference_multiply(&l->w3, in, r->n);
-	for (i = 0; i < r->n * r->c->hidden_dim; i++)
-		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
-	keep(s, layer * 4 + 3, gate);
-	reference_add(r, reference_multiply(&l->w2, gate, r->n));
-	free(in), free(gate), free(up);
-}
-
 static void see_reference_pass(seen *s, const brise_model *model, const int32_t *ids)
 {
-	reference r = { model, &model->config, TOKENS, reference_array((size_t)TOKENS * model->config.dim) };
-	float *row = malloc(model->config.dim * sizeof *row);
-	uint32_t layer, i;
-	double *in;
-	size_t t;
-
 	start_seeing(s, &model->config);
-	for (t = 0; t < TOKENS; t++) {
-		model_decode_row(&model->embedding, (uint32_t)ids[t], row);
-		for (i = 0; i < r.c->dim; i++)
-			r.x[t * r.c->dim + i] = (double)row[i];
-	}
-	for (layer = 0; layer < r.c->n_layers; layer++)
-		see_reference_layer(s, &r, layer);
-	in = reference_norm(&r, model->final_norm);
-	keep(s, r.c->n_layers * 4, in);
-	free(in), free(row), free(r.x);
+	free(reference_observe(model, ids, TOKENS, see_doubles, s));
 }
 
 /* sum over tokens of x_i x_j, by tokens */
