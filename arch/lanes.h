@@ -27,7 +27,7 @@
  *     lanes_add, lanes_sub, lanes_mul, lanes_div, lanes_min, lanes_max  the last gives its second operand if the first is no number
  *     lanes_to_float(i), lanes_round(f), lanes_as_int(f)                conversions, to nearest even; the bits as they are
  *     lanes_power(n)                                                    2^n, n an int32 in -126..127
- *     lanes_cut(f), lanes_gather(table, i)                              to int32, towards zero; LANES floats by index
+ *     lanes_cut(f), lanes_gather(table, i)                              to int32, towards zero; LANES floats by index; for lanes_errors.h alone
  *     lanes_where_at_least(value, x, low)                               value in lanes where x >= low, 0 elsewhere
  *     lanes_product(dots, magnitude, lift)                              (float)(magnitude * dot), rounded once; see LANES_START
  *     lanes_settle(v)                                                   v must be in its register here; keeps a compiler from interleaving too much

@@ -36,8 +36,6 @@ INLINE lanes_int lanes_spread(const int8_t *p)
 }
 
 INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices) { return _mm512_shuffle_epi8(table, indices); }
-INLINE lanes_int lanes_cut(lanes_float f) { return _mm512_cvttps_epi32(f); }
-INLINE lanes_float lanes_gather(const float *table, lanes_int i) { return _mm512_i32gather_ps(i, table, 4); }
 
 INLINE lanes_int lanes_low4(lanes_int v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
 INLINE lanes_int lanes_high4(lanes_int v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
