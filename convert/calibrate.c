@@ -41,7 +41,6 @@ typedef struct calibrating {
 	brise_context *ctx;
 	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the output's */
 	uint32_t resumed;
-	uint64_t shown; /* tokens whose inputs are in sums */
 	brise_error *err;
 } calibrating;
 
