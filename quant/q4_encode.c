@@ -12,32 +12,55 @@ typedef struct row_sums {
 	double weighted_ww, weighted_wq, ww, wq, qq;
 } row_sums;
 
-/* Codes of a block at its choice. */
-static void find_codes(const q4_row *row, size_t b, const q4_choice *choice, float row_scale, uint8_t code[TILE_BLOCK], row_sums *sums)
+/* Codes of a block at its choice, and what its weights become: q [32]. Loops of their own, so that compilers find vectors in all but the one that looks up. */
+static void round_weights(const q4_row *row, size_t b, const q4_choice *choice, float row_scale, uint8_t code[TILE_BLOCK], float q[TILE_BLOCK])
 {
 	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] * q4_pair_sign(choice->pair), shift = q4_pair_shift(choice->pair);
 	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, half = scale * 0.5f;
-	float weighted_ww[8] = { 0 }, weighted_wq[8] = { 0 }, ww[8] = { 0 }, wq[8] = { 0 }, qq[8] = { 0 };
-	unsigned i, k;
+	const float *w = row->w + b * TILE_BLOCK;
+	int32_t cell[TILE_BLOCK];
+	size_t i;
 
-	for (i = 0; i < TILE_BLOCK; i += 8)
-		for (k = 0; k < 8; k++) {
-			float w = row->w[b * TILE_BLOCK + i + k], h = row->importance[b * TILE_BLOCK + i + k], at = w * by + plus, q;
-			int cell = at < 0 ? 0 : at > Q4_CELLS - 1 ? Q4_CELLS - 1 : (int)at;
+	for (i = 0; i < TILE_BLOCK; i++) {
+		float at = w[i] * by + plus;
 
-			code[i + k] = row->tables->code[cell];
-			q = b * TILE_BLOCK + i + k < row->cols ? half * (row->tables->value[cell] - plus) : 0;
-			weighted_ww[k] += h * w * w;
-			weighted_wq[k] += h * w * q;
-			ww[k] += w * w;
-			wq[k] += w * q;
-			qq[k] += q * q;
-		}
-	sums->weighted_ww += (double)tile_sum_lanes(weighted_ww);
-	sums->weighted_wq += (double)tile_sum_lanes(weighted_wq);
-	sums->ww += (double)tile_sum_lanes(ww);
-	sums->wq += (double)tile_sum_lanes(wq);
-	sums->qq += (double)tile_sum_lanes(qq);
+		at = at < 0 ? 0 : at;
+		cell[i] = (int32_t)(at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at);
+	}
+	for (i = 0; i < TILE_BLOCK; i++) {
+		code[i] = row->tables->code[cell[i]];
+		q[i] = row->tables->value[cell[i]];
+	}
+	for (i = 0; i < TILE_BLOCK; i++)
+		q[i] = half * (q[i] - plus);
+	for (i = row->cols - b * TILE_BLOCK; i < TILE_BLOCK; i++)
+		q[i] = 0; /* padding */
+}
+
+static double dot(const float a[TILE_BLOCK], const float b[TILE_BLOCK])
+{
+	float lanes[8];
+	unsigned k;
+
+	for (k = 0; k < 8; k++)
+		lanes[k] = a[k] * b[k] + a[k + 8] * b[k + 8] + a[k + 16] * b[k + 16] + a[k + 24] * b[k + 24];
+	return (double)tile_sum_lanes(lanes);
+}
+
+static void add_sums(row_sums *sums, const q4_row *row, size_t b, const float q[TILE_BLOCK])
+{
+	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
+	double ww = dot(w, w), wq = dot(w, q);
+	float weighted[TILE_BLOCK];
+	unsigned i;
+
+	for (i = 0; i < TILE_BLOCK; i++)
+		weighted[i] = importance[i] * w[i];
+	sums->weighted_ww += row->alike ? ww : dot(weighted, w);
+	sums->weighted_wq += row->alike ? wq : dot(weighted, q);
+	sums->ww += ww;
+	sums->wq += wq;
+	sums->qq += dot(q, q);
 }
 
 /* Rounding to the nearest code shortens: a code stands at its cell's middle of mass, so the product of w and q is that of q and q. Row after row of
@@ -88,11 +111,13 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 		return;
 	for (b = 0; b < row->blocks; b++) {
 		q4_choice choice = q4_choose_block(row, b, scale, &plan->search);
+		float q[TILE_BLOCK] = { 0 };
 
-		if (choice.magnitude == 0)
-			continue;
-		find_codes(row, b, &choice, scale, code, &sums);
-		q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
+		if (choice.magnitude > 0) {
+			round_weights(row, b, &choice, scale, code, q);
+			q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
+		}
+		add_sums(&sums, row, b, q);
 	}
 	scale = ldexpf(stretch_scale(scale, &sums, &sum), exponent);
 	all->error += ldexp(sum.error, 2 * exponent);
@@ -103,7 +128,7 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 static void encode_alone(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, const q4_encoding *how, float *scratch, tile_error *sum)
 {
 	size_t padded = tile_padded(cols), i;
-	q4_row row = { .w = scratch, .importance = scratch + padded, .needs = (q4_needs *)(void *)(scratch + 2 * padded), .blocks = tile_blocks(cols), .cols = cols };
+	q4_row row = { .w = scratch, .importance = scratch + padded, .needs = (q4_needs *)(void *)(scratch + 2 * padded), .blocks = tile_blocks(cols), .cols = cols, .alike = !how->importance };
 	q4_tables tables;
 	unsigned r;
 

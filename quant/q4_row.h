@@ -20,6 +20,7 @@ typedef struct q4_row {
 	float *w, *importance; /* [blocks * 32] */
 	q4_needs *needs;       /* [blocks] */
 	size_t blocks, cols;
+	bool alike; /* all importance is 1 */
 } q4_row;
 
 /* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills needs. */

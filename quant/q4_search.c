@@ -61,41 +61,43 @@ void q4_errors(float *errors, const float *w, const float *importance, const flo
 
 static void block_range(const float *w, float *low, float *high)
 {
-	float lows[8], highs[8];
-	unsigned i, k;
+	float lows[TILE_BLOCK / 2], highs[TILE_BLOCK / 2];
+	unsigned i, n;
 
-	memcpy(lows, w, sizeof lows);
-	memcpy(highs, w, sizeof highs);
-	for (i = 8; i < TILE_BLOCK; i += 8) {
-		for (k = 0; k < 8; k++) {
-			lows[k] = w[i + k] < lows[k] ? w[i + k] : lows[k];
-			highs[k] = w[i + k] > highs[k] ? w[i + k] : highs[k];
-		}
+	for (i = 0; i < TILE_BLOCK / 2; i++) {
+		float a = w[i], b = w[i + TILE_BLOCK / 2];
+
+		lows[i] = b < a ? b : a;
+		highs[i] = b > a ? b : a;
 	}
+	for (n = TILE_BLOCK / 4; n > 0; n /= 2)
+		for (i = 0; i < n; i++) {
+			lows[i] = lows[i + n] < lows[i] ? lows[i + n] : lows[i];
+			highs[i] = highs[i + n] > highs[i] ? highs[i + n] : highs[i];
+		}
 	*low = lows[0];
 	*high = highs[0];
-	for (k = 1; k < 8; k++) {
-		*low = lows[k] < *low ? lows[k] : *low;
-		*high = highs[k] > *high ? highs[k] : *high;
-	}
 }
 
 void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int n)
 {
-	float low, high;
+	float low, high, need[Q4_PAIRS];
 	int pair, at;
 
 	block_range(w, &low, &high);
 	for (pair = 0; pair < Q4_PAIRS; pair++) {
-		float a = low * tables->of_low[pair], b = high * tables->of_high[pair], need = a > b ? a : b;
+		float a = low * tables->of_low[pair], b = high * tables->of_high[pair];
 
-		if (pair >= n && need >= needs->scale[n - 1])
+		need[pair] = a > b ? a : b;
+	}
+	for (pair = 0; pair < Q4_PAIRS; pair++) {
+		if (pair >= n && need[pair] >= needs->scale[n - 1])
 			continue;
-		for (at = pair < n ? pair : n - 1; at > 0 && need < needs->scale[at - 1]; at--) {
+		for (at = pair < n ? pair : n - 1; at > 0 && need[pair] < needs->scale[at - 1]; at--) {
 			needs->scale[at] = needs->scale[at - 1];
 			needs->pair[at] = needs->pair[at - 1];
 		}
-		needs->scale[at] = need;
+		needs->scale[at] = need[pair];
 		needs->pair[at] = (uint8_t)pair;
 	}
 }

@@ -196,6 +196,35 @@ static void test_told_error_is_the_decoded_error(check_counts *counts)
 	(void)h;
 }
 
+/* Where the smallest magnitude is far too large for a block, zeros lose less. */
+static void test_blocks_beside_an_outlier_lose_no_more_than_themselves(check_counts *counts)
+{
+	static const float outliers[] = { 10, 100, 1000, 1e6f };
+	float w[512], q[512];
+	uint64_t seed = 11;
+	size_t s, i;
+	int effort;
+
+	for (s = 0; s < LENGTH(outliers); s++)
+		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
+			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+			tile_error told;
+			double error, norm;
+
+			for (i = 0; i < 512; i++)
+				w[i] = random_float(&seed) * 0.1f;
+			w[77] = outliers[s];
+			told = encode(w, 1, 512, &how, q, NULL);
+			error = squared_error(w, q, NULL, 1, 512);
+			norm = squared_norm(w, 512);
+			CHECK(counts, fabs(told.error - error) <= 2e-6 * norm, "outlier %g, %s: told %g, found %g", (double)outliers[s], effort_names[effort], told.error, error);
+			for (i = 0; i < 512; i += TILE_BLOCK)
+				if (i != 64)
+					CHECK(counts, squared_error(w + i, q + i, NULL, 1, TILE_BLOCK) <= 1.1 * squared_norm(w + i, TILE_BLOCK), "outlier %g, %s, block %zu: more lost than there was",
+					      (double)outliers[s], effort_names[effort], i / TILE_BLOCK);
+		}
+}
+
 /* Weights of any size that a checkpoint may hold, up to the largest float, become finite ones. */
 static void test_huge_weights_stay_finite(check_counts *counts)
 {
@@ -642,6 +671,7 @@ int main(void)
 		return 1;
 	test_relative_error_is_below_what_is_promised(&counts);
 	test_told_error_is_the_decoded_error(&counts);
+	test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts);
 	test_huge_weights_stay_finite(&counts);
 	test_importance_lowers_the_weighted_error(&counts);
 	test_importance_has_no_unit(&counts);
