@@ -2,6 +2,7 @@
 #include "convert/convert.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ void convert_init_options(convert_options *options)
 	memset(options, 0, sizeof *options);
 	options->type = TYPE_Q4;
 	options->effort = Q4_NORMAL;
+	options->window = CONVERT_WINDOW_AS_FOUND;
 }
 
 static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options, void **section, size_t *bytes, brise_error *err)
@@ -53,12 +55,29 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	return BRISE_OK;
 }
 
-/* How the matrices were encoded, behind the checkpoint's decisions. */
-static brise_status note_encoding(source *s, const convert_options *o, brise_error *err)
+/* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided stay as they are. */
+static void set_window(source *s, uint32_t window, notes *lines)
+{
+	char found[24] = "none";
+
+	if (window == CONVERT_WINDOW_AS_FOUND)
+		return;
+	if (s->rows.config.window > 0)
+		(void)snprintf(found, sizeof found, "%" PRIu32, s->rows.config.window);
+	s->rows.config.window = window;
+	if (window > 0)
+		notes_add(lines, "window %" PRIu32 " (--window; the checkpoint's is %s)", window, found);
+	else
+		notes_add(lines, "no window: every token attends to all before it (--window 0; the checkpoint's is %s)", found);
+}
+
+/* What the options change, and how the matrices are encoded, behind the checkpoint's decisions. */
+static brise_status apply_options(source *s, const convert_options *o, brise_error *err)
 {
 	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
 	notes lines = { s->origin, strlen(s->origin), false };
 
+	set_window(s, o->window, &lines);
 	if (o->type == TYPE_Q4)
 		notes_add(&lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
 		          !o->calibration ? "" : o->effort == Q4_HIGH ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration");
@@ -79,7 +98,7 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 		return status;
 	if ((status = read_tokenizer(s->cp, options, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
 	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = note_encoding(s, options, err)) != BRISE_OK)
+	    (status = apply_options(s, options, err)) != BRISE_OK)
 		goto done;
 	s->rows.tokenizer = section;
 	status = convert_write(&s->rows, out, options, result, err);

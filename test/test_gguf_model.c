@@ -151,6 +151,31 @@ static void test_decisions_name_their_keys(check_counts *counts)
 	}
 }
 
+/* What a file of this kind does not say, the user may. */
+static void test_window_may_be_given(check_counts *counts)
+{
+	static const struct {
+		const char *without;
+		uint32_t window;
+		const char *line;
+	} cases[] = { { "llama.attention.sliding_window", 9, "window 9 (--window; the checkpoint's is none)" }, { NULL, 0, "(--window 0; the checkpoint's is 7)" } };
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		convert_options options;
+		brise_model *model = NULL;
+		brise_error err = { BRISE_OK, "" };
+
+		save_and_free("m.gguf", gguf_make_whole("F16", cases[i].without, true));
+		convert_init_options(&options);
+		options.no_tokenizer = true;
+		options.window = cases[i].window;
+		CHECK(counts, convert_checkpoint(path_of("m.gguf"), out, &options, NULL, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, model && model->config.window == cases[i].window && strstr(model->origin, cases[i].line), "%s", model ? model->origin : err.message);
+		brise_close_model(model);
+	}
+}
+
 static void test_quantized_weights_are_counted_and_warned_of(check_counts *counts)
 {
 	static const uint64_t ne[2] = { MAKER_DIM, MAKER_VOCAB };
@@ -426,6 +451,7 @@ int main(void)
 	test_version_2_is_read(&counts);
 	test_missing_output_is_the_embedding(&counts);
 	test_decisions_name_their_keys(&counts);
+	test_window_may_be_given(&counts);
 	test_quantized_weights_are_counted_and_warned_of(&counts);
 	test_parts_give_the_whole_from_any_of_them(&counts);
 	test_parts_that_do_not_fit_together_are_refused(&counts);

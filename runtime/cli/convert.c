@@ -22,7 +22,7 @@ typedef struct kind_loss {
 
 typedef struct convert_settings {
 	int type, effort;
-	uint32_t threads;
+	uint32_t threads, window;
 	float bits;
 	const char *calibration;
 	bool no_tokenizer;
@@ -77,6 +77,13 @@ static const options_entry entries[] = {
 	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "from brise calibrate: weighs q4's errors" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
 	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
+	{ .name = "window",
+	  .type = OPTION_U32,
+	  .offset = AT(window),
+	  .value = "N",
+	  .help = "attention window instead of the file's; 0: none",
+	  .low = 0,
+	  .high = (double)(1u << 24) },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
 
@@ -163,7 +170,7 @@ int cli_convert(int argc, char **argv)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH };
-	convert_settings settings = { .effort = 1 };
+	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
 	options_result result;
 	convert_options options;
 	convert_result outcome;
@@ -188,6 +195,7 @@ int cli_convert(int argc, char **argv)
 	options.tensor_types = settings.tensor_types;
 	options.n_tensor_types = settings.n_tensor_types;
 	options.n_loras = settings.n_loras;
+	options.window = settings.window;
 	options.progress = draw_progress;
 	options.decision = print_decision;
 	options.loss = add_loss;
