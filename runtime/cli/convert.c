@@ -93,9 +93,10 @@ static const options_command command = {
 	.summary = "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
 	           "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
 	           "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
-	           "file in it, a models--org--name folder of Hugging Face's cache; of a GGUF in\n"
-	           "parts, any part. q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same\n"
-	           "input gives the same file, which appears when it is complete or not at all.",
+	           "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
+	           "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q8\n"
+	           "8.25, f16 16. The same input gives the same file, which appears when it is\n"
+	           "complete or not at all.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 2,
