@@ -248,6 +248,25 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
+/* mistral-finetune writes its settings into the configuration of weights it has merged. */
+static void test_settings_of_a_merged_adapter_are_passed_over(check_counts *counts)
+{
+	static const maker_edit merged = MAKER_EDIT("params.json", "\"moe\": null", "\"lora\": {\"enable\": true, \"rank\": 64, \"scaling\": 2.0}, \"moe\": null"),
+	                        apart = MAKER_EDIT("consolidated.safetensors", "layers.1.attention.wq.weight", "layers.1.attention.wq.lora_A.weight");
+	maker_bytes expected = expected_rows(false), rows;
+	brise_error err;
+
+	make(OWN_FILE, "F32", &merged);
+	CHECK(counts, convert(TYPE_F16, 1, &err) == BRISE_OK, "%s", err.message);
+	rows = read_rows(counts);
+	CHECK(counts, same_bytes(&rows, &expected), "other weights");
+	(void)maker_clear(out_folder);
+	make(OWN_FILE, "F32", &apart);
+	expect_refusal(counts, "an adapter beside the weights", BRISE_EUNSUPPORTED, "layers.1.attention.wq.lora_A.weight is not part of");
+	maker_free(&rows);
+	maker_free(&expected);
+}
+
 /* Whatever the configuration says: the window alone changes, and the file says why. */
 static void test_window_may_be_given(check_counts *counts)
 {
@@ -753,6 +772,7 @@ int main(void)
 	test_frequency_tables_are_passed_over(&counts);
 	test_threads_do_not_change_a_byte(&counts);
 	test_window_may_be_given(&counts);
+	test_settings_of_a_merged_adapter_are_passed_over(&counts);
 	test_foreign_and_damaged_checkpoints_are_refused(&counts);
 	test_tensor_named_over_and_over_is_refused(&counts);
 	test_compressed_and_encrypted_members_are_refused(&counts);
