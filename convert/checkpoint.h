@@ -37,6 +37,14 @@ typedef enum checkpoint_dtype {
 /* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
 
+/* Where row `row` of the file's q or k lies with interleaved pairs: halves (i, i + head_dim / 2) of a head are there at (2i, 2i + 1). */
+static inline uint32_t checkpoint_interleaved_row(uint32_t row, uint32_t head_dim)
+{
+	uint32_t in_head = row % head_dim, half = head_dim / 2;
+
+	return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+}
+
 typedef struct checkpoint_tensor {
 	const char *name; /* as in the checkpoint, for messages */
 	checkpoint_dtype dtype;

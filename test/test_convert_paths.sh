@@ -120,6 +120,12 @@ holds "which does not matter without a tokenizer" convert "$dir/linked" --no-tok
 
 # ---- adapters -------------------------------------------------------------------------------------------------------
 refuses "an adapter that is not there" "absent: cannot be opened" "$checkpoint" "--lora=$dir/absent"
+mkdir "$dir/tuned"
+: >"$dir/tuned/params.json"
+: >"$dir/tuned/lora.safetensors"
+refuses "an adapter's folder of mistral-finetune" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned"
+refuses "its file" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned/lora.safetensors"
+refuses "its empty configuration" "params.json: line 1" "$checkpoint" "--lora=$dir/tuned"
 refuses "a scale that is none" "with a scale behind the colon" "$checkpoint" "--lora=$dir/adapter:x"
 refuses "a checkpoint given as adapter" "adapter_config.json: cannot be opened" "$checkpoint" "--lora=$checkpoint"
 refuses "an empty configuration" "adapter_config.json: line 1" "$checkpoint" "--lora=$dir/adapter"

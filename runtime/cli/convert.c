@@ -76,7 +76,7 @@ static const options_entry entries[] = {
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
 	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "from brise calibrate: weighs q4's errors" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
-	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
+	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this LoRA adapter; repeatable", .take = take_lora },
 	{ .name = "window",
 	  .type = OPTION_U32,
 	  .offset = AT(window),
@@ -96,7 +96,7 @@ static const options_command command = {
 	           "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
 	           "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q8\n"
 	           "8.25, f16 16. The same input gives the same file, which appears when it is\n"
-	           "complete or not at all.",
+	           "complete or not at all. Adapters are folders of PEFT's or mistral-finetune's.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 2,

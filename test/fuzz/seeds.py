@@ -106,6 +106,15 @@ def main(folder):
         data += b"\x00\x3c" * (size // 2)
     header = json.dumps(header).encode()
     put("fuzz_lora", "adapter", struct.pack("<H", len(config)) + config + struct.pack("<Q", len(header)) + header + data)
+    config = json.dumps({"dim": 8, "n_layers": 2, "head_dim": 4, "hidden_dim": 12, "n_heads": 2, "n_kv_heads": 1, "norm_eps": 1e-5, "vocab_size": 10, "rope_theta": 1e4,
+                         "lora": {"enable": True, "rank": 2, "dropout": 0.1, "scaling": 2.0}, "moe": None}).encode()
+    header, data = {}, b""
+    for name, shape in [("1.attention.wq.lora_A", [2, 8]), ("1.attention.wq.lora_B", [8, 2]), ("0.feed_forward.w2.lora_A", [2, 12]), ("0.feed_forward.w2.lora_B", [8, 2])]:
+        size = 4 * shape[0] * shape[1]
+        header["layers." + name + ".weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + size]}
+        data += b"\x00\x00\x80\x3f" * (size // 4)
+    header = json.dumps(header).encode()
+    put("fuzz_lora", "finetune", struct.pack("<H", len(config) | 0x8000) + config + struct.pack("<Q", len(header)) + header + data)
     put("fuzz_gguf", "model", gguf_seed())
     put("fuzz_calibration", "same", b"\x01")
     put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
