@@ -95,6 +95,10 @@ def main(folder):
     model = dict(model, merges=[m.split(" ") for m in model["merges"]])
     put("fuzz_tokenizer_json", "newer", json.dumps({"added_tokens": added, "normalizer": None, "decoder": {"type": "Sequence", "decoders": back}, "model": model,
                                                     "pre_tokenizer": {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": False}}, ensure_ascii=False))
+    tokens = [("<s>", 1, True), ("<|im_end|>", 5, True), ("<|im_start|>", 6, False), ("[PAD]", 40, True)]
+    put("fuzz_added_tokens", "tokenizer", "\0" + json.dumps({"model": {}, "added_tokens": [{"id": i, "content": t, "special": s, "lstrip": False} for t, i, s in tokens]}))
+    put("fuzz_added_tokens", "config", "\1" + json.dumps({"added_tokens_decoder": {str(i): {"content": t, "special": s, "rstrip": False} for t, i, s in tokens}}))
+    put("fuzz_added_tokens", "plain", "\2" + json.dumps({t: i for t, i, _ in tokens[1:]}))
     config = json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 4, "bias": "none", "use_rslora": False, "modules_to_save": None, "rank_pattern": {"k_proj": 1}, "alpha_pattern": {},
                          "init_lora_weights": True, "target_modules": ["q_proj"], "fan_in_fan_out": False}).encode()
     header, data = {}, b""
