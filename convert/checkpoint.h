@@ -72,8 +72,8 @@ typedef struct checkpoint {
 	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
 } checkpoint;
 
-/* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what convert/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED,
- * BRISE_ENOMEM. */
+/* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what convert/locate.h makes one of. *out is NULL after an error.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */

@@ -255,7 +255,8 @@ static brise_status check_rules(const reader *r)
 }
 
 /* added: NULL: none. */
-static brise_status read_model(const void *model, size_t model_bytes, const char *name, const added_tokens *added, notes *decisions, void **section, size_t *bytes, brise_error *err)
+static brise_status read_model(const void *model, size_t model_bytes, const char *name, const added_tokens *added, notes *decisions, void **section, size_t *bytes,
+                               brise_error *err)
 {
 	reader r = { .name = name,
 		     .err = err,
