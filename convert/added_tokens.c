@@ -1,8 +1,10 @@
 /* added_tokens.c - see added_tokens.h
  *
  * A token within the base's vocabulary must be the piece that tokenizer.model has there. Where it is not, one of the two files belongs to another model;
- * to guess would cut every text wrongly without a word, so such folders are refused, and taking the wrong file away decides. Tokens without a row
- * ("[PAD]" added after training) are no contradiction: the model can neither be given nor produce them.
+ * to guess would cut texts wrongly without a word, so such folders are refused, and taking the wrong file away decides. Reserved tokens alone are said to
+ * differ and read as tokenizer.model has them: Mistral has given names to its own over time ("[control_8]" became "[IMG]"), and fine-tunes give them
+ * others, which changes how no ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no contradiction: the model can neither be
+ * given nor produce them.
  *
  * Kinds are those of convert/tokenizer_json.c: special tokens are control tokens, which no text spells; others are user-defined symbols, cut out of text.
  * added_tokens.json does not tell them apart; its tokens become symbols, as Hugging Face's programs find them in text.
@@ -235,10 +237,15 @@ void added_tokens_free(added_tokens *tokens)
 
 /* ---- appending ----------------------------------------------------------------------------------------------------- */
 
-static brise_status check_base(const added_tokens *tokens, const added_token *t, const tokenizer_piece *piece, const char *model_path, brise_error *err)
+/* A token of the base under another name: counted if it is a reserved one in both files, else refused. */
+static brise_status check_name(const added_tokens *tokens, const added_token *t, const tokenizer_piece *piece, const char *model_path, size_t *n_renamed, brise_error *err)
 {
 	if (t->bytes == piece->bytes && !memcmp(t->text, piece->text, t->bytes))
 		return BRISE_OK;
+	if (t->special && (piece->type == PIECE_CONTROL || piece->type == PIECE_USER_DEFINED)) {
+		++*n_renamed;
+		return BRISE_OK;
+	}
 	return error_set(err, BRISE_EFORMAT, "%s: token %" PRIu32 " is \"%.60s\", but \"%.*s\" in %s: one of the two files is of another model, take it away", tokens->path,
 	                 t->id, t->text, piece->bytes > 60 ? 60 : (int)piece->bytes, (const char *)piece->text, file_name(model_path));
 }
@@ -274,11 +281,13 @@ static void note_added(const added_tokens *tokens, size_t first, notes *decision
 brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p, const char *model_path, notes *decisions, brise_error *err)
 {
 	brise_status status = BRISE_OK;
+	size_t i, n_base, n_renamed = 0;
 	tokenizer_piece *grown;
-	size_t i, n_base;
 
 	for (i = 0; i < tokens->n && tokens->items[i].id < p->vocab && status == BRISE_OK; i++)
-		status = check_base(tokens, &tokens->items[i], &p->pieces[tokens->items[i].id], model_path, err);
+		status = check_name(tokens, &tokens->items[i], &p->pieces[tokens->items[i].id], model_path, &n_renamed, err);
+	if (n_renamed > 0 && status == BRISE_OK)
+		notes_add(decisions, "tokenizer: reserved tokens that %s calls otherwise, while the names of %s are taken: %zu", file_name(tokens->path), file_name(model_path), n_renamed);
 	if (status != BRISE_OK || i == tokens->n)
 		return status;
 	if (p->vocab + (tokens->n - i) > TOKENIZER_VOCAB_MAX)

@@ -38,8 +38,8 @@ brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32
 brise_status added_tokens_read_memory(added_tokens *out, added_form form, const char *json, size_t size, uint32_t rows, bool *any, notes *decisions, brise_error *err);
 void added_tokens_free(added_tokens *tokens);
 
-/* Puts tokens behind the base's pieces, whose texts must be those of the tokens below p->vocab; p->pieces is reallocated, and points to texts of *tokens
- * then. What is added becomes a line of *decisions.
+/* Puts tokens behind the base's pieces, whose texts must be those of the tokens below p->vocab, but for reserved ones; p->pieces is reallocated, and
+ * points to texts of *tokens then. What is added, and what differs, becomes a line of *decisions.
  * Errors: BRISE_EFORMAT contradictions and gaps; BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p, const char *model_path, notes *decisions, brise_error *err);
 

@@ -121,6 +121,8 @@ static void test_added_tokens_are_pieces_behind_the_base(check_counts *counts)
 	expect_pieces(counts, "an empty list", &none, NULL);
 	save_text("tokenizer.json", "{\"added_tokens\": [{\"id\": 8, \"content\": \"<pad>\", \"special\": false, \"rstrip\": true}]}");
 	expect_pieces(counts, "tokens that the base has", &none, NULL);
+	save_text("tokenizer.json", "{\"added_tokens\": [{\"id\": 8, \"content\": \"[control_8]\", \"special\": true}]}");
+	expect_pieces(counts, "a reserved token of another name", &none, "tokenizer: reserved tokens that tokenizer.json calls otherwise, while the names of tokenizer.model are taken: 1");
 	save_text("tokenizer.json", "{\"added_tokens\": [{\"id\": 9, \"content\": \"a b\", \"lstrip\": true, \"special\": true}, {\"special\": true, \"content\": \"a b\", \"id\": 9}]}");
 	handmade_piece(&none, "a b", 0, 3);
 	expect_pieces(counts, "a control token said twice, of which nothing else matters", &none, "tokenizer: 1 added by tokenizer.json: a b 9 (control)");
@@ -188,6 +190,8 @@ static const struct {
 	{ "tokenizer.json", ADDED("{\"id\": 4, \"content\": \"A\"}"), BRISE_EFORMAT,
 	  "tokenizer.json: token 4 is \"A\", but \"a\" in tokenizer.model: one of the two files is of another model, take it away" },
 	{ "tokenizer.json", ADDED("{\"id\": 8, \"content\": \"<pad> \"}"), BRISE_EFORMAT, "token 8 is \"<pad> \"" },
+	{ "tokenizer.json", ADDED("{\"id\": 4, \"content\": \"A\", \"special\": true}"), BRISE_EFORMAT, "token 4 is \"A\"" },
+	{ "tokenizer.json", ADDED("{\"id\": 0, \"content\": \"<s>\", \"special\": true}"), BRISE_EFORMAT, "token 0 is \"<s>\"" },
 	{ "tokenizer.json", ADDED("{\"id\": 9, \"content\": \"x\"}, {\"id\": 11, \"content\": \"y\"}"), BRISE_EFORMAT, "added token \"y\" has id 11, but 10 before it has no token" },
 	{ "tokenizer.json", ADDED("{\"id\": 10, \"content\": \"x\"}"), BRISE_EFORMAT, "added token \"x\" has id 10, but 9 before it" },
 	{ "tokenizer.json", ADDED("{\"id\": 9, \"content\": \"x\"}, {\"id\": 9, \"content\": \"y\"}"), BRISE_EFORMAT, "added token 9 stands twice, as \"x\" and \"y\"" },
