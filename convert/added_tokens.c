@@ -94,13 +94,13 @@ static void read_decoder(reading *in)
 {
 	json_added_token token;
 	char key[16], *end;
-	long id;
+	long long id;
 
 	json_enter_object(&in->r);
 	while (json_next_key(&in->r, key, sizeof key)) {
-		id = strtol(key, &end, 10);
+		id = strtoll(key, &end, 10);
 		json_read_added_token(&in->r, &token);
-		token.id = *end || end == key || id > INT32_MAX ? -1 : id;
+		token.id = *end || end == key ? -1 : id;
 		add(in, &token);
 	}
 }
