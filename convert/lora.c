@@ -362,15 +362,26 @@ static void note_adapter(const reading *in, notes *decisions)
 	          in->scale);
 }
 
-/* PEFT's, unless there is only the other's file. */
-static const adapter_form *find_form(const char *folder)
+/* Links to nothing count: reading them says so. */
+static bool holds(const char *folder, const char *name)
 {
-	char *config = files_join(folder, peft.config), *tensors = files_join(folder, mistral_finetune.tensors);
-	bool is_peft = !config || !tensors || exists(config) || !exists(tensors);
+	char *path = files_join(folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
 
-	free(config);
-	free(tensors);
-	return is_peft ? &peft : &mistral_finetune;
+	free(path);
+	return has;
+}
+
+/* PEFT's, unless there is only the other's file. */
+static brise_status find_form(reading *in)
+{
+	bool is_peft = holds(in->folder, peft.config) || holds(in->folder, peft.tensors);
+
+	if (!is_peft && !holds(in->folder, mistral_finetune.tensors))
+		return error_set(in->err, BRISE_EIO, "%s: no %s and no %s: not an adapter's folder", in->folder, peft.config, mistral_finetune.tensors);
+	in->form = is_peft ? &peft : &mistral_finetune;
+	return BRISE_OK;
 }
 
 static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config, bool tied, notes *decisions, brise_error *err)
@@ -381,7 +392,7 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 	if (status == BRISE_OK)
 		status = locate_folder(&in.folder, in.given, err);
 	if (status == BRISE_OK)
-		in.form = find_form(in.folder);
+		status = find_form(&in);
 	if (status == BRISE_OK)
 		status = read_configuration(&in, decisions);
 	if (status == BRISE_OK)

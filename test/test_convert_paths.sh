@@ -127,7 +127,7 @@ refuses "an adapter's folder of mistral-finetune" "this is a LoRA adapter; give 
 refuses "its file" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned/lora.safetensors"
 refuses "its empty configuration" "params.json: line 1" "$checkpoint" "--lora=$dir/tuned"
 refuses "a scale that is none" "with a scale behind the colon" "$checkpoint" "--lora=$dir/adapter:x"
-refuses "a checkpoint given as adapter" "adapter_config.json: cannot be opened" "$checkpoint" "--lora=$checkpoint"
+refuses "a checkpoint given as adapter" "no adapter_config.json and no lora.safetensors: not an adapter's folder" "$checkpoint" "--lora=$checkpoint"
 refuses "an empty configuration" "adapter_config.json: line 1" "$checkpoint" "--lora=$dir/adapter"
 
 echo "convert_paths: $passed passed, $failed failed, 0 skipped"
