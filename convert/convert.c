@@ -88,6 +88,7 @@ static void set_window(source *s, uint32_t window, notes *lines)
 static brise_status apply_options(source *s, const convert_options *o, notes *lines, brise_error *err)
 {
 	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
+
 	set_window(s, o->window, lines);
 	if (o->type == TYPE_Q4)
 		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
