@@ -288,7 +288,7 @@ static void read_config_field(reading *in, const char *key)
 
 static void read_params_field(reading *in, const char *key)
 {
-	static const char *const forbidden[] = { "moe", "vision_encoder", "quantization", "lora", "yarn", "llama_4_scaling", "ple_dim" };
+	static const char *const forbidden[] = { "moe", "vision_encoder", "quantization", "yarn", "llama_4_scaling", "ple_dim" };
 	static const char *const known[] = { "norm_eps", "max_batch_size", "model_type", "multiple_of", "ffn_dim_multiplier", "causal" };
 	char what[128];
 	size_t i;
@@ -303,6 +303,13 @@ static void read_params_field(reading *in, const char *key)
 		}
 	if (!strcmp(key, "norm_eps")) {
 		read_eps(in);
+		return;
+	}
+	/* mistral-finetune leaves it behind when it has merged its adapter; matrices that are not merged have names of their own and are refused. */
+	if (!strcmp(key, "lora")) {
+		if (json_peek(&in->r) != JSON_NULL)
+			notes_add(in->decisions, "%s: field lora passed over: what was trained is in the weights", in->file);
+		json_skip(&in->r);
 		return;
 	}
 	for (i = 0; i < sizeof known / sizeof *known; i++)

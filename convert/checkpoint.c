@@ -15,6 +15,7 @@
 #include "convert/files.h"
 #include "convert/locate.h"
 #include "convert/gguf_architecture.h"
+#include "convert/gguf_folder.h"
 #include "convert/gguf_parts.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/naming.h"
@@ -36,7 +37,8 @@ typedef struct opened {
 	notes decisions;
 	gguf_header gguf; /* of the first part */
 	location place;
-	const char *folder; /* of place, or the path until that is known */
+	char *gguf_path;    /* the GGUF model of a folder that holds no other checkpoint */
+	const char *folder; /* of place, or the path until that is known, or gguf_path */
 	const naming *names;
 	brise_error *err;
 } opened;
@@ -251,6 +253,15 @@ static brise_status read_gguf(opened *o)
 	return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
 }
 
+static brise_status read_gguf_of_folder(opened *o)
+{
+	const char *name = strrchr(o->gguf_path, '/');
+
+	notes_add(&o->decisions, "weights: %s, the folder's only GGUF model", name ? name + 1 : o->gguf_path);
+	o->folder = o->gguf_path;
+	return read_gguf(o);
+}
+
 /* Folders as published hold both forms of one model; either does. */
 static brise_status read_folder(opened *o)
 {
@@ -263,13 +274,17 @@ static brise_status read_folder(opened *o)
 		return read_hugging_face(o);
 	if (params && own_weights)
 		return read_mistral(o);
+	if (!o->place.weights && o->place.form == LOCATION_ANY && (status = gguf_find_in_folder(&o->gguf_path, o->folder, o->err)) != BRISE_OK)
+		return status;
+	if (o->gguf_path)
+		return read_gguf_of_folder(o);
 	if ((status = locate_explain(o->folder, o->err)) != BRISE_OK)
 		return status;
 	if (config || params)
 		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder, config ? "config.json" : "params.json",
 		                 config ? "model.safetensors or model.safetensors.index.json (other forms of weights are not read)"
 		                        : "consolidated.safetensors or consolidated.00.pth");
-	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json and no params.json: not a checkpoint's folder", o->folder);
+	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json, no params.json and no .gguf: not a checkpoint's folder", o->folder);
 }
 
 static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
@@ -457,6 +472,7 @@ void checkpoint_close(checkpoint *cp)
 	free(cp->tensors);
 	free(cp->tokenizer_path);
 	free(o->decisions.text);
+	free(o->gguf_path);
 	locate_free(&o->place);
 	gguf_free(&o->gguf);
 	tensors_free(&o->list);

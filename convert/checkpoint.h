@@ -37,6 +37,14 @@ typedef enum checkpoint_dtype {
 /* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
 
+/* Where row `row` of the file's q or k lies with interleaved pairs: halves (i, i + head_dim / 2) of a head are there at (2i, 2i + 1). */
+static inline uint32_t checkpoint_interleaved_row(uint32_t row, uint32_t head_dim)
+{
+	uint32_t in_head = row % head_dim, half = head_dim / 2;
+
+	return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+}
+
 typedef struct checkpoint_tensor {
 	const char *name; /* as in the checkpoint, for messages */
 	checkpoint_dtype dtype;
@@ -64,8 +72,8 @@ typedef struct checkpoint {
 	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
 } checkpoint;
 
-/* path: a GGUF file, a folder, or what convert/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED,
- * BRISE_ENOMEM. */
+/* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what convert/locate.h makes one of. *out is NULL after an error.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */

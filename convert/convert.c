@@ -2,9 +2,11 @@
 #include "convert/convert.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/added_tokens.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/names.h"
 #include "convert/sentencepiece.h"
@@ -17,9 +19,22 @@ void convert_init_options(convert_options *options)
 	memset(options, 0, sizeof *options);
 	options->type = TYPE_Q4;
 	options->effort = Q4_NORMAL;
+	options->window = CONVERT_WINDOW_AS_FOUND;
 }
 
-static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options, void **section, size_t *bytes, brise_error *err)
+/* tokenizer.model, and what files beside it add. */
+static brise_status read_sentencepiece(const checkpoint *cp, notes *decisions, void **section, size_t *bytes, brise_error *err)
+{
+	added_tokens added;
+	brise_status status = added_tokens_read(&added, cp->tokenizer_path, cp->config.vocab, decisions, err);
+
+	if (status == BRISE_OK)
+		status = sentencepiece_read_extended(cp->tokenizer_path, &added, decisions, section, bytes, err);
+	added_tokens_free(&added);
+	return status;
+}
+
+static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options, notes *decisions, void **section, size_t *bytes, brise_error *err)
 {
 	*section = NULL;
 	*bytes = 0;
@@ -30,8 +45,8 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (!cp->tokenizer_path)
 		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
 	if (names_end_with(cp->tokenizer_path, ".json"))
-		return tokenizer_json_read_model(cp->tokenizer_path, section, bytes, err);
-	return sentencepiece_read_model(cp->tokenizer_path, section, bytes, err);
+		return tokenizer_json_read_model(cp->tokenizer_path, cp->config.vocab, decisions, section, bytes, err);
+	return read_sentencepiece(cp, decisions, section, bytes, err);
 }
 
 /* The model may have more rows than the tokenizer has pieces (padding), never fewer. */
@@ -53,39 +68,57 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	return BRISE_OK;
 }
 
-/* How the matrices were encoded, behind the checkpoint's decisions. */
-static brise_status note_encoding(source *s, const convert_options *o, brise_error *err)
+/* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided stay as they are. */
+static void set_window(source *s, uint32_t window, notes *lines)
+{
+	char found[24] = "none";
+
+	if (window == CONVERT_WINDOW_AS_FOUND)
+		return;
+	if (s->rows.config.window > 0)
+		(void)snprintf(found, sizeof found, "%" PRIu32, s->rows.config.window);
+	s->rows.config.window = window;
+	if (window > 0)
+		notes_add(lines, "window %" PRIu32 " (--window; the checkpoint's is %s)", window, found);
+	else
+		notes_add(lines, "no window: every token attends to all before it (--window 0; the checkpoint's is %s)", found);
+}
+
+/* What the options change, and how the matrices are encoded, behind the checkpoint's decisions. */
+static brise_status apply_options(source *s, const convert_options *o, notes *lines, brise_error *err)
 {
 	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
-	notes lines = { s->origin, strlen(s->origin), false };
 
+	set_window(s, o->window, lines);
 	if (o->type == TYPE_Q4)
-		notes_add(&lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
+		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
 		          !o->calibration ? "" : o->effort == Q4_HIGH ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration");
 	else
-		notes_add(&lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
-	s->origin = lines.text;
-	s->rows.origin = lines.text;
-	return lines.failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
+		notes_add(lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
+	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 
 brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
 {
 	void *section = NULL;
+	notes lines = { NULL, 0, false };
 	brise_status status;
 	source *s;
 
 	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
-	if ((status = read_tokenizer(s->cp, options, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
+	lines = (notes){ s->origin, strlen(s->origin), false };
+	if ((status = read_tokenizer(s->cp, options, &lines, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
 	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = note_encoding(s, options, err)) != BRISE_OK)
+	    (status = apply_options(s, options, &lines, err)) != BRISE_OK)
 		goto done;
 	s->rows.tokenizer = section;
+	s->rows.origin = lines.text;
 	status = convert_write(&s->rows, out, options, result, err);
 	if (status == BRISE_OK && result)
 		result->requantized = s->cp->quantized;
 done:
+	s->origin = lines.text; /* which has grown, and is freed with the source */
 	free(section);
 	source_close(s);
 	return status;

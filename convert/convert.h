@@ -34,6 +34,8 @@ typedef void convert_decision_fn(void *user, const char *line);
 /* What rounding lost of one tensor, squared and relative; for each, in the order of the file, once it is complete. */
 typedef void convert_loss_fn(void *user, uint32_t kind, uint32_t layer, double relative_error);
 
+#define CONVERT_WINDOW_AS_FOUND UINT32_MAX
+
 typedef struct convert_options {
 	uint32_t type;         /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
 	const char *const *tensor_types; /* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
@@ -46,6 +48,7 @@ typedef struct convert_options {
 	bool no_tokenizer;     /* convert a checkpoint that has none */
 	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/lora.h) */
 	size_t n_loras;
+	uint32_t window;       /* instead of what the checkpoint says; 0: none, CONVERT_WINDOW_AS_FOUND: what it says */
 	convert_progress_fn *progress;
 	convert_decision_fn *decision;
 	convert_loss_fn *loss;
@@ -62,14 +65,15 @@ typedef struct convert_result {
 	double seconds;
 } convert_result;
 
-/* Type Q4, normal effort. */
+/* Type Q4, normal effort, the checkpoint's own window. */
 void convert_init_options(convert_options *options);
 
 /* Converts the checkpoint at `checkpoint`, a folder, a GGUF file or what convert/locate.h knows, to the file `out`.
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.
- * Errors: those of checkpoint_open, lora_open, sentencepiece_read_model and tokenizer_json_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
+ * Errors: those of checkpoint_open, lora_open, added_tokens_read, sentencepiece_read_extended and tokenizer_json_read_model; BRISE_EIO (no space, not
+ * writable), BRISE_ECANCELED. */
 brise_status convert_checkpoint(const char *checkpoint, const char *out, const convert_options *options, convert_result *result, brise_error *err);
 
 /* The same from any source. */

@@ -5,7 +5,8 @@
  * missing the default is llama.cpp's (src/llama-model.cpp), and a line says so.
  *
  * One thing files of this kind lose: llama.cpp has no window in "llama" and its converter does not write it, so a file of Mistral 7B v0.1 does not say
- * that it has one of 4096. It can be known all the same, see is_first_mistral.
+ * that it has one of 4096. It can be known all the same, see is_first_mistral; where that
+ * guesses wrong, brise convert --window has the last word.
  */
 #include "convert/gguf_architecture.h"
 

@@ -58,9 +58,27 @@ static bool parse_name(const char *path, size_t *part, size_t *n)
 	       !strcmp(tail + 15, ".gguf");
 }
 
+/* The five digits of `part`, from 0, in a name that parse_name knows. */
+static void write_part(char *path, size_t part)
+{
+	char *tail = path + strlen(path) - TAIL_BYTES;
+	size_t k = part + 1, i;
+
+	for (i = 5; i > 0; i--, k /= 10)
+		tail[i] = (char)('0' + k % 10);
+}
+
+void gguf_name_first_part(char *name)
+{
+	size_t part, n;
+
+	if (parse_name(name, &part, &n))
+		write_part(name, 0);
+}
+
 static brise_status add_part(char **paths, const char *path, size_t part, size_t n, brise_error *err)
 {
-	size_t bytes = strlen(path) + 1, k = part + 1, i;
+	size_t bytes = strlen(path) + 1;
 	struct stat facts;
 	char *copy = paths[part] = malloc(bytes);
 
@@ -68,8 +86,7 @@ static brise_status add_part(char **paths, const char *path, size_t part, size_t
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for its parts' names", path);
 	memcpy(copy, path, bytes);
 	if (n > 1)
-		for (i = 5; i > 0; i--, k /= 10)
-			copy[bytes - 1 - TAIL_BYTES + i] = (char)('0' + k % 10);
+		write_part(copy, part);
 	if (n > 1 && stat(copy, &facts) != 0)
 		return error_set(err, BRISE_EIO, "%s: part %zu of %zu is missing", copy, part + 1, n);
 	return BRISE_OK;

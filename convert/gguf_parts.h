@@ -12,6 +12,9 @@ bool gguf_is_file(const char *path);
 brise_status gguf_list_parts(const char *path, char ***paths, size_t *n, brise_error *err);
 void gguf_free_parts(char **paths, size_t n);
 
+/* Makes the name of a part that of the first part of its model, in place; other names stay. */
+void gguf_name_first_part(char *name);
+
 /* Holds what a file says of itself (split.no, split.count) against its place `part` of n. */
 brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name, brise_error *err);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/utf8.h"
 
 #define NUMBER_MAX 400u /* characters; longer ones say nothing a double could hold */
 
@@ -193,22 +194,6 @@ static unsigned read_escape(json_reader *r, char out[4])
 	return put_utf8(out, 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
 }
 
-/* Length of the UTF-8 character at p (RFC 3629, section 4), 0 if it is none. */
-static unsigned utf8_length(const char *p, size_t left)
-{
-	const unsigned char *b = (const unsigned char *)p;
-	unsigned n = b[0] < 0x80 ? 1 : b[0] >= 0xc2 && b[0] < 0xe0 ? 2 : b[0] >= 0xe0 && b[0] < 0xf0 ? 3 : b[0] >= 0xf0 && b[0] < 0xf5 ? 4 : 0, i;
-
-	if (n == 0 || n > left)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((b[i] & 0xc0) != 0x80)
-			return 0;
-	if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] >= 0xa0) || (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 /* Reads a string into out [bytes], cut where it does not fit; *length is the whole length. */
 static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 {
@@ -231,7 +216,9 @@ static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 			r->at++;
 			n = read_escape(r, piece);
 		} else {
-			n = utf8_length(r->text + r->at, r->size - r->at);
+			int step = utf8_measure((const uint8_t *)r->text + r->at, r->size - r->at);
+
+			n = step > 0 ? (unsigned)step : 0;
 			memcpy(piece, r->text + r->at, n);
 			r->at += n;
 		}

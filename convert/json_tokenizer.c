@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/json.h"
 #include "convert/names.h"
 #include "runtime/error.h"
 #include "runtime/portable.h"
@@ -249,33 +248,48 @@ static void read_model(reading *in)
 
 /* ---- added tokens ------------------------------------------------------------------------------------------------- */
 
+bool json_read_added_token(json_reader *r, json_added_token *token)
+{
+	char key[32];
+	bool flag;
+
+	*token = (json_added_token){ .id = -1 };
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key)) {
+		if (!strcmp(key, "id"))
+			json_read_integer(r, &token->id);
+		else if (!strcmp(key, "content") && !token->text)
+			json_read_string(r, &token->text, &token->bytes);
+		else if (!strcmp(key, "special"))
+			json_read_bool(r, &token->special);
+		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") || !strcmp(key, "single_word"))
+			token->strips = (json_read_bool(r, &flag) && flag) || token->strips;
+		else
+			json_skip(r);
+	}
+	return r->status == BRISE_OK;
+}
+
+/* What surrounds a control token is no text's business. */
+const char *json_find_refusal(const json_added_token *token)
+{
+	if (token->special || !token->text)
+		return NULL;
+	if (memchr(token->text, ' ', token->bytes))
+		return "spaces in symbols are not supported";
+	return token->strips ? "lstrip, rstrip and single_word are not supported" : NULL;
+}
+
 static void read_added(reading *in)
 {
-	bool special = false, odd = false, flag;
-	size_t bytes = 0;
-	int64_t id = -1;
-	char key[32], *content = NULL;
+	json_added_token token;
+	const char *refusal;
 
-	json_enter_object(&in->r);
-	while (json_next_key(&in->r, key, sizeof key)) {
-		if (!strcmp(key, "id"))
-			json_read_integer(&in->r, &id);
-		else if (!strcmp(key, "content") && !content)
-			json_read_string(&in->r, &content, &bytes);
-		else if (!strcmp(key, "special"))
-			json_read_bool(&in->r, &special);
-		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") || !strcmp(key, "single_word"))
-			odd = (json_read_bool(&in->r, &flag) && flag) || odd;
-		else
-			json_skip(&in->r);
-	}
-	if (!special && content && memchr(content, ' ', bytes))
-		refuse(in, "added token \"%.60s\": spaces in symbols are not supported", content);
-	if (odd && !special) /* what surrounds a control token is no text's business */
-		refuse(in, "added token \"%.60s\": lstrip, rstrip and single_word are not supported", content ? content : "");
+	if (json_read_added_token(&in->r, &token) && (refusal = json_find_refusal(&token)) != NULL)
+		refuse(in, "added token \"%.60s\": %s", token.text, refusal);
 	if (in->r.status == BRISE_OK)
-		add_token(in, content ? content : "", bytes, id, special ? ADDED_SPECIAL : ADDED);
-	free(content);
+		add_token(in, token.text ? token.text : "", token.bytes, token.id, token.special ? ADDED_SPECIAL : ADDED);
+	free(token.text);
 }
 
 static void read_added_tokens(reading *in)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "convert/json.h"
 #include "runtime/brise.h"
 
 typedef enum token_origin { FROM_VOCABULARY, ADDED, ADDED_SPECIAL } token_origin;
@@ -34,6 +35,21 @@ typedef struct json_tokenizer {
 	bool prefix;        /* a text gets a space in front */
 	bool splits;        /* words are merged each on its own */
 } json_tokenizer;
+
+/* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no ids. */
+typedef struct json_added_token {
+	char *text; /* malloc'ed; NULL: none */
+	size_t bytes;
+	int64_t id; /* -1: none */
+	bool special;
+	bool strips; /* lstrip, rstrip or single_word is set */
+} json_added_token;
+
+/* *token: its text must be freed, also after an error. */
+bool json_read_added_token(json_reader *r, json_added_token *token);
+
+/* What of a token is not supported, static text; NULL: nothing. */
+const char *json_find_refusal(const json_added_token *token);
 
 /* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's normalization, BPE and decoding by its name.
  * *out must be freed with json_free_tokenizer, also after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */

@@ -155,7 +155,7 @@ static finding examine_entry(const char *folder, const char *name)
 
 	if ((names_contain(configurations, name) || names_end_with(name, ".safetensors") || names_end_with(name, ".pth")) && is_broken_link(folder, name))
 		return FOUND_BROKEN_LINK;
-	if (!strcmp(name, "adapter_config.json"))
+	if (!strcmp(name, "adapter_config.json") || !strcmp(name, "lora.safetensors"))
 		return FOUND_ADAPTER;
 	if (names_end_with(name, ".bin") || names_end_with(name, ".bin.index.json"))
 		return FOUND_PICKLE;
@@ -237,7 +237,7 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 
 	if (!(out->folder = folder_of(path, &name)))
 		return no_memory(path, err);
-	if (!strncmp(name, "adapter_", 8))
+	if (!strncmp(name, "adapter_", 8) || !strcmp(name, "lora.safetensors"))
 		return refuse_adapter(out->folder, err);
 	if (names_contain(hugging_face, name) || names_contain(own, name)) {
 		out->form = names_contain(own, name) ? LOCATION_OWN : LOCATION_HUGGING_FACE;

@@ -1,8 +1,12 @@
-/* lora.c - reads PEFT's adapters, finds the matrix of each pair, and multiplies
+/* lora.c - reads adapters, finds the matrix of each pair, and multiplies
  *
- * Tensors are named "base_model.model." + the module's name in Hugging Face's model + ".lora_A.weight" or ".lora_B.weight"; those of the embedding end in
- * ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read. With adapters of the embedding or the output
- * PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
+ * PEFT's tensors are named "base_model.model." + the module's name in Hugging Face's model + ".lora_A.weight" or ".lora_B.weight"; those of the embedding
+ * end in ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read. With adapters of the embedding or the
+ * output PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
+ *
+ * mistral-finetune's are named as in Mistral's own checkpoints, "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
+ * (github.com/mistralai/mistral-finetune, finetune/checkpointing.py and model/lora.py). They were trained beside such checkpoints, so that the rows of B
+ * for q and k interleave RoPE's pairs; they are put in the file's order, whatever form the base has.
  */
 #include "convert/lora.h"
 
@@ -20,6 +24,7 @@
 #include "convert/locate.h"
 #include "convert/lora_config.h"
 #include "convert/names.h"
+#include "convert/naming.h"
 #include "convert/safetensors.h"
 #include "convert/tensors.h"
 #include "quant/checked.h"
@@ -43,10 +48,23 @@ struct lora {
 	pair *pairs; /* [n][n_layers][TENSOR_KINDS]; kinds outside layers in layer 0 */
 };
 
+/* Who wrote an adapter: what its files and tensors are called. */
+typedef struct adapter_form {
+	const char *config, *tensors; /* files */
+	const char *prefix;           /* of every tensor */
+	const naming *names;          /* of matrices, behind the prefix */
+	checkpoint_rope rope;
+	bool layers_only; /* the embedding and the output have no adapters */
+} adapter_form;
+
+static const adapter_form peft = { "adapter_config.json", "adapter_model.safetensors", "base_model.model.", &naming_hugging_face, CHECKPOINT_HALVES, false };
+static const adapter_form mistral_finetune = { "params.json", "lora.safetensors", "", &naming_mistral, CHECKPOINT_INTERLEAVED, true };
+
 /* What one adapter is read with. */
 typedef struct reading {
 	const format_config *model;
 	bool tied;
+	const adapter_form *form;
 	char *given, *folder, *path; /* what the user pointed at, its folder, and the file of the tensors */
 	double scale;
 	lora_config config;
@@ -59,21 +77,13 @@ typedef struct reading {
 	brise_error *err;
 } reading;
 
-static const struct {
-	const char *module;
-	uint32_t kind;
-} modules[] = {
-	{ "self_attn.q_proj", TENSOR_WQ }, { "self_attn.k_proj", TENSOR_WK }, { "self_attn.v_proj", TENSOR_WV }, { "self_attn.o_proj", TENSOR_WO },
-	{ "mlp.gate_proj", TENSOR_W1 },    { "mlp.up_proj", TENSOR_W3 },      { "mlp.down_proj", TENSOR_W2 },
-};
-
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
 typedef enum place_role { HALF_A, HALF_B, BASE } place_role;
 
 /* A tensor's name taken apart. */
 typedef struct place {
-	char module[128]; /* without "base_model.model." */
+	char module[128]; /* without the prefix */
 	uint32_t kind, layer;
 	place_role role;
 } place;
@@ -83,41 +93,21 @@ static brise_status refuse(const reading *in, const char *name, const char *why)
 	return error_set(in->err, BRISE_EUNSUPPORTED, "%s: tensor %s: %s", in->path, name, why);
 }
 
-/* "model.layers.N.rest" to N and rest; NULL: another name. */
-static const char *read_layer(const char *module, uint32_t *layer)
+/* The kind and layer of the module's matrix; 0: it has none, or a vector. */
+static uint32_t find_module(const reading *in, const char *module, uint32_t *layer)
 {
-	static const char prefix[] = "model.layers.";
-	const char *p = module + sizeof prefix - 1;
-	unsigned digits;
+	char name[160];
+	uint32_t kind;
 
-	if (strncmp(module, prefix, sizeof prefix - 1) != 0)
-		return NULL;
-	for (*layer = 0, digits = 0; p[digits] >= '0' && p[digits] <= '9' && digits < 6; digits++)
-		*layer = *layer * 10 + (uint32_t)(p[digits] - '0');
-	return digits == 0 || (digits > 1 && *p == '0') || p[digits] != '.' ? NULL : p + digits + 1;
-}
-
-/* The module's kind and layer; 0: none that a model has. */
-static uint32_t find_module(const char *module, uint32_t *layer)
-{
-	const char *rest;
-	size_t i;
-
-	*layer = 0;
-	if (!strcmp(module, "lm_head"))
-		return TENSOR_OUTPUT;
-	if (!strcmp(module, "model.embed_tokens"))
-		return TENSOR_EMBEDDING;
-	rest = read_layer(module, layer);
-	for (i = 0; rest && i < sizeof modules / sizeof *modules; i++)
-		if (!strcmp(rest, modules[i].module))
-			return modules[i].kind;
-	return 0;
+	(void)snprintf(name, sizeof name, "%s.weight", module);
+	kind = naming_find_kind(in->form->names, name, UINT32_MAX, layer);
+	if (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM || (in->form->layers_only && !model_kind_in_layer(kind)))
+		return 0;
+	return kind;
 }
 
 static brise_status find_place(const reading *in, const char *name, place *found)
 {
-	static const char prefix[] = "base_model.model.";
 	static const struct {
 		const char *text;
 		place_role role;
@@ -127,7 +117,7 @@ static brise_status find_place(const reading *in, const char *name, place *found
 		     { ".lora_embedding_A", HALF_A, true },
 		     { ".lora_embedding_B", HALF_B, true },
 		     { ".base_layer.weight", BASE, false } };
-	size_t n = sizeof ends / sizeof *ends, skip = sizeof prefix - 1, end, length;
+	size_t n = sizeof ends / sizeof *ends, skip = strlen(in->form->prefix), end, length;
 
 	for (end = 0; end < n && !names_end_with(name, ends[end].text); end++)
 		;
@@ -138,12 +128,12 @@ static brise_status find_place(const reading *in, const char *name, place *found
 	if (end == n)
 		return refuse(in, name, "no half of a low-rank pair; whole matrices in adapters are not supported");
 	length = strlen(name) - strlen(ends[end].text);
-	if (strncmp(name, prefix, skip) != 0 || length < skip || length - skip >= sizeof found->module)
+	if (strncmp(name, in->form->prefix, skip) != 0 || length < skip || length - skip >= sizeof found->module)
 		return refuse(in, name, "names no matrix of a Mistral model");
 	memcpy(found->module, name + skip, length - skip);
 	found->module[length - skip] = 0;
 	found->role = ends[end].role;
-	found->kind = find_module(found->module, &found->layer);
+	found->kind = find_module(in, found->module, &found->layer);
 	if (found->kind == 0 || (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
 		return refuse(in, name, "names no matrix of a Mistral model");
 	if (found->layer >= in->model->n_layers)
@@ -190,10 +180,13 @@ static float decode(const uint8_t *raw, uint32_t dtype, size_t i)
 	return dtype == CHECKPOINT_BF16 ? half_decode_bfloat(half) : half_decode(half);
 }
 
-/* All elements times `factor`, transposed if asked; *out malloc'ed. The shape has been checked, and its bytes lie in the file. */
-static brise_status read_floats(const reading *in, const named_tensor *t, double factor, bool transpose, float **out)
+/* In which order elements are read. */
+typedef enum element_order { AS_THEY_ARE, TRANSPOSED, INTERLEAVED_ROWS } element_order;
+
+/* All elements times `factor`; *out malloc'ed. The shape has been checked, and its bytes lie in the file. */
+static brise_status read_floats(const reading *in, const named_tensor *t, double factor, element_order order, float **out)
 {
-	size_t rows = (size_t)t->shape[0], cols = (size_t)t->shape[1], row, col, bytes = 0, i;
+	size_t rows = (size_t)t->shape[0], cols = (size_t)t->shape[1], row, col, bytes = 0, i, from;
 	uint8_t *raw = NULL;
 	brise_status status = BRISE_OK;
 
@@ -202,15 +195,17 @@ static brise_status read_floats(const reading *in, const named_tensor *t, double
 		status = error_set(in->err, BRISE_ENOMEM, "%s: no memory for tensor %s", in->path, t->name);
 	if (status == BRISE_OK)
 		status = files_read_at(in->descriptor, raw, bytes, t->offset, in->path, in->err);
-	for (row = 0; status == BRISE_OK && row < rows; row++)
+	for (row = 0; status == BRISE_OK && row < rows; row++) {
+		from = order == INTERLEAVED_ROWS ? checkpoint_interleaved_row((uint32_t)row, in->model->head_dim) : row;
 		for (col = 0; col < cols; col++) {
-			float value = (float)(factor * (double)decode(raw, t->dtype, row * cols + col));
+			float value = (float)(factor * (double)decode(raw, t->dtype, from * cols + col));
 
-			i = transpose ? col * rows + row : row * cols + col;
+			i = order == TRANSPOSED ? col * rows + row : row * cols + col;
 			(*out)[i] = value;
 			if (!isfinite(value))
 				status = error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: an element is infinite or not a number", in->path, t->name);
 		}
+	}
 	free(raw);
 	return status;
 }
@@ -220,6 +215,7 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 	place at;
 	brise_status status = find_place(in, t->name, &at);
 	uint32_t rank;
+	element_order order;
 	pair *p;
 	double factor;
 
@@ -238,8 +234,11 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 	in->n_pairs += at.role == HALF_B;
 	/* The embedding's halves change their roles: (B A)^T = A^T B^T. */
 	if (at.kind == TENSOR_EMBEDDING)
-		return at.role == HALF_B ? read_floats(in, t, 1, true, &p->a) : read_floats(in, t, factor * in->scale, true, &p->b);
-	return at.role == HALF_B ? read_floats(in, t, factor * in->scale, false, &p->b) : read_floats(in, t, 1, false, &p->a);
+		return at.role == HALF_B ? read_floats(in, t, 1, TRANSPOSED, &p->a) : read_floats(in, t, factor * in->scale, TRANSPOSED, &p->b);
+	if (at.role == HALF_A)
+		return read_floats(in, t, 1, AS_THEY_ARE, &p->a);
+	order = in->form->rope == CHECKPOINT_INTERLEAVED && (at.kind == TENSOR_WQ || at.kind == TENSOR_WK) ? INTERLEAVED_ROWS : AS_THEY_ARE;
+	return read_floats(in, t, factor * in->scale, order, &p->b);
 }
 
 static double largest(const float *values, size_t n)
@@ -304,7 +303,7 @@ static brise_status split_spec(reading *in, const char *spec)
 
 static brise_status read_configuration(reading *in, notes *decisions)
 {
-	char *path = files_join(in->folder, "adapter_config.json"), *text = NULL;
+	char *path = files_join(in->folder, in->form->config), *text = NULL;
 	brise_status status;
 	size_t size;
 
@@ -312,7 +311,8 @@ static brise_status read_configuration(reading *in, notes *decisions)
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
 	status = files_read_whole(path, CONFIG_MAX, &text, &size, in->err);
 	if (status == BRISE_OK)
-		status = lora_read_config(&in->config, text, size, path, decisions, in->err);
+		status = in->form == &peft ? lora_read_config(&in->config, text, size, path, decisions, in->err)
+		                           : lora_read_params(&in->config, in->model, text, size, path, decisions, in->err);
 	free(text);
 	free(path);
 	return status;
@@ -324,7 +324,7 @@ static brise_status read_tensors(reading *in)
 	brise_status status;
 	size_t i;
 
-	if (!(in->path = files_join(in->folder, "adapter_model.safetensors")))
+	if (!(in->path = files_join(in->folder, in->form->tensors)))
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
 	in->descriptor = open(in->path, O_RDONLY | O_CLOEXEC);
 	if (in->descriptor < 0 && errno == ENOENT)
@@ -355,8 +355,33 @@ static void note_adapter(const reading *in, notes *decisions)
 		(void)snprintf(factor, sizeof factor, "%g to %g", in->low_factor, in->high_factor);
 	else
 		(void)snprintf(factor, sizeof factor, "%g", in->low_factor);
-	notes_add(decisions, "adapter %.200s: %" PRIu32 " matrices of rank %s, times %s (adapter_config.json: lora_alpha%s) and %g (--lora)", in->folder, in->n_pairs, rank,
-	          factor, in->config.by_root ? ", use_rslora" : "", in->scale);
+	notes_add(decisions, "adapter %.200s: %" PRIu32 " matrices of rank %s, times %s (%s) and %g (--lora)", in->folder, in->n_pairs, rank, factor,
+	          in->form == &mistral_finetune        ? "params.json: lora.scaling"
+	          : in->config.scaling == LORA_BY_ROOT ? "adapter_config.json: lora_alpha, use_rslora"
+	                                               : "adapter_config.json: lora_alpha",
+	          in->scale);
+}
+
+/* Links to nothing count: reading them says so. */
+static bool holds(const char *folder, const char *name)
+{
+	char *path = files_join(folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
+
+	free(path);
+	return has;
+}
+
+/* PEFT's, unless there is only the other's file. */
+static brise_status find_form(reading *in)
+{
+	bool is_peft = holds(in->folder, peft.config) || holds(in->folder, peft.tensors);
+
+	if (!is_peft && !holds(in->folder, mistral_finetune.tensors))
+		return error_set(in->err, BRISE_EIO, "%s: no %s and no %s: not an adapter's folder", in->folder, peft.config, mistral_finetune.tensors);
+	in->form = is_peft ? &peft : &mistral_finetune;
+	return BRISE_OK;
 }
 
 static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config, bool tied, notes *decisions, brise_error *err)
@@ -366,6 +391,8 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 
 	if (status == BRISE_OK)
 		status = locate_folder(&in.folder, in.given, err);
+	if (status == BRISE_OK)
+		status = find_form(&in);
 	if (status == BRISE_OK)
 		status = read_configuration(&in, decisions);
 	if (status == BRISE_OK)

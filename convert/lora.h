@@ -1,7 +1,7 @@
 /* lora.h - low-rank adapters (LoRA, arXiv 2106.09685) added to a checkpoint's matrices while these are converted
  *
- * An adapter is a folder as PEFT saves it: adapter_config.json and adapter_model.safetensors. To a matrix W [rows][cols] it adds factor * B A, with
- * A [rank][cols] and B [rows][rank].
+ * An adapter is a folder as PEFT saves it, adapter_config.json and adapter_model.safetensors, or mistral-finetune, params.json and lora.safetensors. To a
+ * matrix W [rows][cols] it adds factor * B A, with A [rank][cols] and B [rows][rank].
  */
 #ifndef CONVERT_LORA_H
 #define CONVERT_LORA_H
@@ -28,9 +28,9 @@ brise_status lora_open(lora **out, const char *const *specs, size_t n, const for
 /* NULL is allowed. */
 void lora_close(lora *l);
 
-/* Adds all adapters, in the order given, to rows [first, first + n) of a matrix, rows [n][cols] in the file's order (q and k in halves, as PEFT has
- * them). One element is w + s, with s = ((b0 a0 + b1 a1) + b2 a2) + ... over the rank, each operation rounded to float, and the factor rounded into
- * b: the same for any number of rows and threads. NULL adds nothing. */
+/* Adds all adapters, in the order given, to rows [first, first + n) of a matrix, rows [n][cols] in the file's order (q and k in halves). One element is
+ * w + s, with s = ((b0 a0 + b1 a1) + b2 a2) + ... over the rank, each operation rounded to float, and the factor rounded into b: the same for any number
+ * of rows and threads. NULL adds nothing. */
 void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, uint32_t cols, float *rows);
 
 #endif

@@ -1,10 +1,14 @@
-/* lora_config.c - reads adapter_config.json as PEFT writes it (github.com/huggingface/peft, LoraConfig)
+/* lora_config.c - reads adapter_config.json as PEFT writes it (github.com/huggingface/peft, LoraConfig), and mistral-finetune's params.json
  *
  * Every field of LoraConfig is known here by name: used, passed over because it matters in training only, or required to say nothing, because what it
  * asks for is more than adding B A to a matrix. Which modules an adapter changes is seen from its tensors.
+ *
+ * A params.json describes the model that was trained, with {"lora": {"enable": true, "rank": 64, "dropout": 0.0, "scaling": 2.0}} in it. The scaling
+ * multiplies B A as it is (github.com/mistralai/mistral-finetune, model/args.py, and LoRALinear.merge_weight in model/lora.py).
  */
 #include "convert/lora_config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +141,7 @@ static void read_field(reading *in, const char *key)
 	static const char *const training[] = { "auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config", "exclude_modules",
 		                                "inference_mode", "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "lora_ga_config", "megatron_core",
 		                                "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type", NULL };
-	bool null;
+	bool null, flag;
 
 	if (names_contain(forbidden, key))
 		forbid(in, key);
@@ -152,8 +156,10 @@ static void read_field(reading *in, const char *key)
 		in->has_rank = json_read_integer(&in->r, &in->config->rank);
 	else if (!strcmp(key, "lora_alpha"))
 		in->has_alpha = json_read_double(&in->r, &in->config->alpha);
-	else if (!strcmp(key, "use_rslora") && !skip_null(in))
-		json_read_bool(&in->r, &in->config->by_root);
+	else if (!strcmp(key, "use_rslora") && !skip_null(in)) {
+		if (json_read_bool(&in->r, &flag))
+			in->config->scaling = flag ? LORA_BY_ROOT : LORA_BY_RANK;
+	}
 	else if (!strcmp(key, "init_lora_weights"))
 		read_beginning(in);
 	else if (!strcmp(key, "rank_pattern"))
@@ -185,6 +191,96 @@ brise_status lora_read_config(lora_config *config, const char *json, size_t size
 		return error_set(err, BRISE_EFORMAT, "%s: no field %s", name, !in.has_type ? "peft_type" : !in.has_rank ? "r" : "lora_alpha");
 	return BRISE_OK;
 }
+
+/* ---- mistral-finetune ---------------------------------------------------------------------------------------------- */
+
+static void read_lora_field(reading *in, const char *key)
+{
+	bool enabled = true;
+
+	if (!strcmp(key, "rank"))
+		in->has_rank = json_read_integer(&in->r, &in->config->rank);
+	else if (!strcmp(key, "scaling"))
+		in->has_alpha = json_read_double(&in->r, &in->config->alpha);
+	else if (!strcmp(key, "enable") && json_read_bool(&in->r, &enabled) && !enabled)
+		json_refuse(&in->r, BRISE_EFORMAT, "lora.enable is false: nothing was trained");
+	else if (strcmp(key, "enable") != 0) {
+		if (strcmp(key, "dropout") != 0)
+			notes_add(in->decisions, "params.json: field lora.%.60s passed over", key);
+		json_skip(&in->r);
+	}
+}
+
+static void read_lora(reading *in)
+{
+	char key[96];
+
+	if (skip_null(in))
+		return;
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key))
+		read_lora_field(in, key);
+}
+
+/* A size of the model that was trained; fields of other meanings are passed over. */
+static void check_size(reading *in, const format_config *model, const char *key)
+{
+	const struct {
+		const char *name;
+		uint32_t value;
+	} sizes[] = { { "dim", model->dim },       { "n_layers", model->n_layers },     { "n_heads", model->n_heads },
+		      { "head_dim", model->head_dim }, { "n_kv_heads", model->n_kv_heads }, { "hidden_dim", model->hidden_dim } };
+	char what[160];
+	int64_t value;
+	size_t i;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes && strcmp(key, sizes[i].name) != 0; i++)
+		;
+	if (i == sizeof sizes / sizeof *sizes) {
+		json_skip(&in->r);
+	} else if (json_read_integer(&in->r, &value) && value != sizes[i].value) {
+		(void)snprintf(what, sizeof what, "%s %" PRId64 ", but the model's is %" PRIu32 ": an adapter of another model", sizes[i].name, value, sizes[i].value);
+		json_refuse(&in->r, BRISE_EFORMAT, what);
+	}
+}
+
+/* The same sizes were published with several bases, which theta tells apart. */
+static void compare_theta(reading *in, const format_config *model)
+{
+	double theta;
+
+	if (json_read_double(&in->r, &theta) && theta != model->rope_theta)
+		notes_add(in->decisions, "adapter trained with rope theta %g, but the model's is %g: perhaps it is of another model (params.json: rope_theta)", theta,
+		          model->rope_theta);
+}
+
+brise_status lora_read_params(lora_config *config, const format_config *model, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+{
+	reading in = { .config = config, .decisions = decisions };
+	brise_status status;
+	char key[96];
+
+	memset(config, 0, sizeof *config);
+	config->scaling = LORA_UNDIVIDED;
+	json_begin(&in.r, json, size, name, err);
+	json_enter_object(&in.r);
+	while (json_next_key(&in.r, key, sizeof key))
+		if (!strcmp(key, "lora"))
+			read_lora(&in);
+		else if (!strcmp(key, "moe"))
+			forbid(&in, key);
+		else if (!strcmp(key, "rope_theta") && !skip_null(&in))
+			compare_theta(&in, model);
+		else if (strcmp(key, "rope_theta") != 0)
+			check_size(&in, model, key);
+	if ((status = json_end(&in.r)) != BRISE_OK)
+		return status;
+	if (!in.has_rank || !in.has_alpha)
+		return error_set(err, BRISE_EFORMAT, "%s: no field lora.%s", name, !in.has_rank ? "rank" : "scaling");
+	return BRISE_OK;
+}
+
+/* ---- ranks and factors --------------------------------------------------------------------------------------------- */
 
 static void free_patterns(lora_patterns *patterns)
 {
@@ -226,5 +322,5 @@ double lora_factor_of(const lora_config *config, const char *module)
 {
 	double rank = (double)lora_rank_of(config, module), alpha = find_pattern(&config->alphas, module, config->alpha);
 
-	return alpha / (config->by_root ? sqrt(rank) : rank);
+	return config->scaling == LORA_UNDIVIDED ? alpha : alpha / (config->scaling == LORA_BY_ROOT ? sqrt(rank) : rank);
 }

@@ -254,7 +254,9 @@ static brise_status check_rules(const reader *r)
 	return BRISE_OK;
 }
 
-brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name, void **section, size_t *bytes, brise_error *err)
+/* added: NULL: none. */
+static brise_status read_model(const void *model, size_t model_bytes, const char *name, const added_tokens *added, notes *decisions, void **section, size_t *bytes,
+                               brise_error *err)
 {
 	reader r = { .name = name,
 		     .err = err,
@@ -275,6 +277,8 @@ brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, co
 	if (status == BRISE_OK)
 		status = check_rules(&r);
 	r.out.flags = (r.dummy_prefix ? TOKENIZER_DUMMY_PREFIX : 0) | (r.byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
+	if (status == BRISE_OK && added)
+		status = added_tokens_append(added, &r.out, name, decisions, err);
 	if (status == BRISE_OK)
 		status = tokenizer_check_pieces(&r.out, name, err);
 	if (status == BRISE_OK) {
@@ -287,7 +291,12 @@ brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, co
 	return status;
 }
 
-brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes, brise_error *err)
+brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name, void **section, size_t *bytes, brise_error *err)
+{
+	return read_model(model, model_bytes, name, NULL, NULL, section, bytes, err);
+}
+
+brise_status sentencepiece_read_extended(const char *path, const added_tokens *added, notes *decisions, void **section, size_t *bytes, brise_error *err)
 {
 	char *model;
 	size_t model_bytes;
@@ -296,7 +305,12 @@ brise_status sentencepiece_read_model(const char *path, void **section, size_t *
 	*section = NULL;
 	*bytes = 0;
 	if (status == BRISE_OK)
-		status = sentencepiece_read_memory(model, model_bytes, path, section, bytes, err);
+		status = read_model(model, model_bytes, path, added, decisions, section, bytes, err);
 	free(model);
 	return status;
+}
+
+brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes, brise_error *err)
+{
+	return sentencepiece_read_extended(path, NULL, NULL, section, bytes, err);
 }

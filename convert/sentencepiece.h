@@ -2,6 +2,7 @@
 #ifndef CONVERT_SENTENCEPIECE_H
 #define CONVERT_SENTENCEPIECE_H
 
+#include "convert/added_tokens.h"
 #include "runtime/brise.h"
 
 /* Reads the model at `path` and makes a section for brise_open_tokenizer and the file.
@@ -12,5 +13,8 @@ brise_status sentencepiece_read_model(const char *path, void **section, size_t *
 
 /* The same from a model of model_bytes in memory; `name` stands for the file in messages. */
 brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name, void **section, size_t *bytes, brise_error *err);
+
+/* The model at `path` with the added tokens behind its pieces (convert/added_tokens.h). Errors: those of added_tokens_append as well. */
+brise_status sentencepiece_read_extended(const char *path, const added_tokens *added, notes *decisions, void **section, size_t *bytes, brise_error *err);
 
 #endif

@@ -8,14 +8,6 @@
 #include "convert/elements.h"
 #include "runtime/error.h"
 
-/* A head's row in a checkpoint that interleaves RoPE's pairs: the file's halves (i, i + head_dim / 2) lie there at (2i, 2i + 1). */
-static uint32_t interleaved_row(uint32_t row, uint32_t head_dim)
-{
-	uint32_t in_head = row % head_dim, half = head_dim / 2;
-
-	return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
-}
-
 static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved, uint32_t first, uint32_t n, void *raw, brise_error *err)
 {
 	brise_status status = BRISE_OK;
@@ -26,7 +18,7 @@ static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, b
 		return checkpoint_read_rows(cp, t, first, n, raw, err);
 	(void)elements_measure(t->dtype, t->cols, &row_bytes);
 	for (i = 0; i < n && status == BRISE_OK; i++)
-		status = checkpoint_read_rows(cp, t, interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
+		status = checkpoint_read_rows(cp, t, checkpoint_interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
 	return status;
 }
 

@@ -194,20 +194,35 @@ done:
 	return status;
 }
 
-brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name, void **section, size_t *bytes, brise_error *err)
+/* Leaves out added tokens that the model cannot be given. */
+static void drop_rowless(json_tokenizer *j, uint32_t rows, notes *decisions)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < j->n_tokens; i++)
+		if (j->tokens[i].origin == FROM_VOCABULARY || j->tokens[i].id < rows)
+			j->tokens[n++] = j->tokens[i];
+	if (n < j->n_tokens)
+		notes_add(decisions, "added tokens without a row in the embedding passed over: %" PRIu32 ", of %" PRIu32 " and more (tokenizer.json)", j->n_tokens - n, rows);
+	j->n_tokens = n;
+}
+
+brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err)
 {
 	json_tokenizer j;
 	brise_status status = json_read_tokenizer(&j, json, size, name, err);
 
 	*section = NULL;
 	*bytes = 0;
-	if (status == BRISE_OK)
+	if (status == BRISE_OK) {
+		drop_rowless(&j, rows, decisions);
 		status = write_section(&j, name, section, bytes, err);
+	}
 	json_free_tokenizer(&j);
 	return status;
 }
 
-brise_status tokenizer_json_read_model(const char *path, void **section, size_t *bytes, brise_error *err)
+brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err)
 {
 	size_t size;
 	char *json;
@@ -216,7 +231,7 @@ brise_status tokenizer_json_read_model(const char *path, void **section, size_t 
 	*section = NULL;
 	*bytes = 0;
 	if (status == BRISE_OK)
-		status = tokenizer_json_read_memory(json, size, path, section, bytes, err);
+		status = tokenizer_json_read_memory(json, size, path, rows, decisions, section, bytes, err);
 	free(json);
 	return status;
 }

@@ -49,13 +49,20 @@ static char *resolve(const char *name)
 	return at;
 }
 
+char *target_name_part(const char *path)
+{
+	size_t size = strlen(path) + 32;
+	char *part = malloc(size);
+
+	if (part)
+		(void)snprintf(part, size, "%s.part-%ld", path, (long)getpid());
+	return part;
+}
+
 static brise_status open_part(target_file *t, brise_error *err)
 {
-	size_t size = strlen(t->path) + 32;
-
-	if (!(t->part = malloc(size)))
+	if (!(t->part = target_name_part(t->path)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory", t->name);
-	(void)snprintf(t->part, size, "%s.part-%ld", t->path, (long)getpid());
 	t->descriptor = open(t->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (t->descriptor < 0) {
 		brise_status status = error_errno(err, "%s: cannot be created", t->name);
@@ -119,23 +126,27 @@ brise_status target_write_at(const target_file *target, const void *bytes, size_
 	return BRISE_OK;
 }
 
-/* The name is on disk only once its folder is. Not every file system lets folders be synced; the file is safe without. */
-static void sync_folder(const char *path)
+void target_sync_folder(const char *folder)
+{
+	int descriptor = open(folder, O_RDONLY | O_CLOEXEC);
+
+	if (descriptor < 0)
+		return;
+	(void)fsync(descriptor);
+	(void)close(descriptor);
+}
+
+void target_sync_parent(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash ? (size_t)(slash - path) + 1 : 0;
 	char *folder = malloc(length + 2);
-	int descriptor;
 
 	if (!folder)
 		return;
 	memcpy(folder, path, length);
 	memcpy(folder + length, length ? "" : ".", length ? 1 : 2);
-	descriptor = open(folder, O_RDONLY | O_CLOEXEC);
-	if (descriptor >= 0) {
-		(void)fsync(descriptor);
-		(void)close(descriptor);
-	}
+	target_sync_folder(folder);
 	free(folder);
 }
 
@@ -152,7 +163,7 @@ brise_status target_commit(target_file *target, brise_error *err)
 	if (status == BRISE_OK && rename(target->part, target->path) != 0)
 		status = error_errno(err, "%s: cannot be replaced", target->name);
 	if (status == BRISE_OK) {
-		sync_folder(target->path);
+		target_sync_parent(target->path); /* the name is on disk only once its folder is */
 		free(target->part); /* nothing left to remove */
 		target->part = NULL;
 	}

@@ -31,4 +31,11 @@ brise_status target_commit(target_file *target, brise_error *err);
 /* Removes what was written; allowed after commit and after a failed open. */
 void target_discard(target_file *target);
 
+/* What is written beside `path` is called this: malloc'ed; NULL: no memory. */
+char *target_name_part(const char *path);
+
+/* Bring a folder's names to disk, and those of the folder that holds `path`. Not every file system can; the files are safe without. */
+void target_sync_folder(const char *folder);
+void target_sync_parent(const char *path);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/target.h"
 
 /* True if the folder cannot be read, too: then it is not known to be empty. */
 static bool has_entries(const char *path)
@@ -41,11 +41,8 @@ static char *resolve(const char *name)
 
 static brise_status make_part(target_folder *f, brise_error *err)
 {
-	size_t size = strlen(f->path) + 32;
-
-	if (!(f->part = malloc(size)))
+	if (!(f->part = target_name_part(f->path)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory", f->name);
-	(void)snprintf(f->part, size, "%s.part-%ld", f->path, (long)getpid());
 	if (mkdir(f->part, 0777) != 0) {
 		brise_status status = error_errno(err, "%s: cannot be created", f->name);
 
@@ -78,17 +75,13 @@ brise_status target_folder_open(target_folder *folder, const char *name, brise_e
 
 brise_status target_folder_commit(target_folder *folder, brise_error *err)
 {
-	int descriptor = open(folder->part, O_RDONLY | O_CLOEXEC);
 	brise_status status = BRISE_OK;
 
-	/* Not every file system lets folders be synced; the files are safe without. */
-	if (descriptor >= 0) {
-		(void)fsync(descriptor);
-		(void)close(descriptor);
-	}
+	target_sync_folder(folder->part);
 	if (rename(folder->part, folder->path) != 0) {
 		status = error_errno(err, "%s: cannot be put in place", folder->name);
 	} else {
+		target_sync_parent(folder->path);
 		free(folder->part); /* nothing left to remove */
 		folder->part = NULL;
 	}

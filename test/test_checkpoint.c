@@ -248,6 +248,65 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
+/* mistral-finetune writes its settings into the configuration of weights it has merged. */
+static void test_settings_of_a_merged_adapter_are_passed_over(check_counts *counts)
+{
+	static const maker_edit merged = MAKER_EDIT("params.json", "\"moe\": null", "\"lora\": {\"enable\": true, \"rank\": 64, \"scaling\": 2.0}, \"moe\": null"),
+	                        apart = MAKER_EDIT("consolidated.safetensors", "layers.1.attention.wq.weight", "layers.1.attention.wq.lora_A.weight");
+	maker_bytes expected = expected_rows(false), rows;
+	brise_error err;
+
+	make(OWN_FILE, "F32", &merged);
+	CHECK(counts, convert(TYPE_F16, 1, &err) == BRISE_OK, "%s", err.message);
+	rows = read_rows(counts);
+	CHECK(counts, same_bytes(&rows, &expected), "other weights");
+	(void)maker_clear(out_folder);
+	make(OWN_FILE, "F32", &apart);
+	expect_refusal(counts, "an adapter beside the weights", BRISE_EUNSUPPORTED, "layers.1.attention.wq.lora_A.weight is not part of");
+	maker_free(&rows);
+	maker_free(&expected);
+}
+
+/* Whatever the configuration says: the window alone changes, and the file says why. */
+static void test_window_may_be_given(check_counts *counts)
+{
+	static const maker_edit none = MAKER_EDIT("config.json", "\"sliding_window\": 7", "\"sliding_window\": null");
+	static const struct {
+		form f;
+		const maker_edit *edit;
+		uint32_t window, expected;
+		const char *line;
+	} cases[] = {
+		{ ONE_FILE, NULL, CONVERT_WINDOW_AS_FOUND, 7, "window 7 (config.json: sliding_window)" },
+		{ ONE_FILE, NULL, 12, 12, "window 12 (--window; the checkpoint's is 7)" },
+		{ ONE_FILE, &none, 12, 12, "window 12 (--window; the checkpoint's is none)" },
+		{ TORCH, NULL, 0, 0, "no window: every token attends to all before it (--window 0; the checkpoint's is 7)" },
+	};
+	format_config config = { .window = 0 };
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		convert_options options;
+		brise_model *model = NULL;
+		brise_error err = { BRISE_OK, "" };
+
+		make(cases[i].f, "F16", cases[i].edit);
+		convert_init_options(&options);
+		options.no_tokenizer = true;
+		options.window = cases[i].window;
+		CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
+		if (!model)
+			continue;
+		CHECK(counts, model->config.window == cases[i].expected && strstr(model->origin, cases[i].line), "window %u: %s", (unsigned)model->config.window, model->origin);
+		model->config.window = 0;
+		if (i == 0)
+			config = model->config;
+		CHECK(counts, !memcmp(&config, &model->config, sizeof config), "more changed than the window");
+		brise_close_model(model);
+	}
+	(void)maker_clear(out_folder);
+}
+
 /* ---- what is refused ----------------------------------------------------------------------------------------------- */
 
 typedef struct refusal {
@@ -712,6 +771,8 @@ int main(void)
 	test_tied_embeddings_are_the_output(&counts);
 	test_frequency_tables_are_passed_over(&counts);
 	test_threads_do_not_change_a_byte(&counts);
+	test_window_may_be_given(&counts);
+	test_settings_of_a_merged_adapter_are_passed_over(&counts);
 	test_foreign_and_damaged_checkpoints_are_refused(&counts);
 	test_tensor_named_over_and_over_is_refused(&counts);
 	test_compressed_and_encrypted_members_are_refused(&counts);

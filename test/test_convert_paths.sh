@@ -80,6 +80,17 @@ rm "$cache/blobs/blob-of-config.json"
 refuses "a configuration whose blob is missing" "config.json: a link to a file that is not there" "$cache"
 refuses "a link to nothing" "model-00002-of-00002.safetensors: a link to a file that is not there" "$cache/snapshots/$hash/model-00002-of-00002.safetensors"
 
+# ---- folders of GGUF files ------------------------------------------------------------------------------------------
+gguf=$dir/hub/models--some--model-GGUF
+mkdir -p "$gguf/snapshots/$hash" "$gguf/blobs"
+"$brise" export "$dir/expected" "$gguf/blobs/q8.gguf" 2>"$dir/err" || cat "$dir/err" >&2
+ln -s "../../blobs/q8.gguf" "$gguf/snapshots/$hash/model.Q8_0.gguf"
+holds "a cache's folder with one GGUF model" convert "$gguf"
+holds "which is named" grep -qF "weights: model.Q8_0.gguf, the folder's only GGUF model" "$dir/err"
+ln -s nowhere "$gguf/snapshots/$hash/model.Q4_K_M.gguf"
+refuses "one with several GGUF models" "2 GGUF models, give one of them: model.Q4_K_M.gguf, model.Q8_0.gguf" "$gguf"
+rm "$gguf/blobs/q8.gguf"
+
 # ---- what is something else -----------------------------------------------------------------------------------------
 refuses "no such path" "cannot be opened: No such file" "$dir/absent"
 mkdir "$dir/empty" "$dir/adapter" "$dir/pickled" "$dir/parts"
@@ -109,8 +120,14 @@ holds "which does not matter without a tokenizer" convert "$dir/linked" --no-tok
 
 # ---- adapters -------------------------------------------------------------------------------------------------------
 refuses "an adapter that is not there" "absent: cannot be opened" "$checkpoint" "--lora=$dir/absent"
+mkdir "$dir/tuned"
+: >"$dir/tuned/params.json"
+: >"$dir/tuned/lora.safetensors"
+refuses "an adapter's folder of mistral-finetune" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned"
+refuses "its file" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned/lora.safetensors"
+refuses "its empty configuration" "params.json: line 1" "$checkpoint" "--lora=$dir/tuned"
 refuses "a scale that is none" "with a scale behind the colon" "$checkpoint" "--lora=$dir/adapter:x"
-refuses "a checkpoint given as adapter" "adapter_config.json: cannot be opened" "$checkpoint" "--lora=$checkpoint"
+refuses "a checkpoint given as adapter" "no adapter_config.json and no lora.safetensors: not an adapter's folder" "$checkpoint" "--lora=$checkpoint"
 refuses "an empty configuration" "adapter_config.json: line 1" "$checkpoint" "--lora=$dir/adapter"
 
 echo "convert_paths: $passed passed, $failed failed, 0 skipped"

@@ -151,6 +151,31 @@ static void test_decisions_name_their_keys(check_counts *counts)
 	}
 }
 
+/* What a file of this kind does not say, the user may. */
+static void test_window_may_be_given(check_counts *counts)
+{
+	static const struct {
+		const char *without;
+		uint32_t window;
+		const char *line;
+	} cases[] = { { "llama.attention.sliding_window", 9, "window 9 (--window; the checkpoint's is none)" }, { NULL, 0, "(--window 0; the checkpoint's is 7)" } };
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		convert_options options;
+		brise_model *model = NULL;
+		brise_error err = { BRISE_OK, "" };
+
+		save_and_free("m.gguf", gguf_make_whole("F16", cases[i].without, true));
+		convert_init_options(&options);
+		options.no_tokenizer = true;
+		options.window = cases[i].window;
+		CHECK(counts, convert_checkpoint(path_of("m.gguf"), out, &options, NULL, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, model && model->config.window == cases[i].window && strstr(model->origin, cases[i].line), "%s", model ? model->origin : err.message);
+		brise_close_model(model);
+	}
+}
+
 static void test_quantized_weights_are_counted_and_warned_of(check_counts *counts)
 {
 	static const uint64_t ne[2] = { MAKER_DIM, MAKER_VOCAB };
@@ -248,6 +273,90 @@ static void test_parts_that_do_not_fit_together_are_refused(check_counts *counts
 	refuse(counts, "renamed.gguf", BRISE_EFORMAT, "its name does not end with -00001-of-00003.gguf");
 	save_and_free("m-00001-of-00001.gguf", gguf_make_whole("F16", "general.architecture", true));
 	refuse(counts, "m-00001-of-00001.gguf", BRISE_EFORMAT, "no general.architecture");
+	(void)maker_clear(folder);
+}
+
+/* ---- folders ------------------------------------------------------------------------------------------------------- */
+
+static void expect_folder(check_counts *counts, const char *what, const maker_bytes *expected)
+{
+	brise_error err;
+	maker_bytes model;
+
+	(void)unlink(out);
+	CHECK(counts, convert("", TYPE_Q8, false, &err) == BRISE_OK, "%s: %s", what, err.message);
+	model = model_of(out);
+	CHECK(counts, same_bytes(&model, expected), "%s: another model", what);
+	maker_free(&model);
+}
+
+static void test_only_model_of_a_folder_is_taken(check_counts *counts)
+{
+	maker_bytes expected;
+	brise_error err;
+	char message[2000];
+
+	(void)maker_clear(folder);
+	save_and_free("m-Q8_0.gguf", gguf_make_whole("F16", NULL, true));
+	CHECK(counts, convert("m-Q8_0.gguf", TYPE_Q8, false, &err) == BRISE_OK, "%s", err.message);
+	expected = model_of(out);
+	expect_folder(counts, "one file", &expected);
+	CHECK(counts, decisions_hold("", "weights: m-Q8_0.gguf, the folder's only GGUF model", message, sizeof message), "%s", message);
+	maker_config(folder, false, NULL);
+	expect_folder(counts, "a configuration beside it", &expected);
+	maker_save(folder, "mmproj-model-f16.gguf", "GGUF", 4);
+	maker_save(folder, "._m-Q8_0.gguf", "", 0);
+	maker_save(folder, "pytorch_model.bin", "", 0);
+	expect_folder(counts, "files that are no models", &expected);
+	make_parts(2, 21);
+	expect_folder(counts, "a model in parts", &expected);
+	maker_free(&expected);
+	(void)maker_clear(folder);
+}
+
+/* Weights of other forms are the checkpoint, whatever else lies there. */
+static void test_safetensors_come_before_models_beside_them(check_counts *counts)
+{
+	maker_model *m = maker_new(false, "F16");
+	char message[2000];
+
+	(void)maker_clear(folder);
+	maker_config(folder, false, NULL);
+	maker_safetensors(folder, "model.safetensors", m, 0, m->n, NULL);
+	maker_save(folder, "a.gguf", "", 0);
+	maker_save(folder, "b.gguf", "", 0);
+	CHECK(counts, decisions_hold("", "weights: model.safetensors", message, sizeof message), "%s", message);
+	maker_close(m);
+	(void)maker_clear(folder);
+}
+
+static void test_several_models_of_a_folder_are_named(check_counts *counts)
+{
+	char name[300];
+
+	make_parts(2, 21);
+	(void)unlink(path_of(part_names[0]));
+	refuse(counts, "", BRISE_EIO, "m-00001-of-00003.gguf: part 1 of 3 is missing");
+	maker_save(folder, "b.gguf", "", 0);
+	refuse(counts, "", BRISE_EFORMAT, ": 2 GGUF models, give one of them: b.gguf, m-00001-of-00003.gguf");
+	maker_save(folder, "m-00001-of-00004.gguf", "", 0);
+	maker_save(folder, "a.gguf", "", 0);
+	maker_save(folder, "c.gguf", "", 0);
+	refuse(counts, "", BRISE_EFORMAT, ": 5 GGUF models, give one of them: a.gguf, b.gguf, c.gguf and 2 more");
+	refuse(counts, "a.gguf", BRISE_EFORMAT, "a.gguf");
+	(void)maker_clear(folder);
+	memset(name, 'x', sizeof name);
+	(void)snprintf(name + 250, 6, ".gguf");
+	maker_save(folder, name, "", 0);
+	refuse(counts, "", BRISE_EFORMAT, "xxxx.gguf"); /* the longest name there is */
+	(void)maker_clear(folder);
+	maker_config(folder, false, NULL);
+	maker_save(folder, "m.gguf", "", 0);
+	refuse(counts, "config.json", BRISE_EFORMAT, "config.json is there, but no model.safetensors");
+	if (symlink("nowhere", path_of("link.gguf")) == 0) {
+		(void)unlink(path_of("m.gguf"));
+		refuse(counts, "", BRISE_EIO, "link.gguf: a link to a file that is not there");
+	}
 	(void)maker_clear(folder);
 }
 
@@ -426,9 +535,13 @@ int main(void)
 	test_version_2_is_read(&counts);
 	test_missing_output_is_the_embedding(&counts);
 	test_decisions_name_their_keys(&counts);
+	test_window_may_be_given(&counts);
 	test_quantized_weights_are_counted_and_warned_of(&counts);
 	test_parts_give_the_whole_from_any_of_them(&counts);
 	test_parts_that_do_not_fit_together_are_refused(&counts);
+	test_only_model_of_a_folder_is_taken(&counts);
+	test_safetensors_come_before_models_beside_them(&counts);
+	test_several_models_of_a_folder_are_named(&counts);
 	test_other_mathematics_is_refused_by_name(&counts);
 	test_values_that_change_nothing_are_accepted(&counts);
 	test_missing_keys_are_named(&counts);

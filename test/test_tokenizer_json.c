@@ -82,7 +82,7 @@ static void close_tokenizer(opened *o)
 
 static brise_status open_json(opened *o, const char *json, size_t n, brise_error *err)
 {
-	brise_status status = tokenizer_json_read_memory(json, n, "tokenizer.json", &o->section, &o->bytes, err);
+	brise_status status = tokenizer_json_read_memory(json, n, "tokenizer.json", TOKENIZER_JSON_ALL, NULL, &o->section, &o->bytes, err);
 
 	o->t = NULL;
 	return status == BRISE_OK ? brise_open_tokenizer(&o->t, o->section, o->bytes, "tokenizer.json", err) : status;
@@ -342,6 +342,29 @@ static void test_tokens_are_what_the_file_says(check_counts *counts)
 	close_tokenizer(&o);
 }
 
+static void test_added_tokens_without_a_row_are_left_out(check_counts *counts)
+{
+	static const struct {
+		uint32_t rows, vocab;
+		const char *line;
+	} cases[] = { { 12, 12, NULL }, { 11, 11, "passed over: 1, of 11 and more" }, { 10, 10, "passed over: 2, of 10 and more" }, { 4, 10, "passed over: 2, of 4 and more" } };
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) { /* the vocabulary itself stays: what it has too much of is refused elsewhere */
+		notes lines = { NULL, 0, false };
+		opened o = { NULL, NULL, 0 };
+		brise_error err = { BRISE_OK, "" };
+		brise_status status = tokenizer_json_read_memory(small, sizeof small - 1, "tokenizer.json", cases[i].rows, &lines, &o.section, &o.bytes, &err);
+
+		if (status == BRISE_OK)
+			status = brise_open_tokenizer(&o.t, o.section, o.bytes, "tokenizer.json", &err);
+		CHECK(counts, status == BRISE_OK && o.t->vocab == cases[i].vocab, "%u rows: %s", (unsigned)cases[i].rows, err.message);
+		CHECK(counts, cases[i].line ? lines.text && strstr(lines.text, cases[i].line) : !lines.text, "%s", lines.text ? lines.text : "no line");
+		close_tokenizer(&o);
+		free(lines.text);
+	}
+}
+
 /* Every spelling of a space in front, or of none, and what "a" becomes with it. */
 static void test_spellings_of_the_space_in_front(check_counts *counts)
 {
@@ -595,8 +618,8 @@ static void test_missing_file_is_an_error(check_counts *counts)
 	void *section;
 	size_t bytes;
 
-	CHECK(counts, tokenizer_json_read_model("test/no such file", &section, &bytes, &err) == BRISE_EIO && !section, "%s", err.message);
-	CHECK(counts, tokenizer_json_read_model("test", &section, &bytes, &err) == BRISE_EIO && !section, "%s", err.message);
+	CHECK(counts, tokenizer_json_read_model("test/no such file", TOKENIZER_JSON_ALL, NULL, &section, &bytes, &err) == BRISE_EIO && !section, "%s", err.message);
+	CHECK(counts, tokenizer_json_read_model("test", TOKENIZER_JSON_ALL, NULL, &section, &bytes, &err) == BRISE_EIO && !section, "%s", err.message);
 }
 
 int main(void)
@@ -605,6 +628,7 @@ int main(void)
 
 	test_breeze_encodes_as_its_tokenizer_model_does(&counts);
 	test_tokens_are_what_the_file_says(&counts);
+	test_added_tokens_without_a_row_are_left_out(&counts);
 	test_spellings_of_the_space_in_front(&counts);
 	test_other_pipelines_and_damage_are_refused_by_name(&counts);
 	test_words_that_are_split_may_not_be_spanned(&counts);

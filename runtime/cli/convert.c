@@ -22,7 +22,7 @@ typedef struct kind_loss {
 
 typedef struct convert_settings {
 	int type, effort;
-	uint32_t threads;
+	uint32_t threads, window;
 	float bits;
 	const char *calibration;
 	bool no_tokenizer;
@@ -76,7 +76,14 @@ static const options_entry entries[] = {
 	{ .name = "effort", .type = OPTION_CHOICE, .offset = AT(effort), .help = "search for q4's scales (default normal)", .choices = effort_choices },
 	{ .name = "calibration", .type = OPTION_STRING, .offset = AT(calibration), .value = "FILE", .help = "from brise calibrate: weighs q4's errors" },
 	{ .name = "threads", .alias = 't', .type = OPTION_U32, .offset = AT(threads), .value = "N", .help = "threads (default: fast cores)", .low = 1, .high = 256 },
-	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this adapter (PEFT); repeatable", .take = take_lora },
+	{ .name = "lora", .type = OPTION_TAKE, .value = "DIR[:SCALE]", .help = "add SCALE times this LoRA adapter; repeatable", .take = take_lora },
+	{ .name = "window",
+	  .type = OPTION_U32,
+	  .offset = AT(window),
+	  .value = "N",
+	  .help = "attention window instead of the file's; 0: none",
+	  .low = 0,
+	  .high = (double)(1u << 24) },
 	{ .name = "no-tokenizer", .type = OPTION_FLAG, .offset = AT(no_tokenizer), .help = "convert a checkpoint that has none" },
 };
 
@@ -86,9 +93,10 @@ static const options_command command = {
 	.summary = "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
 	           "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
 	           "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
-	           "file in it, a models--org--name folder of Hugging Face's cache; of a GGUF in\n"
-	           "parts, any part. q4 takes 4.25 bits per weight, q8 8.25, f16 16. The same\n"
-	           "input gives the same file, which appears when it is complete or not at all.",
+	           "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
+	           "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q8\n"
+	           "8.25, f16 16. The same input gives the same file, which appears when it is\n"
+	           "complete or not at all. Adapters are folders of PEFT's or mistral-finetune's.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 2,
@@ -163,7 +171,7 @@ int cli_convert(int argc, char **argv)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH };
-	convert_settings settings = { .effort = 1 };
+	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
 	options_result result;
 	convert_options options;
 	convert_result outcome;
@@ -188,6 +196,7 @@ int cli_convert(int argc, char **argv)
 	options.tensor_types = settings.tensor_types;
 	options.n_tensor_types = settings.n_tensor_types;
 	options.n_loras = settings.n_loras;
+	options.window = settings.window;
 	options.progress = draw_progress;
 	options.decision = print_decision;
 	options.loss = add_loss;

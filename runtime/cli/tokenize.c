@@ -73,7 +73,8 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 			return status;
 		v->tokenizer = brise_get_tokenizer(v->model);
 	} else {
-		status = *magic == '{' ? tokenizer_json_read_model(path, &v->section, &bytes, err) : sentencepiece_read_model(path, &v->section, &bytes, err);
+		status = *magic == '{' ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL, &v->section, &bytes, err)
+		                       : sentencepiece_read_model(path, &v->section, &bytes, err);
 		if (status != BRISE_OK ||
 		    (status = brise_open_tokenizer(&v->own, v->section, bytes, path, err)) != BRISE_OK)
 			return status;

@@ -1,6 +1,6 @@
 /* fuzz_lora.c - any bytes as an adapter: refused, or one that adds finite numbers to rows of every matrix
  *
- * Two bytes, the length of adapter_config.json, that file, and the rest as adapter_model.safetensors.
+ * Two bytes, the length of the configuration and in their highest bit the form, that file, and the rest as tensors.
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_lora.c SECONDS
  */
@@ -17,6 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char folder[64];
+static const char *const names[2][2] = { { "adapter_config.json", "adapter_model.safetensors" }, { "params.json", "lora.safetensors" } };
 
 static void save(const char *name, const uint8_t *data, size_t size)
 {
@@ -29,22 +30,28 @@ static void save(const char *name, const uint8_t *data, size_t size)
 		abort();
 }
 
-static void remove_folder(void)
+static void remove_files(void)
 {
 	char path[128];
+	int i;
 
-	(void)snprintf(path, sizeof path, "%s/adapter_config.json", folder);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
-	(void)unlink(path);
+	for (i = 0; i < 4; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", folder, names[i / 2][i % 2]);
+		(void)unlink(path);
+	}
+}
+
+static void remove_folder(void)
+{
+	remove_files();
 	(void)rmdir(folder);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const format_config model = { .dim = 8, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1, .head_dim = 4, .hidden_dim = 12, .vocab = 10 };
+	static const format_config model = { .dim = 8, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1, .head_dim = 4, .hidden_dim = 12, .vocab = 10, .rope_theta = 1e4 };
 	const char *specs[] = { folder };
-	size_t length = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
+	size_t length = size < 2 ? 0 : (size_t)data[0] | (size_t)(data[1] & 0x7f) << 8, form = size < 2 ? 0 : data[1] >> 7;
 	notes lines = { NULL, 0, false };
 	uint32_t layer, kind, all, cols, i;
 	float row[12];
@@ -58,8 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size < 2 || length > size - 2)
 		return 0;
-	save("adapter_config.json", data + 2, length);
-	save("adapter_model.safetensors", data + 2 + length, size - 2 - length);
+	remove_files();
+	save(names[form][0], data + 2, length);
+	save(names[form][1], data + 2 + length, size - 2 - length);
 	if (lora_open(&l, specs, 1, &model, false, &lines, NULL) == BRISE_OK) {
 		for (layer = 0; layer < model.n_layers; layer++)
 			for (kind = TENSOR_EMBEDDING; kind < TENSOR_KINDS; kind++) {

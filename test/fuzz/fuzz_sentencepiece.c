@@ -1,8 +1,6 @@
 /* fuzz_sentencepiece.c - any bytes as a tokenizer.model: refused, or a section that opens
  *
- *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -I. -o fuzz_sentencepiece test/fuzz/fuzz_sentencepiece.c convert/protobuf.c \
- *         convert/sentencepiece.c convert/tokenizer_writer.c runtime/tokenizer.c runtime/error.c
- *     ./fuzz_sentencepiece CORPUS test/models/breeze/tokenizer.model
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_sentencepiece.c SECONDS
  */
 #include <stdint.h>
 #include <stdlib.h>

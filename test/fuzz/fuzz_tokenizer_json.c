@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(json, data, size);
-	if (tokenizer_json_read_memory(json, size, "fuzz", &section, &bytes, NULL) == BRISE_OK) {
+	if (tokenizer_json_read_memory(json, size, "fuzz", TOKENIZER_JSON_ALL, NULL, &section, &bytes, NULL) == BRISE_OK) {
 		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
 			abort(); /* what the converter writes, the runtime must accept */
 		if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) != BRISE_OK)

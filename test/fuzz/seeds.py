@@ -95,6 +95,10 @@ def main(folder):
     model = dict(model, merges=[m.split(" ") for m in model["merges"]])
     put("fuzz_tokenizer_json", "newer", json.dumps({"added_tokens": added, "normalizer": None, "decoder": {"type": "Sequence", "decoders": back}, "model": model,
                                                     "pre_tokenizer": {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": False}}, ensure_ascii=False))
+    tokens = [("<s>", 1, True), ("<|im_end|>", 5, True), ("<|im_start|>", 6, False), ("[PAD]", 40, True)]
+    put("fuzz_added_tokens", "tokenizer", "\0" + json.dumps({"model": {}, "added_tokens": [{"id": i, "content": t, "special": s, "lstrip": False} for t, i, s in tokens]}))
+    put("fuzz_added_tokens", "config", "\1" + json.dumps({"added_tokens_decoder": {str(i): {"content": t, "special": s, "rstrip": False} for t, i, s in tokens}}))
+    put("fuzz_added_tokens", "plain", "\2" + json.dumps({t: i for t, i, _ in tokens[1:]}))
     config = json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 4, "bias": "none", "use_rslora": False, "modules_to_save": None, "rank_pattern": {"k_proj": 1}, "alpha_pattern": {},
                          "init_lora_weights": True, "target_modules": ["q_proj"], "fan_in_fan_out": False}).encode()
     header, data = {}, b""
@@ -106,6 +110,15 @@ def main(folder):
         data += b"\x00\x3c" * (size // 2)
     header = json.dumps(header).encode()
     put("fuzz_lora", "adapter", struct.pack("<H", len(config)) + config + struct.pack("<Q", len(header)) + header + data)
+    config = json.dumps({"dim": 8, "n_layers": 2, "head_dim": 4, "hidden_dim": 12, "n_heads": 2, "n_kv_heads": 1, "norm_eps": 1e-5, "vocab_size": 10, "rope_theta": 1e4,
+                         "lora": {"enable": True, "rank": 2, "dropout": 0.1, "scaling": 2.0}, "moe": None}).encode()
+    header, data = {}, b""
+    for name, shape in [("1.attention.wq.lora_A", [2, 8]), ("1.attention.wq.lora_B", [8, 2]), ("0.feed_forward.w2.lora_A", [2, 12]), ("0.feed_forward.w2.lora_B", [8, 2])]:
+        size = 4 * shape[0] * shape[1]
+        header["layers." + name + ".weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + size]}
+        data += b"\x00\x00\x80\x3f" * (size // 4)
+    header = json.dumps(header).encode()
+    put("fuzz_lora", "finetune", struct.pack("<H", len(config) | 0x8000) + config + struct.pack("<Q", len(header)) + header + data)
     put("fuzz_gguf", "model", gguf_seed())
     put("fuzz_calibration", "same", b"\x01")
     put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
