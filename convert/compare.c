@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "convert/pieces.h"
 #include "runtime/error.h"
 #include "runtime/model.h"
 #include "runtime/threads.h"
@@ -16,15 +17,12 @@
 typedef struct comparison {
 	const convert_source *a, *b;
 	const compare_options *options;
-	pool *threads;
+	unsigned workers;
 	uint32_t kind, layer; /* of the tensor at hand */
 	compare_tensor *tensor;
 	compare_sums *pieces; /* [pieces of the largest tensor] */
-	float **spaces;       /* [threads] rows of a, rows of b, scratch: [3][PIECE_ROWS][widest] */
+	float **spaces;       /* [workers] rows of a, rows of b, scratch: [3][PIECE_ROWS][widest] */
 	size_t space;         /* floats of one of the three */
-	brise_status *statuses; /* [threads] first failures */
-	brise_error *errors;
-	atomic_bool stopped;
 	uint64_t done, total; /* weights, of whole tensors */
 	atomic_uint_fast64_t rows_done;
 } comparison;
@@ -65,8 +63,9 @@ static void add_weights(compare_sums *sums, const float *a, const float *b, size
 		compare_add(sums, &(compare_sums){ error[lane], norm[lane], largest[lane] });
 }
 
-static brise_status compare_piece(comparison *c, unsigned worker, size_t piece, brise_error *err)
+static brise_status compare_piece(void *self, unsigned worker, size_t piece, brise_error *err)
 {
+	comparison *c = self;
 	const compare_tensor *t = c->tensor;
 	uint32_t first = (uint32_t)piece * PIECE_ROWS, n = t->rows - first < PIECE_ROWS ? t->rows - first : PIECE_ROWS;
 	float *a = c->spaces[worker], *b = a + c->space, *raw = b + c->space;
@@ -81,9 +80,11 @@ static brise_status compare_piece(comparison *c, unsigned worker, size_t piece, 
 	return status;
 }
 
-/* Callbacks are the caller's: only its own thread, worker 0, calls them. */
-static brise_status tell_progress(comparison *c, brise_error *err)
+static brise_status tell_progress(void *self, size_t piece, brise_error *err)
 {
+	comparison *c = self;
+
+	(void)piece;
 	if (c->options->progress)
 		c->options->progress(c->options->user, c->tensor->name, c->done + atomic_load(&c->rows_done) * c->tensor->cols, c->total);
 	if (c->options->cancel && c->options->cancel(c->options->user))
@@ -91,38 +92,21 @@ static brise_status tell_progress(comparison *c, brise_error *err)
 	return BRISE_OK;
 }
 
-static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
-{
-	comparison *c = job;
-
-	for (; first < end && !atomic_load(&c->stopped); first++) {
-		brise_status status = compare_piece(c, worker, first, &c->errors[worker]);
-
-		if (status == BRISE_OK && worker == 0)
-			status = tell_progress(c, &c->errors[0]);
-		c->statuses[worker] = status;
-		if (status != BRISE_OK)
-			atomic_store(&c->stopped, true);
-	}
-}
-
 static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
 {
 	compare_tensor *t = c->tensor;
-	size_t pieces = (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, i;
+	const pieces job = { (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, c->workers, compare_piece, tell_progress, c };
+	brise_status status;
+	size_t i;
 
 	atomic_store(&c->rows_done, 0);
-	pool_run(c->threads, run_pieces, c, pieces, 1);
-	for (i = 0; i < pool_threads(c->threads); i++)
-		if (c->statuses[i] != BRISE_OK) {
-			if (err)
-				*err = c->errors[i];
-			return c->statuses[i];
-		}
-	for (i = 0; i < pieces; i++)
+	if ((status = pieces_run(&job, err)) != BRISE_OK)
+		return status;
+	for (i = 0; i < job.n; i++)
 		compare_add(&t->sums, &c->pieces[i]);
 	c->done += (uint64_t)t->rows * t->cols;
-	return tell_progress(c, err); /* of few pieces, worker 0 may have had none */
+	atomic_store(&c->rows_done, 0);
+	return tell_progress(c, 0, err); /* of few pieces, the caller's thread may have had none */
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------------- */
@@ -169,7 +153,7 @@ static brise_status plan(comparison *c, const char *a_name, const char *b_name, 
 	return BRISE_OK;
 }
 
-static brise_status allocate(comparison *c, unsigned threads, const compare_tensor *list, size_t n, brise_error *err)
+static brise_status allocate(comparison *c, const compare_tensor *list, size_t n, brise_error *err)
 {
 	uint32_t most_rows = 1, widest = 1;
 	size_t i;
@@ -180,41 +164,35 @@ static brise_status allocate(comparison *c, unsigned threads, const compare_tens
 	}
 	c->space = (size_t)PIECE_ROWS * widest;
 	c->pieces = calloc(most_rows / PIECE_ROWS + 1, sizeof *c->pieces);
-	c->statuses = calloc(threads, sizeof *c->statuses);
-	c->errors = calloc(threads, sizeof *c->errors);
-	c->spaces = calloc(threads, sizeof *c->spaces);
-	for (i = 0; c->spaces && i < threads; i++)
+	c->spaces = calloc(c->workers, sizeof *c->spaces);
+	for (i = 0; c->spaces && i < c->workers; i++)
 		if (!(c->spaces[i] = malloc(3 * c->space * sizeof(float))))
 			break;
-	if (!c->pieces || !c->statuses || !c->errors || !c->spaces || i < threads)
-		return error_set(err, BRISE_ENOMEM, "no memory to compare rows of %" PRIu32 " on %u threads", widest, threads);
-	return pool_new(&c->threads, threads, err);
+	if (!c->pieces || !c->spaces || i < c->workers)
+		return error_set(err, BRISE_ENOMEM, "no memory to compare rows of %" PRIu32 " on %u threads", widest, c->workers);
+	return BRISE_OK;
 }
 
-static void free_comparison(comparison *c, unsigned threads)
+static void free_comparison(comparison *c)
 {
 	unsigned i;
 
-	pool_free(c->threads);
-	for (i = 0; c->spaces && i < threads; i++)
+	for (i = 0; c->spaces && i < c->workers; i++)
 		free(c->spaces[i]);
 	free(c->spaces);
 	free(c->pieces);
-	free(c->statuses);
-	free(c->errors);
 }
 
 brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b, const char *b_name, const compare_options *options,
                              compare_tensor **list, size_t *n, brise_error *err)
 {
-	comparison c = { .a = a, .b = b, .options = options };
-	unsigned threads = options->threads ? options->threads : threads_available();
+	comparison c = { .a = a, .b = b, .options = options, .workers = options->threads ? options->threads : threads_available() };
 	brise_status status;
 	size_t i;
 
 	*list = NULL;
 	*n = 0;
-	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+	c.workers = c.workers > THREADS_MAX ? THREADS_MAX : c.workers;
 	if (a->config.n_layers != b->config.n_layers)
 		return error_set(err, BRISE_EINVAL, "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name, b->config.n_layers, b_name, a->config.n_layers);
 	while (place_at(&b->config, *n, &c.kind, &c.layer))
@@ -222,13 +200,13 @@ brise_status compare_sources(const convert_source *a, const char *a_name, const 
 	if (!(*list = calloc(*n, sizeof **list)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a list of %zu tensors", *n);
 	if ((status = plan(&c, a_name, b_name, *list, err)) == BRISE_OK)
-		status = allocate(&c, threads, *list, *n, err);
+		status = allocate(&c, *list, *n, err);
 	for (i = 0; i < *n && status == BRISE_OK; i++) {
 		c.tensor = &(*list)[i];
 		(void)place_at(&b->config, i, &c.kind, &c.layer);
 		status = compare_tensor_pieces(&c, err);
 	}
-	free_comparison(&c, threads);
+	free_comparison(&c);
 	if (status != BRISE_OK) {
 		free(*list);
 		*list = NULL;
