@@ -369,9 +369,9 @@ static brise_status write_gguf(exporter *e, const char *out, export_result *resu
 {
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .name = out, .descriptor = -1 };
-	brise_status status = target_open(&target, out, err);
+	brise_status status = target_check_kind(out, GGUF_MAGIC, 4, "a GGUF file", err);
 
-	if (status == BRISE_OK) {
+	if (status == BRISE_OK && (status = target_open(&target, out, err)) == BRISE_OK) {
 		gguf_make_header(&e->plan, &header);
 		status = fill_target(e, &target, &header, result, err);
 	}

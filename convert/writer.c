@@ -512,7 +512,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
+	if ((status = target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file", err)) != BRISE_OK ||
+	    (status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
 		goto done;
 	tell_decisions(&w);
 	if ((status = encode_all(&w, err)) != BRISE_OK)

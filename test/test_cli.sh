@@ -91,6 +91,11 @@ refuses "a missing part of a GGUF model is named" 1 "$dir/part-00001-of-00003.gg
 refuses "a checkpoint cut short is refused" 1 "safetensors" convert "$dir/wrong" "$dir/again.brise"
 same "a failed conversion leaves the target as it was" "$model" "$dir/again.brise"
 rm -f "$dir/again.brise"
+mkdir "$dir/own"
+cp "$checkpoint"/* "$dir/own"
+refuses "a converter's target that is a file of the checkpoint is refused" 1 "remove it first" convert "$dir/own" "$dir/own/model-00002-of-00002.safetensors"
+same "and stays" "$checkpoint/model-00002-of-00002.safetensors" "$dir/own/model-00002-of-00002.safetensors"
+rm -rf "$dir/own"
 try convert "$checkpoint" "$dir/empty"
 holds "a folder as the converter's target is refused by name" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/empty: ")" -eq 1 ]
 try convert "$checkpoint" "$dir/missing/out.brise"
@@ -108,6 +113,10 @@ holds "export succeeds and prints nothing on standard output" [ "$status" -eq 0 
 holds "a name in .gguf makes a GGUF file" [ "$(head -c 4 "$dir/out.gguf")" = GGUF ]
 try export "$model" "$dir/folder/"
 holds "another makes a folder of a checkpoint" [ "$status" -eq 0 -a -s "$dir/folder/config.json" -a -s "$dir/folder/model.safetensors" -a -s "$dir/folder/tokenizer.model" ]
+cp "$model" "$dir/own.brise"
+refuses "a model as the target of its export is refused" 1 "remove it first" export "$dir/own.brise" "$dir/own.brise" --to gguf
+same "and stays" "$model" "$dir/own.brise"
+rm -f "$dir/own.brise"
 refuses "a folder that holds something is refused" 1 "not empty" export "$model" "$dir/folder"
 "$brise" tokenize "$model" "the same tokens, \"quoted\"" >"$dir/text.ids"
 "$brise" tokenize "$dir/folder/tokenizer.model" "the same tokens, \"quoted\"" >"$dir/out"
@@ -338,7 +347,7 @@ none "a reader that goes away ends the writer in silence" "$bad"
 mkdir "$dir/small"
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev/null; then
 	mounted=yes
-	echo "as it was" >"$dir/was"
+	printf 'BRISE\r\n\032 as it was' >"$dir/was"
 	cp "$dir/was" "$dir/small/target"
 	refuses "a disk that fills up is noticed" 1 "$dir/small/target: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/target"
 	same "and leaves the target as it was" "$dir/was" "$dir/small/target"
