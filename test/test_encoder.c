@@ -1,4 +1,4 @@
-/* test_encoder.c - q4's encoder: its losses against what is promised, its errors against sums in double over what its tiles decode to
+/* test_encoder.c - q4's encoder (and what q8's tells): its losses against what is promised, its errors against sums in double over what its tiles decode to
  *
  * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H e^T is summed here in double.
  */
@@ -6,6 +6,7 @@
 
 #include "arch/kernels.h"
 #include "convert/factor.h"
+#include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -245,6 +246,31 @@ static void test_huge_weights_stay_finite(check_counts *counts)
 				bad += !(fabsf(q[i] / sizes[s] - w[i] / sizes[s]) < 0.2f);
 			CHECK(counts, bad == 0, "%g, %s: %zu weights lost", (double)sizes[s], effort_names[effort], bad);
 		}
+}
+
+/* Of q8 too, where squares of the weights are beyond a float's range, and where they vanish. */
+static void test_q8_tells_the_decoded_error(check_counts *counts)
+{
+	static const float sizes[] = { 1e-30f, 1e-22f, 1e-10f, 1, 1e18f, 1e20f, 1e37f };
+	float w[200], q[200], scratch[256];
+	uint8_t *tile = malloc(q8_tile_bytes(200));
+	uint64_t seed = 9;
+	size_t s, i;
+
+	for (s = 0; s < LENGTH(sizes); s++) {
+		tile_error told = { 0, 0 };
+		double error, norm;
+
+		for (i = 0; i < 200; i++)
+			w[i] = gauss(&seed) * sizes[s];
+		q8_encode_tile(tile, w, 1, 200, scratch, &told);
+		q8_decode_row(q, tile, 0, 200);
+		error = squared_error(w, q, NULL, 1, 200);
+		norm = squared_norm(w, 200);
+		CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm, "%g: norm %g, found %g", (double)sizes[s], told.norm, norm);
+		CHECK(counts, fabs(told.error - error) <= 1e-3 * error && error < 1e-4 * norm, "%g: told %g, found %g of %g", (double)sizes[s], told.error, error, norm);
+	}
+	free(tile);
 }
 
 /* ---- importance ----------------------------------------------------------------------------------------------------- */
@@ -673,6 +699,7 @@ int main(void)
 	test_told_error_is_the_decoded_error(&counts);
 	test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts);
 	test_huge_weights_stay_finite(&counts);
+	test_q8_tells_the_decoded_error(&counts);
 	test_importance_lowers_the_weighted_error(&counts);
 	test_importance_has_no_unit(&counts);
 	test_factors_multiply_to_the_moments(&counts);
