@@ -2,9 +2,11 @@
 #include "convert/convert.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/calibration.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/names.h"
 #include "convert/sentencepiece.h"
@@ -53,15 +55,32 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	return BRISE_OK;
 }
 
+/* What a calibration is used for; one that cannot be opened is refused later. */
+static const char *describe_calibration(const convert_options *o)
+{
+	bool fed_back = false;
+	calibration *c;
+
+	if (!o->calibration)
+		return "";
+	if (o->effort == Q4_HIGH && calibration_open(&c, o->calibration, NULL) == BRISE_OK) {
+		fed_back = c->header.span > 0;
+		calibration_close(c);
+	}
+	return fed_back ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration";
+}
+
 /* How the matrices were encoded, behind the checkpoint's decisions. */
 static brise_status note_encoding(source *s, const convert_options *o, brise_error *err)
 {
 	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
 	notes lines = { s->origin, strlen(s->origin), false };
+	char room[64] = "";
 
+	if (o->bits > 0)
+		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room", o->bits);
 	if (o->type == TYPE_Q4)
-		notes_add(&lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
-		          !o->calibration ? "" : o->effort == Q4_HIGH ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration");
+		notes_add(&lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room, describe_calibration(o));
 	else
 		notes_add(&lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
 	s->origin = lines.text;

@@ -80,6 +80,17 @@ for name in "$checkpoint"/model-*; do
 	head -c 5000 "$name" >"$dir/wrong/${name##*/}"
 done
 cp "$checkpoint/model.safetensors.index.json" "$checkpoint/tokenizer.model" "$dir/wrong"
+try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.3
+holds "bits that even q4 exceeds are told" grep -q 'are more than the 4.3 asked for' "$dir/err"
+try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.7
+holds "bits that have room are not" [ "$status" -eq 0 -a "$(grep -c 'asked for' "$dir/err")" -eq 0 ]
+awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/flat.ids"
+for span in 0 128; do
+	"$brise" calibrate "$model" --ids "$dir/flat.ids" --tokens 40 --span $span -o "$dir/flat.cal" 2>/dev/null
+	try convert "$checkpoint" "$dir/again.brise" --effort high --calibration "$dir/flat.cal" --tensor-type '*=f16'
+	holds "errors are fed back by a calibration with correlations alone: span $span" [ "$(grep -c 'fed back' "$dir/err")" -eq $((span / 128)) ]
+done
+try convert "$checkpoint" "$dir/again.brise" --effort fast
 refuses "a folder without a checkpoint is refused" 1 "$dir/empty" convert "$dir/empty" "$dir/again.brise"
 refuses "a missing checkpoint is refused" 1 "$dir/missing" convert "$dir/missing" "$dir/again.brise"
 printf 'GGUF\001\000\000\000' >"$dir/old.gguf"
