@@ -607,6 +607,41 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 	}
 }
 
+/* Sums that leave a float's range become infinite, and their differences no numbers: neither is a place in a table. */
+static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts)
+{
+	static const float sizes[] = { 1e-37f, 1e-25f, 1, 1e20f, 1e38f };
+	by_hand m = make_moments(256, 256, NEIGHBOURS);
+	float w[256], q[256];
+	q4_feedback f;
+	size_t s, i;
+	int way;
+
+	factor(&m, &f, 1);
+	for (s = 0; s < LENGTH(sizes) + 1; s++)
+		for (way = 0; way < 2; way++) {
+			q4_encoding how = { .effort = Q4_HIGH, .errors = way ? best.q4_errors : q4_errors, .feedback = &f };
+			float size = s < LENGTH(sizes) ? sizes[s] : 1;
+			uint64_t seed = 4;
+			double error = 0, norm = 0;
+			tile_error told;
+
+			for (i = 0; s == LENGTH(sizes) && i < q4_panel(m.cols / TILE_BLOCK); i++)
+				f.panels[0][i] = i % 3 ? 3e38f : -3e38f; /* the last round: factors of a calibration that lies */
+			for (i = 0; i < m.cols; i++)
+				w[i] = random_float(&seed) * size;
+			told = encode(w, 1, m.cols, &how, q, NULL);
+			for (i = 0; i < m.cols; i++) {
+				error += pow((double)w[i] / (double)size - (double)q[i] / (double)size, 2);
+				norm += pow((double)w[i] / (double)size, 2);
+			}
+			CHECK(counts, s < LENGTH(sizes) ? error < 0.1 * norm : isfinite(error), "weights of %g: %g of %g lost", (double)size, error, norm);
+			CHECK(counts, s == LENGTH(sizes) || fabs(told.error / told.norm - error / norm) < 1e-4, "weights of %g: told %g of %g", (double)size, told.error, told.norm);
+		}
+	factor_free(&f);
+	free_moments(&m);
+}
+
 /* ---- kernel sets ---------------------------------------------------------------------------------------------------- */
 
 static void check_set(check_counts *counts, const arch_kernels *set)
@@ -706,6 +741,7 @@ int main(void)
 	test_factors_do_not_depend_on_threads(&counts);
 	test_feedback_lowers_the_error_of_outputs(&counts);
 	test_impossible_correlations_do_no_harm(&counts);
+	test_feedback_beyond_floats_stays_within_tables(&counts);
 	test_every_kernel_set_gives_the_same_tile(&counts);
 	return check_report("encoder", &counts);
 }
