@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "convert/added_tokens.h"
+#include "convert/calibration.h"
 #include "convert/gguf_tokenizer.h"
 #include "convert/names.h"
 #include "convert/sentencepiece.h"
@@ -84,15 +85,32 @@ static void set_window(source *s, uint32_t window, notes *lines)
 		notes_add(lines, "no window: every token attends to all before it (--window 0; the checkpoint's is %s)", found);
 }
 
+/* What a calibration is used for; one that cannot be opened is refused later. */
+static const char *describe_calibration(const convert_options *o)
+{
+	bool fed_back = false;
+	calibration *c;
+
+	if (!o->calibration)
+		return "";
+	if (o->effort == Q4_HIGH && calibration_open(&c, o->calibration, NULL) == BRISE_OK) {
+		fed_back = c->header.span > 0;
+		calibration_close(c);
+	}
+	return fed_back ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration";
+}
+
 /* What the options change, and how the matrices are encoded, behind the checkpoint's decisions. */
 static brise_status apply_options(source *s, const convert_options *o, notes *lines, brise_error *err)
 {
 	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
+	char room[64] = "";
 
 	set_window(s, o->window, lines);
+	if (o->bits > 0)
+		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room", o->bits);
 	if (o->type == TYPE_Q4)
-		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], o->bits > 0 ? ", some as q8 for more bits" : "",
-		          !o->calibration ? "" : o->effort == Q4_HIGH ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration");
+		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room, describe_calibration(o));
 	else
 		notes_add(lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;

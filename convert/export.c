@@ -310,6 +310,37 @@ static void tell_verified(void *user, uint64_t done, uint64_t total)
 		e->options->progress(e->options->user, "checksums", done, total);
 }
 
+static void remark(const exporter *e, const char *format, ...) PORTABLE_PRINTF(2, 3);
+
+static void remark(const exporter *e, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	if (!e->options->decision)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	e->options->decision(e->options->user, line);
+}
+
+/* What the user should know of what the file or the other format lacks: only once the target and the model are sound, so that a refusal is one line. */
+static void tell_remarks(const exporter *e)
+{
+	const export_plan *p = &e->plan;
+	const format_config *c = &p->model->config;
+	bool is_gguf = e->options->format == EXPORT_GGUF;
+
+	if (!p->tokenizer)
+		remark(e, "no tokenizer in the file: %s", is_gguf ? "the GGUF takes token ids only" : "the folder gets none");
+	else if (p->tokenizer->vocab < c->vocab && is_gguf)
+		remark(e, "tokens %" PRIu32 "..%" PRIu32 " have no piece: unused pieces [PAD%" PRIu32 "] and so on stand for them", p->tokenizer->vocab, c->vocab - 1,
+		       p->tokenizer->vocab);
+	if (is_gguf && c->window && (c->max_context == 0 || c->max_context > c->window))
+		remark(e, "llama.cpp attends to all tokens: its text differs once it is longer than the window of %" PRIu32, c->window);
+}
+
 /* Header and data into an open target, and its commit; discarded after an error. */
 static brise_status fill_target(exporter *e, target_file *target, const buffer *header, export_result *result, brise_error *err)
 {
@@ -322,8 +353,10 @@ static brise_status fill_target(exporter *e, target_file *target, const buffer *
 	e->data_start = header->n;
 	atomic_store(&e->done, 0);
 	if ((status = target_check_space(target, e->data_start + e->data_bytes, err)) != BRISE_OK ||
-	    (status = brise_verify_model(e->plan.model, tell_verified, is_cancelled, e, err)) != BRISE_OK ||
-	    (status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK || (status = pieces_run(&job, err)) != BRISE_OK ||
+	    (status = brise_verify_model(e->plan.model, tell_verified, is_cancelled, e, err)) != BRISE_OK)
+		return status;
+	tell_remarks(e);
+	if ((status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK || (status = pieces_run(&job, err)) != BRISE_OK ||
 	    (status = ask_cancel(e, err)) != BRISE_OK)
 		return status;
 	join_pieces(e, result);
@@ -336,9 +369,9 @@ static brise_status write_gguf(exporter *e, const char *out, export_result *resu
 {
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .name = out, .descriptor = -1 };
-	brise_status status = target_open(&target, out, err);
+	brise_status status = target_check_kind(out, GGUF_MAGIC, 4, "a GGUF file", err);
 
-	if (status == BRISE_OK) {
+	if (status == BRISE_OK && (status = target_open(&target, out, err)) == BRISE_OK) {
 		gguf_make_header(&e->plan, &header);
 		status = fill_target(e, &target, &header, result, err);
 	}
@@ -420,37 +453,6 @@ static brise_status check_options(const exporter *e, brise_error *err)
 	return BRISE_OK;
 }
 
-static void remark(const exporter *e, const char *format, ...) PORTABLE_PRINTF(2, 3);
-
-static void remark(const exporter *e, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	if (!e->options->decision)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(line, sizeof line, format, args);
-	va_end(args);
-	e->options->decision(e->options->user, line);
-}
-
-/* What the user should know of what the file or the other format lacks. */
-static void tell_remarks(const exporter *e)
-{
-	const export_plan *p = &e->plan;
-	const format_config *c = &p->model->config;
-	bool is_gguf = e->options->format == EXPORT_GGUF;
-
-	if (!p->tokenizer)
-		remark(e, "no tokenizer in the file: %s", is_gguf ? "the GGUF takes token ids only" : "the folder gets none");
-	else if (p->tokenizer->vocab < c->vocab && is_gguf)
-		remark(e, "tokens %" PRIu32 "..%" PRIu32 " have no piece: unused pieces [PAD%" PRIu32 "] and so on stand for them", p->tokenizer->vocab, c->vocab - 1,
-		       p->tokenizer->vocab);
-	if (is_gguf && c->window && (c->max_context == 0 || c->max_context > c->window))
-		remark(e, "llama.cpp attends to all tokens: its text differs once it is longer than the window of %" PRIu32, c->window);
-}
-
 static double now_seconds(void)
 {
 	struct timespec t;
@@ -472,7 +474,6 @@ brise_status export_model(const brise_model *model, const char *out, const expor
 	if ((status = check_options(&e, err)) != BRISE_OK || (status = plan_tensors(&e, err)) != BRISE_OK || (status = allocate(&e, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&e);
-	tell_remarks(&e);
 	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err) : write_safetensors(&e, out, &facts, err);
 	facts.seconds = now_seconds() - start;
 	if (status == BRISE_OK && result)

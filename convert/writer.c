@@ -475,6 +475,22 @@ static double now_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Short rows take more than 4.25 bits, and rules may spend what they like. */
+static void tell_excess(const writer *w)
+{
+	double weights = 0, bits;
+	char line[128];
+	uint32_t i;
+
+	for (i = 0; i < w->n_tensors; i++)
+		weights += w->tensors[i].type != TYPE_F32 ? (double)w->tensors[i].rows * w->tensors[i].cols : 0;
+	bits = 8 * (double)w->file_bytes / weights;
+	if (!w->options->decision || !(w->options->bits > 0) || bits <= w->options->bits)
+		return;
+	(void)snprintf(line, sizeof line, "%.3f bits per weight, all told, are more than the %g asked for", bits, w->options->bits);
+	w->options->decision(w->options->user, line);
+}
+
 /* The origin, line by line: only now, so that a refusal is one line. */
 static void tell_decisions(const writer *w)
 {
@@ -487,6 +503,7 @@ static void tell_decisions(const writer *w)
 		if (*line)
 			w->options->decision(w->options->user, line);
 	}
+	tell_excess(w);
 }
 
 brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err)
@@ -512,7 +529,8 @@ brise_status convert_write(const convert_source *source, const char *out, const 
 	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
+	if ((status = target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file", err)) != BRISE_OK ||
+	    (status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
 		goto done;
 	tell_decisions(&w);
 	if ((status = encode_all(&w, err)) != BRISE_OK)

@@ -79,34 +79,15 @@ static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
 	return stretched;
 }
 
-/* Squares of what is far from 1 leave a float's range. Divides the row by a power of two that brings its largest weight below 1, and returns the exponent. */
-static int tame_row(const q4_row *row)
-{
-	float largest = 0;
-	int exponent;
-	size_t i;
-
-	for (i = 0; i < row->cols; i++)
-		largest = fabsf(row->w[i]) > largest ? fabsf(row->w[i]) : largest;
-	(void)frexpf(largest, &exponent);
-	for (i = 0; i < row->cols; i++)
-		row->w[i] = ldexpf(row->w[i], -exponent);
-	return exponent;
-}
-
 static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan, tile_error *all)
 {
-	float scale = q4_choose_row_scale(row, plan);
+	int exponent;
+	float scale = q4_tame_row(row, plan, &exponent);
 	row_sums sums = { 0 };
 	tile_error sum = { 0, 0 };
 	uint8_t code[TILE_BLOCK];
-	int exponent = 0;
 	size_t b;
 
-	if (!(scale > 1e-12f && scale < 1e12f)) {
-		exponent = tame_row(row);
-		scale = q4_choose_row_scale(row, plan);
-	}
 	if (scale == 0)
 		return;
 	for (b = 0; b < row->blocks; b++) {

@@ -17,6 +17,7 @@ typedef struct q4_tile {
 	float *errors; /* [padded][16]: weight minus what it became */
 	float *corrections; /* [16][32]: what earlier blocks add to the block at hand */
 	float scales[TILE_ROWS];
+	int exponents[TILE_ROWS]; /* the row has been divided by 2 to this */
 	size_t padded;
 } q4_tile;
 
@@ -64,7 +65,7 @@ static void round_block(q4_rounded *out, const q4_tables *tables, const float *w
 	memcpy(now, target, sizeof now);
 	for (j = 0; j < TILE_BLOCK; j++) {
 		float at = now[j] * by + plus, rounded, rest;
-		int cell = at < 0 ? 0 : at > Q4_CELLS - 1 ? Q4_CELLS - 1 : (int)at;
+		int cell = at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at > 0 ? (int)at : 0; /* impossible correlations may make NaN of it */
 
 		out->code[j] = tables->code[cell];
 		rounded = half * (tables->value[cell] - plus);
@@ -87,8 +88,11 @@ static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const 
 	int n, best = 0, i, at = 0;
 	unsigned j;
 
-	for (j = 0; j < TILE_BLOCK; j++)
+	for (j = 0; j < TILE_BLOCK; j++) {
 		target[j] = w[j] + t->corrections[r * TILE_BLOCK + j];
+		if (!isfinite(target[j])) /* of impossible correlations */
+			target[j] = w[j];
+	}
 	q4_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
 	if (!(needs.scale[0] > 0))
 		return; /* zeros stay zeros: errors too */
@@ -104,8 +108,8 @@ static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const 
 	q4_put_block(tile, r, b, q4_scale_byte(&choices[best]), rounded[at].code);
 	for (j = 0; j < TILE_BLOCK && b * TILE_BLOCK + j < t->feedback->cols; j++) {
 		t->errors[(b * TILE_BLOCK + j) * TILE_ROWS + r] = rounded[at].error[j];
-		sum->error += (double)rounded[at].error[j] * (double)rounded[at].error[j];
-		sum->norm += (double)w[j] * (double)w[j];
+		sum->error += ldexp((double)rounded[at].error[j] * (double)rounded[at].error[j], 2 * t->exponents[r]);
+		sum->norm += ldexp((double)w[j] * (double)w[j], 2 * t->exponents[r]);
 	}
 }
 
@@ -114,10 +118,13 @@ static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
 	unsigned r;
 
 	for (r = 0; r < n_rows; r++) {
+		float stored;
+
 		t->row.w = t->w + r * t->padded;
-		t->scales[r] = q4_choose_row_scale(&t->row, t->plan);
+		t->scales[r] = q4_tame_row(&t->row, t->plan, &t->exponents[r]);
+		stored = ldexpf(t->scales[r], t->exponents[r]);
+		memcpy(tile + r * sizeof stored, &stored, sizeof stored);
 	}
-	memcpy(tile, t->scales, n_rows * sizeof *t->scales);
 }
 
 static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)

@@ -57,7 +57,8 @@ q4_choice q4_choose_block(const q4_row *row, size_t b, float scale, const q4_rea
 	return choice;
 }
 
-float q4_choose_row_scale(const q4_row *row, const q4_plan *plan)
+/* 0: a row of zeros, or of numbers so small that their scale would have no inverse. */
+static float choose_row_scale(const q4_row *row, const q4_plan *plan)
 {
 	float base = measure_row(row, plan->search.pairs), best_scale = base;
 	double best = INFINITY;
@@ -78,6 +79,32 @@ float q4_choose_row_scale(const q4_row *row, const q4_plan *plan)
 		}
 	}
 	return best_scale;
+}
+
+/* Divides the row by a power of two that brings its largest weight below 1, and returns the exponent. */
+static int divide_row(const q4_row *row)
+{
+	float largest = 0;
+	int exponent;
+	size_t i;
+
+	for (i = 0; i < row->cols; i++)
+		largest = fabsf(row->w[i]) > largest ? fabsf(row->w[i]) : largest;
+	(void)frexpf(largest, &exponent);
+	for (i = 0; i < row->cols; i++)
+		row->w[i] = ldexpf(row->w[i], -exponent);
+	return exponent;
+}
+
+float q4_tame_row(const q4_row *row, const q4_plan *plan, int *exponent)
+{
+	float scale = choose_row_scale(row, plan);
+
+	*exponent = 0;
+	if (scale > 1e-12f && scale < 1e12f)
+		return scale;
+	*exponent = divide_row(row);
+	return choose_row_scale(row, plan);
 }
 
 void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale, const uint8_t code[TILE_BLOCK])

@@ -23,8 +23,9 @@ typedef struct q4_row {
 	bool alike; /* all importance is 1 */
 } q4_row;
 
-/* The row scale that suits w; 0: a row of zeros, or of numbers so small that their scale would have no inverse. Fills needs. */
-float q4_choose_row_scale(const q4_row *row, const q4_plan *plan);
+/* The row scale that suits w; 0: a row of zeros. Fills needs. Where squares of the weights would leave a float's range, w is divided by 2^exponent first, and
+ * the scale is that of the quotients. */
+float q4_tame_row(const q4_row *row, const q4_plan *plan, int *exponent);
 
 /* The best scale of a block, whose needs are known. */
 q4_choice q4_choose_block(const q4_row *row, size_t block, float row_scale, const q4_reach *reach);

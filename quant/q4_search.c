@@ -46,7 +46,7 @@ void q4_errors(float *errors, const float *w, const float *importance, const flo
 
 		for (i = 0; i < TILE_BLOCK; i += Q4_ERROR_LANES)
 			for (k = 0; k < Q4_ERROR_LANES; k++) {
-				float at = w[i + k] * by[c] + plus[c], cell = at < 0 ? 0 : at, rest;
+				float at = w[i + k] * by[c] + plus[c], cell = at > 0 ? at : 0, rest;
 
 				cell = cell > Q4_CELLS - 1 ? Q4_CELLS - 1 : cell;
 				rest = at - table[(int32_t)cell];

@@ -43,20 +43,20 @@ static void encode_block(uint8_t *codes, uint8_t *magnitude_byte, const float w[
 	inverse = 1 / scale;
 	for (i = 0; i < TILE_BLOCK; i += 8) {
 		for (k = 0; k < 8; k++) {
-			float value = round_even(w[i + k] * inverse), rest;
+			float exact = w[i + k] * inverse, value = round_even(exact), rest;
 
 			value = value > LARGEST_CODE ? LARGEST_CODE : value;
 			value = value < -LARGEST_CODE ? -LARGEST_CODE : value;
 			code[i + k] = (uint8_t)(int32_t)value;
-			rest = w[i + k] - scale * value;
-			error[k] += rest * rest;
-			norm[k] += w[i + k] * w[i + k];
+			rest = exact - value;
+			error[k] += rest * rest; /* in units of the scale: squares of weights may leave a float's range */
+			norm[k] += exact * exact;
 		}
 	}
 	for (i = 0; i < TILE_BLOCK; i += 4)
 		memcpy(codes + i * TILE_ROWS, code + i, 4);
-	sum->error += (double)tile_sum_lanes(error);
-	sum->norm += (double)tile_sum_lanes(norm);
+	sum->error += (double)scale * (double)scale * (double)tile_sum_lanes(error);
+	sum->norm += (double)scale * (double)scale * (double)tile_sum_lanes(norm);
 }
 
 /* w [blocks][32], zeros where the row has ended. */

@@ -96,6 +96,20 @@ brise_status target_open(target_file *target, const char *name, brise_error *err
 	return status;
 }
 
+brise_status target_check_kind(const char *name, const char *magic, size_t n, const char *kind, brise_error *err)
+{
+	struct stat facts;
+	char begin[16];
+	FILE *file;
+	bool same;
+
+	if (stat(name, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size == 0 || n > sizeof begin || !(file = fopen(name, "rb")))
+		return BRISE_OK; /* what cannot be read, opening the target tells */
+	same = fread(begin, 1, n, file) == n && !memcmp(begin, magic, n);
+	(void)fclose(file);
+	return same ? BRISE_OK : error_set(err, BRISE_EIO, "%s: exists and is not %s: remove it first, or name another file", name, kind);
+}
+
 brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err)
 {
 	struct statvfs facts;

@@ -19,6 +19,11 @@ typedef struct target_file {
  * Errors: BRISE_EIO, BRISE_ENOMEM; *target needs no closing then. */
 brise_status target_open(target_file *target, const char *name, brise_error *err);
 
+/* Refuses to replace a file that does not begin with magic [n], what all files of the kind about to be written begin with: most likely it is the one that is
+ * read, or the second of two names that a shell made of *. An empty file, and what is no file, pass. `kind` is for the message: "a GGUF file". Errors:
+ * BRISE_EIO. */
+brise_status target_check_kind(const char *name, const char *magic, size_t n, const char *kind, brise_error *err);
+
 /* Refuses, before time is spent, if the file system has no room for `bytes`; one that cannot tell passes. Errors: BRISE_EIO. */
 brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err);
 

@@ -567,7 +567,7 @@ static void test_cancelled_conversion_leaves_nothing(check_counts *counts)
 	options.cancel = cancel_always;
 	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED && strstr(err.message, "cancelled"), "%s", err.message);
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
-	maker_save(out_folder, "model.brise", "precious", 8);
+	maker_save(out_folder, "model.brise", FORMAT_MAGIC, 8);
 	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED, "%s", err.message);
 	CHECK(counts, stat(out, &facts) == 0 && facts.st_size == 8, "the target changed");
 	CHECK(counts, maker_clear(out_folder) == 1, "files left");

@@ -80,6 +80,17 @@ for name in "$checkpoint"/model-*; do
 	head -c 5000 "$name" >"$dir/wrong/${name##*/}"
 done
 cp "$checkpoint/model.safetensors.index.json" "$checkpoint/tokenizer.model" "$dir/wrong"
+try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.3
+holds "bits that even q4 exceeds are told" grep -q 'are more than the 4.3 asked for' "$dir/err"
+try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.7
+holds "bits that have room are not" [ "$status" -eq 0 -a "$(grep -c 'asked for' "$dir/err")" -eq 0 ]
+awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/flat.ids"
+for span in 0 128; do
+	"$brise" calibrate "$model" --ids "$dir/flat.ids" --tokens 40 --span $span -o "$dir/flat.cal" 2>/dev/null
+	try convert "$checkpoint" "$dir/again.brise" --effort high --calibration "$dir/flat.cal" --tensor-type '*=f16'
+	holds "errors are fed back by a calibration with correlations alone: span $span" [ "$(grep -c 'fed back' "$dir/err")" -eq $((span / 128)) ]
+done
+try convert "$checkpoint" "$dir/again.brise" --effort fast
 refuses "a folder without a checkpoint is refused" 1 "$dir/empty" convert "$dir/empty" "$dir/again.brise"
 refuses "a missing checkpoint is refused" 1 "$dir/missing" convert "$dir/missing" "$dir/again.brise"
 printf 'GGUF\001\000\000\000' >"$dir/old.gguf"
@@ -91,6 +102,11 @@ refuses "a missing part of a GGUF model is named" 1 "$dir/part-00001-of-00003.gg
 refuses "a checkpoint cut short is refused" 1 "safetensors" convert "$dir/wrong" "$dir/again.brise"
 same "a failed conversion leaves the target as it was" "$model" "$dir/again.brise"
 rm -f "$dir/again.brise"
+mkdir "$dir/own"
+cp "$checkpoint"/* "$dir/own"
+refuses "a converter's target that is a file of the checkpoint is refused" 1 "remove it first" convert "$dir/own" "$dir/own/model-00002-of-00002.safetensors"
+same "and stays" "$checkpoint/model-00002-of-00002.safetensors" "$dir/own/model-00002-of-00002.safetensors"
+rm -rf "$dir/own"
 try convert "$checkpoint" "$dir/empty"
 holds "a folder as the converter's target is refused by name" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/empty: ")" -eq 1 ]
 try convert "$checkpoint" "$dir/missing/out.brise"
@@ -108,6 +124,10 @@ holds "export succeeds and prints nothing on standard output" [ "$status" -eq 0 
 holds "a name in .gguf makes a GGUF file" [ "$(head -c 4 "$dir/out.gguf")" = GGUF ]
 try export "$model" "$dir/folder/"
 holds "another makes a folder of a checkpoint" [ "$status" -eq 0 -a -s "$dir/folder/config.json" -a -s "$dir/folder/model.safetensors" -a -s "$dir/folder/tokenizer.model" ]
+cp "$model" "$dir/own.brise"
+refuses "a model as the target of its export is refused" 1 "remove it first" export "$dir/own.brise" "$dir/own.brise" --to gguf
+same "and stays" "$model" "$dir/own.brise"
+rm -f "$dir/own.brise"
 refuses "a folder that holds something is refused" 1 "not empty" export "$model" "$dir/folder"
 "$brise" tokenize "$model" "the same tokens, \"quoted\"" >"$dir/text.ids"
 "$brise" tokenize "$dir/folder/tokenizer.model" "the same tokens, \"quoted\"" >"$dir/out"
@@ -339,7 +359,7 @@ none "a reader that goes away ends the writer in silence" "$bad"
 mkdir "$dir/small"
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev/null; then
 	mounted=yes
-	echo "as it was" >"$dir/was"
+	printf 'BRISE\r\n\032 as it was' >"$dir/was"
 	cp "$dir/was" "$dir/small/target"
 	refuses "a disk that fills up is noticed" 1 "$dir/small/target: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/target"
 	same "and leaves the target as it was" "$dir/was" "$dir/small/target"

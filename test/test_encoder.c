@@ -1,4 +1,4 @@
-/* test_encoder.c - q4's encoder: its losses against what is promised, its errors against sums in double over what its tiles decode to
+/* test_encoder.c - q4's encoder (and what q8's tells): its losses against what is promised, its errors against sums in double over what its tiles decode to
  *
  * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H e^T is summed here in double.
  */
@@ -6,6 +6,7 @@
 
 #include "arch/kernels.h"
 #include "convert/factor.h"
+#include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -245,6 +246,31 @@ static void test_huge_weights_stay_finite(check_counts *counts)
 				bad += !(fabsf(q[i] / sizes[s] - w[i] / sizes[s]) < 0.2f);
 			CHECK(counts, bad == 0, "%g, %s: %zu weights lost", (double)sizes[s], effort_names[effort], bad);
 		}
+}
+
+/* Of q8 too, where squares of the weights are beyond a float's range, and where they vanish. */
+static void test_q8_tells_the_decoded_error(check_counts *counts)
+{
+	static const float sizes[] = { 1e-30f, 1e-22f, 1e-10f, 1, 1e18f, 1e20f, 1e37f };
+	float w[200], q[200], scratch[256];
+	uint8_t *tile = malloc(q8_tile_bytes(200));
+	uint64_t seed = 9;
+	size_t s, i;
+
+	for (s = 0; s < LENGTH(sizes); s++) {
+		tile_error told = { 0, 0 };
+		double error, norm;
+
+		for (i = 0; i < 200; i++)
+			w[i] = gauss(&seed) * sizes[s];
+		q8_encode_tile(tile, w, 1, 200, scratch, &told);
+		q8_decode_row(q, tile, 0, 200);
+		error = squared_error(w, q, NULL, 1, 200);
+		norm = squared_norm(w, 200);
+		CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm, "%g: norm %g, found %g", (double)sizes[s], told.norm, norm);
+		CHECK(counts, fabs(told.error - error) <= 1e-3 * error && error < 1e-4 * norm, "%g: told %g, found %g of %g", (double)sizes[s], told.error, error, norm);
+	}
+	free(tile);
 }
 
 /* ---- importance ----------------------------------------------------------------------------------------------------- */
@@ -581,6 +607,41 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 	}
 }
 
+/* Sums that leave a float's range become infinite, and their differences no numbers: neither is a place in a table. */
+static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts)
+{
+	static const float sizes[] = { 1e-37f, 1e-25f, 1, 1e20f, 1e38f };
+	by_hand m = make_moments(256, 256, NEIGHBOURS);
+	float w[256], q[256];
+	q4_feedback f;
+	size_t s, i;
+	int way;
+
+	factor(&m, &f, 1);
+	for (s = 0; s < LENGTH(sizes) + 1; s++)
+		for (way = 0; way < 2; way++) {
+			q4_encoding how = { .effort = Q4_HIGH, .errors = way ? best.q4_errors : q4_errors, .feedback = &f };
+			float size = s < LENGTH(sizes) ? sizes[s] : 1;
+			uint64_t seed = 4;
+			double error = 0, norm = 0;
+			tile_error told;
+
+			for (i = 0; s == LENGTH(sizes) && i < q4_panel(m.cols / TILE_BLOCK); i++)
+				f.panels[0][i] = i % 3 ? 3e38f : -3e38f; /* the last round: factors of a calibration that lies */
+			for (i = 0; i < m.cols; i++)
+				w[i] = random_float(&seed) * size;
+			told = encode(w, 1, m.cols, &how, q, NULL);
+			for (i = 0; i < m.cols; i++) {
+				error += pow((double)w[i] / (double)size - (double)q[i] / (double)size, 2);
+				norm += pow((double)w[i] / (double)size, 2);
+			}
+			CHECK(counts, s < LENGTH(sizes) ? error < 0.1 * norm : isfinite(error), "weights of %g: %g of %g lost", (double)size, error, norm);
+			CHECK(counts, s == LENGTH(sizes) || fabs(told.error / told.norm - error / norm) < 1e-4, "weights of %g: told %g of %g", (double)size, told.error, told.norm);
+		}
+	factor_free(&f);
+	free_moments(&m);
+}
+
 /* ---- kernel sets ---------------------------------------------------------------------------------------------------- */
 
 static void check_set(check_counts *counts, const arch_kernels *set)
@@ -673,12 +734,14 @@ int main(void)
 	test_told_error_is_the_decoded_error(&counts);
 	test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts);
 	test_huge_weights_stay_finite(&counts);
+	test_q8_tells_the_decoded_error(&counts);
 	test_importance_lowers_the_weighted_error(&counts);
 	test_importance_has_no_unit(&counts);
 	test_factors_multiply_to_the_moments(&counts);
 	test_factors_do_not_depend_on_threads(&counts);
 	test_feedback_lowers_the_error_of_outputs(&counts);
 	test_impossible_correlations_do_no_harm(&counts);
+	test_feedback_beyond_floats_stays_within_tables(&counts);
 	test_every_kernel_set_gives_the_same_tile(&counts);
 	return check_report("encoder", &counts);
 }

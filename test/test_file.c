@@ -231,7 +231,7 @@ static void test_failed_write_leaves_nothing(check_counts *counts, const char *p
 	int files = 0;
 
 	convert_init_options(&options);
-	write_image(path, (const uint8_t *)"precious", 8);
+	write_image(path, (const uint8_t *)FORMAT_MAGIC "precious", 16);
 	CHECK(counts, convert_write(&source, path, &options, NULL, &err) == BRISE_EIO && strstr(err.message, "unreadable"), "%s", err.message);
 	(void)snprintf(command, sizeof command, "ls -A %s | wc -l", folder);
 	list = popen(command, "r");
@@ -239,7 +239,7 @@ static void test_failed_write_leaves_nothing(check_counts *counts, const char *p
 	if (list)
 		pclose(list);
 	im = read_image(path);
-	CHECK(counts, im.size == 8 && !memcmp(im.bytes, "precious", 8), "the target changed");
+	CHECK(counts, im.size == 16 && !memcmp(im.bytes, FORMAT_MAGIC "precious", 16), "the target changed");
 	free(im.bytes);
 }
 

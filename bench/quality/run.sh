@@ -7,7 +7,7 @@
 # put types and efforts in the same order; differences of perplexity there are no measure of a quantization (they can favour the larger error). And since
 # documents change with the project, their figures compare within one table only.
 set -e
-brise=$1/brise text=$2 checkpoint=test/models/breeze gold=${BRISE_GOLD:-../shared/gold}
+build=$1 brise=$1/brise text=$2 checkpoint=test/models/breeze gold=${BRISE_GOLD:-../shared/gold}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-quality-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -24,8 +24,8 @@ else
 	what=$text
 fi
 case $text in
-*.ids.txt) text="--ids $text" ;;
-*) text="--text $text" ;;
+*.ids.txt) set -- --ids "$text" ;;
+*) set -- --text "$text" ;;
 esac
 
 # The choices of an option, from the help that the parser's own table prints.
@@ -63,7 +63,7 @@ conversions | while read -r name type options; do
 	"$brise" compare "$dir/model" "$dir/reference.brise" --json >"$dir/json"
 	error=$(sed -n 's/^{[^[]*"relative_error":\([^,]*\),.*/\1/p' "$dir/json")
 	for kv in $(choices perplexity kv); do
-		"$brise" perplexity "$dir/model" --against "$dir/reference.brise" $text --kv "$kv" --json >"$dir/json"
+		"$brise" perplexity "$dir/model" --against "$dir/reference.brise" "$@" --kv "$kv" --json >"$dir/json"
 		awk -v name="$name" -v kv="$kv" -v bits="$bits" -v bytes="$bytes" -v error="$error" -v time="$time" -v p="$(field perplexity)" -v pe="$(field perplexity_error)" \
 			-v r="$(field perplexity_ratio)" -v re="$(field perplexity_ratio_error)" -v k="$(field kld_mean)" -v ke="$(field kld_mean_error)" \
 			-v q="$(field kld_p99)" -v qe="$(field kld_p99_error)" -v s="$(field same_top)" -v se="$(field same_top_error)" 'BEGIN {
@@ -73,5 +73,5 @@ conversions | while read -r name type options; do
 	done
 done
 [ -z "$peers" ] || awk '!/^#/ { print "peer", $1, $2, $3; print "importance", $1, $2, $4 }' bench/quality/peers.txt >>"$dir/points"
-"$1/draw_quality" "brise: loss against bits on breeze" <"$dir/points" >"$1/quality.svg"
-printf '\nbits: of the matrices alone; breeze'\''s short rows add 0.06 to those of large models. +- is one standard error. Picture: %s\n' "$1/quality.svg"
+"$build/draw_quality" "brise: loss against bits on breeze" <"$dir/points" >"$build/quality.svg"
+printf '\nbits: of the matrices alone; breeze'\''s short rows add 0.06 to those of large models. +- is one standard error. Picture: %s\n' "$build/quality.svg"
