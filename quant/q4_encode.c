@@ -24,7 +24,7 @@ static void round_weights(const q4_row *row, size_t b, const q4_choice *choice, 
 	for (i = 0; i < TILE_BLOCK; i++) {
 		float at = w[i] * by + plus;
 
-		at = at < 0 ? 0 : at;
+		at = at > 0 ? at : 0;
 		cell[i] = (int32_t)(at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at);
 	}
 	for (i = 0; i < TILE_BLOCK; i++) {
