@@ -191,7 +191,7 @@ static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *r
 	calibrating *c = user;
 
 	(void)layer;
-	moments_add(&c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)], rows, stride, n, c->ctx->pool);
+	moments_add(&c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)], rows, stride, n, &c->ctx->kernels, c->ctx->pool);
 }
 
 static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
@@ -202,7 +202,7 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 	for (i = 0; i < in->cols; i++)
 		if (!(m->squares[i] / (double)c->n <= (double)FLT_MAX))
 			return error_set(c->err, BRISE_EFORMAT, "%s: what the matrices of layer %" PRIu32 " multiply is not finite", c->model->name, in->layer);
-	moments_store(m, c->n, c->bytes + in->offset);
+	moments_store(m, c->n, c->bytes + in->offset, c->ctx->pool);
 	in->crc = crc32_update(0, c->bytes + in->offset, (size_t)in->bytes);
 	return BRISE_OK;
 }
