@@ -2,6 +2,7 @@
  *
  * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits), and in test/reference.h's pass (doubles, but the cache is not int8).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -62,6 +63,20 @@ static bool is_same(const file *a, const file *b)
 static bool exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+/* Files in the tests' folder. */
+static unsigned folder_entries(void)
+{
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *d = opendir(folder);
+
+	while (d && (entry = readdir(d)) != NULL)
+		n += entry->d_name[0] != '.';
+	if (d)
+		(void)closedir(d);
+	return n;
 }
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
@@ -773,6 +788,35 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 	brise_close_model(model);
 }
 
+/* While factors are computed, too: at every question, and with the one message that says what was left. */
+static void test_cancelled_conversions_leave_nothing(check_counts *counts, const file *good)
+{
+	convert_source source = { .config = small_odd, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)&small_odd };
+	unsigned asked, wrong = 0, left = 0;
+	convert_options options;
+	brise_status status;
+	brise_error err;
+	countdown c;
+
+	write_file(other, good->bytes, good->size);
+	convert_init_options(&options);
+	options.threads = 1;
+	options.effort = Q4_HIGH;
+	options.calibration = other;
+	options.cancel = count_down;
+	options.user = &c;
+	for (asked = 0, status = BRISE_ECANCELED; status == BRISE_ECANCELED && asked < 1000; asked++) {
+		c.left = asked;
+		status = convert_write(&source, target, &options, NULL, &err);
+		wrong += status == BRISE_ECANCELED && (!is_line(&err, "nothing was written") || !is_line(&err, target));
+		left += status == BRISE_ECANCELED && (exists(target) || folder_entries() != 2);
+	}
+	/* Nine inputs are checked; their factors take two questions a span and strip. */
+	CHECK(counts, status == BRISE_OK && asked > 60 && asked < 1000, "status %d after %u questions", (int)status, asked);
+	CHECK(counts, wrong == 0 && left == 0, "%u messages, %u folders are not as they should be", wrong, left);
+	(void)unlink(target), (void)unlink(other);
+}
+
 /* ---- use ------------------------------------------------------------------------------------------------------------ */
 
 /* sum over tokens and rows of ((w - q) x)^2 for wq of layer 1 */
@@ -873,6 +917,7 @@ int main(void)
 	test_memory_follows_the_file(&counts, &good);
 	test_damaged_data_do_not_convert(&counts, &good);
 	test_files_that_do_not_belong_are_refused(&counts, &good);
+	test_cancelled_conversions_leave_nothing(&counts, &good);
 	free(good.bytes);
 	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target), (void)unlink(unfinished), (void)rmdir(folder);
 	return check_report("calibrate", &counts);
