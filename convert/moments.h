@@ -2,9 +2,7 @@
 #ifndef CONVERT_MOMENTS_H
 #define CONVERT_MOMENTS_H
 
-#include "arch/kernels.h"
-#include "runtime/brise.h"
-#include "runtime/threads.h"
+#include "runtime/context.h"
 
 /* Sums over tokens of x x^T, within spans of columns. */
 typedef struct moments {
