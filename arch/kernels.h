@@ -135,6 +135,10 @@ struct arch_kernels {
 	/* For the converter: quant/q4_encode.h. */
 	q4_errors_fn *q4_errors;
 
+	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j]. That sum begins at zero and goes in order of t; a and b are
+	 * panels [n][16], 64-byte aligned as sums [16][16] are. */
+	void (*add_products)(float *sums, const float *a, const float *b, size_t n);
+
 	/* Runs the set's int8 dot product sequence on registers alone and returns how many multiplications and additions that were. */
 	uint64_t (*dot_peak)(uint64_t rounds);
 };
@@ -142,7 +146,7 @@ struct arch_kernels {
 /* Every function of the table, for what goes through all of them. */
 #define ARCH_FUNCTIONS(each)                                                                                                             \
 	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head) each(turn) each(norm) each(silu) each(add) each(attend) \
-	each(q4_errors) each(dot_peak)
+	each(q4_errors) each(add_products) each(dot_peak)
 
 /* The sets of this machine's family, best first: the one place that lists them. Each is a file in arch/<family>/ that defines arch_<name>. */
 #if defined(__x86_64__)

@@ -6,6 +6,7 @@
  *     lanes_matmul.h   lanes_matmul_q4, lanes_matmul_q8      lanes_f16.h      lanes_matmul_f16
  *     lanes_attend.h   lanes_attend                          lanes_vector.h   everything that goes element by element
  *     lanes_errors.h   lanes_errors                          lanes_peak.h     lanes_dot_peak
+ *     lanes_products.h lanes_add_products
  *     lanes_all.h      all of them but lanes_errors.h, and their entries in the table
  *
  * What it leaves out is taken from the set below it. What a set provides:
@@ -49,7 +50,8 @@
  *     LANES_OWN_DOTS         defined by a set that has one for a whole block of LANES rows: lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
  *                            lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs lanes_hide(p), which makes the compiler forget what it read at p
  *     LANES_KEEP_ORDER(v)    lanes_settle(v) where a compiler needs that between the dot products of a pass; nothing by default
- *     LANES_TILES, LANES_TOKENS, LANES_QUERIES   multiplied together in one pass, as many as fit in the registers
+ *     LANES_TILES, LANES_TOKENS, LANES_QUERIES   multiplied together in one pass, as many as fit in the registers; LANES_PRODUCT_ROWS alike, where the
+ *                            one that lanes_products.h takes is too few
  */
 #ifndef ARCH_LANES_H
 #define ARCH_LANES_H

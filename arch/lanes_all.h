@@ -6,12 +6,13 @@
 #include "arch/lanes_f16.h"
 #include "arch/lanes_matmul.h"
 #include "arch/lanes_peak.h"
+#include "arch/lanes_products.h"
 #include "arch/lanes_vector.h"
 
 /* Its entries in the table. */
 #define LANES_ALL                                                                                                                        \
 	.matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8, .matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,           \
 	.quantize_head = lanes_quantize_head, .turn = lanes_turn, .norm = lanes_norm, .silu = lanes_silu, .add = lanes_add_vector,        \
-	.attend = lanes_attend, .dot_peak = lanes_dot_peak
+	.attend = lanes_attend, .add_products = lanes_add_products, .dot_peak = lanes_dot_peak
 
 #endif

@@ -330,6 +330,22 @@ static void scalar_attend(const arch_attention *job)
 	}
 }
 
+static void scalar_add_products(float *sums, const float *a, const float *b, size_t n)
+{
+	unsigned row, i;
+	size_t t;
+
+	for (row = 0; row < TILE_ROWS; row++, sums += TILE_ROWS) {
+		float tile[TILE_ROWS] = { 0 };
+
+		for (t = 0; t < n; t++)
+			for (i = 0; i < TILE_ROWS; i++)
+				tile[i] += a[t * TILE_ROWS + row] * b[t * TILE_ROWS + i];
+		for (i = 0; i < TILE_ROWS; i++)
+			sums[i] += tile[i];
+	}
+}
+
 static uint64_t scalar_dot_peak(uint64_t rounds)
 {
 	int16_t a[256], b[256];
@@ -364,5 +380,6 @@ const arch_kernels arch_scalar = {
 	.add = scalar_add,
 	.attend = scalar_attend,
 	.q4_errors = q4_errors,
+	.add_products = scalar_add_products,
 	.dot_peak = scalar_dot_peak,
 };

@@ -28,7 +28,8 @@ typedef struct calibration_header {
 	uint32_t n_inputs;
 	uint32_t inputs_crc;
 	uint32_t fingerprint; /* of model, text and options: an interrupted measurement goes on only with the same */
-	uint32_t reserved[15];
+	uint32_t states_crc;  /* of a measurement under way: of the states behind `done` layers (convert/unfinished.h); 0: finished */
+	uint32_t reserved[14];
 	uint32_t header_crc;  /* CRC-32 of what stands before it */
 } calibration_header;
 

@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 
 #define STRIP   64u
+#define PANEL   4u
 #define DAMPING 0.01
 
 /* One span under way: h [n][n], of which the upper triangle is used and becomes R. */
@@ -68,26 +69,38 @@ static void factor_rows(void *argument, unsigned worker, size_t first, size_t en
 		}
 }
 
-/* h[i][j..j+8) -= sum over the strip of R_ik R_jk, for 4 rows of the upper triangle. turned: R's rows of the strip as columns, [64][n]. */
-static void subtract_tile(const factor_job *job, const double *turned, size_t i, size_t j)
+/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read what lies together, where columns of h would share a few sets of the caches. */
+static void turn_rows(const factor_job *job, double *panels)
 {
-	double sums[4][8] = { { 0 } };
+	size_t i, k;
+
+	for (i = 0; i < job->first; i++)
+		for (k = 0; k < STRIP; k++)
+			panels[(i / PANEL * STRIP + k) * PANEL + i % PANEL] = *at(job, i, job->first + k);
+}
+
+/* h[i..i+4)[j..j+4) -= sum over the strip of R_ik R_jk */
+static void subtract_tile(const factor_job *job, const double *panels, size_t i, size_t j)
+{
+	const double *a = panels + i * STRIP, *b = panels + j * STRIP;
+	double sums[PANEL][PANEL] = { { 0 } };
 	unsigned r, c, k;
 
-	for (k = 0; k < job->end - job->first; k++)
-		for (r = 0; r < 4; r++)
-			for (c = 0; c < 8; c++)
-				sums[r][c] += turned[k * job->n + i + r] * turned[k * job->n + j + c];
-	for (r = 0; r < 4; r++)
-		for (c = 0; c < 8; c++)
+	for (k = 0; k < STRIP; k++, a += PANEL, b += PANEL)
+		for (r = 0; r < PANEL; r++)
+			for (c = 0; c < PANEL; c++)
+				sums[r][c] += a[r] * b[c];
+	for (r = 0; r < PANEL; r++)
+		for (c = 0; c < PANEL; c++)
 			*at(job, i + r, j + c) -= sums[r][c];
 }
 
 typedef struct subtract_job {
 	factor_job f;
-	const double *turned;
+	const double *panels;
 } subtract_job;
 
+/* Items are runs of 32 rows: the upper triangle's tiles in them. */
 static void subtract_rows(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const subtract_job *job = argument;
@@ -95,35 +108,46 @@ static void subtract_rows(void *argument, unsigned worker, size_t first, size_t 
 
 	(void)worker;
 	for (; first < end; first++)
-		for (i = first * 32; i < first * 32 + 32; i += 4)
-			for (j = i / 8 * 8; j < job->f.first; j += 8)
-				subtract_tile(&job->f, job->turned, i, j);
+		for (j = first * 32; j < job->f.first; j += PANEL)
+			for (i = first * 32; i < first * 32 + 32 && i <= j; i += PANEL)
+				subtract_tile(&job->f, job->panels, i, j);
 }
 
-/* h: [n][n], n a multiple of 64, only the upper triangle is read. turned: scratch [64][n]. */
-static void factor_span(double *h, size_t n, double least, double *turned, pool *threads)
+typedef struct asking {
+	brise_cancel_fn *cancel; /* NULL: nobody */
+	void *user;
+} asking;
+
+static bool is_cancelled(const asking *a)
 {
-	size_t end, i, k;
+	return a->cancel && a->cancel(a->user);
+}
+
+/* h: [n][n], n a multiple of 64, only the upper triangle is read. panels: scratch [64][n]. Asks before each strip; false: it shall stop. */
+static bool factor_span(double *h, size_t n, double least, double *panels, pool *threads, const asking *a)
+{
+	size_t end;
 
 	for (end = n; end > 0; end -= STRIP) {
-		subtract_job job = { { h, n, end - STRIP, end }, turned };
+		subtract_job job = { { h, n, end - STRIP, end }, panels };
 
+		if (is_cancelled(a))
+			return false;
 		factor_corner(&job.f, least);
 		pool_run(threads, factor_rows, &job.f, job.f.first, 8);
-		for (k = 0; k < STRIP; k++)
-			for (i = 0; i < job.f.first; i++)
-				turned[k * n + i] = h[i * n + job.f.first + k];
+		turn_rows(&job.f, panels);
 		pool_run(threads, subtract_rows, &job, job.f.first / 32, 1);
 	}
+	return true;
 }
 
 /* The damped moments of a span; columns of padding get a 1 of their own. */
 static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index, uint32_t first, uint32_t end)
 {
 	const float *squares = calibration_squares(c, index);
-	const int16_t *correlation = calibration_correlations(c, index, first);
+	const int16_t *correlations = calibration_correlations(c, index, first);
 	double mean = 0, damping;
-	size_t i, j, width = end - first;
+	size_t i, j, from, width = end - first;
 
 	for (i = 0; i < width; i++)
 		mean += (double)squares[first + i] / (double)width;
@@ -131,9 +155,11 @@ static double fill_moments(double *h, size_t n, const calibration *c, uint32_t i
 	memset(h, 0, n * n * sizeof *h);
 	for (i = 0; i < n; i++)
 		h[i * n + i] = i < width ? (double)squares[first + i] + damping : damping;
-	for (i = 1; i < width; i++)
-		for (j = 0; j < i; j++)
-			h[j * n + i] = *correlation++ * (sqrt((double)squares[first + i]) * sqrt((double)squares[first + j]) / 32767);
+	/* Eight rows of correlations at a time: they become columns, of which each row of h then gets a cache line. */
+	for (from = 0; from < width; from += 8)
+		for (j = 0; j < from + 8; j++)
+			for (i = j < from ? from : j + 1; i < from + 8 && i < width; i++)
+				h[j * n + i] = correlations[i * (i - 1) / 2 + j] * (sqrt((double)squares[first + i]) * sqrt((double)squares[first + j]) / 32767);
 	return damping;
 }
 
@@ -194,22 +220,24 @@ void factor_free(q4_feedback *f)
 	*f = (q4_feedback){ 0 };
 }
 
-brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_error *err)
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
 	size_t most = ((span < cols ? span : cols) + STRIP - 1) / STRIP * STRIP;
-	double *h = malloc(most * most * sizeof *h), *turned = malloc(STRIP * most * sizeof *turned);
-	brise_status status = h && turned ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to factor moments of %zu columns", most);
+	double *h = malloc(most * most * sizeof *h), *panels = malloc(STRIP * most * sizeof *panels);
+	brise_status status = h && panels ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to factor moments of %zu columns", most);
+	const asking a = { cancel, user };
 
 	for (first = 0; first < cols && status == BRISE_OK; first += span) {
 		uint32_t end = calibration_span_end(first, span, cols);
 		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
 
-		factor_span(h, n, fill_moments(h, n, c, index, first, end), turned, threads);
-		if (!store(out, first / span, h, n, first, end))
+		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end), panels, threads, &a))
+			status = error_set(err, BRISE_ECANCELED, "%s: cancelled while input %u was factored", c->name, index);
+		else if (!store(out, first / span, h, n, first, end))
 			status = error_set(err, BRISE_EFORMAT, "%s: input %u has correlations that no inputs have", c->name, index);
 	}
 	free(h);
-	free(turned);
+	free(panels);
 	return status;
 }

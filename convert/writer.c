@@ -231,11 +231,14 @@ static brise_status do_piece(const writer *w, piece *p, const worker_space *spac
 	return target_write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
 }
 
+static brise_status say_cancelled(const writer *w, brise_error *err)
+{
+	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target.name);
+}
+
 static brise_status ask_cancel(const writer *w, brise_error *err)
 {
-	if (!w->options->cancel || !w->options->cancel(w->options->user))
-		return BRISE_OK;
-	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target.name);
+	return w->options->cancel && w->options->cancel(w->options->user) ? say_cancelled(w, err) : BRISE_OK;
 }
 
 /* Callbacks are the caller's: only its own thread, worker 0, calls them. */
@@ -425,7 +428,9 @@ static brise_status prepare_feedback(writer *w, const format_tensor *t, pool *th
 	factor_free(&w->feedback);
 	status = factor_new(&w->feedback, t->cols, w->calibration->header.span, err);
 	if (status == BRISE_OK)
-		status = factor_input(&w->feedback, w->calibration, input, threads, err);
+		status = factor_input(&w->feedback, w->calibration, input, threads, w->options->cancel, w->options->user, err);
+	if (status == BRISE_ECANCELED)
+		status = say_cancelled(w, err);
 	w->factored = input;
 	return status;
 }

@@ -2,6 +2,7 @@
  *
  * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits), and in test/reference.h's pass (doubles, but the cache is not int8).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -62,6 +63,25 @@ static bool is_same(const file *a, const file *b)
 static bool exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+static bool is_line(const brise_error *err, const char *word)
+{
+	return strstr(err->message, word) != NULL && strchr(err->message, '\n') == NULL;
+}
+
+/* Files in the tests' folder. */
+static unsigned folder_entries(void)
+{
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *d = opendir(folder);
+
+	while (d && (entry = readdir(d)) != NULL)
+		n += entry->d_name[0] != '.';
+	if (d)
+		(void)closedir(d);
+	return n;
 }
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
@@ -326,8 +346,9 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 
 			err.message[0] = 0;
 			CHECK(counts, run_part(model, ids, TOKENS, options, asked, NULL, &err) == BRISE_ECANCELED, "question %u", asked);
-			CHECK(counts, strstr(err.message, "the same command goes on") != NULL && strstr(err.message, unfinished) != NULL, "%s", err.message);
-			CHECK(counts, exists(unfinished) && !exists(cal), "after question %u", asked);
+			CHECK(counts, done > 0 ? strstr(err.message, "the same command goes on") && strstr(err.message, unfinished) : strstr(err.message, "nothing was written") != NULL, "%s",
+			      err.message);
+			CHECK(counts, exists(unfinished) == (done > 0) && !exists(cal), "after question %u", asked);
 			if (twice)
 				CHECK(counts, run_part(model, ids, TOKENS, options, 1, NULL, &err) == BRISE_ECANCELED, "question %u, again", asked);
 			options.threads = 1 + asked % 3;
@@ -343,12 +364,29 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* What was interrupted with one text, model or span is no beginning of another; nor what is damaged. */
+static char noted[1024]; /* all lines of a run, one after another */
+
+static void note(void *user, const char *line)
+{
+	(void)user;
+	(void)snprintf(noted + strlen(noted), sizeof noted - strlen(noted), "%s\n", line);
+}
+
+/* Where the states that the next layer starts from lie, of a file with two layers done. */
+static size_t states_at(const file *f)
+{
+	calibration_header h;
+
+	memcpy(&h, f->bytes, sizeof h);
+	return (size_t)h.file_bytes / 64 * 64 + 64;
+}
+
+/* What was interrupted with one text, model or span is no beginning of another; nor what is damaged, moments or states. */
 static void test_another_run_begins_anew(check_counts *counts)
 {
 	format_config changed = small_odd;
 	brise_model *model = open_model(&small_odd, TYPE_F16);
-	calibrate_options options = { .span = 32, .threads = 2 }, wider = { .span = 64, .threads = 2 };
+	calibrate_options options = { .span = 32, .threads = 2, .note = note }, wider = { .span = 64, .threads = 2, .note = note };
 	int32_t ids[TOKENS], others[TOKENS];
 	brise_error err = { BRISE_OK, "" };
 	file expected, f;
@@ -358,7 +396,7 @@ static void test_another_run_begins_anew(check_counts *counts)
 	memcpy(others, ids, sizeof ids);
 	others[TOKENS - 1] ^= 1;
 	changed.rope_theta *= 2;
-	for (what = 0; what < 7; what++) {
+	for (what = 0; what < 9; what++) {
 		const calibrate_options *o = what == 3 ? &wider : &options;
 		const int32_t *text = what == 1 ? others : ids;
 		size_t n = what == 2 ? TOKENS - 1 : TOKENS;
@@ -368,6 +406,10 @@ static void test_another_run_begins_anew(check_counts *counts)
 		f = read_file(unfinished);
 		if (what == 5) /* within the moments of layer 0 */
 			f.bytes[128 + 9 * 32 + 100] ^= 1;
+		if (what == 7) /* the first and the last of the states */
+			f.bytes[states_at(&f)] ^= 1;
+		if (what == 8)
+			f.bytes[states_at(&f) + (f.size - states_at(&f)) / 2 - 1] ^= 0x80;
 		if (what == 4 || what == 6) { /* another configuration; other weights */
 			brise_close_model(model);
 			model = what == 4 ? open_model(&changed, TYPE_F16) : open_model(&small_odd, TYPE_Q8);
@@ -375,7 +417,10 @@ static void test_another_run_begins_anew(check_counts *counts)
 		expected = calibrated(counts, model, text, n, o);
 		write_file(unfinished, f.bytes, f.size);
 		free(f.bytes);
+		noted[0] = 0;
 		CHECK(counts, calibrate(model, text, n, o, &result, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, what == 0 ? !noted[0] : strstr(noted, unfinished) && strstr(noted, what == 5 || what >= 7 ? "damaged" : "another model") && strchr(noted, '\n')[1] == 0,
+		      "case %d: notes '%s'", what, noted);
 		CHECK(counts, result.resumed == (what == 0 ? 2u : 0u), "case %d: went on behind layer %u", what, result.resumed);
 		f = read_file(cal);
 		CHECK(counts, is_same(&expected, &f), "case %d: another file than from nothing", what);
@@ -386,6 +431,69 @@ static void test_another_run_begins_anew(check_counts *counts)
 			model = open_model(&small_odd, TYPE_F16);
 		}
 	}
+	brise_close_model(model);
+}
+
+/* Killed between the last save and the new name: everything is there, with the states behind it or cut off. */
+static void test_complete_files_are_only_finished(check_counts *counts)
+{
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 2, .note = note };
+	int32_t ids[TOKENS];
+	brise_error err = { BRISE_OK, "" };
+	file whole, part, f;
+	uint8_t *bytes;
+	int what;
+
+	small_tokens(ids, TOKENS, small_odd.vocab, 20);
+	whole = calibrated(counts, model, ids, TOKENS, &options);
+	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+	part = read_file(unfinished);
+	bytes = calloc(1, part.size);
+	memcpy(bytes, whole.bytes, whole.size);
+	for (what = 0; what < 4; what++) {
+		calibrate_result result = { 0, 9, 0 };
+		bool damaged = what >= 2;
+
+		bytes[whole.size - 1] ^= damaged;
+		write_file(unfinished, bytes, what % 2 ? whole.size : part.size);
+		bytes[whole.size - 1] ^= damaged;
+		noted[0] = 0;
+		/* Who is not asked anything computes nothing. */
+		CHECK(counts, run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) == BRISE_OK, "case %d: %s", what, err.message);
+		CHECK(counts, result.resumed == (damaged ? 0u : 2u) && !noted[0] == !damaged, "case %d: went on behind layer %u, notes '%s'", what, result.resumed, noted);
+		f = read_file(cal);
+		CHECK(counts, is_same(&whole, &f) && !exists(unfinished), "case %d: another file", what);
+		free(f.bytes);
+		(void)unlink(cal);
+	}
+	free(bytes), free(whole.bytes), free(part.bytes);
+	brise_close_model(model);
+}
+
+/* A file of the name that a run would use may be anybody's. */
+static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
+{
+	static const char letter[] = "Dear reader, this file took a year to write and has no copy anywhere. It is longer than a header of 128 bytes, as letters tend to be, too.";
+	brise_model *model = open_model(&small_odd, TYPE_F16);
+	calibrate_options options = { .span = 32, .threads = 1 };
+	static const size_t sizes[] = { 1, 7, 100, sizeof letter };
+	brise_error err;
+	int32_t id = 1;
+	size_t i;
+
+	for (i = 0; i < LENGTH(sizes); i++) {
+		file f, expected = { (uint8_t *)(uintptr_t)letter, sizes[i] };
+
+		write_file(unfinished, letter, sizes[i]);
+		CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && is_line(&err, unfinished), "%zu bytes: %s", sizes[i], err.message);
+		f = read_file(unfinished);
+		CHECK(counts, is_same(&f, &expected) && !exists(cal), "%zu bytes were touched", sizes[i]);
+		free(f.bytes);
+	}
+	write_file(unfinished, "\0\0\0\0\0\0\0\0\0\0", 10); /* killed before its first layer was done */
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_OK, "zeros: %s", err.message);
+	(void)unlink(cal);
 	brise_close_model(model);
 }
 
@@ -456,7 +564,8 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 			h.done = UINT32_MAX - 1;
 			break;
 		case 4: /* states that are no numbers */
-			memset(bytes + h.file_bytes / 64 * 64 + 64, 0xff, part.size - (size_t)(h.file_bytes / 64 * 64 + 64));
+			memset(bytes + states_at(&part), 0xff, part.size - states_at(&part));
+			h.states_crc = crc32_update(0, bytes + states_at(&part), (part.size - states_at(&part)) / 2);
 			break;
 		default:
 			for (i = sizeof h; i < part.size; i++)
@@ -484,11 +593,6 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 }
 
 /* ---- places that do not serve --------------------------------------------------------------------------------------- */
-
-static bool is_line(const brise_error *err, const char *word)
-{
-	return strstr(err->message, word) != NULL && strchr(err->message, '\n') == NULL;
-}
 
 static void test_places_that_do_not_serve_are_refused(check_counts *counts)
 {
@@ -773,6 +877,35 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 	brise_close_model(model);
 }
 
+/* While factors are computed, too: at every question, and with the one message that says what was left. */
+static void test_cancelled_conversions_leave_nothing(check_counts *counts, const file *good)
+{
+	convert_source source = { .config = small_odd, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)&small_odd };
+	unsigned asked, wrong = 0, left = 0;
+	convert_options options;
+	brise_status status;
+	brise_error err;
+	countdown c;
+
+	write_file(other, good->bytes, good->size);
+	convert_init_options(&options);
+	options.threads = 1;
+	options.effort = Q4_HIGH;
+	options.calibration = other;
+	options.cancel = count_down;
+	options.user = &c;
+	for (asked = 0, status = BRISE_ECANCELED; status == BRISE_ECANCELED && asked < 1000; asked++) {
+		c.left = asked;
+		status = convert_write(&source, target, &options, NULL, &err);
+		wrong += status == BRISE_ECANCELED && (!is_line(&err, "nothing was written") || !is_line(&err, target));
+		left += status == BRISE_ECANCELED && (exists(target) || folder_entries() != 2);
+	}
+	/* Nine inputs are checked; their factors take two questions a span and strip. */
+	CHECK(counts, status == BRISE_OK && asked > 60 && asked < 1000, "status %d after %u questions", (int)status, asked);
+	CHECK(counts, wrong == 0 && left == 0, "%u messages, %u folders are not as they should be", wrong, left);
+	(void)unlink(target), (void)unlink(other);
+}
+
 /* ---- use ------------------------------------------------------------------------------------------------------------ */
 
 /* sum over tokens and rows of ((w - q) x)^2 for wq of layer 1 */
@@ -856,6 +989,8 @@ int main(void)
 	test_any_threads_and_kernels_give_the_same_file(&counts, &small_open);
 	test_interrupted_runs_go_on_to_the_same_file(&counts);
 	test_another_run_begins_anew(&counts);
+	test_complete_files_are_only_finished(&counts);
+	test_what_is_no_calibration_is_not_overwritten(&counts);
 	test_a_run_overwritten_by_another_does_not_go_on(&counts);
 	test_lying_unfinished_files_do_no_harm(&counts);
 	test_places_that_do_not_serve_are_refused(&counts);
@@ -873,6 +1008,7 @@ int main(void)
 	test_memory_follows_the_file(&counts, &good);
 	test_damaged_data_do_not_convert(&counts, &good);
 	test_files_that_do_not_belong_are_refused(&counts, &good);
+	test_cancelled_conversions_leave_nothing(&counts, &good);
 	free(good.bytes);
 	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target), (void)unlink(unfinished), (void)rmdir(folder);
 	return check_report("calibrate", &counts);

@@ -20,18 +20,18 @@ says() { # statement, text: the only line on standard error has it
 
 # What lies in the folder beside what the test itself uses.
 left() {
-	ls -A "$dir" | grep -vE '^(out|err|pid|model\.brise|whole\.cal|ids)$' | tr '\n' ' '
+	ls -A "$dir" | grep -vE '^(out|err|pid|model\.brise|whole\.cal|ids|text)$' | tr '\n' ' '
 }
 
 # ---- runs -----------------------------------------------------------------------------------------------------------
 
-"$brise" convert "$checkpoint" "$model" --type f16 2>/dev/null
+"$brise" convert "$checkpoint" "$model" --type q8 2>/dev/null
 options="--text $text --tokens 300 --span 64"
 try calibrate "$model" $options -o "$dir/whole.cal" -t 1
 holds "calibrate succeeds" [ "$status" -eq 0 ]
 says "and says in one line what it wrote" "$dir/whole.cal: "
 try calibrate "$checkpoint" $options -o "$dir/x.cal" -t 2
-holds "a checkpoint gives the file that its f16 model gives" cmp -s "$dir/x.cal" "$dir/whole.cal"
+holds "a checkpoint gives the file that its q8 model gives" cmp -s "$dir/x.cal" "$dir/whole.cal"
 holds "and leaves nothing but that file: $(left)" [ "$(left)" = "x.cal " ]
 rm -f "$dir/x.cal"
 
@@ -50,6 +50,23 @@ refuses "a target in a missing folder is refused" 1 "$dir/missing/x.cal" calibra
 refuses "a folder as target is refused" 1 "$dir: " calibrate "$model" $options -o "$dir"
 holds "refusals leave nothing: $(left)" [ -z "$(left)" ]
 rm -f "$dir.unfinished"
+echo "the only copy of a letter" >"$dir/x.cal.unfinished"
+refuses "a file that is no calibration is not overwritten" 1 "$dir/x.cal.unfinished: exists" calibrate "$model" $options -o "$dir/x.cal"
+holds "but stays as it was" [ "$(cat "$dir/x.cal.unfinished")" = "the only copy of a letter" ]
+rm -f "$dir/x.cal.unfinished"
+# The name for the model has the process's number in it, which is known before the process is brise.
+try_with_model_in_the_way() {
+	sh -c 'echo "a letter" >"$0.q8-$$"; exec "$@"' "$dir/x.cal" "$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+}
+try_with_model_in_the_way calibrate "$checkpoint" $options -o "$dir/x.cal"
+holds "nor is one of the name that the model would get" [ "$status" -eq 1 -a "$(cat "$dir"/x.cal.q8-*)" = "a letter" -a ! -e "$dir/x.cal" ]
+says "which is said" ": exists; it would be overwritten"
+rm -f "$dir"/x.cal.q8-*
+echo "mine" >"$dir/x.cal.f16"
+try calibrate "$checkpoint" $options -o "$dir/x.cal"
+holds "files of other names stay" [ "$status" -eq 0 -a "$(cat "$dir/x.cal.f16")" = mine ]
+rm -f "$dir/x.cal" "$dir/x.cal.f16"
 
 refuses "a missing calibration is refused" 1 "$dir/missing.cal" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/missing.cal"
 refuses "a model is no calibration, and the message says what makes one" 1 "brise calibrate" convert "$checkpoint" "$dir/x.brise" --calibration "$model"
@@ -83,7 +100,7 @@ interrupt() { # condition, arguments...
 			sleep 0.02
 			i=$((i + 1))
 		done
-		kill -s INT "$(cat "$dir/pid")" 2>/dev/null
+		kill -s "${signal:-INT}" "$(cat "$dir/pid")" 2>/dev/null
 	) &
 	watcher=$!
 	sh -c 'echo $$ >"$0"; exec "$@"' "$dir/pid" "$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
@@ -101,8 +118,9 @@ if sh -c 'kill -s INT $$; exit 0' 2>/dev/null; then
 else
 	# One thread, and as much work as lasts; builds that check themselves are slow enough with little.
 	tokens=300
-	[ "${brise%/*}" = build ] && tokens=2500
-	long="--text $text --tokens $tokens --span 512 -t 1"
+	[ "${BRISE_BUILD:-build}" = build ] && tokens=6000
+	cat "$text" "$text" >"$dir/text"
+	long="--text $dir/text --tokens $tokens --span 512 -t 1"
 	try calibrate "$model" $long -o "$dir/whole.cal"
 	interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
 	holds "ctrl-C stops calibrate with status 130" [ "$status" -eq 130 ]
@@ -123,8 +141,31 @@ else
 	holds "which goes on" [ "$status" -eq 0 -a "$(grep -cF "went on behind layer" "$dir/err")" -eq 1 ]
 	holds "to the same file, too" cmp -s "$dir/x.cal" "$dir/whole.cal"
 	rm -f "$dir/x.cal"
-	interrupt '[ -n "$(ls "$dir" | grep "x.cal.f16")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
-	holds "ctrl-C while its model is made, or soon after, leaves nothing of that: $(left)" [ "$status" -eq 130 -a -z "$(ls "$dir" | grep "x.cal.f16")" ]
+	interrupt '[ -n "$(ls "$dir" | grep "x.cal.q8")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "ctrl-C while its model is made, or soon after, leaves nothing at all: $(left)" [ "$status" -eq 130 -a -z "$(left)" ]
+
+	interrupt '[ -e "$dir/x.cal.unfinished" ]' calibrate "$model" $long -o "$dir/x.cal"
+	[ "$(layers_done)0" -ge 10 ] && rm -f "$dir/x.cal.unfinished" # the signal came too late
+	holds "ctrl-C before a layer is done leaves nothing: $(left)" [ "$status" -eq 130 -a -z "$(left)" ]
+	rm -f "$dir/x.cal.unfinished"
+
+	# Even a kill leaves no model of gigabytes: its name is gone as soon as it is open.
+	signal=KILL interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
+	holds "a kill leaves of a checkpoint's run only what was done: $(left)" [ "$status" -eq 137 -a "$(left)" = "x.cal.unfinished " ]
+	try calibrate "$checkpoint" $long -o "$dir/x.cal" --tokens 200
+	holds "what is of no use is overwritten with a note" [ "$status" -eq 0 -a "$(grep -cF "another model, text or options; begun anew" "$dir/err")" -eq 1 ]
+	rm -f "$dir/x.cal"
+
+	signal=KILL interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
+	# A byte of the states behind the moments, the last of the half that an even number of layers leaves, or of the other.
+	size=$(wc -c <"$dir/x.cal.unfinished")
+	half=$((tokens * 512 * 4))
+	printf '\377\377\377' | dd of="$dir/x.cal.unfinished" bs=1 seek=$((size - 1003)) conv=notrunc 2>/dev/null
+	printf '\377\377\377' | dd of="$dir/x.cal.unfinished" bs=1 seek=$((size - half - 1003)) conv=notrunc 2>/dev/null
+	try calibrate "$model" $long -o "$dir/x.cal"
+	holds "damaged states are noticed" [ "$status" -eq 0 -a "$(grep -cF "damaged since it was interrupted; begun anew" "$dir/err")" -eq 1 ]
+	holds "and computed again" cmp -s "$dir/x.cal" "$dir/whole.cal"
+	rm -f "$dir/x.cal"
 fi
 
 # ---- use ------------------------------------------------------------------------------------------------------------

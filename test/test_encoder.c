@@ -2,6 +2,7 @@
  *
  * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H e^T is summed here in double.
  */
+#include <limits.h>
 #include <math.h>
 
 #include "arch/kernels.h"
@@ -415,7 +416,7 @@ static void factor(const by_hand *m, q4_feedback *f, unsigned n_threads)
 {
 	pool *threads;
 
-	if (pool_new(&threads, n_threads, NULL) != BRISE_OK || factor_new(f, m->cols, m->span, NULL) != BRISE_OK || factor_input(f, &m->c, 0, threads, NULL) != BRISE_OK)
+	if (pool_new(&threads, n_threads, NULL) != BRISE_OK || factor_new(f, m->cols, m->span, NULL) != BRISE_OK || factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
 		exit(1);
 	pool_free(threads);
 }
@@ -585,7 +586,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 			out[i] = v < LENGTH(values) ? values[v] : (int16_t)random_next(&seed);
 		if (pool_new(&threads, 2, NULL) != BRISE_OK || factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
 			exit(1);
-		if (factor_input(&f, &m.c, 0, threads, NULL) == BRISE_OK) {
+		if (factor_input(&f, &m.c, 0, threads, NULL, NULL, NULL) == BRISE_OK) {
 			q4_encoding how = { .effort = Q4_HIGH, .errors = best.q4_errors, .feedback = &f };
 
 			for (i = 0; i < m.cols; i++)
@@ -639,6 +640,40 @@ static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts
 			CHECK(counts, s == LENGTH(sizes) || fabs(told.error / told.norm - error / norm) < 1e-4, "weights of %g: told %g of %g", (double)size, told.error, told.norm);
 		}
 	factor_free(&f);
+	free_moments(&m);
+}
+
+typedef struct patience {
+	unsigned asked, most;
+} patience;
+
+static bool lose_patience(void *user)
+{
+	patience *p = user;
+
+	return p->asked++ >= p->most;
+}
+
+/* Wide inputs take seconds: who wants to stop is asked at every strip of 64 columns, and no more is computed then. */
+static void test_factoring_stops_when_asked_to(check_counts *counts)
+{
+	by_hand m = make_moments(450, 448, NEIGHBOURS); /* seven strips and one of a second span */
+	patience p = { 0, UINT_MAX };
+	brise_error err;
+	q4_feedback f;
+	pool *threads;
+	unsigned all;
+
+	if (pool_new(&threads, 2, NULL) != BRISE_OK || factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
+		exit(1);
+	CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, p.asked >= 8, "asked %u times", p.asked);
+	for (all = p.asked, p.most = 0; p.most < all; p.most++) {
+		p.asked = 0;
+		CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_ECANCELED && p.asked == p.most + 1, "told to stop at question %u: %u asked", p.most, p.asked);
+	}
+	factor_free(&f);
+	pool_free(threads);
 	free_moments(&m);
 }
 
@@ -742,6 +777,7 @@ int main(void)
 	test_feedback_lowers_the_error_of_outputs(&counts);
 	test_impossible_correlations_do_no_harm(&counts);
 	test_feedback_beyond_floats_stays_within_tables(&counts);
+	test_factoring_stops_when_asked_to(&counts);
 	test_every_kernel_set_gives_the_same_tile(&counts);
 	return check_report("encoder", &counts);
 }

@@ -417,6 +417,62 @@ static void test_search_errors(check_counts *counts, const arch_kernels *set)
 		}
 }
 
+/* Also without tokens; sums that are there already; products out of range. */
+static void test_products(check_counts *counts, const arch_kernels *set)
+{
+	static const size_t tokens[] = { 0, 1, 2, 7, 64, 255, 256 };
+	unsigned i;
+	int data;
+
+	for (data = 0; data < DATA_KINDS + 1; data++)
+		for (i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+			size_t n = tokens[i], bytes = n * TILE_ROWS * sizeof(float), k;
+			guarded a = guarded_new(bytes, 64), b = guarded_new(bytes, 64), sums[2] = { guarded_new(1024, 64), guarded_new(1024, 64) };
+			float *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data, *mine = (float *)(void *)sums[0].data;
+			uint64_t seed = i * 10 + (unsigned)data;
+
+			fill_floats(&seed, fa, n * TILE_ROWS, data % DATA_KINDS);
+			fill_floats(&seed, fb, n * TILE_ROWS, DATA_GAUSS);
+			fill_floats(&seed, mine, TILE_ROWS * TILE_ROWS, DATA_GAUSS);
+			for (k = 0; data == DATA_KINDS && k < n * TILE_ROWS; k += 5)
+				fa[k] = fb[k] = k % 3 ? 3e38f : -3e38f;
+			memcpy(sums[1].data, sums[0].data, 1024);
+			set->add_products(mine, fa, fb, n);
+			arch_scalar.add_products((float *)(void *)sums[1].data, fa, fb, n);
+			for (k = 0; data == DATA_KINDS && k < TILE_ROWS * TILE_ROWS; k++) /* of infinities' differences nobody says which NaN they are */
+				if (isnan(mine[k]) && isnan(((float *)(void *)sums[1].data)[k]))
+					mine[k] = ((float *)(void *)sums[1].data)[k] = 0;
+			CHECK(counts, !memcmp(sums[0].data, sums[1].data, 1024), "%s products of %zu tokens, data %d", set->name, n, data);
+			guarded_free(&a), guarded_free(&b), guarded_free(&sums[0]), guarded_free(&sums[1]);
+		}
+}
+
+/* Against doubles, element by element: tokens in the wrong panel, rows and columns exchanged, sums begun anew. */
+static void test_products_are_those_of_doubles(check_counts *counts)
+{
+	enum { N = 100 };
+	_Alignas(64) float a[N * TILE_ROWS], b[N * TILE_ROWS], sums[TILE_ROWS * TILE_ROWS];
+	double begun[TILE_ROWS * TILE_ROWS], worst = 0;
+	uint64_t seed = 8;
+	unsigned i, t;
+
+	random_fill(&seed, a, N * TILE_ROWS, 1);
+	random_fill(&seed, b, N * TILE_ROWS, 1);
+	random_fill(&seed, sums, TILE_ROWS * TILE_ROWS, 10);
+	for (i = 0; i < TILE_ROWS * TILE_ROWS; i++)
+		begun[i] = (double)sums[i];
+	arch_scalar.add_products(sums, a, b, N);
+	for (i = 0; i < TILE_ROWS * TILE_ROWS; i++) {
+		double expected = begun[i], off;
+
+		for (t = 0; t < N; t++)
+			expected += (double)a[t * TILE_ROWS + i / TILE_ROWS] * (double)b[t * TILE_ROWS + i % TILE_ROWS];
+		off = fabs((double)sums[i] - expected);
+		worst = off > worst ? off : worst;
+	}
+	CHECK(counts, worst < 1e-4, "products are off by %g", worst);
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -427,6 +483,7 @@ int main(void)
 	test_half_conversions_are_exact(&counts);
 	test_math_is_accurate(&counts);
 	test_scalar_multiplies_what_the_decoder_says(&counts);
+	test_products_are_those_of_doubles(&counts);
 	for (i = 0; arch_list(i); i++) {
 		arch_kernels set;
 
@@ -440,6 +497,7 @@ int main(void)
 		test_vectors(&counts, &set);
 		test_attention(&counts, &set);
 		test_search_errors(&counts, &set);
+		test_products(&counts, &set);
 	}
 	return check_report("kernels", &counts);
 }

@@ -15,6 +15,9 @@
 
 #define LANES_PEAK_SUMS 16
 
+/* Of four vectors: 16 sums, four factors and one that all lanes share. */
+#define LANES_PRODUCT_ROWS 4
+
 INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
 {
 	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);

@@ -128,7 +128,7 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 		for (i = 0; i < cols; i++)
 			if (!isfinite(w[i]))
 				abort();
-		if (way == 1 || c->header.span == 0 || factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK || factor_input(&factors, c, index, threads, NULL) != BRISE_OK)
+		if (way == 1 || c->header.span == 0 || factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK || factor_input(&factors, c, index, threads, NULL, NULL, NULL) != BRISE_OK)
 			break;
 		how.feedback = &factors;
 	}
