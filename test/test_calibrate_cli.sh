@@ -48,6 +48,10 @@ refuses "what is no checkpoint is refused" 1 "$dir" calibrate "$dir" $options -o
 refuses "ids beyond the vocabulary are refused" 1 "99999" calibrate "$model" --ids "$dir/ids" -o "$dir/x.cal"
 refuses "a target in a missing folder is refused" 1 "$dir/missing/x.cal" calibrate "$model" $options -o "$dir/missing/x.cal"
 refuses "a folder as target is refused" 1 "$dir: " calibrate "$model" $options -o "$dir"
+cp "$text" "$dir/text"
+refuses "a text in the place of the calibration is not replaced" 1 "$dir/text: exists and is not a calibration" calibrate "$model" --text "$dir/text" -o "$dir/text"
+refuses "nor is the model" 1 "$model: exists and is not a calibration" calibrate "$model" $options -o "$model"
+holds "both stay as they were" [ "$(cksum <"$text")" = "$(cksum <"$dir/text")" -a "$(head -c 5 "$model")" = BRISE ]
 holds "refusals leave nothing: $(left)" [ -z "$(left)" ]
 rm -f "$dir.unfinished"
 echo "the only copy of a letter" >"$dir/x.cal.unfinished"

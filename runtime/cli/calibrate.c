@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "convert/calibrate.h"
+#include "convert/calibration.h"
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/target.h"
 
 #define TOKENS_DEFAULT 49152u
 
@@ -207,8 +209,9 @@ int cli_calibrate(int argc, char **argv)
 		return report_usage("calibrate", "--span: expected a multiple of 32, found %" PRIu32, settings.span);
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
-	/* The text first: what is wrong with it shows before minutes are spent. */
-	if (input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) != BRISE_OK)
+	/* Output and text first: what is wrong with them shows before minutes are spent. */
+	if (target_check_kind(settings.output, CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1, "a calibration", &err) != BRISE_OK ||
+	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) != BRISE_OK)
 		status = report_status("calibrate", &err);
 	if (status == COMMANDS_READY)
 		status = open_model(&e, &settings, result.operands[0]);

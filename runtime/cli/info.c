@@ -1,5 +1,6 @@
 /* info.c - brise info: what a file holds, what it needs in memory, and which kernels will run it */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,13 +130,16 @@ static void print_tensors(const brise_model *model)
 static void print_json_tensors(const brise_model *model)
 {
 	brise_tensor_facts t;
+	char error[32];
 	size_t i;
 
 	printf(",\"tensors\":[");
 	for (i = 0; i < brise_count_tensors(model); i++)
-		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
-			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"bits\":%.6g,\"relative_error\":%.8g}", i ? "," : "", t.name,
-			       t.type, t.rows, t.cols, t.bytes, tensor_bits(&t), (double)t.relative_error);
+		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK) {
+			(void)snprintf(error, sizeof error, isfinite(t.relative_error) ? "%.8g" : "null", (double)t.relative_error); /* JSON has no NaN */
+			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"bits\":%.6g,\"relative_error\":%s}", i ? "," : "", t.name,
+			       t.type, t.rows, t.cols, t.bytes, tensor_bits(&t), error);
+		}
 	printf("]");
 }
 

@@ -9,10 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *input_name(const char *path)
 {
 	return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+bool input_is_same_file(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 /* Reads to the end, growing by doubling: pipes have no size to ask for. */

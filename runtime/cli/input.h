@@ -2,6 +2,7 @@
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ brise_status input_parse_ids(const char *text, size_t bytes, const char *name, u
 
 /* Both of the above. */
 brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err);
+
+/* Whether two paths lead to one file: what is read must not be replaced. */
+bool input_is_same_file(const char *a, const char *b);
 
 /* What to call a path in messages: "standard input" for "-". */
 const char *input_name(const char *path);

@@ -92,6 +92,8 @@ int cli_logits(int argc, char **argv)
 		return status;
 	if (!settings.ids || !settings.out)
 		return report_usage("logits", "--ids FILE and --out FILE expected");
+	if (input_is_same_file(settings.out, result.operands[0]) || input_is_same_file(settings.out, settings.ids))
+		return report_error("logits", "%s: is what is read: name another file", settings.out);
 	terminal_catch_signals();
 	if ((status = engine_open_model(&e, "logits", result.operands[0])) != COMMANDS_READY)
 		goto done;
