@@ -42,7 +42,7 @@ libs  := -lm -lpthread
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
-app_sources := $(wildcard runtime/cli/*.c convert/*.c bench/*.c)
+app_sources := $(wildcard runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c)
 test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/added_tokens.h"
-#include "convert/calibration.h"
-#include "convert/gguf_tokenizer.h"
-#include "convert/names.h"
-#include "convert/sentencepiece.h"
+#include "convert/calibration/calibration.h"
+#include "convert/formats/names.h"
 #include "convert/source.h"
-#include "convert/tokenizer_json.h"
+#include "convert/tokenizer/added_tokens.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
+#include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/error.h"
 
 void convert_init_options(convert_options *options)

@@ -20,7 +20,7 @@ typedef struct convert_source {
 	void *self;
 } convert_source;
 
-/* Opens the checkpoint at `path` (convert/checkpoint.h) as a source without its tokenizer. Its configuration and notes live until convert_close_source,
+/* Opens the checkpoint at `path` (convert/checkpoint/checkpoint.h) as a source without its tokenizer. Its configuration and notes live until convert_close_source,
  * which also takes a source that failed to open. Errors: those of checkpoint_open. */
 brise_status convert_open_source(convert_source *source, const char *path, brise_error *err);
 void convert_close_source(convert_source *source);
@@ -46,7 +46,7 @@ typedef struct convert_options {
 	const char *arch;      /* kernel set that searches; NULL: the best. Any gives the same file */
 	unsigned threads;      /* 0: one per core this process may use */
 	bool no_tokenizer;     /* convert a checkpoint that has none */
-	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/lora.h) */
+	const char *const *loras; /* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/checkpoint/lora.h) */
 	size_t n_loras;
 	uint32_t window;       /* instead of what the checkpoint says; 0: none, CONVERT_WINDOW_AS_FOUND: what it says */
 	convert_progress_fn *progress;
@@ -68,7 +68,7 @@ typedef struct convert_result {
 /* Type Q4, normal effort, the checkpoint's own window. */
 void convert_init_options(convert_options *options);
 
-/* Converts the checkpoint at `checkpoint`, a folder, a GGUF file or what convert/locate.h knows, to the file `out`.
+/* Converts the checkpoint at `checkpoint`, a folder, a GGUF file or what convert/checkpoint/locate.h knows, to the file `out`.
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the target is as before and nothing is left. The same
  * input gives the same bytes for any number of threads. result may be NULL.

@@ -14,14 +14,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "convert/export_plan.h"
-#include "convert/files.h"
-#include "convert/ggml_encode.h"
-#include "convert/gguf_writer.h"
-#include "convert/naming.h"
+#include "convert/checkpoint/naming.h"
+#include "convert/formats/export_plan.h"
+#include "convert/formats/files.h"
+#include "convert/formats/ggml_encode.h"
+#include "convert/formats/gguf_writer.h"
+#include "convert/formats/safetensors_writer.h"
 #include "convert/pieces.h"
-#include "convert/safetensors_writer.h"
-#include "convert/sentencepiece_writer.h"
+#include "convert/tokenizer/sentencepiece_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
 #include "runtime/target.h"

@@ -7,7 +7,7 @@
 #define CONVERT_EXPORT_H
 
 #include "convert/convert.h"
-#include "convert/gguf.h"
+#include "convert/formats/gguf.h"
 
 enum export_format {
 	EXPORT_GGUF,       /* one file, version 3, architecture llama; all programs of ggml's family read it */

@@ -2,7 +2,7 @@
 #ifndef CONVERT_SAMPLE_H
 #define CONVERT_SAMPLE_H
 
-#include "convert/calibration.h"
+#include "convert/calibration/calibration.h"
 #include "convert/convert.h"
 
 typedef struct sample {

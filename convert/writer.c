@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "convert/calibration.h"
-#include "convert/factor.h"
+#include "convert/calibration/calibration.h"
+#include "convert/calibration/factor.h"
 #include "convert/sample.h"
 #include "convert/types.h"
 #include "quant/checked.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/elements.h"
+#include "convert/formats/elements.h"
 
 int main(int argc, char **argv)
 {
@@ -12,7 +12,7 @@ int main(int argc, char **argv)
 	float *floats;
 	void *block;
 
-	while (argc == 2 && dtype < CHECKPOINT_DTYPES && strcmp(argv[1], elements_name(dtype)) != 0)
+	while (argc == 2 && dtype < ELEMENTS_TYPES && strcmp(argv[1], elements_name(dtype)) != 0)
 		dtype++;
 	if (argc != 2 || !elements_measure(dtype, elements_block(dtype), &bytes)) {
 		fprintf(stderr, "usage: decode_blocks TYPE <blocks >floats\n");

@@ -2,7 +2,7 @@
 #ifndef TEST_GGUF_MAKER_H
 #define TEST_GGUF_MAKER_H
 
-#include "convert/gguf.h"
+#include "convert/formats/gguf.h"
 #include "test/checkpoint_maker.h"
 
 typedef struct gguf_maker {

@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 
 #include "convert/convert.h"
-#include "convert/sentencepiece.h"
+#include "convert/tokenizer/sentencepiece.h"
 #include "runtime/model.h"
 #include "runtime/tokenizer.h"
 #include "test/check.h"

@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "convert/calibrate.h"
-#include "convert/calibration.h"
+#include "convert/calibration/calibrate.h"
+#include "convert/calibration/calibration.h"
 #include "convert/convert.h"
 #include "runtime/context.h"
 #include "runtime/crc32.h"
@@ -213,7 +213,7 @@ static double mean_product(const seen *s, uint32_t index, uint32_t i, uint32_t j
 	return sum / TOKENS;
 }
 
-/* Largest difference of mean squares, as a part of the input's mean over all columns, and of correlations. The file is read as convert/calibration.h describes it. */
+/* Largest difference of mean squares, as a part of the input's mean over all columns, and of correlations. The file is read as convert/calibration/calibration.h describes it. */
 static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, double *squares_off, double *correlations_off)
 {
 	calibration_input in;

@@ -2,9 +2,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "convert/checkpoint.h"
+#include "convert/checkpoint/checkpoint.h"
 #include "convert/convert.h"
-#include "convert/pickle.h"
+#include "convert/formats/pickle.h"
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "arch/kernels.h"
-#include "convert/factor.h"
+#include "convert/calibration/factor.h"
 #include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"

@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 
 #include "convert/export.h"
-#include "convert/ggml_encode.h"
-#include "convert/gguf_tokenizer.h"
-#include "convert/sentencepiece.h"
-#include "convert/sentencepiece_writer.h"
+#include "convert/formats/ggml_encode.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
+#include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/sentencepiece_writer.h"
 #include "runtime/crc32.h"
 #include "test/check.h"
 #include "test/checkpoint_maker.h"

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "convert/elements.h"
-#include "convert/gguf_architecture.h"
-#include "convert/gguf_reader.h"
-#include "convert/gguf_tokenizer.h"
-#include "convert/sentencepiece.h"
+#include "convert/checkpoint/gguf_architecture.h"
+#include "convert/formats/elements.h"
+#include "convert/formats/gguf_reader.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
+#include "convert/tokenizer/sentencepiece.h"
 #include "runtime/tokenizer.h"
 #include "test/check.h"
 #include "test/gguf_maker.h"
@@ -241,21 +241,21 @@ static void test_elements_computed_by_hand(check_counts *counts)
 		unsigned index;
 		float expected;
 	} cases[] = {
-		{ CHECKPOINT_Q4_0, { { 1, 0x3c }, { 2, 0x9f } }, 0, 15 - 8 },
-		{ CHECKPOINT_Q4_0, { { 1, 0x3c }, { 2, 0x9f } }, 16, 9 - 8 },
-		{ CHECKPOINT_Q4_1, { { 1, 0x3c }, { 3, 0x38 }, { 19, 0x07 } }, 15, 7 * 1 + 0.5f },
-		{ CHECKPOINT_Q5_0, { { 1, 0x40 }, { 3, 0x01 }, { 7, 0x03 } }, 8, ((0 | 16) - 16) * 2 },
-		{ CHECKPOINT_Q5_0, { { 1, 0x40 }, { 2, 0x02 }, { 7, 0x03 } }, 1, ((3 | 16) - 16) * 2 },
-		{ CHECKPOINT_Q5_1, { { 1, 0x40 }, { 3, 0x3c }, { 7, 0x80 }, { 23, 0x30 } }, 31, (3 | 16) * 2 + 1 },
-		{ CHECKPOINT_Q8_0, { { 1, 0x38 }, { 33, 0x80 } }, 31, -128 * 0.5f },
-		{ CHECKPOINT_Q2_K, { { 9, 0x37 }, { 68, 0x02 }, { 81, 0x3c }, { 83, 0x34 } }, 32 * 4 + 20, 7 * 2 - 3 * 0.25f },
-		{ CHECKPOINT_Q3_K, { { 81, 0x30 }, { 17, 0x40 }, { 101, 0xb0 }, { 105, 0x80 }, { 109, 0x38 } }, 32 * 6 + 17, 0.5f * (43 - 32) * (7 - 4) },
-		{ CHECKPOINT_Q4_K, { { 1, 0x3c }, { 3, 0x38 }, { 4, 5 }, { 8, 3 }, { 16, 0x0a } }, 0, 5 * 10 - 0.5f * 3 },
-		{ CHECKPOINT_Q4_K, { { 1, 0x3c }, { 3, 0x38 }, { 5, 0xc0 }, { 9, 0x40 }, { 13, 0x27 }, { 80, 0xc0 } }, 32 * 5, (7 | 48) * 12 - 0.5f * (2 | 16) },
-		{ CHECKPOINT_Q5_K, { { 1, 0x3c }, { 3, 0x3c }, { 15, 0x12 }, { 47, 0x80 }, { 175, 0xf0 } }, 255, 2 * (15 | 16) - 1 },
-		{ CHECKPOINT_Q6_K, { { 32, 0x50 }, { 128, 0x80 }, { 198, 0xfd }, { 209, 0x40 } }, 32 * 3, 2 * -3 * ((5 | 32) - 32) },
-		{ CHECKPOINT_IQ4_NL, { { 1, 0x3c }, { 5, 0x70 } }, 16 + 3, -10 },
-		{ CHECKPOINT_IQ4_XS, { { 1, 0x3c }, { 2, 0xc0 }, { 5, 0x90 }, { 58, 0xf0 } }, 32 * 3 + 18, ((9 | 48) - 32) * 113 },
+		{ ELEMENTS_Q4_0, { { 1, 0x3c }, { 2, 0x9f } }, 0, 15 - 8 },
+		{ ELEMENTS_Q4_0, { { 1, 0x3c }, { 2, 0x9f } }, 16, 9 - 8 },
+		{ ELEMENTS_Q4_1, { { 1, 0x3c }, { 3, 0x38 }, { 19, 0x07 } }, 15, 7 * 1 + 0.5f },
+		{ ELEMENTS_Q5_0, { { 1, 0x40 }, { 3, 0x01 }, { 7, 0x03 } }, 8, ((0 | 16) - 16) * 2 },
+		{ ELEMENTS_Q5_0, { { 1, 0x40 }, { 2, 0x02 }, { 7, 0x03 } }, 1, ((3 | 16) - 16) * 2 },
+		{ ELEMENTS_Q5_1, { { 1, 0x40 }, { 3, 0x3c }, { 7, 0x80 }, { 23, 0x30 } }, 31, (3 | 16) * 2 + 1 },
+		{ ELEMENTS_Q8_0, { { 1, 0x38 }, { 33, 0x80 } }, 31, -128 * 0.5f },
+		{ ELEMENTS_Q2_K, { { 9, 0x37 }, { 68, 0x02 }, { 81, 0x3c }, { 83, 0x34 } }, 32 * 4 + 20, 7 * 2 - 3 * 0.25f },
+		{ ELEMENTS_Q3_K, { { 81, 0x30 }, { 17, 0x40 }, { 101, 0xb0 }, { 105, 0x80 }, { 109, 0x38 } }, 32 * 6 + 17, 0.5f * (43 - 32) * (7 - 4) },
+		{ ELEMENTS_Q4_K, { { 1, 0x3c }, { 3, 0x38 }, { 4, 5 }, { 8, 3 }, { 16, 0x0a } }, 0, 5 * 10 - 0.5f * 3 },
+		{ ELEMENTS_Q4_K, { { 1, 0x3c }, { 3, 0x38 }, { 5, 0xc0 }, { 9, 0x40 }, { 13, 0x27 }, { 80, 0xc0 } }, 32 * 5, (7 | 48) * 12 - 0.5f * (2 | 16) },
+		{ ELEMENTS_Q5_K, { { 1, 0x3c }, { 3, 0x3c }, { 15, 0x12 }, { 47, 0x80 }, { 175, 0xf0 } }, 255, 2 * (15 | 16) - 1 },
+		{ ELEMENTS_Q6_K, { { 32, 0x50 }, { 128, 0x80 }, { 198, 0xfd }, { 209, 0x40 } }, 32 * 3, 2 * -3 * ((5 | 32) - 32) },
+		{ ELEMENTS_IQ4_NL, { { 1, 0x3c }, { 5, 0x70 } }, 16 + 3, -10 },
+		{ ELEMENTS_IQ4_XS, { { 1, 0x3c }, { 2, 0xc0 }, { 5, 0x90 }, { 58, 0xf0 } }, 32 * 3 + 18, ((9 | 48) - 32) * 113 },
 	};
 	float out_floats[256];
 	size_t i, k;
@@ -277,9 +277,9 @@ static void test_elements_measure_whole_blocks_only(check_counts *counts)
 {
 	uint64_t bytes = 0;
 
-	CHECK(counts, elements_measure(CHECKPOINT_Q6_K, 512, &bytes) && bytes == 420, "%" PRIu64, bytes);
-	CHECK(counts, !elements_measure(CHECKPOINT_Q6_K, 128, &bytes) && !elements_measure(0, 32, &bytes) && !elements_measure(CHECKPOINT_DTYPES, 32, &bytes), "no refusal");
-	CHECK(counts, !elements_measure(CHECKPOINT_F32, UINT64_MAX / 2, &bytes), "overflow");
+	CHECK(counts, elements_measure(ELEMENTS_Q6_K, 512, &bytes) && bytes == 420, "%" PRIu64, bytes);
+	CHECK(counts, !elements_measure(ELEMENTS_Q6_K, 128, &bytes) && !elements_measure(0, 32, &bytes) && !elements_measure(ELEMENTS_TYPES, 32, &bytes), "no refusal");
+	CHECK(counts, !elements_measure(ELEMENTS_F32, UINT64_MAX / 2, &bytes), "overflow");
 }
 
 /* ---- the tokenizer ------------------------------------------------------------------------------------------------- */

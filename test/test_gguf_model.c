@@ -1,7 +1,7 @@
 /* test_gguf_model.c - GGUF files give the model that the same weights give in other forms; what is no Mistral model is refused by name */
 #include <sys/stat.h>
 
-#include "convert/checkpoint.h"
+#include "convert/checkpoint/checkpoint.h"
 #include "convert/convert.h"
 #include "test/check.h"
 #include "test/gguf_maker.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/json.h"
+#include "convert/formats/json.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/merges.h"
+#include "convert/tokenizer/merges.h"
 #include "test/check.h"
 #include "test/random.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/protobuf.h"
-#include "convert/sentencepiece.h"
+#include "convert/formats/protobuf.h"
+#include "convert/tokenizer/sentencepiece.h"
 #include "runtime/tokenizer.h"
 #include "runtime/utf8.h"
 #include "test/check.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/sentencepiece.h"
-#include "convert/tokenizer_json.h"
+#include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/portable.h"
 #include "runtime/tokenizer.h"
 #include "test/check.h"

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "convert/calibrate.h"
-#include "convert/calibration.h"
+#include "convert/calibration/calibrate.h"
+#include "convert/calibration/calibration.h"
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "convert/export.h"
-#include "convert/sentencepiece.h"
+#include "convert/tokenizer/sentencepiece.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
 

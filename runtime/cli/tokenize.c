@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "convert/json.h"
-#include "convert/sentencepiece.h"
-#include "convert/tokenizer_json.h"
+#include "convert/formats/json.h"
+#include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/input.h"

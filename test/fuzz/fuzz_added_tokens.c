@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/added_tokens.h"
-#include "convert/tokenizer_checks.h"
+#include "convert/tokenizer/added_tokens.h"
+#include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/brise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

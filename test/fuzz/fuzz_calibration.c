@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/calibrate.h"
-#include "convert/calibration.h"
-#include "convert/factor.h"
+#include "convert/calibration/calibrate.h"
+#include "convert/calibration/calibration.h"
+#include "convert/calibration/factor.h"
 #include "runtime/crc32.h"
 #include "test/small_model.h"
 

@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "convert/elements.h"
-#include "convert/gguf_architecture.h"
-#include "convert/gguf_parts.h"
-#include "convert/gguf_tokenizer.h"
+#include "convert/checkpoint/gguf_architecture.h"
+#include "convert/formats/elements.h"
+#include "convert/formats/gguf_parts.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
 #include "runtime/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "convert/lora.h"
+#include "convert/checkpoint/lora.h"
 #include "runtime/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

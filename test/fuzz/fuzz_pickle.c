@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/pickle.h"
+#include "convert/formats/pickle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,7 +15,7 @@ static void check_tensor(const pickle_tensor *t)
 	uint64_t left = t->storage_elements, elements = 1;
 	uint32_t i;
 
-	if (!t->name || !*t->name || t->first > left || t->n_dims > 4 || t->dtype < CHECKPOINT_F16 || t->dtype > CHECKPOINT_F32)
+	if (!t->name || !*t->name || t->first > left || t->n_dims > 4 || t->dtype < ELEMENTS_F16 || t->dtype > ELEMENTS_F32)
 		abort();
 	for (i = 0; i < t->n_dims; i++)
 		elements *= t->shape[i];

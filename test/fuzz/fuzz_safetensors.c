@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/architecture.h"
-#include "convert/safetensors.h"
+#include "convert/checkpoint/architecture.h"
+#include "convert/formats/safetensors.h"
 #include "runtime/model.h"
 
 #define DATA_BYTES 1000u /* of the file behind the header */

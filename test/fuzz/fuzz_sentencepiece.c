@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "convert/sentencepiece.h"
+#include "convert/tokenizer/sentencepiece.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "convert/torch_zip.h"
+#include "convert/formats/torch_zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

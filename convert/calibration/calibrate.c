@@ -1,0 +1,234 @@
+/* calibrate.c - all tokens through one layer, then the next: so memory holds one layer's moments only, and an interrupted run loses one layer at most */
+#include "convert/calibration/calibrate.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "convert/calibration/calibration.h"
+#include "convert/calibration/moments.h"
+#include "convert/calibration/unfinished.h"
+#include "runtime/context.h"
+#include "runtime/crc32.h"
+#include "runtime/error.h"
+
+#define SPAN_DEFAULT 4096u
+
+typedef struct calibrating {
+	const brise_model *model;
+	const int32_t *ids;
+	size_t n;
+	const calibrate_options *options;
+	unfinished file;
+	brise_context *ctx;
+	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the output's */
+	uint32_t states_crc; /* of the states that the step under way has written so far */
+	brise_error *err;
+} calibrating;
+
+void calibrate_init_options(calibrate_options *options)
+{
+	memset(options, 0, sizeof *options);
+	options->span = SPAN_DEFAULT;
+}
+
+/* What must be the same for an interrupted run to go on. */
+static uint32_t take_fingerprint(const calibrating *c)
+{
+	const brise_model *m = c->model;
+	uint32_t crc = crc32_update(0, &m->config, sizeof m->config);
+
+	crc = crc32_update(crc, m->tensors, m->n_tensors * sizeof *m->tensors);
+	crc = crc32_update(crc, &c->options->span, sizeof c->options->span);
+	return crc32_update(crc, c->ids, c->n * sizeof *c->ids);
+}
+
+/* ---- the layers ---------------------------------------------------------------------------------------------------- */
+
+static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n)
+{
+	calibrating *c = user;
+
+	(void)layer;
+	moments_add(&c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)], rows, stride, n, &c->ctx->kernels, c->ctx->pool);
+}
+
+static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
+{
+	calibration_input *in = &c->file.inputs[index];
+	uint32_t i;
+
+	for (i = 0; i < in->cols; i++)
+		if (!(m->squares[i] / (double)c->n <= (double)FLT_MAX))
+			return error_set(c->err, BRISE_EFORMAT, "%s: what the matrices of layer %" PRIu32 " multiply is not finite", c->model->name, in->layer);
+	moments_store(m, c->n, c->file.bytes + in->offset, c->ctx->pool);
+	in->crc = crc32_update(0, c->file.bytes + in->offset, (size_t)in->bytes);
+	return BRISE_OK;
+}
+
+typedef void step_fn(calibrating *c, uint32_t layer, size_t first, uint32_t n);
+
+static size_t state_bytes(const calibrating *c, size_t tokens)
+{
+	return tokens * context_stride(c->model->config.dim) * sizeof(float);
+}
+
+static float *states_of(const calibrating *c, uint32_t layer, size_t first)
+{
+	return unfinished_states(&c->file, layer) + first * context_stride(c->model->config.dim);
+}
+
+static void keep_states(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+{
+	memcpy(states_of(c, layer, first), c->ctx->x, state_bytes(c, n));
+	c->states_crc = crc32_update(c->states_crc, c->ctx->x, state_bytes(c, n));
+}
+
+static void embed_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+{
+	forward_embed(c->ctx, c->ids + first, n);
+	keep_states(c, layer, first, n);
+}
+
+static void layer_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+{
+	memcpy(c->ctx->x, states_of(c, layer, first), state_bytes(c, n));
+	forward_layer(c->ctx, layer, n);
+	keep_states(c, layer + 1, first, n);
+}
+
+static void output_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+{
+	memcpy(c->ctx->x, states_of(c, layer, first), state_bytes(c, n));
+	forward_final_norm(c->ctx, n);
+}
+
+static brise_status say_cancelled(const calibrating *c)
+{
+	const calibration_header *h = &c->file.header;
+
+	if (h->done == 0)
+		return error_set(c->err, BRISE_ECANCELED, "%s: cancelled before its first layer was done; nothing was written", c->file.out);
+	return error_set(c->err, BRISE_ECANCELED, "%s: %" PRIu32 " of %" PRIu32 " layers are done; the same command goes on there", c->file.path, h->done, h->n_layers);
+}
+
+/* All tokens through one step. */
+static brise_status run_step(calibrating *c, step_fn *step, uint32_t layer)
+{
+	const calibrate_options *o = c->options;
+	size_t first;
+
+	brise_reset_context(c->ctx);
+	c->states_crc = 0;
+	for (first = 0; first < c->n; first += c->ctx->chunk) {
+		if (o->cancel && o->cancel(o->user))
+			return say_cancelled(c);
+		if (o->progress)
+			o->progress(o->user, layer, c->model->config.n_layers, first, c->n);
+		step(c, layer, first, c->n - first < c->ctx->chunk ? (uint32_t)(c->n - first) : c->ctx->chunk);
+	}
+	return BRISE_OK;
+}
+
+static brise_status run_layer(calibrating *c, uint32_t layer)
+{
+	brise_status status;
+	unsigned i;
+
+	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
+		moments_clear(&c->sums[i]);
+	if ((status = run_step(c, layer_step, layer)) != BRISE_OK)
+		return status;
+	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)
+		status = store_input(c, layer * CALIBRATION_PER_LAYER + i, &c->sums[i]);
+	return status == BRISE_OK ? unfinished_save(&c->file, layer + 1, c->states_crc, c->err) : status;
+}
+
+static brise_status run_layers(calibrating *c)
+{
+	uint32_t n_layers = c->model->config.n_layers, layer = c->file.header.done;
+	brise_status status = layer > 0 ? BRISE_OK : run_step(c, embed_step, 0);
+
+	if (layer > n_layers) /* only its name was missing */
+		return BRISE_OK;
+	for (; layer < n_layers && status == BRISE_OK; layer++)
+		status = run_layer(c, layer);
+	if (status != BRISE_OK)
+		return status;
+	moments_clear(&c->sums[0]);
+	if ((status = run_step(c, output_step, n_layers)) == BRISE_OK)
+		status = store_input(c, n_layers * CALIBRATION_PER_LAYER, &c->sums[0]);
+	return status;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+
+static brise_status check_ids(const calibrating *c)
+{
+	uint32_t vocab = c->model->config.vocab;
+	size_t i;
+
+	if (c->n == 0)
+		return error_set(c->err, BRISE_EINVAL, "no tokens to calibrate with");
+	if (c->options->span % 32 != 0 || c->options->span > 1u << 20)
+		return error_set(c->err, BRISE_EINVAL, "a span of %" PRIu32 " columns: a multiple of 32 expected", c->options->span);
+	for (i = 0; i < c->n; i++)
+		if (c->ids[i] < 0 || (uint32_t)c->ids[i] >= vocab)
+			return error_set(c->err, BRISE_EINVAL, "token %zu: id %" PRId32 " outside the vocabulary of %" PRIu32, i, c->ids[i], vocab);
+	return BRISE_OK;
+}
+
+/* A model without a window attends to all tokens before: its cache takes them all. */
+static brise_status open_context(calibrating *c)
+{
+	brise_options o;
+	brise_status status;
+	unsigned i;
+
+	brise_init_options(&o);
+	o.threads = c->options->threads;
+	o.arch = c->options->arch;
+	o.context = (uint32_t)(c->n < UINT32_MAX ? c->n : UINT32_MAX);
+	if ((status = brise_new_context(&c->ctx, c->model, &o, c->err)) != BRISE_OK)
+		return status;
+	c->ctx->observe = add_inputs;
+	c->ctx->observer = c;
+	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)
+		status = moments_new(&c->sums[i], c->file.inputs[i].cols, c->options->span, c->err);
+	return status;
+}
+
+static double now_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n, const char *out, const calibrate_options *options, calibrate_result *result,
+                             brise_error *err)
+{
+	calibrating c = { .model = model, .ids = ids, .n = n, .options = options, .file = { .descriptor = -1 }, .err = err };
+	double start = now_seconds();
+	uint32_t resumed;
+	brise_status status;
+	unsigned i;
+
+	if ((status = check_ids(&c)) != BRISE_OK ||
+	    (status = unfinished_plan(&c.file, out, &model->config, options->span, n, take_fingerprint(&c), err)) != BRISE_OK || (status = open_context(&c)) != BRISE_OK ||
+	    (status = unfinished_open(&c.file, options->note, options->user, err)) != BRISE_OK)
+		goto done;
+	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done : model->config.n_layers;
+	if ((status = run_layers(&c)) == BRISE_OK)
+		status = unfinished_finish(&c.file, err);
+	if (status == BRISE_OK && result)
+		*result = (calibrate_result){ c.file.header.file_bytes, resumed, now_seconds() - start };
+done:
+	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
+		moments_free(&c.sums[i]);
+	brise_free_context(c.ctx);
+	unfinished_close(&c.file);
+	return status;
+}

@@ -1,0 +1,243 @@
+/* factor.c - H = A D A^T with A upper triangular, from the last column to the first
+ *
+ * That is Cholesky's factorization begun at the other end: H = R R^T with R upper, A = R / diag R, D = (diag R)^2. It goes in strips of 64 columns from the
+ * right: the strip's diagonal block by itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles, because
+ * inputs have directions a thousand times stronger than others.
+ *
+ * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some thousand tokens says no more about the weak directions.
+ */
+#include "convert/calibration/factor.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+
+#define STRIP   64u
+#define PANEL   4u
+#define DAMPING 0.01
+
+/* One span under way: h [n][n], of which the upper triangle is used and becomes R. */
+typedef struct factor_job {
+	double *h;
+	size_t n;
+	size_t first, end; /* the strip's columns */
+} factor_job;
+
+static double *at(const factor_job *job, size_t row, size_t col)
+{
+	return job->h + row * job->n + col;
+}
+
+/* The strip's own triangle. H is positive definite by its damping; rounding may still spoil a pivot, which is then set to what damping guarantees. */
+static void factor_corner(const factor_job *job, double least)
+{
+	size_t j, i, k;
+
+	for (j = job->end; j-- > job->first;) {
+		double pivot = *at(job, j, j);
+
+		for (k = j + 1; k < job->end; k++)
+			pivot -= *at(job, j, k) * *at(job, j, k);
+		pivot = sqrt(pivot > least ? pivot : least);
+		*at(job, j, j) = pivot;
+		for (i = job->first; i < j; i++) {
+			double sum = *at(job, i, j);
+
+			for (k = j + 1; k < job->end; k++)
+				sum -= *at(job, i, k) * *at(job, j, k);
+			*at(job, i, j) = sum / pivot;
+		}
+	}
+}
+
+/* Rows above the corner: R_ij = (H_ij - sum_{k>j} R_ik R_jk) / R_jj. */
+static void factor_rows(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const factor_job *job = argument;
+	size_t j, k;
+
+	(void)worker;
+	for (; first < end; first++)
+		for (j = job->end; j-- > job->first;) {
+			double sum = *at(job, first, j);
+
+			for (k = j + 1; k < job->end; k++)
+				sum -= *at(job, first, k) * *at(job, j, k);
+			*at(job, first, j) = sum / *at(job, j, j);
+		}
+}
+
+/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read what lies together, where columns of h would share a few sets of the caches. */
+static void turn_rows(const factor_job *job, double *panels)
+{
+	size_t i, k;
+
+	for (i = 0; i < job->first; i++)
+		for (k = 0; k < STRIP; k++)
+			panels[(i / PANEL * STRIP + k) * PANEL + i % PANEL] = *at(job, i, job->first + k);
+}
+
+/* h[i..i+4)[j..j+4) -= sum over the strip of R_ik R_jk */
+static void subtract_tile(const factor_job *job, const double *panels, size_t i, size_t j)
+{
+	const double *a = panels + i * STRIP, *b = panels + j * STRIP;
+	double sums[PANEL][PANEL] = { { 0 } };
+	unsigned r, c, k;
+
+	for (k = 0; k < STRIP; k++, a += PANEL, b += PANEL)
+		for (r = 0; r < PANEL; r++)
+			for (c = 0; c < PANEL; c++)
+				sums[r][c] += a[r] * b[c];
+	for (r = 0; r < PANEL; r++)
+		for (c = 0; c < PANEL; c++)
+			*at(job, i + r, j + c) -= sums[r][c];
+}
+
+typedef struct subtract_job {
+	factor_job f;
+	const double *panels;
+} subtract_job;
+
+/* Items are runs of 32 rows: the upper triangle's tiles in them. */
+static void subtract_rows(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const subtract_job *job = argument;
+	size_t i, j;
+
+	(void)worker;
+	for (; first < end; first++)
+		for (j = first * 32; j < job->f.first; j += PANEL)
+			for (i = first * 32; i < first * 32 + 32 && i <= j; i += PANEL)
+				subtract_tile(&job->f, job->panels, i, j);
+}
+
+typedef struct asking {
+	brise_cancel_fn *cancel; /* NULL: nobody */
+	void *user;
+} asking;
+
+static bool is_cancelled(const asking *a)
+{
+	return a->cancel && a->cancel(a->user);
+}
+
+/* h: [n][n], n a multiple of 64, only the upper triangle is read. panels: scratch [64][n]. Asks before each strip; false: it shall stop. */
+static bool factor_span(double *h, size_t n, double least, double *panels, pool *threads, const asking *a)
+{
+	size_t end;
+
+	for (end = n; end > 0; end -= STRIP) {
+		subtract_job job = { { h, n, end - STRIP, end }, panels };
+
+		if (is_cancelled(a))
+			return false;
+		factor_corner(&job.f, least);
+		pool_run(threads, factor_rows, &job.f, job.f.first, 8);
+		turn_rows(&job.f, panels);
+		pool_run(threads, subtract_rows, &job, job.f.first / 32, 1);
+	}
+	return true;
+}
+
+/* The damped moments of a span; columns of padding get a 1 of their own. */
+static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index, uint32_t first, uint32_t end)
+{
+	const float *squares = calibration_squares(c, index);
+	const int16_t *correlations = calibration_correlations(c, index, first);
+	double mean = 0, damping;
+	size_t i, j, from, width = end - first;
+
+	for (i = 0; i < width; i++)
+		mean += (double)squares[first + i] / (double)width;
+	damping = mean > 0 ? DAMPING * mean : 1;
+	memset(h, 0, n * n * sizeof *h);
+	for (i = 0; i < n; i++)
+		h[i * n + i] = i < width ? (double)squares[first + i] + damping : damping;
+	/* Eight rows of correlations at a time: they become columns, of which each row of h then gets a cache line. */
+	for (from = 0; from < width; from += 8)
+		for (j = 0; j < from + 8; j++)
+			for (i = j < from ? from : j + 1; i < from + 8 && i < width; i++)
+				h[j * n + i] = correlations[i * (i - 1) / 2 + j] * (sqrt((double)squares[first + i]) * sqrt((double)squares[first + j]) / 32767);
+	return damping;
+}
+
+/* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and damping keeps R's diagonal above a tenth of the mean of that. So A's
+ * elements stay below 10 sqrt(n); what is far above comes of correlations that nothing has. */
+#define LARGEST_FACTOR 1e6
+
+/* R to panels of A, and D. False: they are none. */
+static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first, uint32_t end)
+{
+	bool sane = true;
+	size_t block, row, col;
+
+	for (col = 0; col < end - first; col++) {
+		out->variance[first + col] = (float)(h[col * n + col] * h[col * n + col]);
+		sane = sane && isfinite(out->variance[first + col]);
+	}
+	for (block = 0; block * TILE_BLOCK < end - first; block++)
+		for (row = 0; row < (block + 1) * TILE_BLOCK; row++)
+			for (col = 0; col < TILE_BLOCK; col++) {
+				size_t j = block * TILE_BLOCK + col;
+				double element = row < j ? h[row * n + j] / h[j * n + j] : 0;
+
+				sane = sane && fabs(element) < LARGEST_FACTOR;
+				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] = (float)element;
+			}
+	return sane;
+}
+
+brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err)
+{
+	size_t spans = (cols + span - 1) / span, i;
+	bool complete;
+
+	*out = (q4_feedback){ .cols = cols, .span = span };
+	out->variance = calloc(tile_padded(cols), sizeof *out->variance);
+	out->panels = calloc(spans, sizeof *out->panels);
+	complete = out->variance && out->panels;
+	for (i = 0; i < spans && complete; i++) {
+		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
+
+		complete = (out->panels[i] = malloc(q4_panel((width + TILE_BLOCK - 1) / TILE_BLOCK) * sizeof **out->panels)) != NULL;
+	}
+	if (complete)
+		return BRISE_OK;
+	factor_free(out);
+	return error_set(err, BRISE_ENOMEM, "no memory for the factors of %u columns in spans of %u", cols, span);
+}
+
+void factor_free(q4_feedback *f)
+{
+	size_t i;
+
+	for (i = 0; f->panels && i * f->span < f->cols; i++)
+		free(f->panels[i]);
+	free(f->panels);
+	free(f->variance);
+	*f = (q4_feedback){ 0 };
+}
+
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
+	size_t most = ((span < cols ? span : cols) + STRIP - 1) / STRIP * STRIP;
+	double *h = malloc(most * most * sizeof *h), *panels = malloc(STRIP * most * sizeof *panels);
+	brise_status status = h && panels ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to factor moments of %zu columns", most);
+	const asking a = { cancel, user };
+
+	for (first = 0; first < cols && status == BRISE_OK; first += span) {
+		uint32_t end = calibration_span_end(first, span, cols);
+		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
+
+		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end), panels, threads, &a))
+			status = error_set(err, BRISE_ECANCELED, "%s: cancelled while input %u was factored", c->name, index);
+		else if (!store(out, first / span, h, n, first, end))
+			status = error_set(err, BRISE_EFORMAT, "%s: input %u has correlations that no inputs have", c->name, index);
+	}
+	free(h);
+	free(panels);
+	return status;
+}

@@ -1,0 +1,492 @@
+/* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its place
+ */
+#include "convert/checkpoint/checkpoint.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "convert/checkpoint/architecture.h"
+#include "convert/checkpoint/gguf_architecture.h"
+#include "convert/checkpoint/gguf_folder.h"
+#include "convert/checkpoint/locate.h"
+#include "convert/checkpoint/naming.h"
+#include "convert/formats/elements.h"
+#include "convert/formats/files.h"
+#include "convert/formats/gguf_parts.h"
+#include "convert/formats/notes.h"
+#include "convert/formats/safetensors.h"
+#include "convert/formats/tensors.h"
+#include "convert/formats/torch_zip.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
+#include "runtime/error.h"
+#include "runtime/model.h"
+
+#define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
+#define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
+
+/* What a caller sees comes first; the names its tensors point to live in the list. */
+typedef struct opened {
+	checkpoint cp;
+	tensor_list list;
+	architecture arch;
+	notes decisions;
+	gguf_header gguf; /* of the first part */
+	location place;
+	char *gguf_path;    /* the GGUF model of a folder that holds no other checkpoint */
+	const char *folder; /* of place, or the path until that is known, or gguf_path */
+	const naming *names;
+	brise_error *err;
+} opened;
+
+static brise_status no_memory(const opened *o)
+{
+	return error_set(o->err, BRISE_ENOMEM, "%s: no memory to open it", o->folder);
+}
+
+static bool has_file(const opened *o, const char *name)
+{
+	char *path = files_join(o->folder, name);
+	struct stat facts;
+	bool has = path && stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+
+	free(path);
+	return has;
+}
+
+static bool has_entry(const opened *o, const char *name)
+{
+	char *path = files_join(o->folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
+
+	free(path);
+	return has;
+}
+
+/* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for it. */
+static brise_status open_path(opened *o, char *path)
+{
+	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
+	struct stat facts;
+
+	if (files)
+		o->cp.files = files;
+	if (!files || !path) {
+		free(path);
+		return no_memory(o);
+	}
+	file = &files[o->cp.n_files];
+	file->path = path;
+	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
+	o->cp.n_files++; /* closed with the rest from here on, opened or not */
+	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
+		return files_explain_open(file->path, o->err);
+	if (!S_ISREG(facts.st_mode))
+		return error_set(o->err, BRISE_EIO, "%s: not a regular file", file->path);
+	file->bytes = (uint64_t)facts.st_size;
+	return BRISE_OK;
+}
+
+typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err);
+
+static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
+{
+	brise_status status = open_path(o, files_join(o->folder, name));
+	const checkpoint_file *file;
+
+	if (status != BRISE_OK)
+		return status;
+	file = &o->cp.files[o->cp.n_files - 1];
+	return read(file->descriptor, file->bytes, file->path, (uint32_t)(o->cp.n_files - 1), &o->list, o->err);
+}
+
+static brise_status read_text(const opened *o, const char *name, size_t most, char **path, char **text, size_t *size)
+{
+	*text = NULL;
+	if (!(*path = files_join(o->folder, name)))
+		return no_memory(o);
+	return files_read_whole(*path, most, text, size, o->err);
+}
+
+static brise_status add_shards(opened *o, const char *index)
+{
+	char *path, *text, **shards = NULL;
+	size_t size, n = 0, i;
+	brise_status status = read_text(o, index, INDEX_MAX, &path, &text, &size);
+
+	if (status == BRISE_OK)
+		status = safetensors_read_index(text, size, path, &shards, &n, o->err);
+	if (status == BRISE_OK && n == 0)
+		status = error_set(o->err, BRISE_EFORMAT, "%s: names no files", path);
+	for (i = 0; i < n; i++) {
+		if (status == BRISE_OK)
+			status = add_file(o, shards[i], safetensors_read);
+		free(shards[i]);
+	}
+	if (status == BRISE_OK)
+		notes_add(&o->decisions, "weights: %zu shards (%s)", n, index);
+	free(shards);
+	free(text);
+	free(path);
+	return status;
+}
+
+static brise_status add_one(opened *o, const char *name, read_tensors_fn *read)
+{
+	notes_add(&o->decisions, "weights: %s", name);
+	return add_file(o, name, read);
+}
+
+static brise_status read_configuration(opened *o, const char *name)
+{
+	char *path, *text;
+	size_t size;
+	brise_status status = read_text(o, name, CONFIG_MAX, &path, &text, &size);
+
+	if (status == BRISE_OK)
+		status = o->names == &naming_hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
+		                                   : architecture_read_params(&o->arch, text, size, path, &o->decisions, o->err);
+	free(text);
+	free(path);
+	return status;
+}
+
+static const char *const hugging_face_tokenizers[] = { "tokenizer.model", "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.json", NULL };
+static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.model", "tokenizer.json", NULL };
+
+static brise_status find_tokenizer(opened *o, const char *const *names)
+{
+	for (; *names; names++)
+		if (has_entry(o, *names)) { /* a link to nothing too: reading it says so */
+			notes_add(&o->decisions, "tokenizer: %s", *names);
+			o->cp.tokenizer_path = files_join(o->folder, *names);
+			return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
+		}
+	return BRISE_OK;
+}
+
+static brise_status read_hugging_face(opened *o)
+{
+	brise_status status;
+
+	o->names = &naming_hugging_face;
+	o->cp.rope = CHECKPOINT_HALVES;
+	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
+	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
+		return status;
+	if (o->place.weights)
+		status = add_one(o, o->place.weights, safetensors_read);
+	else if (has_file(o, "model.safetensors.index.json"))
+		status = add_shards(o, "model.safetensors.index.json");
+	else
+		status = add_one(o, "model.safetensors", safetensors_read);
+	return status == BRISE_OK ? find_tokenizer(o, hugging_face_tokenizers) : status;
+}
+
+static brise_status read_mistral(opened *o)
+{
+	brise_status status;
+
+	o->names = &naming_mistral;
+	o->cp.rope = CHECKPOINT_INTERLEAVED;
+	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave their pairs, stored as halves (params.json is there)");
+	if ((status = read_configuration(o, "params.json")) != BRISE_OK)
+		return status;
+	if (has_file(o, "consolidated.01.pth"))
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: consolidated.01.pth: checkpoints cut for several GPUs are not supported", o->folder);
+	if (o->place.weights)
+		status = add_one(o, o->place.weights, safetensors_read);
+	else if (has_file(o, "consolidated.safetensors"))
+		status = add_one(o, "consolidated.safetensors", safetensors_read);
+	else
+		status = add_one(o, "consolidated.00.pth", torch_zip_read);
+	return status == BRISE_OK ? find_tokenizer(o, mistral_tokenizers) : status;
+}
+
+/* One part, and its header kept if it is the first. */
+static brise_status add_gguf(opened *o, char **path, size_t part, size_t n)
+{
+	brise_status status = open_path(o, *path);
+	const checkpoint_file *file;
+	gguf_header h = { .bytes = NULL };
+
+	*path = NULL;
+	if (status != BRISE_OK)
+		return status;
+	file = &o->cp.files[part];
+	status = gguf_read(&h, file->descriptor, file->bytes, file->path, (uint32_t)part, &o->list, o->err);
+	if (status == BRISE_OK)
+		status = gguf_check_part(&h, part, n, file->path, o->err);
+	if (part == 0)
+		o->gguf = h;
+	else
+		gguf_free(&h);
+	return status;
+}
+
+static brise_status read_gguf(opened *o)
+{
+	char **paths;
+	size_t n, i;
+	brise_status status = gguf_list_parts(o->folder, &paths, &n, o->err);
+
+	o->names = &naming_gguf;
+	o->cp.rope = CHECKPOINT_INTERLEAVED;
+	o->cp.gguf = &o->gguf;
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = add_gguf(o, &paths[i], i, n);
+	gguf_free_parts(paths, n);
+	if (status != BRISE_OK || (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) != BRISE_OK ||
+	    (status = tensors_sort(&o->list, o->folder, o->err)) != BRISE_OK ||
+	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path, &o->decisions, o->err)) != BRISE_OK)
+		return status;
+	o->arch.tied = !tensors_find(&o->list, "output.weight");
+	gguf_note_template(&o->gguf, &o->decisions);
+	if (n > 1)
+		notes_add(&o->decisions, "weights: %zu files", n);
+	o->cp.tokenizer_path = strdup(o->cp.files[0].path);
+	return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
+}
+
+static brise_status read_gguf_of_folder(opened *o)
+{
+	const char *name = strrchr(o->gguf_path, '/');
+
+	notes_add(&o->decisions, "weights: %s, the folder's only GGUF model", name ? name + 1 : o->gguf_path);
+	o->folder = o->gguf_path;
+	return read_gguf(o);
+}
+
+/* Folders as published hold both forms of one model; either does. */
+static brise_status read_folder(opened *o)
+{
+	bool hf_weights = o->place.weights || has_file(o, "model.safetensors.index.json") || has_file(o, "model.safetensors");
+	bool own_weights = o->place.weights || has_file(o, "consolidated.safetensors") || has_file(o, "consolidated.00.pth");
+	bool config = o->place.form != LOCATION_OWN && has_file(o, "config.json"), params = o->place.form != LOCATION_HUGGING_FACE && has_file(o, "params.json");
+	brise_status status;
+
+	if (config && hf_weights)
+		return read_hugging_face(o);
+	if (params && own_weights)
+		return read_mistral(o);
+	if (!o->place.weights && o->place.form == LOCATION_ANY && (status = gguf_find_in_folder(&o->gguf_path, o->folder, o->err)) != BRISE_OK)
+		return status;
+	if (o->gguf_path)
+		return read_gguf_of_folder(o);
+	if ((status = locate_explain(o->folder, o->err)) != BRISE_OK)
+		return status;
+	if (config || params)
+		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder, config ? "config.json" : "params.json",
+		                 config ? "model.safetensors or model.safetensors.index.json (other forms of weights are not read)"
+		                        : "consolidated.safetensors or consolidated.00.pth");
+	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json, no params.json and no .gguf: not a checkpoint's folder", o->folder);
+}
+
+static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
+{
+	const char *path = o->cp.files[t->file].path;
+	bool vector = kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM;
+	uint32_t rows, cols;
+
+	model_tensor_shape(&o->arch.config, kind, &rows, &cols);
+	if (t->dtype == 0)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is neither F16, BF16 nor F32", path, t->name);
+	if (vector ? t->n_dims != 1 || t->shape[0] != cols : t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
+		return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s: shape [%" PRIu32 "%s%" PRIu32 "] expected from the configuration, found %" PRIu32 " dimensions [%" PRIu64 ", %" PRIu64 "]",
+		                 path, t->name, vector ? cols : rows, vector ? "" : ", ", vector ? 0 : cols, t->n_dims, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+	return BRISE_OK;
+}
+
+/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none but ones. */
+static brise_status check_rope_factors(const opened *o, const named_tensor *t)
+{
+	const checkpoint_file *file = &o->cp.files[t->file];
+	brise_status status = BRISE_OK;
+	float factors[256];
+	uint64_t at, n, i;
+
+	if (t->dtype != ELEMENTS_F32)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path, t->name);
+	for (at = 0; at < t->bytes && status == BRISE_OK; at += n) {
+		n = t->bytes - at < sizeof factors ? t->bytes - at : sizeof factors;
+		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at, file->path, o->err);
+		for (i = 0; i < n / sizeof *factors && status == BRISE_OK; i++)
+			if (!(factors[i] == 1))
+				status = error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s: rotary frequencies with factors other than 1 are not supported", file->path, t->name);
+	}
+	return status;
+}
+
+static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
+{
+	checkpoint_tensor *place;
+	uint32_t layer, kind = naming_find_kind(o->names, t->name, o->arch.config.n_layers, &layer);
+	brise_status status;
+
+	if (kind == 0 && naming_is_frequency_table(t->name)) {
+		*frequencies = true;
+		return BRISE_OK;
+	}
+	if (kind == 0 && o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
+		return check_rope_factors(o, t);
+	if (kind == 0)
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not part of a Mistral model of %" PRIu32 " layers", o->cp.files[t->file].path, t->name,
+		                 o->arch.config.n_layers);
+	if ((status = check_shape(o, t, kind)) != BRISE_OK)
+		return status;
+	place = &o->cp.tensors[layer][kind];
+	model_tensor_shape(&o->arch.config, kind, &place->rows, &place->cols);
+	place->name = t->name;
+	place->dtype = (elements_type)t->dtype;
+	place->file = t->file;
+	place->offset = t->offset;
+	return BRISE_OK;
+}
+
+/* The output matrix may be the embedding, if the configuration says so. */
+static void tie_output(opened *o)
+{
+	checkpoint_tensor *outside = o->cp.tensors[0];
+
+	if (!o->arch.tied)
+		return;
+	notes_add(&o->decisions, "output matrix: the embedding%s (%s)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
+	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
+	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
+}
+
+static brise_status find_missing(const opened *o)
+{
+	uint32_t layer, kind;
+
+	for (layer = 0; layer < o->arch.config.n_layers; layer++)
+		for (kind = 1; kind < TENSOR_KINDS; kind++) {
+			if ((layer > 0 && !model_kind_in_layer(kind)) || o->cp.tensors[layer][kind].name)
+				continue;
+			if (model_kind_in_layer(kind))
+				return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s%" PRIu32 ".%s is missing", o->folder, o->names->layer, layer, o->names->inside[kind]);
+			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s is missing", o->folder, o->names->outside[kind]);
+		}
+	return BRISE_OK;
+}
+
+static brise_status place_tensors(opened *o)
+{
+	brise_status status = tensors_sort(&o->list, o->folder, o->err);
+	bool frequencies = false;
+	size_t i;
+
+	if (status != BRISE_OK)
+		return status;
+	o->cp.tensors = calloc(o->arch.config.n_layers, sizeof *o->cp.tensors);
+	if (!o->cp.tensors)
+		return no_memory(o);
+	for (i = 0; i < o->list.n && status == BRISE_OK; i++)
+		status = place_tensor(o, &o->list.items[i], &frequencies);
+	if (status != BRISE_OK)
+		return status;
+	if (frequencies)
+		notes_add(&o->decisions, "tables of rotary frequencies passed over: they follow from rope theta");
+	tie_output(o);
+	return find_missing(o);
+}
+
+/* How many tensors have which type, and what a quantized one means. */
+static void note_types(opened *o)
+{
+	unsigned counts[ELEMENTS_TYPES] = { 0 };
+	char text[ELEMENTS_TYPES * 24] = "";
+	size_t i, n = 0;
+	uint32_t dtype;
+
+	for (i = 0; i < o->list.n; i++)
+		counts[o->list.items[i].dtype]++;
+	for (dtype = 0; dtype < ELEMENTS_TYPES; dtype++)
+		if (counts[dtype] > 0) {
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%u %s", n ? ", " : "", counts[dtype], elements_name(dtype));
+			o->cp.quantized = o->cp.quantized || elements_are_quantized(dtype);
+		}
+	notes_add(&o->decisions, "weights: %s", text);
+	if (o->cp.quantized)
+		notes_add(&o->decisions, "these weights were rounded before: what rounding them again loses adds to what that lost; an F16 checkpoint gives a better file");
+}
+
+static void note_precision(opened *o)
+{
+	if (o->cp.gguf) {
+		note_types(o);
+		return;
+	}
+	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
+}
+
+brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err)
+{
+	opened *o = calloc(1, sizeof *o);
+	brise_status status;
+
+	*out = NULL;
+	if (!o)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
+	o->folder = path;
+	o->err = err;
+	status = gguf_is_file(path) ? read_gguf(o) : locate_checkpoint(&o->place, path, err);
+	if (status == BRISE_OK && o->place.folder) {
+		o->folder = o->place.folder;
+		status = read_folder(o);
+	}
+	if (status == BRISE_OK)
+		status = place_tensors(o);
+	if (status == BRISE_OK)
+		note_precision(o);
+	if (status == BRISE_OK && o->decisions.failed)
+		status = no_memory(o);
+	o->cp.config = o->arch.config;
+	o->cp.decisions = o->decisions.text;
+	if (status != BRISE_OK) {
+		checkpoint_close(&o->cp);
+		return status;
+	}
+	*out = &o->cp;
+	return BRISE_OK;
+}
+
+void checkpoint_close(checkpoint *cp)
+{
+	opened *o = (opened *)(void *)cp; /* cp is its first member */
+	size_t i;
+
+	if (!cp)
+		return;
+	for (i = 0; i < cp->n_files; i++) {
+		if (cp->files[i].descriptor >= 0)
+			(void)close(cp->files[i].descriptor);
+		free(cp->files[i].path);
+	}
+	free(cp->files);
+	free(cp->tensors);
+	free(cp->tokenizer_path);
+	free(o->decisions.text);
+	free(o->gguf_path);
+	locate_free(&o->place);
+	gguf_free(&o->gguf);
+	tensors_free(&o->list);
+	free(o);
+}
+
+brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err)
+{
+	const checkpoint_file *file = &cp->files[tensor->file];
+	uint64_t row_bytes = 0;
+
+	if (first > tensor->rows || n > tensor->rows - first)
+		return error_set(err, BRISE_EINVAL, "%s: tensor %s: rows %" PRIu32 "+%" PRIu32 " of %" PRIu32, file->path, tensor->name, first, n, tensor->rows);
+	/* Offsets and sizes were found to lie inside the file, so nothing here wraps. */
+	(void)elements_measure(tensor->dtype, tensor->cols, &row_bytes);
+	return files_read_at(file->descriptor, out, (size_t)(n * row_bytes), tensor->offset + first * row_bytes, file->path, err);
+}

@@ -1,0 +1,268 @@
+/* locate.c - what a path means
+ *
+ * Hugging Face's cache keeps a model in "models--org--name": files under blobs/, named by their hashes, and for each revision a folder in snapshots/ of
+ * links to them; refs/main holds the name of the newest one (huggingface_hub, "Understand caching"). A snapshot is a checkpoint's folder like any other.
+ */
+#include "convert/checkpoint/locate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "convert/formats/files.h"
+#include "convert/formats/names.h"
+#include "runtime/error.h"
+
+#define NAME_BYTES 256u /* longest file name and its end */
+
+static brise_status no_memory(const char *path, brise_error *err)
+{
+	return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
+}
+
+/* The kind of what folder/name leads to, as S_IFMT has it; 0: nothing. */
+static mode_t kind_of(const char *folder, const char *name)
+{
+	char *path = files_join(folder, name);
+	struct stat facts;
+	mode_t kind = path && stat(path, &facts) == 0 ? facts.st_mode & S_IFMT : 0;
+
+	free(path);
+	return kind;
+}
+
+static bool is_file(const char *folder, const char *name)
+{
+	return kind_of(folder, name) == S_IFREG;
+}
+
+static bool is_broken_link(const char *folder, const char *name)
+{
+	char *path = files_join(folder, name);
+	struct stat facts;
+	bool broken = path && lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode) && stat(path, &facts) != 0;
+
+	free(path);
+	return broken;
+}
+
+/* ---- the cache ---------------------------------------------------------------------------------------------------- */
+
+/* The only entry of snapshots/; false: none, or several. */
+static bool find_only_snapshot(const char *snapshots, char name[NAME_BYTES])
+{
+	DIR *list = opendir(snapshots);
+	struct dirent *entry;
+	unsigned n = 0;
+
+	while (list && (entry = readdir(list)))
+		if (entry->d_name[0] != '.' && strlen(entry->d_name) < NAME_BYTES) {
+			strcpy(name, entry->d_name);
+			n++;
+		}
+	if (list)
+		closedir(list);
+	return n == 1;
+}
+
+/* The name in refs/main; false: there is none that could be one. */
+static bool read_reference(const char *folder, char name[NAME_BYTES])
+{
+	char *path = files_join(folder, "refs/main"), *text = NULL;
+	size_t size = 0;
+	bool good = path && files_read_whole(path, NAME_BYTES - 1, &text, &size, NULL) == BRISE_OK;
+
+	while (good && size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+		size--;
+	good = good && size > 0 && !memchr(text, '/', size) && !memchr(text, 0, size) && text[0] != '.';
+	if (good) {
+		memcpy(name, text, size);
+		name[size] = 0;
+	}
+	free(text);
+	free(path);
+	return good;
+}
+
+static brise_status find_snapshot(char **found, const char *folder, brise_error *err)
+{
+	char *snapshots = files_join(folder, "snapshots"), name[NAME_BYTES];
+	brise_status status = BRISE_OK;
+
+	if (!snapshots)
+		return no_memory(folder, err);
+	if (!read_reference(folder, name) && !find_only_snapshot(snapshots, name))
+		status = error_set(err, BRISE_EFORMAT, "%s: no refs/main, and not exactly one snapshot: give a folder in snapshots/", folder);
+	else if (kind_of(snapshots, name) != S_IFDIR)
+		status = error_set(err, BRISE_EIO, "%s: snapshot %s is not there; is the download complete?", folder, name);
+	else if (!(*found = files_join(snapshots, name)))
+		status = no_memory(folder, err);
+	free(snapshots);
+	return status;
+}
+
+/* ---- folders ------------------------------------------------------------------------------------------------------ */
+
+static char *copy_text(const char *text, size_t bytes)
+{
+	char *copy = malloc(bytes + 1);
+
+	if (copy) {
+		memcpy(copy, text, bytes);
+		copy[bytes] = 0;
+	}
+	return copy;
+}
+
+/* Splits a file's path; *name points into it. */
+static char *folder_of(const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+
+	*name = slash ? slash + 1 : path;
+	return !slash ? copy_text(".", 1) : copy_text(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+brise_status locate_folder(char **folder, const char *path, brise_error *err)
+{
+	struct stat facts;
+	const char *name;
+
+	*folder = NULL;
+	if (stat(path, &facts) != 0)
+		return files_explain_open(path, err);
+	if (S_ISDIR(facts.st_mode) && kind_of(path, "snapshots") == S_IFDIR && !is_file(path, "config.json"))
+		return find_snapshot(folder, path, err);
+	*folder = S_ISDIR(facts.st_mode) ? copy_text(path, strlen(path)) : folder_of(path, &name);
+	return *folder ? BRISE_OK : no_memory(path, err);
+}
+
+static brise_status refuse_adapter(const char *folder, brise_error *err)
+{
+	return error_set(err, BRISE_EUNSUPPORTED, "%s: this is a LoRA adapter; give the base checkpoint, and --lora %s", folder, folder);
+}
+
+/* What may be said about an entry of the folder, most telling first. */
+typedef enum finding { FOUND_BROKEN_LINK, FOUND_ADAPTER, FOUND_PICKLE, FOUND_CACHE, FINDINGS } finding;
+
+static finding examine_entry(const char *folder, const char *name)
+{
+	static const char *const configurations[] = { "config.json", "params.json", "model.safetensors.index.json", NULL };
+
+	if ((names_contain(configurations, name) || names_end_with(name, ".safetensors") || names_end_with(name, ".pth")) && is_broken_link(folder, name))
+		return FOUND_BROKEN_LINK;
+	if (!strcmp(name, "adapter_config.json") || !strcmp(name, "lora.safetensors"))
+		return FOUND_ADAPTER;
+	if (names_end_with(name, ".bin") || names_end_with(name, ".bin.index.json"))
+		return FOUND_PICKLE;
+	return strncmp(name, "models--", 8) == 0 ? FOUND_CACHE : FINDINGS;
+}
+
+brise_status locate_explain(const char *folder, brise_error *err)
+{
+	DIR *list = opendir(folder);
+	finding best = FINDINGS;
+	struct dirent *entry;
+	char name[NAME_BYTES] = "";
+
+	while (list && (entry = readdir(list))) {
+		finding here = examine_entry(folder, entry->d_name);
+
+		if (here < FINDINGS && (here < best || (here == best && strcmp(entry->d_name, name) < 0)) && strlen(entry->d_name) < NAME_BYTES) {
+			best = here;
+			strcpy(name, entry->d_name);
+		}
+	}
+	if (list)
+		closedir(list);
+	switch (best) {
+	case FOUND_BROKEN_LINK:
+		return error_set(err, BRISE_EIO, "%s/%s: a link to a file that is not there; is the download complete?", folder, name);
+	case FOUND_ADAPTER:
+		return refuse_adapter(folder, err);
+	case FOUND_PICKLE:
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: no weights but %s, which may hold programs and is not read; get the model's .safetensors files", folder, name);
+	case FOUND_CACHE:
+		return error_set(err, BRISE_EFORMAT, "%s: a cache of models; give one of its folders, as %s", folder, name);
+	default:
+		return BRISE_OK;
+	}
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------------- */
+
+/* "name-00001-of-00003.safetensors" */
+static bool is_shard(const char *name)
+{
+	const char *of = strstr(name, "-of-");
+
+	return of && of - name >= 6 && strspn(of - 5, "0123456789") == 5 && strspn(of + 4, "0123456789") == 5 && !strcmp(of + 9, ".safetensors");
+}
+
+static brise_status locate_weights(location *out, const char *path, const char *name, brise_error *err)
+{
+	out->form = is_shard(name) ? LOCATION_HUGGING_FACE : LOCATION_ANY;
+	if (is_shard(name) && !is_file(out->folder, "model.safetensors.index.json"))
+		return error_set(err, BRISE_EFORMAT, "%s: a part of several, but model.safetensors.index.json is not beside it", path);
+	if (!is_shard(name) && !(out->weights = copy_text(name, strlen(name))))
+		return no_memory(path, err);
+	return BRISE_OK;
+}
+
+static brise_status refuse_file(const char *path, const char *name, brise_error *err)
+{
+	static const char *const pickles[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", NULL }, *const archives[] = { ".zip", ".tar", ".gz", ".tgz", ".xz", ".zst", ".7z", NULL };
+	const char *end = strrchr(name, '.');
+
+	if (end && names_contain(pickles, end))
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: such files may hold programs and are not read, but for consolidated.00.pth; get the model's .safetensors files", path);
+	if (end && names_contain(archives, end))
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: an archive; unpack it and give the folder", path);
+	if (end && !strcmp(end, ".brise"))
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: a brise file already; give the checkpoint it was made from", path);
+	if (!strncmp(name, "tokenizer", 9))
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: a tokenizer; give the folder that has the weights as well", path);
+	return error_set(err, BRISE_EUNSUPPORTED, "%s: no file of a checkpoint; give its folder, or its config.json, params.json, .safetensors or consolidated.00.pth", path);
+}
+
+static brise_status locate_file(location *out, const char *path, brise_error *err)
+{
+	static const char *const hugging_face[] = { "config.json", "model.safetensors.index.json", NULL };
+	static const char *const own[] = { "params.json", "consolidated.safetensors", "consolidated.00.pth", "consolidated.01.pth", NULL };
+	const char *name;
+
+	if (!(out->folder = folder_of(path, &name)))
+		return no_memory(path, err);
+	if (!strncmp(name, "adapter_", 8) || !strcmp(name, "lora.safetensors"))
+		return refuse_adapter(out->folder, err);
+	if (names_contain(hugging_face, name) || names_contain(own, name)) {
+		out->form = names_contain(own, name) ? LOCATION_OWN : LOCATION_HUGGING_FACE;
+		return BRISE_OK;
+	}
+	return names_end_with(name, ".safetensors") ? locate_weights(out, path, name, err) : refuse_file(path, name, err);
+}
+
+brise_status locate_checkpoint(location *out, const char *path, brise_error *err)
+{
+	struct stat facts;
+
+	*out = (location){ NULL, NULL, LOCATION_ANY };
+	if (stat(path, &facts) != 0)
+		return files_explain_open(path, err);
+	if (S_ISDIR(facts.st_mode))
+		return locate_folder(&out->folder, path, err);
+	if (S_ISREG(facts.st_mode))
+		return locate_file(out, path, err);
+	return error_set(err, BRISE_EIO, "%s: neither a folder nor a file", path);
+}
+
+void locate_free(location *l)
+{
+	free(l->folder);
+	free(l->weights);
+	*l = (location){ NULL, NULL, LOCATION_ANY };
+}

@@ -1,0 +1,503 @@
+/* lora.c - reads adapters, finds the matrix of each pair, and multiplies
+ *
+ * PEFT's tensors are named "base_model.model." + the module's name in Hugging Face's model + ".lora_A.weight" or ".lora_B.weight"; those of the embedding
+ * end in ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read. With adapters of the embedding or the
+ * output PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
+ *
+ * mistral-finetune's are named as in Mistral's own checkpoints, "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
+ * (github.com/mistralai/mistral-finetune, finetune/checkpointing.py and model/lora.py). They were trained beside such checkpoints, so that the rows of B
+ * for q and k interleave RoPE's pairs; they are put in the file's order, whatever form the base has.
+ */
+#include "convert/checkpoint/lora.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "convert/checkpoint/checkpoint.h"
+#include "convert/checkpoint/locate.h"
+#include "convert/checkpoint/lora_config.h"
+#include "convert/checkpoint/naming.h"
+#include "convert/formats/files.h"
+#include "convert/formats/names.h"
+#include "convert/formats/safetensors.h"
+#include "convert/formats/tensors.h"
+#include "quant/checked.h"
+#include "quant/half.h"
+#include "runtime/error.h"
+#include "runtime/model.h"
+
+#define CONFIG_MAX ((size_t)16 << 20)
+#define SUM_MAX    1e30   /* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest is 1e31) */
+#define BLOCK_COLS 256u   /* of A: up to rank 32 its 32 KB stay in the first-level cache while 16 rows go by */
+
+typedef struct pair {
+	uint32_t rank; /* 0: none */
+	float *a;      /* [rank][cols] */
+	float *b;      /* [rows][rank], times the factor */
+} pair;
+
+struct lora {
+	size_t n;
+	uint32_t n_layers;
+	pair *pairs; /* [n][n_layers][TENSOR_KINDS]; kinds outside layers in layer 0 */
+};
+
+/* Who wrote an adapter: what its files and tensors are called. */
+typedef struct adapter_form {
+	const char *config, *tensors; /* files */
+	const char *prefix;           /* of every tensor */
+	const naming *names;          /* of matrices, behind the prefix */
+	checkpoint_rope rope;
+	bool layers_only; /* the embedding and the output have no adapters */
+} adapter_form;
+
+static const adapter_form peft = { "adapter_config.json", "adapter_model.safetensors", "base_model.model.", &naming_hugging_face, CHECKPOINT_HALVES, false };
+static const adapter_form mistral_finetune = { "params.json", "lora.safetensors", "", &naming_mistral, CHECKPOINT_INTERLEAVED, true };
+
+/* What one adapter is read with. */
+typedef struct reading {
+	const format_config *model;
+	bool tied;
+	const adapter_form *form;
+	char *given, *folder, *path; /* what the user pointed at, its folder, and the file of the tensors */
+	double scale;
+	lora_config config;
+	int descriptor;
+	tensor_list list;
+	pair *pairs; /* [n_layers][TENSOR_KINDS] */
+	uint32_t n_pairs;
+	uint32_t low_rank, high_rank;
+	double low_factor, high_factor;
+	brise_error *err;
+} reading;
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+typedef enum place_role { HALF_A, HALF_B, BASE } place_role;
+
+/* A tensor's name taken apart. */
+typedef struct place {
+	char module[128]; /* without the prefix */
+	uint32_t kind, layer;
+	place_role role;
+} place;
+
+static brise_status refuse(const reading *in, const char *name, const char *why)
+{
+	return error_set(in->err, BRISE_EUNSUPPORTED, "%s: tensor %s: %s", in->path, name, why);
+}
+
+/* The kind and layer of the module's matrix; 0: it has none, or a vector. */
+static uint32_t find_module(const reading *in, const char *module, uint32_t *layer)
+{
+	char name[160];
+	uint32_t kind;
+
+	(void)snprintf(name, sizeof name, "%s.weight", module);
+	kind = naming_find_kind(in->form->names, name, UINT32_MAX, layer);
+	if (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM || (in->form->layers_only && !model_kind_in_layer(kind)))
+		return 0;
+	return kind;
+}
+
+static brise_status find_place(const reading *in, const char *name, place *found)
+{
+	static const struct {
+		const char *text;
+		place_role role;
+		bool embedding;
+	} ends[] = { { ".lora_A.weight", HALF_A, false },
+		     { ".lora_B.weight", HALF_B, false },
+		     { ".lora_embedding_A", HALF_A, true },
+		     { ".lora_embedding_B", HALF_B, true },
+		     { ".base_layer.weight", BASE, false } };
+	size_t n = sizeof ends / sizeof *ends, skip = strlen(in->form->prefix), end, length;
+
+	for (end = 0; end < n && !names_end_with(name, ends[end].text); end++)
+		;
+	if (strstr(name, "lora_magnitude_vector"))
+		return refuse(in, name, "part of DoRA, which is not supported");
+	if (names_end_with(name, ".bias"))
+		return refuse(in, name, "biases are not supported");
+	if (end == n)
+		return refuse(in, name, "no half of a low-rank pair; whole matrices in adapters are not supported");
+	length = strlen(name) - strlen(ends[end].text);
+	if (strncmp(name, in->form->prefix, skip) != 0 || length < skip || length - skip >= sizeof found->module)
+		return refuse(in, name, "names no matrix of a Mistral model");
+	memcpy(found->module, name + skip, length - skip);
+	found->module[length - skip] = 0;
+	found->role = ends[end].role;
+	found->kind = find_module(in, found->module, &found->layer);
+	if (found->kind == 0 || (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
+		return refuse(in, name, "names no matrix of a Mistral model");
+	if (found->layer >= in->model->n_layers)
+		return error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: a model of %" PRIu32 " layers has none of that number", in->path, name, in->model->n_layers);
+	if (in->tied && found->role != BASE && (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
+		return refuse(in, name, "the model's output is its embedding: adapters of either are not supported");
+	return BRISE_OK;
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+
+static brise_status check_shape(const reading *in, const named_tensor *t, const place *at, uint32_t rank)
+{
+	uint32_t rows, cols, expected[2];
+
+	model_tensor_shape(in->model, at->kind, &rows, &cols);
+	if (at->kind == TENSOR_EMBEDDING && at->role != BASE) { /* B A is the transpose */
+		uint32_t swap = rows;
+
+		rows = cols;
+		cols = swap;
+	}
+	expected[0] = at->role == HALF_A ? rank : rows;
+	expected[1] = at->role == HALF_B ? rank : cols;
+	if (t->dtype == 0)
+		return refuse(in, t->name, "neither F16, BF16 nor F32");
+	if (rank == 0 || t->n_dims != 2 || t->shape[0] != expected[0] || t->shape[1] != expected[1])
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: shape [%" PRIu32 ", %" PRIu32 "] expected from r and the model, found %" PRIu32 " dimensions [%" PRIu64 ", %" PRIu64 "]", in->path,
+		                 t->name, expected[0], expected[1], t->n_dims, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+	return BRISE_OK;
+}
+
+static float decode(const uint8_t *raw, uint32_t dtype, size_t i)
+{
+	uint16_t half;
+	float value;
+
+	if (dtype == ELEMENTS_F32) {
+		memcpy(&value, raw + i * sizeof value, sizeof value);
+		return value;
+	}
+	memcpy(&half, raw + i * sizeof half, sizeof half);
+	return dtype == ELEMENTS_BF16 ? half_decode_bfloat(half) : half_decode(half);
+}
+
+/* In which order elements are read. */
+typedef enum element_order { AS_THEY_ARE, TRANSPOSED, INTERLEAVED_ROWS } element_order;
+
+/* All elements times `factor`; *out malloc'ed. The shape has been checked, and its bytes lie in the file. */
+static brise_status read_floats(const reading *in, const named_tensor *t, double factor, element_order order, float **out)
+{
+	size_t rows = (size_t)t->shape[0], cols = (size_t)t->shape[1], row, col, bytes = 0, i, from;
+	uint8_t *raw = NULL;
+	brise_status status = BRISE_OK;
+
+	*out = NULL;
+	if (!checked_size(t->bytes, &bytes) || !(raw = malloc(bytes)) || !(*out = malloc(rows * cols * sizeof **out)))
+		status = error_set(in->err, BRISE_ENOMEM, "%s: no memory for tensor %s", in->path, t->name);
+	if (status == BRISE_OK)
+		status = files_read_at(in->descriptor, raw, bytes, t->offset, in->path, in->err);
+	for (row = 0; status == BRISE_OK && row < rows; row++) {
+		from = order == INTERLEAVED_ROWS ? checkpoint_interleaved_row((uint32_t)row, in->model->head_dim) : row;
+		for (col = 0; col < cols; col++) {
+			float value = (float)(factor * (double)decode(raw, t->dtype, from * cols + col));
+
+			i = order == TRANSPOSED ? col * rows + row : row * cols + col;
+			(*out)[i] = value;
+			if (!isfinite(value))
+				status = error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: an element is infinite or not a number", in->path, t->name);
+		}
+	}
+	free(raw);
+	return status;
+}
+
+static brise_status take_tensor(reading *in, const named_tensor *t)
+{
+	place at;
+	brise_status status = find_place(in, t->name, &at);
+	uint32_t rank;
+	element_order order;
+	pair *p;
+	double factor;
+
+	if (status != BRISE_OK)
+		return status;
+	rank = (uint32_t)lora_rank_of(&in->config, at.module);
+	if ((status = check_shape(in, t, &at, rank)) != BRISE_OK || at.role == BASE)
+		return status;
+	p = &in->pairs[at.layer * TENSOR_KINDS + at.kind];
+	p->rank = rank;
+	factor = lora_factor_of(&in->config, at.module);
+	in->low_rank = in->n_pairs && in->low_rank < rank ? in->low_rank : rank;
+	in->high_rank = in->high_rank > rank ? in->high_rank : rank;
+	in->low_factor = in->n_pairs && in->low_factor < factor ? in->low_factor : factor;
+	in->high_factor = in->n_pairs && in->high_factor > factor ? in->high_factor : factor;
+	in->n_pairs += at.role == HALF_B;
+	/* The embedding's halves change their roles: (B A)^T = A^T B^T. */
+	if (at.kind == TENSOR_EMBEDDING)
+		return at.role == HALF_B ? read_floats(in, t, 1, TRANSPOSED, &p->a) : read_floats(in, t, factor * in->scale, TRANSPOSED, &p->b);
+	if (at.role == HALF_A)
+		return read_floats(in, t, 1, AS_THEY_ARE, &p->a);
+	order = in->form->rope == CHECKPOINT_INTERLEAVED && (at.kind == TENSOR_WQ || at.kind == TENSOR_WK) ? INTERLEAVED_ROWS : AS_THEY_ARE;
+	return read_floats(in, t, factor * in->scale, order, &p->b);
+}
+
+static double largest(const float *values, size_t n)
+{
+	float most = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		most = fabsf(values[i]) > most ? fabsf(values[i]) : most;
+	return (double)most;
+}
+
+static brise_status check_pairs(const reading *in)
+{
+	uint32_t layer, kind, rows, cols;
+	char name[48];
+
+	for (layer = 0; layer < in->model->n_layers; layer++)
+		for (kind = 0; kind < TENSOR_KINDS; kind++) {
+			const pair *p = &in->pairs[layer * TENSOR_KINDS + kind];
+
+			if (p->rank == 0)
+				continue;
+			model_tensor_name(name, kind, layer);
+			if (!p->a || !p->b)
+				return error_set(in->err, BRISE_EFORMAT, "%s: %s: one half of the pair, lora_A or lora_B, is missing", in->path, name);
+			model_tensor_shape(in->model, kind, &rows, &cols);
+			if (largest(p->a, (size_t)p->rank * cols) * largest(p->b, (size_t)rows * p->rank) * p->rank > SUM_MAX)
+				return error_set(in->err, BRISE_EFORMAT, "%s: %s: its adapter's elements are too large to be weights", in->path, name);
+		}
+	return BRISE_OK;
+}
+
+/* ---- adapters ----------------------------------------------------------------------------------------------------- */
+
+static bool exists(const char *path)
+{
+	struct stat facts;
+
+	return stat(path, &facts) == 0;
+}
+
+/* "path" or "path:scale"; a path that holds a colon itself is recognised by being there. */
+static brise_status split_spec(reading *in, const char *spec)
+{
+	const char *colon = exists(spec) ? NULL : strrchr(spec, ':');
+	size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
+	char *end;
+
+	in->scale = 1;
+	if (!(in->given = malloc(length + 1)))
+		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", spec);
+	memcpy(in->given, spec, length);
+	in->given[length] = 0;
+	if (colon) {
+		in->scale = strtod(colon + 1, &end);
+		if (end == colon + 1 || *end || !isfinite(in->scale))
+			return error_set(in->err, BRISE_EINVAL, "%s: neither an adapter's folder nor one with a scale behind the colon, as in adapter:0.5", spec);
+	}
+	return BRISE_OK;
+}
+
+static brise_status read_configuration(reading *in, notes *decisions)
+{
+	char *path = files_join(in->folder, in->form->config), *text = NULL;
+	brise_status status;
+	size_t size;
+
+	if (!path)
+		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
+	status = files_read_whole(path, CONFIG_MAX, &text, &size, in->err);
+	if (status == BRISE_OK)
+		status = in->form == &peft ? lora_read_config(&in->config, text, size, path, decisions, in->err)
+		                           : lora_read_params(&in->config, in->model, text, size, path, decisions, in->err);
+	free(text);
+	free(path);
+	return status;
+}
+
+static brise_status read_tensors(reading *in)
+{
+	struct stat facts;
+	brise_status status;
+	size_t i;
+
+	if (!(in->path = files_join(in->folder, in->form->tensors)))
+		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
+	in->descriptor = open(in->path, O_RDONLY | O_CLOEXEC);
+	if (in->descriptor < 0 && errno == ENOENT)
+		return error_set(in->err, BRISE_EIO, "%s: not there; adapters in other forms than safetensors are not read", in->path);
+	if (in->descriptor < 0 || fstat(in->descriptor, &facts) != 0)
+		return error_errno(in->err, "%s: cannot be opened", in->path);
+	if (!S_ISREG(facts.st_mode))
+		return error_set(in->err, BRISE_EIO, "%s: not a regular file", in->path);
+	if ((status = safetensors_read(in->descriptor, (uint64_t)facts.st_size, in->path, 0, &in->list, in->err)) != BRISE_OK ||
+	    (status = tensors_sort(&in->list, in->path, in->err)) != BRISE_OK)
+		return status;
+	for (i = 0; i < in->list.n && status == BRISE_OK; i++)
+		status = take_tensor(in, &in->list.items[i]);
+	if (status == BRISE_OK && in->high_rank == 0)
+		return error_set(in->err, BRISE_EFORMAT, "%s: holds no low-rank pairs", in->path);
+	return status == BRISE_OK ? check_pairs(in) : status;
+}
+
+static void note_adapter(const reading *in, notes *decisions)
+{
+	char rank[40], factor[80];
+
+	if (in->low_rank == in->high_rank)
+		(void)snprintf(rank, sizeof rank, "%" PRIu32, in->low_rank);
+	else
+		(void)snprintf(rank, sizeof rank, "%" PRIu32 " to %" PRIu32, in->low_rank, in->high_rank);
+	if (in->low_factor < in->high_factor)
+		(void)snprintf(factor, sizeof factor, "%g to %g", in->low_factor, in->high_factor);
+	else
+		(void)snprintf(factor, sizeof factor, "%g", in->low_factor);
+	notes_add(decisions, "adapter %.200s: %" PRIu32 " matrices of rank %s, times %s (%s) and %g (--lora)", in->folder, in->n_pairs, rank, factor,
+	          in->form == &mistral_finetune        ? "params.json: lora.scaling"
+	          : in->config.scaling == LORA_BY_ROOT ? "adapter_config.json: lora_alpha, use_rslora"
+	                                               : "adapter_config.json: lora_alpha",
+	          in->scale);
+}
+
+/* Links to nothing count: reading them says so. */
+static bool holds(const char *folder, const char *name)
+{
+	char *path = files_join(folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
+
+	free(path);
+	return has;
+}
+
+/* PEFT's, unless there is only the other's file. */
+static brise_status find_form(reading *in)
+{
+	bool is_peft = holds(in->folder, peft.config) || holds(in->folder, peft.tensors);
+
+	if (!is_peft && !holds(in->folder, mistral_finetune.tensors))
+		return error_set(in->err, BRISE_EIO, "%s: no %s and no %s: not an adapter's folder", in->folder, peft.config, mistral_finetune.tensors);
+	in->form = is_peft ? &peft : &mistral_finetune;
+	return BRISE_OK;
+}
+
+static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config, bool tied, notes *decisions, brise_error *err)
+{
+	reading in = { .model = config, .tied = tied, .descriptor = -1, .pairs = pairs, .err = err };
+	brise_status status = split_spec(&in, spec);
+
+	if (status == BRISE_OK)
+		status = locate_folder(&in.folder, in.given, err);
+	if (status == BRISE_OK)
+		status = find_form(&in);
+	if (status == BRISE_OK)
+		status = read_configuration(&in, decisions);
+	if (status == BRISE_OK)
+		status = read_tensors(&in);
+	if (status == BRISE_OK)
+		note_adapter(&in, decisions);
+	if (in.descriptor >= 0)
+		(void)close(in.descriptor);
+	tensors_free(&in.list);
+	lora_free_config(&in.config);
+	free(in.path);
+	free(in.folder);
+	free(in.given);
+	return status;
+}
+
+brise_status lora_open(lora **out, const char *const *specs, size_t n, const format_config *config, bool tied, notes *decisions, brise_error *err)
+{
+	size_t each = (size_t)config->n_layers * TENSOR_KINDS, i;
+	brise_status status = BRISE_OK;
+	lora *l;
+
+	*out = NULL;
+	if (n == 0)
+		return BRISE_OK;
+	l = calloc(1, sizeof *l);
+	if (l && !(l->pairs = calloc(n, each * sizeof *l->pairs))) {
+		free(l);
+		l = NULL;
+	}
+	if (!l)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu adapters", specs[0], n);
+	l->n = n;
+	l->n_layers = config->n_layers;
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = read_adapter(l->pairs + i * each, specs[i], config, tied, decisions, err);
+	if (status != BRISE_OK) {
+		lora_close(l);
+		return status;
+	}
+	*out = l;
+	return BRISE_OK;
+}
+
+void lora_close(lora *l)
+{
+	size_t i;
+
+	if (!l)
+		return;
+	for (i = 0; i < l->n * l->n_layers * TENSOR_KINDS; i++) {
+		free(l->pairs[i].a);
+		free(l->pairs[i].b);
+	}
+	free(l->pairs);
+	free(l);
+}
+
+/* ---- product ------------------------------------------------------------------------------------------------------ */
+
+/* sum[c] = sum over k of b[k] * a[k * stride + c], in the order of k. Four at a time, so that a sum is loaded and stored once for them. */
+static void sum_products(float *sum, const float *b, const float *a, size_t stride, uint32_t rank, uint32_t n)
+{
+	uint32_t k, c;
+
+	memset(sum, 0, n * sizeof *sum);
+	for (k = 0; k + 4 <= rank; k += 4, a += 4 * stride) {
+		const float *a1 = a + stride, *a2 = a1 + stride, *a3 = a2 + stride;
+		float b0 = b[k], b1 = b[k + 1], b2 = b[k + 2], b3 = b[k + 3];
+
+		for (c = 0; c < n; c++)
+			sum[c] = sum[c] + b0 * a[c] + b1 * a1[c] + b2 * a2[c] + b3 * a3[c];
+	}
+	for (; k < rank; k++, a += stride)
+		for (c = 0; c < n; c++)
+			sum[c] += b[k] * a[c];
+}
+
+static void add_product(const pair *p, uint32_t first, uint32_t n, uint32_t cols, float *rows)
+{
+	float sum[BLOCK_COLS];
+	uint32_t from, row, c;
+
+	for (from = 0; from < cols; from += BLOCK_COLS) {
+		uint32_t width = cols - from < BLOCK_COLS ? cols - from : BLOCK_COLS;
+
+		for (row = 0; row < n; row++) {
+			float *w = rows + (size_t)row * cols + from;
+
+			sum_products(sum, p->b + (size_t)(first + row) * p->rank, p->a + from, cols, p->rank, width);
+			for (c = 0; c < width; c++)
+				w[c] += sum[c];
+		}
+	}
+}
+
+void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, uint32_t cols, float *rows)
+{
+	size_t i;
+
+	for (i = 0; l && i < l->n; i++) {
+		const pair *p = &l->pairs[(i * l->n_layers + layer) * TENSOR_KINDS + kind];
+
+		if (p->rank)
+			add_product(p, first, n, cols, rows);
+	}
+}

@@ -1,0 +1,24 @@
+/* naming.h - what the matrices of a model are called in each family of files */
+#ifndef CONVERT_CHECKPOINT_NAMING_H
+#define CONVERT_CHECKPOINT_NAMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/format.h"
+
+typedef struct naming {
+	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
+	const char *layer;                 /* prefix of a layer's number */
+	const char *inside[TENSOR_KINDS];  /* behind the number and a dot */
+} naming;
+
+extern const naming naming_hugging_face, naming_mistral, naming_gguf;
+
+/* The name's kind, and its layer of n_layers; 0: none of a model's. */
+uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_layers, uint32_t *layer);
+
+/* Tables of rotary frequencies that old checkpoints carry; rope theta says the same. */
+bool naming_is_frequency_table(const char *name);
+
+#endif

@@ -1,0 +1,508 @@
+/* json_tokenizer.c - reads Hugging Face's tokenizer.json (github.com/huggingface/tokenizers)
+ *
+ * The file describes a pipeline: a normalizer and a pre-tokenizer (what happens to spaces), a model (vocabulary and merges), a decoder, and added tokens.
+ * Those converted from SentencePiece's models, as Mistral's and Llama's are, say what a tokenizer.model says in other words; they are read, and all
+ * else is refused by its name. Two spellings exist for a space in front of the text and U+2581 for every space: older files have the normalizers
+ * Prepend and Replace, newer ones the pre-tokenizer Metaspace.
+ */
+#include "convert/tokenizer/json_tokenizer.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/formats/names.h"
+#include "runtime/error.h"
+#include "runtime/portable.h"
+#include "runtime/tokenizer.h"
+
+#define MERGES_MAX (1u << 22) /* two for each piece in Mistral's */
+#define SPACE      TOKENIZER_SPACE
+
+typedef struct reading {
+	json_reader r;
+	json_tokenizer *out;
+	size_t pool_room;
+	uint32_t token_room, merge_room;
+	bool has_vocab, has_merges, fuse_unk;
+	unsigned prepends;                          /* normalizers that put a space in front */
+	bool replaces, metaspace, metaspace_prefix; /* normalizer and pre-tokenizer */
+	bool decodes_spaces, decodes_bytes, strips; /* decoder */
+} reading;
+
+/* Records that something named is not supported; returns false. */
+static bool refuse(reading *in, const char *format, ...) PORTABLE_PRINTF(2, 3);
+
+static bool refuse(reading *in, const char *format, ...)
+{
+	char what[200];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	return json_refuse(&in->r, BRISE_EUNSUPPORTED, what);
+}
+
+static bool skip_null(reading *in)
+{
+	return json_peek(&in->r) == JSON_NULL && json_read_null(&in->r);
+}
+
+/* ---- growing lists ------------------------------------------------------------------------------------------------ */
+
+/* The list with room for n + 1 items, doubled when full; NULL after an error, and then it stays as it was. */
+static void *grow(reading *in, void *items, uint32_t n, uint32_t *room, size_t item_bytes, uint32_t most)
+{
+	uint32_t wanted = *room ? 2 * *room : 1024;
+	void *grown;
+
+	if (n < *room)
+		return items;
+	if (n >= most) {
+		refuse(in, "more than %" PRIu32 " tokens or merges", most);
+		return NULL;
+	}
+	grown = realloc(items, wanted * item_bytes);
+	if (!grown)
+		json_refuse(&in->r, BRISE_ENOMEM, "no memory for the vocabulary");
+	else
+		*room = wanted;
+	return grown;
+}
+
+static bool add_text(reading *in, const char *text, size_t bytes, size_t *at)
+{
+	size_t room = in->pool_room ? in->pool_room : 1 << 16;
+	char *grown;
+
+	while (room - in->out->pool_bytes < bytes)
+		room *= 2;
+	if (room != in->pool_room) {
+		grown = realloc(in->out->pool, room);
+		if (!grown)
+			return json_refuse(&in->r, BRISE_ENOMEM, "no memory for the vocabulary");
+		in->out->pool = grown;
+		in->pool_room = room;
+	}
+	memcpy(in->out->pool + in->out->pool_bytes, text, bytes);
+	*at = in->out->pool_bytes;
+	in->out->pool_bytes += bytes;
+	return true;
+}
+
+static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, token_origin origin)
+{
+	json_token *tokens, *t;
+
+	if (bytes == 0 || bytes > TOKENIZER_PIECE_MAX)
+		return refuse(in, "a token of %zu bytes, 1 to %u are supported", bytes, TOKENIZER_PIECE_MAX);
+	if (id < 0 || id >= TOKENIZER_VOCAB_MAX)
+		return refuse(in, "token id %" PRId64 ", 0 to %u are supported", id, TOKENIZER_VOCAB_MAX - 1);
+	if (!(tokens = grow(in, in->out->tokens, in->out->n_tokens, &in->token_room, sizeof *tokens, TOKENIZER_VOCAB_MAX)))
+		return false;
+	in->out->tokens = tokens;
+	t = &tokens[in->out->n_tokens];
+	*t = (json_token){ 0, (uint32_t)bytes, (uint32_t)id, origin };
+	in->out->n_tokens += add_text(in, text, bytes, &t->at);
+	return in->r.status == BRISE_OK;
+}
+
+/* ---- model -------------------------------------------------------------------------------------------------------- */
+
+static void read_vocab(reading *in)
+{
+	size_t bytes;
+	int64_t id;
+	char *text;
+
+	if (in->has_vocab)
+		json_refuse(&in->r, BRISE_EFORMAT, "model.vocab stands twice");
+	in->has_vocab = true;
+	json_enter_object(&in->r);
+	while (json_next_whole_key(&in->r, &text, &bytes)) {
+		if (json_read_integer(&in->r, &id))
+			add_token(in, text, bytes, id, FROM_VOCABULARY);
+		free(text);
+	}
+}
+
+static bool add_merge(reading *in, const char *left, size_t left_bytes, const char *right, size_t right_bytes)
+{
+	json_merge *merges, *m;
+	size_t at;
+
+	if (left_bytes == 0 || right_bytes == 0 || left_bytes + right_bytes > TOKENIZER_PIECE_MAX)
+		return refuse(in, "merge %" PRIu32 " is not of two texts that make a token of at most %u bytes", in->out->n_merges, TOKENIZER_PIECE_MAX);
+	if (!(merges = grow(in, in->out->merges, in->out->n_merges, &in->merge_room, sizeof *merges, MERGES_MAX)))
+		return false;
+	in->out->merges = merges;
+	m = &merges[in->out->n_merges];
+	*m = (json_merge){ 0, (uint32_t)left_bytes, (uint32_t)right_bytes };
+	in->out->n_merges += add_text(in, left, left_bytes, &m->at) && add_text(in, right, right_bytes, &at);
+	return in->r.status == BRISE_OK;
+}
+
+/* "left right": pieces hold no spaces. */
+static void read_joined_merge(reading *in)
+{
+	const char *space;
+	size_t bytes;
+	char *text;
+
+	if (!json_read_string(&in->r, &text, &bytes))
+		return;
+	space = memchr(text, ' ', bytes);
+	if (!space || memchr(space + 1, ' ', bytes - (size_t)(space - text) - 1))
+		json_refuse(&in->r, BRISE_EFORMAT, "a merge that is not two texts with a space between");
+	else
+		add_merge(in, text, (size_t)(space - text), space + 1, bytes - (size_t)(space - text) - 1);
+	free(text);
+}
+
+/* ["left", "right"] */
+static void read_listed_merge(reading *in)
+{
+	char *texts[2] = { NULL, NULL };
+	size_t bytes[2] = { 0, 0 }, n = 0;
+
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r))
+		if (n == 2 || !json_read_string(&in->r, &texts[n], &bytes[n]))
+			json_refuse(&in->r, BRISE_EFORMAT, "a merge of two texts expected");
+		else
+			n++;
+	if (in->r.status == BRISE_OK && n != 2)
+		json_refuse(&in->r, BRISE_EFORMAT, "a merge of two texts expected");
+	if (in->r.status == BRISE_OK)
+		add_merge(in, texts[0], bytes[0], texts[1], bytes[1]);
+	free(texts[0]);
+	free(texts[1]);
+}
+
+static void read_merges(reading *in)
+{
+	if (in->has_merges)
+		json_refuse(&in->r, BRISE_EFORMAT, "model.merges stands twice");
+	in->has_merges = true;
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r))
+		if (json_peek(&in->r) == JSON_ARRAY)
+			read_listed_merge(in);
+		else
+			read_joined_merge(in);
+}
+
+/* A field that must say nothing: null, "", false or 0. */
+static void read_nothing(reading *in, const char *field)
+{
+	char text[8] = "";
+	double number = 0;
+	bool flag = false;
+
+	switch (json_peek(&in->r)) {
+	case JSON_NULL:
+		json_read_null(&in->r);
+		return;
+	case JSON_BOOL:
+		json_read_bool(&in->r, &flag);
+		break;
+	case JSON_NUMBER:
+		json_read_double(&in->r, &number);
+		break;
+	default:
+		json_read_name(&in->r, text, sizeof text);
+	}
+	if (flag || number != 0 || *text)
+		refuse(in, "model.%s is not supported", field);
+}
+
+static void read_model(reading *in)
+{
+	static const char *const nothings[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges", NULL };
+	char key[64], type[64];
+
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key)) {
+		if (names_contain(nothings, key))
+			read_nothing(in, key);
+		else if (!strcmp(key, "type")) {
+			if (json_read_name(&in->r, type, sizeof type) && strcmp(type, "BPE") != 0)
+				refuse(in, "model %s is not supported, only BPE is", type);
+		} else if (!strcmp(key, "vocab"))
+			read_vocab(in);
+		else if (!strcmp(key, "merges"))
+			read_merges(in);
+		else if (!strcmp(key, "byte_fallback"))
+			json_read_bool(&in->r, &in->out->byte_fallback);
+		else if (!strcmp(key, "fuse_unk"))
+			json_read_bool(&in->r, &in->fuse_unk);
+		else if (!strcmp(key, "unk_token") && !skip_null(in))
+			json_read_name(&in->r, in->out->unk, sizeof in->out->unk);
+		else if (strcmp(key, "unk_token") != 0)
+			json_skip(&in->r);
+	}
+}
+
+/* ---- added tokens ------------------------------------------------------------------------------------------------- */
+
+bool json_read_added_token(json_reader *r, json_added_token *token)
+{
+	char key[32];
+	bool flag;
+
+	*token = (json_added_token){ .id = -1 };
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key)) {
+		if (!strcmp(key, "id"))
+			json_read_integer(r, &token->id);
+		else if (!strcmp(key, "content") && !token->text)
+			json_read_string(r, &token->text, &token->bytes);
+		else if (!strcmp(key, "special"))
+			json_read_bool(r, &token->special);
+		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") || !strcmp(key, "single_word"))
+			token->strips = (json_read_bool(r, &flag) && flag) || token->strips;
+		else
+			json_skip(r);
+	}
+	return r->status == BRISE_OK;
+}
+
+/* What surrounds a control token is no text's business. */
+const char *json_find_refusal(const json_added_token *token)
+{
+	if (token->special || !token->text)
+		return NULL;
+	if (memchr(token->text, ' ', token->bytes))
+		return "spaces in symbols are not supported";
+	return token->strips ? "lstrip, rstrip and single_word are not supported" : NULL;
+}
+
+static void read_added(reading *in)
+{
+	json_added_token token;
+	const char *refusal;
+
+	if (json_read_added_token(&in->r, &token) && (refusal = json_find_refusal(&token)) != NULL)
+		refuse(in, "added token \"%.60s\": %s", token.text, refusal);
+	if (in->r.status == BRISE_OK)
+		add_token(in, token.text ? token.text : "", token.bytes, token.id, token.special ? ADDED_SPECIAL : ADDED);
+	free(token.text);
+}
+
+static void read_added_tokens(reading *in)
+{
+	if (skip_null(in))
+		return;
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r))
+		read_added(in);
+}
+
+/* ---- normalizer, pre-tokenizer, decoder --------------------------------------------------------------------------- */
+
+/* What one of them says. Texts are short where they matter; absent fields have the defaults of the reference. */
+typedef struct component {
+	char type[64], pattern[64], content[64], prepend[64], replacement[64], scheme[64];
+	bool add_prefix_space, split;
+	int64_t start, stop;
+	bool sequence; /* it holds others, which have been handled */
+} component;
+
+typedef void handle_component_fn(reading *in, const component *c);
+
+/* {"String": text}; a regular expression comes out as none. */
+static void read_pattern(reading *in, component *c)
+{
+	char key[16];
+
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key))
+		if (!strcmp(key, "String"))
+			json_read_name(&in->r, c->pattern, sizeof c->pattern);
+		else
+			json_skip(&in->r);
+}
+
+static void read_component(reading *in, unsigned depth, handle_component_fn *handle);
+
+static void read_components(reading *in, unsigned depth, handle_component_fn *handle)
+{
+	if (depth == 4) {
+		refuse(in, "sequences within sequences are not supported");
+		return;
+	}
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r))
+		read_component(in, depth + 1, handle);
+}
+
+static bool read_text_field(reading *in, component *c, const char *key)
+{
+	const struct {
+		const char *name;
+		char *text;
+	} texts[] = { { "type", c->type }, { "content", c->content }, { "prepend", c->prepend }, { "replacement", c->replacement }, { "prepend_scheme", c->scheme } };
+	size_t i;
+
+	for (i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (!strcmp(key, texts[i].name)) {
+			json_read_name(&in->r, texts[i].text, sizeof c->type);
+			return true;
+		}
+	return false;
+}
+
+static void read_component(reading *in, unsigned depth, handle_component_fn *handle)
+{
+	component c = { .add_prefix_space = true, .split = true };
+	char key[32];
+
+	if (skip_null(in))
+		return;
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key)) {
+		if (read_text_field(in, &c, key))
+			continue;
+		if (!strcmp(key, "pattern") && json_peek(&in->r) == JSON_OBJECT)
+			read_pattern(in, &c);
+		else if (!strcmp(key, "add_prefix_space"))
+			json_read_bool(&in->r, &c.add_prefix_space);
+		else if (!strcmp(key, "split"))
+			json_read_bool(&in->r, &c.split);
+		else if (!strcmp(key, "start"))
+			json_read_integer(&in->r, &c.start);
+		else if (!strcmp(key, "stop"))
+			json_read_integer(&in->r, &c.stop);
+		else if (!strcmp(key, "normalizers") || !strcmp(key, "pretokenizers") || !strcmp(key, "decoders")) {
+			c.sequence = true;
+			read_components(in, depth, handle);
+		} else
+			json_skip(&in->r);
+	}
+	if (in->r.status == BRISE_OK && !(c.sequence && !strcmp(c.type, "Sequence")))
+		handle(in, &c);
+}
+
+static void handle_normalizer(reading *in, const component *c)
+{
+	if (!strcmp(c->type, "Prepend")) {
+		if (strcmp(c->prepend, SPACE) != 0 || in->prepends++)
+			refuse(in, "normalizer Prepend of anything but one U+2581 is not supported");
+	} else if (!strcmp(c->type, "Replace")) {
+		in->replaces = true;
+		if (strcmp(c->pattern, " ") != 0 || strcmp(c->content, SPACE) != 0)
+			refuse(in, "normalizer Replace of anything but spaces by U+2581 is not supported");
+	} else {
+		refuse(in, "normalizer %s is not supported", c->type);
+	}
+}
+
+/* Older files have add_prefix_space, newer ones prepend_scheme; "first" and "always" differ behind added tokens only. */
+static bool read_prefix(reading *in, const component *c)
+{
+	if (*c->scheme && strcmp(c->scheme, "first") != 0 && strcmp(c->scheme, "always") != 0 && strcmp(c->scheme, "never") != 0)
+		refuse(in, "Metaspace with prepend_scheme %s is not supported", c->scheme);
+	if (strcmp(c->replacement, SPACE) != 0)
+		refuse(in, "Metaspace with another replacement than U+2581 is not supported");
+	return *c->scheme ? strcmp(c->scheme, "never") != 0 : c->add_prefix_space;
+}
+
+static void handle_pre_tokenizer(reading *in, const component *c)
+{
+	if (strcmp(c->type, "Metaspace") != 0 || in->metaspace) {
+		refuse(in, "pre_tokenizer %s%s is not supported", c->type, in->metaspace ? " behind Metaspace" : "");
+		return;
+	}
+	in->metaspace = true;
+	in->metaspace_prefix = read_prefix(in, c);
+	in->out->splits = c->split;
+}
+
+static void handle_decoder(reading *in, const component *c)
+{
+	if (!strcmp(c->type, "Replace") && !strcmp(c->pattern, SPACE) && !strcmp(c->content, " ")) {
+		in->decodes_spaces = true;
+	} else if (!strcmp(c->type, "Metaspace")) {
+		in->decodes_spaces = true;
+		in->strips = read_prefix(in, c) || in->strips;
+	} else if (!strcmp(c->type, "ByteFallback")) {
+		in->decodes_bytes = true;
+	} else if (!strcmp(c->type, "Strip") && !strcmp(c->content, " ") && c->start >= 0 && c->start <= 1 && c->stop == 0) {
+		in->strips = c->start == 1 || in->strips;
+	} else if (strcmp(c->type, "Fuse") != 0) {
+		refuse(in, "decoder %s%s is not supported", c->type, !strcmp(c->type, "Replace") || !strcmp(c->type, "Strip") ? " of another text than a space" : "");
+	}
+}
+
+/* ---- the whole file ----------------------------------------------------------------------------------------------- */
+
+static brise_status read_file(reading *in)
+{
+	static const char *const names[] = { "model", "added_tokens", "normalizer", "pre_tokenizer", "decoder" };
+	unsigned seen = 0, i;
+	char key[64];
+
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key)) {
+		for (i = 0; i < sizeof names / sizeof *names && strcmp(key, names[i]) != 0; i++)
+			;
+		if (seen & 1u << i && i < sizeof names / sizeof *names)
+			json_refuse(&in->r, BRISE_EFORMAT, "model, added_tokens, normalizer, pre_tokenizer or decoder stands twice");
+		seen |= 1u << i;
+		if (i == 0)
+			read_model(in);
+		else if (i == 1)
+			read_added_tokens(in);
+		else if (i == 2)
+			read_component(in, 0, handle_normalizer);
+		else if (i == 3)
+			read_component(in, 0, handle_pre_tokenizer);
+		else if (i == 4)
+			read_component(in, 0, handle_decoder);
+		else
+			json_skip(&in->r);
+	}
+	return json_end(&in->r);
+}
+
+static brise_status check_pipeline(const reading *in, brise_error *err)
+{
+	const char *what = NULL;
+
+	if (in->out->n_tokens == 0 || !in->has_merges)
+		return error_set(err, BRISE_EFORMAT, "%s: no model.vocab and model.merges: not a tokenizer of type BPE", in->r.name);
+	if (!in->replaces && !in->metaspace)
+		what = "spaces do not become U+2581 (normalizer Replace or pre_tokenizer Metaspace expected)";
+	else if (!in->decodes_spaces)
+		what = "the decoder does not turn U+2581 into spaces";
+	else if (in->out->byte_fallback != in->decodes_bytes)
+		what = "model.byte_fallback and the decoder's ByteFallback do not go together";
+	else if (in->out->prefix != in->strips)
+		what = "the space put in front of a text is not the one that the decoder strips";
+	else if (!in->out->byte_fallback && !in->fuse_unk)
+		what = "model.fuse_unk is off: unknown characters in a row are one unknown token with SentencePiece";
+	return what ? error_set(err, BRISE_EUNSUPPORTED, "%s: %s; no tokenizer of Mistral's does that", in->r.name, what) : BRISE_OK;
+}
+
+brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size, const char *name, brise_error *err)
+{
+	reading in = { .out = out };
+	brise_status status;
+
+	*out = (json_tokenizer){ .unk = "<unk>" };
+	json_begin(&in.r, json, size, name, err);
+	status = read_file(&in);
+	out->prefix = in.prepends || in.metaspace_prefix;
+	return status == BRISE_OK ? check_pipeline(&in, err) : status;
+}
+
+void json_free_tokenizer(json_tokenizer *tokenizer)
+{
+	free(tokenizer->merges);
+	free(tokenizer->tokens);
+	free(tokenizer->pool);
+	*tokenizer = (json_tokenizer){ .unk = "" };
+}

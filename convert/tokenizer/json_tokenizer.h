@@ -1,0 +1,59 @@
+/* json_tokenizer.h - what a tokenizer.json says, where its pipeline is SentencePiece's */
+#ifndef CONVERT_TOKENIZER_JSON_TOKENIZER_H
+#define CONVERT_TOKENIZER_JSON_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "convert/formats/json.h"
+#include "runtime/brise.h"
+
+typedef enum token_origin { FROM_VOCABULARY, ADDED, ADDED_SPECIAL } token_origin;
+
+/* One entry of model.vocab or added_tokens; a token may stand in both. */
+typedef struct json_token {
+	size_t at; /* of its text in the pool */
+	uint32_t bytes, id; /* 1..TOKENIZER_PIECE_MAX; below TOKENIZER_VOCAB_MAX */
+	token_origin origin;
+} json_token;
+
+typedef struct json_merge {
+	size_t at; /* of both texts, one behind the other */
+	uint32_t left_bytes, right_bytes;
+} json_merge;
+
+typedef struct json_tokenizer {
+	char *pool; /* texts, without ends */
+	size_t pool_bytes;
+	json_token *tokens; /* in the file's order */
+	uint32_t n_tokens;
+	json_merge *merges; /* first the first to be done */
+	uint32_t n_merges;
+	char unk[64];       /* text of the unknown token */
+	bool byte_fallback; /* characters without a token become bytes */
+	bool prefix;        /* a text gets a space in front */
+	bool splits;        /* words are merged each on its own */
+} json_tokenizer;
+
+/* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no ids. */
+typedef struct json_added_token {
+	char *text; /* malloc'ed; NULL: none */
+	size_t bytes;
+	int64_t id; /* -1: none */
+	bool special;
+	bool strips; /* lstrip, rstrip or single_word is set */
+} json_added_token;
+
+/* *token: its text must be freed, also after an error. */
+bool json_read_added_token(json_reader *r, json_added_token *token);
+
+/* What of a token is not supported, static text; NULL: nothing. */
+const char *json_find_refusal(const json_added_token *token);
+
+/* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's normalization, BPE and decoding by its name.
+ * *out must be freed with json_free_tokenizer, also after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size, const char *name, brise_error *err);
+void json_free_tokenizer(json_tokenizer *tokenizer);
+
+#endif

@@ -1,0 +1,28 @@
+/* tokenizer_writer.h - lays pieces out as the tokenizer section (runtime/tokenizer_section.h) */
+#ifndef CONVERT_TOKENIZER_TOKENIZER_WRITER_H
+#define CONVERT_TOKENIZER_TOKENIZER_WRITER_H
+
+#include "runtime/brise.h"
+#include "runtime/tokenizer_section.h"
+
+typedef struct tokenizer_piece {
+	const uint8_t *text;
+	uint32_t bytes; /* 1..TOKENIZER_PIECE_MAX */
+	float score;
+	tokenizer_type type;
+} tokenizer_piece;
+
+typedef struct tokenizer_pieces {
+	tokenizer_piece *pieces; /* [vocab], no text twice */
+	uint32_t vocab;
+	int32_t unk, bos, eos;
+	uint32_t flags; /* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest follows from the pieces */
+} tokenizer_pieces;
+
+/* By bytes, a prefix first; -1, 0 or 1. */
+int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b);
+
+/* *section: malloc'ed [*bytes], freed by the caller. `name` is for messages. Errors: BRISE_ENOMEM, BRISE_EUNSUPPORTED (text or hash table too large). */
+brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section, size_t *bytes, brise_error *err);
+
+#endif
