@@ -226,7 +226,7 @@ static brise_status refuse_file(const char *path, const char *name, brise_error 
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: a brise file already; give the checkpoint it was made from", path);
 	if (!strncmp(name, "tokenizer", 9))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: a tokenizer; give the folder that has the weights as well", path);
-	return error_set(err, BRISE_EUNSUPPORTED, "%s: no file of a checkpoint; give its folder, or its config.json, params.json, .safetensors or consolidated.00.pth", path);
+	return error_set(err, BRISE_EUNSUPPORTED, "%s: no file of a checkpoint; give its folder, or its config.json, params.json, .safetensors, .gguf or consolidated.00.pth", path);
 }
 
 static brise_status locate_file(location *out, const char *path, brise_error *err)
