@@ -41,8 +41,9 @@ libs  := -lm -lpthread
 # x86, arm, or the processor's own name where arch/ has a folder of that name
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
-lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
-app_sources := $(wildcard runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c)
+rooms := os model text eval sample
+lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(if $(family),$(wildcard arch/$(family)/*.c))
+app_sources := $(wildcard quant/encode/*.c runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
@@ -53,10 +54,10 @@ tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
 
 all: $(out)/brise $(out)/libbrise.a
 
-# A kernel set says in its second line with which flags it is built; its object is the only one built with them. What the compiler does not know
-# is left out, and the set with it.
+# A kernel set says in its opening comment with which flags it is built; its object is the only one
+# built with them. What the compiler does not know is left out, and the set with it.
 sets := $(if $(family),$(wildcard arch/$(family)/*.c))
-wishes = $(shell sed -n '2s/.*build with: //p' $(1))
+wishes = $(shell sed -n '1,9s/.*build with: //p' $(1))
 known = $(shell $(CC) $(CFLAGS) $(1) -fsyntax-only -x c /dev/null 2>/dev/null && echo $(1))
 $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call wishes,$(set)))))
 

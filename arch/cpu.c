@@ -1,10 +1,12 @@
 /* cpu.c - detection of instruction sets
  *
- * x86: CPUID says what the processor has, XGETBV whether the system saves the registers (Intel SDM volume 1, 14.3: a program
- * must check OSXSAVE and XCR0 before using AVX; the processor's word alone is not enough under old kernels and some hypervisors). AMX's registers
- * are 8 KB a thread: Linux saves them only for processes that ask (Documentation/arch/x86/xstate.rst).
+ * x86: CPUID says what the processor has, XGETBV whether the system saves the registers (Intel SDM
+ * volume 1, 14.3: a program must check OSXSAVE and XCR0 before using AVX; the processor's word
+ * alone is not enough under old kernels and some hypervisors). AMX's registers are 8 KB a thread:
+ * Linux saves them only for processes that ask (Documentation/arch/x86/xstate.rst).
  *
- * arm64: Linux and Android tell by HWCAP (Documentation/arch/arm64/elf_hwcaps.rst), Apple by sysctl.
+ * arm64: Linux and Android tell by HWCAP (Documentation/arch/arm64/elf_hwcaps.rst), Apple by
+ * sysctl.
  */
 #include "arch/cpu.h"
 
@@ -43,10 +45,7 @@ static bool ask_for_tiles(void)
 #endif
 }
 
-static bool has_bit(unsigned word, unsigned bit)
-{
-	return (word >> bit & 1) != 0;
-}
+static bool has_bit(unsigned word, unsigned bit) { return (word >> bit & 1) != 0; }
 
 /* Bits by number: Intel SDM volume 2A, CPUID, tables 3-8 and following. */
 void arch_detect(arch_cpu *cpu)
@@ -70,7 +69,8 @@ void arch_detect(arch_cpu *cpu)
 		cpu->avx512 = has_bit(b, 16) && has_bit(b, 17) && has_bit(b, 30) && has_bit(b, 31);
 		cpu->avx512vnni = has_bit(c, 11);
 	}
-	cpu->amx_int8 = has_bit(d, 24) && has_bit(d, 25) && (xcr0 & XCR0_AMX) == XCR0_AMX && ask_for_tiles();
+	cpu->amx_int8 = has_bit(d, 24) && has_bit(d, 25) && (xcr0 & XCR0_AMX) == XCR0_AMX &&
+	                ask_for_tiles();
 	if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
 		cpu->avxvnni = has_bit(a, 4);
 }
@@ -115,9 +115,6 @@ void arch_detect(arch_cpu *cpu)
 
 #else
 
-void arch_detect(arch_cpu *cpu)
-{
-	memset(cpu, 0, sizeof *cpu);
-}
+void arch_detect(arch_cpu *cpu) { memset(cpu, 0, sizeof *cpu); }
 
 #endif

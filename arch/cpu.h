@@ -1,12 +1,14 @@
-/* cpu.h - what the processor has and the system allows: instructions whose registers are not saved count as absent */
+/* cpu.h - what the processor has and the system allows: instructions whose registers are not saved
+ * count as absent */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
 #include <stdbool.h>
 
 typedef struct arch_cpu {
-	bool ssse3, sse41, avx2, fma, f16c, avxvnni, avx512, avx512vnni, amx_int8; /* x86; avx512: F, BW, DQ and VL */
-	bool neon, dotprod, i8mm;                                                  /* arm64 */
+	/* x86; avx512: F, BW, DQ and VL */
+	bool ssse3, sse41, avx2, fma, f16c, avxvnni, avx512, avx512vnni, amx_int8;
+	bool neon, dotprod, i8mm; /* arm64 */
 } arch_cpu;
 
 void arch_detect(arch_cpu *cpu);

@@ -18,13 +18,15 @@ bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu)
 	size_t i;
 
 	for (i = 0; i < sizeof sets / sizeof *sets; i++)
-		if ((!name || !strcmp(name, sets[i]->name)) && sets[i]->supported && sets[i]->supported(cpu))
+		if ((!name || !strcmp(name, sets[i]->name)) && sets[i]->supported &&
+		    sets[i]->supported(cpu))
 			break;
 	if (i == sizeof sets / sizeof *sets)
 		return false;
 	*kernels = *sets[i];
 	for (below = kernels->below; below; below = below->below) {
-#define INHERIT(function) kernels->function = kernels->function ? kernels->function : below->function;
+#define INHERIT(function)                                                                          \
+	kernels->function = kernels->function ? kernels->function : below->function;
 		ARCH_FUNCTIONS(INHERIT)
 	}
 	return true;

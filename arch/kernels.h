@@ -1,11 +1,14 @@
 /* kernels.h - the table of kernels, and the arithmetic they all share
  *
- * arch/scalar.c defines every function in plain C; the sets in arch/x86/ and arch/arm/ repeat it faster and must give the same bits,
- * which test/test_kernels.c checks with memcmp. What makes that possible:
+ * arch/scalar.c defines every function in plain C; the sets in arch/x86/ and arch/arm/ repeat it
+ * faster and must give the same bits, which test/test_kernels.c checks with memcmp. What makes that
+ * possible:
  *   - integer dot products are exact in any order, and no intermediate saturates;
  *   - a row's float sum runs over its blocks in order, one row to a SIMD lane;
- *   - float multiply and add are rounded separately (a fused operation is allowed only where it rounds the same number once);
- *   - sums over a vector use 16 lanes, element i in lane i mod 16, added up by one tree: 8, 4, 2, 1 apart;
+ *   - float multiply and add are rounded separately (a fused operation is allowed only where it
+ * rounds the same number once);
+ *   - sums over a vector use 16 lanes, element i in lane i mod 16, added up by one tree: 8, 4, 2, 1
+ * apart;
  *   - exp is the project's own (arch/math.h); conversions to int8 round to nearest, ties to even.
  */
 #ifndef ARCH_KERNELS_H
@@ -16,7 +19,7 @@
 #include <stdint.h>
 
 #include "arch/cpu.h"
-#include "quant/q4_encode.h"
+#include "quant/encode/q4_encode.h"
 
 /* A quantized matrix as it lies in the file: tile after tile of 16 rows. */
 typedef struct arch_matrix {
@@ -25,9 +28,10 @@ typedef struct arch_matrix {
 	size_t blocks; /* blocks of 32 columns, padding included: a multiple of 4 */
 } arch_matrix;
 
-/* Activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block, in slabs of 16 blocks: what all vectors have for the same
- * 512 columns lies together, because products go slab by slab (rows that are a power of two apart would push each other out of the caches).
- * For f16: floats, vector after vector. Padding is zeros. */
+/* Activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block, in slabs
+ * of 16 blocks: what all vectors have for the same 512 columns lies together, because products go
+ * slab by slab (rows that are a power of two apart would push each other out of the caches). For
+ * f16: floats, vector after vector. Padding is zeros. */
 #define SLAB_BLOCKS 16u
 
 typedef struct arch_vectors {
@@ -49,36 +53,40 @@ static inline size_t vectors_slabs(size_t blocks)
 	return (blocks + SLAB_BLOCKS - 1) / SLAB_BLOCKS;
 }
 
-/* Tokens and tiles whose partial sums a product with several vectors keeps: scratch of 256 KB for each thread. */
+/* Tokens and tiles whose partial sums a product with several vectors keeps: scratch of 256 KB for
+ * each thread. */
 #define GROUP_TOKENS 256u
 #define GROUP_TILES  16u
 #define ARCH_SCRATCH (GROUP_TOKENS * GROUP_TILES * TILE_ROWS) /* floats */
 
-/* Tiles that kernels like to take together with one vector (arch/lanes_matvec.h), and the fewest with several: a panel of fewer is mostly overhead. With
- * several they like GROUP_TILES. */
+/* Tiles that kernels like to take together with one vector (arch/lanes_matvec.h), and the fewest
+ * with several: a panel of fewer is mostly overhead. With several they like GROUP_TILES. */
 #define ARCH_GRAIN 4u
 
-/* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are written.
- * scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x has one vector only.
- * Definition, block by block in order, for q4 and q8:  sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
-typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch);
+/* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are
+ * written. scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x
+ * has one vector only. Definition, block by block in order, for q4 and q8:  sum +=
+ * (float)(magnitude * dot) * scale;  y = sum * row_scale. */
+typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                         size_t first, size_t end, float *scratch);
 
-/* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot products:
- *     keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h * dim / 4 + g) * 16 + i) * 4 + k
- *     values  [8][dim][4]                       dimension d of position 4h + k at (h * dim + d) * 4 + k
- *     float key_scale[32], value_scale[32]
- * dim is head_dim padded to a multiple of 16. */
-#define SPAN_POSITIONS 32u
+/* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot
+ * products: keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h *
+ * dim / 4 + g) * 16 + i) * 4 + k values  [8][dim][4]                       dimension d of position
+ * 4h + k at (h * dim + d) * 4 + k float key_scale[32], value_scale[32] dim is head_dim padded to a
+ * multiple of 16. */
+#define SPAN_POSITIONS    32u
 #define ARCH_HEAD_DIM_MAX 512u
-#define SPAN_SCALES    64u /* floats */
+#define SPAN_SCALES       64u /* floats */
 
 static inline size_t span_bytes(size_t dim)
 {
 	return 2 * SPAN_POSITIONS * dim + SPAN_SCALES * sizeof(float);
 }
 
-/* Attention is summed segment by segment of 512 absolute positions, each relative to its own largest score; a segment's result is merged into
- * what stands for the segments before. So a query's bits depend on absolute positions only. */
+/* Attention is summed segment by segment of 512 absolute positions, each relative to its own
+ * largest score; a segment's result is merged into what stands for the segments before. So a
+ * query's bits depend on absolute positions only. */
 #define SEGMENT_POSITIONS 512u
 #define SEGMENT_SPANS     (SEGMENT_POSITIONS / SPAN_POSITIONS)
 #define ATTEND_QUERIES    16u /* most queries of one call */
@@ -90,34 +98,39 @@ typedef struct arch_attended {
 } arch_attended;
 
 typedef struct arch_attention {
-	const int8_t *queries;        /* [n_queries][dim], int8 */
-	const float *query_scales;    /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
-	const uint8_t *const *spans;  /* of this segment, as many as the queries reach */
-	const uint8_t *next;          /* the span that will be read after them; NULL: none */
-	const uint16_t *first, *end;  /* [n_queries]: positions [first, end) of the segment are attended; first < end */
+	const int8_t *queries;       /* [n_queries][dim], int8 */
+	const float *query_scales;   /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
+	const uint8_t *const *spans; /* of this segment, as many as the queries reach */
+	const uint8_t *next;         /* the span that will be read after them; NULL: none */
+	/* [n_queries]: positions [first, end) of the segment are attended; first < end */
+	const uint16_t *first, *end;
 	unsigned n_queries;
 	size_t dim;
-	float *scores;                /* scratch, [n_queries][512] */
-	float *sums;                  /* [n_queries][dim], merged */
-	arch_attended *attended;      /* [n_queries], merged; weight 0 before the first segment */
+	float *scores;           /* scratch, [n_queries][512] */
+	float *sums;             /* [n_queries][dim], merged */
+	arch_attended *attended; /* [n_queries], merged; weight 0 before the first segment */
 } arch_attention;
 
 typedef struct arch_kernels arch_kernels;
 
 struct arch_kernels {
-	const char *name;                       /* what --arch takes */
-	const arch_kernels *below;              /* the set whose functions stand where this one has NULL */
-	bool (*supported)(const arch_cpu *cpu); /* NULL: the compiler that built this could not make the set */
+	const char *name;          /* what --arch takes */
+	const arch_kernels *below; /* the set whose functions stand where this one has NULL */
+	bool (*supported)(const arch_cpu *cpu); /* NULL: the compiler that built this could not make
+	                                           the set */
 	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
 
-	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 / largest). A block whose largest is below
-	 * 1e-30 or not finite becomes zeros. */
-	void (*quantize)(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks);
+	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 /
+	 * largest). A block whose largest is below 1e-30 or not finite becomes zeros. */
+	void (*quantize)(int8_t *codes, float *scales, int32_t *sums, const float *x,
+	                 size_t n_blocks);
 
-	/* The same for one head vector as a single block: codes [dim], zeros behind head_dim. Returns the scale. */
+	/* The same for one head vector as a single block: codes [dim], zeros behind head_dim.
+	 * Returns the scale. */
 	float (*quantize_head)(int8_t *codes, const float *head, size_t head_dim, size_t dim);
 
-	/* Turns pairs (i, half + i) of head [2 * half] by angles given as cosines and sines [half] (rotary embedding, arXiv 2104.09864). */
+	/* Turns pairs (i, half + i) of head [2 * half] by angles given as cosines and sines [half]
+	 * (rotary embedding, arXiv 2104.09864). */
 	void (*turn)(float *head, const float *cosines, const float *sines, size_t half);
 
 	/* y = x * (1 / sqrt(mean of squares + eps)) * weight (RMSNorm, arXiv 1910.07467). */
@@ -132,23 +145,27 @@ struct arch_kernels {
 	/* Attends one segment and merges it. */
 	void (*attend)(const arch_attention *job);
 
-	/* For the converter: quant/q4_encode.h. */
+	/* For the converter: quant/encode/q4_encode.h. */
 	q4_errors_fn *q4_errors;
 
-	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j]. That sum begins at zero and goes in order of t; a and b are
-	 * panels [n][16], 64-byte aligned as sums [16][16] are. */
+	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j].
+	 * That sum begins at zero and goes in order of t; a and b are panels [n][16], 64-byte
+	 * aligned as sums [16][16] are. */
 	void (*add_products)(float *sums, const float *a, const float *b, size_t n);
 
-	/* Runs the set's int8 dot product sequence on registers alone and returns how many multiplications and additions that were. */
+	/* Runs the set's int8 dot product sequence on registers alone and returns how many
+	 * multiplications and additions that were. */
 	uint64_t (*dot_peak)(uint64_t rounds);
 };
 
 /* Every function of the table, for what goes through all of them. */
-#define ARCH_FUNCTIONS(each)                                                                                                             \
-	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head) each(turn) each(norm) each(silu) each(add) each(attend) \
-	each(q4_errors) each(add_products) each(dot_peak)
+#define ARCH_FUNCTIONS(each)                                                                       \
+	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head)        \
+	        each(turn) each(norm) each(silu) each(add) each(attend) each(q4_errors)            \
+	                each(add_products) each(dot_peak)
 
-/* The sets of this machine's family, best first: the one place that lists them. Each is a file in arch/<family>/ that defines arch_<name>. */
+/* The sets of this machine's family, best first: the one place that lists them. Each is a file in
+ * arch/<family>/ that defines arch_<name>. */
 #if defined(__x86_64__)
 #define ARCH_SETS(set) set(amx) set(avx512vnni) set(avxvnni) set(avx2) set(sse) set(scalar)
 #elif defined(__aarch64__)
@@ -166,9 +183,11 @@ static inline void arch_quantize(const arch_kernels *kernels, const arch_vectors
 	size_t b;
 
 	for (b = 0; b < x->blocks; b += SLAB_BLOCKS) {
-		size_t at = vectors_at(x, t, b), n_blocks = x->blocks - b < SLAB_BLOCKS ? x->blocks - b : SLAB_BLOCKS;
+		size_t at = vectors_at(x, t, b),
+		       n_blocks = x->blocks - b < SLAB_BLOCKS ? x->blocks - b : SLAB_BLOCKS;
 
-		kernels->quantize(x->codes + at * TILE_BLOCK, x->scales + at, x->sums + at, x->floats + (t * x->blocks + b) * TILE_BLOCK, n_blocks);
+		kernels->quantize(x->codes + at * TILE_BLOCK, x->scales + at, x->sums + at,
+		                  x->floats + (t * x->blocks + b) * TILE_BLOCK, n_blocks);
 	}
 }
 
@@ -178,8 +197,8 @@ static inline void arch_quantize(const arch_kernels *kernels, const arch_vectors
 /* The sets by index, as they are listed: functions may be NULL. NULL past the last. */
 const arch_kernels *arch_list(size_t index);
 
-/* Fills *kernels with the set called `name`, or the best this machine supports for NULL, and what it takes from the sets below. False if there is none
- * of that name or it is not supported here. */
+/* Fills *kernels with the set called `name`, or the best this machine supports for NULL, and what
+ * it takes from the sets below. False if there is none of that name or it is not supported here. */
 bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu);
 
 #endif

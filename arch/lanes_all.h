@@ -1,4 +1,5 @@
-/* lanes_all.h - all templates the runtime uses, for a set that takes nothing from the set below it */
+/* lanes_all.h - all templates the runtime uses, for a set that takes nothing from the set below it
+ */
 #ifndef ARCH_LANES_ALL_H
 #define ARCH_LANES_ALL_H
 
@@ -10,9 +11,11 @@
 #include "arch/lanes_vector.h"
 
 /* Its entries in the table. */
-#define LANES_ALL                                                                                                                        \
-	.matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8, .matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,           \
-	.quantize_head = lanes_quantize_head, .turn = lanes_turn, .norm = lanes_norm, .silu = lanes_silu, .add = lanes_add_vector,        \
-	.attend = lanes_attend, .add_products = lanes_add_products, .dot_peak = lanes_dot_peak
+#define LANES_ALL                                                                                  \
+	.matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8,                                \
+	.matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,                                \
+	.quantize_head = lanes_quantize_head, .turn = lanes_turn, .norm = lanes_norm,              \
+	.silu = lanes_silu, .add = lanes_add_vector, .attend = lanes_attend,                       \
+	.add_products = lanes_add_products, .dot_peak = lanes_dot_peak
 
 #endif

@@ -1,7 +1,9 @@
-/* lanes_attend.h - template of attention over one segment of the int8 ring; arch/lanes.h says what it is made of
+/* lanes_attend.h - template of attention over one segment of the int8 ring; arch/lanes.h says what
+ * it is made of
  *
- * Spans are the outer loop and queries the inner one, LANES_QUERIES at a time: a key or value is loaded once for all of a group. Positions that a
- * query does not attend to get the score -infinity, whose exp is exactly 0, and so change no sum.
+ * Spans are the outer loop and queries the inner one, LANES_QUERIES at a time: a key or value is
+ * loaded once for all of a group. Positions that a query does not attend to get the score
+ * -infinity, whose exp is exactly 0, and so change no sum.
  */
 #ifndef ARCH_LANES_ATTEND_H
 #define ARCH_LANES_ATTEND_H
@@ -24,11 +26,13 @@ INLINE span_view view_span(const uint8_t *span, size_t dim)
 {
 	const float *scales = (const float *)(const void *)(span + 2 * SPAN_POSITIONS * dim);
 
-	return (span_view){ span, (const int8_t *)span + SPAN_POSITIONS * dim, scales, scales + SPAN_POSITIONS };
+	return (span_view){ span, (const int8_t *)span + SPAN_POSITIONS * dim, scales,
+		            scales + SPAN_POSITIONS };
 }
 
 /* Scores of n queries with the 32 positions of a span; starts: where their sums begin. */
-INLINE void score_queries(const arch_attention *job, unsigned first, unsigned span, const int32_t *starts, const int n)
+INLINE void score_queries(const arch_attention *job, unsigned first, unsigned span,
+                          const int32_t *starts, const int n)
 {
 	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
 	span_view view = view_span(job->spans[span], job->dim);
@@ -41,34 +45,43 @@ INLINE void score_queries(const arch_attention *job, unsigned first, unsigned sp
 		UNROLL
 		for (q = 0; q < n; q++)
 			UNROLL
-			for (v = 0; v < VECTORS; v++)
-				dots[q][v] = lanes_fill(starts[q]);
+		for (v = 0; v < VECTORS; v++)
+			dots[q][v] = lanes_fill(starts[q]);
 		for (g = 0; g < job->dim / 4; g += 4)
 			UNROLL
-			for (k = 0; k < 4; k++) {
-				lanes_int keys[VECTORS];
+		for (k = 0; k < 4; k++) {
+			lanes_int keys[VECTORS];
 
-				UNROLL
-				for (v = 0; v < VECTORS; v++) {
-					size_t half = (size_t)((from + v) / LANES_PARTS), part = (size_t)((from + v) % LANES_PARTS);
-					lanes_int bytes = lanes_load(view.keys + half * TILE_ROWS * job->dim + 64 * (g + (size_t)k) + 4 * LANES * part);
+			UNROLL
+			for (v = 0; v < VECTORS; v++) {
+				size_t half = (size_t)((from + v) / LANES_PARTS),
+				       part = (size_t)((from + v) % LANES_PARTS);
+				lanes_int bytes =
+				        lanes_load(view.keys + half * TILE_ROWS * job->dim +
+				                   64 * (g + (size_t)k) + 4 * LANES * part);
 
-					keys[v] = LANES_BIAS_FULL ? lanes_add_bytes(bytes, bias) : bytes;
-				}
-				UNROLL
-				for (q = 0; q < n; q++)
-					UNROLL
-					for (v = 0; v < VECTORS; v++)
-						dots[q][v] = lanes_dot_full(dots[q][v], keys[v], job->queries + (first + (unsigned)q) * job->dim + 4 * g, k);
+				keys[v] = LANES_BIAS_FULL ? lanes_add_bytes(bytes, bias) : bytes;
 			}
+			UNROLL
+			for (q = 0; q < n; q++)
+				UNROLL
+			for (v = 0; v < VECTORS; v++)
+				dots[q][v] = lanes_dot_full(
+				        dots[q][v], keys[v],
+				        job->queries + (first + (unsigned)q) * job->dim + 4 * g, k);
+		}
 		for (q = 0; q < n; q++) {
-			float *out = job->scores + (first + (unsigned)q) * SEGMENT_POSITIONS + span * SPAN_POSITIONS;
+			float *out = job->scores + (first + (unsigned)q) * SEGMENT_POSITIONS +
+			             span * SPAN_POSITIONS;
 
 			for (v = 0; v < VECTORS; v++) {
 				size_t at = (size_t)(LANES * (from + v));
-				lanes_float scale = lanes_mul(lanes_fill_float(job->query_scales[first + (unsigned)q]), lanes_load_float(view.key_scales + at));
+				lanes_float scale = lanes_mul(
+				        lanes_fill_float(job->query_scales[first + (unsigned)q]),
+				        lanes_load_float(view.key_scales + at));
 
-				lanes_store_float(out + at, lanes_mul(lanes_to_float(dots[q][v]), scale));
+				lanes_store_float(out + at,
+				                  lanes_mul(lanes_to_float(dots[q][v]), scale));
 			}
 		}
 	}
@@ -89,8 +102,9 @@ static void fill_query_starts(int32_t *starts, const arch_attention *job)
 	}
 }
 
-/* Spans are read in two passes, keys and then values, so each has the other's bytes between its own and the hardware's prefetchers would begin anew
- * with each. Both passes fetch what comes next, the pass over the values the next segment's first keys too. */
+/* Spans are read in two passes, keys and then values, so each has the other's bytes between its own
+ * and the hardware's prefetchers would begin anew with each. Both passes fetch what comes next, the
+ * pass over the values the next segment's first keys too. */
 INLINE void prefetch_bytes(const void *bytes, size_t n)
 {
 	size_t i;
@@ -111,15 +125,21 @@ INLINE float largest_lane(lanes_float v)
 	return most;
 }
 
-/* Scores of the spans that any of the queries needs; -infinity where a query does not attend. Returns the largest of each in `largest`. */
-static void score_segment(const arch_attention *job, unsigned first_span, unsigned end_span, float largest[])
+/* Scores of the spans that any of the queries needs; -infinity where a query does not attend.
+ * Returns the largest of each in `largest`. */
+static void score_segment(const arch_attention *job, unsigned first_span, unsigned end_span,
+                          float largest[])
 {
 	int32_t starts[ATTEND_QUERIES];
 	unsigned span, q, p;
 
 	fill_query_starts(starts, job);
 	for (span = first_span; span < end_span; span++) {
-		prefetch_bytes(span + 1 < end_span ? job->spans[span + 1] : (const void *)view_span(job->spans[first_span], job->dim).values, SPAN_POSITIONS * job->dim);
+		prefetch_bytes(
+		        span + 1 < end_span
+		                ? job->spans[span + 1]
+		                : (const void *)view_span(job->spans[first_span], job->dim).values,
+		        SPAN_POSITIONS * job->dim);
 		for (q = 0; q + LANES_QUERIES <= job->n_queries; q += LANES_QUERIES)
 			score_queries(job, q, span, starts + q, LANES_QUERIES);
 		for (; q + 4 <= job->n_queries; q += 4)
@@ -141,8 +161,10 @@ static void score_segment(const arch_attention *job, unsigned first_span, unsign
 	}
 }
 
-/* exp of a span's scores, added to the query's lanes; weights for the values as 7-bit codes. Returns their scale. */
-INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], const float *scores, const float *value_scales, float largest)
+/* exp of a span's scores, added to the query's lanes; weights for the values as 7-bit codes.
+ * Returns their scale. */
+INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], const float *scores,
+                        const float *value_scales, float largest)
 {
 	lanes_float weights[SPAN_VECTORS], most = lanes_fill_float(0);
 	lanes_int c[SPAN_VECTORS];
@@ -152,7 +174,8 @@ INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], co
 
 	UNROLL
 	for (i = 0; i < SPAN_VECTORS; i++) {
-		lanes_float p = lanes_exp(lanes_sub(lanes_load_float(scores + LANES * i), lanes_fill_float(largest)));
+		lanes_float p = lanes_exp(
+		        lanes_sub(lanes_load_float(scores + LANES * i), lanes_fill_float(largest)));
 		float *lane = lanes + LANES * (i % LANES_PARTS);
 
 		lanes_store_float(lane, lanes_add(lanes_load_float(lane), p));
@@ -172,7 +195,8 @@ INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], co
 }
 
 /* Adds weighted dimensions of a span's values to the sums of n queries. */
-INLINE void add_values(float *sums, const int8_t *values, const int8_t (*codes)[SPAN_POSITIONS], const float *scales, size_t dim, const int vectors, const int n)
+INLINE void add_values(float *sums, const int8_t *values, const int8_t (*codes)[SPAN_POSITIONS],
+                       const float *scales, size_t dim, const int vectors, const int n)
 {
 	lanes_int dots[LANES_QUERIES][VECTORS];
 	int q, v, h;
@@ -180,29 +204,32 @@ INLINE void add_values(float *sums, const int8_t *values, const int8_t (*codes)[
 	UNROLL
 	for (q = 0; q < n; q++)
 		UNROLL
-		for (v = 0; v < vectors; v++)
-			dots[q][v] = lanes_fill(0);
+	for (v = 0; v < vectors; v++)
+		dots[q][v] = lanes_fill(0);
 	UNROLL
 	for (h = 0; h < (int)SPAN_POSITIONS / 4; h++)
 		UNROLL
-		for (v = 0; v < vectors; v++) {
-			lanes_int w = lanes_load(values + ((size_t)h * dim + (size_t)(LANES * v)) * 4);
+	for (v = 0; v < vectors; v++) {
+		lanes_int w = lanes_load(values + ((size_t)h * dim + (size_t)(LANES * v)) * 4);
 
-			UNROLL
-			for (q = 0; q < n; q++)
-				dots[q][v] = lanes_dot_weights(dots[q][v], w, codes[q] + h / 4 * 16, h % 4);
-		}
+		UNROLL
+		for (q = 0; q < n; q++)
+			dots[q][v] = lanes_dot_weights(dots[q][v], w, codes[q] + h / 4 * 16, h % 4);
+	}
 	UNROLL
 	for (q = 0; q < n; q++)
 		UNROLL
-		for (v = 0; v < vectors; v++) {
-			float *sum = sums + (size_t)q * dim + (size_t)(LANES * v);
+	for (v = 0; v < vectors; v++) {
+		float *sum = sums + (size_t)q * dim + (size_t)(LANES * v);
 
-			lanes_store_float(sum, lanes_add(lanes_load_float(sum), lanes_mul(lanes_to_float(dots[q][v]), lanes_fill_float(scales[q]))));
-		}
+		lanes_store_float(sum, lanes_add(lanes_load_float(sum),
+		                                 lanes_mul(lanes_to_float(dots[q][v]),
+		                                           lanes_fill_float(scales[q]))));
+	}
 }
 
-INLINE void add_span(float *sums, const int8_t *values, const int8_t (*codes)[SPAN_POSITIONS], const float *scales, size_t dim, const int n)
+INLINE void add_span(float *sums, const int8_t *values, const int8_t (*codes)[SPAN_POSITIONS],
+                     const float *scales, size_t dim, const int n)
 {
 	size_t d;
 
@@ -212,7 +239,8 @@ INLINE void add_span(float *sums, const int8_t *values, const int8_t (*codes)[SP
 		add_values(sums + d, values + 4 * d, codes, scales, dim, 1, n);
 }
 
-static void add_span_to_all(float *sums, const int8_t *values, int8_t codes[][SPAN_POSITIONS], const float *scales, size_t dim, unsigned n_queries)
+static void add_span_to_all(float *sums, const int8_t *values, int8_t codes[][SPAN_POSITIONS],
+                            const float *scales, size_t dim, unsigned n_queries)
 {
 	const int8_t(*c)[SPAN_POSITIONS] = (const int8_t(*)[SPAN_POSITIONS])codes;
 	unsigned q;
@@ -227,7 +255,9 @@ static void add_span_to_all(float *sums, const int8_t *values, int8_t codes[][SP
 
 static void lanes_attend(const arch_attention *job)
 {
-	float largest[ATTEND_QUERIES], lanes[ATTEND_QUERIES][TILE_ROWS] = { { 0 } }, segment[ATTEND_QUERIES * ARCH_HEAD_DIM_MAX], scales[ATTEND_QUERIES];
+	float largest[ATTEND_QUERIES], lanes[ATTEND_QUERIES][TILE_ROWS] = { { 0 } },
+	                               segment[ATTEND_QUERIES * ARCH_HEAD_DIM_MAX],
+	                               scales[ATTEND_QUERIES];
 	int8_t codes[ATTEND_QUERIES][SPAN_POSITIONS];
 	unsigned first = SEGMENT_POSITIONS, end = 0, q, span;
 
@@ -243,13 +273,21 @@ static void lanes_attend(const arch_attention *job)
 	for (span = first; span < end; span++) {
 		span_view view = view_span(job->spans[span], job->dim);
 
-		prefetch_bytes(span + 1 < end ? (const void *)view_span(job->spans[span + 1], job->dim).values : job->next, SPAN_POSITIONS * job->dim);
+		prefetch_bytes(
+		        span + 1 < end
+		                ? (const void *)view_span(job->spans[span + 1], job->dim).values
+		                : job->next,
+		        SPAN_POSITIONS * job->dim);
 		for (q = 0; q < job->n_queries; q++)
-			scales[q] = weigh_span(codes[q], lanes[q], job->scores + q * SEGMENT_POSITIONS + span * SPAN_POSITIONS, view.value_scales, largest[q]);
+			scales[q] = weigh_span(codes[q], lanes[q],
+			                       job->scores + q * SEGMENT_POSITIONS +
+			                               span * SPAN_POSITIONS,
+			                       view.value_scales, largest[q]);
 		add_span_to_all(segment, view.values, codes, scales, job->dim, job->n_queries);
 	}
 	for (q = 0; q < job->n_queries; q++)
-		segment_merge(&job->attended[q], job->sums + q * job->dim, largest[q], math_add_lanes(lanes[q]), segment + q * job->dim, job->dim);
+		segment_merge(&job->attended[q], job->sums + q * job->dim, largest[q],
+		              math_add_lanes(lanes[q]), segment + q * job->dim, job->dim);
 }
 
 #endif

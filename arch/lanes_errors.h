@@ -1,11 +1,13 @@
-/* lanes_errors.h - template of the converter's inner loop (quant/q4_encode.h); arch/lanes.h says what it is made of */
+/* lanes_errors.h - template of the converter's inner loop (quant/encode/q4_encode.h); arch/lanes.h
+ * says what it is made of */
 #ifndef ARCH_LANES_ERRORS_H
 #define ARCH_LANES_ERRORS_H
 
 #include "arch/lanes.h"
-#include "quant/q4_encode.h"
+#include "quant/encode/q4_encode.h"
 
-static void lanes_errors(float *errors, const float *w, const float *importance, const float *table, const float *by, const float *plus, size_t n)
+static void lanes_errors(float *errors, const float *w, const float *importance, const float *table,
+                         const float *by, const float *plus, size_t n)
 {
 	const lanes_float zero = lanes_fill_float(0), last = lanes_fill_float(Q4_CELLS - 1);
 	size_t c;
@@ -22,18 +24,25 @@ static void lanes_errors(float *errors, const float *w, const float *importance,
 			UNROLL
 			for (half = 0; half < 2; half++) {
 				int first = half * Q4_ERROR_LANES + part * LANES;
-				lanes_float at = lanes_add(lanes_mul(lanes_load_float(w + first), lanes_fill_float(by[c])), lanes_fill_float(plus[c]));
-				lanes_float rest = lanes_sub(at, lanes_gather(table, lanes_cut(lanes_min(lanes_max(at, zero), last))));
+				lanes_float at = lanes_add(lanes_mul(lanes_load_float(w + first),
+				                                     lanes_fill_float(by[c])),
+				                           lanes_fill_float(plus[c]));
+				lanes_float rest = lanes_sub(
+				        at,
+				        lanes_gather(table, lanes_cut(lanes_min(lanes_max(at, zero),
+				                                                last))));
 
-				total = lanes_add(total, lanes_mul(lanes_mul(rest, rest), lanes_load_float(importance + first)));
+				total = lanes_add(total,
+				                  lanes_mul(lanes_mul(rest, rest),
+				                            lanes_load_float(importance + first)));
 			}
 			totals[part] = total;
 		}
 		UNROLL
 		for (part = LANES_PARTS / 2; part > 0; part /= 2)
 			UNROLL
-			for (i = 0; i < part; i++)
-				totals[i] = lanes_add(totals[i], totals[i + part]);
+		for (i = 0; i < part; i++)
+			totals[i] = lanes_add(totals[i], totals[i + part]);
 		lanes_store_float(sum, totals[0]);
 		for (half = LANES / 2; half > 0; half /= 2)
 			for (i = 0; i < half; i++)

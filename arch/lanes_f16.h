@@ -11,7 +11,8 @@
 #define F16_TOKENS   4
 #define F16_PREFETCH 4096
 
-INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const float *floats, size_t blocks, const int tokens)
+INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const float *floats,
+                              size_t blocks, const int tokens)
 {
 	lanes_float sums[F16_TOKENS][LANES_PARTS];
 	int t, part;
@@ -31,35 +32,40 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 		UNROLL
 		for (t = 0; t < tokens; t++)
 			UNROLL
-			for (part = 0; part < LANES_PARTS; part++)
-				block[t][part] = lanes_fill_float(0);
+		for (part = 0; part < LANES_PARTS; part++)
+			block[t][part] = lanes_fill_float(0);
 		for (i = 0; i < TILE_BLOCK; i++) {
 			lanes_float w[LANES_PARTS];
 
 			UNROLL
 			for (part = 0; part < LANES_PARTS; part++)
-				w[part] = lanes_load_half(halves + i * F16_COLUMN_BYTES + (size_t)(2 * LANES * part));
+				w[part] = lanes_load_half(halves + i * F16_COLUMN_BYTES +
+				                          (size_t)(2 * LANES * part));
 			UNROLL
 			for (t = 0; t < tokens; t++) {
-				lanes_float value = lanes_fill_float(x[(size_t)t * blocks * TILE_BLOCK + i]);
+				lanes_float value =
+				        lanes_fill_float(x[(size_t)t * blocks * TILE_BLOCK + i]);
 
 				UNROLL
 				for (part = 0; part < LANES_PARTS; part++)
-					block[t][part] = lanes_add(block[t][part], lanes_mul(w[part], value));
+					block[t][part] = lanes_add(block[t][part],
+					                           lanes_mul(w[part], value));
 			}
 		}
 		UNROLL
 		for (t = 0; t < tokens; t++)
 			UNROLL
-			for (part = 0; part < LANES_PARTS; part++)
-				sums[t][part] = lanes_add(sums[t][part], block[t][part]);
+		for (part = 0; part < LANES_PARTS; part++)
+			sums[t][part] = lanes_add(sums[t][part], block[t][part]);
 	}
 	for (t = 0; t < tokens; t++)
 		for (part = 0; part < LANES_PARTS; part++)
-			lanes_store_float(y + (size_t)t * ldy + (size_t)(LANES * part), sums[t][part]);
+			lanes_store_float(y + (size_t)t * ldy + (size_t)(LANES * part),
+			                  sums[t][part]);
 }
 
-static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
 {
 	size_t tile, t, row = x->blocks * TILE_BLOCK;
 
@@ -69,13 +75,17 @@ static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const a
 		float *out = y + tile * TILE_ROWS;
 
 		for (t = 0; t + F16_TOKENS <= x->n; t += F16_TOKENS)
-			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, F16_TOKENS);
+			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
+			                  F16_TOKENS);
 		if (x->n - t == 3)
-			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 3);
+			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
+			                  3);
 		else if (x->n - t == 2)
-			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 2);
+			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
+			                  2);
 		else if (x->n - t == 1)
-			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks, 1);
+			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
+			                  1);
 	}
 }
 

@@ -18,7 +18,8 @@ INLINE lanes_float lanes_exp(lanes_float x)
 	p = lanes_add(lanes_fill_float(MATH_EXP_C3), lanes_mul(r, p));
 	p = lanes_add(lanes_fill_float(MATH_EXP_C2), lanes_mul(r, p));
 	p = lanes_add(lanes_fill_float(1), lanes_add(r, lanes_mul(lanes_mul(r, r), p)));
-	return lanes_where_at_least(lanes_mul(p, lanes_power(lanes_round(n))), x, lanes_fill_float(MATH_EXP_LOW));
+	return lanes_where_at_least(lanes_mul(p, lanes_power(lanes_round(n))), x,
+	                            lanes_fill_float(MATH_EXP_LOW));
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* lanes_matmul.h - template of the matrix products for q4 and q8 with LANES_TOKENS tokens to a pass; arch/lanes.h says what it is made of */
+/* lanes_matmul.h - template of the matrix products for q4 and q8 with LANES_TOKENS tokens to a
+ * pass; arch/lanes.h says what it is made of */
 #ifndef ARCH_LANES_MATMUL_H
 #define ARCH_LANES_MATMUL_H
 
@@ -11,7 +12,8 @@
 
 #ifndef LANES_OWN_DOTS
 /* Where each token's accumulators start in each block. */
-INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS], const int bias, const int tokens)
+INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SLAB_BLOCKS],
+                        const int bias, const int tokens)
 {
 	int t, i;
 
@@ -21,8 +23,10 @@ INLINE void fill_starts(int32_t starts[][PANEL_BLOCKS], const int32_t (*sums)[SL
 }
 #endif
 
-/* Adds the panel's blocks to the sums of `tokens` tokens from token t of the group; x begins at that token. full: q8. */
-INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n_blocks, const int tokens, const int tiles, const bool full)
+/* Adds the panel's blocks to the sums of `tokens` tokens from token t of the group; x begins at
+ * that token. full: q8. */
+INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n_blocks,
+                          const int tokens, const int tiles, const bool full)
 {
 	const int width = tiles * LANES_PARTS; /* vectors a token */
 	lanes_float sums[LANES_TOKENS * LANES_TILES * LANES_PARTS];
@@ -38,7 +42,8 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 #endif
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
-		sums[v] = load_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS);
+		sums[v] = load_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width),
+		                   v % LANES_PARTS);
 	for (i = 0; i < n_blocks; i++) {
 #ifdef LANES_OWN_DOTS
 		/* Token by token: its activations stay in registers, the panel comes from L1. */
@@ -47,7 +52,8 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 
 		UNROLL
 		for (v = 0; v < tokens * width; v++) {
-			size_t tile = (size_t)(v % width / LANES_PARTS), row = (size_t)(v % LANES_PARTS * LANES);
+			size_t tile = (size_t)(v % width / LANES_PARTS),
+			       row = (size_t)(v % LANES_PARTS * LANES);
 			lanes_float product;
 
 			if (v % width == 0)
@@ -56,9 +62,13 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 				w[tile] = p->codes[tile][i];
 				lanes_hide(w[tile]);
 			}
-			product = lanes_product(lanes_dot_block(lanes_fill(LANES_START), w[tile] + 4 * row, columns), lanes_load_float(p->magnitude[tile][i] + row),
+			product = lanes_product(lanes_dot_block(lanes_fill(LANES_START),
+			                                        w[tile] + 4 * row, columns),
+			                        lanes_load_float(p->magnitude[tile][i] + row),
 			                        lanes_load_float(p->lift[tile][i] + row));
-			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
+			sums[v] = lanes_add(
+			        sums[v],
+			        lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
 			lanes_settle(sums[v]);
 		}
 #else
@@ -67,33 +77,43 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 		UNROLL
 		for (v = 0; v < tokens * width; v++)
 			dots[v] = lanes_fill(starts[v / width][i]);
-		ROLL
-		for (g = 0; g < 8; g += 4)
-			UNROLL
-			for (k = 0; k < 4 * tokens * width; k++) {
-				const uint8_t *w = p->codes[k % width / LANES_PARTS][i] + 64 * (g + k / (tokens * width)) + 4 * LANES * (k % LANES_PARTS);
-				const int8_t *codes = x.codes[k / width % tokens] + i * TILE_BLOCK + 4 * g;
+		ROLL for (g = 0; g < 8; g += 4) UNROLL for (k = 0; k < 4 * tokens * width; k++)
+		{
+			const uint8_t *w = p->codes[k % width / LANES_PARTS][i] +
+			                   64 * (g + k / (tokens * width)) +
+			                   4 * LANES * (k % LANES_PARTS);
+			const int8_t *codes = x.codes[k / width % tokens] + i * TILE_BLOCK + 4 * g;
 
-				v = k % (tokens * width);
-				dots[v] = full ? lanes_dot_full(dots[v], lanes_load(w), codes, k / (tokens * width)) : lanes_dot(dots[v], lanes_load(w), codes, k / (tokens * width));
-				LANES_KEEP_ORDER(dots[v]);
-			}
+			v = k % (tokens * width);
+			dots[v] = full ? lanes_dot_full(dots[v], lanes_load(w), codes,
+			                                k / (tokens * width))
+			               : lanes_dot(dots[v], lanes_load(w), codes,
+			                           k / (tokens * width));
+			LANES_KEEP_ORDER(dots[v]);
+		}
 		UNROLL
 		for (v = 0; v < tokens * width; v++) {
-			size_t tile = (size_t)(v % width / LANES_PARTS), row = (size_t)(v % LANES_PARTS * LANES);
-			lanes_float product = lanes_product(dots[v], lanes_load_float(p->magnitude[tile][i] + row), lanes_load_float(p->lift[tile][i] + row));
+			size_t tile = (size_t)(v % width / LANES_PARTS),
+			       row = (size_t)(v % LANES_PARTS * LANES);
+			lanes_float product = lanes_product(
+			        dots[v], lanes_load_float(p->magnitude[tile][i] + row),
+			        lanes_load_float(p->lift[tile][i] + row));
 
-			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
+			sums[v] = lanes_add(
+			        sums[v],
+			        lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
 		}
 #endif
 	}
 	UNROLL
 	for (v = 0; v < tokens * width; v++)
-		store_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS, sums[v]);
+		store_sum(p, v % width / LANES_PARTS, t + (size_t)(v / width), v % LANES_PARTS,
+		          sums[v]);
 }
 
 /* All n tokens with one panel, in passes of nearly equal size. */
-INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, const int tiles, const bool full)
+INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
+                            const int tiles, const bool full)
 {
 	size_t passes = (n + LANES_TOKENS - 1) / LANES_TOKENS, pass, t = 0;
 
@@ -103,9 +123,9 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 		prefetch_next(p, passes, tiles);
 		prefetch_results(p, t + tokens, LANES_TOKENS, tiles);
 		switch (tokens) {
-#define PASS(count)                                                                     \
-	case count:                                                                     \
-		multiply_pass(p, slab_from(x, t), t, n_blocks, count, tiles, full);    \
+#define PASS(count)                                                                                \
+	case count:                                                                                \
+		multiply_pass(p, slab_from(x, t), t, n_blocks, count, tiles, full);                \
 		break;
 #if LANES_TOKENS >= 6
 			PASS(6)
@@ -140,20 +160,24 @@ static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_b
 		multiply_passes(p, x, n, n_blocks, 1, true);
 }
 
-static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                            size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		lanes_matvec_q4(y, w, x, first, end);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_q4);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q4, multiply_panel_q4);
 }
 
-static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                            size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		lanes_matvec_q8(y, w, x, first, end);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_q8);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q8, multiply_panel_q8);
 }
 
 #endif

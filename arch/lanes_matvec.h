@@ -1,7 +1,8 @@
 /* lanes_matvec.h - template of the products with one token; arch/lanes.h says what it is made of
  *
- * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side by side, each from its own part of the
- * rows, and what comes next in each part is prefetched into L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with
+ * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side
+ * by side, each from its own part of the rows, and what comes next in each part is prefetched into
+ * L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with
  * one stream nothing else is under way then.
  */
 #ifndef ARCH_LANES_MATVEC_H
@@ -21,7 +22,8 @@ INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
 		lanes_prefetch(p + LANES_PREFETCH + 64 * i);
 }
 
-/* Where the streams begin nothing is under way yet: all that the loops would have prefetched by then, at once. */
+/* Where the streams begin nothing is under way yet: all that the loops would have prefetched by
+ * then, at once. */
 INLINE void prefetch_starts(const arch_matrix *w, size_t first, size_t each)
 {
 	size_t s, i;
@@ -39,7 +41,8 @@ INLINE void lanes_starts(lanes_int starts[], const int8_t *shift, int32_t sum)
 
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++)
-		starts[part] = lanes_add_int(lanes_times(lanes_widen(shift + LANES * part), sum), lanes_fill(LANES_START));
+		starts[part] = lanes_add_int(lanes_times(lanes_widen(shift + LANES * part), sum),
+		                             lanes_fill(LANES_START));
 }
 
 /* The magnitudes of 16 rows as floats. */
@@ -60,7 +63,8 @@ typedef const int8_t *lanes_columns;
 INLINE lanes_columns lanes_columns_at(const int8_t *x) { return x; }
 
 /* Adds the products of LANES rows of a block, whose codes are looked up in `table`. */
-INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_columns x, lanes_int table)
+INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_columns x,
+                                 lanes_int table)
 {
 	int j;
 
@@ -76,8 +80,8 @@ INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_col
 #endif
 
 /* Adds one block to sums[LANES_PARTS]. Low nibbles hold columns 0..15, high nibbles 16..31. */
-INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift, const int8_t *magnitude, const arch_vectors *x, size_t b,
-                         lanes_int table)
+INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift,
+                         const int8_t *magnitude, const arch_vectors *x, size_t b, lanes_int table)
 {
 	const lanes_columns columns = lanes_columns_at(x->codes + b * TILE_BLOCK);
 	lanes_int starts[LANES_PARTS];
@@ -88,16 +92,19 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 	lanes_magnitudes(magnitudes, magnitude);
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int dots = lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns, table);
+		lanes_int dots =
+		        lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns, table);
 		lanes_float m = magnitudes[part];
 
-		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)), lanes_fill_float(x->scales[b])));
+		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)),
+		                                             lanes_fill_float(x->scales[b])));
 		lanes_settle(sums[part]);
 	}
 }
 
 /* Tiles tile, tile + apart and so on, `streams` of them. */
-INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, size_t apart, const lanes_tables *tables, const int streams)
+INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile,
+                                size_t apart, const lanes_tables *tables, const int streams)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
@@ -121,15 +128,19 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 				const uint8_t *codes = group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES;
 
 				prefetch_lines(codes, 4);
-				add_block_q4(sums[s], codes, scales.shift + i * TILE_ROWS, scales.magnitude + i * TILE_ROWS, x, b + i, tables->codes);
+				add_block_q4(sums[s], codes, scales.shift + i * TILE_ROWS,
+				             scales.magnitude + i * TILE_ROWS, x, b + i,
+				             tables->codes);
 			}
 		}
 	}
 	for (s = 0; s < streams; s++)
-		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s], bytes + (size_t)s * stride);
+		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s],
+		           bytes + (size_t)s * stride);
 }
 
-static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
+                            size_t end)
 {
 	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
 	size_t each = (end - first) / LANES_STREAMS, i;
@@ -141,7 +152,8 @@ static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *
 		multiply_streams_q4(y, w, x, first, 0, &tables, 1);
 }
 
-INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude, const arch_vectors *x, size_t b)
+INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude,
+                         const arch_vectors *x, size_t b)
 {
 	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
 	lanes_int dots[LANES_PARTS];
@@ -153,20 +165,25 @@ INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t
 	UNROLL
 	for (g = 0; g < 8; g++)
 		UNROLL
-		for (part = 0; part < LANES_PARTS; part++) {
-			lanes_int bytes = lanes_load(codes + 64 * g + 4 * LANES * part);
+	for (part = 0; part < LANES_PARTS; part++) {
+		lanes_int bytes = lanes_load(codes + 64 * g + 4 * LANES * part);
 
-			dots[part] = lanes_dot_full(dots[part], LANES_BIAS_FULL ? lanes_add_bytes(bytes, bias) : bytes, x->codes + b * TILE_BLOCK + g / 4 * 16, g % 4);
-		}
+		dots[part] = lanes_dot_full(dots[part],
+		                            LANES_BIAS_FULL ? lanes_add_bytes(bytes, bias) : bytes,
+		                            x->codes + b * TILE_BLOCK + g / 4 * 16, g % 4);
+	}
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++) {
 		lanes_float m = lanes_to_float(lanes_widen_unsigned(magnitude + LANES * part));
 
-		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots[part], m, lift_of(m)), lanes_fill_float(x->scales[b])));
+		sums[part] =
+		        lanes_add(sums[part], lanes_mul(lanes_product(dots[part], m, lift_of(m)),
+		                                        lanes_fill_float(x->scales[b])));
 	}
 }
 
-INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile, size_t apart, const int streams)
+INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile,
+                                size_t apart, const int streams)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
@@ -193,10 +210,12 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 		}
 	}
 	for (s = 0; s < streams; s++)
-		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s], bytes + (size_t)s * stride);
+		store_rows(y + (tile + (size_t)s * apart) * TILE_ROWS, sums[s],
+		           bytes + (size_t)s * stride);
 }
 
-static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end)
+static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
+                            size_t end)
 {
 	size_t each = (end - first) / LANES_STREAMS, i;
 

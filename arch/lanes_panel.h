@@ -1,8 +1,11 @@
-/* lanes_panel.h - template of what surrounds the products with several tokens; arch/lanes.h says what it is made of
+/* lanes_panel.h - template of what surrounds the products with several tokens; arch/lanes.h says
+ * what it is made of
  *
- * 512 columns of LANES_TILES tiles are turned into bytes once, into a panel that stays in L1, with each block's shift already added; all tokens of a
- * group are multiplied with it. A group of tokens and tiles keeps its sums beside the result, where they lie close together: rows of the result
- * are a multiple of 4 KB apart and would push each other out of the caches. Codes of a group's tokens come from memory once for all its tiles.
+ * 512 columns of LANES_TILES tiles are turned into bytes once, into a panel that stays in L1, with
+ * each block's shift already added; all tokens of a group are multiplied with it. A group of tokens
+ * and tiles keeps its sums beside the result, where they lie close together: rows of the result are
+ * a multiple of 4 KB apart and would push each other out of the caches. Codes of a group's tokens
+ * come from memory once for all its tiles.
  */
 #ifndef ARCH_LANES_PANEL_H
 #define ARCH_LANES_PANEL_H
@@ -34,7 +37,8 @@ INLINE lanes_slab slab_of(const arch_vectors *x, size_t t, size_t block)
 {
 	size_t at = vectors_at(x, t, block);
 
-	return (lanes_slab){ (const void *)(x->codes + at * TILE_BLOCK), (const void *)(x->scales + at), (const void *)(x->sums + at) };
+	return (lanes_slab){ (const void *)(x->codes + at * TILE_BLOCK),
+		             (const void *)(x->scales + at), (const void *)(x->sums + at) };
 }
 
 INLINE lanes_slab slab_from(lanes_slab x, size_t t)
@@ -46,22 +50,25 @@ typedef struct lanes_panel {
 	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
 	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
 	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
-	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS]; /* decoded, or in the file where that serves as it lies */
-	lanes_tables tables;                             /* of q4 */
+	/* decoded, or in the file where that serves as it lies */
+	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS];
+	lanes_tables tables; /* of q4 */
 
 	lanes_sums *sums; /* [tiles], of tokens from the group's first */
-	float *y;         /* where they go after the last panel, multiplied with the tiles' row scales */
+	float *y; /* where they go after the last panel, multiplied with the tiles' row scales */
 	size_t ldy;
 	const uint8_t *row_scales[LANES_TILES];
 	bool first, last; /* panel of the row */
 
-	const uint8_t *next[LANES_TILES]; /* the codes that will be decoded after this panel: what is left to prefetch */
+	/* the codes that will be decoded after this panel: what is left to prefetch */
+	const uint8_t *next[LANES_TILES];
 	size_t next_bytes;
 } lanes_panel;
 
 /* Multiplies n tokens with the panel. */
 typedef void multiply_panels(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles);
-typedef void decode_panel(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks);
+typedef void decode_panel(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                          size_t n_blocks);
 
 INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int magnitude)
 {
@@ -71,7 +78,8 @@ INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int 
 	lanes_store_float(p->lift[at][i] + LANES * part, lift_of(m));
 }
 
-INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift, lanes_int table)
+INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift,
+                            lanes_int table)
 {
 	int part, j;
 
@@ -82,14 +90,17 @@ INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const 
 		for (j = 0; j < 4; j++) {
 			lanes_int bytes = lanes_load(codes + 64 * j + 4 * LANES * part);
 
-			lanes_store(decoded[j] + 4 * LANES * part, lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes)), by));
-			lanes_store(decoded[j + 4] + 4 * LANES * part, lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes)), by));
+			lanes_store(decoded[j] + 4 * LANES * part,
+			            lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes)), by));
+			lanes_store(decoded[j + 4] + 4 * LANES * part,
+			            lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes)), by));
 		}
 	}
 }
 
 /* Blocks [block, block + n_blocks) of a tile; block is a multiple of 4. */
-static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks)
+static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                            size_t n_blocks)
 {
 	const uint8_t *group = tile + Q4_TILE_HEAD + block / TILE_BLOCKS * Q4_GROUP_BYTES;
 	lanes_scales scales;
@@ -101,30 +112,38 @@ static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t 
 
 		if (row == 0)
 			read_scales(&scales, group, &p->tables);
-		decode_block_q4(p->decoded[at][i], group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES, scales.shift + row, p->tables.codes);
+		decode_block_q4(p->decoded[at][i],
+		                group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES,
+		                scales.shift + row, p->tables.codes);
 		p->codes[at][i] = p->decoded[at][i][0];
 		for (part = 0; part < LANES_PARTS; part++)
-			set_magnitude(p, at, i, part, lanes_widen(scales.magnitude + row + (size_t)(LANES * part)));
+			set_magnitude(p, at, i, part,
+			              lanes_widen(scales.magnitude + row + (size_t)(LANES * part)));
 		if (i % TILE_BLOCKS == TILE_BLOCKS - 1)
 			group += Q4_GROUP_BYTES;
 	}
 }
 
-static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t block, size_t n_blocks)
+static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                            size_t n_blocks)
 {
 	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
 	size_t i, k;
 	int part;
 
 	for (i = 0; i < n_blocks; i++) {
-		const uint8_t *group = tile + Q8_TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
+		const uint8_t *group =
+		        tile + Q8_TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
 		const uint8_t *codes = group + Q8_GROUP_SCALES + i % TILE_BLOCKS * Q8_BLOCK_BYTES;
 
 		p->codes[at][i] = LANES_BIAS_FULL ? p->decoded[at][i][0] : codes;
 		for (k = 0; LANES_BIAS_FULL && k < Q8_BLOCK_BYTES; k += 4 * LANES)
-			lanes_store(p->decoded[at][i][0] + k, lanes_add_bytes(lanes_load(codes + k), bias));
+			lanes_store(p->decoded[at][i][0] + k,
+			            lanes_add_bytes(lanes_load(codes + k), bias));
 		for (part = 0; part < LANES_PARTS; part++)
-			set_magnitude(p, at, i, part, lanes_widen_unsigned(group + i % TILE_BLOCKS * TILE_ROWS + (size_t)(LANES * part)));
+			set_magnitude(p, at, i, part,
+			              lanes_widen_unsigned(group + i % TILE_BLOCKS * TILE_ROWS +
+			                                   (size_t)(LANES * part)));
 	}
 }
 
@@ -134,8 +153,9 @@ INLINE lanes_float load_sum(const lanes_panel *p, int at, size_t t, int part)
 	return p->first ? lanes_fill_float(0) : lanes_load_float(p->sums[at][t] + LANES * part);
 }
 
-/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart and slow to get, so those of the next n tokens, from token
- * t of the group, are asked for in time. */
+/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart
+ * and slow to get, so those of the next n tokens, from token t of the group, are asked for in time.
+ */
 INLINE void prefetch_results(const lanes_panel *p, size_t t, size_t n, int tiles)
 {
 	size_t i;
@@ -149,24 +169,30 @@ INLINE void prefetch_results(const lanes_panel *p, size_t t, size_t n, int tiles
 INLINE void store_sum(const lanes_panel *p, int at, size_t t, int part, lanes_float sum)
 {
 	if (p->last)
-		lanes_store_float(p->y + t * p->ldy + (size_t)at * TILE_ROWS + (size_t)(LANES * part),
-		                  lanes_mul(sum, lanes_load_float((const float *)(const void *)p->row_scales[at] + LANES * part)));
+		lanes_store_float(
+		        p->y + t * p->ldy + (size_t)at * TILE_ROWS + (size_t)(LANES * part),
+		        lanes_mul(sum,
+		                  lanes_load_float((const float *)(const void *)p->row_scales[at] +
+		                                   LANES * part)));
 	else
 		lanes_store_float(p->sums[at][t] + LANES * part, sum);
 }
 
 /* Says which codes come after this panel. Groups of q4 and q8 follow a head of row scales. */
-INLINE void set_next(lanes_panel *p, const arch_matrix *w, const uint8_t *tiles, size_t block, int n_tiles)
+INLINE void set_next(lanes_panel *p, const arch_matrix *w, const uint8_t *tiles, size_t block,
+                     int n_tiles)
 {
 	size_t group_bytes = (w->tile_bytes - Q4_TILE_HEAD) / (w->blocks / TILE_BLOCKS);
 	int i;
 
 	for (i = 0; i < n_tiles; i++)
-		p->next[i] = tiles + (size_t)i * w->tile_bytes + Q4_TILE_HEAD + block / TILE_BLOCKS * group_bytes;
+		p->next[i] = tiles + (size_t)i * w->tile_bytes + Q4_TILE_HEAD +
+		             block / TILE_BLOCKS * group_bytes;
 	p->next_bytes = PANEL_BLOCKS / TILE_BLOCKS * group_bytes;
 }
 
-/* Called once for each of `passes` passes with the panel: brings a share of the next one's codes into L2. All at once would stall. */
+/* Called once for each of `passes` passes with the panel: brings a share of the next one's codes
+ * into L2. All at once would stall. */
 INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
 {
 	size_t bytes = (p->next_bytes / 64 / passes + 1) * 64, i;
@@ -179,8 +205,10 @@ INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
 		p->next[at] += bytes;
 }
 
-/* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is multiplied with. */
-INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size_t n_tiles, decode_panel *decode, multiply_panels *multiply)
+/* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is
+ * multiplied with. */
+INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size_t n_tiles,
+                           decode_panel *decode, multiply_panels *multiply)
 {
 	const arch_matrix *w = job.w;
 	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
@@ -191,7 +219,8 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 	p.tables = make_tables(0, LANES_BIAS_PANEL);
 	p.ldy = job.ldy;
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
-		size_t n_blocks = w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
+		size_t n_blocks =
+		        w->blocks - block < PANEL_BLOCKS ? w->blocks - block : PANEL_BLOCKS;
 
 		p.first = block == 0;
 		p.last = block + n_blocks == w->blocks;
@@ -202,7 +231,8 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 				p.row_scales[i] = bytes + (tile + (size_t)i) * w->tile_bytes;
 				decode(&p, i, p.row_scales[i], block, n_blocks);
 			}
-			set_next(&p, w, next < n_tiles ? bytes + next * w->tile_bytes : bytes, next < n_tiles ? block : block + PANEL_BLOCKS, tiles);
+			set_next(&p, w, next < n_tiles ? bytes + next * w->tile_bytes : bytes,
+			         next < n_tiles ? block : block + PANEL_BLOCKS, tiles);
 			p.sums = job.sums + tile;
 			p.y = job.y + t * job.ldy + (first + tile) * TILE_ROWS;
 			multiply(&p, slab_of(job.x, t, block), n, n_blocks, tiles);
@@ -210,7 +240,8 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 	}
 }
 
-INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel *decode, multiply_panels *multiply)
+INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel *decode,
+                           multiply_panels *multiply)
 {
 	size_t groups = (job.x->n + GROUP_TOKENS - 1) / GROUP_TOKENS, t, tile, tokens, tiles;
 

@@ -1,9 +1,11 @@
-/* lanes_peak.h - template of the limit that matrix products are measured against: the set's dot product on registers alone
+/* lanes_peak.h - template of the limit that matrix products are measured against: the set's dot
+ * product on registers alone
  *
  * The set provides
  *     lanes_dot_registers(sum, w, x)   the instructions of lanes_dot without its loads
  *     LANES_PEAK_SUMS                  independent sums, enough to hide their latency
- *     LANES_PEAK_OPERATIONS            multiplications and additions of one; if not said, of 4 * LANES bytes
+ *     LANES_PEAK_OPERATIONS            multiplications and additions of one; if not said, of 4 *
+ * LANES bytes
  */
 #ifndef ARCH_LANES_PEAK_H
 #define ARCH_LANES_PEAK_H
@@ -25,13 +27,13 @@ static uint64_t lanes_dot_peak(uint64_t rounds)
 		sums[i] = lanes_fill(0);
 	for (round = 0; round < rounds; round++)
 		UNROLL
-		for (i = 0; i < LANES_PEAK_SUMS; i++) {
-			/* The compiler must believe that the operands change. */
-			lanes_settle(w);
-			lanes_settle(x);
-			sums[i] = lanes_dot_registers(sums[i], w, x);
-			lanes_settle(sums[i]);
-		}
+	for (i = 0; i < LANES_PEAK_SUMS; i++) {
+		/* The compiler must believe that the operands change. */
+		lanes_settle(w);
+		lanes_settle(x);
+		sums[i] = lanes_dot_registers(sums[i], w, x);
+		lanes_settle(sums[i]);
+	}
 	return rounds * LANES_PEAK_SUMS * LANES_PEAK_OPERATIONS;
 }
 

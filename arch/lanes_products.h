@@ -1,7 +1,10 @@
-/* lanes_products.h - template of the calibration's inner loop, a tile of X^T X; arch/lanes.h says what it is made of
+/* lanes_products.h - template of the calibration's inner loop, a tile of X^T X; arch/lanes.h says
+ * what it is made of
  *
- * LANES_PRODUCT_ROWS rows of the tile stay in registers while all tokens pass. Every element is summed in order of tokens, so any number of rows gives the same bits;
- * measured on an Intel server, 16 rows of one register reach 86 % of what it can multiply and add, 8 rows as much, 4 rows 81 %.
+ * LANES_PRODUCT_ROWS rows of the tile stay in registers while all tokens pass. Every element is
+ * summed in order of tokens, so any number of rows gives the same bits; measured on an Intel
+ * server, 16 rows of one register reach 86 % of what it can multiply and add, 8 rows as much, 4
+ * rows 81 %.
  */
 #ifndef ARCH_LANES_PRODUCTS_H
 #define ARCH_LANES_PRODUCTS_H
@@ -21,8 +24,8 @@ INLINE void add_product_rows(float *sums, const float *a, const float *b, size_t
 	UNROLL
 	for (row = 0; row < LANES_PRODUCT_ROWS; row++)
 		UNROLL
-		for (part = 0; part < LANES_PARTS; part++)
-			tile[row][part] = lanes_fill_float(0);
+	for (part = 0; part < LANES_PARTS; part++)
+		tile[row][part] = lanes_fill_float(0);
 	for (t = 0; t < n; t++, a += TILE_ROWS, b += TILE_ROWS) {
 		lanes_float x[LANES_PARTS];
 
@@ -35,7 +38,8 @@ INLINE void add_product_rows(float *sums, const float *a, const float *b, size_t
 
 			UNROLL
 			for (part = 0; part < LANES_PARTS; part++)
-				tile[row][part] = lanes_add(tile[row][part], lanes_mul(value, x[part]));
+				tile[row][part] =
+				        lanes_add(tile[row][part], lanes_mul(value, x[part]));
 		}
 	}
 	for (row = 0; row < LANES_PRODUCT_ROWS; row++)

@@ -1,4 +1,5 @@
-/* lanes_scales.h - template of what both matrix products of a set need: scale bytes read, rows stored; arch/lanes.h says what it is made of */
+/* lanes_scales.h - template of what both matrix products of a set need: scale bytes read, rows
+ * stored; arch/lanes.h says what it is made of */
 #ifndef ARCH_LANES_SCALES_H
 #define ARCH_LANES_SCALES_H
 
@@ -23,7 +24,8 @@ INLINE lanes_tables make_tables(int code_bias, int shift_bias)
 		shifts[i] = (int8_t)(q4_shift((uint8_t)(i << 4)) + shift_bias);
 		signs[i] = i & 8 ? -1 : 0;
 	}
-	return (lanes_tables){ lanes_table(codes), lanes_table(q4_magnitudes), lanes_table(shifts), lanes_table(signs) };
+	return (lanes_tables){ lanes_table(codes), lanes_table(q4_magnitudes), lanes_table(shifts),
+		               lanes_table(signs) };
 }
 
 /* What the 64 scale bytes of a group mean. */
@@ -36,7 +38,8 @@ INLINE void read_scales(lanes_scales *out, const uint8_t *scales, const lanes_ta
 	unsigned i;
 
 	for (i = 0; i < GROUP_SCALES; i += 4 * LANES) {
-		lanes_int bytes = lanes_load(scales + i), high = lanes_high4(bytes), sign = lanes_lookup(tables->signs, high);
+		lanes_int bytes = lanes_load(scales + i), high = lanes_high4(bytes),
+		          sign = lanes_lookup(tables->signs, high);
 		lanes_int magnitude = lanes_lookup(tables->magnitudes, lanes_low4(bytes));
 
 		lanes_store(out->shift + i, lanes_lookup(tables->shifts, high));
@@ -55,7 +58,11 @@ INLINE void store_rows(float *y, const lanes_float sums[], const uint8_t *row_sc
 
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++)
-		lanes_store_float(y + LANES * part, lanes_mul(sums[part], lanes_load_float((const float *)(const void *)row_scales + LANES * part)));
+		lanes_store_float(
+		        y + LANES * part,
+		        lanes_mul(sums[part],
+		                  lanes_load_float((const float *)(const void *)row_scales +
+		                                   LANES * part)));
 }
 
 #endif

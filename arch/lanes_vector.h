@@ -1,4 +1,5 @@
-/* lanes_vector.h - template of the kernels that go element by element; arch/lanes.h says what it is made of */
+/* lanes_vector.h - template of the kernels that go element by element; arch/lanes.h says what it is
+ * made of */
 #ifndef ARCH_LANES_VECTOR_H
 #define ARCH_LANES_VECTOR_H
 
@@ -8,14 +9,16 @@
 
 #define BLOCK_VECTORS ((int)TILE_BLOCK / LANES)
 
-/* Bits of the largest absolute value: they order as the values do, and everything not finite comes out on top. n is a multiple of LANES. */
+/* Bits of the largest absolute value: they order as the values do, and everything not finite comes
+ * out on top. n is a multiple of LANES. */
 INLINE int32_t largest_bits(const float *x, size_t n)
 {
 	lanes_int most = lanes_fill(0);
 	size_t i;
 
 	for (i = 0; i < n; i += LANES)
-		most = lanes_max_int(most, lanes_and(lanes_as_int(lanes_load_float(x + i)), lanes_fill(0x7fffffff)));
+		most = lanes_max_int(most, lanes_and(lanes_as_int(lanes_load_float(x + i)),
+		                                     lanes_fill(0x7fffffff)));
 	return lanes_largest_int(most);
 }
 
@@ -27,7 +30,8 @@ INLINE int32_t quantize_block(int8_t *codes, const float *x, float inverse)
 
 	UNROLL
 	for (i = 0; i < BLOCK_VECTORS; i++)
-		c[i] = lanes_round(lanes_mul(lanes_load_float(x + LANES * i), lanes_fill_float(inverse)));
+		c[i] = lanes_round(
+		        lanes_mul(lanes_load_float(x + LANES * i), lanes_fill_float(inverse)));
 	sum = c[0];
 	UNROLL
 	for (i = 1; i < BLOCK_VECTORS; i++)
@@ -36,7 +40,8 @@ INLINE int32_t quantize_block(int8_t *codes, const float *x, float inverse)
 	return lanes_sum_int(sum);
 }
 
-static void lanes_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks)
+static void lanes_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x,
+                           size_t n_blocks)
 {
 	size_t b;
 
@@ -107,18 +112,20 @@ static void lanes_norm(float *y, const float *x, const float *weight, size_t dim
 		sums[part] = lanes_fill_float(0);
 	for (i = 0; i + TILE_ROWS <= dim; i += TILE_ROWS)
 		UNROLL
-		for (part = 0; part < LANES_PARTS; part++) {
-			lanes_float v = lanes_load_float(x + i + (size_t)(LANES * part));
+	for (part = 0; part < LANES_PARTS; part++) {
+		lanes_float v = lanes_load_float(x + i + (size_t)(LANES * part));
 
-			sums[part] = lanes_add(sums[part], lanes_mul(v, v));
-		}
+		sums[part] = lanes_add(sums[part], lanes_mul(v, v));
+	}
 	for (part = 0; part < LANES_PARTS; part++)
 		lanes_store_float(lanes + LANES * part, sums[part]);
 	for (; i < dim; i++)
 		lanes[i % TILE_ROWS] += x[i] * x[i];
 	scale = 1 / sqrtf(math_add_lanes(lanes) / (float)dim + eps);
 	for (i = 0; i + LANES <= dim; i += LANES)
-		lanes_store_float(y + i, lanes_mul(lanes_mul(lanes_load_float(x + i), lanes_fill_float(scale)), lanes_load_float(weight + i)));
+		lanes_store_float(y + i, lanes_mul(lanes_mul(lanes_load_float(x + i),
+		                                             lanes_fill_float(scale)),
+		                                   lanes_load_float(weight + i)));
 	for (; i < dim; i++)
 		y[i] = x[i] * scale * weight[i];
 }
@@ -128,9 +135,12 @@ static void lanes_silu(float *gate, const float *up, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i += LANES) {
-		lanes_float x = lanes_load_float(gate + i), e = lanes_exp(lanes_mul(x, lanes_fill_float(-1)));
+		lanes_float x = lanes_load_float(gate + i),
+		            e = lanes_exp(lanes_mul(x, lanes_fill_float(-1)));
 
-		lanes_store_float(gate + i, lanes_mul(lanes_div(x, lanes_add(lanes_fill_float(1), e)), lanes_load_float(up + i)));
+		lanes_store_float(gate + i,
+		                  lanes_mul(lanes_div(x, lanes_add(lanes_fill_float(1), e)),
+		                            lanes_load_float(up + i)));
 	}
 }
 
@@ -139,7 +149,8 @@ static void lanes_add_vector(float *x, const float *y, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i += LANES)
-		lanes_store_float(x + i, lanes_add(lanes_load_float(x + i), lanes_load_float(y + i)));
+		lanes_store_float(x + i,
+		                  lanes_add(lanes_load_float(x + i), lanes_load_float(y + i)));
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* math.h - exp, log, sine and cosine with the same bits on every machine
  *
- * libm's differ between glibc, musl and bionic, so nothing on the path to logits may call them. Multiplication, addition, division and sqrt are
- * correctly rounded everywhere (IEEE 754), and so are these, being made of nothing else in a fixed order.
+ * libm's differ between glibc, musl and bionic, so nothing on the path to logits may call them.
+ * Multiplication, addition, division and sqrt are correctly rounded everywhere (IEEE 754), and so
+ * are these, being made of nothing else in a fixed order.
  */
 #ifndef ARCH_MATH_H
 #define ARCH_MATH_H
@@ -9,22 +10,22 @@
 #include <stdint.h>
 #include <string.h>
 
-/* exp for floats: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 for exp(r) (its first left-out term is below
- * 0.35^8 / 8! = 5e-9), times 2^n. Error below 1.5 ulp. Below -87 the result is 0, above 88 it is exp(88).
- * ln 2 is split: MATH_LN2_HIGH has 9 significant bits, so n * MATH_LN2_HIGH is exact.
- * The SIMD sets repeat exactly these operations. */
-#define MATH_EXP_LOW   (-87.0f)
-#define MATH_EXP_HIGH  88.0f
-#define MATH_LOG2E     1.44269504f
-#define MATH_LN2_HIGH  0.693359375f
-#define MATH_LN2_LOW   (-2.12194440e-4f)
-#define MATH_ROUND     12582912.0f /* 1.5 * 2^23: adding it leaves an integer in the low bits */
-#define MATH_EXP_C2    0.5f
-#define MATH_EXP_C3    0.16666667f
-#define MATH_EXP_C4    0.041666668f
-#define MATH_EXP_C5    0.0083333338f
-#define MATH_EXP_C6    0.0013888889f
-#define MATH_EXP_C7    0.00019841270f
+/* exp for floats: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 for exp(r) (its
+ * first left-out term is below 0.35^8 / 8! = 5e-9), times 2^n. Error below 1.5 ulp. Below -87 the
+ * result is 0, above 88 it is exp(88). ln 2 is split: MATH_LN2_HIGH has 9 significant bits, so n *
+ * MATH_LN2_HIGH is exact. The SIMD sets repeat exactly these operations. */
+#define MATH_EXP_LOW  (-87.0f)
+#define MATH_EXP_HIGH 88.0f
+#define MATH_LOG2E    1.44269504f
+#define MATH_LN2_HIGH 0.693359375f
+#define MATH_LN2_LOW  (-2.12194440e-4f)
+#define MATH_ROUND    12582912.0f /* 1.5 * 2^23: adding it leaves an integer in the low bits */
+#define MATH_EXP_C2   0.5f
+#define MATH_EXP_C3   0.16666667f
+#define MATH_EXP_C4   0.041666668f
+#define MATH_EXP_C5   0.0083333338f
+#define MATH_EXP_C6   0.0013888889f
+#define MATH_EXP_C7   0.00019841270f
 
 static inline float math_exp(float x)
 {
@@ -50,7 +51,8 @@ static inline float math_exp(float x)
 /* The same in double for tables made once: exp to about 1e-15 for |x| <= 700. */
 static inline double math_exp_double(double x)
 {
-	double n = x * 1.4426950408889634 + 6755399441055744.0 - 6755399441055744.0, r, p = 1, power;
+	double n = x * 1.4426950408889634 + 6755399441055744.0 - 6755399441055744.0, r, p = 1,
+	       power;
 	int64_t bits;
 	int k;
 
@@ -62,7 +64,8 @@ static inline double math_exp_double(double x)
 	return p * power;
 }
 
-/* Natural logarithm of a finite normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2 artanh((m - 1) / (m + 1)). */
+/* Natural logarithm of a finite normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2
+ * artanh((m - 1) / (m + 1)). */
 static inline double math_log_double(double x)
 {
 	int64_t bits, exponent;
@@ -84,15 +87,18 @@ static inline double math_log_double(double x)
 	return 2 * t * sum + (double)exponent * 0.693147180559945309417;
 }
 
-/* Sine and cosine of an angle 0 <= x < 2^31: x = n pi/2 + r with pi/2 in three parts (Cody and Waite 1980, chapter 8; the parts have 33, 33 and 53
- * bits, so n times the first two is exact for n below 2^20 and off by about 1e-7 at 2^31), then Taylor. */
+/* Sine and cosine of an angle 0 <= x < 2^31: x = n pi/2 + r with pi/2 in three parts (Cody and
+ * Waite 1980, chapter 8; the parts have 33, 33 and 53 bits, so n times the first two is exact for n
+ * below 2^20 and off by about 1e-7 at 2^31), then Taylor. */
 static inline void math_sincos(double x, double *sine, double *cosine)
 {
-	double n = x * 0.63661977236758134308 + 6755399441055744.0 - 6755399441055744.0, r, square, s = 1, c = 1;
+	double n = x * 0.63661977236758134308 + 6755399441055744.0 - 6755399441055744.0, r, square,
+	       s = 1, c = 1;
 	int64_t quarter = (int64_t)n & 3;
 	int k;
 
-	r = x - n * 1.57079632673412561417 - n * 6.07710050630396597660e-11 - n * 2.02226624879595063154e-21;
+	r = x - n * 1.57079632673412561417 - n * 6.07710050630396597660e-11 -
+	    n * 2.02226624879595063154e-21;
 	square = r * r;
 	for (k = 20; k > 0; k -= 2) {
 		s = 1 - s * square / (k * (k + 1));

@@ -1,6 +1,7 @@
 /* scalar.c - the definition of every kernel, in plain C
  *
- * Clarity comes before speed here, but machines without a set of their own run it, so loops are shaped for compilers to vectorize.
+ * Clarity comes before speed here, but machines without a set of their own run it, so loops are
+ * shaped for compilers to vectorize.
  */
 #include "arch/kernels.h"
 
@@ -22,7 +23,8 @@ static bool scalar_supported(const arch_cpu *cpu)
 	return true;
 }
 
-/* One block of 16 rows as small integers, with the magnitude that multiplies each row's dot product. */
+/* One block of 16 rows as small integers, with the magnitude that multiplies each row's dot
+ * product. */
 typedef struct scalar_block {
 	int8_t w[TILE_ROWS][TILE_BLOCK];
 	int32_t magnitude[TILE_ROWS];
@@ -60,7 +62,8 @@ static void load_q8_block(scalar_block *block, const uint8_t *tile, size_t b)
 	}
 }
 
-static void add_block(float sums[TILE_ROWS], const scalar_block *block, const int8_t *codes, float scale)
+static void add_block(float sums[TILE_ROWS], const scalar_block *block, const int8_t *codes,
+                      float scale)
 {
 	unsigned row, i;
 
@@ -75,7 +78,8 @@ static void add_block(float sums[TILE_ROWS], const scalar_block *block, const in
 
 typedef void load_block(scalar_block *block, const uint8_t *tile, size_t b);
 
-static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, load_block *load)
+static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                           size_t first, size_t end, load_block *load)
 {
 	scalar_block block;
 	size_t tile, b, t;
@@ -90,7 +94,9 @@ static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arc
 		for (b = 0; b < w->blocks; b++) {
 			load(&block, bytes, b);
 			for (t = 0; t < x->n; t++)
-				add_block(y + t * ldy + tile * TILE_ROWS, &block, x->codes + vectors_at(x, t, b) * TILE_BLOCK, x->scales[vectors_at(x, t, b)]);
+				add_block(y + t * ldy + tile * TILE_ROWS, &block,
+				          x->codes + vectors_at(x, t, b) * TILE_BLOCK,
+				          x->scales[vectors_at(x, t, b)]);
 		}
 		memcpy(row_scale, bytes, sizeof row_scale);
 		for (t = 0; t < x->n; t++)
@@ -99,20 +105,24 @@ static void matmul_integer(float *y, size_t ldy, const arch_matrix *w, const arc
 	}
 }
 
-static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
 {
 	(void)scratch;
 	matmul_integer(y, ldy, w, x, first, end, load_q4_block);
 }
 
-static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
 {
 	(void)scratch;
 	matmul_integer(y, ldy, w, x, first, end, load_q8_block);
 }
 
-/* Block sums from zero, then added in order: two levels keep the rounding error of long rows small. */
-static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+/* Block sums from zero, then added in order: two levels keep the rounding error of long rows small.
+ */
+static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                              size_t first, size_t end, float *scratch)
 {
 	size_t tile, b, t;
 	unsigned row, i;
@@ -122,7 +132,8 @@ static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const 
 		for (t = 0; t < x->n; t++)
 			memset(y + t * ldy + tile * TILE_ROWS, 0, TILE_ROWS * sizeof *y);
 		for (b = 0; b < w->blocks; b++) {
-			const uint8_t *halves = w->tiles + tile * w->tile_bytes + b * TILE_BLOCK * F16_COLUMN_BYTES;
+			const uint8_t *halves =
+			        w->tiles + tile * w->tile_bytes + b * TILE_BLOCK * F16_COLUMN_BYTES;
 			float weights[TILE_BLOCK][TILE_ROWS];
 
 			for (i = 0; i < TILE_BLOCK * TILE_ROWS; i++) {
@@ -133,7 +144,8 @@ static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const 
 			}
 			for (t = 0; t < x->n; t++) {
 				const float *floats = x->floats + (t * x->blocks + b) * TILE_BLOCK;
-				float sums[TILE_ROWS] = { 0 }, *out = y + t * ldy + tile * TILE_ROWS;
+				float sums[TILE_ROWS] = { 0 },
+				      *out = y + t * ldy + tile * TILE_ROWS;
 
 				for (i = 0; i < TILE_BLOCK; i++)
 					for (row = 0; row < TILE_ROWS; row++)
@@ -146,18 +158,17 @@ static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const 
 }
 
 /* To nearest, ties to even; |value| < 2^22. */
-static inline int32_t round_even(float value)
-{
-	return (int32_t)(value + MATH_ROUND - MATH_ROUND);
-}
+static inline int32_t round_even(float value) { return (int32_t)(value + MATH_ROUND - MATH_ROUND); }
 
-static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x, size_t n_blocks)
+static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x,
+                            size_t n_blocks)
 {
 	size_t b;
 	unsigned i;
 
 	for (b = 0; b < n_blocks; b++, codes += TILE_BLOCK, x += TILE_BLOCK) {
-		/* Bits of absolute values order as the values do, and everything not finite comes out on top. */
+		/* Bits of absolute values order as the values do, and everything not finite comes
+		 * out on top. */
 		uint32_t largest_bits = 0;
 		float largest, inverse;
 		int32_t sum = 0;
@@ -272,7 +283,8 @@ static float score_segment(const arch_attention *job, unsigned q, float *scores)
 	for (p = job->first[q]; p < job->end[q]; p++) {
 		const uint8_t *span = job->spans[p / SPAN_POSITIONS];
 		float key_scale = span_scales(span, job->dim)[p % SPAN_POSITIONS];
-		int32_t dot = key_dot(job->queries + q * job->dim, (const int8_t *)span, p % SPAN_POSITIONS, job->dim);
+		int32_t dot = key_dot(job->queries + q * job->dim, (const int8_t *)span,
+		                      p % SPAN_POSITIONS, job->dim);
 
 		scores[p] = (float)dot * (job->query_scales[q] * key_scale);
 		largest = scores[p] > largest ? scores[p] : largest;
@@ -280,7 +292,8 @@ static float score_segment(const arch_attention *job, unsigned q, float *scores)
 	return largest;
 }
 
-/* Adds the values of one span, weighted by p [32]: the weights times the values' scales are rounded to 7 bits of the largest. */
+/* Adds the values of one span, weighted by p [32]: the weights times the values' scales are rounded
+ * to 7 bits of the largest. */
 static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSITIONS], size_t dim)
 {
 	const int8_t *values = (const int8_t *)span + SPAN_POSITIONS * dim;
@@ -312,7 +325,8 @@ static void scalar_attend(const arch_attention *job)
 	unsigned q, s, j;
 
 	for (q = 0; q < job->n_queries; q++) {
-		float *scores = job->scores + q * SEGMENT_POSITIONS, largest = score_segment(job, q, scores);
+		float *scores = job->scores + q * SEGMENT_POSITIONS,
+		      largest = score_segment(job, q, scores);
 		float lanes[LANES] = { 0 }, segment[ARCH_HEAD_DIM_MAX] = { 0 };
 
 		for (s = job->first[q] / SPAN_POSITIONS; s * SPAN_POSITIONS < job->end[q]; s++) {
@@ -321,12 +335,15 @@ static void scalar_attend(const arch_attention *job)
 			for (j = 0; j < SPAN_POSITIONS; j++) {
 				unsigned at = s * SPAN_POSITIONS + j;
 
-				p[j] = at >= job->first[q] && at < job->end[q] ? math_exp(scores[at] - largest) : 0;
+				p[j] = at >= job->first[q] && at < job->end[q]
+				               ? math_exp(scores[at] - largest)
+				               : 0;
 				lanes[j % LANES] += p[j];
 			}
 			add_values(segment, job->spans[s], p, job->dim);
 		}
-		segment_merge(&job->attended[q], job->sums + q * job->dim, largest, math_add_lanes(lanes), segment, job->dim);
+		segment_merge(&job->attended[q], job->sums + q * job->dim, largest,
+		              math_add_lanes(lanes), segment, job->dim);
 	}
 }
 
@@ -366,20 +383,18 @@ static uint64_t scalar_dot_peak(uint64_t rounds)
 	return rounds * 512;
 }
 
-const arch_kernels arch_scalar = {
-	.name = "scalar",
-	.supported = scalar_supported,
-	.matmul_q4 = scalar_matmul_q4,
-	.matmul_q8 = scalar_matmul_q8,
-	.matmul_f16 = scalar_matmul_f16,
-	.quantize = scalar_quantize,
-	.quantize_head = scalar_quantize_head,
-	.turn = scalar_turn,
-	.norm = scalar_norm,
-	.silu = scalar_silu,
-	.add = scalar_add,
-	.attend = scalar_attend,
-	.q4_errors = q4_errors,
-	.add_products = scalar_add_products,
-	.dot_peak = scalar_dot_peak,
-};
+const arch_kernels arch_scalar = { .name = "scalar",
+	                           .supported = scalar_supported,
+	                           .matmul_q4 = scalar_matmul_q4,
+	                           .matmul_q8 = scalar_matmul_q8,
+	                           .matmul_f16 = scalar_matmul_f16,
+	                           .quantize = scalar_quantize,
+	                           .quantize_head = scalar_quantize_head,
+	                           .turn = scalar_turn,
+	                           .norm = scalar_norm,
+	                           .silu = scalar_silu,
+	                           .add = scalar_add,
+	                           .attend = scalar_attend,
+	                           .q4_errors = q4_errors,
+	                           .add_products = scalar_add_products,
+	                           .dot_peak = scalar_dot_peak };

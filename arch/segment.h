@@ -1,7 +1,9 @@
-/* segment.h - the end of every set's attention: what one segment of positions adds to a query's running sums
+/* segment.h - the end of every set's attention: what one segment of positions adds to a query's
+ * running sums
  *
- * Segments are merged in order of position as in online softmax (arXiv 1805.02867): each brings its largest score, the sum of its weights relative to
- * that, and its weighted values; both sides are brought to the larger of the two maxima. One definition for all sets, so the bits agree.
+ * Segments are merged in order of position as in online softmax (arXiv 1805.02867): each brings its
+ * largest score, the sum of its weights relative to that, and its weighted values; both sides are
+ * brought to the larger of the two maxima. One definition for all sets, so the bits agree.
  */
 #ifndef ARCH_SEGMENT_H
 #define ARCH_SEGMENT_H
@@ -12,7 +14,8 @@
 #include "arch/math.h"
 
 /* sums, segment [dim] */
-static inline void segment_merge(arch_attended *whole, float *sums, float largest, float weight, const float *segment, size_t dim)
+static inline void segment_merge(arch_attended *whole, float *sums, float largest, float weight,
+                                 const float *segment, size_t dim)
 {
 	float both = whole->largest > largest ? whole->largest : largest, old, new;
 	size_t d;

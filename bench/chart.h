@@ -1,4 +1,5 @@
-/* chart.h - what the project's pictures share: an SVG with a grid, and places for values on linear or logarithmic axes
+/* chart.h - what the project's pictures share: an SVG with a grid, and places for values on linear
+ * or logarithmic axes
  *
  * Write errors are left in the stream.
  */
@@ -23,7 +24,8 @@ typedef struct chart {
 double chart_place_x(const chart *c, double value);
 double chart_place_y(const chart *c, double value);
 
-/* The head of a file that holds one picture of this size, with one chart or several side by side. chart_close ends it. */
+/* The head of a file that holds one picture of this size, with one chart or several side by side.
+ * chart_close ends it. */
 void chart_open(FILE *out, double width, double height);
 void chart_close(FILE *out);
 

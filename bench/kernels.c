@@ -1,7 +1,9 @@
-/* kernels.c - every kernel as the forward pass of Mistral 7B asks for it, over data so large that no cache holds it
+/* kernels.c - every kernel as the forward pass of Mistral 7B asks for it, over data so large that
+ * no cache holds it
  *
- * Matrices: w1 and w3 of layer after layer, with one token and with a chunk of them. Attention: the whole ring of 4096 positions of layer after layer, with the
- * four queries of a group and with sixteen. The rest: rows of a chunk.
+ * Matrices: w1 and w3 of layer after layer, with one token and with a chunk of them. Attention: the
+ * whole ring of 4096 positions of layer after layer, with the four queries of a group and with
+ * sixteen. The rest: rows of a chunk.
  */
 #include "bench/kernels.h"
 
@@ -20,7 +22,7 @@
 #define HEAD_DIM  128u
 #define POSITIONS 4096u
 #define SEGMENTS  (POSITIONS / SEGMENT_POSITIONS)
-#define HEADS     256u /* of all 32 layers: 272 MB of keys and values */
+#define HEADS     256u               /* of all 32 layers: 272 MB of keys and values */
 #define LEAST     ((size_t)64 << 20) /* bytes to measure with */
 #define WIDE      14336u
 
@@ -56,25 +58,33 @@ static void multiply_piece(void *argument, unsigned worker, size_t first, size_t
 {
 	const kernels_bench *b = argument;
 
-	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first * b->unit, end * b->unit, b->scratch + worker * ARCH_SCRATCH);
+	b->multiply(b->y, FEW_ROWS, &b->w, &b->x, first * b->unit, end * b->unit,
+	            b->scratch + worker * ARCH_SCRATCH);
 }
 
-static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits, const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
+static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits,
+                           const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
                            bool integer)
 {
 	size_t tiles = b->size / tile_bytes, few = tile_count(FEW_ROWS);
 	double weights = (double)tiles * TILE_ROWS * COLS;
-	double bytes = (double)tiles * (double)tile_bytes, operations = 2.0 * FEW_ROWS * COLS * TOKENS, seconds;
+	double bytes = (double)tiles * (double)tile_bytes,
+	       operations = 2.0 * FEW_ROWS * COLS * TOKENS, seconds;
 
 	b->multiply = multiply;
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
 	b->x.n = b->unit = 1;
 	seconds = time_work(b, multiply_piece, tiles, ARCH_GRAIN);
-	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9, limits->read_gbps, "GB/s", 2 * weights / seconds / 1e9, 2 * weights / bytes };
+	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9,       limits->read_gbps,
+		               "GB/s",   2 * weights / seconds / 1e9, 2 * weights / bytes };
 	b->x.n = TOKENS;
 	b->unit = ARCH_GRAIN;
 	seconds = time_work(b, multiply_piece, few / ARCH_GRAIN, ARCH_GRAIN);
-	rows[1] = (bench_row){ names[1], operations / seconds / 1e9, integer ? limits->int8_gops : 0, "GOPS", operations / seconds / 1e9,
+	rows[1] = (bench_row){ names[1],
+		               operations / seconds / 1e9,
+		               integer ? limits->int8_gops : 0,
+		               "GOPS",
+		               operations / seconds / 1e9,
 		               operations / ((double)few * (double)tile_bytes) };
 	if (!integer)
 		rows[0].gops = rows[1].gops = 0;
@@ -85,7 +95,8 @@ static void attend_piece(void *argument, unsigned worker, size_t first, size_t e
 {
 	const kernels_bench *b = argument;
 	size_t span = span_bytes(HEAD_DIM);
-	float scores[ATTEND_QUERIES * SEGMENT_POSITIONS], sums[ATTEND_QUERIES * HEAD_DIM] = { 0 }, scales[ATTEND_QUERIES];
+	float scores[ATTEND_QUERIES * SEGMENT_POSITIONS],
+	        sums[ATTEND_QUERIES * HEAD_DIM] = { 0 }, scales[ATTEND_QUERIES];
 	uint16_t from[ATTEND_QUERIES] = { 0 }, to[ATTEND_QUERIES];
 	const uint8_t *spans[SEGMENT_SPANS];
 	unsigned i, segment;
@@ -100,27 +111,43 @@ static void attend_piece(void *argument, unsigned worker, size_t first, size_t e
 
 		for (segment = 0; segment < SEGMENTS; segment++) {
 			for (i = 0; i < SEGMENT_SPANS; i++)
-				spans[i] = b->bytes + ((first * SEGMENTS + segment) * SEGMENT_SPANS + i) * span;
-			b->kernels->attend(&(arch_attention){ b->x.codes, scales, spans, segment + 1 < SEGMENTS ? spans[SEGMENT_SPANS - 1] + span : NULL, from, to, b->n_queries, HEAD_DIM, scores, sums, attended });
+				spans[i] =
+				        b->bytes +
+				        ((first * SEGMENTS + segment) * SEGMENT_SPANS + i) * span;
+			b->kernels->attend(&(arch_attention){
+			        b->x.codes, scales, spans,
+			        segment + 1 < SEGMENTS ? spans[SEGMENT_SPANS - 1] + span : NULL,
+			        from, to, b->n_queries, HEAD_DIM, scores, sums, attended });
 		}
 	}
 }
 
 static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_limits *limits)
 {
-	size_t head_bytes = POSITIONS / SPAN_POSITIONS * span_bytes(HEAD_DIM), fit = b->size / head_bytes / 4 * 4, heads = fit < HEADS ? fit : HEADS, span, i;
-	double bytes = (double)heads * (double)head_bytes, operations = 4.0 * (double)heads * POSITIONS * HEAD_DIM, seconds;
+	size_t head_bytes = POSITIONS / SPAN_POSITIONS * span_bytes(HEAD_DIM),
+	       fit = b->size / head_bytes / 4 * 4, heads = fit < HEADS ? fit : HEADS, span, i;
+	double bytes = (double)heads * (double)head_bytes,
+	       operations = 4.0 * (double)heads * POSITIONS * HEAD_DIM, seconds;
 
 	/* Scales must be small numbers; what matrices left behind are any bits. */
 	for (span = 0; span < heads * POSITIONS / SPAN_POSITIONS; span++)
 		for (i = 0; i < SPAN_SCALES; i++)
-			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) + 2 * SPAN_POSITIONS * HEAD_DIM))[i] = 0.01f;
+			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) +
+			                   2 * SPAN_POSITIONS * HEAD_DIM))[i] = 0.01f;
 	b->n_queries = 4;
 	seconds = time_work(b, attend_piece, heads, 1);
-	rows[0] = (bench_row){ "attention, 4 queries", bytes / seconds / 1e9, limits->read_gbps, "GB/s", 4 * operations / seconds / 1e9, 4 * operations / bytes };
+	rows[0] = (bench_row){
+		"attention, 4 queries",         bytes / seconds / 1e9, limits->read_gbps, "GB/s",
+		4 * operations / seconds / 1e9, 4 * operations / bytes
+	};
 	b->n_queries = 16;
 	seconds = time_work(b, attend_piece, heads / 4, 1);
-	rows[1] = (bench_row){ "attention, 16 queries", 4 * operations / seconds / 1e9, limits->int8_gops, "GOPS", 4 * operations / seconds / 1e9, 16 * operations / bytes };
+	rows[1] = (bench_row){ "attention, 16 queries",
+		               4 * operations / seconds / 1e9,
+		               limits->int8_gops,
+		               "GOPS",
+		               4 * operations / seconds / 1e9,
+		               16 * operations / bytes };
 }
 
 static void norm_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -129,7 +156,8 @@ static void norm_piece(void *argument, unsigned worker, size_t first, size_t end
 
 	(void)worker;
 	for (; first < end; first++)
-		b->kernels->norm(b->y + first * WIDE, b->floats + first * WIDE, b->floats, WIDE, 1e-5f);
+		b->kernels->norm(b->y + first * WIDE, b->floats + first * WIDE, b->floats, WIDE,
+		                 1e-5f);
 }
 
 static void silu_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -155,11 +183,26 @@ static void measure_rows(bench_row rows[3], kernels_bench *b, const bench_limits
 {
 	double row = (double)TOKENS * WIDE * sizeof(float);
 
-	rows[0] = (bench_row){ "RMSNorm", 2 * row / time_work(b, norm_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
-	rows[1] = (bench_row){ "SiLU", 3 * row / time_work(b, silu_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
+	rows[0] = (bench_row){ "RMSNorm",
+		               2 * row / time_work(b, norm_piece, TOKENS, 1) / 1e9,
+		               limits->read_gbps,
+		               "GB/s",
+		               0,
+		               0 };
+	rows[1] = (bench_row){ "SiLU",
+		               3 * row / time_work(b, silu_piece, TOKENS, 1) / 1e9,
+		               limits->read_gbps,
+		               "GB/s",
+		               0,
+		               0 };
 	b->x.blocks = tile_blocks(WIDE);
 	b->x.n = TOKENS;
-	rows[2] = (bench_row){ "activations to int8", 1.25 * row / time_work(b, quantize_piece, TOKENS, 1) / 1e9, limits->read_gbps, "GB/s", 0, 0 };
+	rows[2] = (bench_row){ "activations to int8",
+		               1.25 * row / time_work(b, quantize_piece, TOKENS, 1) / 1e9,
+		               limits->read_gbps,
+		               "GB/s",
+		               0,
+		               0 };
 }
 
 static void fill(kernels_bench *b)
@@ -167,7 +210,8 @@ static void fill(kernels_bench *b)
 	size_t i;
 
 	for (i = 0; i < b->size; i++)
-		b->bytes[i] = (uint8_t)(i * 37 & 0x3f); /* small magnitudes: no infinities in any type */
+		b->bytes[i] =
+		        (uint8_t)(i * 37 & 0x3f); /* small magnitudes: no infinities in any type */
 	for (i = 0; i < (size_t)TOKENS * WIDE; i++)
 		b->floats[i] = (float)(i % 251) - 125;
 	b->x.blocks = tile_blocks(COLS);
@@ -176,33 +220,49 @@ static void fill(kernels_bench *b)
 		arch_quantize(b->kernels, &b->x, i);
 }
 
-brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads, brise_error *err)
+brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads,
+                                   brise_error *err)
 {
-	static const char *const names[][2] = { { "q4 matrix x vector", "q4 matrix x matrix" }, { "q8 matrix x vector", "q8 matrix x matrix" },
+	static const char *const names[][2] = { { "q4 matrix x vector", "q4 matrix x matrix" },
+		                                { "q8 matrix x vector", "q8 matrix x matrix" },
 		                                { "f16 matrix x vector", "f16 matrix x matrix" } };
-	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS), f16_tile_bytes(COLS) };
-	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8, kernels->matmul_f16 };
+	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS),
+		                      f16_tile_bytes(COLS) };
+	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8,
+		                          kernels->matmul_f16 };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
 	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes(0) };
-	const size_t y_bytes = (size_t)TOKENS * WIDE * sizeof(float); /* rows of all that fit in 1 GB are fewer */
+	/* rows of all that fit in 1 GB are fewer */
+	const size_t y_bytes = (size_t)TOKENS * WIDE * sizeof(float);
 	brise_status status = BRISE_OK;
 
 	set->arch = kernels->name;
 	if (b.size < LEAST)
-		return error_set(err, BRISE_EUNSUPPORTED, "measuring kernels takes %zu MB, and four times as much in the machine", LEAST >> 20);
+		return error_set(
+		        err, BRISE_EUNSUPPORTED,
+		        "measuring kernels takes %zu MB, and four times as much in the machine",
+		        LEAST >> 20);
 	b.bytes = aligned_alloc(TILE_ALIGN, b.size);
 	b.floats = calloc((size_t)TOKENS * WIDE, sizeof(float));
 	b.y = aligned_alloc(TILE_ALIGN, y_bytes);
 	b.scratch = aligned_alloc(TILE_ALIGN, pool_threads(threads) * ARCH_SCRATCH * sizeof(float));
-	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK), calloc(blocks, sizeof(float)), calloc(blocks, sizeof(int32_t)), b.floats, 0, 0 };
+	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK),
+		              calloc(blocks, sizeof(float)),
+		              calloc(blocks, sizeof(int32_t)),
+		              b.floats,
+		              0,
+		              0 };
 	if (!b.bytes || !b.floats || !b.y || !b.scratch || !b.x.codes || !b.x.scales || !b.x.sums) {
-		status = error_set(err, BRISE_ENOMEM, "no memory for the matrices to measure (%zu MB)", b.size / 1000000);
+		status = error_set(err, BRISE_ENOMEM,
+		                   "no memory for the matrices to measure (%zu MB)",
+		                   b.size / 1000000);
 		goto done;
 	}
 	memset(b.y, 0, y_bytes);
 	fill(&b);
 	for (i = 0; i < 3; i++)
-		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], multiply[i], tile_bytes[i], i < 2);
+		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], multiply[i],
+		               tile_bytes[i], i < 2);
 	measure_attention(set->rows + 6, &b, &set->limits);
 	measure_rows(set->rows + 8, &b, &set->limits);
 done:

@@ -1,4 +1,5 @@
-/* kernels.h - the kernels of a set at Mistral 7B's shapes, each against the limit measured in the same run */
+/* kernels.h - the kernels of a set at Mistral 7B's shapes, each against the limit measured in the
+ * same run */
 #ifndef BENCH_KERNELS_H
 #define BENCH_KERNELS_H
 
@@ -8,7 +9,9 @@ typedef struct bench_row {
 	const char *kernel; /* "q4 matrix x vector" */
 	double rate, limit; /* GB/s or GOPS; limit 0: none measured */
 	const char *unit;
-	double gops, intensity; /* as a point of the roofline: operations per second, and per byte read from memory; 0: none */
+	/* as a point of the roofline: operations per second, and per byte read from memory; 0: none
+	 */
+	double gops, intensity;
 } bench_row;
 
 #define BENCH_ROWS 11u
@@ -21,6 +24,7 @@ typedef struct bench_set {
 } bench_set;
 
 /* Fills set->rows against set->limits. Errors: BRISE_ENOMEM. */
-brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads, brise_error *err);
+brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads,
+                                   brise_error *err);
 
 #endif

@@ -1,9 +1,12 @@
-/* limits.c - two microbenchmarks: summing a buffer far larger than any cache, and dot products on registers alone
+/* limits.c - two microbenchmarks: summing a buffer far larger than any cache, and dot products on
+ * registers alone
  *
- * Memory is read over as many bytes as what is compared with it: shared caches of hundreds of megabytes exist, and serve part of even a gigabyte.
+ * Memory is read over as many bytes as what is compared with it: shared caches of hundreds of
+ * megabytes exist, and serve part of even a gigabyte.
  *
- * How fast memory can be read depends on how one reads. A limit that a kernel can beat is none, so several ways are tried: one stream as the compiler makes it,
- * and four or eight in step with prefetches, which keep more pages open and bridge their ends.
+ * How fast memory can be read depends on how one reads. A limit that a kernel can beat is none, so
+ * several ways are tried: one stream as the compiler makes it, and four or eight in step with
+ * prefetches, which keep more pages open and bridge their ends.
  */
 #include "bench/limits.h"
 
@@ -50,7 +53,7 @@ typedef struct read_job {
 	uint64_t sums[THREADS_MAX];
 } read_job;
 
-#define LINE_WORDS  (64 / sizeof(uint64_t))
+#define LINE_WORDS (64 / sizeof(uint64_t))
 
 /* Each piece in `streams` parts side by side. */
 static void read_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -103,14 +106,17 @@ double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 	unsigned pass, way;
 
 	for (way = 0; way < sizeof ways / sizeof *ways; way++) {
-		read_job job = { .words = bytes, .streams = ways[way].streams, .ahead = ways[way].ahead / sizeof(uint64_t) };
+		read_job job = { .words = bytes,
+			         .streams = ways[way].streams,
+			         .ahead = ways[way].ahead / sizeof(uint64_t) };
 		double rate;
 
 		for (pass = 0; pass < READ_PASSES; pass++) {
 			double start = bench_clock();
 
 			pool_run(threads, read_piece, &job, size / READ_PIECE, 1);
-			rates[pass] = (double)(size / READ_PIECE * READ_PIECE) / (bench_clock() - start) / 1e9;
+			rates[pass] = (double)(size / READ_PIECE * READ_PIECE) /
+			              (bench_clock() - start) / 1e9;
 		}
 		rate = bench_median(rates, READ_PASSES);
 		best = rate > best ? rate : best;
@@ -121,7 +127,10 @@ double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 size_t bench_read_bytes(uint64_t wanted)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-	uint64_t bytes = wanted < READ_LEAST ? READ_LEAST : wanted < READ_MOST ? wanted : READ_MOST, quarter = bytes;
+	uint64_t bytes = wanted < READ_LEAST  ? READ_LEAST
+	                 : wanted < READ_MOST ? wanted
+	                                      : READ_MOST,
+	         quarter = bytes;
 
 	if (pages > 0 && page > 0)
 		quarter = (uint64_t)pages * (uint64_t)page / 4;
@@ -139,17 +148,20 @@ static double measure_dots(pool *threads, const arch_kernels *kernels)
 		double start = bench_clock();
 
 		pool_run(threads, dot_piece, &job, 8 * (size_t)n, 1);
-		rates[pass] = (double)one * (double)DOT_ROUNDS * 8 * n / (bench_clock() - start) / 1e9;
+		rates[pass] =
+		        (double)one * (double)DOT_ROUNDS * 8 * n / (bench_clock() - start) / 1e9;
 	}
 	return bench_median(rates, PASSES);
 }
 
-brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads, size_t size, brise_error *err)
+brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads,
+                                  size_t size, brise_error *err)
 {
 	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (bytes == MAP_FAILED)
-		return error_set(err, BRISE_ENOMEM, "no memory to measure the read rate (%zu bytes)", size);
+		return error_set(err, BRISE_ENOMEM,
+		                 "no memory to measure the read rate (%zu bytes)", size);
 #ifdef MADV_HUGEPAGE
 	(void)madvise(bytes, size, MADV_HUGEPAGE);
 #endif

@@ -1,7 +1,8 @@
 /* model.c - measuring a model the way it is used
  *
- * Decode speed is the median over tokens, prefill the whole prompt. The fractions relate them to limits measured right before with the same threads and
- * instruction set. The start is that of a fresh process, so it includes exec, mapping, allocation and a pass over all weights.
+ * Decode speed is the median over tokens, prefill the whole prompt. The fractions relate them to
+ * limits measured right before with the same threads and instruction set. The start is that of a
+ * fresh process, so it includes exec, mapping, allocation and a pass over all weights.
  */
 #include "bench/model.h"
 
@@ -17,7 +18,7 @@
 
 #include "runtime/cli/process.h"
 #include "runtime/error.h"
-#include "runtime/map.h"
+#include "runtime/os/map.h"
 
 #define POLL_MS 2
 
@@ -30,7 +31,8 @@ static void fill_tokens(int32_t *tokens, size_t n, uint32_t vocab)
 		tokens[i] = (int32_t)(i * 7919 % vocab);
 }
 
-static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t vocab, double *tokens_per_s, brise_error *err)
+static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t vocab,
+                                    double *tokens_per_s, brise_error *err)
 {
 	int32_t *tokens = malloc(n * sizeof *tokens);
 	brise_status status;
@@ -46,7 +48,8 @@ static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t voc
 	return status;
 }
 
-static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t vocab, double *tokens_per_s, brise_error *err)
+static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t vocab,
+                                   double *tokens_per_s, brise_error *err)
 {
 	double *seconds = malloc(n * sizeof *seconds);
 	brise_status status = BRISE_OK;
@@ -72,7 +75,10 @@ static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t voca
 static void run_child(const bench_model_options *o, int out, int ids)
 {
 	char threads[16], prompt[32];
-	const char *arguments[] = { "brise", "run", o->path, "--prompt-ids", prompt, "-n", "1", "--print-ids", "--greedy", "--threads", threads, "--arch", o->arch, NULL };
+	const char *arguments[] = { "brise",    "run",       o->path, "--prompt-ids",
+		                    prompt,     "-n",        "1",     "--print-ids",
+		                    "--greedy", "--threads", threads, "--arch",
+		                    o->arch,    NULL };
 
 	(void)snprintf(threads, sizeof threads, "%u", o->threads);
 	(void)snprintf(prompt, sizeof prompt, "/dev/fd/%d", ids);
@@ -82,7 +88,8 @@ static void run_child(const bench_model_options *o, int out, int ids)
 	_exit(127);
 }
 
-/* Reads until the pipe closes; notes when the first byte came and the most anonymous memory seen. */
+/* Reads until the pipe closes; notes when the first byte came and the most anonymous memory seen.
+ */
 static void watch_child(bench_model_result *result, pid_t child, int in, double start)
 {
 	struct pollfd wait = { in, POLLIN, 0 };
@@ -107,7 +114,8 @@ static void watch_child(bench_model_result *result, pid_t child, int in, double 
 	}
 }
 
-static brise_status measure_start(bench_model_result *result, const bench_model_options *o, brise_error *err)
+static brise_status measure_start(bench_model_result *result, const bench_model_options *o,
+                                  brise_error *err)
 {
 	int out[2] = { -1, -1 }, ids[2] = { -1, -1 }, status = 0;
 	brise_status outcome = BRISE_OK;
@@ -135,7 +143,9 @@ static brise_status measure_start(bench_model_result *result, const bench_model_
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || result->first_token_s == 0)
-		outcome = error_set(err, BRISE_EIO, "%s: a fresh process did not give a token (wait status %d)", o->path, status);
+		outcome = error_set(err, BRISE_EIO,
+		                    "%s: a fresh process did not give a token (wait status %d)",
+		                    o->path, status);
 done:
 	if (out[0] >= 0)
 		close(out[0]);
@@ -148,7 +158,8 @@ done:
 	return outcome;
 }
 
-static brise_status measure_context(bench_model_result *result, const bench_model_options *o, const brise_model *model, brise_error *err)
+static brise_status measure_context(bench_model_result *result, const bench_model_options *o,
+                                    const brise_model *model, brise_error *err)
 {
 	brise_options options;
 	brise_context *ctx;
@@ -170,22 +181,27 @@ static brise_status measure_context(bench_model_result *result, const bench_mode
 	status = brise_eval(ctx, &token, 1, NULL, err);
 	brise_reset_context(ctx);
 	if (status == BRISE_OK && o->prompt > 0)
-		status = measure_prefill(ctx, o->prompt, facts->vocab, &result->prefill_tokens_per_s, err);
+		status = measure_prefill(ctx, o->prompt, facts->vocab,
+		                         &result->prefill_tokens_per_s, err);
 	if (status == BRISE_OK && o->generate > 0) {
 		brise_context_facts now;
 		uint64_t attended;
 
-		status = measure_decode(ctx, o->generate, facts->vocab, &result->decode_tokens_per_s, err);
+		status = measure_decode(ctx, o->generate, facts->vocab,
+		                        &result->decode_tokens_per_s, err);
 		brise_get_context(ctx, &now);
 		attended = now.position < now.slots ? now.position : now.slots;
-		result->token_bytes = facts->token_bytes + attended * facts->n_layers * facts->n_kv_heads * (2 * facts->head_dim + 8);
+		result->token_bytes = facts->token_bytes + attended * facts->n_layers *
+		                                                   facts->n_kv_heads *
+		                                                   (2 * facts->head_dim + 8);
 	}
 	brise_free_context(ctx);
 	return status;
 }
 
 /* What the file's own pages give: they may lie in memory less well than anonymous ones. */
-static brise_status measure_file(bench_model_result *result, const bench_model_options *o, pool *threads, brise_error *err)
+static brise_status measure_file(bench_model_result *result, const bench_model_options *o,
+                                 pool *threads, brise_error *err)
 {
 	const uint8_t *bytes;
 	size_t size;
@@ -193,12 +209,14 @@ static brise_status measure_file(bench_model_result *result, const bench_model_o
 
 	if (status != BRISE_OK)
 		return status;
-	result->file_gbps = bench_measure_reads(threads, bytes, size < bench_read_bytes(size) ? size : bench_read_bytes(size));
+	result->file_gbps = bench_measure_reads(
+	        threads, bytes, size < bench_read_bytes(size) ? size : bench_read_bytes(size));
 	map_close(bytes, size);
 	return BRISE_OK;
 }
 
-static brise_status measure_limits(bench_model_result *result, const bench_model_options *o, uint64_t file_bytes, brise_error *err)
+static brise_status measure_limits(bench_model_result *result, const bench_model_options *o,
+                                   uint64_t file_bytes, brise_error *err)
 {
 	arch_cpu cpu;
 	arch_kernels kernels;
@@ -207,19 +225,22 @@ static brise_status measure_limits(bench_model_result *result, const bench_model
 
 	arch_detect(&cpu);
 	if (!arch_choose(&kernels, o->arch, &cpu))
-		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here", o->arch ? o->arch : "");
+		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here",
+		                 o->arch ? o->arch : "");
 	result->arch = kernels.name;
 	status = pool_new(&threads, o->threads, err);
 	if (status != BRISE_OK)
 		return status;
-	status = bench_measure_limits(&result->limits, &kernels, threads, bench_read_bytes(file_bytes), err);
+	status = bench_measure_limits(&result->limits, &kernels, threads,
+	                              bench_read_bytes(file_bytes), err);
 	if (status == BRISE_OK)
 		status = measure_file(result, o, threads, err);
 	pool_free(threads);
 	return status;
 }
 
-brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options, brise_error *err)
+brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options,
+                                 brise_error *err)
 {
 	bench_model_options o = *options;
 	const brise_model_facts *facts;
@@ -240,9 +261,12 @@ brise_status bench_measure_model(bench_model_result *result, const bench_model_o
 		status = measure_context(result, &o, model, err);
 	if (status == BRISE_OK && o.program)
 		status = measure_start(result, &o, err);
-	result->decode_fraction = (double)result->token_bytes * result->decode_tokens_per_s / (result->limits.read_gbps * 1e9);
+	result->decode_fraction = (double)result->token_bytes * result->decode_tokens_per_s /
+	                          (result->limits.read_gbps * 1e9);
 	/* Prefill multiplies with the output matrix once, not once per token. */
-	result->prefill_fraction = 2.0 * (double)(facts->token_weights - (uint64_t)facts->vocab * facts->dim) * result->prefill_tokens_per_s / (result->limits.int8_gops * 1e9);
+	result->prefill_fraction =
+	        2.0 * (double)(facts->token_weights - (uint64_t)facts->vocab * facts->dim) *
+	        result->prefill_tokens_per_s / (result->limits.int8_gops * 1e9);
 	brise_close_model(model);
 	return status;
 }

@@ -17,7 +17,9 @@ typedef struct bench_model_result {
 	bench_limits limits;
 	double prefill_tokens_per_s, decode_tokens_per_s; /* 0: not asked for */
 	double decode_fraction, prefill_fraction;
-	double file_gbps;     /* what reading the mapped file gives where memory gives limits.read_gbps; 0: it has no megabyte */
+	/* what reading the mapped file gives where memory gives limits.read_gbps; 0: it has no
+	 * megabyte */
+	double file_gbps;
 	double first_token_s; /* from exec to the first byte on standard output; 0: not measured */
 	uint64_t anon_bytes;  /* peak RssAnon of that process; 0: not known */
 	uint64_t token_bytes; /* file and cache bytes read per decoded token */
@@ -26,6 +28,7 @@ typedef struct bench_model_result {
 	char type[8];
 } bench_model_result;
 
-brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options, brise_error *err);
+brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options,
+                                 brise_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* scaling.c - the same matrix for any number of threads; the matrix is far larger than the caches of the machines that matter here */
+/* scaling.c - the same matrix for any number of threads; the matrix is far larger than the caches
+ * of the machines that matter here */
 #include "bench/scaling.h"
 
 #include <stdlib.h>
@@ -6,17 +7,18 @@
 
 #include "bench/limits.h"
 #include "quant/q4.h"
-#include "runtime/cores.h"
+#include "runtime/os/cores.h"
 #include "runtime/error.h"
-#include "runtime/threads.h"
+#include "runtime/os/threads.h"
 
 #define COLS   4096u
 #define TILES  1024u /* 36 MB */
 #define FEW    64u   /* tiles multiplied with many tokens */
 #define TOKENS 64u
 #define PASSES 5u
-/* A thread more must bring this much, or it is left out: it costs power, and the rest of the machine wants to live too. */
-#define WORTH  1.03
+/* A thread more must bring this much, or it is left out: it costs power, and the rest of the
+ * machine wants to live too. */
+#define WORTH 1.03
 
 typedef struct scaling_job {
 	arch_matmul *multiply;
@@ -30,7 +32,8 @@ static void multiply_piece(void *argument, unsigned worker, size_t first, size_t
 {
 	const scaling_job *job = argument;
 
-	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first * job->unit, end * job->unit, job->scratch + worker * ARCH_SCRATCH);
+	job->multiply(job->y, TILES * TILE_ROWS, &job->w, &job->x, first * job->unit,
+	              end * job->unit, job->scratch + worker * ARCH_SCRATCH);
 }
 
 static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
@@ -50,28 +53,42 @@ static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
 static void measure(scaling_row *row, scaling_job *job, pool *workers, bool decode_only)
 {
 	job->x.n = job->unit = 1;
-	row->read_gbps = (double)TILES * (double)job->w.tile_bytes / time_tiles(job, workers, TILES) / 1e9;
+	row->read_gbps =
+	        (double)TILES * (double)job->w.tile_bytes / time_tiles(job, workers, TILES) / 1e9;
 	row->int8_gops = 0;
 	if (decode_only)
 		return;
 	job->x.n = TOKENS;
 	job->unit = ARCH_GRAIN;
-	row->int8_gops = 2.0 * FEW * TILE_ROWS * COLS * TOKENS / time_tiles(job, workers, FEW) / 1e9;
+	row->int8_gops =
+	        2.0 * FEW * TILE_ROWS * COLS * TOKENS / time_tiles(job, workers, FEW) / 1e9;
 }
 
-brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsigned threads, bool decode_only, brise_error *err)
+brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsigned threads,
+                             bool decode_only, brise_error *err)
 {
 	size_t blocks = tile_blocks(COLS), tile_bytes = q4_tile_bytes(COLS), all = TOKENS * blocks;
 	uint8_t *tiles = aligned_alloc(TILE_ALIGN, TILES * tile_bytes);
-	scaling_job job = { kernels->matmul_q4, { tiles, tile_bytes, blocks }, { 0 }, calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
-		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)), 1 };
+	scaling_job job = { kernels->matmul_q4,
+		            { tiles, tile_bytes, blocks },
+		            { 0 },
+		            calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
+		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)),
+		            1 };
 	brise_status status;
 	pool *workers = NULL;
 
-	job.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, all * TILE_BLOCK), calloc(all, sizeof(float)), calloc(all, sizeof(int32_t)), NULL, blocks, TOKENS };
+	job.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, all * TILE_BLOCK),
+		                calloc(all, sizeof(float)),
+		                calloc(all, sizeof(int32_t)),
+		                NULL,
+		                blocks,
+		                TOKENS };
 	row->threads = threads;
 	if (!tiles || !job.y || !job.scratch || !job.x.codes || !job.x.scales || !job.x.sums) {
-		status = error_set(err, BRISE_ENOMEM, "no memory to measure threads with (%zu bytes)", TILES * tile_bytes);
+		status = error_set(err, BRISE_ENOMEM,
+		                   "no memory to measure threads with (%zu bytes)",
+		                   TILES * tile_bytes);
 		goto done;
 	}
 	memset(tiles, 0x11, TILES * tile_bytes); /* small finite numbers */

@@ -13,13 +13,16 @@ typedef struct scaling_row {
 
 #define SCALING_ROWS 256u
 
-/* Measures with `threads` threads. decode_only leaves prefill out. Takes some hundredths of a second. Errors: BRISE_ENOMEM, BRISE_EIO (no more threads). */
-brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsigned threads, bool decode_only, brise_error *err);
+/* Measures with `threads` threads. decode_only leaves prefill out. Takes some hundredths of a
+ * second. Errors: BRISE_ENOMEM, BRISE_EIO (no more threads). */
+brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsigned threads,
+                             bool decode_only, brise_error *err);
 
 /* The fewest threads that decode nearly as fast as the best of rows [n]. */
 unsigned scaling_choose(const scaling_row *rows, unsigned n);
 
-/* Tries 1, 2, 4, ... up to all logical processors that the process may use, and chooses. Errors as above. */
+/* Tries 1, 2, 4, ... up to all logical processors that the process may use, and chooses. Errors as
+ * above. */
 brise_status scaling_choose_here(unsigned *threads, const arch_kernels *kernels, brise_error *err);
 
 #endif

@@ -1,14 +1,15 @@
 /* synthetic.c - weights from a hash of their place, so that any thread can make any row
  *
- * A weight is the sum of four random bytes, centred: close enough to a Gaussian for an encoder (Irwin-Hall), and two of them come out of
- * one 64-bit hash. The variance of a matrix is 1 / columns, which keeps activations of order one.
+ * A weight is the sum of four random bytes, centred: close enough to a Gaussian for an encoder
+ * (Irwin-Hall), and two of them come out of one 64-bit hash. The variance of a matrix is 1 /
+ * columns, which keeps activations of order one.
  */
 #include "bench/synthetic.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 /* Variance of a sum of four uniform bytes: 4 * (256^2 - 1) / 12. */
 #define BYTES_VARIANCE 21845.0f
@@ -20,11 +21,33 @@ typedef struct synthetic_shape {
 
 static const synthetic_shape shapes[] = {
 	{ "mistral-7b",
-	  { .dim = 4096, .n_layers = 32, .n_heads = 32, .n_kv_heads = 8, .head_dim = 128, .hidden_dim = 14336, .vocab = 32000, .window = 4096,
-	    .max_context = 32768, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 10000 } },
+	  { .dim = 4096,
+	    .n_layers = 32,
+	    .n_heads = 32,
+	    .n_kv_heads = 8,
+	    .head_dim = 128,
+	    .hidden_dim = 14336,
+	    .vocab = 32000,
+	    .window = 4096,
+	    .max_context = 32768,
+	    .bos = 1,
+	    .eos = 2,
+	    .norm_eps = 1e-5f,
+	    .rope_theta = 10000 } },
 	{ "breeze",
-	  { .dim = 512, .n_layers = 5, .n_heads = 4, .n_kv_heads = 2, .head_dim = 128, .hidden_dim = 1024, .vocab = 4096, .window = 256,
-	    .max_context = 32768, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 10000 } },
+	  { .dim = 512,
+	    .n_layers = 5,
+	    .n_heads = 4,
+	    .n_kv_heads = 2,
+	    .head_dim = 128,
+	    .hidden_dim = 1024,
+	    .vocab = 4096,
+	    .window = 256,
+	    .max_context = 32768,
+	    .bos = 1,
+	    .eos = 2,
+	    .norm_eps = 1e-5f,
+	    .rope_theta = 10000 } },
 };
 
 const char *synthetic_shape_name(size_t index)
@@ -48,7 +71,8 @@ static inline uint64_t add_bytes(uint64_t z)
 	return (z & 0x0000ffff0000ffffu) + (z >> 16 & 0x0000ffff0000ffffu);
 }
 
-static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
+                              float *rows, void *raw, brise_error *err)
 {
 	const synthetic_shape *shape = self;
 	uint64_t place = ((uint64_t)kind << 58) + ((uint64_t)layer << 48);

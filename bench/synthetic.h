@@ -1,4 +1,5 @@
-/* synthetic.h - models of a given shape with generated weights: for measuring without a checkpoint */
+/* synthetic.h - models of a given shape with generated weights: for measuring without a checkpoint
+ */
 #ifndef BENCH_SYNTHETIC_H
 #define BENCH_SYNTHETIC_H
 

@@ -1,4 +1,5 @@
-/* compare.c - the comparison: pieces of rows on all threads, joined in order so that the sums do not depend on who did what */
+/* compare.c - the comparison: pieces of rows on all threads, joined in order so that the sums do
+ * not depend on who did what */
 #include "convert/compare.h"
 
 #include <inttypes.h>
@@ -8,8 +9,8 @@
 
 #include "convert/pieces.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
-#include "runtime/threads.h"
+#include "runtime/model/model.h"
+#include "runtime/os/threads.h"
 
 #define PIECE_ROWS 16u
 #define LANES      8u /* running sums side by side, so that compilers keep them in vectors */
@@ -46,7 +47,8 @@ static void add_weights(compare_sums *sums, const float *a, const float *b, size
 
 	for (i = 0; i + LANES <= n; i += LANES)
 		for (lane = 0; lane < LANES; lane++) {
-			double reference = (double)b[i + lane], off = fabs((double)a[i + lane] - reference);
+			double reference = (double)b[i + lane],
+			       off = fabs((double)a[i + lane] - reference);
 
 			error[lane] += off * off;
 			norm[lane] += reference * reference;
@@ -67,7 +69,8 @@ static brise_status compare_piece(void *self, unsigned worker, size_t piece, bri
 {
 	comparison *c = self;
 	const compare_tensor *t = c->tensor;
-	uint32_t first = (uint32_t)piece * PIECE_ROWS, n = t->rows - first < PIECE_ROWS ? t->rows - first : PIECE_ROWS;
+	uint32_t first = (uint32_t)piece * PIECE_ROWS,
+	         n = t->rows - first < PIECE_ROWS ? t->rows - first : PIECE_ROWS;
 	float *a = c->spaces[worker], *b = a + c->space, *raw = b + c->space;
 	brise_status status = c->a->read(c->a->self, c->kind, c->layer, first, n, a, raw, err);
 
@@ -86,7 +89,9 @@ static brise_status tell_progress(void *self, size_t piece, brise_error *err)
 
 	(void)piece;
 	if (c->options->progress)
-		c->options->progress(c->options->user, c->tensor->name, c->done + atomic_load(&c->rows_done) * c->tensor->cols, c->total);
+		c->options->progress(c->options->user, c->tensor->name,
+		                     c->done + atomic_load(&c->rows_done) * c->tensor->cols,
+		                     c->total);
 	if (c->options->cancel && c->options->cancel(c->options->user))
 		return error_set(err, BRISE_ECANCELED, "comparison cancelled");
 	return BRISE_OK;
@@ -95,7 +100,8 @@ static brise_status tell_progress(void *self, size_t piece, brise_error *err)
 static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
 {
 	compare_tensor *t = c->tensor;
-	const pieces job = { (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, c->workers, compare_piece, tell_progress, c };
+	const pieces job = { (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, c->workers, compare_piece,
+		             tell_progress, c };
 	brise_status status;
 	size_t i;
 
@@ -109,16 +115,19 @@ static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
 	return tell_progress(c, 0, err); /* of few pieces, the caller's thread may have had none */
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------- */
 
 /* Kind and layer of the i-th tensor in the order of the file; false past the end. */
 static bool place_at(const format_config *config, size_t i, uint32_t *kind, uint32_t *layer)
 {
-	const size_t in_layer = TENSOR_W2 - TENSOR_ATTENTION_NORM + 1, inside = in_layer * config->n_layers;
+	const size_t in_layer = TENSOR_W2 - TENSOR_ATTENTION_NORM + 1,
+	             inside = in_layer * config->n_layers;
 
 	*layer = 0;
 	if (i == 0 || i > inside) {
-		*kind = i == 0 ? TENSOR_EMBEDDING : i == inside + 1 ? TENSOR_FINAL_NORM : TENSOR_OUTPUT;
+		*kind = i == 0            ? TENSOR_EMBEDDING
+		        : i == inside + 1 ? TENSOR_FINAL_NORM
+		                          : TENSOR_OUTPUT;
 		return i <= inside + 2;
 	}
 	*layer = (uint32_t)((i - 1) / in_layer);
@@ -132,7 +141,8 @@ static const char *type_of(const convert_source *source, uint32_t kind, uint32_t
 }
 
 /* Fills the list's names, shapes and types; shapes are compared on the way. */
-static brise_status plan(comparison *c, const char *a_name, const char *b_name, compare_tensor *list, brise_error *err)
+static brise_status plan(comparison *c, const char *a_name, const char *b_name,
+                         compare_tensor *list, brise_error *err)
 {
 	uint32_t kind, layer, rows, cols;
 	size_t i;
@@ -144,8 +154,10 @@ static brise_status plan(comparison *c, const char *a_name, const char *b_name, 
 		model_tensor_shape(&c->b->config, kind, &t->rows, &t->cols);
 		model_tensor_shape(&c->a->config, kind, &rows, &cols);
 		if (rows != t->rows || cols != t->cols)
-			return error_set(err, BRISE_EINVAL, "%s: tensor %s: expected %" PRIu32 " x %" PRIu32 " as in %s, found %" PRIu32 " x %" PRIu32, a_name, t->name, t->rows,
-			                 t->cols, b_name, rows, cols);
+			return error_set(err, BRISE_EINVAL,
+			                 "%s: tensor %s: expected %" PRIu32 " x %" PRIu32
+			                 " as in %s, found %" PRIu32 " x %" PRIu32,
+			                 a_name, t->name, t->rows, t->cols, b_name, rows, cols);
 		t->types[0] = type_of(c->a, kind, layer);
 		t->types[1] = type_of(c->b, kind, layer);
 		c->total += (uint64_t)rows * cols;
@@ -169,7 +181,9 @@ static brise_status allocate(comparison *c, const compare_tensor *list, size_t n
 		if (!(c->spaces[i] = malloc(3 * c->space * sizeof(float))))
 			break;
 	if (!c->pieces || !c->spaces || i < c->workers)
-		return error_set(err, BRISE_ENOMEM, "no memory to compare rows of %" PRIu32 " on %u threads", widest, c->workers);
+		return error_set(err, BRISE_ENOMEM,
+		                 "no memory to compare rows of %" PRIu32 " on %u threads", widest,
+		                 c->workers);
 	return BRISE_OK;
 }
 
@@ -183,10 +197,14 @@ static void free_comparison(comparison *c)
 	free(c->pieces);
 }
 
-brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b, const char *b_name, const compare_options *options,
+brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
+                             const char *b_name, const compare_options *options,
                              compare_tensor **list, size_t *n, brise_error *err)
 {
-	comparison c = { .a = a, .b = b, .options = options, .workers = options->threads ? options->threads : threads_available() };
+	comparison c = { .a = a,
+		         .b = b,
+		         .options = options,
+		         .workers = options->threads ? options->threads : threads_available() };
 	brise_status status;
 	size_t i;
 
@@ -194,7 +212,9 @@ brise_status compare_sources(const convert_source *a, const char *a_name, const 
 	*n = 0;
 	c.workers = c.workers > THREADS_MAX ? THREADS_MAX : c.workers;
 	if (a->config.n_layers != b->config.n_layers)
-		return error_set(err, BRISE_EINVAL, "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name, b->config.n_layers, b_name, a->config.n_layers);
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name,
+		                 b->config.n_layers, b_name, a->config.n_layers);
 	while (place_at(&b->config, *n, &c.kind, &c.layer))
 		++*n;
 	if (!(*list = calloc(*n, sizeof **list)))

@@ -1,4 +1,5 @@
-/* compare.h - two sources of one model's weights, tensor by tensor: how much of one is lost in the other */
+/* compare.h - two sources of one model's weights, tensor by tensor: how much of one is lost in the
+ * other */
 #ifndef CONVERT_COMPARE_H
 #define CONVERT_COMPARE_H
 
@@ -6,8 +7,8 @@
 
 /* Sums over a tensor's weights a and their reference b. */
 typedef struct compare_sums {
-	double error; /* (a - b)^2 */
-	double norm;  /* b^2 */
+	double error;   /* (a - b)^2 */
+	double norm;    /* b^2 */
 	double largest; /* |a - b| */
 } compare_sums;
 
@@ -19,19 +20,24 @@ typedef struct compare_tensor {
 } compare_tensor;
 
 typedef struct compare_options {
-	unsigned threads; /* 0: one per core this process may use. The sums are the same for any number */
-	void (*progress)(void *user, const char *tensor, uint64_t done, uint64_t total); /* weights; called from the calling thread. NULL: never */
+	unsigned threads; /* 0: one per core this process may use. The sums are the same for any
+	                     number */
+	/* weights; called from the calling thread. NULL: never */
+	void (*progress)(void *user, const char *tensor, uint64_t done, uint64_t total);
 	brise_cancel_fn *cancel; /* NULL: never */
 	void *user;
 } compare_options;
 
-/* Compares a with b in the order of the file. *list: malloc'ed [*n], freed by the caller with free(); NULL after an error.
- * Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name stand for the sources in the message), those of the sources' reads, BRISE_ENOMEM,
+/* Compares a with b in the order of the file. *list: malloc'ed [*n], freed by the caller with
+ * free(); NULL after an error. Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name
+ * stand for the sources in the message), those of the sources' reads, BRISE_ENOMEM,
  * BRISE_ECANCELED. */
-brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b, const char *b_name, const compare_options *options,
+brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
+                             const char *b_name, const compare_options *options,
                              compare_tensor **list, size_t *n, brise_error *err);
 
-/* Squared error over squared norm: 0 for equal tensors, infinite where a zero tensor is not matched. */
+/* Squared error over squared norm: 0 for equal tensors, infinite where a zero tensor is not
+ * matched. */
 double compare_relative_error(const compare_sums *sums);
 
 /* Adds the sums of another tensor: the whole model's are those of all tensors. */

@@ -24,18 +24,23 @@ void convert_init_options(convert_options *options)
 }
 
 /* tokenizer.model, and what files beside it add. */
-static brise_status read_sentencepiece(const checkpoint *cp, notes *decisions, void **section, size_t *bytes, brise_error *err)
+static brise_status read_sentencepiece(const checkpoint *cp, notes *decisions, void **section,
+                                       size_t *bytes, brise_error *err)
 {
 	added_tokens added;
-	brise_status status = added_tokens_read(&added, cp->tokenizer_path, cp->config.vocab, decisions, err);
+	brise_status status =
+	        added_tokens_read(&added, cp->tokenizer_path, cp->config.vocab, decisions, err);
 
 	if (status == BRISE_OK)
-		status = sentencepiece_read_extended(cp->tokenizer_path, &added, decisions, section, bytes, err);
+		status = sentencepiece_read_extended(cp->tokenizer_path, &added, decisions, section,
+		                                     bytes, err);
 	added_tokens_free(&added);
 	return status;
 }
 
-static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options, notes *decisions, void **section, size_t *bytes, brise_error *err)
+static brise_status read_tokenizer(const checkpoint *cp, const convert_options *options,
+                                   notes *decisions, void **section, size_t *bytes,
+                                   brise_error *err)
 {
 	*section = NULL;
 	*bytes = 0;
@@ -44,14 +49,18 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (cp->gguf)
 		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, section, bytes, err);
 	if (!cp->tokenizer_path)
-		return error_set(err, BRISE_EFORMAT, "no tokenizer.model or tokenizer.json beside the weights; --no-tokenizer converts without one");
+		return error_set(err, BRISE_EFORMAT,
+		                 "no tokenizer.model or tokenizer.json beside the weights; "
+		                 "--no-tokenizer converts without one");
 	if (names_end_with(cp->tokenizer_path, ".json"))
-		return tokenizer_json_read_model(cp->tokenizer_path, cp->config.vocab, decisions, section, bytes, err);
+		return tokenizer_json_read_model(cp->tokenizer_path, cp->config.vocab, decisions,
+		                                 section, bytes, err);
 	return read_sentencepiece(cp, decisions, section, bytes, err);
 }
 
 /* The model may have more rows than the tokenizer has pieces (padding), never fewer. */
-static brise_status check_vocabularies(const checkpoint *cp, const void *section, size_t bytes, brise_error *err)
+static brise_status check_vocabularies(const checkpoint *cp, const void *section, size_t bytes,
+                                       brise_error *err)
 {
 	brise_tokenizer *tokenizer;
 	brise_tokenizer_facts facts;
@@ -65,11 +74,14 @@ static brise_status check_vocabularies(const checkpoint *cp, const void *section
 	brise_get_tokenizer_facts(tokenizer, &facts);
 	brise_close_tokenizer(tokenizer);
 	if (facts.vocab > cp->config.vocab)
-		return error_set(err, BRISE_EFORMAT, "%s: %" PRIu32 " pieces for a model of %" PRIu32 " tokens", cp->tokenizer_path, facts.vocab, cp->config.vocab);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %" PRIu32 " pieces for a model of %" PRIu32 " tokens",
+		                 cp->tokenizer_path, facts.vocab, cp->config.vocab);
 	return BRISE_OK;
 }
 
-/* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided stay as they are. */
+/* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided
+ * stay as they are. */
 static void set_window(source *s, uint32_t window, notes *lines)
 {
 	char found[24] = "none";
@@ -80,9 +92,13 @@ static void set_window(source *s, uint32_t window, notes *lines)
 		(void)snprintf(found, sizeof found, "%" PRIu32, s->rows.config.window);
 	s->rows.config.window = window;
 	if (window > 0)
-		notes_add(lines, "window %" PRIu32 " (--window; the checkpoint's is %s)", window, found);
+		notes_add(lines, "window %" PRIu32 " (--window; the checkpoint's is %s)", window,
+		          found);
 	else
-		notes_add(lines, "no window: every token attends to all before it (--window 0; the checkpoint's is %s)", found);
+		notes_add(lines,
+		          "no window: every token attends to all before it (--window 0; the "
+		          "checkpoint's is %s)",
+		          found);
 }
 
 /* What a calibration is used for; one that cannot be opened is refused later. */
@@ -97,26 +113,33 @@ static const char *describe_calibration(const convert_options *o)
 		fed_back = c->header.span > 0;
 		calibration_close(c);
 	}
-	return fed_back ? ", errors weighed by a calibration and fed back" : ", errors weighed by a calibration";
+	return fed_back ? ", errors weighed by a calibration and fed back"
+	                : ", errors weighed by a calibration";
 }
 
 /* What the options change, and how the matrices are encoded, behind the checkpoint's decisions. */
-static brise_status apply_options(source *s, const convert_options *o, notes *lines, brise_error *err)
+static brise_status apply_options(source *s, const convert_options *o, notes *lines,
+                                  brise_error *err)
 {
-	static const char *const efforts[] = { [Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high" };
+	static const char *const efforts[] = {
+		[Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high"
+	};
 	char room[64] = "";
 
 	set_window(s, o->window, lines);
 	if (o->bits > 0)
-		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room", o->bits);
+		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room",
+		               o->bits);
 	if (o->type == TYPE_Q4)
-		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room, describe_calibration(o));
+		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room,
+		          describe_calibration(o));
 	else
 		notes_add(lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 
-brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options, convert_result *result, brise_error *err)
+brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options,
+                                convert_result *result, brise_error *err)
 {
 	void *section = NULL;
 	notes lines = { NULL, 0, false };
@@ -126,8 +149,10 @@ brise_status convert_checkpoint(const char *path, const char *out, const convert
 	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
 	lines = (notes){ s->origin, strlen(s->origin), false };
-	if ((status = read_tokenizer(s->cp, options, &lines, &section, &s->rows.tokenizer_bytes, err)) != BRISE_OK ||
-	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) != BRISE_OK ||
+	if ((status = read_tokenizer(s->cp, options, &lines, &section, &s->rows.tokenizer_bytes,
+	                             err)) != BRISE_OK ||
+	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) !=
+	            BRISE_OK ||
 	    (status = apply_options(s, options, &lines, err)) != BRISE_OK)
 		goto done;
 	s->rows.tokenizer = section;

@@ -1,8 +1,9 @@
 /* export.c - every tensor decoded, encoded as the other format wants it, and written at its place
  *
- * All sizes are known before the first weight is read: the header is written first, then pieces of rows by all threads. What a piece loses is summed
- * in order afterwards, so files and figures are the same for any number of threads. Checksums are compared first: a damaged weight would otherwise
- * leave this file as a sound one.
+ * All sizes are known before the first weight is read: the header is written first, then pieces of
+ * rows by all threads. What a piece loses is summed in order afterwards, so files and figures are
+ * the same for any number of threads. Checksums are compared first: a damaged weight would
+ * otherwise leave this file as a sound one.
  */
 #include "convert/export.h"
 
@@ -24,9 +25,9 @@
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
-#include "runtime/target.h"
-#include "runtime/target_folder.h"
-#include "runtime/tokenizer.h"
+#include "runtime/os/target.h"
+#include "runtime/os/target_folder.h"
+#include "runtime/text/tokenizer.h"
 
 #define PIECE_ROWS      32u
 #define OUTSIDE_TENSORS 3u
@@ -62,9 +63,10 @@ void export_init_options(export_options *options)
 	options->type = GGML_F16;
 }
 
-/* ---- plan -------------------------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
-/* The tensor of that kind in the model's table; of several the last, as the forward pass takes it. Opening checked that there is one. */
+/* The tensor of that kind in the model's table; of several the last, as the forward pass takes it.
+ * Opening checked that there is one. */
 static size_t find_index(const brise_model *m, uint32_t kind, uint32_t layer)
 {
 	size_t i = m->n_tensors;
@@ -75,7 +77,8 @@ static size_t find_index(const brise_model *m, uint32_t kind, uint32_t layer)
 	return 0;
 }
 
-/* True if binary16 holds every value: norms of an fp16 checkpoint then come back in the type they had. */
+/* True if binary16 holds every value: norms of an fp16 checkpoint then come back in the type they
+ * had. */
 static bool fits_f16(const brise_model *m, size_t index, float *row)
 {
 	uint32_t i, cols = m->tensors[index].cols;
@@ -91,12 +94,14 @@ static bool fits_f16(const brise_model *m, size_t index, float *row)
 static void name_tensor(export_tensor *t, const naming *names)
 {
 	if (names->inside[t->kind])
-		(void)snprintf(t->name, sizeof t->name, "%s%" PRIu32 ".%s", names->layer, t->layer, names->inside[t->kind]);
+		(void)snprintf(t->name, sizeof t->name, "%s%" PRIu32 ".%s", names->layer, t->layer,
+		               names->inside[t->kind]);
 	else
 		(void)snprintf(t->name, sizeof t->name, "%s", names->outside[t->kind]);
 }
 
-static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, float *row, brise_error *err)
+static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, float *row,
+                                brise_error *err)
 {
 	export_tensor *t = &e->plan.tensors[e->plan.n_tensors++];
 	const brise_model *m = e->plan.model;
@@ -109,12 +114,16 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	t->rows = m->tensors[t->index].rows;
 	t->cols = m->tensors[t->index].cols;
 	t->is_vector = m->tensors[t->index].type == TYPE_F32;
-	t->type = !t->is_vector ? e->plan.type : !is_gguf && fits_f16(m, t->index, row) ? GGML_F16 : GGML_F32;
+	t->type = !t->is_vector                            ? e->plan.type
+	          : !is_gguf && fits_f16(m, t->index, row) ? GGML_F16
+	                                                   : GGML_F32;
 	name_tensor(t, is_gguf ? &naming_gguf : &naming_hugging_face);
 	if (!ggml_encoded_bytes(t->type, t->cols, &t->row_bytes)) {
 		model_tensor_name(name, kind, layer);
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: tensor %s: %" PRIu32 " columns are no multiple of 32, which %s needs; export it as f16", m->name, name,
-		                 t->cols, ggml_encoded_name(t->type));
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s: %" PRIu32
+		                 " columns are no multiple of 32, which %s needs; export it as f16",
+		                 m->name, name, t->cols, ggml_encoded_name(t->type));
 	}
 	t->bytes = (uint64_t)t->rows * t->row_bytes;
 	t->offset = e->data_bytes;
@@ -125,7 +134,8 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	return BRISE_OK;
 }
 
-/* In the order the forward pass reads them. Sizes are bounded by model_check_config: no sum comes near 2^64. */
+/* In the order the forward pass reads them. Sizes are bounded by model_check_config: no sum comes
+ * near 2^64. */
 static brise_status plan_tensors(exporter *e, brise_error *err)
 {
 	const format_config *c = &e->plan.model->config;
@@ -133,7 +143,8 @@ static brise_status plan_tensors(exporter *e, brise_error *err)
 	brise_status status = BRISE_OK;
 	uint32_t layer, kind;
 
-	e->plan.tensors = calloc((size_t)c->n_layers * LAYER_TENSORS + OUTSIDE_TENSORS, sizeof *e->plan.tensors);
+	e->plan.tensors = calloc((size_t)c->n_layers * LAYER_TENSORS + OUTSIDE_TENSORS,
+	                         sizeof *e->plan.tensors);
 	if (!row || !e->plan.tensors)
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 	else
@@ -158,7 +169,10 @@ static void plan_pieces(exporter *e)
 		uint32_t rows = e->plan.tensors[i].rows;
 
 		for (first = 0; first < rows; first += PIECE_ROWS)
-			*p++ = (row_piece){ .tensor = i, .first = first, .n = rows - first < PIECE_ROWS ? rows - first : PIECE_ROWS };
+			*p++ = (row_piece){ .tensor = i,
+				            .first = first,
+				            .n = rows - first < PIECE_ROWS ? rows - first
+				                                           : PIECE_ROWS };
 	}
 }
 
@@ -180,7 +194,9 @@ static brise_status allocate(exporter *e, brise_error *err)
 		e->spaces[i].row = malloc(widest * sizeof(float));
 		e->spaces[i].out = malloc(row_bytes * PIECE_ROWS);
 		if (!e->spaces[i].row || !e->spaces[i].out)
-			return error_set(err, BRISE_ENOMEM, "no memory for %u threads with rows of %zu", e->threads, widest);
+			return error_set(err, BRISE_ENOMEM,
+			                 "no memory for %u threads with rows of %zu", e->threads,
+			                 widest);
 	}
 	return BRISE_OK;
 }
@@ -198,7 +214,7 @@ static void free_exporter(exporter *e)
 	free(e->plan.tensors);
 }
 
-/* ---- data -------------------------------------------------------------------------------------------------------- */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 /* Infinity and NaN have all exponent bits set; a file's row scale may be either. */
 static bool is_finite_row(const float *row, size_t n)
@@ -211,10 +227,13 @@ static bool is_finite_row(const float *row, size_t n)
 	return finite;
 }
 
-static brise_status encode_row(const exporter *e, const export_tensor *t, uint32_t row, const export_space *space, uint8_t *out, tile_error *sum, brise_error *err)
+static brise_status encode_row(const exporter *e, const export_tensor *t, uint32_t row,
+                               const export_space *space, uint8_t *out, tile_error *sum,
+                               brise_error *err)
 {
 	const brise_model *m = e->plan.model;
-	bool turned = e->options->format == EXPORT_GGUF && (t->kind == TENSOR_WQ || t->kind == TENSOR_WK);
+	bool turned =
+	        e->options->format == EXPORT_GGUF && (t->kind == TENSOR_WQ || t->kind == TENSOR_WK);
 	uint32_t source = turned ? gguf_source_row(row, m->config.head_dim) : row;
 	brise_status status = brise_read_row(m, t->index, source, space->row, err);
 	char name[48];
@@ -223,10 +242,14 @@ static brise_status encode_row(const exporter *e, const export_tensor *t, uint32
 		return status;
 	model_tensor_name(name, t->kind, t->layer);
 	if (!is_finite_row(space->row, t->cols))
-		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in row %" PRIu32 " is infinite or not a number", m->name, name, source);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: a weight in row %" PRIu32
+		                 " is infinite or not a number",
+		                 m->name, name, source);
 	if (!ggml_encode_row(t->type, out, space->row, t->cols, sum))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: tensor %s: a weight in row %" PRIu32 " is too large for %s", m->name, name, source,
-		                 ggml_encoded_name(t->type));
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s: a weight in row %" PRIu32 " is too large for %s",
+		                 m->name, name, source, ggml_encoded_name(t->type));
 	return BRISE_OK;
 }
 
@@ -241,11 +264,13 @@ static brise_status write_piece(void *self, unsigned worker, size_t index, brise
 	uint32_t i;
 
 	for (i = 0; i < p->n && status == BRISE_OK; i++)
-		status = encode_row(e, t, p->first + i, space, space->out + i * t->row_bytes, t->is_vector ? &norms : &p->error, err);
+		status = encode_row(e, t, p->first + i, space, space->out + i * t->row_bytes,
+		                    t->is_vector ? &norms : &p->error, err);
 	if (status != BRISE_OK)
 		return status;
 	atomic_fetch_add(&e->done, p->n * t->row_bytes);
-	return target_write_at(e->target, space->out, p->n * t->row_bytes, e->data_start + t->offset + p->first * t->row_bytes, err);
+	return target_write_at(e->target, space->out, p->n * t->row_bytes,
+	                       e->data_start + t->offset + p->first * t->row_bytes, err);
 }
 
 static bool is_cancelled(void *user)
@@ -257,7 +282,9 @@ static bool is_cancelled(void *user)
 
 static brise_status ask_cancel(exporter *e, brise_error *err)
 {
-	return is_cancelled(e) ? error_set(err, BRISE_ECANCELED, "export cancelled; nothing was written") : BRISE_OK;
+	return is_cancelled(e)
+	               ? error_set(err, BRISE_ECANCELED, "export cancelled; nothing was written")
+	               : BRISE_OK;
 }
 
 static brise_status tell_progress(void *self, size_t index, brise_error *err)
@@ -325,7 +352,8 @@ static void remark(const exporter *e, const char *format, ...)
 	e->options->decision(e->options->user, line);
 }
 
-/* What the user should know of what the file or the other format lacks: only once the target and the model are sound, so that a refusal is one line. */
+/* What the user should know of what the file or the other format lacks: only once the target and
+ * the model are sound, so that a refusal is one line. */
 static void tell_remarks(const exporter *e)
 {
 	const export_plan *p = &e->plan;
@@ -333,16 +361,23 @@ static void tell_remarks(const exporter *e)
 	bool is_gguf = e->options->format == EXPORT_GGUF;
 
 	if (!p->tokenizer)
-		remark(e, "no tokenizer in the file: %s", is_gguf ? "the GGUF takes token ids only" : "the folder gets none");
+		remark(e, "no tokenizer in the file: %s",
+		       is_gguf ? "the GGUF takes token ids only" : "the folder gets none");
 	else if (p->tokenizer->vocab < c->vocab && is_gguf)
-		remark(e, "tokens %" PRIu32 "..%" PRIu32 " have no piece: unused pieces [PAD%" PRIu32 "] and so on stand for them", p->tokenizer->vocab, c->vocab - 1,
-		       p->tokenizer->vocab);
+		remark(e,
+		       "tokens %" PRIu32 "..%" PRIu32 " have no piece: unused pieces [PAD%" PRIu32
+		       "] and so on stand for them",
+		       p->tokenizer->vocab, c->vocab - 1, p->tokenizer->vocab);
 	if (is_gguf && c->window && (c->max_context == 0 || c->max_context > c->window))
-		remark(e, "llama.cpp attends to all tokens: its text differs once it is longer than the window of %" PRIu32, c->window);
+		remark(e,
+		       "llama.cpp attends to all tokens: its text differs once it is longer than "
+		       "the window of %" PRIu32,
+		       c->window);
 }
 
 /* Header and data into an open target, and its commit; discarded after an error. */
-static brise_status fill_target(exporter *e, target_file *target, const buffer *header, export_result *result, brise_error *err)
+static brise_status fill_target(exporter *e, target_file *target, const buffer *header,
+                                export_result *result, brise_error *err)
 {
 	const pieces job = { e->n_pieces, e->threads, write_piece, tell_progress, e };
 	brise_status status;
@@ -353,19 +388,22 @@ static brise_status fill_target(exporter *e, target_file *target, const buffer *
 	e->data_start = header->n;
 	atomic_store(&e->done, 0);
 	if ((status = target_check_space(target, e->data_start + e->data_bytes, err)) != BRISE_OK ||
-	    (status = brise_verify_model(e->plan.model, tell_verified, is_cancelled, e, err)) != BRISE_OK)
+	    (status = brise_verify_model(e->plan.model, tell_verified, is_cancelled, e, err)) !=
+	            BRISE_OK)
 		return status;
 	tell_remarks(e);
-	if ((status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK || (status = pieces_run(&job, err)) != BRISE_OK ||
+	if ((status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK ||
+	    (status = pieces_run(&job, err)) != BRISE_OK ||
 	    (status = ask_cancel(e, err)) != BRISE_OK)
 		return status;
 	join_pieces(e, result);
 	return target_commit(target, err);
 }
 
-/* ---- the two forms ----------------------------------------------------------------------------------------------- */
+/* ---- the two forms -------------------------------------------------------------------------- */
 
-static brise_status write_gguf(exporter *e, const char *out, export_result *result, brise_error *err)
+static brise_status write_gguf(exporter *e, const char *out, export_result *result,
+                               brise_error *err)
 {
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .name = out, .descriptor = -1 };
@@ -381,7 +419,8 @@ static brise_status write_gguf(exporter *e, const char *out, export_result *resu
 }
 
 /* A small file of the folder. */
-static brise_status write_file(const char *folder, const char *name, const buffer *content, brise_error *err)
+static brise_status write_file(const char *folder, const char *name, const buffer *content,
+                               brise_error *err)
 {
 	char *path = files_join(folder, name);
 	target_file target = { .descriptor = -1 };
@@ -389,19 +428,22 @@ static brise_status write_file(const char *folder, const char *name, const buffe
 
 	if (!path || content->failed)
 		status = error_set(err, BRISE_ENOMEM, "no memory for %s", name);
-	else if ((status = target_open(&target, path, err)) == BRISE_OK && (status = target_write_at(&target, content->data, content->n, 0, err)) == BRISE_OK)
+	else if ((status = target_open(&target, path, err)) == BRISE_OK &&
+	         (status = target_write_at(&target, content->data, content->n, 0, err)) == BRISE_OK)
 		status = target_commit(&target, err);
 	target_discard(&target);
 	free(path);
 	return status;
 }
 
-static brise_status write_weights(exporter *e, const char *folder, const char *out, export_result *result, brise_error *err)
+static brise_status write_weights(exporter *e, const char *folder, const char *out,
+                                  export_result *result, brise_error *err)
 {
 	char *path = files_join(folder, "model.safetensors");
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .descriptor = -1 };
-	brise_status status = path ? target_open(&target, path, err) : error_set(err, BRISE_ENOMEM, "no memory for a path");
+	brise_status status = path ? target_open(&target, path, err)
+	                           : error_set(err, BRISE_ENOMEM, "no memory for a path");
 
 	if (status == BRISE_OK) {
 		target.name = out; /* what the user knows it by */
@@ -414,7 +456,8 @@ static brise_status write_weights(exporter *e, const char *folder, const char *o
 	return status;
 }
 
-static brise_status write_safetensors(exporter *e, const char *out, export_result *result, brise_error *err)
+static brise_status write_safetensors(exporter *e, const char *out, export_result *result,
+                                      brise_error *err)
 {
 	buffer config = { NULL, 0, 0, false }, tokenizer = { NULL, 0, 0, false };
 	target_folder folder;
@@ -438,7 +481,7 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 	return status;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static brise_status check_options(const exporter *e, brise_error *err)
 {
@@ -446,10 +489,13 @@ static brise_status check_options(const exporter *e, brise_error *err)
 	bool is_gguf = e->options->format == EXPORT_GGUF;
 
 	if (!(p->type == GGML_F16 || (is_gguf && (p->type == GGML_Q8_0 || p->type == GGML_Q4_0))))
-		return error_set(err, BRISE_EINVAL, "%s cannot be written as type %s", is_gguf ? "a GGUF" : "safetensors", ggml_encoded_name(p->type));
+		return error_set(err, BRISE_EINVAL, "%s cannot be written as type %s",
+		                 is_gguf ? "a GGUF" : "safetensors", ggml_encoded_name(p->type));
 	if (p->tokenizer && p->tokenizer->vocab > p->model->config.vocab)
-		return error_set(err, BRISE_EINVAL, "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32 " tokens", p->model->name, p->tokenizer->vocab,
-		                 p->model->config.vocab);
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32
+		                 " tokens",
+		                 p->model->name, p->tokenizer->vocab, p->model->config.vocab);
 	return BRISE_OK;
 }
 
@@ -461,9 +507,11 @@ static double now_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-brise_status export_model(const brise_model *model, const char *out, const export_options *options, export_result *result, brise_error *err)
+brise_status export_model(const brise_model *model, const char *out, const export_options *options,
+                          export_result *result, brise_error *err)
 {
-	exporter e = { .options = options, .plan = { .model = model, .name = options->name, .type = options->type } };
+	exporter e = { .options = options,
+		       .plan = { .model = model, .name = options->name, .type = options->type } };
 	export_result facts = { 0 };
 	double start = now_seconds();
 	brise_status status;
@@ -471,10 +519,13 @@ brise_status export_model(const brise_model *model, const char *out, const expor
 	e.plan.tokenizer = options->tokenizer ? options->tokenizer : model->tokenizer;
 	e.threads = options->threads ? options->threads : threads_available();
 	e.threads = e.threads > THREADS_MAX ? THREADS_MAX : e.threads;
-	if ((status = check_options(&e, err)) != BRISE_OK || (status = plan_tensors(&e, err)) != BRISE_OK || (status = allocate(&e, err)) != BRISE_OK)
+	if ((status = check_options(&e, err)) != BRISE_OK ||
+	    (status = plan_tensors(&e, err)) != BRISE_OK ||
+	    (status = allocate(&e, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&e);
-	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err) : write_safetensors(&e, out, &facts, err);
+	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err)
+	                                        : write_safetensors(&e, out, &facts, err);
 	facts.seconds = now_seconds() - start;
 	if (status == BRISE_OK && result)
 		*result = facts;

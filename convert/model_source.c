@@ -2,9 +2,10 @@
 #include "convert/model_source.h"
 
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
-static const format_tensor *find_tensor(const brise_model *model, uint32_t kind, uint32_t layer, size_t *index)
+static const format_tensor *find_tensor(const brise_model *model, uint32_t kind, uint32_t layer,
+                                        size_t *index)
 {
 	for (*index = 0; *index < model->n_tensors; ++*index)
 		if (model->tensors[*index].kind == kind && model->tensors[*index].layer == layer)
@@ -12,7 +13,8 @@ static const format_tensor *find_tensor(const brise_model *model, uint32_t kind,
 	return NULL;
 }
 
-static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
+                              float *rows, void *raw, brise_error *err)
 {
 	const brise_model *model = self;
 	brise_status status = BRISE_OK;
@@ -21,7 +23,8 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 
 	(void)raw;
 	if (!t)
-		return error_set(err, BRISE_EINVAL, "%s: no tensor of kind %u in layer %u", model->name, (unsigned)kind, (unsigned)layer);
+		return error_set(err, BRISE_EINVAL, "%s: no tensor of kind %u in layer %u",
+		                 model->name, (unsigned)kind, (unsigned)layer);
 	for (i = 0; i < n && status == BRISE_OK; i++)
 		status = brise_read_row(model, index, first + (uint32_t)i, rows + i * t->cols, err);
 	return status;
@@ -42,7 +45,11 @@ brise_status model_source_open(convert_source *source, const char *path, brise_e
 
 	*source = (convert_source){ .self = NULL };
 	if (status == BRISE_OK)
-		*source = (convert_source){ .config = model->config, .origin = model->origin, .read = read_rows, .name_type = name_type, .self = model };
+		*source = (convert_source){ .config = model->config,
+			                    .origin = model->origin,
+			                    .read = read_rows,
+			                    .name_type = name_type,
+			                    .self = model };
 	return status;
 }
 

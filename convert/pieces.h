@@ -1,8 +1,9 @@
-/* pieces.h - work cut into pieces for all threads, with one place for failures, progress and cancellation */
+/* pieces.h - work cut into pieces for all threads, with one place for failures, progress and
+ * cancellation */
 #ifndef CONVERT_PIECES_H
 #define CONVERT_PIECES_H
 
-#include "runtime/threads.h"
+#include "runtime/os/threads.h"
 
 typedef struct pieces {
 	size_t n;
@@ -11,13 +12,14 @@ typedef struct pieces {
 	/* Does piece `index`; worker in [0, threads). Called from any thread, in no order. */
 	brise_status (*work)(void *self, unsigned worker, size_t index, brise_error *err);
 
-	/* Called now and then, on the caller's thread alone: the place for callbacks. A failure ends the work. */
+	/* Called now and then, on the caller's thread alone: the place for callbacks. A failure
+	 * ends the work. */
 	brise_status (*tell)(void *self, size_t index, brise_error *err);
 	void *self;
 } pieces;
 
-/* Returns when all pieces are done, or after the first failures: *err is then that of the lowest worker. Errors: those of work and tell; BRISE_ENOMEM,
- * BRISE_EIO no threads. */
+/* Returns when all pieces are done, or after the first failures: *err is then that of the lowest
+ * worker. Errors: those of work and tell; BRISE_ENOMEM, BRISE_EIO no threads. */
 brise_status pieces_run(const pieces *job, brise_error *err);
 
 #endif

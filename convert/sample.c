@@ -12,14 +12,17 @@ typedef struct buffers {
 	uint8_t *tile;
 } buffers;
 
-static void add_errors(const buffers *b, uint32_t n, uint32_t cols, const float *importance, tile_error *sum)
+static void add_errors(const buffers *b, uint32_t n, uint32_t cols, const float *importance,
+                       tile_error *sum)
 {
 	uint32_t r, c;
 
 	for (r = 0; r < n; r++) {
 		q4_decode_row(b->row, b->tile, r, cols);
 		for (c = 0; c < cols; c++) {
-			double h = importance ? (double)importance[c] : 1, w = (double)b->rows[(size_t)r * cols + c], rest = w - (double)b->row[c];
+			double h = importance ? (double)importance[c] : 1,
+			       w = (double)b->rows[(size_t)r * cols + c],
+			       rest = w - (double)b->row[c];
 
 			sum->error += h * rest * rest;
 			sum->norm += h * w * w;
@@ -27,18 +30,26 @@ static void add_errors(const buffers *b, uint32_t n, uint32_t cols, const float 
 	}
 }
 
-static brise_status measure_tiles(const sample *s, const format_tensor *t, const buffers *b, tile_error *sum, brise_error *err)
+static brise_status measure_tiles(const sample *s, const format_tensor *t, const buffers *b,
+                                  tile_error *sum, brise_error *err)
 {
-	uint32_t input = s->calibration ? calibration_index(&s->source->config, t->kind, t->layer) : UINT32_MAX;
-	q4_encoding how = { .effort = Q4_FAST, .importance = input != UINT32_MAX ? calibration_squares(s->calibration, input) : NULL, .errors = s->errors };
+	uint32_t input = s->calibration ? calibration_index(&s->source->config, t->kind, t->layer)
+	                                : UINT32_MAX;
+	q4_encoding how = { .effort = Q4_FAST,
+		            .importance = input != UINT32_MAX
+		                                  ? calibration_squares(s->calibration, input)
+		                                  : NULL,
+		            .errors = s->errors };
 	uint32_t tiles = (uint32_t)tile_count(t->rows), n_tiles = tiles < TILES ? tiles : TILES, i;
 	brise_status status = BRISE_OK;
 	tile_error plain = { 0, 0 };
 
 	for (i = 0; i < n_tiles && status == BRISE_OK; i++) {
-		uint32_t first = (uint32_t)((uint64_t)i * tiles / n_tiles) * TILE_ROWS, n = t->rows - first < TILE_ROWS ? t->rows - first : TILE_ROWS;
+		uint32_t first = (uint32_t)((uint64_t)i * tiles / n_tiles) * TILE_ROWS,
+		         n = t->rows - first < TILE_ROWS ? t->rows - first : TILE_ROWS;
 
-		status = s->source->read(s->source->self, t->kind, t->layer, first, n, b->rows, b->raw, err);
+		status = s->source->read(s->source->self, t->kind, t->layer, first, n, b->rows,
+		                         b->raw, err);
 		if (status != BRISE_OK)
 			break;
 		q4_encode_tile(b->tile, b->rows, n, t->cols, &how, b->scratch, &plain);
@@ -47,10 +58,13 @@ static brise_status measure_tiles(const sample *s, const format_tensor *t, const
 	return status;
 }
 
-brise_status sample_measure(void *user, const format_tensor *t, double *relative_error, brise_error *err)
+brise_status sample_measure(void *user, const format_tensor *t, double *relative_error,
+                            brise_error *err)
 {
 	size_t floats = (size_t)t->cols * TILE_ROWS;
-	buffers b = { malloc(floats * sizeof(float)), malloc(floats * sizeof(float)), malloc(t->cols * sizeof(float)), malloc(q4_scratch(t->cols, false) * sizeof(float)),
+	buffers b = { malloc(floats * sizeof(float)), malloc(floats * sizeof(float)),
+		      malloc(t->cols * sizeof(float)),
+		      malloc(q4_scratch(t->cols, false) * sizeof(float)),
 		      malloc(q4_tile_bytes(t->cols)) };
 	brise_status status = BRISE_OK;
 	tile_error sum = { 0, 0 };

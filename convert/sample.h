@@ -12,6 +12,7 @@ typedef struct sample {
 } sample;
 
 /* A types_measure_fn (convert/types.h) whose user is a sample: encodes some tiles of the matrix. */
-brise_status sample_measure(void *user, const format_tensor *t, double *relative_error, brise_error *err);
+brise_status sample_measure(void *user, const format_tensor *t, double *relative_error,
+                            brise_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* source.c - a checkpoint, with adapters merged into it, as a source: rows as floats, in the file's order of q and k */
+/* source.c - a checkpoint, with adapters merged into it, as a source: rows as floats, in the file's
+ * order of q and k */
 #include "convert/source.h"
 
 #include <inttypes.h>
@@ -8,7 +9,8 @@
 #include "convert/formats/elements.h"
 #include "runtime/error.h"
 
-static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved, uint32_t first, uint32_t n, void *raw, brise_error *err)
+static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved,
+                             uint32_t first, uint32_t n, void *raw, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	uint64_t row_bytes = 0;
@@ -18,22 +20,28 @@ static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, b
 		return checkpoint_read_rows(cp, t, first, n, raw, err);
 	(void)elements_measure(t->dtype, t->cols, &row_bytes);
 	for (i = 0; i < n && status == BRISE_OK; i++)
-		status = checkpoint_read_rows(cp, t, checkpoint_interleaved_row(first + i, cp->config.head_dim), 1, (uint8_t *)raw + i * row_bytes, err);
+		status = checkpoint_read_rows(
+		        cp, t, checkpoint_interleaved_row(first + i, cp->config.head_dim), 1,
+		        (uint8_t *)raw + i * row_bytes, err);
 	return status;
 }
 
-static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
+                              float *rows, void *raw, brise_error *err)
 {
 	const source *s = self;
 	const checkpoint *cp = s->cp;
 	const checkpoint_tensor *t = &cp->tensors[layer][kind];
-	bool interleaved = cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
+	bool interleaved =
+	        cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
 	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
 
 	if (status != BRISE_OK)
 		return status;
 	if (!elements_decode(rows, raw, t->dtype, (size_t)n * t->cols))
-		return error_set(err, BRISE_EFORMAT, "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32 " is infinite or not a number",
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32
+		                 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
 	lora_add_rows(s->adapters, kind, layer, first, n, t->cols, rows);
 	return BRISE_OK;
@@ -47,12 +55,15 @@ static const char *name_type(void *self, uint32_t kind, uint32_t layer)
 }
 
 /* Opens the adapters, and puts what was decided about them behind the checkpoint's decisions. */
-static brise_status open_adapters(source *s, const char *const *loras, size_t n_loras, brise_error *err)
+static brise_status open_adapters(source *s, const char *const *loras, size_t n_loras,
+                                  brise_error *err)
 {
 	const checkpoint_tensor *outside = s->cp->tensors[0];
-	bool tied = outside[TENSOR_OUTPUT].file == outside[TENSOR_EMBEDDING].file && outside[TENSOR_OUTPUT].offset == outside[TENSOR_EMBEDDING].offset;
+	bool tied = outside[TENSOR_OUTPUT].file == outside[TENSOR_EMBEDDING].file &&
+	            outside[TENSOR_OUTPUT].offset == outside[TENSOR_EMBEDDING].offset;
 	notes lines = { NULL, 0, false };
-	brise_status status = lora_open(&s->adapters, loras, n_loras, &s->cp->config, tied, &lines, err);
+	brise_status status =
+	        lora_open(&s->adapters, loras, n_loras, &s->cp->config, tied, &lines, err);
 	size_t bytes = strlen(s->cp->decisions);
 
 	if (status == BRISE_OK && !lines.failed)
@@ -67,10 +78,12 @@ static brise_status open_adapters(source *s, const char *const *loras, size_t n_
 	return status;
 }
 
-brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras, brise_error *err)
+brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras,
+                         brise_error *err)
 {
 	source *s = calloc(1, sizeof *s);
-	brise_status status = s ? checkpoint_open(&s->cp, path, err) : error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
+	brise_status status = s ? checkpoint_open(&s->cp, path, err)
+	                        : error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 
 	*out = NULL;
 	if (status == BRISE_OK)
@@ -79,7 +92,11 @@ brise_status source_open(source **out, const char *path, const char *const *lora
 		source_close(s);
 		return status;
 	}
-	s->rows = (convert_source){ .config = s->cp->config, .origin = s->origin, .read = read_rows, .name_type = name_type, .self = s };
+	s->rows = (convert_source){ .config = s->cp->config,
+		                    .origin = s->origin,
+		                    .read = read_rows,
+		                    .name_type = name_type,
+		                    .self = s };
 	*out = s;
 	return BRISE_OK;
 }

@@ -13,9 +13,11 @@ typedef struct source {
 	char *origin;
 } source;
 
-/* Opens the checkpoint at `path` (convert/checkpoint/checkpoint.h) with adapters [n_loras] to merge (convert/checkpoint/lora.h). *out is NULL after an error, which are those of
- * checkpoint_open and lora_open. */
-brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras, brise_error *err);
+/* Opens the checkpoint at `path` (convert/checkpoint/checkpoint.h) with adapters [n_loras] to merge
+ * (convert/checkpoint/lora.h). *out is NULL after an error, which are those of checkpoint_open and
+ * lora_open. */
+brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras,
+                         brise_error *err);
 void source_close(source *s);
 
 #endif

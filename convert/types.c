@@ -1,8 +1,10 @@
 /* types.c - rules that name matrices by pattern, and a budget of bits spent where it helps most
  *
- * How much the errors of a kind of matrix cost was measured: the small model breeze in q4, one kind at a time in q8, and by how much the divergence from
- * f16 fell (mean of the Kullback-Leibler divergence, over 13,417 tokens; all of it is 0.0087). Errors of the output matrix reach the logits as they are;
- * those of a layer are one voice of many, so a kind's share is divided by the layers.
+ * How much the errors of a kind of matrix cost was measured: the small model breeze in q4, one kind
+ * at a time in q8, and by how much the divergence from f16 fell (mean of the Kullback-Leibler
+ * divergence, over 13,417 tokens; all of it is 0.0087). Errors of the output matrix reach the
+ * logits as they are; those of a layer are one voice of many, so a kind's share is divided by the
+ * layers.
  */
 #include "convert/types.h"
 
@@ -12,7 +14,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define PATTERN_MAX 128
 
@@ -37,14 +39,16 @@ static bool matches(const char *pattern, const format_tensor *t)
 	return fnmatch(pattern, name, 0) == 0 || (last && fnmatch(pattern, last + 1, 0) == 0);
 }
 
-static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char *spec, brise_error *err)
+static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char *spec,
+                          brise_error *err)
 {
 	const char *equals = strrchr(spec, '=');
 	uint32_t type = equals ? find_type(equals + 1) : 0, i, found = 0;
 	char pattern[PATTERN_MAX];
 
 	if (type == 0 || equals - spec >= PATTERN_MAX)
-		return error_set(err, BRISE_EINVAL, "tensor type \"%.60s\": PATTERN=q4, =q8 or =f16 expected", spec);
+		return error_set(err, BRISE_EINVAL,
+		                 "tensor type \"%.60s\": PATTERN=q4, =q8 or =f16 expected", spec);
 	(void)snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - spec), spec);
 	for (i = 0; i < n_tensors; i++)
 		if (tensors[i].type != TYPE_F32 && matches(pattern, &tensors[i])) {
@@ -52,12 +56,16 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 			found++;
 		}
 	if (found == 0)
-		return error_set(err, BRISE_EINVAL, "tensor type \"%.60s\": no matrix is called so; there are embedding, output, and layers.0.wq, wk, wv, wo, w1, w3, w2 and so on",
-		                 spec);
+		return error_set(
+		        err, BRISE_EINVAL,
+		        "tensor type \"%.60s\": no matrix is called so; there are embedding, "
+		        "output, and layers.0.wq, wk, wv, wo, w1, w3, w2 and so on",
+		        spec);
 	return BRISE_OK;
 }
 
-brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char *const *specs, size_t n, brise_error *err)
+brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char *const *specs,
+                         size_t n, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	size_t i;
@@ -69,8 +77,9 @@ brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char 
 
 /* Divergence that goes with all matrices of a kind, at a relative squared error of 0.0047. */
 static const double costs[TENSOR_KINDS] = {
-	[TENSOR_EMBEDDING] = 0.00055, [TENSOR_WQ] = 0.00022, [TENSOR_WK] = 0.00027, [TENSOR_WV] = 0.00023, [TENSOR_WO] = 0.00024,
-	[TENSOR_W1] = 0.00116,        [TENSOR_W3] = 0.00074, [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333,
+	[TENSOR_EMBEDDING] = 0.00055, [TENSOR_WQ] = 0.00022, [TENSOR_WK] = 0.00027,
+	[TENSOR_WV] = 0.00023,        [TENSOR_WO] = 0.00024, [TENSOR_W1] = 0.00116,
+	[TENSOR_W3] = 0.00074,        [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333
 };
 
 typedef struct wish {
@@ -88,7 +97,8 @@ static int compare_wishes(const void *a, const void *b)
 	return x->tensor < y->tensor ? -1 : 1;
 }
 
-static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers, types_measure_fn *measure, void *user, brise_error *err)
+static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers,
+                              types_measure_fn *measure, void *user, brise_error *err)
 {
 	double error, cost = costs[t->kind] / (model_kind_in_layer(t->kind) ? n_layers : 1);
 	uint64_t q4 = 0, q8 = 0;
@@ -96,22 +106,26 @@ static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers
 
 	(void)model_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
 	(void)model_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
-	w->bytes = (q8 + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE - q4 / FORMAT_PAGE * FORMAT_PAGE;
+	w->bytes =
+	        (q8 + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE - q4 / FORMAT_PAGE * FORMAT_PAGE;
 	if (status == BRISE_OK)
 		w->worth = cost * error / (double)w->bytes;
 	return status;
 }
 
-brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_layers, uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
+brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_layers,
+                         uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
                          brise_error *err)
 {
 	wish *wishes = calloc(n_tensors, sizeof *wishes);
-	brise_status status = wishes ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
+	brise_status status =
+	        wishes ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
 	double weights = 0, room;
 	uint32_t i, n = 0;
 
 	for (i = 0; i < n_tensors && status == BRISE_OK; i++) {
-		weights += tensors[i].type != TYPE_F32 ? (double)tensors[i].rows * tensors[i].cols : 0;
+		weights +=
+		        tensors[i].type != TYPE_F32 ? (double)tensors[i].rows * tensors[i].cols : 0;
 		if (tensors[i].type != TYPE_Q4)
 			continue;
 		wishes[n].tensor = i;

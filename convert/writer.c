@@ -1,8 +1,9 @@
-/* writer.c - the file writer: plans all offsets, lets every thread read, encode and write pieces of matrices, renames at the end
+/* writer.c - the file writer: plans all offsets, lets every thread read, encode and write pieces of
+ * matrices, renames at the end
  *
- * A piece is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and errors of pieces are joined in
- * order afterwards, so the file is the same for any number of threads. Each thread reads what it encodes: while one waits for
- * the disk, another computes.
+ * A piece is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and
+ * errors of pieces are joined in order afterwards, so the file is the same for any number of
+ * threads. Each thread reads what it encodes: while one waits for the disk, another computes.
  */
 #include "convert/convert.h"
 
@@ -21,15 +22,15 @@
 #include "quant/checked.h"
 #include "quant/f16.h"
 #include "quant/q8.h"
-#include "runtime/context.h"
-#include "runtime/crc32.h"
+#include "runtime/eval/context.h"
+#include "runtime/model/crc32.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
-#include "runtime/target.h"
-#include "runtime/threads.h"
+#include "runtime/model/model.h"
+#include "runtime/os/target.h"
+#include "runtime/os/threads.h"
 
-#define PIECE_TILES  8u
-#define SECTIONS     4u
+#define PIECE_TILES 8u
+#define SECTIONS    4u
 
 #define LAYER_TENSORS   9u
 #define OUTSIDE_TENSORS 3u /* embedding, final norm, output */
@@ -60,7 +61,7 @@ typedef struct writer {
 	calibration *calibration; /* NULL: none */
 	q4_feedback feedback;     /* factors of the tensor under way, of input `factored` */
 	uint32_t factored;
-	size_t first_piece;       /* item 0 of the loop under way */
+	size_t first_piece;                /* item 0 of the loop under way */
 	format_section sections[SECTIONS]; /* without empty ones */
 	const void *contents[SECTIONS];
 	uint32_t n_sections;
@@ -71,7 +72,7 @@ typedef struct writer {
 	brise_error *errors;
 } writer;
 
-/* ---- plan -------------------------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
 static void plan_tensor(writer *w, uint32_t kind, uint32_t layer)
 {
@@ -81,7 +82,10 @@ static void plan_tensor(writer *w, uint32_t kind, uint32_t layer)
 	t->kind = kind;
 	t->layer = layer;
 	model_tensor_shape(&w->source->config, kind, &t->rows, &t->cols);
-	t->type = t->rows == 1 && (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM) ? TYPE_F32 : w->options->type;
+	t->type = t->rows == 1 && (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM ||
+	                           kind == TENSOR_FINAL_NORM)
+	                  ? TYPE_F32
+	                  : w->options->type;
 }
 
 /* In the order the forward pass reads them. */
@@ -102,12 +106,14 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
-static void plan_section(writer *w, uint32_t kind, uint32_t flags, const void *contents, uint64_t bytes)
+static void plan_section(writer *w, uint32_t kind, uint32_t flags, const void *contents,
+                         uint64_t bytes)
 {
 	if (bytes == 0)
 		return;
 	w->contents[w->n_sections] = contents;
-	w->sections[w->n_sections++] = (format_section){ .kind = kind, .flags = flags, .bytes = bytes };
+	w->sections[w->n_sections++] =
+	        (format_section){ .kind = kind, .flags = flags, .bytes = bytes };
 }
 
 /* Offsets of the sections; returns where they end. */
@@ -118,7 +124,8 @@ static uint64_t plan_sections(writer *w)
 	uint32_t i;
 
 	plan_section(w, SECTION_CONFIG, SECTION_REQUIRED, &s->config, sizeof s->config);
-	plan_section(w, SECTION_TENSORS, SECTION_REQUIRED, w->tensors, (uint64_t)w->n_tensors * sizeof(format_tensor));
+	plan_section(w, SECTION_TENSORS, SECTION_REQUIRED, w->tensors,
+	             (uint64_t)w->n_tensors * sizeof(format_tensor));
 	plan_section(w, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
 	plan_section(w, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
 	at = sizeof(format_header) + w->n_sections * sizeof(format_section);
@@ -129,7 +136,8 @@ static uint64_t plan_sections(writer *w)
 	return at;
 }
 
-/* Offsets of the tensors, behind `at`. Sizes are bounded by model_check_config: no sum comes near 2^64. */
+/* Offsets of the tensors, behind `at`. Sizes are bounded by model_check_config: no sum comes near
+ * 2^64. */
 static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
 {
 	uint32_t i;
@@ -140,7 +148,10 @@ static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
 		format_tensor *t = &w->tensors[i];
 
 		if (!model_tensor_bytes(t->type, t->rows, t->cols, &t->bytes))
-			return error_set(err, BRISE_EINVAL, "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32 " cannot be stored", w->target.name, i, t->rows, t->cols);
+			return error_set(err, BRISE_EINVAL,
+			                 "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32
+			                 " cannot be stored",
+			                 w->target.name, i, t->rows, t->cols);
 		t->offset = at = round_up(at, FORMAT_PAGE);
 		at += t->bytes;
 		w->source_bytes += (uint64_t)t->rows * t->cols * 2;
@@ -150,7 +161,8 @@ static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
 	return BRISE_OK;
 }
 
-/* Types and places of all tensors: first as the type says, then with the room that is left spent, then as rules say. */
+/* Types and places of all tensors: first as the type says, then with the room that is left spent,
+ * then as rules say. */
 static brise_status plan(writer *w, brise_error *err)
 {
 	const convert_options *o = w->options;
@@ -162,9 +174,11 @@ static brise_status plan(writer *w, brise_error *err)
 	at = plan_sections(w);
 	status = plan_offsets(w, at, err);
 	if (status == BRISE_OK && o->bits > 0 && o->type == TYPE_Q4)
-		status = types_spend(w->tensors, w->n_tensors, w->source->config.n_layers, w->file_bytes, o->bits, sample_measure, &s, err);
+		status = types_spend(w->tensors, w->n_tensors, w->source->config.n_layers,
+		                     w->file_bytes, o->bits, sample_measure, &s, err);
 	if (status == BRISE_OK)
-		status = types_apply(w->tensors, w->n_tensors, o->tensor_types, o->n_tensor_types, err);
+		status = types_apply(w->tensors, w->n_tensors, o->tensor_types, o->n_tensor_types,
+		                     err);
 	return status == BRISE_OK ? plan_offsets(w, at, err) : status;
 }
 
@@ -177,18 +191,24 @@ static void plan_pieces(writer *w)
 		uint32_t tiles = (uint32_t)tile_count(w->tensors[i].rows);
 
 		for (tile = 0; tile < tiles; tile += PIECE_TILES)
-			*p++ = (piece){ .tensor = i, .first_tile = tile, .n_tiles = tiles - tile < PIECE_TILES ? tiles - tile : PIECE_TILES };
+			*p++ = (piece){ .tensor = i,
+				        .first_tile = tile,
+				        .n_tiles = tiles - tile < PIECE_TILES ? tiles - tile
+				                                              : PIECE_TILES };
 	}
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------------------------ */
+/* ---- pieces --------------------------------------------------------------------------------- */
 
 /* Rows of one tile, encoded. */
-static brise_status encode_tile(const writer *w, const format_tensor *t, const worker_space *space, uint32_t row, uint8_t *out, tile_error *sum, brise_error *err)
+static brise_status encode_tile(const writer *w, const format_tensor *t, const worker_space *space,
+                                uint32_t row, uint8_t *out, tile_error *sum, brise_error *err)
 {
 	uint32_t n = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
-	brise_status status = w->source->read(w->source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
-	uint32_t input = w->calibration ? calibration_index(&w->source->config, t->kind, t->layer) : UINT32_MAX;
+	brise_status status = w->source->read(w->source->self, t->kind, t->layer, row, n,
+	                                      space->rows, space->raw, err);
+	uint32_t input = w->calibration ? calibration_index(&w->source->config, t->kind, t->layer)
+	                                : UINT32_MAX;
 	q4_encoding how;
 	char name[48];
 
@@ -200,8 +220,13 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		return BRISE_OK;
 	case TYPE_Q4:
 		how = (q4_encoding){ .effort = w->options->effort,
-			             .importance = input != UINT32_MAX ? calibration_squares(w->calibration, input) : NULL,
-			             .feedback = input != UINT32_MAX && w->feedback.span > 0 ? &w->feedback : NULL,
+			             .importance =
+			                     input != UINT32_MAX
+			                             ? calibration_squares(w->calibration, input)
+			                             : NULL,
+			             .feedback = input != UINT32_MAX && w->feedback.span > 0
+			                                 ? &w->feedback
+			                                 : NULL,
 			             .errors = w->kernels.q4_errors };
 		q4_encode_tile(out, space->rows, n, t->cols, &how, space->scratch, sum);
 		return BRISE_OK;
@@ -212,7 +237,10 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 		if (f16_encode_tile(out, space->rows, n, t->cols, sum))
 			return BRISE_OK;
 		model_tensor_name(name, t->kind, t->layer);
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: a weight in rows %" PRIu32 "..%" PRIu32 " is too large for f16; use q8 or q4", name, row, row + n - 1);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
+		                 " is too large for f16; use q8 or q4",
+		                 name, row, row + n - 1);
 	}
 }
 
@@ -224,28 +252,34 @@ static brise_status do_piece(const writer *w, piece *p, const worker_space *spac
 	uint32_t i;
 
 	for (i = 0; i < p->n_tiles && status == BRISE_OK; i++)
-		status = encode_tile(w, t, space, (p->first_tile + i) * TILE_ROWS, space->tiles + i * tile_bytes, &p->error, err);
+		status = encode_tile(w, t, space, (p->first_tile + i) * TILE_ROWS,
+		                     space->tiles + i * tile_bytes, &p->error, err);
 	if (status != BRISE_OK)
 		return status;
 	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
-	return target_write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes), t->offset + p->first_tile * tile_bytes, err);
+	return target_write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes),
+	                       t->offset + p->first_tile * tile_bytes, err);
 }
 
 static brise_status say_cancelled(const writer *w, brise_error *err)
 {
-	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written", w->target.name);
+	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written",
+	                 w->target.name);
 }
 
 static brise_status ask_cancel(const writer *w, brise_error *err)
 {
-	return w->options->cancel && w->options->cancel(w->options->user) ? say_cancelled(w, err) : BRISE_OK;
+	return w->options->cancel && w->options->cancel(w->options->user) ? say_cancelled(w, err)
+	                                                                  : BRISE_OK;
 }
 
 /* Callbacks are the caller's: only its own thread, worker 0, calls them. */
 static void tell_progress(writer *w, const piece *p, unsigned worker)
 {
 	const format_tensor *t = &w->tensors[p->tensor];
-	uint64_t rows = t->rows - p->first_tile * TILE_ROWS < p->n_tiles * TILE_ROWS ? t->rows - p->first_tile * TILE_ROWS : p->n_tiles * TILE_ROWS;
+	uint64_t rows = t->rows - p->first_tile * TILE_ROWS < p->n_tiles * TILE_ROWS
+	                        ? t->rows - p->first_tile * TILE_ROWS
+	                        : p->n_tiles * TILE_ROWS;
 	uint64_t bytes = rows * t->cols * 2, done = atomic_fetch_add(&w->done, bytes) + bytes;
 	char name[48];
 
@@ -266,7 +300,8 @@ static void run_pieces(void *job, unsigned worker, size_t first, size_t end)
 	first += w->first_piece;
 	end += w->first_piece;
 	for (; first < end && !atomic_load(&w->stopped); first++) {
-		w->statuses[worker] = do_piece(w, &w->pieces[first], &w->spaces[worker], &w->errors[worker]);
+		w->statuses[worker] =
+		        do_piece(w, &w->pieces[first], &w->spaces[worker], &w->errors[worker]);
 		if (w->statuses[worker] != BRISE_OK)
 			atomic_store(&w->stopped, true);
 		else
@@ -286,7 +321,8 @@ static void join_pieces(writer *w, convert_result *result)
 		tile_error sum = { 0, 0 };
 
 		for (; i < w->n_pieces && w->pieces[i].tensor == tensor; i++) {
-			t->crc = crc32_combine(t->crc, w->pieces[i].crc, w->pieces[i].n_tiles * tile_bytes);
+			t->crc = crc32_combine(t->crc, w->pieces[i].crc,
+			                       w->pieces[i].n_tiles * tile_bytes);
 			sum.error += w->pieces[i].error.error;
 			sum.norm += w->pieces[i].error.norm;
 		}
@@ -308,10 +344,11 @@ static void tell_losses(const writer *w)
 
 	for (i = 0; w->options->loss && i < w->n_tensors; i++)
 		if (w->tensors[i].type != TYPE_F32)
-			w->options->loss(w->options->user, w->tensors[i].kind, w->tensors[i].layer, (double)w->tensors[i].relative_error);
+			w->options->loss(w->options->user, w->tensors[i].kind, w->tensors[i].layer,
+			                 (double)w->tensors[i].relative_error);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static brise_status allocate_spaces(writer *w, brise_error *err)
 {
@@ -339,7 +376,9 @@ static brise_status allocate_spaces(writer *w, brise_error *err)
 		s->scratch = malloc(q4_scratch(widest, w->feedback.span > 0) * sizeof(float));
 		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
-			return error_set(err, BRISE_ENOMEM, "no memory for %u threads with rows of %" PRIu32, w->threads, widest);
+			return error_set(err, BRISE_ENOMEM,
+			                 "no memory for %u threads with rows of %" PRIu32,
+			                 w->threads, widest);
 	}
 	return BRISE_OK;
 }
@@ -363,11 +402,14 @@ static void free_writer(writer *w)
 	free(w->tensors);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 static brise_status write_tables(writer *w, brise_error *err)
 {
-	format_header header = { .version = FORMAT_VERSION, .section_bytes = sizeof(format_section), .file_bytes = w->file_bytes, .n_sections = w->n_sections };
+	format_header header = { .version = FORMAT_VERSION,
+		                 .section_bytes = sizeof(format_section),
+		                 .file_bytes = w->file_bytes,
+		                 .n_sections = w->n_sections };
 	brise_status status = BRISE_OK;
 	unsigned i;
 
@@ -375,13 +417,15 @@ static brise_status write_tables(writer *w, brise_error *err)
 		format_section *s = &w->sections[i];
 
 		s->crc = crc32_update(0, w->contents[i], (size_t)s->bytes);
-		status = target_write_at(&w->target, w->contents[i], (size_t)s->bytes, s->offset, err);
+		status = target_write_at(&w->target, w->contents[i], (size_t)s->bytes, s->offset,
+		                         err);
 	}
 	memcpy(header.magic, FORMAT_MAGIC, sizeof header.magic);
 	header.sections_crc = crc32_update(0, w->sections, w->n_sections * sizeof *w->sections);
 	header.header_crc = crc32_update(0, &header, sizeof header - sizeof header.header_crc);
 	if (status == BRISE_OK)
-		status = target_write_at(&w->target, w->sections, w->n_sections * sizeof *w->sections, sizeof header, err);
+		status = target_write_at(&w->target, w->sections,
+		                         w->n_sections * sizeof *w->sections, sizeof header, err);
 	if (status == BRISE_OK)
 		status = target_write_at(&w->target, &header, sizeof header, 0, err);
 	return status;
@@ -407,7 +451,8 @@ static brise_status open_calibration(writer *w, brise_error *err)
 		return BRISE_OK;
 	status = calibration_open(&w->calibration, w->options->calibration, err);
 	if (status == BRISE_OK)
-		status = calibration_fits(w->calibration, &w->source->config, "the checkpoint", err);
+		status =
+		        calibration_fits(w->calibration, &w->source->config, "the checkpoint", err);
 	if (status == BRISE_OK)
 		status = verify_calibration(w, err);
 	if (status != BRISE_OK || w->options->effort != Q4_HIGH || w->calibration->header.span == 0)
@@ -418,7 +463,8 @@ static brise_status open_calibration(writer *w, brise_error *err)
 }
 
 /* Feedback goes tensor by tensor: all its tiles share the factors of its input. */
-static brise_status prepare_feedback(writer *w, const format_tensor *t, pool *threads, brise_error *err)
+static brise_status prepare_feedback(writer *w, const format_tensor *t, pool *threads,
+                                     brise_error *err)
 {
 	uint32_t input = calibration_index(&w->source->config, t->kind, t->layer);
 	brise_status status;
@@ -428,7 +474,8 @@ static brise_status prepare_feedback(writer *w, const format_tensor *t, pool *th
 	factor_free(&w->feedback);
 	status = factor_new(&w->feedback, t->cols, w->calibration->header.span, err);
 	if (status == BRISE_OK)
-		status = factor_input(&w->feedback, w->calibration, input, threads, w->options->cancel, w->options->user, err);
+		status = factor_input(&w->feedback, w->calibration, input, threads,
+		                      w->options->cancel, w->options->user, err);
 	if (status == BRISE_ECANCELED)
 		status = say_cancelled(w, err);
 	w->factored = input;
@@ -440,10 +487,13 @@ static brise_status encode_with_feedback(writer *w, pool *threads, brise_error *
 	brise_status status = BRISE_OK;
 	size_t end;
 
-	for (; w->first_piece < w->n_pieces && status == BRISE_OK && !atomic_load(&w->stopped); w->first_piece = end) {
+	for (; w->first_piece < w->n_pieces && status == BRISE_OK && !atomic_load(&w->stopped);
+	     w->first_piece = end) {
 		const format_tensor *t = &w->tensors[w->pieces[w->first_piece].tensor];
 
-		for (end = w->first_piece; end < w->n_pieces && w->pieces[end].tensor == w->pieces[w->first_piece].tensor;)
+		for (end = w->first_piece;
+		     end < w->n_pieces &&
+		     w->pieces[end].tensor == w->pieces[w->first_piece].tensor;)
 			end++;
 		status = prepare_feedback(w, t, threads, err);
 		if (status == BRISE_OK)
@@ -469,7 +519,8 @@ static brise_status encode_all(writer *w, brise_error *err)
 	for (i = 0; i < w->threads && status == BRISE_OK; i++)
 		if ((status = w->statuses[i]) != BRISE_OK && err)
 			*err = w->errors[i];
-	return status == BRISE_OK ? ask_cancel(w, err) : status; /* of few pieces, worker 0 may have had none */
+	return status == BRISE_OK ? ask_cancel(w, err)
+	                          : status; /* of few pieces, worker 0 may have had none */
 }
 
 static double now_seconds(void)
@@ -488,11 +539,15 @@ static void tell_excess(const writer *w)
 	uint32_t i;
 
 	for (i = 0; i < w->n_tensors; i++)
-		weights += w->tensors[i].type != TYPE_F32 ? (double)w->tensors[i].rows * w->tensors[i].cols : 0;
+		weights += w->tensors[i].type != TYPE_F32
+		                   ? (double)w->tensors[i].rows * w->tensors[i].cols
+		                   : 0;
 	bits = 8 * (double)w->file_bytes / weights;
 	if (!w->options->decision || !(w->options->bits > 0) || bits <= w->options->bits)
 		return;
-	(void)snprintf(line, sizeof line, "%.3f bits per weight, all told, are more than the %g asked for", bits, w->options->bits);
+	(void)snprintf(line, sizeof line,
+	               "%.3f bits per weight, all told, are more than the %g asked for", bits,
+	               w->options->bits);
 	w->options->decision(w->options->user, line);
 }
 
@@ -511,31 +566,41 @@ static void tell_decisions(const writer *w)
 	tell_excess(w);
 }
 
-brise_status convert_write(const convert_source *source, const char *out, const convert_options *options, convert_result *result, brise_error *err)
+brise_status convert_write(const convert_source *source, const char *out,
+                           const convert_options *options, convert_result *result, brise_error *err)
 {
-	writer w = { .source = source, .options = options, .target = { .name = out, .descriptor = -1 } };
+	writer w = { .source = source,
+		     .options = options,
+		     .target = { .name = out, .descriptor = -1 } };
 	convert_result facts = { 0 };
 	double start = now_seconds();
 	brise_status status;
 
 	if (!format_is_native())
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: brise files are little-endian and so must the processor be that writes them", out);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: brise files are little-endian and so must the processor be "
+		                 "that writes them",
+		                 out);
 	status = model_check_config(&source->config, out, err);
 	if (status != BRISE_OK)
 		return status;
 	w.threads = options->threads ? options->threads : threads_available();
 	w.threads = w.threads > THREADS_MAX ? THREADS_MAX : w.threads;
-	w.tensors = calloc((size_t)source->config.n_layers * LAYER_TENSORS + OUTSIDE_TENSORS, sizeof *w.tensors);
+	w.tensors = calloc((size_t)source->config.n_layers * LAYER_TENSORS + OUTSIDE_TENSORS,
+	                   sizeof *w.tensors);
 	if (!w.tensors) {
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 		goto done;
 	}
-	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK || (status = open_calibration(&w, err)) != BRISE_OK ||
+	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK ||
+	    (status = open_calibration(&w, err)) != BRISE_OK ||
 	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);
-	if ((status = target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file", err)) != BRISE_OK ||
-	    (status = target_open(&w.target, out, err)) != BRISE_OK || (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
+	if ((status = target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file",
+	                                err)) != BRISE_OK ||
+	    (status = target_open(&w.target, out, err)) != BRISE_OK ||
+	    (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
 		goto done;
 	tell_decisions(&w);
 	if ((status = encode_all(&w, err)) != BRISE_OK)

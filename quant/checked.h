@@ -1,7 +1,8 @@
 /* checked.h - arithmetic on sizes that come from outside
  *
- * Every count, product and offset read from a file goes through these; they return false instead of wrapping, and leave
- * *result alone then. Plain C: division decides, since overflow builtins are compiler extensions.
+ * Every count, product and offset read from a file goes through these; they return false instead of
+ * wrapping, and leave *result alone then. Plain C: division decides, since overflow builtins are
+ * compiler extensions.
  */
 #ifndef QUANT_CHECKED_H
 #define QUANT_CHECKED_H

@@ -3,7 +3,8 @@
 
 #include "quant/half.h"
 
-bool f16_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, tile_error *sum)
+bool f16_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                     tile_error *sum)
 {
 	bool fits = true;
 	size_t row, col;

@@ -1,7 +1,8 @@
 /* half.h - IEEE binary16 and bfloat16, exact in software
  *
- * Subnormals are scaled by a multiplication with a power of two, which is exact; so are all other conversions to float. From
- * float the conversion rounds to nearest, ties to even (IEEE 754-2019, 4.3.1), as the hardware's does.
+ * Subnormals are scaled by a multiplication with a power of two, which is exact; so are all other
+ * conversions to float. From float the conversion rounds to nearest, ties to even (IEEE
+ * 754-2019, 4.3.1), as the hardware's does.
  */
 #ifndef QUANT_HALF_H
 #define QUANT_HALF_H
@@ -51,14 +52,16 @@ static inline float half_decode_bfloat(uint16_t half)
 /* Magnitudes of 65520 and more become infinity. */
 static inline uint16_t half_encode(float value)
 {
-	uint32_t bits = half_to_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+	uint32_t bits = half_to_bits(value), sign = bits >> 16 & 0x8000,
+	         magnitude = bits & 0x7fffffff;
 
 	if (magnitude > 0x7f800000)
 		return (uint16_t)(sign | 0x7e00);
 	if (magnitude >= 0x477ff000) /* 65520 */
 		return (uint16_t)(sign | 0x7c00);
 	if (magnitude < 0x38800000) {
-		/* Below 2^-14: adding 0.5 leaves the value in units of 2^-24 in the low bits, rounded by the addition. */
+		/* Below 2^-14: adding 0.5 leaves the value in units of 2^-24 in the low bits,
+		 * rounded by the addition. */
 		uint32_t units = half_to_bits(half_from_bits(magnitude) + 0.5f) - 0x3f000000;
 
 		return (uint16_t)(sign | units);

@@ -2,15 +2,17 @@
  *
  *     weight = row_scale * magnitude * (codebook[code] + shift)
  *
- * The scale byte holds the index of the magnitude (bits 0-3), the index of the shift (bits 4-6) and the sign of the magnitude (bit 7).
- * The sign lets the asymmetric codebook point either way and the shift moves its dense middle onto the block's mean:
- * both lower the error at no cost in bits, and a block's dot product stays magnitude * (sum code*a + shift * sum a). All three parts
- * are looked up by nibble, as the codes are.
+ * The scale byte holds the index of the magnitude (bits 0-3), the index of the shift (bits 4-6) and
+ * the sign of the magnitude (bit 7). The sign lets the asymmetric codebook point either way and the
+ * shift moves its dense middle onto the block's mean: both lower the error at no cost in bits, and
+ * a block's dot product stays magnitude * (sum code*a + shift * sum a). All three parts are looked
+ * up by nibble, as the codes are.
  *
  * A tile (16 rows):   float row_scale[16]
  *                     per group of 128 columns:  uint8 scale[4 blocks][16 rows]
  *                                                uint8 codes[4 blocks][4][16 rows][4]
- * Byte [j][row][k] of a block holds the code of column 4j + k in its low nibble and of column 16 + 4j + k in its high one.
+ * Byte [j][row][k] of a block holds the code of column 4j + k in its low nibble and of column 16 +
+ * 4j + k in its high one.
  */
 #ifndef QUANT_Q4_H
 #define QUANT_Q4_H
@@ -22,12 +24,15 @@
 #define Q4_GROUP_BYTES  (Q4_GROUP_SCALES + TILE_BLOCKS * Q4_BLOCK_BYTES)
 #define Q4_TILE_HEAD    64u /* row scales */
 
-#define Q4_LOW   63 /* the codebook's lowest value is -Q4_LOW; kernels that want unsigned codes add it */
-#define Q4_SHIFT 8  /* the lowest shift is -Q4_SHIFT, and no other is further from 0 */
+/* the codebook's lowest value is -Q4_LOW; kernels that want unsigned codes add it */
+#define Q4_LOW   63
+#define Q4_SHIFT 8 /* the lowest shift is -Q4_SHIFT, and no other is further from 0 */
 
-/* Fitted together by simulated annealing, under an exhaustive search, to what rows of 4096 weights lose: normal, Laplace and Student's t with 5 degrees of freedom,
- * and normal ones with one weight of 12 or 25 deviations. From the lowest to the highest shifted value it spans at most 129, so that two products of unsigned codes
- * and activations of up to 127 fit in 16 bits: 129 * 127 * 2 = 32,766. Magnitudes crowd where most blocks are; the low ones serve rows with outliers. */
+/* Fitted together by simulated annealing, under an exhaustive search, to what rows of 4096 weights
+ * lose: normal, Laplace and Student's t with 5 degrees of freedom, and normal ones with one weight
+ * of 12 or 25 deviations. From the lowest to the highest shifted value it spans at most 129, so
+ * that two products of unsigned codes and activations of up to 127 fit in 16 bits: 129 * 127 * 2 =
+ * 32,766. Magnitudes crowd where most blocks are; the low ones serve rows with outliers. */
 extern const int8_t q4_codebook[16];
 extern const int8_t q4_magnitudes[16]; /* ascending from 0 */
 extern const int8_t q4_shifts[8];

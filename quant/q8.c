@@ -29,9 +29,11 @@ static inline float round_even(float value)
 	return value + 12582912.0f - 12582912.0f;
 }
 
-static void encode_block(uint8_t *codes, uint8_t *magnitude_byte, const float w[TILE_BLOCK], float row_scale, tile_error *sum)
+static void encode_block(uint8_t *codes, uint8_t *magnitude_byte, const float w[TILE_BLOCK],
+                         float row_scale, tile_error *sum)
 {
-	float needed = largest_absolute(w) / LARGEST_CODE / row_scale, scale, inverse, error[8] = { 0 }, norm[8] = { 0 };
+	float needed = largest_absolute(w) / LARGEST_CODE / row_scale, scale, inverse,
+	      error[8] = { 0 }, norm[8] = { 0 };
 	int magnitude = needed < LARGEST_MAGNITUDE ? (int)ceilf(needed) : LARGEST_MAGNITUDE;
 	uint8_t code[TILE_BLOCK];
 	unsigned i, k;
@@ -49,7 +51,8 @@ static void encode_block(uint8_t *codes, uint8_t *magnitude_byte, const float w[
 			value = value < -LARGEST_CODE ? -LARGEST_CODE : value;
 			code[i + k] = (uint8_t)(int32_t)value;
 			rest = exact - value;
-			error[k] += rest * rest; /* in units of the scale: squares of weights may leave a float's range */
+			/* in units of the scale: squares of weights may leave a float's range */
+			error[k] += rest * rest;
 			norm[k] += exact * exact;
 		}
 	}
@@ -78,11 +81,14 @@ static void encode_row(uint8_t *tile, unsigned row, const float *w, size_t block
 	for (b = 0; b < blocks; b++) {
 		uint8_t *group = tile + Q8_TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
 
-		encode_block(group + Q8_GROUP_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES + row * 4, group + b % TILE_BLOCKS * TILE_ROWS + row, w + b * TILE_BLOCK, row_scale, sum);
+		encode_block(group + Q8_GROUP_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES + row * 4,
+		             group + b % TILE_BLOCKS * TILE_ROWS + row, w + b * TILE_BLOCK,
+		             row_scale, sum);
 	}
 }
 
-void q8_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, float *scratch, tile_error *sum)
+void q8_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, float *scratch,
+                    tile_error *sum)
 {
 	unsigned row;
 
@@ -103,7 +109,8 @@ void q8_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols)
 	for (col = 0; col < cols; col++) {
 		const uint8_t *group = tile + Q8_TILE_HEAD + col / TILE_GROUP * Q8_GROUP_BYTES;
 		size_t block = col / TILE_BLOCK % TILE_BLOCKS, in_block = col % TILE_BLOCK;
-		int8_t code = (int8_t)group[Q8_GROUP_SCALES + block * Q8_BLOCK_BYTES + in_block / 4 * 64 + row * 4 + in_block % 4];
+		int8_t code = (int8_t)group[Q8_GROUP_SCALES + block * Q8_BLOCK_BYTES +
+		                            in_block / 4 * 64 + row * 4 + in_block % 4];
 
 		out[col] = row_scale * (float)(group[block * TILE_ROWS + row] * code);
 	}

@@ -5,9 +5,11 @@
  * A tile (16 rows):   float row_scale[16]
  *                     per group of 128 columns:  uint8 magnitude[4 blocks][16 rows]
  *                                                int8 codes[4 blocks][8][16 rows][4]
- * Byte [g][row][k] of a block is the code of column 4g + k. 8.25 bits per weight and one float per row.
+ * Byte [g][row][k] of a block is the code of column 4g + k. 8.25 bits per weight and one float per
+ * row.
  *
- * Largest block sum: 32 * 127 * 127 = 516,128 < 2^19, exact as a float; times the magnitude it rounds once.
+ * Largest block sum: 32 * 127 * 127 = 516,128 < 2^19, exact as a float; times the magnitude it
+ * rounds once.
  */
 #ifndef QUANT_Q8_H
 #define QUANT_Q8_H
@@ -24,8 +26,10 @@ static inline size_t q8_tile_bytes(size_t cols)
 	return Q8_TILE_HEAD + tile_groups(cols) * Q8_GROUP_BYTES;
 }
 
-/* Encodes up to 16 rows, [n_rows][cols] finite weights, into one tile; missing rows are zeros. scratch: [tile_padded(cols)]. Adds to *sum. */
-void q8_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, float *scratch, tile_error *sum);
+/* Encodes up to 16 rows, [n_rows][cols] finite weights, into one tile; missing rows are zeros.
+ * scratch: [tile_padded(cols)]. Adds to *sum. */
+void q8_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, float *scratch,
+                    tile_error *sum);
 
 /* Decodes one row (0..15) of a tile into [cols] floats. */
 void q8_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols);

@@ -1,10 +1,11 @@
 /* tile.h - the geometry shared by all matrix formats
  *
- * A matrix of [rows][cols] is stored as row tiles of 16 rows, one after another, each a contiguous stream over the columns.
- * One output row sits in each of 16 SIMD lanes, so a row's sum runs over its blocks in order whatever the vector width:
- * that is what makes every kernel set give the same bits. Columns come in blocks of 32 (one scale per row and block), blocks in groups of
- * four, so that the 64 scales of a group fill one cache line and all loads stay aligned. Rows are padded to 16 and
- * columns to 128 with zeros.
+ * A matrix of [rows][cols] is stored as row tiles of 16 rows, one after another, each a contiguous
+ * stream over the columns. One output row sits in each of 16 SIMD lanes, so a row's sum runs over
+ * its blocks in order whatever the vector width: that is what makes every kernel set give the same
+ * bits. Columns come in blocks of 32 (one scale per row and block), blocks in groups of four, so
+ * that the 64 scales of a group fill one cache line and all loads stay aligned. Rows are padded to
+ * 16 and columns to 128 with zeros.
  */
 #ifndef QUANT_TILE_H
 #define QUANT_TILE_H
@@ -12,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TILE_ROWS    16u
-#define TILE_BLOCK   32u /* columns that share a scale */
-#define TILE_BLOCKS  4u  /* blocks of a group */
-#define TILE_GROUP   (TILE_BLOCK * TILE_BLOCKS)
-#define TILE_ALIGN   64u
+#define TILE_ROWS   16u
+#define TILE_BLOCK  32u /* columns that share a scale */
+#define TILE_BLOCKS 4u  /* blocks of a group */
+#define TILE_GROUP  (TILE_BLOCK * TILE_BLOCKS)
+#define TILE_ALIGN  64u
 
 static inline size_t tile_count(size_t rows)
 {
@@ -39,10 +40,12 @@ static inline size_t tile_blocks(size_t cols)
 	return tile_groups(cols) * TILE_BLOCKS;
 }
 
-/* Eight running sums joined as a tree: a fixed order that compilers can keep in vector registers. */
+/* Eight running sums joined as a tree: a fixed order that compilers can keep in vector registers.
+ */
 static inline float tile_sum_lanes(const float lanes[8])
 {
-	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+	       ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
 
 /* Squared error of a conversion and squared norm of what was converted, summed in a fixed order. */

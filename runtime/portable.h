@@ -3,7 +3,8 @@
 #define RUNTIME_PORTABLE_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define PORTABLE_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+#define PORTABLE_PRINTF(format_index, first_index)                                                 \
+	__attribute__((format(printf, format_index, first_index)))
 #define PORTABLE_PREFETCH(address) __builtin_prefetch(address, 0, 2)
 #else
 #define PORTABLE_PRINTF(format_index, first_index)

@@ -1,6 +1,8 @@
-/* checkpoint_maker.h - little checkpoints in every form that is read, written without the code under test
+/* checkpoint_maker.h - little checkpoints in every form that is read, written without the code
+ * under test
  *
- * All forms hold the same weights, which F16, BF16 and F32 hold exactly. A test changes text or bytes of one file with an edit.
+ * All forms hold the same weights, which F16, BF16 and F32 hold exactly. A test changes text or
+ * bytes of one file with an edit.
  */
 #ifndef TEST_CHECKPOINT_MAKER_H
 #define TEST_CHECKPOINT_MAKER_H
@@ -14,7 +16,7 @@
 #include <unistd.h>
 
 #include "quant/half.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 #include "test/random.h"
 
 #define MAKER_DIM     32u
@@ -52,11 +54,14 @@ typedef struct maker_edit {
 	size_t to_bytes;
 } maker_edit;
 
-#define MAKER_EDIT(file, from, to) { file, from, sizeof(from) - 1, to, sizeof(to) - 1 }
+#define MAKER_EDIT(file, from, to)                                                                 \
+	{                                                                                          \
+		file, from, sizeof(from) - 1, to, sizeof(to) - 1                                   \
+	}
 
 typedef enum maker_zip { MAKER_ZIP_PLAIN, MAKER_ZIP_TORCH, MAKER_ZIP_64 } maker_zip;
 
-/* ---- bytes --------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 static inline void maker_put(maker_bytes *b, const void *data, size_t n)
 {
@@ -133,7 +138,8 @@ static inline void maker_apply(maker_bytes *b, const char *file, const maker_edi
 		if (!memcmp(b->data + i, edit->from, edit->from_bytes)) {
 			maker_put(&changed, b->data, i);
 			maker_put(&changed, edit->to, edit->to_bytes);
-			maker_put(&changed, b->data + i + edit->from_bytes, b->n - i - edit->from_bytes);
+			maker_put(&changed, b->data + i + edit->from_bytes,
+			          b->n - i - edit->from_bytes);
 			maker_free(b);
 			*b = changed;
 			return;
@@ -161,17 +167,19 @@ static inline unsigned maker_clear(const char *folder)
 	return n;
 }
 
-/* ---- the model ----------------------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------ */
 
 /* A multiple of 1/64 below 2; rows in the order of halves, as in the .brise file. */
 static inline float maker_weight(uint32_t kind, uint32_t layer, uint32_t row, uint32_t col)
 {
-	uint64_t seed = ((uint64_t)kind << 40) + ((uint64_t)layer << 32) + ((uint64_t)row << 16) + col;
+	uint64_t seed =
+	        ((uint64_t)kind << 40) + ((uint64_t)layer << 32) + ((uint64_t)row << 16) + col;
 
 	return (float)((int)(random_next(&seed) % 255) - 127) / 64;
 }
 
-/* Where a row of q or k lies in Mistral's own form: as transformers' permute() undoes it, out[i] = in[2i], out[i + head / 2] = in[2i + 1]. */
+/* Where a row of q or k lies in Mistral's own form: as transformers' permute() undoes it, out[i] =
+ * in[2i], out[i + head / 2] = in[2i + 1]. */
 static inline uint32_t maker_row_of(bool own_form, uint32_t kind, uint32_t row)
 {
 	uint32_t in_head = row % MAKER_HEAD;
@@ -192,7 +200,8 @@ static inline void maker_value(maker_bytes *b, const char *dtype, float value)
 		maker_number(b, !strcmp(dtype, "BF16") ? bits >> 16 : half_encode(value), 2);
 }
 
-static inline void maker_add(maker_model *m, const char *name, uint32_t kind, uint32_t layer, uint32_t rows, uint32_t cols)
+static inline void maker_add(maker_model *m, const char *name, uint32_t kind, uint32_t layer,
+                             uint32_t rows, uint32_t cols)
 {
 	maker_tensor *t = &m->tensors[m->n++];
 	uint32_t row, col;
@@ -204,7 +213,9 @@ static inline void maker_add(maker_model *m, const char *name, uint32_t kind, ui
 	t->shape[1] = rows ? cols : 0;
 	for (row = 0; row < (rows ? rows : 1); row++)
 		for (col = 0; col < cols; col++)
-			maker_value(&t->data, m->dtype, maker_weight(kind, layer, maker_row_of(m->own_form, kind, row), col));
+			maker_value(&t->data, m->dtype,
+			            maker_weight(kind, layer, maker_row_of(m->own_form, kind, row),
+			                         col));
 }
 
 static inline maker_model *maker_new(bool own_form, const char *dtype)
@@ -215,10 +226,12 @@ static inline maker_model *maker_new(bool own_form, const char *dtype)
 		uint32_t rows, cols;
 	} kinds[] = {
 		{ TENSOR_ATTENTION_NORM, "input_layernorm", "attention_norm", 0, MAKER_DIM },
-		{ TENSOR_WQ, "self_attn.q_proj", "attention.wq", MAKER_HEADS * MAKER_HEAD, MAKER_DIM },
+		{ TENSOR_WQ, "self_attn.q_proj", "attention.wq", MAKER_HEADS * MAKER_HEAD,
+		  MAKER_DIM },
 		{ TENSOR_WK, "self_attn.k_proj", "attention.wk", MAKER_HEAD, MAKER_DIM },
 		{ TENSOR_WV, "self_attn.v_proj", "attention.wv", MAKER_HEAD, MAKER_DIM },
-		{ TENSOR_WO, "self_attn.o_proj", "attention.wo", MAKER_DIM, MAKER_HEADS * MAKER_HEAD },
+		{ TENSOR_WO, "self_attn.o_proj", "attention.wo", MAKER_DIM,
+		  MAKER_HEADS * MAKER_HEAD },
 		{ TENSOR_FFN_NORM, "post_attention_layernorm", "ffn_norm", 0, MAKER_DIM },
 		{ TENSOR_W1, "mlp.gate_proj", "feed_forward.w1", MAKER_HIDDEN, MAKER_DIM },
 		{ TENSOR_W3, "mlp.up_proj", "feed_forward.w3", MAKER_HIDDEN, MAKER_DIM },
@@ -232,16 +245,21 @@ static inline maker_model *maker_new(bool own_form, const char *dtype)
 		abort();
 	m->own_form = own_form;
 	m->dtype = dtype;
-	maker_add(m, own_form ? "tok_embeddings.weight" : "model.embed_tokens.weight", TENSOR_EMBEDDING, 0, MAKER_VOCAB, MAKER_DIM);
+	maker_add(m, own_form ? "tok_embeddings.weight" : "model.embed_tokens.weight",
+	          TENSOR_EMBEDDING, 0, MAKER_VOCAB, MAKER_DIM);
 	for (layer = 0; layer < MAKER_LAYERS; layer++)
 		for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 			char name[80];
 
-			(void)snprintf(name, sizeof name, "%slayers.%" PRIu32 ".%s.weight", own_form ? "" : "model.", layer, own_form ? kinds[i].own : kinds[i].theirs);
+			(void)snprintf(name, sizeof name, "%slayers.%" PRIu32 ".%s.weight",
+			               own_form ? "" : "model.", layer,
+			               own_form ? kinds[i].own : kinds[i].theirs);
 			maker_add(m, name, kinds[i].kind, layer, kinds[i].rows, kinds[i].cols);
 		}
-	maker_add(m, own_form ? "norm.weight" : "model.norm.weight", TENSOR_FINAL_NORM, 0, 0, MAKER_DIM);
-	maker_add(m, own_form ? "output.weight" : "lm_head.weight", TENSOR_OUTPUT, 0, MAKER_VOCAB, MAKER_DIM);
+	maker_add(m, own_form ? "norm.weight" : "model.norm.weight", TENSOR_FINAL_NORM, 0, 0,
+	          MAKER_DIM);
+	maker_add(m, own_form ? "output.weight" : "lm_head.weight", TENSOR_OUTPUT, 0, MAKER_VOCAB,
+	          MAKER_DIM);
 	return m;
 }
 
@@ -254,26 +272,36 @@ static inline void maker_close(maker_model *m)
 	free(m);
 }
 
-/* ---- configurations ------------------------------------------------------------------------------------------------ */
+/* ---- configurations ------------------------------------------------------------------------- */
 
 static inline void maker_config(const char *folder, bool own_form, const maker_edit *edit)
 {
 	const char *name = own_form ? "params.json" : "config.json";
 	maker_bytes text = { NULL, 0, 0 };
 
-	maker_text(&text, own_form ? "{\"dim\": 32, \"n_layers\": 2, \"head_dim\": 16, \"hidden_dim\": 48, \"n_heads\": 2, \"n_kv_heads\": 1, \"norm_eps\": 1e-05, \"vocab_size\": 40,"
-	                             " \"sliding_window\": 7, \"moe\": null}\n"
-	                           : "{\n  \"architectures\": [\"MistralForCausalLM\"],\n  \"model_type\": \"mistral\",\n  \"hidden_size\": 32,\n  \"num_hidden_layers\": 2,\n"
-	                             "  \"num_attention_heads\": 2,\n  \"num_key_value_heads\": 1,\n  \"head_dim\": 16,\n  \"intermediate_size\": 48,\n  \"vocab_size\": 40,\n"
-	                             "  \"sliding_window\": 7,\n  \"rms_norm_eps\": 1e-05,\n  \"rope_theta\": 10000.0,\n  \"max_position_embeddings\": 32768,\n"
-	                             "  \"hidden_act\": \"silu\",\n  \"attention_bias\": false,\n  \"rope_scaling\": null,\n  \"num_local_experts\": null,\n"
-	                             "  \"tie_word_embeddings\": false,\n  \"bos_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"torch_dtype\": \"float16\"\n}\n");
+	maker_text(
+	        &text,
+	        own_form
+	                ? "{\"dim\": 32, \"n_layers\": 2, \"head_dim\": 16, \"hidden_dim\": 48, "
+	                  "\"n_heads\": 2, \"n_kv_heads\": 1, \"norm_eps\": 1e-05, \"vocab_size\": "
+	                  "40,"
+	                  " \"sliding_window\": 7, \"moe\": null}\n"
+	                : "{\n  \"architectures\": [\"MistralForCausalLM\"],\n  \"model_type\": "
+	                  "\"mistral\",\n  \"hidden_size\": 32,\n  \"num_hidden_layers\": 2,\n"
+	                  "  \"num_attention_heads\": 2,\n  \"num_key_value_heads\": 1,\n  "
+	                  "\"head_dim\": 16,\n  \"intermediate_size\": 48,\n  \"vocab_size\": 40,\n"
+	                  "  \"sliding_window\": 7,\n  \"rms_norm_eps\": 1e-05,\n  \"rope_theta\": "
+	                  "10000.0,\n  \"max_position_embeddings\": 32768,\n"
+	                  "  \"hidden_act\": \"silu\",\n  \"attention_bias\": false,\n  "
+	                  "\"rope_scaling\": null,\n  \"num_local_experts\": null,\n"
+	                  "  \"tie_word_embeddings\": false,\n  \"bos_token_id\": 1,\n  "
+	                  "\"eos_token_id\": 2,\n  \"torch_dtype\": \"float16\"\n}\n");
 	maker_apply(&text, name, edit);
 	maker_save(folder, name, text.data, text.n);
 	maker_free(&text);
 }
 
-/* ---- safetensors --------------------------------------------------------------------------------------------------- */
+/* ---- safetensors ---------------------------------------------------------------------------- */
 
 static inline void maker_header(maker_bytes *header, const maker_model *m, size_t first, size_t n)
 {
@@ -285,8 +313,13 @@ static inline void maker_header(maker_bytes *header, const maker_model *m, size_
 		const maker_tensor *t = &m->tensors[i];
 		char shape[40];
 
-		(void)snprintf(shape, sizeof shape, t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0], t->shape[1]);
-		(void)snprintf(text, sizeof text, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}", t->name, m->dtype, shape, at, at + t->data.n);
+		(void)snprintf(shape, sizeof shape,
+		               t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0],
+		               t->shape[1]);
+		(void)snprintf(
+		        text, sizeof text,
+		        ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
+		        t->name, m->dtype, shape, at, at + t->data.n);
 		maker_text(header, text);
 		at += t->data.n;
 	}
@@ -294,7 +327,8 @@ static inline void maker_header(maker_bytes *header, const maker_model *m, size_
 }
 
 /* Tensors [first, first + n) as one file; the edit is of the header alone. */
-static inline void maker_safetensors(const char *folder, const char *name, const maker_model *m, size_t first, size_t n, const maker_edit *edit)
+static inline void maker_safetensors(const char *folder, const char *name, const maker_model *m,
+                                     size_t first, size_t n, const maker_edit *edit)
 {
 	maker_bytes header = { NULL, 0, 0 }, file = { NULL, 0, 0 };
 	size_t i;
@@ -314,7 +348,8 @@ static inline void maker_safetensors(const char *folder, const char *name, const
 
 static inline void maker_shards(const char *folder, const maker_model *m, const maker_edit *edit)
 {
-	static const char *const names[] = { "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors" };
+	static const char *const names[] = { "model-00001-of-00002.safetensors",
+		                             "model-00002-of-00002.safetensors" };
 	maker_bytes index = { NULL, 0, 0 };
 	size_t half = m->n / 2, i;
 	char line[200];
@@ -323,7 +358,8 @@ static inline void maker_shards(const char *folder, const maker_model *m, const 
 	maker_safetensors(folder, names[1], m, half, m->n - half, edit);
 	maker_text(&index, "{\"metadata\": {\"total_size\": 12345}, \"weight_map\": {");
 	for (i = 0; i < m->n; i++) {
-		(void)snprintf(line, sizeof line, "%s\"%s\": \"%s\"", i ? ", " : "", m->tensors[i].name, names[i >= half]);
+		(void)snprintf(line, sizeof line, "%s\"%s\": \"%s\"", i ? ", " : "",
+		               m->tensors[i].name, names[i >= half]);
 		maker_text(&index, line);
 	}
 	maker_text(&index, "}}");
@@ -332,12 +368,13 @@ static inline void maker_shards(const char *folder, const maker_model *m, const 
 	maker_free(&index);
 }
 
-/* ---- torch.save ---------------------------------------------------------------------------------------------------- */
+/* ---- torch.save ----------------------------------------------------------------------------- */
 
 typedef struct maker_pickle {
 	maker_bytes *out;
 	uint32_t n_memo;
-	uint32_t rebuild, storage, type, cpu, dictionary; /* memo indices plus one of what was written before */
+	uint32_t rebuild, storage, type, cpu,
+	        dictionary; /* memo indices plus one of what was written before */
 } maker_pickle;
 
 static inline void maker_remember(maker_pickle *p)
@@ -383,9 +420,12 @@ static inline void maker_pair(maker_pickle *p, uint32_t n, uint32_t a, uint32_t 
 }
 
 /* One entry, as Python's pickler writes what torch's reduction functions give it. */
-static inline void maker_pickle_tensor(maker_pickle *p, const maker_tensor *t, const char *dtype, size_t index)
+static inline void maker_pickle_tensor(maker_pickle *p, const maker_tensor *t, const char *dtype,
+                                       size_t index)
 {
-	const char *type = !strcmp(dtype, "F16") ? "ctorch\nHalfStorage\n" : !strcmp(dtype, "BF16") ? "ctorch\nBFloat16Storage\n" : "ctorch\nFloatStorage\n";
+	const char *type = !strcmp(dtype, "F16")    ? "ctorch\nHalfStorage\n"
+	                   : !strcmp(dtype, "BF16") ? "ctorch\nBFloat16Storage\n"
+	                                            : "ctorch\nFloatStorage\n";
 	uint32_t elements = t->shape[0] * (t->n_dims == 2 ? t->shape[1] : 1), fresh = 0, other = 0;
 	char key[24];
 
@@ -433,9 +473,11 @@ typedef struct maker_archive {
 	unsigned n;
 } maker_archive;
 
-static inline void maker_member(maker_archive *a, const char *name, const maker_bytes *data, unsigned method, unsigned flags)
+static inline void maker_member(maker_archive *a, const char *name, const maker_bytes *data,
+                                unsigned method, unsigned flags)
 {
-	size_t at = a->file.n, path_bytes = strlen("consolidated.00/") + strlen(name), padding = 64 - (at + 30 + path_bytes + 4) % 64;
+	size_t at = a->file.n, path_bytes = strlen("consolidated.00/") + strlen(name),
+	       padding = 64 - (at + 30 + path_bytes + 4) % 64;
 	bool wide = a->form == MAKER_ZIP_64;
 	uint64_t stored = method ? data->n - 1 : data->n;
 
@@ -443,7 +485,8 @@ static inline void maker_member(maker_archive *a, const char *name, const maker_
 	maker_number(&a->file, 0, 2);
 	maker_number(&a->file, flags | 0x808, 2);
 	maker_number(&a->file, method, 2);
-	maker_number(&a->file, 0, 8); /* time, checksum and sizes: torch leaves them to the directory */
+	maker_number(&a->file, 0,
+	             8); /* time, checksum and sizes: torch leaves them to the directory */
 	maker_number(&a->file, 0, 8);
 	maker_number(&a->file, path_bytes, 2);
 	maker_number(&a->file, padding + 4, 2);
@@ -459,7 +502,8 @@ static inline void maker_member(maker_archive *a, const char *name, const maker_
 	maker_number(&a->directory, 0, 4);
 	maker_number(&a->directory, flags | 0x808, 2);
 	maker_number(&a->directory, method, 2);
-	maker_number(&a->directory, 0, 8); /* time and a checksum that torch computes and nobody here reads */
+	maker_number(&a->directory, 0,
+	             8); /* time and a checksum that torch computes and nobody here reads */
 	maker_number(&a->directory, wide ? UINT32_MAX : stored, 4);
 	maker_number(&a->directory, wide ? UINT32_MAX : data->n, 4);
 	maker_number(&a->directory, path_bytes, 2);
@@ -508,8 +552,10 @@ static inline void maker_finish(maker_archive *a)
 	maker_number(&a->file, 0, 2);
 }
 
-/* As consolidated.00.pth. The edit's file is "data.pkl" or "byteorder"; method and flags are the first storage's. */
-static inline void maker_torch(const char *folder, const maker_model *m, maker_zip form, unsigned method, unsigned flags, const maker_edit *edit)
+/* As consolidated.00.pth. The edit's file is "data.pkl" or "byteorder"; method and flags are the
+ * first storage's. */
+static inline void maker_torch(const char *folder, const maker_model *m, maker_zip form,
+                               unsigned method, unsigned flags, const maker_edit *edit)
 {
 	maker_archive a = { .form = form };
 	maker_bytes pickle = { NULL, 0, 0 }, order = { NULL, 0, 0 };

@@ -1,4 +1,5 @@
-/* decode_blocks.c - decodes blocks of an element type, for comparison with others' decoders: `decode_blocks Q4_K <blocks >floats` */
+/* decode_blocks.c - decodes blocks of an element type, for comparison with others' decoders:
+ * `decode_blocks Q4_K <blocks >floats` */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ int main(int argc, char **argv)
 	floats = malloc(elements_block(dtype) * sizeof *floats);
 	while (block && floats && fread(block, (size_t)bytes, 1, stdin) == 1) {
 		(void)elements_decode(floats, block, dtype, elements_block(dtype));
-		if (fwrite(floats, sizeof *floats, elements_block(dtype), stdout) != elements_block(dtype))
+		if (fwrite(floats, sizeof *floats, elements_block(dtype), stdout) !=
+		    elements_block(dtype))
 			return 1;
 	}
 	free(block);

@@ -61,7 +61,9 @@ static inline void gguf_put_string(gguf_maker *g, const char *key, const char *v
 }
 
 /* ne: columns first. data is padded to 32 from the second tensor on. */
-static inline void gguf_put_tensor(gguf_maker *g, const char *name, uint32_t n_dims, const uint64_t *ne, uint32_t type, const void *data, size_t bytes)
+static inline void gguf_put_tensor(gguf_maker *g, const char *name, uint32_t n_dims,
+                                   const uint64_t *ne, uint32_t type, const void *data,
+                                   size_t bytes)
 {
 	uint32_t i;
 
@@ -98,7 +100,7 @@ static inline maker_bytes gguf_finish(gguf_maker *g)
 	return file;
 }
 
-/* ---- the model of checkpoint_maker.h ------------------------------------------------------------------------------- */
+/* ---- the model of checkpoint_maker.h -------------------------------------------------------- */
 
 /* Metadata that say the same as maker_config; `without` is left out, NULL: nothing. */
 static inline void gguf_put_config(gguf_maker *g, const char *without)
@@ -107,10 +109,18 @@ static inline void gguf_put_config(gguf_maker *g, const char *without)
 		const char *key;
 		uint32_t value;
 	} sizes[] = {
-		{ "llama.embedding_length", MAKER_DIM },      { "llama.block_count", MAKER_LAYERS },       { "llama.attention.head_count", MAKER_HEADS },
-		{ "llama.attention.head_count_kv", 1 },       { "llama.feed_forward_length", MAKER_HIDDEN }, { "llama.context_length", 32768 },
-		{ "llama.attention.key_length", MAKER_HEAD }, { "llama.attention.value_length", MAKER_HEAD }, { "llama.rope.dimension_count", MAKER_HEAD },
-		{ "llama.attention.sliding_window", 7 },      { "llama.vocab_size", MAKER_VOCAB },         { "tokenizer.ggml.bos_token_id", 1 },
+		{ "llama.embedding_length", MAKER_DIM },
+		{ "llama.block_count", MAKER_LAYERS },
+		{ "llama.attention.head_count", MAKER_HEADS },
+		{ "llama.attention.head_count_kv", 1 },
+		{ "llama.feed_forward_length", MAKER_HIDDEN },
+		{ "llama.context_length", 32768 },
+		{ "llama.attention.key_length", MAKER_HEAD },
+		{ "llama.attention.value_length", MAKER_HEAD },
+		{ "llama.rope.dimension_count", MAKER_HEAD },
+		{ "llama.attention.sliding_window", 7 },
+		{ "llama.vocab_size", MAKER_VOCAB },
+		{ "tokenizer.ggml.bos_token_id", 1 },
 		{ "tokenizer.ggml.eos_token_id", 2 },
 	};
 	size_t i;
@@ -128,10 +138,15 @@ static inline void gguf_put_config(gguf_maker *g, const char *without)
 
 static inline void gguf_name_tensor(char *name, size_t bytes, size_t i)
 {
-	static const char *const inside[] = { "attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down" };
+	static const char *const inside[] = { "attn_norm", "attn_q",      "attn_k",
+		                              "attn_v",    "attn_output", "ffn_norm",
+		                              "ffn_gate",  "ffn_up",      "ffn_down" };
 
 	if (i == 0 || i > MAKER_LAYERS * 9)
-		(void)snprintf(name, bytes, "%s.weight", i == 0 ? "token_embd" : i == MAKER_LAYERS * 9 + 1 ? "output_norm" : "output");
+		(void)snprintf(name, bytes, "%s.weight",
+		               i == 0                      ? "token_embd"
+		               : i == MAKER_LAYERS * 9 + 1 ? "output_norm"
+		                                           : "output");
 	else
 		(void)snprintf(name, bytes, "blk.%zu.%s.weight", (i - 1) / 9, inside[(i - 1) % 9]);
 }
@@ -139,7 +154,9 @@ static inline void gguf_name_tensor(char *name, size_t bytes, size_t i)
 /* Tensors [first, first + n) of a model in Mistral's own form, whose order of q and k is GGUF's. */
 static inline void gguf_put_model(gguf_maker *g, const maker_model *m, size_t first, size_t n)
 {
-	uint32_t type = !strcmp(m->dtype, "F16") ? GGML_F16 : !strcmp(m->dtype, "BF16") ? GGML_BF16 : GGML_F32;
+	uint32_t type = !strcmp(m->dtype, "F16")    ? GGML_F16
+	                : !strcmp(m->dtype, "BF16") ? GGML_BF16
+	                                            : GGML_F32;
 	size_t i;
 
 	for (i = first; i < first + n; i++) {

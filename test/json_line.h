@@ -1,6 +1,8 @@
-/* json_line.h - just enough JSON for reference vectors: one object a line, with string and integer-list members
+/* json_line.h - just enough JSON for reference vectors: one object a line, with string and
+ * integer-list members
  *
- * For files the project trusts; what it does not understand ends the test with a failed statement, not a guess.
+ * For files the project trusts; what it does not understand ends the test with a failed statement,
+ * not a guess.
  */
 #ifndef TEST_JSON_LINE_H
 #define TEST_JSON_LINE_H
@@ -11,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The value after "key": in the line, or NULL. Keys of the vectors never occur inside their strings with quotes and colon unescaped. */
+/* The value after "key": in the line, or NULL. Keys of the vectors never occur inside their strings
+ * with quotes and colon unescaped. */
 static inline const char *json_line_find(const char *line, const char *key)
 {
 	char quoted[64];
@@ -57,7 +60,8 @@ static inline size_t json_line_put_utf8(char *out, uint32_t c)
 	return 4;
 }
 
-/* Decodes the string that begins at `value` into malloc'ed [*bytes] (NUL bytes allowed); NULL: not a string. */
+/* Decodes the string that begins at `value` into malloc'ed [*bytes] (NUL bytes allowed); NULL: not
+ * a string. */
 static inline char *json_line_string(const char *value, size_t *bytes)
 {
 	static const char escapes[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
@@ -76,7 +80,8 @@ static inline char *json_line_string(const char *value, size_t *bytes)
 
 			value += 4;
 			if (c >= 0xd800 && c < 0xdc00 && value[1] == '\\' && value[2] == 'u') {
-				c = 0x10000 + ((c - 0xd800) << 10) + (json_line_hex4(value + 3) - 0xdc00);
+				c = 0x10000 + ((c - 0xd800) << 10) +
+				    (json_line_hex4(value + 3) - 0xdc00);
 				value += 6;
 			}
 			n += json_line_put_utf8(out + n, c);

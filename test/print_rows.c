@@ -1,4 +1,5 @@
-/* print_rows.c MODEL - what the C reader sees, for test/read_format.py to compare: one JSON line per tensor, first, middle and last row as bits */
+/* print_rows.c MODEL - what the C reader sees, for test/read_format.py to compare: one JSON line
+ * per tensor, first, middle and last row as bits */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +7,8 @@
 
 #include "runtime/brise.h"
 
-static void print_row(const brise_model *model, size_t tensor, const brise_tensor_facts *facts, uint32_t row, const char *before)
+static void print_row(const brise_model *model, size_t tensor, const brise_tensor_facts *facts,
+                      uint32_t row, const char *before)
 {
 	float *values = malloc(facts->cols * sizeof *values);
 	uint32_t i, bits;
@@ -39,7 +41,9 @@ int main(int argc, char **argv)
 			return 1;
 		while (strcmp(types[type], facts.type) != 0)
 			type++;
-		printf("{\"name\":\"%s\",\"type\":%d,\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"values\":{", facts.name, type, facts.rows, facts.cols);
+		printf("{\"name\":\"%s\",\"type\":%d,\"rows\":%" PRIu32 ",\"cols\":%" PRIu32
+		       ",\"values\":{",
+		       facts.name, type, facts.rows, facts.cols);
 		print_row(model, i, &facts, 0, "");
 		if (facts.rows > 2)
 			print_row(model, i, &facts, facts.rows / 2, ",");

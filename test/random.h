@@ -1,4 +1,5 @@
-/* random.h - the same pseudo-random data on every machine (splitmix64, Steele, Lea and Flood 2014) */
+/* random.h - the same pseudo-random data on every machine (splitmix64, Steele, Lea and Flood 2014)
+ */
 #ifndef TEST_RANDOM_H
 #define TEST_RANDOM_H
 

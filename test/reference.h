@@ -1,4 +1,5 @@
-/* reference.h - Mistral's forward pass written down a second time: doubles, the full attention matrix, no ring, no chunks
+/* reference.h - Mistral's forward pass written down a second time: doubles, the full attention
+ * matrix, no ring, no chunks
  *
  * It shares with the runtime only the decoding of weights. Slow, and short enough to be believed.
  */
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 /* Told what matrices multiply, [n][cols], as context_observe_fn is. */
 typedef void reference_see_fn(void *user, uint32_t kind, uint32_t layer, const double *rows);
@@ -18,12 +19,13 @@ typedef struct reference {
 	const brise_model *model;
 	const format_config *c;
 	size_t n;
-	double *x; /* [n][dim] */
+	double *x;             /* [n][dim] */
 	reference_see_fn *see; /* NULL: nobody looks */
 	void *user;
 } reference;
 
-static inline void reference_show(const reference *r, uint32_t kind, uint32_t layer, const double *rows)
+static inline void reference_show(const reference *r, uint32_t kind, uint32_t layer,
+                                  const double *rows)
 {
 	if (r->see)
 		r->see(r->user, kind, layer, rows);
@@ -65,7 +67,9 @@ static inline double *reference_norm(const reference *r, const float *weight)
 		for (i = 0; i < r->c->dim; i++)
 			sum += x[i] * x[i];
 		for (i = 0; i < r->c->dim; i++)
-			y[t * r->c->dim + i] = x[i] / sqrt(sum / r->c->dim + (double)r->c->norm_eps) * (double)weight[i];
+			y[t * r->c->dim + i] = x[i] /
+			                       sqrt(sum / r->c->dim + (double)r->c->norm_eps) *
+			                       (double)weight[i];
 	}
 	return y;
 }
@@ -78,8 +82,10 @@ static inline void reference_rope(const reference *r, double *heads, uint32_t n_
 	for (t = 0; t < r->n; t++)
 		for (h = 0; h < n_heads; h++)
 			for (i = 0; i < half; i++) {
-				double *a = heads + (t * n_heads + h) * r->c->head_dim + i, *b = a + half, old = *a;
-				double angle = (double)t * pow(r->c->rope_theta, -2.0 * i / r->c->head_dim);
+				double *a = heads + (t * n_heads + h) * r->c->head_dim + i,
+				       *b = a + half, old = *a;
+				double angle = (double)t *
+				               pow(r->c->rope_theta, -2.0 * i / r->c->head_dim);
 
 				*a = old * cos(angle) - *b * sin(angle);
 				*b = *b * cos(angle) + old * sin(angle);
@@ -87,7 +93,8 @@ static inline void reference_rope(const reference *r, double *heads, uint32_t n_
 }
 
 /* A token attends to itself and the window - 1 before it. */
-static inline double *reference_attend(const reference *r, const double *q, const double *k, const double *v)
+static inline double *reference_attend(const reference *r, const double *q, const double *k,
+                                       const double *v)
 {
 	uint32_t hd = r->c->head_dim, group = r->c->n_heads / r->c->n_kv_heads, h, i;
 	double *out = reference_array(r->n * r->c->n_heads * hd), *p = reference_array(r->n);
@@ -95,19 +102,23 @@ static inline double *reference_attend(const reference *r, const double *q, cons
 
 	for (t = 0; t < r->n; t++)
 		for (h = 0; h < r->c->n_heads; h++) {
-			size_t from = r->c->window && t + 1 > r->c->window ? t + 1 - r->c->window : 0;
+			size_t from =
+			        r->c->window && t + 1 > r->c->window ? t + 1 - r->c->window : 0;
 			double sum = 0;
 
 			for (s = from; s <= t; s++) {
 				p[s] = 0;
 				for (i = 0; i < hd; i++)
-					p[s] += q[(t * r->c->n_heads + h) * hd + i] * k[(s * r->c->n_kv_heads + h / group) * hd + i];
+					p[s] += q[(t * r->c->n_heads + h) * hd + i] *
+					        k[(s * r->c->n_kv_heads + h / group) * hd + i];
 				p[s] = exp(p[s] / sqrt(hd));
 				sum += p[s];
 			}
 			for (s = from; s <= t; s++)
 				for (i = 0; i < hd; i++)
-					out[(t * r->c->n_heads + h) * hd + i] += p[s] / sum * v[(s * r->c->n_kv_heads + h / group) * hd + i];
+					out[(t * r->c->n_heads + h) * hd + i] +=
+					        p[s] / sum *
+					        v[(s * r->c->n_kv_heads + h / group) * hd + i];
 		}
 	free(p);
 	return out;
@@ -126,7 +137,8 @@ static inline void reference_add(reference *r, double *y)
 static inline void reference_layer(reference *r, uint32_t index)
 {
 	const model_layer *l = &r->model->layers[index];
-	double *in = reference_norm(r, l->attention_norm), *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
+	double *in = reference_norm(r, l->attention_norm),
+	       *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
 	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
 	size_t i;
 
@@ -149,9 +161,12 @@ static inline void reference_layer(reference *r, uint32_t index)
 }
 
 /* Logits [n][vocab] of all tokens; freed by the caller. */
-static inline double *reference_observe(const brise_model *model, const int32_t *tokens, size_t n, reference_see_fn *see, void *user)
+static inline double *reference_observe(const brise_model *model, const int32_t *tokens, size_t n,
+                                        reference_see_fn *see, void *user)
 {
-	reference r = { model, &model->config, n, reference_array(n * model->config.dim), see, user };
+	reference r = {
+		model, &model->config, n, reference_array(n * model->config.dim), see, user
+	};
 	float *row = malloc(model->config.dim * sizeof *row);
 	double *in, *logits;
 	uint32_t layer, i;

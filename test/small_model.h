@@ -1,4 +1,5 @@
-/* small_model.h - little models with awkward shapes, written by the real writer into a temporary folder */
+/* small_model.h - little models with awkward shapes, written by the real writer into a temporary
+ * folder */
 #ifndef TEST_SMALL_MODEL_H
 #define TEST_SMALL_MODEL_H
 
@@ -9,20 +10,54 @@
 #include <unistd.h>
 
 #include "convert/convert.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "test/random.h"
 
 /* Nothing here is a multiple of a tile or a block, and the window is shorter than a span. */
-static const format_config small_odd = { .dim = 72, .n_layers = 2, .n_heads = 6, .n_kv_heads = 2, .head_dim = 20, .hidden_dim = 100, .vocab = 83, .window = 11,
-	                                 .max_context = 64, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e4 };
+static const format_config small_odd = { .dim = 72,
+	                                 .n_layers = 2,
+	                                 .n_heads = 6,
+	                                 .n_kv_heads = 2,
+	                                 .head_dim = 20,
+	                                 .hidden_dim = 100,
+	                                 .vocab = 83,
+	                                 .window = 11,
+	                                 .max_context = 64,
+	                                 .bos = 1,
+	                                 .eos = 2,
+	                                 .norm_eps = 1e-5f,
+	                                 .rope_theta = 1e4 };
 /* Two key/value heads of 128, a window of several spans that is no multiple of one. */
-static const format_config small_wide = { .dim = 128, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2, .head_dim = 128, .hidden_dim = 192, .vocab = 160, .window = 75,
-	                                  .max_context = 64, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e6 };
+static const format_config small_wide = { .dim = 128,
+	                                  .n_layers = 2,
+	                                  .n_heads = 4,
+	                                  .n_kv_heads = 2,
+	                                  .head_dim = 128,
+	                                  .hidden_dim = 192,
+	                                  .vocab = 160,
+	                                  .window = 75,
+	                                  .max_context = 64,
+	                                  .bos = 1,
+	                                  .eos = 2,
+	                                  .norm_eps = 1e-5f,
+	                                  .rope_theta = 1e6 };
 /* No window. */
-static const format_config small_open = { .dim = 64, .n_layers = 1, .n_heads = 2, .n_kv_heads = 1, .head_dim = 32, .hidden_dim = 96, .vocab = 64, .window = 0,
-	                                  .max_context = 640, .bos = 1, .eos = 2, .norm_eps = 1e-6f, .rope_theta = 1e6 };
+static const format_config small_open = { .dim = 64,
+	                                  .n_layers = 1,
+	                                  .n_heads = 2,
+	                                  .n_kv_heads = 1,
+	                                  .head_dim = 32,
+	                                  .hidden_dim = 96,
+	                                  .vocab = 64,
+	                                  .window = 0,
+	                                  .max_context = 640,
+	                                  .bos = 1,
+	                                  .eos = 2,
+	                                  .norm_eps = 1e-6f,
+	                                  .rope_theta = 1e6 };
 
-static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer, uint32_t first,
+                                      uint32_t n, float *rows, void *raw, brise_error *err)
 {
 	const format_config *config = self;
 	uint32_t all, cols, row, col;
@@ -34,7 +69,12 @@ static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer,
 		uint64_t seed = ((uint64_t)kind << 48) + ((uint64_t)layer << 32) + first + row;
 
 		for (col = 0; col < cols; col++)
-			rows[row * cols + col] = all == 1 ? 1 + 0.2f * random_float(&seed) : random_gauss(&seed) * (kind == TENSOR_EMBEDDING ? 1 : 1.5f / sqrtf((float)cols));
+			rows[row * cols + col] =
+			        all == 1 ? 1 + 0.2f * random_float(&seed)
+			                 : random_gauss(&seed) *
+			                           (kind == TENSOR_EMBEDDING
+			                                    ? 1
+			                                    : 1.5f / sqrtf((float)cols));
 	}
 	return BRISE_OK;
 }
@@ -42,7 +82,10 @@ static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer,
 /* Writes a model of that shape and type to `path`; aborts the test where that fails. */
 static inline void small_write(const format_config *config, uint32_t type, const char *path)
 {
-	convert_source source = { .config = *config, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)config };
+	convert_source source = { .config = *config,
+		                  .origin = "made for a test\n",
+		                  .read = small_read,
+		                  .self = (void *)(uintptr_t)config };
 	convert_options options;
 	brise_error err;
 

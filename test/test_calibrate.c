@@ -1,6 +1,8 @@
-/* test_calibrate.c - moments against double arithmetic over inputs seen another way; runs that are interrupted, exchanged or starved; files that lie
+/* test_calibrate.c - moments against double arithmetic over inputs seen another way; runs that are
+ * interrupted, exchanged or starved; files that lie
  *
- * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits), and in test/reference.h's pass (doubles, but the cache is not int8).
+ * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits),
+ * and in test/reference.h's pass (doubles, but the cache is not int8).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,19 +13,19 @@
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/convert.h"
-#include "runtime/context.h"
-#include "runtime/crc32.h"
+#include "runtime/eval/context.h"
+#include "runtime/model/crc32.h"
 #include "test/check.h"
 #include "test/reference.h"
 #include "test/small_model.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define TOKENS 530u /* three chunks, the last short */
-#define LAYERS_MAX 3u
+#define TOKENS        530u /* three chunks, the last short */
+#define LAYERS_MAX    3u
 
 static char folder[256], model_path[300], cal[300], unfinished[320], other[300], target[300];
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 typedef struct file {
 	uint8_t *bytes;
@@ -57,7 +59,8 @@ static void write_file(const char *path, const void *bytes, size_t size)
 
 static bool is_same(const file *a, const file *b)
 {
-	return a->bytes && b->bytes && a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+	return a->bytes && b->bytes && a->size == b->size &&
+	       memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
 static bool exists(const char *path)
@@ -84,7 +87,7 @@ static unsigned folder_entries(void)
 	return n;
 }
 
-/* ---- runs ----------------------------------------------------------------------------------------------------------- */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 static brise_model *open_model(const format_config *config, uint32_t type)
 {
@@ -99,30 +102,36 @@ static brise_model *open_model(const format_config *config, uint32_t type)
 	return model;
 }
 
-static brise_status calibrate(const brise_model *model, const int32_t *ids, size_t n, const calibrate_options *options, calibrate_result *result, brise_error *err)
+static brise_status calibrate(const brise_model *model, const int32_t *ids, size_t n,
+                              const calibrate_options *options, calibrate_result *result,
+                              brise_error *err)
 {
 	return calibrate_model(model, ids, n, cal, options, result, err);
 }
 
 /* The file of an uninterrupted run. */
-static file calibrated(check_counts *counts, const brise_model *model, const int32_t *ids, size_t n, const calibrate_options *options)
+static file calibrated(check_counts *counts, const brise_model *model, const int32_t *ids, size_t n,
+                       const calibrate_options *options)
 {
 	brise_error err = { BRISE_OK, "" };
 	calibrate_result result = { 0, 9, 0 };
 	file f;
 
 	(void)unlink(cal), (void)unlink(unfinished);
-	CHECK(counts, calibrate(model, ids, n, options, &result, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, calibrate(model, ids, n, options, &result, &err) == BRISE_OK, "%s",
+	      err.message);
 	f = read_file(cal);
-	CHECK(counts, f.size == result.file_bytes && result.resumed == 0, "%zu bytes, said to be %llu", f.size, (unsigned long long)result.file_bytes);
+	CHECK(counts, f.size == result.file_bytes && result.resumed == 0,
+	      "%zu bytes, said to be %llu", f.size, (unsigned long long)result.file_bytes);
 	CHECK(counts, !exists(unfinished), "a finished run leaves nothing else");
 	(void)unlink(cal);
 	return f;
 }
 
-/* ---- moments -------------------------------------------------------------------------------------------------------- */
+/* ---- moments -------------------------------------------------------------------------------- */
 
-/* What matrices multiplied: [layer][input of the layer] and the output's behind the layers, [TOKENS][cols]. */
+/* What matrices multiplied: [layer][input of the layer] and the output's behind the layers,
+ * [TOKENS][cols]. */
 typedef struct seen {
 	const format_config *c;
 	double *rows[LAYERS_MAX * 4 + 1];
@@ -138,7 +147,11 @@ static uint32_t cols_of(const format_config *c, uint32_t index)
 
 static uint32_t index_of(const format_config *c, uint32_t kind, uint32_t layer)
 {
-	return kind == TENSOR_OUTPUT ? c->n_layers * 4 : layer * 4 + (kind == TENSOR_WQ ? 0u : kind == TENSOR_WO ? 1u : kind == TENSOR_W1 ? 2u : 3u);
+	return kind == TENSOR_OUTPUT ? c->n_layers * 4
+	                             : layer * 4 + (kind == TENSOR_WQ   ? 0u
+	                                            : kind == TENSOR_WO ? 1u
+	                                            : kind == TENSOR_W1 ? 2u
+	                                                                : 3u);
 }
 
 static void start_seeing(seen *s, const format_config *c)
@@ -159,7 +172,8 @@ static void stop_seeing(seen *s)
 		free(s->rows[i]);
 }
 
-static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n)
+static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride,
+                uint32_t n)
 {
 	seen *s = user;
 	uint32_t index = index_of(s->c, kind, layer), cols = cols_of(s->c, index), t, i;
@@ -169,7 +183,8 @@ static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, si
 			s->rows[index][s->n[index] * cols + i] = (double)rows[t * stride + i];
 }
 
-static void see_usual_pass(check_counts *counts, seen *s, const brise_model *model, const int32_t *ids)
+static void see_usual_pass(check_counts *counts, seen *s, const brise_model *model,
+                           const int32_t *ids)
 {
 	brise_context *ctx;
 	brise_options o;
@@ -213,8 +228,10 @@ static double mean_product(const seen *s, uint32_t index, uint32_t i, uint32_t j
 	return sum / TOKENS;
 }
 
-/* Largest difference of mean squares, as a part of the input's mean over all columns, and of correlations. The file is read as convert/calibration/calibration.h describes it. */
-static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, double *squares_off, double *correlations_off)
+/* Largest difference of mean squares, as a part of the input's mean over all columns, and of
+ * correlations. The file is read as convert/calibration/calibration.h describes it. */
+static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, double *squares_off,
+                   double *correlations_off)
 {
 	calibration_input in;
 	const float *squares;
@@ -224,7 +241,8 @@ static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, 
 
 	*squares_off = *correlations_off = 1e9;
 	memcpy(&in, f->bytes + 128 + index * sizeof in, sizeof in);
-	if (in.cols != cols || in.offset % 64 != 0 || in.offset + in.bytes > f->size || s->n[index] != TOKENS)
+	if (in.cols != cols || in.offset % 64 != 0 || in.offset + in.bytes > f->size ||
+	    s->n[index] != TOKENS)
 		return;
 	squares = (const float *)(const void *)(f->bytes + in.offset);
 	correlation = (const int16_t *)(const void *)(squares + cols);
@@ -234,14 +252,19 @@ static void differ(const file *f, const seen *s, uint32_t index, uint32_t span, 
 	for (i = 0; i < cols; i++) {
 		*squares_off = fmax(*squares_off, fabs((double)squares[i] - expected[i]) / mean);
 		for (j = span ? i / span * span : i; j < i; j++)
-			*correlations_off = fmax(*correlations_off, fabs(*correlation++ / 32767.0 - mean_product(s, index, i, j) / sqrt(expected[i] * expected[j])));
+			*correlations_off = fmax(*correlations_off,
+			                         fabs(*correlation++ / 32767.0 -
+			                              mean_product(s, index, i, j) /
+			                                      sqrt(expected[i] * expected[j])));
 	}
 	if ((const uint8_t *)correlation != f->bytes + in.offset + in.bytes)
 		*correlations_off = 1e9;
 }
 
-/* Catches inputs of the wrong matrix or layer, tokens left out or counted twice at chunks, states of the wrong layer, spans out of place. */
-static void test_moments_are_those_of_the_inputs(check_counts *counts, const format_config *config, uint32_t span)
+/* Catches inputs of the wrong matrix or layer, tokens left out or counted twice at chunks, states
+ * of the wrong layer, spans out of place. */
+static void test_moments_are_those_of_the_inputs(check_counts *counts, const format_config *config,
+                                                 uint32_t span)
 {
 	brise_model *model = open_model(config, TYPE_F16);
 	calibrate_options options = { .span = span, .threads = 2 };
@@ -258,19 +281,23 @@ static void test_moments_are_those_of_the_inputs(check_counts *counts, const for
 	for (i = 0; i <= config->n_layers * 4; i++) {
 		if (i < config->n_layers * 4) {
 			differ(&f, &usual, i, span, &squares, &correlations);
-			CHECK(counts, squares < 1e-6 && correlations < 0.5 / 32767 + 1e-5, "width %u, span %u, input %u: squares off by %g, correlations by %g", config->dim, span, i, squares,
-			      correlations);
+			CHECK(counts, squares < 1e-6 && correlations < 0.5 / 32767 + 1e-5,
+			      "width %u, span %u, input %u: squares off by %g, correlations by %g",
+			      config->dim, span, i, squares, correlations);
 		}
 		differ(&f, &doubles, i, span, &squares, &correlations);
-		CHECK(counts, squares < 0.05 && correlations < 0.02, "width %u, span %u, input %u against the reference: squares off by %g, correlations by %g", config->dim, span, i,
-		      squares, correlations);
+		CHECK(counts, squares < 0.05 && correlations < 0.02,
+		      "width %u, span %u, input %u against the reference: squares off by %g, "
+		      "correlations by %g",
+		      config->dim, span, i, squares, correlations);
 	}
 	stop_seeing(&usual), stop_seeing(&doubles);
 	free(f.bytes);
 	brise_close_model(model);
 }
 
-static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts, const format_config *config)
+static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts,
+                                                            const format_config *config)
 {
 	static const uint32_t threads[] = { 1, 3, 2 };
 	const char *only = getenv("BRISE_TEST_ARCH");
@@ -293,7 +320,8 @@ static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts
 	for (i = 0; arch_list(i); i++) {
 		arch_kernels set;
 
-		if (!arch_choose(&set, arch_list(i)->name, &cpu) || (only && *only && strcmp(only, arch_list(i)->name) != 0))
+		if (!arch_choose(&set, arch_list(i)->name, &cpu) ||
+		    (only && *only && strcmp(only, arch_list(i)->name) != 0))
 			continue;
 		options.arch = arch_list(i)->name;
 		f = calibrated(counts, model, ids, TOKENS, &options);
@@ -304,7 +332,7 @@ static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts
 	brise_close_model(model);
 }
 
-/* ---- interruptions -------------------------------------------------------------------------------------------------- */
+/* ---- interruptions -------------------------------------------------------------------------- */
 
 typedef struct countdown {
 	unsigned left;
@@ -318,7 +346,9 @@ static bool count_down(void *user)
 }
 
 /* Runs until the cancel function has been asked `asked` times. */
-static brise_status run_part(const brise_model *model, const int32_t *ids, size_t n, calibrate_options options, unsigned asked, calibrate_result *result, brise_error *err)
+static brise_status run_part(const brise_model *model, const int32_t *ids, size_t n,
+                             calibrate_options options, unsigned asked, calibrate_result *result,
+                             brise_error *err)
 {
 	countdown c = { asked };
 
@@ -327,7 +357,8 @@ static brise_status run_part(const brise_model *model, const int32_t *ids, size_
 	return calibrate(model, ids, n, &options, result, err);
 }
 
-/* At every question, and twice in a row. There are three questions for the embedding, for each layer and for the output. */
+/* At every question, and twice in a row. There are three questions for the embedding, for each
+ * layer and for the output. */
 static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
@@ -345,18 +376,33 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 			calibrate_result result = { 0, 9, 0 };
 
 			err.message[0] = 0;
-			CHECK(counts, run_part(model, ids, TOKENS, options, asked, NULL, &err) == BRISE_ECANCELED, "question %u", asked);
-			CHECK(counts, done > 0 ? strstr(err.message, "the same command goes on") && strstr(err.message, unfinished) : strstr(err.message, "nothing was written") != NULL, "%s",
-			      err.message);
-			CHECK(counts, exists(unfinished) == (done > 0) && !exists(cal), "after question %u", asked);
+			CHECK(counts,
+			      run_part(model, ids, TOKENS, options, asked, NULL, &err) ==
+			              BRISE_ECANCELED,
+			      "question %u", asked);
+			CHECK(counts,
+			      done > 0 ? strstr(err.message, "the same command goes on") &&
+			                         strstr(err.message, unfinished)
+			               : strstr(err.message, "nothing was written") != NULL,
+			      "%s", err.message);
+			CHECK(counts, exists(unfinished) == (done > 0) && !exists(cal),
+			      "after question %u", asked);
 			if (twice)
-				CHECK(counts, run_part(model, ids, TOKENS, options, 1, NULL, &err) == BRISE_ECANCELED, "question %u, again", asked);
+				CHECK(counts,
+				      run_part(model, ids, TOKENS, options, 1, NULL, &err) ==
+				              BRISE_ECANCELED,
+				      "question %u, again", asked);
 			options.threads = 1 + asked % 3;
-			CHECK(counts, calibrate(model, ids, TOKENS, &options, &result, &err) == BRISE_OK, "question %u: %s", asked, err.message);
-			CHECK(counts, result.resumed == done, "question %u: went on behind layer %u, expected %u", asked, result.resumed, done);
+			CHECK(counts,
+			      calibrate(model, ids, TOKENS, &options, &result, &err) == BRISE_OK,
+			      "question %u: %s", asked, err.message);
+			CHECK(counts, result.resumed == done,
+			      "question %u: went on behind layer %u, expected %u", asked,
+			      result.resumed, done);
 			f = read_file(cal);
 			CHECK(counts, is_same(&whole, &f), "question %u: another file", asked);
-			CHECK(counts, !exists(unfinished), "question %u: the unfinished file stays", asked);
+			CHECK(counts, !exists(unfinished), "question %u: the unfinished file stays",
+			      asked);
 			free(f.bytes);
 			(void)unlink(cal);
 		}
@@ -381,12 +427,14 @@ static size_t states_at(const file *f)
 	return (size_t)h.file_bytes / 64 * 64 + 64;
 }
 
-/* What was interrupted with one text, model or span is no beginning of another; nor what is damaged, moments or states. */
+/* What was interrupted with one text, model or span is no beginning of another; nor what is
+ * damaged, moments or states. */
 static void test_another_run_begins_anew(check_counts *counts)
 {
 	format_config changed = small_odd;
 	brise_model *model = open_model(&small_odd, TYPE_F16);
-	calibrate_options options = { .span = 32, .threads = 2, .note = note }, wider = { .span = 64, .threads = 2, .note = note };
+	calibrate_options options = { .span = 32, .threads = 2, .note = note },
+	                  wider = { .span = 64, .threads = 2, .note = note };
 	int32_t ids[TOKENS], others[TOKENS];
 	brise_error err = { BRISE_OK, "" };
 	file expected, f;
@@ -402,7 +450,9 @@ static void test_another_run_begins_anew(check_counts *counts)
 		size_t n = what == 2 ? TOKENS - 1 : TOKENS;
 		calibrate_result result = { 0, 9, 0 };
 
-		CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+		CHECK(counts,
+		      run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED,
+		      "interrupted");
 		f = read_file(unfinished);
 		if (what == 5) /* within the moments of layer 0 */
 			f.bytes[128 + 9 * 32 + 100] ^= 1;
@@ -412,18 +462,27 @@ static void test_another_run_begins_anew(check_counts *counts)
 			f.bytes[states_at(&f) + (f.size - states_at(&f)) / 2 - 1] ^= 0x80;
 		if (what == 4 || what == 6) { /* another configuration; other weights */
 			brise_close_model(model);
-			model = what == 4 ? open_model(&changed, TYPE_F16) : open_model(&small_odd, TYPE_Q8);
+			model = what == 4 ? open_model(&changed, TYPE_F16)
+			                  : open_model(&small_odd, TYPE_Q8);
 		}
 		expected = calibrated(counts, model, text, n, o);
 		write_file(unfinished, f.bytes, f.size);
 		free(f.bytes);
 		noted[0] = 0;
-		CHECK(counts, calibrate(model, text, n, o, &result, &err) == BRISE_OK, "%s", err.message);
-		CHECK(counts, what == 0 ? !noted[0] : strstr(noted, unfinished) && strstr(noted, what == 5 || what >= 7 ? "damaged" : "another model") && strchr(noted, '\n')[1] == 0,
+		CHECK(counts, calibrate(model, text, n, o, &result, &err) == BRISE_OK, "%s",
+		      err.message);
+		CHECK(counts,
+		      what == 0 ? !noted[0]
+		                : strstr(noted, unfinished) &&
+		                          strstr(noted, what == 5 || what >= 7 ? "damaged"
+		                                                               : "another model") &&
+		                          strchr(noted, '\n')[1] == 0,
 		      "case %d: notes '%s'", what, noted);
-		CHECK(counts, result.resumed == (what == 0 ? 2u : 0u), "case %d: went on behind layer %u", what, result.resumed);
+		CHECK(counts, result.resumed == (what == 0 ? 2u : 0u),
+		      "case %d: went on behind layer %u", what, result.resumed);
 		f = read_file(cal);
-		CHECK(counts, is_same(&expected, &f), "case %d: another file than from nothing", what);
+		CHECK(counts, is_same(&expected, &f), "case %d: another file than from nothing",
+		      what);
 		free(f.bytes), free(expected.bytes);
 		(void)unlink(cal);
 		if (what == 4 || what == 6) {
@@ -434,7 +493,8 @@ static void test_another_run_begins_anew(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Killed between the last save and the new name: everything is there, with the states behind it or cut off. */
+/* Killed between the last save and the new name: everything is there, with the states behind it or
+ * cut off. */
 static void test_complete_files_are_only_finished(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
@@ -447,7 +507,8 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 
 	small_tokens(ids, TOKENS, small_odd.vocab, 20);
 	whole = calibrated(counts, model, ids, TOKENS, &options);
-	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED,
+	      "interrupted");
 	part = read_file(unfinished);
 	bytes = calloc(1, part.size);
 	memcpy(bytes, whole.bytes, whole.size);
@@ -460,10 +521,15 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 		bytes[whole.size - 1] ^= damaged;
 		noted[0] = 0;
 		/* Who is not asked anything computes nothing. */
-		CHECK(counts, run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) == BRISE_OK, "case %d: %s", what, err.message);
-		CHECK(counts, result.resumed == (damaged ? 0u : 2u) && !noted[0] == !damaged, "case %d: went on behind layer %u, notes '%s'", what, result.resumed, noted);
+		CHECK(counts,
+		      run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) ==
+		              BRISE_OK,
+		      "case %d: %s", what, err.message);
+		CHECK(counts, result.resumed == (damaged ? 0u : 2u) && !noted[0] == !damaged,
+		      "case %d: went on behind layer %u, notes '%s'", what, result.resumed, noted);
 		f = read_file(cal);
-		CHECK(counts, is_same(&whole, &f) && !exists(unfinished), "case %d: another file", what);
+		CHECK(counts, is_same(&whole, &f) && !exists(unfinished), "case %d: another file",
+		      what);
 		free(f.bytes);
 		(void)unlink(cal);
 	}
@@ -474,7 +540,9 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 /* A file of the name that a run would use may be anybody's. */
 static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
 {
-	static const char letter[] = "Dear reader, this file took a year to write and has no copy anywhere. It is longer than a header of 128 bytes, as letters tend to be, too.";
+	static const char letter[] =
+	        "Dear reader, this file took a year to write and has no copy anywhere. It is "
+	        "longer than a header of 128 bytes, as letters tend to be, too.";
 	brise_model *model = open_model(&small_odd, TYPE_F16);
 	calibrate_options options = { .span = 32, .threads = 1 };
 	static const size_t sizes[] = { 1, 7, 100, sizeof letter };
@@ -486,13 +554,19 @@ static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
 		file f, expected = { (uint8_t *)(uintptr_t)letter, sizes[i] };
 
 		write_file(unfinished, letter, sizes[i]);
-		CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && is_line(&err, unfinished), "%zu bytes: %s", sizes[i], err.message);
+		CHECK(counts,
+		      calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO &&
+		              is_line(&err, unfinished),
+		      "%zu bytes: %s", sizes[i], err.message);
 		f = read_file(unfinished);
-		CHECK(counts, is_same(&f, &expected) && !exists(cal), "%zu bytes were touched", sizes[i]);
+		CHECK(counts, is_same(&f, &expected) && !exists(cal), "%zu bytes were touched",
+		      sizes[i]);
 		free(f.bytes);
 	}
-	write_file(unfinished, "\0\0\0\0\0\0\0\0\0\0", 10); /* killed before its first layer was done */
-	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_OK, "zeros: %s", err.message);
+	write_file(unfinished, "\0\0\0\0\0\0\0\0\0\0",
+	           10); /* killed before its first layer was done */
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_OK, "zeros: %s",
+	      err.message);
 	(void)unlink(cal);
 	brise_close_model(model);
 }
@@ -511,11 +585,18 @@ static void test_a_run_overwritten_by_another_does_not_go_on(check_counts *count
 	small_tokens(others, TOKENS, small_odd.vocab, 14);
 	whole = calibrated(counts, model, ids, TOKENS, &options);
 	for (asked = 1; asked < 6; asked++) {
-		CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "the first text");
-		CHECK(counts, run_part(model, others, TOKENS, options, asked, NULL, &err) == BRISE_ECANCELED, "the second text");
-		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED,
+		      "the first text");
+		CHECK(counts,
+		      run_part(model, others, TOKENS, options, asked, NULL, &err) ==
+		              BRISE_ECANCELED,
+		      "the second text");
+		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK, "%s",
+		      err.message);
 		f = read_file(cal);
-		CHECK(counts, is_same(&whole, &f), "after %u questions of another run: another file", asked);
+		CHECK(counts, is_same(&whole, &f),
+		      "after %u questions of another run: another file", asked);
 		free(f.bytes);
 		(void)unlink(cal);
 	}
@@ -523,7 +604,8 @@ static void test_a_run_overwritten_by_another_does_not_go_on(check_counts *count
 	brise_close_model(model);
 }
 
-/* An unfinished file is input as any other: with good checksums it may say anything. Catches offsets that are believed. */
+/* An unfinished file is input as any other: with good checksums it may say anything. Catches
+ * offsets that are believed. */
 static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
@@ -539,7 +621,8 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 
 	small_tokens(ids, TOKENS, small_odd.vocab, 15);
 	whole = calibrated(counts, model, ids, TOKENS, &options);
-	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED, "interrupted");
+	CHECK(counts, run_part(model, ids, TOKENS, options, 10, NULL, &err) == BRISE_ECANCELED,
+	      "interrupted");
 	part = read_file(unfinished);
 	for (what = 0; what < 6; what++) {
 		uint8_t *bytes = malloc(part.size);
@@ -565,7 +648,8 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 			break;
 		case 4: /* states that are no numbers */
 			memset(bytes + states_at(&part), 0xff, part.size - states_at(&part));
-			h.states_crc = crc32_update(0, bytes + states_at(&part), (part.size - states_at(&part)) / 2);
+			h.states_crc = crc32_update(0, bytes + states_at(&part),
+			                            (part.size - states_at(&part)) / 2);
 			break;
 		default:
 			for (i = sizeof h; i < part.size; i++)
@@ -577,11 +661,16 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 		write_file(unfinished, bytes, part.size);
 		free(bytes);
 		if (what == 4) {
-			CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EFORMAT && strstr(err.message, "not finite"), "%s", err.message);
+			CHECK(counts,
+			      calibrate(model, ids, TOKENS, &options, NULL, &err) ==
+			                      BRISE_EFORMAT &&
+			              strstr(err.message, "not finite"),
+			      "%s", err.message);
 			CHECK(counts, !exists(cal), "written");
 			continue;
 		}
-		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK, "case %d: %s", what, err.message);
+		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK,
+		      "case %d: %s", what, err.message);
 		f = read_file(cal);
 		CHECK(counts, is_same(&whole, &f), "case %d: another file", what);
 		free(f.bytes);
@@ -592,7 +681,7 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* ---- places that do not serve --------------------------------------------------------------------------------------- */
+/* ---- places that do not serve --------------------------------------------------------------- */
 
 static void test_places_that_do_not_serve_are_refused(check_counts *counts)
 {
@@ -605,12 +694,21 @@ static void test_places_that_do_not_serve_are_refused(check_counts *counts)
 
 	small_tokens(ids, TOKENS, small_odd.vocab, 16);
 	(void)snprintf(path, sizeof path, "%s/missing/x.cal", folder);
-	CHECK(counts, calibrate_model(model, ids, TOKENS, path, &options, NULL, &err) == BRISE_EIO && is_line(&err, path), "%s", err.message);
-	CHECK(counts, calibrate_model(model, ids, TOKENS, folder, &options, NULL, &err) == BRISE_EIO && is_line(&err, folder), "a folder as target: %s", err.message);
+	CHECK(counts,
+	      calibrate_model(model, ids, TOKENS, path, &options, NULL, &err) == BRISE_EIO &&
+	              is_line(&err, path),
+	      "%s", err.message);
+	CHECK(counts,
+	      calibrate_model(model, ids, TOKENS, folder, &options, NULL, &err) == BRISE_EIO &&
+	              is_line(&err, folder),
+	      "a folder as target: %s", err.message);
 	(void)snprintf(path, sizeof path, "%s.unfinished", folder);
 	CHECK(counts, !exists(path), "and leaves nothing beside it");
 	(void)mkdir(unfinished, 0777);
-	CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO && is_line(&err, unfinished), "%s", err.message);
+	CHECK(counts,
+	      calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO &&
+	              is_line(&err, unfinished),
+	      "%s", err.message);
 	(void)rmdir(unfinished);
 
 	/* As a full disk: files may not grow that large. */
@@ -620,8 +718,12 @@ static void test_places_that_do_not_serve_are_refused(check_counts *counts)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	if (setrlimit(RLIMIT_FSIZE, &small) == 0) {
 		err.message[0] = 0;
-		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO && is_line(&err, strerror(EFBIG)), "%s", err.message);
-		CHECK(counts, !exists(unfinished) && !exists(cal), "nothing is left where there is no room");
+		CHECK(counts,
+		      calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_EIO &&
+		              is_line(&err, strerror(EFBIG)),
+		      "%s", err.message);
+		CHECK(counts, !exists(unfinished) && !exists(cal),
+		      "nothing is left where there is no room");
 		(void)setrlimit(RLIMIT_FSIZE, &limit);
 	} else {
 		check_skip(counts, "a full disk", "no limit can be set");
@@ -637,19 +739,23 @@ static bool calibrate_again(void *user)
 	int32_t id = 1;
 	brise_error err = { BRISE_OK, "" };
 
-	return calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && is_line(&err, "another");
+	return calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO &&
+	       is_line(&err, "another");
 }
 
 /* Two at once would write each other's file. */
 static void test_a_second_run_at_once_is_refused(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
-	calibrate_options options = { .span = 32, .threads = 1, .cancel = calibrate_again, .user = model };
+	calibrate_options options = {
+		.span = 32, .threads = 1, .cancel = calibrate_again, .user = model
+	};
 	brise_error err = { BRISE_OK, "" };
 	int32_t id = 2;
 
 	/* The second run is refused: the first's cancel function says stop. */
-	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_ECANCELED, "%s", err.message);
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_ECANCELED, "%s",
+	      err.message);
 	(void)unlink(unfinished);
 	brise_close_model(model);
 }
@@ -663,18 +769,30 @@ static void test_wrong_options_and_ids_are_refused(check_counts *counts)
 	int32_t ids[] = { 1, 82, 83, -1 };
 	size_t i;
 
-	CHECK(counts, calibrate(model, ids, 0, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "no tokens"), "%s", err.message);
-	CHECK(counts, calibrate(model, ids, 3, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "token 2: id 83"), "%s", err.message);
-	CHECK(counts, calibrate(model, ids + 3, 1, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "id -1"), "%s", err.message);
+	CHECK(counts,
+	      calibrate(model, ids, 0, &options, NULL, &err) == BRISE_EINVAL &&
+	              is_line(&err, "no tokens"),
+	      "%s", err.message);
+	CHECK(counts,
+	      calibrate(model, ids, 3, &options, NULL, &err) == BRISE_EINVAL &&
+	              is_line(&err, "token 2: id 83"),
+	      "%s", err.message);
+	CHECK(counts,
+	      calibrate(model, ids + 3, 1, &options, NULL, &err) == BRISE_EINVAL &&
+	              is_line(&err, "id -1"),
+	      "%s", err.message);
 	for (i = 0; i < LENGTH(spans); i++) {
 		options.span = spans[i];
-		CHECK(counts, calibrate(model, ids, 2, &options, NULL, &err) == BRISE_EINVAL && is_line(&err, "span"), "span %u: %s", spans[i], err.message);
+		CHECK(counts,
+		      calibrate(model, ids, 2, &options, NULL, &err) == BRISE_EINVAL &&
+		              is_line(&err, "span"),
+		      "span %u: %s", spans[i], err.message);
 	}
 	CHECK(counts, !exists(unfinished) && !exists(cal), "something was written");
 	brise_close_model(model);
 }
 
-/* ---- files that lie ------------------------------------------------------------------------------------------------- */
+/* ---- files that lie ------------------------------------------------------------------------- */
 
 static brise_status open_and_close(const char *path, brise_error *err)
 {
@@ -689,9 +807,13 @@ static brise_status open_and_close(const char *path, brise_error *err)
 }
 
 /* Conversion with that calibration. */
-static brise_status convert(const char *measured, const format_config *config, enum q4_effort effort, brise_error *err)
+static brise_status convert(const char *measured, const format_config *config,
+                            enum q4_effort effort, brise_error *err)
 {
-	convert_source source = { .config = *config, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)config };
+	convert_source source = { .config = *config,
+		                  .origin = "made for a test\n",
+		                  .read = small_read,
+		                  .self = (void *)(uintptr_t)config };
 	convert_options options;
 
 	err->message[0] = 0;
@@ -726,10 +848,12 @@ static void test_damaged_files_are_refused(check_counts *counts, const file *goo
 		wrong += open_and_close(other, &err) == BRISE_OK;
 		silent += !is_line(&err, other);
 	}
-	CHECK(counts, wrong == 0 && silent == 0, "%u of the truncated files opened, %u without a line", wrong, silent);
+	CHECK(counts, wrong == 0 && silent == 0,
+	      "%u of the truncated files opened, %u without a line", wrong, silent);
 	memset(bytes + good->size, 0, 64);
 	write_file(other, bytes, good->size + 64);
-	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, other), "a file with an appendix: %s", err.message);
+	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, other),
+	      "a file with an appendix: %s", err.message);
 	for (at = 0, wrong = silent = 0; at < head; at++) {
 		bytes[at] ^= 0x5a;
 		write_file(other, bytes, good->size);
@@ -737,9 +861,12 @@ static void test_damaged_files_are_refused(check_counts *counts, const file *goo
 		silent += !is_line(&err, other);
 		bytes[at] ^= 0x5a;
 	}
-	CHECK(counts, wrong == 0 && silent == 0, "%u of %zu changed bytes of header and table go unnoticed, %u without a line", wrong, head, silent);
+	CHECK(counts, wrong == 0 && silent == 0,
+	      "%u of %zu changed bytes of header and table go unnoticed, %u without a line", wrong,
+	      head, silent);
 	write_file(other, bytes, good->size);
-	CHECK(counts, open_and_close(other, &err) == BRISE_OK, "the file as it was: %s", err.message);
+	CHECK(counts, open_and_close(other, &err) == BRISE_OK, "the file as it was: %s",
+	      err.message);
 	free(bytes);
 }
 
@@ -749,10 +876,38 @@ static void test_lying_headers_are_refused(check_counts *counts, const file *goo
 	static const struct {
 		size_t at;
 		uint32_t value;
-	} lies[] = { { 8, 2 }, { 12, 0 }, { 12, 1 }, { 12, 4 }, { 16, 0 }, { 32, 0 }, { 32, 71 }, { 32, 1u << 21 }, { 36, 0 }, { 36, 1025 }, { 36, UINT32_MAX }, { 40, 0 },
-		     { 40, 128 }, { 44, 0 }, { 44, UINT32_MAX }, { 48, 31 }, { 48, 64 }, { 48, 0 }, { 48, 1u << 21 }, { 52, 0 }, { 52, 8 }, { 52, UINT32_MAX },
+	} lies[] = { { 8, 2 },
+		     { 12, 0 },
+		     { 12, 1 },
+		     { 12, 4 },
+		     { 16, 0 },
+		     { 32, 0 },
+		     { 32, 71 },
+		     { 32, 1u << 21 },
+		     { 36, 0 },
+		     { 36, 1025 },
+		     { 36, UINT32_MAX },
+		     { 40, 0 },
+		     { 40, 128 },
+		     { 44, 0 },
+		     { 44, UINT32_MAX },
+		     { 48, 31 },
+		     { 48, 64 },
+		     { 48, 0 },
+		     { 48, 1u << 21 },
+		     { 52, 0 },
+		     { 52, 8 },
+		     { 52, UINT32_MAX },
 		     /* the table's first entry: kind, layer, columns, offset, bytes */
-		     { 128, 12 }, { 132, 1 }, { 136, 71 }, { 136, UINT32_MAX }, { 144, 0 }, { 144, 448 + 64 }, { 148, 1 }, { 152, 4 }, { 156, 1 } };
+		     { 128, 12 },
+		     { 132, 1 },
+		     { 136, 71 },
+		     { 136, UINT32_MAX },
+		     { 144, 0 },
+		     { 144, 448 + 64 },
+		     { 148, 1 },
+		     { 152, 4 },
+		     { 156, 1 } };
 	uint8_t *bytes = malloc(good->size);
 	brise_error err;
 	size_t i;
@@ -762,7 +917,8 @@ static void test_lying_headers_are_refused(check_counts *counts, const file *goo
 		memcpy(bytes + lies[i].at, &lies[i].value, 4);
 		seal(bytes);
 		write_file(other, bytes, good->size);
-		CHECK(counts, open_and_close(other, &err) != BRISE_OK && is_line(&err, other), "byte %zu as %u: '%s'", lies[i].at, lies[i].value, err.message);
+		CHECK(counts, open_and_close(other, &err) != BRISE_OK && is_line(&err, other),
+		      "byte %zu as %u: '%s'", lies[i].at, lies[i].value, err.message);
 	}
 	free(bytes);
 }
@@ -779,14 +935,18 @@ static void test_spans_of_no_whole_blocks_are_refused(check_counts *counts)
 	for (i = 0; i < LENGTH(spans); i++) {
 		uint8_t *bytes;
 
-		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK || !(bytes = calloc(1, (size_t)h.file_bytes)))
+		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK ||
+		    !(bytes = calloc(1, (size_t)h.file_bytes)))
 			exit(1);
 		h.done = h.n_layers + 1;
 		memcpy(bytes, &h, sizeof h);
 		memcpy(bytes + sizeof h, inputs, 9 * sizeof *inputs);
 		seal(bytes);
 		write_file(other, bytes, (size_t)h.file_bytes);
-		CHECK(counts, (open_and_close(other, &err) == BRISE_OK) == (spans[i] == 32) && (spans[i] == 32 || is_line(&err, other)), "span %u: '%s'", spans[i], err.message);
+		CHECK(counts,
+		      (open_and_close(other, &err) == BRISE_OK) == (spans[i] == 32) &&
+		              (spans[i] == 32 || is_line(&err, other)),
+		      "span %u: '%s'", spans[i], err.message);
 		free(bytes), free(inputs);
 	}
 }
@@ -804,7 +964,8 @@ static void test_memory_follows_the_file(check_counts *counts, const file *good)
 	h.file_bytes = sizeof h;
 	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
 	write_file(other, &h, sizeof h);
-	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, "table"), "%s", err.message);
+	CHECK(counts, open_and_close(other, &err) == BRISE_EFORMAT && is_line(&err, "table"), "%s",
+	      err.message);
 }
 
 /* Every byte of one input, by conversion: nothing may be written. */
@@ -822,7 +983,8 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 	for (i = 0; i < in.bytes; i += 97) {
 		bytes[in.offset + i] ^= 0x10;
 		write_file(other, bytes, good->size);
-		wrong += convert(other, &small_odd, i % 2 ? Q4_HIGH : Q4_FAST, &err) == BRISE_OK || !is_line(&err, "input 5") || exists(target);
+		wrong += convert(other, &small_odd, i % 2 ? Q4_HIGH : Q4_FAST, &err) == BRISE_OK ||
+		         !is_line(&err, "input 5") || exists(target);
 		bytes[in.offset + i] ^= 0x10;
 	}
 	CHECK(counts, wrong == 0, "%u of %zu changed bytes of data", wrong, (size_t)in.bytes / 97);
@@ -834,7 +996,10 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 		seal(bytes);
 		write_file(other, bytes, good->size);
 		CHECK(counts, open_and_close(other, &err) == BRISE_OK, "%s", err.message);
-		CHECK(counts, convert(other, &small_odd, Q4_NORMAL, &err) == BRISE_EFORMAT && is_line(&err, "input 5") && !exists(target), "%g: '%s'", (double)lies[i], err.message);
+		CHECK(counts,
+		      convert(other, &small_odd, Q4_NORMAL, &err) == BRISE_EFORMAT &&
+		              is_line(&err, "input 5") && !exists(target),
+		      "%g: '%s'", (double)lies[i], err.message);
 	}
 	/* Correlations of -1 everywhere belong to no inputs. */
 	memcpy(bytes, good->bytes, good->size);
@@ -847,7 +1012,10 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 	memcpy(bytes + 128 + 5 * sizeof in, &in, sizeof in);
 	seal(bytes);
 	write_file(other, bytes, good->size);
-	CHECK(counts, convert(other, &small_odd, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, "input 5") && !exists(target), "correlations of -1: '%s'", err.message);
+	CHECK(counts,
+	      convert(other, &small_odd, Q4_HIGH, &err) == BRISE_EFORMAT &&
+	              is_line(&err, "input 5") && !exists(target),
+	      "correlations of -1: '%s'", err.message);
 	free(bytes);
 }
 
@@ -861,26 +1029,50 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 
 	small_tokens(ids, 20, small_odd.vocab, 17);
 	write_file(other, good->bytes, good->size);
-	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_OK && exists(target), "the right one: %s", err.message);
+	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_OK && exists(target),
+	      "the right one: %s", err.message);
 	(void)unlink(target);
 	more.n_layers = 3;
 	wider.hidden_dim = 128;
-	CHECK(counts, convert(other, &more, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, other) && !exists(target), "one layer more: %s", err.message);
-	CHECK(counts, convert(other, &wider, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, other) && !exists(target), "another width: %s", err.message);
-	CHECK(counts, run_part(model, ids, 20, options, 3, NULL, &err) == BRISE_ECANCELED, "interrupted");
-	CHECK(counts, convert(unfinished, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, "interrupted") && !exists(target), "unfinished: %s", err.message);
-	CHECK(counts, convert(model_path, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, "brise calibrate") && !exists(target), "a model: %s", err.message);
+	CHECK(counts,
+	      convert(other, &more, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, other) &&
+	              !exists(target),
+	      "one layer more: %s", err.message);
+	CHECK(counts,
+	      convert(other, &wider, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, other) &&
+	              !exists(target),
+	      "another width: %s", err.message);
+	CHECK(counts, run_part(model, ids, 20, options, 3, NULL, &err) == BRISE_ECANCELED,
+	      "interrupted");
+	CHECK(counts,
+	      convert(unfinished, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT &&
+	              is_line(&err, "interrupted") && !exists(target),
+	      "unfinished: %s", err.message);
+	CHECK(counts,
+	      convert(model_path, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT &&
+	              is_line(&err, "brise calibrate") && !exists(target),
+	      "a model: %s", err.message);
 	(void)unlink(other);
-	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, other) && !exists(target), "missing: %s", err.message);
-	CHECK(counts, convert(folder, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, folder) && !exists(target), "a folder: %s", err.message);
+	CHECK(counts,
+	      convert(other, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, other) &&
+	              !exists(target),
+	      "missing: %s", err.message);
+	CHECK(counts,
+	      convert(folder, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, folder) &&
+	              !exists(target),
+	      "a folder: %s", err.message);
 	(void)unlink(unfinished);
 	brise_close_model(model);
 }
 
-/* While factors are computed, too: at every question, and with the one message that says what was left. */
+/* While factors are computed, too: at every question, and with the one message that says what was
+ * left. */
 static void test_cancelled_conversions_leave_nothing(check_counts *counts, const file *good)
 {
-	convert_source source = { .config = small_odd, .origin = "made for a test\n", .read = small_read, .self = (void *)(uintptr_t)&small_odd };
+	convert_source source = { .config = small_odd,
+		                  .origin = "made for a test\n",
+		                  .read = small_read,
+		                  .self = (void *)(uintptr_t)&small_odd };
 	unsigned asked, wrong = 0, left = 0;
 	convert_options options;
 	brise_status status;
@@ -894,19 +1086,23 @@ static void test_cancelled_conversions_leave_nothing(check_counts *counts, const
 	options.calibration = other;
 	options.cancel = count_down;
 	options.user = &c;
-	for (asked = 0, status = BRISE_ECANCELED; status == BRISE_ECANCELED && asked < 1000; asked++) {
+	for (asked = 0, status = BRISE_ECANCELED; status == BRISE_ECANCELED && asked < 1000;
+	     asked++) {
 		c.left = asked;
 		status = convert_write(&source, target, &options, NULL, &err);
-		wrong += status == BRISE_ECANCELED && (!is_line(&err, "nothing was written") || !is_line(&err, target));
+		wrong += status == BRISE_ECANCELED &&
+		         (!is_line(&err, "nothing was written") || !is_line(&err, target));
 		left += status == BRISE_ECANCELED && (exists(target) || folder_entries() != 2);
 	}
 	/* Nine inputs are checked; their factors take two questions a span and strip. */
-	CHECK(counts, status == BRISE_OK && asked > 60 && asked < 1000, "status %d after %u questions", (int)status, asked);
-	CHECK(counts, wrong == 0 && left == 0, "%u messages, %u folders are not as they should be", wrong, left);
+	CHECK(counts, status == BRISE_OK && asked > 60 && asked < 1000,
+	      "status %d after %u questions", (int)status, asked);
+	CHECK(counts, wrong == 0 && left == 0, "%u messages, %u folders are not as they should be",
+	      wrong, left);
 	(void)unlink(target), (void)unlink(other);
 }
 
-/* ---- use ------------------------------------------------------------------------------------------------------------ */
+/* ---- use ------------------------------------------------------------------------------------ */
 
 /* sum over tokens and rows of ((w - q) x)^2 for wq of layer 1 */
 static double output_error(const seen *s, const brise_model *model)
@@ -931,7 +1127,8 @@ static double output_error(const seen *s, const brise_model *model)
 	return sum;
 }
 
-/* Conversion loses less of what matrices give when it knows what they get, by importance and more by feedback; and threads do not matter. */
+/* Conversion loses less of what matrices give when it knows what they get, by importance and more
+ * by feedback; and threads do not matter. */
 static void test_calibrated_conversion_loses_less(check_counts *counts)
 {
 	/* Few tokens repeat: their inputs lie in a small space, which is what feedback lives on. */
@@ -949,7 +1146,10 @@ static void test_calibrated_conversion_loses_less(check_counts *counts)
 	write_file(other, f.bytes, f.size);
 	see_usual_pass(counts, &s, model, ids);
 	for (i = 0; i < 3; i++) {
-		CHECK(counts, convert(i ? other : NULL, &small_odd, i == 2 ? Q4_HIGH : Q4_NORMAL, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      convert(i ? other : NULL, &small_odd, i == 2 ? Q4_HIGH : Q4_NORMAL, &err) ==
+		              BRISE_OK,
+		      "%s", err.message);
 		if (brise_open_model(&made, target, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);
 			break;
@@ -958,7 +1158,8 @@ static void test_calibrated_conversion_loses_less(check_counts *counts)
 		brise_close_model(made);
 		(void)unlink(target);
 	}
-	CHECK(counts, i == 3 && lost[1] < 0.98 * lost[0] && lost[2] < 0.7 * lost[1], "%g without, %g with importance, %g with feedback", lost[0], lost[1], lost[2]);
+	CHECK(counts, i == 3 && lost[1] < 0.98 * lost[0] && lost[2] < 0.7 * lost[1],
+	      "%g without, %g with importance, %g with feedback", lost[0], lost[1], lost[2]);
 	stop_seeing(&s);
 	free(f.bytes);
 	(void)unlink(other);
@@ -1010,6 +1211,7 @@ int main(void)
 	test_files_that_do_not_belong_are_refused(&counts, &good);
 	test_cancelled_conversions_leave_nothing(&counts, &good);
 	free(good.bytes);
-	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target), (void)unlink(unfinished), (void)rmdir(folder);
+	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target),
+	        (void)unlink(unfinished), (void)rmdir(folder);
 	return check_report("calibrate", &counts);
 }

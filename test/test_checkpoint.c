@@ -1,4 +1,5 @@
-/* test_checkpoint.c - every form of a checkpoint gives the same model; damaged, hostile and foreign ones are refused by name and leave nothing behind */
+/* test_checkpoint.c - every form of a checkpoint gives the same model; damaged, hostile and foreign
+ * ones are refused by name and leave nothing behind */
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -13,11 +14,12 @@
 
 static char base[512], folder[600], out_folder[600], out[700];
 
-/* ---- checkpoints --------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 typedef enum form { ONE_FILE, TWO_SHARDS, OWN_FILE, TORCH, TORCH_PLAIN, TORCH_64 } form;
 
-static const char *const form_names[] = { "one file", "two shards", "own file", "torch", "torch, plain zip", "torch, zip64" };
+static const char *const form_names[] = { "one file", "two shards",       "own file",
+	                                  "torch",    "torch, plain zip", "torch, zip64" };
 
 static void make_from(const maker_model *m, form f, const maker_edit *edit)
 {
@@ -26,13 +28,19 @@ static void make_from(const maker_model *m, form f, const maker_edit *edit)
 	switch (f) {
 	case ONE_FILE:
 	case OWN_FILE:
-		maker_safetensors(folder, f == OWN_FILE ? "consolidated.safetensors" : "model.safetensors", m, 0, m->n, edit);
+		maker_safetensors(folder,
+		                  f == OWN_FILE ? "consolidated.safetensors" : "model.safetensors",
+		                  m, 0, m->n, edit);
 		break;
 	case TWO_SHARDS:
 		maker_shards(folder, m, edit);
 		break;
 	default:
-		maker_torch(folder, m, f == TORCH ? MAKER_ZIP_TORCH : f == TORCH_64 ? MAKER_ZIP_64 : MAKER_ZIP_PLAIN, 0, 0, edit);
+		maker_torch(folder, m,
+		            f == TORCH      ? MAKER_ZIP_TORCH
+		            : f == TORCH_64 ? MAKER_ZIP_64
+		                            : MAKER_ZIP_PLAIN,
+		            0, 0, edit);
 	}
 }
 
@@ -57,13 +65,15 @@ static brise_status convert(uint32_t type, unsigned threads, brise_error *err)
 }
 
 /* A refusal with that status and text, and an empty target folder. */
-static void expect_refusal(check_counts *counts, const char *what, brise_status expected, const char *text)
+static void expect_refusal(check_counts *counts, const char *what, brise_status expected,
+                           const char *text)
 {
 	brise_error err;
 	brise_status status = convert(TYPE_F16, 2, &err);
 	unsigned left = maker_clear(out_folder);
 
-	CHECK(counts, status == expected && strstr(err.message, text), "%s: %d %s", what, status, err.message);
+	CHECK(counts, status == expected && strstr(err.message, text), "%s: %d %s", what, status,
+	      err.message);
 	CHECK(counts, left == 0, "%s: %u files left", what, left);
 }
 
@@ -95,14 +105,21 @@ static maker_bytes read_rows(check_counts *counts)
 /* The same from the formula, in the file's order. */
 static maker_bytes expected_rows(bool tied)
 {
-	static const format_config config = { .dim = MAKER_DIM, .n_layers = MAKER_LAYERS, .n_heads = MAKER_HEADS, .n_kv_heads = 1, .head_dim = MAKER_HEAD,
-		                              .hidden_dim = MAKER_HIDDEN, .vocab = MAKER_VOCAB };
+	static const format_config config = { .dim = MAKER_DIM,
+		                              .n_layers = MAKER_LAYERS,
+		                              .n_heads = MAKER_HEADS,
+		                              .n_kv_heads = 1,
+		                              .head_dim = MAKER_HEAD,
+		                              .hidden_dim = MAKER_HIDDEN,
+		                              .vocab = MAKER_VOCAB };
 	maker_bytes all = { NULL, 0, 0 };
 	uint32_t layer, kind, rows, cols, row, col, i;
 
 	for (i = 0; i < MAKER_TENSORS; i++) {
 		layer = i == 0 || i > MAKER_LAYERS * 9 ? 0 : (i - 1) / 9;
-		kind = i == 0 ? TENSOR_EMBEDDING : i > MAKER_LAYERS * 9 ? TENSOR_FINAL_NORM + (i - MAKER_LAYERS * 9 - 1) : TENSOR_ATTENTION_NORM + (i - 1) % 9;
+		kind = i == 0                 ? TENSOR_EMBEDDING
+		       : i > MAKER_LAYERS * 9 ? TENSOR_FINAL_NORM + (i - MAKER_LAYERS * 9 - 1)
+		                              : TENSOR_ATTENTION_NORM + (i - 1) % 9;
 		model_tensor_shape(&config, kind, &rows, &cols);
 		if (tied && kind == TENSOR_OUTPUT)
 			kind = TENSOR_EMBEDDING;
@@ -121,7 +138,7 @@ static bool same_bytes(const maker_bytes *a, const maker_bytes *b)
 	return a->n == b->n && a->n > 0 && !memcmp(a->data, b->data, a->n);
 }
 
-/* ---- what is read -------------------------------------------------------------------------------------------------- */
+/* ---- what is read --------------------------------------------------------------------------- */
 
 static void test_every_form_gives_the_same_model(check_counts *counts)
 {
@@ -136,16 +153,20 @@ static void test_every_form_gives_the_same_model(check_counts *counts)
 			maker_bytes rows;
 
 			make((form)f, dtypes[i], NULL);
-			CHECK(counts, convert(TYPE_F16, 2, &err) == BRISE_OK, "%s, %s: %s", form_names[f], dtypes[i], err.message);
+			CHECK(counts, convert(TYPE_F16, 2, &err) == BRISE_OK, "%s, %s: %s",
+			      form_names[f], dtypes[i], err.message);
 			rows = read_rows(counts);
-			CHECK(counts, same_bytes(&rows, &expected), "%s, %s: other weights", form_names[f], dtypes[i]);
+			CHECK(counts, same_bytes(&rows, &expected), "%s, %s: other weights",
+			      form_names[f], dtypes[i]);
 			maker_free(&rows);
-			CHECK(counts, convert(TYPE_Q4, 2, &err) == BRISE_OK, "%s, %s: %s", form_names[f], dtypes[i], err.message);
+			CHECK(counts, convert(TYPE_Q4, 2, &err) == BRISE_OK, "%s, %s: %s",
+			      form_names[f], dtypes[i], err.message);
 			rows = read_rows(counts);
 			if (!q4.data)
 				q4 = rows;
 			else
-				CHECK(counts, same_bytes(&rows, &q4), "%s, %s: other weights in q4", form_names[f], dtypes[i]);
+				CHECK(counts, same_bytes(&rows, &q4), "%s, %s: other weights in q4",
+				      form_names[f], dtypes[i]);
 			if (q4.data != rows.data)
 				maker_free(&rows);
 		}
@@ -164,10 +185,19 @@ static void test_configurations_of_both_forms_agree(check_counts *counts)
 	make(TORCH, "F16", NULL);
 	CHECK(counts, checkpoint_open(&other, folder, &err) == BRISE_OK, "%s", err.message);
 	if (one && other) {
-		CHECK(counts, !memcmp(&one->config, &other->config, sizeof one->config), "configurations differ");
-		CHECK(counts, one->config.window == 7 && one->config.rope_theta == 10000 && one->config.head_dim == 16, "window %u", (unsigned)one->config.window);
-		CHECK(counts, one->rope == CHECKPOINT_HALVES && other->rope == CHECKPOINT_INTERLEAVED, "rope %d %d", one->rope, other->rope);
-		CHECK(counts, strstr(one->decisions, "weights are stored as F16") && strstr(other->decisions, "consolidated.00.pth"), "%s", other->decisions);
+		CHECK(counts, !memcmp(&one->config, &other->config, sizeof one->config),
+		      "configurations differ");
+		CHECK(counts,
+		      one->config.window == 7 && one->config.rope_theta == 10000 &&
+		              one->config.head_dim == 16,
+		      "window %u", (unsigned)one->config.window);
+		CHECK(counts,
+		      one->rope == CHECKPOINT_HALVES && other->rope == CHECKPOINT_INTERLEAVED,
+		      "rope %d %d", one->rope, other->rope);
+		CHECK(counts,
+		      strstr(one->decisions, "weights are stored as F16") &&
+		              strstr(other->decisions, "consolidated.00.pth"),
+		      "%s", other->decisions);
 	}
 	checkpoint_close(one);
 	checkpoint_close(other);
@@ -176,7 +206,8 @@ static void test_configurations_of_both_forms_agree(check_counts *counts)
 
 static void test_tied_embeddings_are_the_output(check_counts *counts)
 {
-	static const maker_edit tie = MAKER_EDIT("config.json", "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+	static const maker_edit tie = MAKER_EDIT("config.json", "\"tie_word_embeddings\": false",
+	                                         "\"tie_word_embeddings\": true");
 	maker_bytes expected = expected_rows(true);
 	int with_output;
 	brise_error err;
@@ -190,7 +221,8 @@ static void test_tied_embeddings_are_the_output(check_counts *counts)
 		make_from(m, ONE_FILE, &tie);
 		CHECK(counts, convert(TYPE_F16, 1, &err) == BRISE_OK, "%s", err.message);
 		rows = read_rows(counts);
-		CHECK(counts, same_bytes(&rows, &expected), "with its own output matrix: %d", with_output);
+		CHECK(counts, same_bytes(&rows, &expected), "with its own output matrix: %d",
+		      with_output);
 		maker_free(&rows);
 		maker_close(m);
 	}
@@ -200,7 +232,8 @@ static void test_tied_embeddings_are_the_output(check_counts *counts)
 
 static void test_frequency_tables_are_passed_over(check_counts *counts)
 {
-	static const char *const names[] = { "model.layers.1.self_attn.rotary_emb.inv_freq", "rope.freqs" };
+	static const char *const names[] = { "model.layers.1.self_attn.rotary_emb.inv_freq",
+		                             "rope.freqs" };
 	maker_bytes expected = expected_rows(false), rows;
 	brise_error err;
 	int own;
@@ -234,13 +267,15 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 		for (threads = 1; threads <= 3; threads++) {
 			maker_bytes bytes;
 
-			CHECK(counts, convert(types[i], threads, &err) == BRISE_OK, "%s", err.message);
+			CHECK(counts, convert(types[i], threads, &err) == BRISE_OK, "%s",
+			      err.message);
 			bytes = maker_read(out);
 			if (threads == 1) {
 				first = bytes;
 				continue;
 			}
-			CHECK(counts, same_bytes(&bytes, &first), "type %u, %u threads", (unsigned)types[i], threads);
+			CHECK(counts, same_bytes(&bytes, &first), "type %u, %u threads",
+			      (unsigned)types[i], threads);
 			maker_free(&bytes);
 		}
 		maker_free(&first);
@@ -251,8 +286,12 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 /* mistral-finetune writes its settings into the configuration of weights it has merged. */
 static void test_settings_of_a_merged_adapter_are_passed_over(check_counts *counts)
 {
-	static const maker_edit merged = MAKER_EDIT("params.json", "\"moe\": null", "\"lora\": {\"enable\": true, \"rank\": 64, \"scaling\": 2.0}, \"moe\": null"),
-	                        apart = MAKER_EDIT("consolidated.safetensors", "layers.1.attention.wq.weight", "layers.1.attention.wq.lora_A.weight");
+	static const maker_edit merged = MAKER_EDIT("params.json", "\"moe\": null",
+	                                            "\"lora\": {\"enable\": true, \"rank\": 64, "
+	                                            "\"scaling\": 2.0}, \"moe\": null"),
+	                        apart = MAKER_EDIT("consolidated.safetensors",
+	                                           "layers.1.attention.wq.weight",
+	                                           "layers.1.attention.wq.lora_A.weight");
 	maker_bytes expected = expected_rows(false), rows;
 	brise_error err;
 
@@ -262,7 +301,8 @@ static void test_settings_of_a_merged_adapter_are_passed_over(check_counts *coun
 	CHECK(counts, same_bytes(&rows, &expected), "other weights");
 	(void)maker_clear(out_folder);
 	make(OWN_FILE, "F32", &apart);
-	expect_refusal(counts, "an adapter beside the weights", BRISE_EUNSUPPORTED, "layers.1.attention.wq.lora_A.weight is not part of");
+	expect_refusal(counts, "an adapter beside the weights", BRISE_EUNSUPPORTED,
+	               "layers.1.attention.wq.lora_A.weight is not part of");
 	maker_free(&rows);
 	maker_free(&expected);
 }
@@ -270,17 +310,21 @@ static void test_settings_of_a_merged_adapter_are_passed_over(check_counts *coun
 /* Whatever the configuration says: the window alone changes, and the file says why. */
 static void test_window_may_be_given(check_counts *counts)
 {
-	static const maker_edit none = MAKER_EDIT("config.json", "\"sliding_window\": 7", "\"sliding_window\": null");
+	static const maker_edit none =
+	        MAKER_EDIT("config.json", "\"sliding_window\": 7", "\"sliding_window\": null");
 	static const struct {
 		form f;
 		const maker_edit *edit;
 		uint32_t window, expected;
 		const char *line;
 	} cases[] = {
-		{ ONE_FILE, NULL, CONVERT_WINDOW_AS_FOUND, 7, "window 7 (config.json: sliding_window)" },
+		{ ONE_FILE, NULL, CONVERT_WINDOW_AS_FOUND, 7,
+		  "window 7 (config.json: sliding_window)" },
 		{ ONE_FILE, NULL, 12, 12, "window 12 (--window; the checkpoint's is 7)" },
 		{ ONE_FILE, &none, 12, 12, "window 12 (--window; the checkpoint's is none)" },
-		{ TORCH, NULL, 0, 0, "no window: every token attends to all before it (--window 0; the checkpoint's is 7)" },
+		{ TORCH, NULL, 0, 0,
+		  "no window: every token attends to all before it (--window 0; the checkpoint's "
+		  "is 7)" },
 	};
 	format_config config = { .window = 0 };
 	size_t i;
@@ -294,20 +338,27 @@ static void test_window_may_be_given(check_counts *counts)
 		convert_init_options(&options);
 		options.no_tokenizer = true;
 		options.window = cases[i].window;
-		CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK &&
+		              brise_open_model(&model, out, &err) == BRISE_OK,
+		      "%s", err.message);
 		if (!model)
 			continue;
-		CHECK(counts, model->config.window == cases[i].expected && strstr(model->origin, cases[i].line), "window %u: %s", (unsigned)model->config.window, model->origin);
+		CHECK(counts,
+		      model->config.window == cases[i].expected &&
+		              strstr(model->origin, cases[i].line),
+		      "window %u: %s", (unsigned)model->config.window, model->origin);
 		model->config.window = 0;
 		if (i == 0)
 			config = model->config;
-		CHECK(counts, !memcmp(&config, &model->config, sizeof config), "more changed than the window");
+		CHECK(counts, !memcmp(&config, &model->config, sizeof config),
+		      "more changed than the window");
 		brise_close_model(model);
 	}
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 typedef struct refusal {
 	form f;
@@ -316,29 +367,57 @@ typedef struct refusal {
 	const char *text; /* of the message */
 } refusal;
 
-#define CONFIG(from, to, status, text) { ONE_FILE, MAKER_EDIT("config.json", from, to), BRISE_##status, text }
-#define PARAMS(from, to, status, text) { OWN_FILE, MAKER_EDIT("params.json", from, to), BRISE_##status, text }
-#define HEADER(from, to, status, text) { ONE_FILE, MAKER_EDIT("model.safetensors", from, to), BRISE_##status, text }
-#define INDEX(from, to, status, text)  { TWO_SHARDS, MAKER_EDIT("model.safetensors.index.json", from, to), BRISE_##status, text }
-#define PICKLE(from, to, status, text) { TORCH, MAKER_EDIT("data.pkl", from, to), BRISE_##status, text }
+#define CONFIG(from, to, status, text)                                                             \
+	{                                                                                          \
+		ONE_FILE, MAKER_EDIT("config.json", from, to), BRISE_##status, text                \
+	}
+#define PARAMS(from, to, status, text)                                                             \
+	{                                                                                          \
+		OWN_FILE, MAKER_EDIT("params.json", from, to), BRISE_##status, text                \
+	}
+#define HEADER(from, to, status, text)                                                             \
+	{                                                                                          \
+		ONE_FILE, MAKER_EDIT("model.safetensors", from, to), BRISE_##status, text          \
+	}
+#define INDEX(from, to, status, text)                                                              \
+	{                                                                                          \
+		TWO_SHARDS, MAKER_EDIT("model.safetensors.index.json", from, to), BRISE_##status,  \
+		        text                                                                       \
+	}
+#define PICKLE(from, to, status, text)                                                             \
+	{                                                                                          \
+		TORCH, MAKER_EDIT("data.pkl", from, to), BRISE_##status, text                      \
+	}
 
 static const refusal refusals[] = {
 	CONFIG("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", EUNSUPPORTED, "hidden_act"),
-	CONFIG("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", EUNSUPPORTED, "rope scaling"),
-	CONFIG("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", EUNSUPPORTED, "rope scaling"),
-	CONFIG("\"num_local_experts\": null", "\"num_local_experts\": 8", EUNSUPPORTED, "num_local_experts"),
-	CONFIG("\"model_type\": \"mistral\"", "\"model_type\": \"gemma\"", EUNSUPPORTED, "model_type"),
-	CONFIG("\"attention_bias\": false", "\"attention_bias\": true", EUNSUPPORTED, "attention_bias"),
-	CONFIG("\"torch_dtype\": \"float16\"", "\"quantization_config\": {\"bits\": 4}", EUNSUPPORTED, "quantization_config"),
-	CONFIG("\"torch_dtype\": \"float16\"", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", EUNSUPPORTED, "layer_types"),
+	CONFIG("\"rope_scaling\": null",
+	       "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", EUNSUPPORTED,
+	       "rope scaling"),
+	CONFIG("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", EUNSUPPORTED,
+	       "rope scaling"),
+	CONFIG("\"num_local_experts\": null", "\"num_local_experts\": 8", EUNSUPPORTED,
+	       "num_local_experts"),
+	CONFIG("\"model_type\": \"mistral\"", "\"model_type\": \"gemma\"", EUNSUPPORTED,
+	       "model_type"),
+	CONFIG("\"attention_bias\": false", "\"attention_bias\": true", EUNSUPPORTED,
+	       "attention_bias"),
+	CONFIG("\"torch_dtype\": \"float16\"", "\"quantization_config\": {\"bits\": 4}",
+	       EUNSUPPORTED, "quantization_config"),
+	CONFIG("\"torch_dtype\": \"float16\"",
+	       "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", EUNSUPPORTED,
+	       "layer_types"),
 	CONFIG("\"hidden_size\"", "\"hidden_sizes\"", EFORMAT, "hidden_size"),
 	CONFIG("\"rms_norm_eps\"", "\"layer_norm_eps\"", EFORMAT, "rms_norm_eps"),
-	CONFIG("\"vocab_size\": 40", "\"vocab_size\": 41", EFORMAT, "lm_head.weight: shape [41, 32] expected"),
+	CONFIG("\"vocab_size\": 40", "\"vocab_size\": 41", EFORMAT,
+	       "lm_head.weight: shape [41, 32] expected"),
 	CONFIG("\"vocab_size\": 40", "\"vocab_size\": 4294967336", EFORMAT, "size out of range"),
 	CONFIG("\"vocab_size\": 40", "\"vocab_size\": -40", EFORMAT, "size out of range"),
 	CONFIG("\"vocab_size\": 40", "\"vocab_size\": 40.0", EFORMAT, "integer expected"),
-	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", EUNSUPPORTED, "model.layers.1."),
-	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", EFORMAT, "model.layers.2.input_layernorm.weight is missing"),
+	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", EUNSUPPORTED,
+	       "model.layers.1."),
+	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", EFORMAT,
+	       "model.layers.2.input_layernorm.weight is missing"),
 	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 4000000000", EFORMAT, "layers"),
 	CONFIG("\"num_attention_heads\": 2", "\"num_attention_heads\": 0", EFORMAT, "heads"),
 	CONFIG("\"rope_theta\": 10000.0", "\"rope_theta\": -1", EFORMAT, "rope_theta"),
@@ -349,14 +428,18 @@ static const refusal refusals[] = {
 	PARAMS("\"dim\"", "\"width\"", EFORMAT, "no field dim"),
 
 	HEADER("\"lm_head.weight\"", "\"lm_head.bias\"", EUNSUPPORTED, "lm_head.bias"),
-	HEADER("\"lm_head.weight\"", "\"lm_head.rotary_emb.inv_freq\"", EFORMAT, "lm_head.weight is missing"),
-	HEADER("\"lm_head.weight\"", "\"model.embed_tokens.weight\"", EFORMAT, "model.embed_tokens.weight stands twice"),
+	HEADER("\"lm_head.weight\"", "\"lm_head.rotary_emb.inv_freq\"", EFORMAT,
+	       "lm_head.weight is missing"),
+	HEADER("\"lm_head.weight\"", "\"model.embed_tokens.weight\"", EFORMAT,
+	       "model.embed_tokens.weight stands twice"),
 	HEADER("\"lm_head.weight\"", "\"lm_head.weight\\u0000\"", EUNSUPPORTED, "lm_head.weight"),
-	HEADER("layers.1.self_attn.q_proj.weight", "layers.1.self_attn.q_proj.bias", EUNSUPPORTED, "q_proj.bias"),
+	HEADER("layers.1.self_attn.q_proj.weight", "layers.1.self_attn.q_proj.bias", EUNSUPPORTED,
+	       "q_proj.bias"),
 	HEADER("layers.1.self_attn", "layers.01.self_attn", EUNSUPPORTED, "layers.01."),
 	HEADER("layers.1.self_attn", "layers.2.self_attn", EUNSUPPORTED, "layers.2."),
 	HEADER("layers.1.self_attn", "layers..self_attn", EUNSUPPORTED, "layers.."),
-	HEADER("layers.1.self_attn", "layers.4294967297.self_attn", EUNSUPPORTED, "layers.4294967297."),
+	HEADER("layers.1.self_attn", "layers.4294967297.self_attn", EUNSUPPORTED,
+	       "layers.4294967297."),
 	HEADER("\"F16\"", "\"I8\"", EUNSUPPORTED, "model.embed_tokens.weight"),
 	HEADER("\"F16\"", "\"F32\"", EFORMAT, "data_offsets do not fit"),
 	HEADER("\"F16\"", "16", EFORMAT, "string expected"),
@@ -371,45 +454,68 @@ static const refusal refusals[] = {
 	HEADER("[0,2560]", "[-1,2559]", EFORMAT, "outside the file"),
 	HEADER("[0,2560]", "[2560,0]", EFORMAT, "outside the file"),
 	HEADER("[0,2560]", "[99999999,100002559]", EFORMAT, "outside the file"),
-	HEADER("[0,2560]", "[9223372036854773247,9223372036854775807]", EFORMAT, "outside the file"),
+	HEADER("[0,2560]", "[9223372036854773247,9223372036854775807]", EFORMAT,
+	       "outside the file"),
 	HEADER("[0,2560]", "[0]", EFORMAT, "outside the file"),
 	HEADER("[0,2560]", "[0,2560,1]", EFORMAT, "two offsets"),
 	HEADER("[0,2560]", "[0,1e99]", EFORMAT, "integer"),
 	HEADER(",\"data_offsets\":[0,2560]", "", EFORMAT, "dtype, shape and data_offsets"),
-	HEADER(",\"data_offsets\":[0,2560]", ",\"data_offsets\":[0,2560],\"data_offsets\":[0,2560]", EFORMAT, "once each"),
-	HEADER(",\"data_offsets\":[0,2560]", ",\"data_offsets\":[0,2560],\"more\":1", EFORMAT, "dtype, shape and data_offsets"),
-	{ TWO_SHARDS, MAKER_EDIT("model-00002-of-00002.safetensors", "\"lm_head.weight\"", "\"model.embed_tokens.weight\""), BRISE_EFORMAT, "model.embed_tokens.weight stands twice" },
+	HEADER(",\"data_offsets\":[0,2560]", ",\"data_offsets\":[0,2560],\"data_offsets\":[0,2560]",
+	       EFORMAT, "once each"),
+	HEADER(",\"data_offsets\":[0,2560]", ",\"data_offsets\":[0,2560],\"more\":1", EFORMAT,
+	       "dtype, shape and data_offsets"),
+	{ TWO_SHARDS,
+	  MAKER_EDIT("model-00002-of-00002.safetensors", "\"lm_head.weight\"",
+	             "\"model.embed_tokens.weight\""),
+	  BRISE_EFORMAT, "model.embed_tokens.weight stands twice" },
 
-	INDEX("model-00002-of-00002.safetensors", "model-00003-of-00003.safetensors", EIO, "model-00003-of-00003.safetensors"),
-	INDEX("model-00002-of-00002.safetensors", "../model.safetensors", EFORMAT, "plain file name"),
+	INDEX("model-00002-of-00002.safetensors", "model-00003-of-00003.safetensors", EIO,
+	      "model-00003-of-00003.safetensors"),
+	INDEX("model-00002-of-00002.safetensors", "../model.safetensors", EFORMAT,
+	      "plain file name"),
 	INDEX("model-00002-of-00002.safetensors", "/etc/passwd", EFORMAT, "plain file name"),
 	INDEX("model-00002-of-00002.safetensors", "..", EFORMAT, "plain file name"),
 	INDEX("model-00002-of-00002.safetensors", "", EFORMAT, "plain file name"),
-	INDEX("model-00002-of-00002.safetensors", "model-00002-of-00002.safetensors\\u0000", EFORMAT, "plain file name"),
+	INDEX("model-00002-of-00002.safetensors", "model-00002-of-00002.safetensors\\u0000",
+	      EFORMAT, "plain file name"),
 	INDEX("model-00002-of-00002.safetensors", "config.json", EFORMAT, "config.json"),
 	INDEX("weight_map", "weights", EFORMAT, "no weight_map"),
 	INDEX("\"weight_map\": {", "\"weight_map\": {}, \"other\": {", EFORMAT, "names no files"),
 	INDEX("}}", "}", EFORMAT, "index.json: line 1"),
 
 	PICKLE("ccollections\nOrderedDict\n", "cos\nsystem\n", EUNSUPPORTED, "os.system"),
-	PICKLE("ctorch._utils\n_rebuild_tensor_v2\n", "cbuiltins\neval\n", EUNSUPPORTED, "builtins.eval"),
+	PICKLE("ctorch._utils\n_rebuild_tensor_v2\n", "cbuiltins\neval\n", EUNSUPPORTED,
+	       "builtins.eval"),
 	PICKLE("ctorch\nHalfStorage\n", "ctorch\nLongStorage\n", EUNSUPPORTED, "torch.LongStorage"),
-	PICKLE("ctorch\nHalfStorage\n", "ctorch\n\x1b[2JStorage\n", EUNSUPPORTED, "torch.?[2JStorage"),
+	PICKLE("ctorch\nHalfStorage\n", "ctorch\n\x1b[2JStorage\n", EUNSUPPORTED,
+	       "torch.?[2JStorage"),
 	PICKLE("\x80\x02}", "\x80\x01}", EUNSUPPORTED, "protocol"),
 	PICKLE("\x80\x02}", "\x80\x02]", EUNSUPPORTED, "opcode 0x5d"),
 	PICKLE("K\x28K\x20\x86", "K\x20K\x28\x86", EUNSUPPORTED, "strided"),
 	PICKLE("K\x28K\x20\x86", "M\x00\x05K\x01\x86", EUNSUPPORTED, "strided"),
-	PICKLE("K\x28K\x20\x86", "K\x27K\x20\x86", EFORMAT, "tok_embeddings.weight: shape [40, 32] expected"),
+	PICKLE("K\x28K\x20\x86", "K\x27K\x20\x86", EFORMAT,
+	       "tok_embeddings.weight: shape [40, 32] expected"),
 	PICKLE("K\x20K\x01\x86", "K\x01K\x28\x86", EUNSUPPORTED, "strided"),
 	PICKLE("QK\x00", "QK\x01", EFORMAT, "out of its storage"),
 	PICKLE("QK\x00", "QJ\xff\xff\xff\xff", EFORMAT, "storage, offset"),
-	PICKLE("QK\x00", "Q\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", EFORMAT, "out of its storage"),
+	PICKLE("QK\x00", "Q\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", EFORMAT,
+	       "out of its storage"),
 	PICKLE("M\x00\x05t", "J\xff\xff\xff\xfft", EFORMAT, "storage"),
 	PICKLE("h\x02((", "h\xfe((", EFORMAT, "memo"),
 	PICKLE("q\x01", "q\x09", EFORMAT, "memo"),
-	PICKLE("X\x01\x00\x00\x00""1", "X\x02\x00\x00\x00""77", EFORMAT, "data/77"),
-	PICKLE("X\x01\x00\x00\x00""0", "X\x01\x00\x00\x00""1", EFORMAT, "reaches out of its member"), /* that of a norm */
-	PICKLE("X\x0b\x00\x00\x00norm.weight", "X\x0d\x00\x00\x00output.weight", EFORMAT, "output.weight"),
+	PICKLE("X\x01\x00\x00\x00"
+	       "1",
+	       "X\x02\x00\x00\x00"
+	       "77",
+	       EFORMAT, "data/77"),
+	/* that of a norm */
+	PICKLE("X\x01\x00\x00\x00"
+	       "0",
+	       "X\x01\x00\x00\x00"
+	       "1",
+	       EFORMAT, "reaches out of its member"),
+	PICKLE("X\x0b\x00\x00\x00norm.weight", "X\x0d\x00\x00\x00output.weight", EFORMAT,
+	       "output.weight"),
 	PICKLE("u.", ".", EFORMAT, "missing"),
 	PICKLE("u.", "u", EFORMAT, "ends too early"),
 	{ TORCH, MAKER_EDIT("byteorder", "little", "bigger"), BRISE_EUNSUPPORTED, "byteorder" },
@@ -425,7 +531,8 @@ static void test_foreign_and_damaged_checkpoints_are_refused(check_counts *count
 		const refusal *r = &refusals[i];
 
 		make(r->f, "F16", &r->edit);
-		(void)snprintf(what, sizeof what, "%s, %.60s -> %.80s", r->edit.file, r->edit.from, r->edit.to);
+		(void)snprintf(what, sizeof what, "%s, %.60s -> %.80s", r->edit.file, r->edit.from,
+		               r->edit.to);
 		expect_refusal(counts, what, r->status, r->text);
 	}
 }
@@ -433,7 +540,8 @@ static void test_foreign_and_damaged_checkpoints_are_refused(check_counts *count
 /* A few bytes of pickle name a tensor again: what that takes must not grow without bound. */
 static void test_tensor_named_over_and_over_is_refused(check_counts *counts)
 {
-	static const char again[] = "X\x01\x00\x00\x00nh\x0d"; /* a name, and the memo entry of the first tensor */
+	/* a name, and the memo entry of the first tensor */
+	static const char again[] = "X\x01\x00\x00\x00nh\x0d";
 	maker_bytes pickle = { NULL, 0, 0 };
 	maker_model *m = maker_new(true, "F16");
 	pickle_tensor *tensors;
@@ -455,7 +563,10 @@ static void test_tensor_named_over_and_over_is_refused(check_counts *counts)
 	maker_put(&pickle, again, sizeof again - 1);
 	maker_text(&pickle, "u.");
 	status = pickle_read(&tensors, &n, pickle.data, pickle.n, "some.pth", &err);
-	CHECK(counts, status == BRISE_EFORMAT && n == 0 && !tensors && strstr(err.message, "some.pth") && strstr(err.message, "more tensors"), "%zu tensors: %s", n, err.message);
+	CHECK(counts,
+	      status == BRISE_EFORMAT && n == 0 && !tensors && strstr(err.message, "some.pth") &&
+	              strstr(err.message, "more tensors"),
+	      "%zu tensors: %s", n, err.message);
 	maker_free(&pickle);
 	maker_close(m);
 }
@@ -487,7 +598,8 @@ static void test_missing_files_are_named(check_counts *counts)
 	maker_config(folder, false, &none);
 	expect_refusal(counts, "no weights", BRISE_EFORMAT, "no model.safetensors");
 	maker_save(folder, "model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10);
-	expect_refusal(counts, "a file without tensors", BRISE_EFORMAT, "model.embed_tokens.weight is missing");
+	expect_refusal(counts, "a file without tensors", BRISE_EFORMAT,
+	               "model.embed_tokens.weight is missing");
 	(void)maker_clear(folder);
 	maker_config(folder, false, &none);
 	maker_safetensors(folder, "pytorch_model.safetensors", m, 0, m->n, NULL);
@@ -503,10 +615,15 @@ static void test_missing_files_are_named(check_counts *counts)
 	maker_save(folder, "consolidated.01.pth", "", 0);
 	expect_refusal(counts, "two parts", BRISE_EUNSUPPORTED, "consolidated.01.pth");
 	(void)snprintf(path, sizeof path, "%s/absent", folder);
-	CHECK(counts, checkpoint_open(&cp, path, &err) == BRISE_EIO && !cp && strstr(err.message, "absent"), "%s", err.message);
+	CHECK(counts,
+	      checkpoint_open(&cp, path, &err) == BRISE_EIO && !cp && strstr(err.message, "absent"),
+	      "%s", err.message);
 	(void)snprintf(path, sizeof path, "%s/vocab.txt", folder);
 	maker_save(folder, "vocab.txt", "", 0);
-	CHECK(counts, checkpoint_open(&cp, path, &err) == BRISE_EUNSUPPORTED && !cp && strstr(err.message, "give its folder"), "%s", err.message);
+	CHECK(counts,
+	      checkpoint_open(&cp, path, &err) == BRISE_EUNSUPPORTED && !cp &&
+	              strstr(err.message, "give its folder"),
+	      "%s", err.message);
 	maker_close(m);
 }
 
@@ -517,12 +634,19 @@ static void test_missing_tokenizer_is_refused_unless_it_is_not_wanted(check_coun
 
 	make(ONE_FILE, "F16", NULL);
 	convert_init_options(&options);
-	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_EFORMAT && strstr(err.message, "tokenizer.model"), "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "tokenizer.model"),
+	      "%s", err.message);
 	maker_save(folder, "tokenizer.model", "not one", 7);
-	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_EFORMAT && strstr(err.message, "tokenizer.model"), "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "tokenizer.model"),
+	      "%s", err.message);
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
 	options.no_tokenizer = true;
-	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, maker_clear(out_folder) == 1, "no file, or more than one");
 }
 
@@ -531,7 +655,8 @@ static void test_weight_that_is_no_number_is_refused(check_counts *counts)
 	static const struct {
 		const char *dtype;
 		uint8_t bytes[4]; /* the last two or four are one weight */
-	} bad[] = { { "F16", { 0, 0, 0x00, 0x7e } }, { "F16", { 0, 0, 0x00, 0xfc } }, { "BF16", { 0, 0, 0xc0, 0x7f } }, { "BF16", { 0, 0, 0x80, 0xff } },
+	} bad[] = { { "F16", { 0, 0, 0x00, 0x7e } },       { "F16", { 0, 0, 0x00, 0xfc } },
+		    { "BF16", { 0, 0, 0xc0, 0x7f } },      { "BF16", { 0, 0, 0x80, 0xff } },
 		    { "F32", { 0x01, 0x00, 0x80, 0x7f } }, { "F32", { 0x00, 0x00, 0x80, 0xff } } };
 	size_t i;
 	int f;
@@ -543,7 +668,9 @@ static void test_weight_that_is_no_number_is_refused(check_counts *counts)
 
 			memcpy(t->data.data + t->data.n - 4, bad[i].bytes, 4);
 			make_from(m, (form)f, NULL);
-			expect_refusal(counts, bad[i].dtype, BRISE_EFORMAT, f == TORCH ? "layers.1.feed_forward.w2.weight" : "model.layers.1.mlp.down_proj.weight");
+			expect_refusal(counts, bad[i].dtype, BRISE_EFORMAT,
+			               f == TORCH ? "layers.1.feed_forward.w2.weight"
+			                          : "model.layers.1.mlp.down_proj.weight");
 			maker_close(m);
 		}
 }
@@ -565,15 +692,19 @@ static void test_cancelled_conversion_leaves_nothing(check_counts *counts)
 	options.no_tokenizer = true;
 	options.threads = 1;
 	options.cancel = cancel_always;
-	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED && strstr(err.message, "cancelled"), "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED &&
+	              strstr(err.message, "cancelled"),
+	      "%s", err.message);
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
 	maker_save(out_folder, "model.brise", FORMAT_MAGIC, 8);
-	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED, "%s", err.message);
+	CHECK(counts, convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_ECANCELED,
+	      "%s", err.message);
 	CHECK(counts, stat(out, &facts) == 0 && facts.st_size == 8, "the target changed");
 	CHECK(counts, maker_clear(out_folder) == 1, "files left");
 }
 
-/* ---- damage -------------------------------------------------------------------------------------------------------- */
+/* ---- damage --------------------------------------------------------------------------------- */
 
 /* Opens, and if that works reads the first and the last row of every tensor. */
 static brise_status try_open(bool *unreadable, brise_error *err)
@@ -589,15 +720,18 @@ static brise_status try_open(bool *unreadable, brise_error *err)
 		for (kind = 1; kind < TENSOR_KINDS; kind++) {
 			const checkpoint_tensor *t = &cp->tensors[layer][kind];
 
-			if (t->name && (t->cols > LENGTH(rows) || checkpoint_read_rows(cp, t, 0, 1, rows, err) != BRISE_OK ||
-			                checkpoint_read_rows(cp, t, t->rows - 1, 1, rows, err) != BRISE_OK))
+			if (t->name &&
+			    (t->cols > LENGTH(rows) ||
+			     checkpoint_read_rows(cp, t, 0, 1, rows, err) != BRISE_OK ||
+			     checkpoint_read_rows(cp, t, t->rows - 1, 1, rows, err) != BRISE_OK))
 				*unreadable = true;
 		}
 	checkpoint_close(cp);
 	return BRISE_OK;
 }
 
-/* Changes each byte of [first, first + n) in place: opening refuses with the folder's name and a fitting status, or gives tensors that can be read. */
+/* Changes each byte of [first, first + n) in place: opening refuses with the folder's name and a
+ * fitting status, or gives tensors that can be read. */
 static void flip_every_byte(check_counts *counts, const char *name, size_t first, size_t n)
 {
 	static const uint8_t masks[] = { 0x01, 0xa0 };
@@ -623,7 +757,8 @@ static void flip_every_byte(check_counts *counts, const char *name, size_t first
 			status = try_open(&unreadable, &err);
 			if (status == BRISE_OK)
 				opened++;
-			else if ((status == BRISE_EFORMAT || status == BRISE_EUNSUPPORTED) && strstr(err.message, folder))
+			else if ((status == BRISE_EFORMAT || status == BRISE_EUNSUPPORTED) &&
+			         strstr(err.message, folder))
 				refused++;
 			else
 				strange++;
@@ -631,7 +766,9 @@ static void flip_every_byte(check_counts *counts, const char *name, size_t first
 				exit(1);
 		}
 	close(file);
-	CHECK(counts, strange == 0 && !unreadable && refused > opened, "%s: %u refused, %u opened, %u strange, unreadable: %d", name, refused, opened, strange, unreadable);
+	CHECK(counts, strange == 0 && !unreadable && refused > opened,
+	      "%s: %u refused, %u opened, %u strange, unreadable: %d", name, refused, opened,
+	      strange, unreadable);
 	CHECK(counts, try_open(&unreadable, NULL) == BRISE_OK, "%s: not restored", name);
 }
 
@@ -642,7 +779,8 @@ static void test_flipped_bytes_of_the_pickle_do_no_harm(check_counts *counts)
 
 	make_from(m, TORCH, NULL);
 	maker_pickle_model(&pickle, m);
-	flip_every_byte(counts, "consolidated.00.pth", 64, pickle.n); /* the writer aligns members as torch does */
+	/* the writer aligns members as torch does */
+	flip_every_byte(counts, "consolidated.00.pth", 64, pickle.n);
 	maker_free(&pickle);
 	maker_close(m);
 }
@@ -659,7 +797,8 @@ static void test_flipped_bytes_of_the_header_do_no_harm(check_counts *counts)
 	maker_close(m);
 }
 
-/* The directory and its ends: the last bytes of the archive. Flags, dates and checksums nobody reads may change. */
+/* The directory and its ends: the last bytes of the archive. Flags, dates and checksums nobody
+ * reads may change. */
 static void test_flipped_bytes_of_the_directory_do_no_harm(check_counts *counts)
 {
 	static const form forms[] = { TORCH, TORCH_PLAIN, TORCH_64 };
@@ -690,12 +829,15 @@ static void test_flipped_bytes_of_the_directory_do_no_harm(check_counts *counts)
 				exit(1);
 			status = try_open(&unreadable, &err);
 			refused += status != BRISE_OK;
-			strange += status != BRISE_OK && status != BRISE_EFORMAT && status != BRISE_EUNSUPPORTED;
+			strange += status != BRISE_OK && status != BRISE_EFORMAT &&
+			           status != BRISE_EUNSUPPORTED;
 			if (pwrite(file, &byte, 1, (off_t)at) != 1)
 				exit(1);
 		}
 		close(file);
-		CHECK(counts, strange == 0 && !unreadable && refused > 300, "%s: %u refused, %u strange, unreadable: %d", form_names[forms[i]], refused, strange, unreadable);
+		CHECK(counts, strange == 0 && !unreadable && refused > 300,
+		      "%s: %u refused, %u strange, unreadable: %d", form_names[forms[i]], refused,
+		      strange, unreadable);
 	}
 }
 
@@ -719,9 +861,11 @@ static void truncate_at_every(check_counts *counts, form f, const char *name, of
 			exit(1);
 		status = try_open(&unreadable, &err);
 		accepted += status == BRISE_OK;
-		strange += status != BRISE_OK && (status != BRISE_EFORMAT || !strstr(err.message, name));
+		strange += status != BRISE_OK &&
+		           (status != BRISE_EFORMAT || !strstr(err.message, name));
 	}
-	CHECK(counts, accepted == 0 && strange == 0, "%s: %u accepted, %u without a fitting message", form_names[f], accepted, strange);
+	CHECK(counts, accepted == 0 && strange == 0,
+	      "%s: %u accepted, %u without a fitting message", form_names[f], accepted, strange);
 }
 
 static void test_truncated_zip_is_refused(check_counts *counts)
@@ -750,9 +894,19 @@ static void test_file_that_shrinks_while_open_is_an_error(check_counts *counts)
 	(void)snprintf(path, sizeof path, "%s/model.safetensors", folder);
 	if (truncate(path, 4000) != 0)
 		exit(1);
-	CHECK(counts, checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], 0, 1, row, &err) == BRISE_EIO && strstr(err.message, "model.safetensors"), "%s", err.message);
-	CHECK(counts, checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], MAKER_VOCAB, 1, row, &err) == BRISE_EINVAL, "%s", err.message);
-	CHECK(counts, checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], 1, UINT32_MAX, row, &err) == BRISE_EINVAL, "%s", err.message);
+	CHECK(counts,
+	      checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], 0, 1, row, &err) ==
+	                      BRISE_EIO &&
+	              strstr(err.message, "model.safetensors"),
+	      "%s", err.message);
+	CHECK(counts,
+	      checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], MAKER_VOCAB, 1, row, &err) ==
+	              BRISE_EINVAL,
+	      "%s", err.message);
+	CHECK(counts,
+	      checkpoint_read_rows(cp, &cp->tensors[0][TENSOR_OUTPUT], 1, UINT32_MAX, row, &err) ==
+	              BRISE_EINVAL,
+	      "%s", err.message);
 	checkpoint_close(cp);
 }
 

@@ -1,4 +1,5 @@
-/* test_compare.c - comparisons of weights: known perturbations come out as they went in, whatever the form the weights lie in */
+/* test_compare.c - comparisons of weights: known perturbations come out as they went in, whatever
+ * the form the weights lie in */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"
 
-/* ---- sources with a known difference -------------------------------------------------------------------------------- */
+/* ---- sources with a known difference -------------------------------------------------------- */
 
 static convert_source make_source(const format_config *config)
 {
-	return (convert_source){ .config = *config, .read = small_read, .self = (void *)(uintptr_t)config };
+	return (convert_source){ .config = *config,
+		                 .read = small_read,
+		                 .self = (void *)(uintptr_t)config };
 }
 
 /* Rows of 74 in 83 rows: the last piece's weights are no multiple of the lanes. */
@@ -26,8 +29,10 @@ static format_config make_ragged(void)
 	return config;
 }
 
-/* One weight of layers.1.w2 is 0.25 larger, the very last of the model 0.5, and all of layers.0.wq are larger by 2^-8 of themselves. */
-static brise_status read_perturbed(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+/* One weight of layers.1.w2 is 0.25 larger, the very last of the model 0.5, and all of layers.0.wq
+ * are larger by 2^-8 of themselves. */
+static brise_status read_perturbed(void *self, uint32_t kind, uint32_t layer, uint32_t first,
+                                   uint32_t n, float *rows, void *raw, brise_error *err)
 {
 	const format_config *config = self;
 	uint32_t all, cols, row, col;
@@ -48,17 +53,20 @@ static brise_status read_perturbed(void *self, uint32_t kind, uint32_t layer, ui
 	return status;
 }
 
-static compare_tensor *compare(check_counts *counts, const convert_source *a, const convert_source *b, unsigned threads, size_t *n)
+static compare_tensor *compare(check_counts *counts, const convert_source *a,
+                               const convert_source *b, unsigned threads, size_t *n)
 {
 	compare_options options = { .threads = threads };
 	brise_error err = { BRISE_OK, "" };
 	compare_tensor *list;
 
-	CHECK(counts, compare_sources(a, "a", b, "b", &options, &list, n, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, compare_sources(a, "a", b, "b", &options, &list, n, &err) == BRISE_OK, "%s",
+	      err.message);
 	return list;
 }
 
-/* Catches rows and weights that are left out at a tensor's end, and a norm taken of the wrong side. */
+/* Catches rows and weights that are left out at a tensor's end, and a norm taken of the wrong side.
+ */
 static void test_known_perturbations_come_out(check_counts *counts)
 {
 	const format_config config = make_ragged();
@@ -79,18 +87,25 @@ static void test_known_perturbations_come_out(check_counts *counts)
 		const compare_sums *s = &list[i].sums;
 
 		if (!strcmp(list[i].name, "layers.1.w2")) {
-			CHECK(counts, fabs(s->error - 0.0625) < 1e-7 && fabs(s->largest - 0.25) < 1e-7, "%.9g, largest %.9g", s->error, s->largest);
-			CHECK(counts, list[i].rows == 74 && list[i].cols == 100, "%u x %u", list[i].rows, list[i].cols);
+			CHECK(counts,
+			      fabs(s->error - 0.0625) < 1e-7 && fabs(s->largest - 0.25) < 1e-7,
+			      "%.9g, largest %.9g", s->error, s->largest);
+			CHECK(counts, list[i].rows == 74 && list[i].cols == 100, "%u x %u",
+			      list[i].rows, list[i].cols);
 			found++;
 		} else if (!strcmp(list[i].name, "output")) {
-			CHECK(counts, fabs(s->error - 0.25) < 1e-6 && fabs(s->largest - 0.5) < 1e-6, "%.9g, largest %.9g", s->error, s->largest);
+			CHECK(counts, fabs(s->error - 0.25) < 1e-6 && fabs(s->largest - 0.5) < 1e-6,
+			      "%.9g, largest %.9g", s->error, s->largest);
 			found++;
 		} else if (!strcmp(list[i].name, "layers.0.wq")) {
-			CHECK(counts, fabs(compare_relative_error(s) / 0x1p-16 - 1) < 1e-3, "%.9g", compare_relative_error(s));
-			CHECK(counts, fabs(s->norm / norm - 1) < 1e-12, "norm %.12g, expected %.12g", s->norm, norm);
+			CHECK(counts, fabs(compare_relative_error(s) / 0x1p-16 - 1) < 1e-3, "%.9g",
+			      compare_relative_error(s));
+			CHECK(counts, fabs(s->norm / norm - 1) < 1e-12,
+			      "norm %.12g, expected %.12g", s->norm, norm);
 			found++;
 		} else
-			CHECK(counts, s->error == 0 && s->largest == 0 && s->norm > 0, "%s: %g", list[i].name, s->error);
+			CHECK(counts, s->error == 0 && s->largest == 0 && s->norm > 0, "%s: %g",
+			      list[i].name, s->error);
 	}
 	CHECK(counts, found == 3, "%zu", found);
 	free(list);
@@ -106,12 +121,13 @@ static void test_threads_change_no_bit(check_counts *counts)
 	first = compare(counts, &a, &b, 1, &n);
 	other = compare(counts, &a, &b, 3, &n);
 	for (i = 0; i < n; i++)
-		CHECK(counts, !memcmp(&first[i].sums, &other[i].sums, sizeof first[i].sums), "%s", first[i].name);
+		CHECK(counts, !memcmp(&first[i].sums, &other[i].sums, sizeof first[i].sums), "%s",
+		      first[i].name);
 	free(first), free(other);
 }
 
-/* The encoder measures its own error while it encodes; decoding the file must give the same. In a shape of whole blocks: what padding columns cost, the encoder
- * counts and nobody decodes. */
+/* The encoder measures its own error while it encodes; decoding the file must give the same. In a
+ * shape of whole blocks: what padding columns cost, the encoder counts and nobody decodes. */
 static void test_a_file_loses_what_its_table_says(check_counts *counts, const char *path)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
@@ -130,9 +146,13 @@ static void test_a_file_loses_what_its_table_says(check_counts *counts, const ch
 			double error = compare_relative_error(&list[i].sums);
 
 			(void)brise_get_tensor(a.self, i, &facts, NULL);
-			CHECK(counts, !strcmp(facts.name, list[i].name) && list[i].types[0] && !strcmp(facts.type, list[i].types[0]) && !list[i].types[1], "%s, %s", facts.name,
-			      list[i].name);
-			CHECK(counts, fabs(error - (double)facts.relative_error) <= 1e-5 * error, "%s: %.9g, the table says %.9g", facts.name, error, (double)facts.relative_error);
+			CHECK(counts,
+			      !strcmp(facts.name, list[i].name) && list[i].types[0] &&
+			              !strcmp(facts.type, list[i].types[0]) && !list[i].types[1],
+			      "%s, %s", facts.name, list[i].name);
+			CHECK(counts, fabs(error - (double)facts.relative_error) <= 1e-5 * error,
+			      "%s: %.9g, the table says %.9g", facts.name, error,
+			      (double)facts.relative_error);
 		}
 		free(list);
 		model_source_close(&a);
@@ -140,10 +160,11 @@ static void test_a_file_loses_what_its_table_says(check_counts *counts, const ch
 	(void)unlink(path);
 }
 
-/* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 /* Catches q and k compared in the order of the checkpoint instead of the file's. */
-static void test_forms_of_one_model_are_equal(check_counts *counts, const char *folder, const char *path)
+static void test_forms_of_one_model_are_equal(check_counts *counts, const char *folder,
+                                              const char *path)
 {
 	convert_source sources[3];
 	static const char *const dtypes[] = { "F16", "BF16" };
@@ -159,30 +180,39 @@ static void test_forms_of_one_model_are_equal(check_counts *counts, const char *
 		(void)snprintf(names[k], sizeof names[k], "%s/%zu", folder, k);
 		(void)mkdir(names[k], 0700);
 		maker_config(names[k], k == 1, NULL);
-		maker_safetensors(names[k], k == 1 ? "consolidated.safetensors" : "model.safetensors", m, 0, m->n, NULL);
+		maker_safetensors(names[k],
+		                  k == 1 ? "consolidated.safetensors" : "model.safetensors", m, 0,
+		                  m->n, NULL);
 		maker_close(m);
-		CHECK(counts, convert_open_source(&sources[k], names[k], &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, convert_open_source(&sources[k], names[k], &err) == BRISE_OK, "%s",
+		      err.message);
 	}
 	convert_init_options(&options);
 	options.type = TYPE_F16;
 	options.no_tokenizer = true;
-	CHECK(counts, convert_checkpoint(names[1], path, &options, NULL, &err) == BRISE_OK && model_source_open(&sources[2], path, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(names[1], path, &options, NULL, &err) == BRISE_OK &&
+	              model_source_open(&sources[2], path, &err) == BRISE_OK,
+	      "%s", err.message);
 	for (k = 0; k < 2; k++) {
 		const char *reference = k == 0 ? "F16" : "BF16";
 
 		list = compare(counts, &sources[2], &sources[k], 2, &n);
 		for (i = 0; i < n; i++)
-			CHECK(counts, list[i].sums.error == 0 && list[i].sums.norm > 0 && !strcmp(list[i].types[1], reference), "%s %s: %g", names[k], list[i].name,
-			      list[i].sums.error);
+			CHECK(counts,
+			      list[i].sums.error == 0 && list[i].sums.norm > 0 &&
+			              !strcmp(list[i].types[1], reference),
+			      "%s %s: %g", names[k], list[i].name, list[i].sums.error);
 		free(list);
 	}
-	convert_close_source(&sources[0]), convert_close_source(&sources[1]), model_source_close(&sources[2]);
+	convert_close_source(&sources[0]), convert_close_source(&sources[1]),
+	        model_source_close(&sources[2]);
 	for (k = 0; k < 2; k++)
 		(void)maker_clear(names[k]), (void)rmdir(names[k]);
 	(void)unlink(path);
 }
 
-/* ---- what cannot be compared ---------------------------------------------------------------------------------------- */
+/* ---- what cannot be compared ---------------------------------------------------------------- */
 
 static void expect_refusal(check_counts *counts, const format_config *config, const char *text)
 {
@@ -192,8 +222,14 @@ static void expect_refusal(check_counts *counts, const format_config *config, co
 	compare_tensor *list;
 	size_t n;
 
-	CHECK(counts, compare_sources(&a, "this", &b, "that", &options, &list, &n, &err) == BRISE_EINVAL && !list && n == 0, "%s", err.message);
-	CHECK(counts, strstr(err.message, text) && strstr(err.message, "this: ") == err.message && strstr(err.message, " as in that"), "%s", err.message);
+	CHECK(counts,
+	      compare_sources(&a, "this", &b, "that", &options, &list, &n, &err) == BRISE_EINVAL &&
+	              !list && n == 0,
+	      "%s", err.message);
+	CHECK(counts,
+	      strstr(err.message, text) && strstr(err.message, "this: ") == err.message &&
+	              strstr(err.message, " as in that"),
+	      "%s", err.message);
 }
 
 static void test_other_shapes_are_refused_by_name(check_counts *counts)
@@ -224,10 +260,14 @@ static void test_cancel_stops_it(check_counts *counts)
 	brise_error err;
 	size_t n;
 
-	CHECK(counts, compare_sources(&a, "a", &a, "b", &options, &list, &n, &err) == BRISE_ECANCELED && !list, "%s", err.message);
+	CHECK(counts,
+	      compare_sources(&a, "a", &a, "b", &options, &list, &n, &err) == BRISE_ECANCELED &&
+	              !list,
+	      "%s", err.message);
 }
 
-static brise_status fail_late(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status fail_late(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
+                              float *rows, void *raw, brise_error *err)
 {
 	if (kind == TENSOR_W1 && first > 0) {
 		(void)snprintf(err->message, sizeof err->message, "the disk is gone");
@@ -245,7 +285,10 @@ static void test_a_read_error_is_handed_on(check_counts *counts)
 	size_t n;
 
 	b.read = fail_late;
-	CHECK(counts, compare_sources(&a, "a", &b, "b", &options, &list, &n, &err) == BRISE_EIO && !strcmp(err.message, "the disk is gone"), "%s", err.message);
+	CHECK(counts,
+	      compare_sources(&a, "a", &b, "b", &options, &list, &n, &err) == BRISE_EIO &&
+	              !strcmp(err.message, "the disk is gone"),
+	      "%s", err.message);
 }
 
 int main(void)

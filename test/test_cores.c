@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "runtime/cores.h"
+#include "runtime/os/cores.h"
 #include "test/check.h"
 
 static char root[64];
@@ -51,7 +51,8 @@ static void remove_system(void)
 		abort();
 }
 
-/* The processors of this machine that the process may use, up to 2: the tests describe these two as they like. */
+/* The processors of this machine that the process may use, up to 2: the tests describe these two as
+ * they like. */
 static unsigned two_processors(unsigned cpus[2])
 {
 	cpu_set_t mask;
@@ -70,7 +71,13 @@ static void test_quotas(check_counts *counts)
 	static const struct {
 		const char *line;
 		unsigned quota;
-	} cases[] = { { "max 100000", 0 }, { "150000 100000", 2 }, { "100000 100000", 1 }, { "5000 100000", 1 }, { "0 0", 0 }, { "rubbish", 0 }, { "", 0 } };
+	} cases[] = { { "max 100000", 0 },
+		      { "150000 100000", 2 },
+		      { "100000 100000", 1 },
+		      { "5000 100000", 1 },
+		      { "0 0", 0 },
+		      { "rubbish", 0 },
+		      { "", 0 } };
 	cores_facts facts;
 	unsigned i;
 
@@ -79,7 +86,8 @@ static void test_quotas(check_counts *counts)
 		put("0::/a/b", "/proc/self/cgroup");
 		put(cases[i].line, "/sys/fs/cgroup/a/b/cpu.max");
 		cores_read(&facts, root);
-		CHECK(counts, facts.quota == cases[i].quota && facts.chosen >= 1, "\"%s\": quota %u", cases[i].line, facts.quota);
+		CHECK(counts, facts.quota == cases[i].quota && facts.chosen >= 1,
+		      "\"%s\": quota %u", cases[i].line, facts.quota);
 		remove_system();
 	}
 	fresh_system();
@@ -110,24 +118,27 @@ static void test_kinds_of_cores(check_counts *counts)
 	}
 	fresh_system();
 	cores_read(&facts, root);
-	CHECK(counts, facts.physical == facts.allowed && facts.fast == facts.allowed, "what is not told does not limit: %u of %u", facts.physical, facts.allowed);
+	CHECK(counts, facts.physical == facts.allowed && facts.fast == facts.allowed,
+	      "what is not told does not limit: %u of %u", facts.physical, facts.allowed);
 	(void)snprintf(both, sizeof both, "%u,%u", cpus[0], cpus[1]);
 	put(both, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpus[0]);
 	put(both, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpus[1]);
 	cores_read(&facts, root);
-	CHECK(counts, facts.physical == facts.allowed - 1 && facts.chosen == facts.physical, "two threads of one core count once: %u of %u", facts.physical,
-	      facts.allowed);
+	CHECK(counts, facts.physical == facts.allowed - 1 && facts.chosen == facts.physical,
+	      "two threads of one core count once: %u of %u", facts.physical, facts.allowed);
 	(void)snprintf(both, sizeof both, "%u-%u", cpus[0], cpus[1]);
 	put(both, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpus[1]);
 	cores_read(&facts, root);
-	CHECK(counts, facts.physical == facts.allowed - 1, "siblings as a range: %u of %u", facts.physical, facts.allowed);
+	CHECK(counts, facts.physical == facts.allowed - 1, "siblings as a range: %u of %u",
+	      facts.physical, facts.allowed);
 	remove_system();
 
 	fresh_system();
 	put("1024", "/sys/devices/system/cpu/cpu%u/cpu_capacity", cpus[0]);
 	put("400", "/sys/devices/system/cpu/cpu%u/cpu_capacity", cpus[1]);
 	cores_read(&facts, root);
-	CHECK(counts, facts.physical == facts.allowed && facts.fast == 1, "slow cores are left out: %u", facts.fast);
+	CHECK(counts, facts.physical == facts.allowed && facts.fast == 1,
+	      "slow cores are left out: %u", facts.fast);
 	put("900", "/sys/devices/system/cpu/cpu%u/cpu_capacity", cpus[1]);
 	cores_read(&facts, root);
 	CHECK(counts, facts.fast == 2, "nearly as fast is fast: %u", facts.fast);
@@ -140,7 +151,8 @@ static void test_kinds_of_cores(check_counts *counts)
 	CHECK(counts, facts.fast == 1, "a hybrid's performance cores: %u", facts.fast);
 	put("4000", "/sys/devices/cpu_core/cpus");
 	cores_read(&facts, root);
-	CHECK(counts, facts.fast == facts.physical, "slow cores alone are better than none: %u", facts.fast);
+	CHECK(counts, facts.fast == facts.physical, "slow cores alone are better than none: %u",
+	      facts.fast);
 	remove_system();
 }
 
@@ -152,6 +164,7 @@ int main(void)
 	test_quotas(&counts);
 	test_kinds_of_cores(&counts);
 	cores_read(&facts, "");
-	CHECK(&counts, facts.chosen >= 1 && facts.chosen <= facts.allowed, "this machine: %u of %u", facts.chosen, facts.allowed);
+	CHECK(&counts, facts.chosen >= 1 && facts.chosen <= facts.allowed, "this machine: %u of %u",
+	      facts.chosen, facts.allowed);
 	return check_report("cores", &counts);
 }

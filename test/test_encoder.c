@@ -1,6 +1,8 @@
-/* test_encoder.c - q4's encoder (and what q8's tells): its losses against what is promised, its errors against sums in double over what its tiles decode to
+/* test_encoder.c - q4's encoder (and what q8's tells): its losses against what is promised, its
+ * errors against sums in double over what its tiles decode to
  *
- * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H e^T is summed here in double.
+ * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H
+ * e^T is summed here in double.
  */
 #include <limits.h>
 #include <math.h>
@@ -15,22 +17,29 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 static const char *const effort_names[] = { "fast", "normal", "high" };
-static arch_kernels best; /* the fastest set here: every set gives the same tiles, which is tested below */
+static arch_kernels
+        best; /* the fastest set here: every set gives the same tiles, which is tested below */
 
-/* ---- one tile ------------------------------------------------------------------------------------------------------- */
+/* ---- one tile ------------------------------------------------------------------------------- */
 
-/* Encodes up to 16 rows between pages that nobody may touch, and decodes them. tile: NULL, or [q4_tile_bytes(cols)]. */
-static tile_error encode(const float *w, size_t n_rows, size_t cols, const q4_encoding *how, float *decoded, uint8_t *tile)
+/* Encodes up to 16 rows between pages that nobody may touch, and decodes them. tile: NULL, or
+ * [q4_tile_bytes(cols)]. */
+static tile_error encode(const float *w, size_t n_rows, size_t cols, const q4_encoding *how,
+                         float *decoded, uint8_t *tile)
 {
-	guarded weights = guarded_new(n_rows * cols * sizeof *w, sizeof *w), out = guarded_new(q4_tile_bytes(cols), 1);
-	guarded scratch = guarded_new(q4_scratch(cols, how->feedback != NULL) * sizeof(float), sizeof(float));
+	guarded weights = guarded_new(n_rows * cols * sizeof *w, sizeof *w),
+	        out = guarded_new(q4_tile_bytes(cols), 1);
+	guarded scratch =
+	        guarded_new(q4_scratch(cols, how->feedback != NULL) * sizeof(float), sizeof(float));
 	tile_error sum = { 0, 0 };
 	unsigned r;
 
 	memcpy(weights.data, w, n_rows * cols * sizeof *w);
 	memset(out.data, 0xa5, q4_tile_bytes(cols));
-	memset(scratch.data, 0xff, q4_scratch(cols, how->feedback != NULL) * sizeof(float)); /* NaN */
-	q4_encode_tile(out.data, (const float *)(void *)weights.data, n_rows, cols, how, (float *)(void *)scratch.data, &sum);
+	memset(scratch.data, 0xff,
+	       q4_scratch(cols, how->feedback != NULL) * sizeof(float)); /* NaN */
+	q4_encode_tile(out.data, (const float *)(void *)weights.data, n_rows, cols, how,
+	               (float *)(void *)scratch.data, &sum);
 	for (r = 0; decoded && r < n_rows; r++)
 		q4_decode_row(decoded + r * cols, out.data, r, cols);
 	if (tile)
@@ -40,13 +49,15 @@ static tile_error encode(const float *w, size_t n_rows, size_t cols, const q4_en
 }
 
 /* sum of h (w - q)^2; h NULL: of (w - q)^2 */
-static double squared_error(const float *w, const float *q, const float *h, size_t n_rows, size_t cols)
+static double squared_error(const float *w, const float *q, const float *h, size_t n_rows,
+                            size_t cols)
 {
 	double sum = 0;
 	size_t i;
 
 	for (i = 0; i < n_rows * cols; i++)
-		sum += ((double)w[i] - (double)q[i]) * ((double)w[i] - (double)q[i]) * (h ? (double)h[i % cols] : 1);
+		sum += ((double)w[i] - (double)q[i]) * ((double)w[i] - (double)q[i]) *
+		       (h ? (double)h[i % cols] : 1);
 	return sum;
 }
 
@@ -60,7 +71,7 @@ static double squared_norm(const float *w, size_t n)
 	return sum;
 }
 
-/* ---- what is promised ----------------------------------------------------------------------------------------------- */
+/* ---- what is promised ----------------------------------------------------------------------- */
 
 static double uniform(uint64_t *seed)
 {
@@ -81,7 +92,8 @@ static float laplace(uint64_t *seed)
 	return (float)(u < 0 ? log(1 + 2 * u) : -log(1 - 2 * u));
 }
 
-/* Catches a codebook, table or search that is worse than the format can be: the limits are those that the project states. */
+/* Catches a codebook, table or search that is worse than the format can be: the limits are those
+ * that the project states. */
 static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 {
 	static const struct {
@@ -97,7 +109,8 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 
 	for (c = 0; c < LENGTH(cases); c++)
 		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+			q4_encoding how = { .effort = (enum q4_effort)effort,
+				            .errors = best.q4_errors };
 			tile_error sum = { 0, 0 };
 			uint64_t seed = 11 + c;
 
@@ -110,17 +123,36 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 				sum.error += one.error;
 				sum.norm += one.norm;
 			}
-			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < cases[c].most, "%s, %s: %.6f", cases[c].name, effort_names[effort], sum.error / sum.norm);
-			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < before, "%s: %s is not below the effort before it", cases[c].name, effort_names[effort]);
+			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < cases[c].most,
+			      "%s, %s: %.6f", cases[c].name, effort_names[effort],
+			      sum.error / sum.norm);
+			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < before,
+			      "%s: %s is not below the effort before it", cases[c].name,
+			      effort_names[effort]);
 			before = sum.error / sum.norm;
 		}
 	free(w);
 }
 
-/* ---- awkward weights ------------------------------------------------------------------------------------------------ */
+/* ---- awkward weights ------------------------------------------------------------------------ */
 
-enum { GAUSS, ZEROS, OUTLIER, DENORMAL, TINY, CONSTANT, NEGATIVE, ONE_WEIGHT, HALF_ZERO, SCALES, MANNERS };
-static const char *const manner_names[MANNERS] = { "gauss", "zeros", "outlier", "denormal", "tiny", "constant", "negative", "one weight", "half zero", "scales" };
+enum {
+	GAUSS,
+	ZEROS,
+	OUTLIER,
+	DENORMAL,
+	TINY,
+	CONSTANT,
+	NEGATIVE,
+	ONE_WEIGHT,
+	HALF_ZERO,
+	SCALES,
+	MANNERS
+};
+static const char *const manner_names[MANNERS] = { "gauss",    "zeros",      "outlier",
+	                                           "denormal", "tiny",       "constant",
+	                                           "negative", "one weight", "half zero",
+	                                           "scales" };
 
 static void fill_row(float *w, size_t cols, int manner, uint64_t *seed)
 {
@@ -163,10 +195,13 @@ static void fill_row(float *w, size_t cols, int manner, uint64_t *seed)
 	}
 }
 
-/* What the encoder says it lost is what decoding loses: padding, zero rows and missing rows included. */
+/* What the encoder says it lost is what decoding loses: padding, zero rows and missing rows
+ * included. */
 static void test_told_error_is_the_decoded_error(check_counts *counts)
 {
-	static const size_t widths[] = { 1, 5, 31, 32, 33, 72, 100, 127, 128, 129, 250, 4096, 4100 }, heights[] = { 1, 3, 15, 16 };
+	static const size_t
+	        widths[] = { 1, 5, 31, 32, 33, 72, 100, 127, 128, 129, 250, 4096, 4100 },
+	        heights[] = { 1, 3, 15, 16 };
 	uint64_t seed = 3;
 	size_t i, h, r;
 	int manner, effort;
@@ -174,25 +209,43 @@ static void test_told_error_is_the_decoded_error(check_counts *counts)
 	for (i = 0; i < LENGTH(widths); i++)
 		for (manner = 0; manner < MANNERS; manner++)
 			for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-				size_t cols = widths[i], n = cols > 4000 ? 2 : heights[h = (i + (size_t)manner) % LENGTH(heights)];
-				float *w = malloc(n * cols * sizeof *w), *q = malloc(n * cols * sizeof *q);
-				q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+				size_t cols = widths[i],
+				       n = cols > 4000 ? 2
+				                       : heights[h = (i + (size_t)manner) %
+				                                     LENGTH(heights)];
+				float *w = malloc(n * cols * sizeof *w),
+				      *q = malloc(n * cols * sizeof *q);
+				q4_encoding how = { .effort = (enum q4_effort)effort,
+					            .errors = best.q4_errors };
 				tile_error told;
 				double error, norm;
 
 				for (r = 0; r < n; r++)
-					fill_row(w + r * cols, cols, r == 1 && manner != ZEROS ? ZEROS : manner, &seed);
+					fill_row(w + r * cols, cols,
+					         r == 1 && manner != ZEROS ? ZEROS : manner, &seed);
 				told = encode(w, n, cols, &how, q, NULL);
 				error = squared_error(w, q, NULL, n, cols);
 				norm = squared_norm(w, n * cols);
-				CHECK(counts, fabs(told.error - error) <= 2e-6 * norm + 1e-37, "%s, %zu x %zu, %s: told %g, found %g of %g", manner_names[manner], n, cols,
-				      effort_names[effort], told.error, error, norm);
-				CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm + 1e-37, "%s, %zu x %zu: norm %g, found %g", manner_names[manner], n, cols, told.norm, norm);
-				CHECK(counts, error <= (manner == OUTLIER && effort == Q4_FAST ? 0.04 : manner == DENORMAL ? 0.1 : 0.02) * norm, "%s, %zu x %zu, %s: %g of %g lost", manner_names[manner], n, cols, effort_names[effort],
-				      error, norm);
-				for (r = n > 1 && manner != ZEROS ? cols : 0; n > 1 && manner != ZEROS && r < 2 * cols && q[r] == 0; r++)
+				CHECK(counts, fabs(told.error - error) <= 2e-6 * norm + 1e-37,
+				      "%s, %zu x %zu, %s: told %g, found %g of %g",
+				      manner_names[manner], n, cols, effort_names[effort],
+				      told.error, error, norm);
+				CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm + 1e-37,
+				      "%s, %zu x %zu: norm %g, found %g", manner_names[manner], n,
+				      cols, told.norm, norm);
+				CHECK(counts,
+				      error <= (manner == OUTLIER && effort == Q4_FAST ? 0.04
+				                : manner == DENORMAL                   ? 0.1
+				                                                       : 0.02) *
+				                       norm,
+				      "%s, %zu x %zu, %s: %g of %g lost", manner_names[manner], n,
+				      cols, effort_names[effort], error, norm);
+				for (r = n > 1 && manner != ZEROS ? cols : 0;
+				     n > 1 && manner != ZEROS && r < 2 * cols && q[r] == 0; r++)
 					;
-				CHECK(counts, n == 1 || manner == ZEROS || r == 2 * cols, "%s: a row of zeros became %g", manner_names[manner], (double)q[r < 2 * cols ? r : 0]);
+				CHECK(counts, n == 1 || manner == ZEROS || r == 2 * cols,
+				      "%s: a row of zeros became %g", manner_names[manner],
+				      (double)q[r < 2 * cols ? r : 0]);
 				free(w), free(q);
 			}
 	(void)h;
@@ -209,7 +262,8 @@ static void test_blocks_beside_an_outlier_lose_no_more_than_themselves(check_cou
 
 	for (s = 0; s < LENGTH(outliers); s++)
 		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+			q4_encoding how = { .effort = (enum q4_effort)effort,
+				            .errors = best.q4_errors };
 			tile_error told;
 			double error, norm;
 
@@ -219,11 +273,17 @@ static void test_blocks_beside_an_outlier_lose_no_more_than_themselves(check_cou
 			told = encode(w, 1, 512, &how, q, NULL);
 			error = squared_error(w, q, NULL, 1, 512);
 			norm = squared_norm(w, 512);
-			CHECK(counts, fabs(told.error - error) <= 2e-6 * norm, "outlier %g, %s: told %g, found %g", (double)outliers[s], effort_names[effort], told.error, error);
+			CHECK(counts, fabs(told.error - error) <= 2e-6 * norm,
+			      "outlier %g, %s: told %g, found %g", (double)outliers[s],
+			      effort_names[effort], told.error, error);
 			for (i = 0; i < 512; i += TILE_BLOCK)
 				if (i != 64)
-					CHECK(counts, squared_error(w + i, q + i, NULL, 1, TILE_BLOCK) <= 1.1 * squared_norm(w + i, TILE_BLOCK), "outlier %g, %s, block %zu: more lost than there was",
-					      (double)outliers[s], effort_names[effort], i / TILE_BLOCK);
+					CHECK(counts,
+					      squared_error(w + i, q + i, NULL, 1, TILE_BLOCK) <=
+					              1.1 * squared_norm(w + i, TILE_BLOCK),
+					      "outlier %g, %s, block %zu: more lost than there was",
+					      (double)outliers[s], effort_names[effort],
+					      i / TILE_BLOCK);
 		}
 }
 
@@ -238,14 +298,16 @@ static void test_huge_weights_stay_finite(check_counts *counts)
 
 	for (s = 0; s < LENGTH(sizes); s++)
 		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+			q4_encoding how = { .effort = (enum q4_effort)effort,
+				            .errors = best.q4_errors };
 
 			for (i = 0; i < 200; i++)
 				w[i] = random_float(&seed) * sizes[s];
 			(void)encode(w, 1, 200, &how, q, NULL);
 			for (i = bad = 0; i < 200; i++)
 				bad += !(fabsf(q[i] / sizes[s] - w[i] / sizes[s]) < 0.2f);
-			CHECK(counts, bad == 0, "%g, %s: %zu weights lost", (double)sizes[s], effort_names[effort], bad);
+			CHECK(counts, bad == 0, "%g, %s: %zu weights lost", (double)sizes[s],
+			      effort_names[effort], bad);
 		}
 }
 
@@ -268,19 +330,22 @@ static void test_q8_tells_the_decoded_error(check_counts *counts)
 		q8_decode_row(q, tile, 0, 200);
 		error = squared_error(w, q, NULL, 1, 200);
 		norm = squared_norm(w, 200);
-		CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm, "%g: norm %g, found %g", (double)sizes[s], told.norm, norm);
-		CHECK(counts, fabs(told.error - error) <= 1e-3 * error && error < 1e-4 * norm, "%g: told %g, found %g of %g", (double)sizes[s], told.error, error, norm);
+		CHECK(counts, fabs(told.norm - norm) <= 1e-5 * norm, "%g: norm %g, found %g",
+		      (double)sizes[s], told.norm, norm);
+		CHECK(counts, fabs(told.error - error) <= 1e-3 * error && error < 1e-4 * norm,
+		      "%g: told %g, found %g of %g", (double)sizes[s], told.error, error, norm);
 	}
 	free(tile);
 }
 
-/* ---- importance ----------------------------------------------------------------------------------------------------- */
+/* ---- importance ----------------------------------------------------------------------------- */
 
 /* Catches importance that is ignored, applied to the wrong column, or taken as a root. */
 static void test_importance_lowers_the_weighted_error(check_counts *counts)
 {
 	const size_t cols = 1000;
-	float *w = malloc(TILE_ROWS * cols * sizeof *w), *q = malloc(TILE_ROWS * cols * sizeof *q), *h = malloc(cols * sizeof *h);
+	float *w = malloc(TILE_ROWS * cols * sizeof *w), *q = malloc(TILE_ROWS * cols * sizeof *q),
+	      *h = malloc(cols * sizeof *h);
 	uint64_t seed = 5;
 	size_t i;
 	int effort;
@@ -300,11 +365,18 @@ static void test_importance_lowers_the_weighted_error(check_counts *counts)
 			told = encode(w, TILE_ROWS, cols, &how, q, NULL);
 			plain[i] = squared_error(w, q, NULL, TILE_ROWS, cols);
 			weighted[i] = squared_error(w, q, h, TILE_ROWS, cols);
-			CHECK(counts, fabs(told.error - plain[i]) < 1e-5 * told.norm, "the told error is the plain one: %g, found %g", told.error, plain[i]);
+			CHECK(counts, fabs(told.error - plain[i]) < 1e-5 * told.norm,
+			      "the told error is the plain one: %g, found %g", told.error,
+			      plain[i]);
 		}
-		CHECK(counts, weighted[1] < (effort == Q4_FAST ? 1 : 0.9) * weighted[0] + (effort == Q4_FAST ? 1e-3 * weighted[0] : 0), "%s: weighted %g, without importance %g",
-		      effort_names[effort], weighted[1], weighted[0]);
-		CHECK(counts, effort == Q4_FAST || plain[1] > plain[0], "%s: plain %g, without importance %g", effort_names[effort], plain[1], plain[0]);
+		CHECK(counts,
+		      weighted[1] < (effort == Q4_FAST ? 1 : 0.9) * weighted[0] +
+		                            (effort == Q4_FAST ? 1e-3 * weighted[0] : 0),
+		      "%s: weighted %g, without importance %g", effort_names[effort], weighted[1],
+		      weighted[0]);
+		CHECK(counts, effort == Q4_FAST || plain[1] > plain[0],
+		      "%s: plain %g, without importance %g", effort_names[effort], plain[1],
+		      plain[0]);
 	}
 	free(w), free(q), free(h);
 }
@@ -329,19 +401,23 @@ static void test_importance_has_no_unit(check_counts *counts)
 	(void)encode(w, 1, cols, &how, q, tiles[0]);
 	how.importance = scaled;
 	(void)encode(w, 1, cols, &how, q, tiles[1]);
-	CHECK(counts, memcmp(tiles[0], tiles[1], q4_tile_bytes(cols)) == 0, "a factor of 4096 changes the tile");
-	CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols), "columns without importance are lost: %g", squared_error(w, q, NULL, 1, cols));
+	CHECK(counts, memcmp(tiles[0], tiles[1], q4_tile_bytes(cols)) == 0,
+	      "a factor of 4096 changes the tile");
+	CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols),
+	      "columns without importance are lost: %g", squared_error(w, q, NULL, 1, cols));
 	for (all = 0; all < 2; all++) {
 		for (i = 0; i < cols; i++)
 			h[i] = all ? 3e38f : 0;
 		how.importance = h;
 		(void)encode(w, 1, cols, &how, q, NULL);
-		CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols), "importance %g everywhere: %g", (double)h[0], squared_error(w, q, NULL, 1, cols));
+		CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols),
+		      "importance %g everywhere: %g", (double)h[0],
+		      squared_error(w, q, NULL, 1, cols));
 	}
 	free(tiles[0]), free(tiles[1]);
 }
 
-/* ---- feedback ------------------------------------------------------------------------------------------------------- */
+/* ---- feedback ------------------------------------------------------------------------------- */
 
 /* A calibration of one layer in memory, its first input filled by hand. */
 typedef struct by_hand {
@@ -352,7 +428,8 @@ typedef struct by_hand {
 	uint32_t cols, span;
 } by_hand;
 
-/* How inputs hang together: with their neighbours, rho^|i - j| (an autoregressive process), or all with all, as sums of a few common causes and a tenth of noise. */
+/* How inputs hang together: with their neighbours, rho^|i - j| (an autoregressive process), or all
+ * with all, as sums of a few common causes and a tenth of noise. */
 typedef enum bond { NEIGHBOURS, COMMON_CAUSES } bond;
 
 #define CAUSES 5
@@ -375,17 +452,21 @@ static double correlate(bond kind, uint32_t i, uint32_t j)
 	return 0.9 * xy / sqrt(xx * yy);
 }
 
-/* Both are correlations of real inputs (positive definite) however they are rounded. Variances are uneven. */
+/* Both are correlations of real inputs (positive definite) however they are rounded. Variances are
+ * uneven. */
 static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 {
-	format_config config = { .dim = cols, .n_layers = 1, .n_heads = 1, .head_dim = 32, .hidden_dim = 32 };
+	format_config config = {
+		.dim = cols, .n_layers = 1, .n_heads = 1, .head_dim = 32, .hidden_dim = 32
+	};
 	by_hand m = { .cols = cols, .span = span, .h = calloc((size_t)cols * cols, sizeof *m.h) };
 	uint64_t seed = cols;
 	uint32_t i, j;
 	float *squares;
 	int16_t *out;
 
-	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, NULL) != BRISE_OK || !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
+	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, NULL) != BRISE_OK ||
+	    !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
 		exit(1);
 	m.c.inputs = m.inputs;
 	m.c.bytes = m.bytes;
@@ -394,10 +475,13 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 	for (i = 0; i < cols; i++) {
 		squares[i] = expf(1.5f * gauss(&seed));
 		m.h[i * cols + i] = (double)squares[i];
-		for (j = i / span * span; j < i; j++) { /* rows of each span's lower triangle follow one another, spans too */
+		/* rows of each span's lower triangle follow one another, spans too */
+		for (j = i / span * span; j < i; j++) {
 			int16_t correlation = (int16_t)floor(correlate(kind, i, j) * 32767 + 0.5);
 
-			m.h[i * cols + j] = m.h[j * cols + i] = correlation / 32767.0 * sqrt((double)squares[i] * (double)squares[j]);
+			m.h[i * cols + j] = m.h[j * cols + i] =
+			        correlation / 32767.0 *
+			        sqrt((double)squares[i] * (double)squares[j]);
 			*out++ = correlation;
 		}
 	}
@@ -416,7 +500,9 @@ static void factor(const by_hand *m, q4_feedback *f, unsigned n_threads)
 {
 	pool *threads;
 
-	if (pool_new(&threads, n_threads, NULL) != BRISE_OK || factor_new(f, m->cols, m->span, NULL) != BRISE_OK || factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
+	if (pool_new(&threads, n_threads, NULL) != BRISE_OK ||
+	    factor_new(f, m->cols, m->span, NULL) != BRISE_OK ||
+	    factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
 		exit(1);
 	pool_free(threads);
 }
@@ -428,38 +514,52 @@ static double element(const q4_feedback *f, size_t row, size_t col)
 
 	if (row > col || row < first)
 		return 0;
-	return row == col ? 1 : (double)f->panels[col / f->span][q4_panel(block) + (row - first) * TILE_BLOCK + (col - first) % TILE_BLOCK];
+	return row == col ? 1
+	                  : (double)f->panels[col / f->span][q4_panel(block) +
+	                                                     (row - first) * TILE_BLOCK +
+	                                                     (col - first) % TILE_BLOCK];
 }
 
-static const uint32_t shapes[][2] = { { 32, 32 }, { 64, 64 }, { 160, 64 }, { 150, 64 }, { 200, 4096 }, { 129, 32 }, { 70, 96 }, { 300, 160 }, { 3, 32 }, { 450, 448 } };
+static const uint32_t shapes[][2] = { { 32, 32 },    { 64, 64 },  { 160, 64 }, { 150, 64 },
+	                              { 200, 4096 }, { 129, 32 }, { 70, 96 },  { 300, 160 },
+	                              { 3, 32 },     { 450, 448 } };
 
-/* Catches a wrong order of elimination, strip, span, or panel: A D A^T is H with damping on its diagonal. */
+/* Catches a wrong order of elimination, strip, span, or panel: A D A^T is H with damping on its
+ * diagonal. */
 static void test_factors_multiply_to_the_moments(check_counts *counts)
 {
 	size_t s, i, j, k;
 
 	for (s = 0; s < LENGTH(shapes); s++) {
-		by_hand m = make_moments(shapes[s][0], shapes[s][1], s % 2 ? NEIGHBOURS : COMMON_CAUSES);
+		by_hand m = make_moments(shapes[s][0], shapes[s][1],
+		                         s % 2 ? NEIGHBOURS : COMMON_CAUSES);
 		double worst = 0;
 		q4_feedback f;
 
 		factor(&m, &f, 1 + (unsigned)s % 3);
 		for (i = 0; i < m.cols; i++) {
-			size_t first = i / m.span * m.span, end = first + m.span < m.cols ? first + m.span : m.cols;
+			size_t first = i / m.span * m.span,
+			       end = first + m.span < m.cols ? first + m.span : m.cols;
 			double mean = 0;
 
 			for (k = first; k < end; k++)
 				mean += m.h[k * m.cols + k] / (double)(end - first);
 			for (j = 0; j <= i; j++) {
-				double sum = 0, expected = m.h[i * m.cols + j] + (i == j ? 0.01 * mean : 0), off;
+				double sum = 0,
+				       expected = m.h[i * m.cols + j] + (i == j ? 0.01 * mean : 0),
+				       off;
 
 				for (k = i; k < m.cols; k++)
-					sum += element(&f, i, k) * (double)f.variance[k] * element(&f, j, k);
-				off = fabs(sum - expected) / sqrt((m.h[i * m.cols + i] + 0.01 * mean) * (m.h[j * m.cols + j] + 0.01 * mean));
+					sum += element(&f, i, k) * (double)f.variance[k] *
+					       element(&f, j, k);
+				off = fabs(sum - expected) /
+				      sqrt((m.h[i * m.cols + i] + 0.01 * mean) *
+				           (m.h[j * m.cols + j] + 0.01 * mean));
 				worst = off > worst ? off : worst;
 			}
 		}
-		CHECK(counts, worst < 1e-6, "%u columns in spans of %u: off by %g", m.cols, m.span, worst);
+		CHECK(counts, worst < 1e-6, "%u columns in spans of %u: off by %g", m.cols, m.span,
+		      worst);
 		for (k = m.cols, i = 0; k < tile_padded(m.cols); k++)
 			i += f.variance[k] != 0;
 		CHECK(counts, i == 0, "%zu variances in the padding", i);
@@ -476,9 +576,15 @@ static void test_factors_do_not_depend_on_threads(check_counts *counts)
 
 	factor(&m, &one, 1);
 	factor(&m, &many, 3);
-	CHECK(counts, memcmp(one.variance, many.variance, tile_padded(m.cols) * sizeof *one.variance) == 0, "variances");
+	CHECK(counts,
+	      memcmp(one.variance, many.variance, tile_padded(m.cols) * sizeof *one.variance) == 0,
+	      "variances");
 	for (i = 0; i < 2; i++)
-		CHECK(counts, memcmp(one.panels[i], many.panels[i], q4_panel((i ? 188 + 31 : 512) / TILE_BLOCK) * sizeof **one.panels) == 0, "panels of span %zu", i);
+		CHECK(counts,
+		      memcmp(one.panels[i], many.panels[i],
+		             q4_panel((i ? 188 + 31 : 512) / TILE_BLOCK) * sizeof **one.panels) ==
+		              0,
+		      "panels of span %zu", i);
 	factor_free(&one), factor_free(&many);
 	free_moments(&m);
 }
@@ -492,26 +598,32 @@ static double output_error(const by_hand *m, const float *w, const float *q, siz
 	for (r = 0; r < n_rows; r++)
 		for (i = 0; i < m->cols; i++)
 			for (j = 0; j < m->cols; j++)
-				sum += ((double)w[r * m->cols + i] - (double)q[r * m->cols + i]) * m->h[i * m->cols + j] *
+				sum += ((double)w[r * m->cols + i] - (double)q[r * m->cols + i]) *
+				       m->h[i * m->cols + j] *
 				       ((double)w[r * m->cols + j] - (double)q[r * m->cols + j]);
 	return sum;
 }
 
-/* The share of columns rounded to a code next to their target: |(e A)_j|, what is left of it, is at most half the codebook's widest gap. Others were clipped. */
-static double share_of_near(const q4_feedback *f, const float *w, const float *q, const uint8_t *tile, size_t n_rows)
+/* The share of columns rounded to a code next to their target: |(e A)_j|, what is left of it, is at
+ * most half the codebook's widest gap. Others were clipped. */
+static double share_of_near(const q4_feedback *f, const float *w, const float *q,
+                            const uint8_t *tile, size_t n_rows)
 {
 	size_t near = 0, all = 0, r, j, k;
 
 	for (r = 0; r < n_rows; r++)
 		for (j = 0; j < f->cols; j++) {
-			uint8_t scale = tile[Q4_TILE_HEAD + j / TILE_GROUP * Q4_GROUP_BYTES + j % TILE_GROUP / TILE_BLOCK * TILE_ROWS + r];
+			uint8_t scale = tile[Q4_TILE_HEAD + j / TILE_GROUP * Q4_GROUP_BYTES +
+			                     j % TILE_GROUP / TILE_BLOCK * TILE_ROWS + r];
 			double left = 0;
 			float row_scale;
 
 			memcpy(&row_scale, tile + r * sizeof row_scale, sizeof row_scale);
 			for (k = j / f->span * f->span; k <= j; k++)
-				left += ((double)w[r * f->cols + k] - (double)q[r * f->cols + k]) * element(f, k, j);
-			near += fabs(left) <= 8.5 * 1.001 * fabs((double)row_scale * q4_magnitude(scale)) + 1e-12;
+				left += ((double)w[r * f->cols + k] - (double)q[r * f->cols + k]) *
+				        element(f, k, j);
+			near += fabs(left) <=
+			        8.5 * 1.001 * fabs((double)row_scale * q4_magnitude(scale)) + 1e-12;
 			all++;
 		}
 	return (double)near / (double)all;
@@ -545,12 +657,20 @@ static void check_feedback(check_counts *counts, uint32_t cols, uint32_t span, b
 		told = encode(w, n, cols, &how, q, tile);
 		together = output_error(&m, w, q, n);
 		near = share_of_near(&f, w, q, tile, n);
-		CHECK(counts, cols < 32 || (together < 0.5 * alone && together < 0.5 * weighted), "%u columns in spans of %u, %s: %g with feedback, %g with importance, %g alone", cols, span,
-		      effort_names[effort], together, weighted, alone);
-		CHECK(counts, near > 0.98, "%u columns in spans of %u, %s, bond %d: %g are rounded to a neighbour", cols, span, effort_names[effort], kind, near);
-		CHECK(counts, fabs(told.error - squared_error(w, q, NULL, n, cols)) < 1e-6 * told.norm, "told %g, found %g", told.error, squared_error(w, q, NULL, n, cols));
-		CHECK(counts, fabs(told.norm - squared_norm(w, n * cols)) < 1e-6 * told.norm, "norm %g", told.norm);
-		CHECK(counts, squared_error(w, q, NULL, n, cols) < 0.05 * told.norm, "weights are lost: %g of %g", told.error, told.norm);
+		CHECK(counts, cols < 32 || (together < 0.5 * alone && together < 0.5 * weighted),
+		      "%u columns in spans of %u, %s: %g with feedback, %g with importance, %g "
+		      "alone",
+		      cols, span, effort_names[effort], together, weighted, alone);
+		CHECK(counts, near > 0.98,
+		      "%u columns in spans of %u, %s, bond %d: %g are rounded to a neighbour", cols,
+		      span, effort_names[effort], kind, near);
+		CHECK(counts,
+		      fabs(told.error - squared_error(w, q, NULL, n, cols)) < 1e-6 * told.norm,
+		      "told %g, found %g", told.error, squared_error(w, q, NULL, n, cols));
+		CHECK(counts, fabs(told.norm - squared_norm(w, n * cols)) < 1e-6 * told.norm,
+		      "norm %g", told.norm);
+		CHECK(counts, squared_error(w, q, NULL, n, cols) < 0.05 * told.norm,
+		      "weights are lost: %g of %g", told.error, told.norm);
 	}
 	factor_free(&f);
 	free(w), free(q), free(tile);
@@ -567,7 +687,8 @@ static void test_feedback_lowers_the_error_of_outputs(check_counts *counts)
 	}
 }
 
-/* Correlations that no inputs have pass every checksum: they must be refused, or leave finite factors. */
+/* Correlations that no inputs have pass every checksum: they must be refused, or leave finite
+ * factors. */
 static void test_impossible_correlations_do_no_harm(check_counts *counts)
 {
 	static const int16_t values[] = { -32767, 32767, -32768, -3000 };
@@ -577,17 +698,21 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 
 	for (v = 0; v <= LENGTH(values); v++) {
 		by_hand m = make_moments(256, 256, NEIGHBOURS);
-		int16_t *out = (int16_t *)(void *)(m.bytes + m.inputs[0].offset + m.cols * sizeof(float));
+		int16_t *out =
+		        (int16_t *)(void *)(m.bytes + m.inputs[0].offset + m.cols * sizeof(float));
 		q4_feedback f;
 		pool *threads;
 		size_t bad = 0;
 
 		for (i = 0; i < m.cols * (m.cols - 1) / 2; i++)
 			out[i] = v < LENGTH(values) ? values[v] : (int16_t)random_next(&seed);
-		if (pool_new(&threads, 2, NULL) != BRISE_OK || factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
+		if (pool_new(&threads, 2, NULL) != BRISE_OK ||
+		    factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
 			exit(1);
 		if (factor_input(&f, &m.c, 0, threads, NULL, NULL, NULL) == BRISE_OK) {
-			q4_encoding how = { .effort = Q4_HIGH, .errors = best.q4_errors, .feedback = &f };
+			q4_encoding how = { .effort = Q4_HIGH,
+				            .errors = best.q4_errors,
+				            .feedback = &f };
 
 			for (i = 0; i < m.cols; i++)
 				bad += !isfinite(f.variance[i]) || !(f.variance[i] > 0);
@@ -608,7 +733,8 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 	}
 }
 
-/* Sums that leave a float's range become infinite, and their differences no numbers: neither is a place in a table. */
+/* Sums that leave a float's range become infinite, and their differences no numbers: neither is a
+ * place in a table. */
 static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts)
 {
 	static const float sizes[] = { 1e-37f, 1e-25f, 1, 1e20f, 1e38f };
@@ -621,23 +747,32 @@ static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts
 	factor(&m, &f, 1);
 	for (s = 0; s < LENGTH(sizes) + 1; s++)
 		for (way = 0; way < 2; way++) {
-			q4_encoding how = { .effort = Q4_HIGH, .errors = way ? best.q4_errors : q4_errors, .feedback = &f };
+			q4_encoding how = { .effort = Q4_HIGH,
+				            .errors = way ? best.q4_errors : q4_errors,
+				            .feedback = &f };
 			float size = s < LENGTH(sizes) ? sizes[s] : 1;
 			uint64_t seed = 4;
 			double error = 0, norm = 0;
 			tile_error told;
 
 			for (i = 0; s == LENGTH(sizes) && i < q4_panel(m.cols / TILE_BLOCK); i++)
-				f.panels[0][i] = i % 3 ? 3e38f : -3e38f; /* the last round: factors of a calibration that lies */
+				/* the last round: factors of a calibration that lies */
+				f.panels[0][i] = i % 3 ? 3e38f : -3e38f;
 			for (i = 0; i < m.cols; i++)
 				w[i] = random_float(&seed) * size;
 			told = encode(w, 1, m.cols, &how, q, NULL);
 			for (i = 0; i < m.cols; i++) {
-				error += pow((double)w[i] / (double)size - (double)q[i] / (double)size, 2);
+				error += pow((double)w[i] / (double)size -
+				                     (double)q[i] / (double)size,
+				             2);
 				norm += pow((double)w[i] / (double)size, 2);
 			}
-			CHECK(counts, s < LENGTH(sizes) ? error < 0.1 * norm : isfinite(error), "weights of %g: %g of %g lost", (double)size, error, norm);
-			CHECK(counts, s == LENGTH(sizes) || fabs(told.error / told.norm - error / norm) < 1e-4, "weights of %g: told %g of %g", (double)size, told.error, told.norm);
+			CHECK(counts, s < LENGTH(sizes) ? error < 0.1 * norm : isfinite(error),
+			      "weights of %g: %g of %g lost", (double)size, error, norm);
+			CHECK(counts,
+			      s == LENGTH(sizes) ||
+			              fabs(told.error / told.norm - error / norm) < 1e-4,
+			      "weights of %g: told %g of %g", (double)size, told.error, told.norm);
 		}
 	factor_free(&f);
 	free_moments(&m);
@@ -654,7 +789,8 @@ static bool lose_patience(void *user)
 	return p->asked++ >= p->most;
 }
 
-/* Wide inputs take seconds: who wants to stop is asked at every strip of 64 columns, and no more is computed then. */
+/* Wide inputs take seconds: who wants to stop is asked at every strip of 64 columns, and no more is
+ * computed then. */
 static void test_factoring_stops_when_asked_to(check_counts *counts)
 {
 	by_hand m = make_moments(450, 448, NEIGHBOURS); /* seven strips and one of a second span */
@@ -664,20 +800,26 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 	pool *threads;
 	unsigned all;
 
-	if (pool_new(&threads, 2, NULL) != BRISE_OK || factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
+	if (pool_new(&threads, 2, NULL) != BRISE_OK ||
+	    factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
 		exit(1);
-	CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, p.asked >= 8, "asked %u times", p.asked);
 	for (all = p.asked, p.most = 0; p.most < all; p.most++) {
 		p.asked = 0;
-		CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_ECANCELED && p.asked == p.most + 1, "told to stop at question %u: %u asked", p.most, p.asked);
+		CHECK(counts,
+		      factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) ==
+		                      BRISE_ECANCELED &&
+		              p.asked == p.most + 1,
+		      "told to stop at question %u: %u asked", p.most, p.asked);
 	}
 	factor_free(&f);
 	pool_free(threads);
 	free_moments(&m);
 }
 
-/* ---- kernel sets ---------------------------------------------------------------------------------------------------- */
+/* ---- kernel sets ---------------------------------------------------------------------------- */
 
 static void check_set(check_counts *counts, const arch_kernels *set)
 {
@@ -694,7 +836,9 @@ static void check_set(check_counts *counts, const arch_kernels *set)
 		fill_row(w + r * m.cols, m.cols, (int)r % MANNERS, &seed);
 	for (effort = Q4_FAST; effort <= Q4_HIGH; effort++)
 		for (way = 0; way < 3; way++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort, .errors = q4_errors, .feedback = way == 2 ? &f : NULL };
+			q4_encoding how = { .effort = (enum q4_effort)effort,
+				            .errors = q4_errors,
+				            .feedback = way == 2 ? &f : NULL };
 			tile_error a, b;
 
 			if (way == 1)
@@ -702,18 +846,22 @@ static void check_set(check_counts *counts, const arch_kernels *set)
 			a = encode(w, TILE_ROWS, m.cols, &how, NULL, expected);
 			how.errors = set->q4_errors;
 			b = encode(w, TILE_ROWS, m.cols, &how, NULL, tile);
-			CHECK(counts, memcmp(expected, tile, q4_tile_bytes(m.cols)) == 0 && a.error == b.error && a.norm == b.norm, "%s, %s, way %d: another tile", set->name,
-			      effort_names[effort], way);
+			CHECK(counts,
+			      memcmp(expected, tile, q4_tile_bytes(m.cols)) == 0 &&
+			              a.error == b.error && a.norm == b.norm,
+			      "%s, %s, way %d: another tile", set->name, effort_names[effort], way);
 		}
 	factor_free(&f);
 	free(w), free(expected), free(tile);
 	free_moments(&m);
 }
 
-/* Sums themselves, over what no search would ask for as well: cells far outside, infinite and not a number excepted. */
+/* Sums themselves, over what no search would ask for as well: cells far outside, infinite and not a
+ * number excepted. */
 static void check_sums(check_counts *counts, const arch_kernels *set)
 {
-	float table[Q4_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37], expected[37], got[37];
+	float table[Q4_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37],
+	        expected[37], got[37];
 	uint64_t seed = 78;
 	size_t n, i;
 
@@ -732,7 +880,8 @@ static void check_sums(check_counts *counts, const arch_kernels *set)
 		memset(got, 0, sizeof got);
 		q4_errors(expected, w, importance, table, by, plus, n);
 		set->q4_errors(got, w, importance, table, by, plus, n);
-		CHECK(counts, memcmp(expected, got, sizeof got) == 0, "%s: %zu scales", set->name, n);
+		CHECK(counts, memcmp(expected, got, sizeof got) == 0, "%s: %zu scales", set->name,
+		      n);
 	}
 }
 

@@ -1,5 +1,6 @@
-/* test_export.c - what is exported reads back as what was there: GGUF and safetensors are read by a reader of the test's own, blocks decoded by the
- * format's definition, and folders converted again */
+/* test_export.c - what is exported reads back as what was there: GGUF and safetensors are read by a
+ * reader of the test's own, blocks decoded by the format's definition, and folders converted again
+ */
 #include <sys/stat.h>
 
 #include "convert/export.h"
@@ -7,7 +8,7 @@
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "convert/tokenizer/sentencepiece.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
-#include "runtime/crc32.h"
+#include "runtime/model/crc32.h"
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/handmade_model.h"
@@ -27,7 +28,7 @@ static const char *place(const char *name)
 	return path;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 typedef struct content {
 	uint8_t *bytes;
@@ -119,7 +120,8 @@ static brise_model *open_model(const char *path)
 	return model;
 }
 
-static brise_status export_file(const char *model_path, const char *out, enum export_format format, enum ggml_type type, export_result *result, brise_error *err)
+static brise_status export_file(const char *model_path, const char *out, enum export_format format,
+                                enum ggml_type type, export_result *result, brise_error *err)
 {
 	brise_model *model = open_model(model_path);
 	export_options options;
@@ -135,14 +137,14 @@ static brise_status export_file(const char *model_path, const char *out, enum ex
 	return status;
 }
 
-/* ---- a reader of GGUF ---------------------------------------------------------------------------------------------- */
+/* ---- a reader of GGUF ----------------------------------------------------------------------- */
 
 typedef struct gguf_pair {
 	char key[80], text[80];
 	uint32_t type, element;
-	uint64_t n;    /* of an array */
+	uint64_t n; /* of an array */
 	double number;
-	size_t at;     /* of an array's first element */
+	size_t at; /* of an array's first element */
 } gguf_pair;
 
 typedef struct gguf_info {
@@ -257,7 +259,7 @@ static void fill_layer(char *name, const char *form, unsigned layer)
 	}
 }
 
-/* ---- F16: the checkpoint's own bytes ------------------------------------------------------------------------------- */
+/* ---- F16: the checkpoint's own bytes -------------------------------------------------------- */
 
 /* A checkpoint of Hugging Face's form, converted to f16 without a tokenizer. */
 static void convert_maker(const char *out)
@@ -281,49 +283,70 @@ static void convert_maker(const char *out)
 	maker_close(m);
 }
 
-static void check_gguf_tensor(check_counts *counts, gguf_file *g, const char *name, const maker_tensor *t)
+static void check_gguf_tensor(check_counts *counts, gguf_file *g, const char *name,
+                              const maker_tensor *t)
 {
 	const gguf_info *info = find_info(g, name);
 	uint32_t col;
 	size_t at;
 
-	CHECK(counts, info && info->n_dims == t->n_dims && info->ne[0] == t->shape[t->n_dims - 1] && (t->n_dims == 1 || info->ne[1] == t->shape[0]), "%s", name);
+	CHECK(counts,
+	      info && info->n_dims == t->n_dims && info->ne[0] == t->shape[t->n_dims - 1] &&
+	              (t->n_dims == 1 || info->ne[1] == t->shape[0]),
+	      "%s", name);
 	if (!info)
 		return;
 	at = g->data + (size_t)info->offset;
-	CHECK(counts, at % 32 == 0 && info->type == (t->n_dims == 1 ? 0u : 1u), "%s: offset or type", name);
+	CHECK(counts, at % 32 == 0 && info->type == (t->n_dims == 1 ? 0u : 1u),
+	      "%s: offset or type", name);
 	if (t->n_dims == 2) {
-		CHECK(counts, memcmp(g->c.bytes + at, t->data.data, t->data.n) == 0, "%s: not the checkpoint's weights", name);
+		CHECK(counts, memcmp(g->c.bytes + at, t->data.data, t->data.n) == 0,
+		      "%s: not the checkpoint's weights", name);
 		return;
 	}
 	g->c.at = at;
 	for (col = 0; col < t->shape[0]; col++)
-		if (half_encode(take_float(&g->c)) != (t->data.data[2 * col] | t->data.data[2 * col + 1] << 8))
+		if (half_encode(take_float(&g->c)) !=
+		    (t->data.data[2 * col] | t->data.data[2 * col + 1] << 8))
 			break;
-	CHECK(counts, col == t->shape[0], "%s: not the checkpoint's norm from column %" PRIu32 " on", name, col);
+	CHECK(counts, col == t->shape[0],
+	      "%s: not the checkpoint's norm from column %" PRIu32 " on", name, col);
 }
 
-/* Catches: rows of q and k in the wrong order, swapped names, offsets that overlap, a transposed shape. */
+/* Catches: rows of q and k in the wrong order, swapped names, offsets that overlap, a transposed
+ * shape. */
 static void test_gguf_holds_the_interleaved_checkpoint(check_counts *counts)
 {
 	static const struct {
 		const char *own, *theirs;
 	} names[] = {
-		{ "tok_embeddings.weight", "token_embd.weight" },        { "norm.weight", "output_norm.weight" },
-		{ "output.weight", "output.weight" },                    { "layers.%d.attention_norm.weight", "blk.%d.attn_norm.weight" },
-		{ "layers.%d.attention.wq.weight", "blk.%d.attn_q.weight" }, { "layers.%d.attention.wk.weight", "blk.%d.attn_k.weight" },
-		{ "layers.%d.attention.wv.weight", "blk.%d.attn_v.weight" }, { "layers.%d.attention.wo.weight", "blk.%d.attn_output.weight" },
-		{ "layers.%d.ffn_norm.weight", "blk.%d.ffn_norm.weight" },   { "layers.%d.feed_forward.w1.weight", "blk.%d.ffn_gate.weight" },
-		{ "layers.%d.feed_forward.w3.weight", "blk.%d.ffn_up.weight" }, { "layers.%d.feed_forward.w2.weight", "blk.%d.ffn_down.weight" },
+		{ "tok_embeddings.weight", "token_embd.weight" },
+		{ "norm.weight", "output_norm.weight" },
+		{ "output.weight", "output.weight" },
+		{ "layers.%d.attention_norm.weight", "blk.%d.attn_norm.weight" },
+		{ "layers.%d.attention.wq.weight", "blk.%d.attn_q.weight" },
+		{ "layers.%d.attention.wk.weight", "blk.%d.attn_k.weight" },
+		{ "layers.%d.attention.wv.weight", "blk.%d.attn_v.weight" },
+		{ "layers.%d.attention.wo.weight", "blk.%d.attn_output.weight" },
+		{ "layers.%d.ffn_norm.weight", "blk.%d.ffn_norm.weight" },
+		{ "layers.%d.feed_forward.w1.weight", "blk.%d.ffn_gate.weight" },
+		{ "layers.%d.feed_forward.w3.weight", "blk.%d.ffn_up.weight" },
+		{ "layers.%d.feed_forward.w2.weight", "blk.%d.ffn_down.weight" },
 	};
 	maker_model *m = maker_new(true, "F16"); /* Mistral's own form interleaves, as GGUF does */
 	gguf_file g;
 	brise_error err;
 	size_t i, k, found = 0;
 
-	CHECK(counts, export_file(place("m.brise"), place("m.gguf"), EXPORT_GGUF, GGML_F16, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      export_file(place("m.brise"), place("m.gguf"), EXPORT_GGUF, GGML_F16, NULL, &err) ==
+	              BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, read_gguf(&g, place("m.gguf")), "the test's reader does not read it");
-	CHECK(counts, g.n_infos == MAKER_TENSORS && g.data + g.infos[g.n_infos - 1].offset + MAKER_VOCAB * MAKER_DIM * 2 == g.c.n, "%zu bytes", g.c.n);
+	CHECK(counts,
+	      g.n_infos == MAKER_TENSORS &&
+	              g.data + g.infos[g.n_infos - 1].offset + MAKER_VOCAB * MAKER_DIM * 2 == g.c.n,
+	      "%zu bytes", g.c.n);
 	for (k = 0; k < LENGTH(names) * MAKER_LAYERS; k++) {
 		unsigned layer = (unsigned)(k / LENGTH(names));
 		char own[80], theirs[80];
@@ -354,42 +377,79 @@ static void test_gguf_converts_back(check_counts *counts)
 	convert_init_options(&options);
 	options.type = TYPE_F16;
 	options.no_tokenizer = true;
-	CHECK(counts, convert_checkpoint(place("m.gguf"), place("back.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(place("m.gguf"), place("back.brise"), &options, NULL, &err) ==
+	              BRISE_OK,
+	      "%s", err.message);
 	before = open_model(place("m.brise"));
 	after = open_model(place("back.brise"));
-	CHECK(counts, memcmp(&before->config, &after->config, sizeof before->config) == 0, "the configuration differs");
+	CHECK(counts, memcmp(&before->config, &after->config, sizeof before->config) == 0,
+	      "the configuration differs");
 	for (i = 0; i < before->n_tensors && i < after->n_tensors; i++)
 		different += before->tensors[i].crc != after->tensors[i].crc;
-	CHECK(counts, before->n_tensors == after->n_tensors && different == 0, "%zu tensors differ", different);
+	CHECK(counts, before->n_tensors == after->n_tensors && different == 0, "%zu tensors differ",
+	      different);
 	brise_close_model(before);
 	brise_close_model(after);
 }
 
-/* Catches: a key that llama.cpp looks for under another name or type; lengths left out where heads do not fill the width. */
+/* Catches: a key that llama.cpp looks for under another name or type; lengths left out where heads
+ * do not fill the width. */
 static void test_gguf_states_the_configuration(check_counts *counts)
 {
 	gguf_file g;
 	brise_error err;
 
 	CHECK(counts, read_gguf(&g, place("m.gguf")), "the test's reader does not read it");
-	CHECK(counts, has_text(&g, "general.architecture", "llama") && has_number(&g, "general.file_type", GGUF_U32, 1), "general");
-	CHECK(counts, has_number(&g, "llama.vocab_size", GGUF_U32, 40) && has_number(&g, "llama.context_length", GGUF_U32, 32768), "sizes");
-	CHECK(counts, has_number(&g, "llama.embedding_length", GGUF_U32, 32) && has_number(&g, "llama.block_count", GGUF_U32, 2), "sizes");
-	CHECK(counts, has_number(&g, "llama.feed_forward_length", GGUF_U32, 48) && has_number(&g, "llama.attention.head_count", GGUF_U32, 2), "sizes");
-	CHECK(counts, has_number(&g, "llama.attention.head_count_kv", GGUF_U32, 1) && has_number(&g, "llama.rope.dimension_count", GGUF_U32, 16), "heads");
-	CHECK(counts, has_number(&g, "llama.attention.layer_norm_rms_epsilon", GGUF_F32, (double)1e-5f), "eps");
-	CHECK(counts, has_number(&g, "llama.rope.freq_base", GGUF_F32, 10000) && has_number(&g, "llama.attention.sliding_window", GGUF_U32, 7), "theta, window");
-	CHECK(counts, !find_pair(&g, "llama.attention.key_length"), "two heads of 16 fill the width of 32");
-	CHECK(counts, has_text(&g, "tokenizer.ggml.model", "none") && !find_pair(&g, "tokenizer.ggml.tokens"), "no tokenizer");
+	CHECK(counts,
+	      has_text(&g, "general.architecture", "llama") &&
+	              has_number(&g, "general.file_type", GGUF_U32, 1),
+	      "general");
+	CHECK(counts,
+	      has_number(&g, "llama.vocab_size", GGUF_U32, 40) &&
+	              has_number(&g, "llama.context_length", GGUF_U32, 32768),
+	      "sizes");
+	CHECK(counts,
+	      has_number(&g, "llama.embedding_length", GGUF_U32, 32) &&
+	              has_number(&g, "llama.block_count", GGUF_U32, 2),
+	      "sizes");
+	CHECK(counts,
+	      has_number(&g, "llama.feed_forward_length", GGUF_U32, 48) &&
+	              has_number(&g, "llama.attention.head_count", GGUF_U32, 2),
+	      "sizes");
+	CHECK(counts,
+	      has_number(&g, "llama.attention.head_count_kv", GGUF_U32, 1) &&
+	              has_number(&g, "llama.rope.dimension_count", GGUF_U32, 16),
+	      "heads");
+	CHECK(counts,
+	      has_number(&g, "llama.attention.layer_norm_rms_epsilon", GGUF_F32, (double)1e-5f),
+	      "eps");
+	CHECK(counts,
+	      has_number(&g, "llama.rope.freq_base", GGUF_F32, 10000) &&
+	              has_number(&g, "llama.attention.sliding_window", GGUF_U32, 7),
+	      "theta, window");
+	CHECK(counts, !find_pair(&g, "llama.attention.key_length"),
+	      "two heads of 16 fill the width of 32");
+	CHECK(counts,
+	      has_text(&g, "tokenizer.ggml.model", "none") &&
+	              !find_pair(&g, "tokenizer.ggml.tokens"),
+	      "no tokenizer");
 	free(g.c.bytes);
 	small_write(&small_odd, TYPE_Q8, place("odd.brise"));
-	CHECK(counts, export_file(place("odd.brise"), place("odd.gguf"), EXPORT_GGUF, GGML_F16, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      export_file(place("odd.brise"), place("odd.gguf"), EXPORT_GGUF, GGML_F16, NULL,
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, read_gguf(&g, place("odd.gguf")), "the test's reader does not read it");
-	CHECK(counts, has_number(&g, "llama.attention.key_length", GGUF_U32, 20) && has_number(&g, "llama.attention.value_length", GGUF_U32, 20), "6 heads of 20, width 72");
+	CHECK(counts,
+	      has_number(&g, "llama.attention.key_length", GGUF_U32, 20) &&
+	              has_number(&g, "llama.attention.value_length", GGUF_U32, 20),
+	      "6 heads of 20, width 72");
 	free(g.c.bytes);
 }
 
-/* Catches: a tensor under another's name, or a type that is not the checkpoint's; a configuration that reads back differently. */
+/* Catches: a tensor under another's name, or a type that is not the checkpoint's; a configuration
+ * that reads back differently. */
 static void test_safetensors_hold_the_checkpoint(check_counts *counts)
 {
 	maker_model *m = maker_new(false, "F16");
@@ -398,7 +458,10 @@ static void test_safetensors_hold_the_checkpoint(check_counts *counts)
 	brise_error err;
 	size_t i, start;
 
-	CHECK(counts, export_file(place("m.brise"), place("folder"), EXPORT_SAFETENSORS, GGML_F16, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      export_file(place("m.brise"), place("folder"), EXPORT_SAFETENSORS, GGML_F16, NULL,
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
 	after = load(place("folder/model.safetensors"));
 	start = 8 + (size_t)take(&after, 8);
 	CHECK(counts, after.n > start && start % 8 == 0, "%zu bytes, header %zu", after.n, start);
@@ -407,22 +470,35 @@ static void test_safetensors_hold_the_checkpoint(check_counts *counts)
 		char entry[200], shape[40], *at;
 		unsigned long begin = 0, end = 0;
 
-		(void)snprintf(shape, sizeof shape, t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0], t->shape[1]);
-		(void)snprintf(entry, sizeof entry, "\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[", t->name, shape);
-		after.bytes[start - 1] = after.bytes[start - 1] == ' ' ? 0 : after.bytes[start - 1]; /* ends the search below */
+		(void)snprintf(shape, sizeof shape,
+		               t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0],
+		               t->shape[1]);
+		(void)snprintf(entry, sizeof entry,
+		               "\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[",
+		               t->name, shape);
+		/* ends the search below */
+		after.bytes[start - 1] = after.bytes[start - 1] == ' ' ? 0 : after.bytes[start - 1];
 		at = strstr((char *)after.bytes + 8, entry);
-		CHECK(counts, at && sscanf(at + strlen(entry), "%lu,%lu", &begin, &end) == 2, "no %s", entry);
-		CHECK(counts, end - begin == t->data.n && start + end <= after.n && memcmp(after.bytes + start + begin, t->data.data, t->data.n) == 0, "%s differs", t->name);
+		CHECK(counts, at && sscanf(at + strlen(entry), "%lu,%lu", &begin, &end) == 2,
+		      "no %s", entry);
+		CHECK(counts,
+		      end - begin == t->data.n && start + end <= after.n &&
+		              memcmp(after.bytes + start + begin, t->data.data, t->data.n) == 0,
+		      "%s differs", t->name);
 	}
 	free(after.bytes);
 	CHECK(counts, !exists(place("folder/tokenizer.model")), "there is no tokenizer");
 	convert_init_options(&options);
 	options.type = TYPE_F16;
 	options.no_tokenizer = true;
-	CHECK(counts, convert_checkpoint(place("folder"), place("again.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(place("folder"), place("again.brise"), &options, NULL, &err) ==
+	              BRISE_OK,
+	      "%s", err.message);
 	before = load(place("m.brise"));
 	after = load(place("again.brise"));
-	CHECK(counts, before.n == after.n && memcmp(before.bytes, after.bytes, before.n) == 0, "converted again, the file differs");
+	CHECK(counts, before.n == after.n && memcmp(before.bytes, after.bytes, before.n) == 0,
+	      "converted again, the file differs");
 	free(before.bytes);
 	free(after.bytes);
 	clear_folder(place("folder"));
@@ -441,7 +517,10 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 	uint32_t i, col, bad = 0;
 
 	small_write(&small_open, TYPE_Q4, place("q4.brise"));
-	CHECK(counts, export_file(place("q4.brise"), place("q4.gguf"), EXPORT_GGUF, GGML_F16, &result, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      export_file(place("q4.brise"), place("q4.gguf"), EXPORT_GGUF, GGML_F16, &result,
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, read_gguf(&g, place("q4.gguf")), "the test's reader does not read it");
 	model = open_model(place("q4.brise"));
 	for (i = 0; i < brise_count_tensors(model); i++) {
@@ -449,9 +528,12 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 		uint32_t r, n;
 
 		brise_get_tensor(model, i, &facts, NULL);
-		if (!strcmp(facts.type, "f32") || !strcmp(facts.name + 9, "wq") || !strcmp(facts.name + 9, "wk"))
+		if (!strcmp(facts.type, "f32") || !strcmp(facts.name + 9, "wq") ||
+		    !strcmp(facts.name + 9, "wk"))
 			continue; /* turned rows are looked at above */
-		g.c.at = g.data + (size_t)g.infos[i].offset; /* both files have the order of the forward pass */
+		g.c.at = g.data +
+		         (size_t)g.infos[i]
+		                 .offset; /* both files have the order of the forward pass */
 		for (r = 0, n = 0; r < facts.rows; r++) {
 			brise_read_row(model, i, r, row, NULL);
 			for (col = 0; col < facts.cols; col++, n++) {
@@ -465,22 +547,30 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 		}
 	}
 	CHECK(counts, bad == 0, "%" PRIu32 " weights differ", bad);
-	CHECK(counts, result.relative_error > 0 && fabs(result.relative_error / (error / norm) - 1) < 0.2, "%g told, %g found", result.relative_error, error / norm);
-	CHECK(counts, result.source_error > 0.003 && result.source_error < 0.008, "the model's own error: %g", result.source_error);
+	CHECK(counts,
+	      result.relative_error > 0 && fabs(result.relative_error / (error / norm) - 1) < 0.2,
+	      "%g told, %g found", result.relative_error, error / norm);
+	CHECK(counts, result.source_error > 0.003 && result.source_error < 0.008,
+	      "the model's own error: %g", result.source_error);
 	brise_close_model(model);
 	free(g.c.bytes);
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------------------------- */
+/* ---- blocks --------------------------------------------------------------------------------- */
 
-/* By the definition of ggml-common.h: f16 d, then int8 q[32]: d * q; or nibbles, low ones first: d * (q - 8). */
+/* By the definition of ggml-common.h: f16 d, then int8 q[32]: d * q; or nibbles, low ones first: d
+ * * (q - 8). */
 static void decode_block(const uint8_t *block, enum ggml_type type, float out[32], float *scale)
 {
 	unsigned i;
 
 	*scale = half_decode((uint16_t)(block[0] | block[1] << 8));
 	for (i = 0; i < 32; i++)
-		out[i] = *scale * (type == GGML_Q8_0 ? (float)(int8_t)block[2 + i] : (float)((i < 16 ? block[2 + i] & 15 : block[2 + i - 16] >> 4) - 8));
+		out[i] = *scale *
+		         (type == GGML_Q8_0
+		                  ? (float)(int8_t)block[2 + i]
+		                  : (float)((i < 16 ? block[2 + i] & 15 : block[2 + i - 16] >> 4) -
+		                            8));
 }
 
 /* Squared error of the format's plain rule: the largest by magnitude becomes -8. */
@@ -502,7 +592,8 @@ static double plain_q4_error(const float w[32])
 	return error;
 }
 
-static void check_blocks(check_counts *counts, const char *path, enum ggml_type type, const export_result *result)
+static void check_blocks(check_counts *counts, const char *path, enum ggml_type type,
+                         const export_result *result)
 {
 	unsigned block_bytes = type == GGML_Q8_0 ? 34 : 18;
 	brise_model *model = open_model(place("f16.brise"));
@@ -512,7 +603,10 @@ static void check_blocks(check_counts *counts, const char *path, enum ggml_type 
 	float row[128], block[32], scale;
 
 	CHECK(counts, read_gguf(&g, path), "the test's reader does not read %s", path);
-	CHECK(counts, has_number(&g, "general.quantization_version", GGUF_U32, 2) && has_number(&g, "general.file_type", GGUF_U32, type == GGML_Q8_0 ? 7 : 2), "general");
+	CHECK(counts,
+	      has_number(&g, "general.quantization_version", GGUF_U32, 2) &&
+	              has_number(&g, "general.file_type", GGUF_U32, type == GGML_Q8_0 ? 7 : 2),
+	      "general");
 	for (i = 0; i < brise_count_tensors(model); i++) {
 		brise_tensor_facts facts;
 		const uint8_t *at = g.c.bytes + g.data + g.infos[i].offset;
@@ -520,10 +614,13 @@ static void check_blocks(check_counts *counts, const char *path, enum ggml_type 
 
 		brise_get_tensor(model, i, &facts, NULL);
 		turned = !strcmp(facts.name, "layers.0.wq") || !strcmp(facts.name, "layers.0.wk");
-		CHECK(counts, g.infos[i].type == (strcmp(facts.type, "f32") ? (uint32_t)type : 0u), "%s has type %" PRIu32, facts.name, g.infos[i].type);
+		CHECK(counts, g.infos[i].type == (strcmp(facts.type, "f32") ? (uint32_t)type : 0u),
+		      "%s has type %" PRIu32, facts.name, g.infos[i].type);
 		for (r = 0; r < facts.rows && strcmp(facts.type, "f32") != 0; r++) {
 			/* A head of 32: rows 0, 16, 1, 17 and so on. */
-			brise_read_row(model, i, turned ? r / 32 * 32 + r % 32 / 2 + (r % 2) * 16 : r, row, NULL);
+			brise_read_row(model, i,
+			               turned ? r / 32 * 32 + r % 32 / 2 + (r % 2) * 16 : r, row,
+			               NULL);
 			for (b = 0; b < facts.cols / 32; b++, at += block_bytes) {
 				double block_error = 0, reference = plain_q4_error(row + b * 32);
 
@@ -531,7 +628,11 @@ static void check_blocks(check_counts *counts, const char *path, enum ggml_type 
 				for (k = 0; k < 32; k++) {
 					double rest = (double)row[b * 32 + k] - (double)block[k];
 
-					far += type == GGML_Q8_0 && fabs(rest) > 0.5001 * (double)scale + 0.001 * (double)fabsf(row[b * 32 + k]);
+					far += type == GGML_Q8_0 &&
+					       fabs(rest) >
+					               0.5001 * (double)scale +
+					                       0.001 * (double)fabsf(
+					                                       row[b * 32 + k]);
 					block_error += rest * rest;
 					norm += (double)row[b * 32 + k] * (double)row[b * 32 + k];
 				}
@@ -541,14 +642,18 @@ static void check_blocks(check_counts *counts, const char *path, enum ggml_type 
 			}
 		}
 	}
-	CHECK(counts, far == 0, "%" PRIu32 " weights are farther than half a step from their code", far);
+	CHECK(counts, far == 0, "%" PRIu32 " weights are farther than half a step from their code",
+	      far);
 	CHECK(counts, worse == 0, "%" PRIu32 " blocks lose more than by the plain rule", worse);
 	if (type == GGML_Q8_0)
 		CHECK(counts, error / norm < 4e-5, "relative squared error %g", error / norm);
 	else
-		CHECK(counts, error / norm < 0.0067 && error < 0.91 * plain, "relative squared error %g, plain %g", error / norm, plain / norm);
-	CHECK(counts, fabs(result->relative_error / (error / norm) - 1) < 1e-4, "%g told, %g found", result->relative_error, error / norm);
-	CHECK(counts, *result->worst_name && result->worst_error >= result->relative_error, "worst %g in %s", result->worst_error, result->worst_name);
+		CHECK(counts, error / norm < 0.0067 && error < 0.91 * plain,
+		      "relative squared error %g, plain %g", error / norm, plain / norm);
+	CHECK(counts, fabs(result->relative_error / (error / norm) - 1) < 1e-4, "%g told, %g found",
+	      result->relative_error, error / norm);
+	CHECK(counts, *result->worst_name && result->worst_error >= result->relative_error,
+	      "worst %g in %s", result->worst_error, result->worst_name);
 	brise_close_model(model);
 	free(g.c.bytes);
 }
@@ -562,16 +667,21 @@ static void test_blocks_hold_the_weights(check_counts *counts)
 
 	small_write(&small_open, TYPE_F16, place("f16.brise"));
 	for (i = 0; i < LENGTH(types); i++) {
-		CHECK(counts, export_file(place("f16.brise"), place("blocks.gguf"), EXPORT_GGUF, types[i], &result, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      export_file(place("f16.brise"), place("blocks.gguf"), EXPORT_GGUF, types[i],
+		                  &result, &err) == BRISE_OK,
+		      "%s", err.message);
 		check_blocks(counts, place("blocks.gguf"), types[i], &result);
 	}
 }
 
-/* Catches: a scale that vanishes in binary16 and leaves codes behind, one that overflows unnoticed, an error that is told wrongly. */
+/* Catches: a scale that vanishes in binary16 and leaves codes behind, one that overflows unnoticed,
+ * an error that is told wrongly. */
 static void test_extreme_blocks(check_counts *counts)
 {
 	static const enum ggml_type types[] = { GGML_Q8_0, GGML_Q4_0 };
-	static const float sizes[] = { 0, 1e-42f, 1e-20f, 1e-8f, 2e-7f, 3e-6f, 1, 1e4f, 5e5f, 6e5f, 8e6f, 9e6f, 1e30f };
+	static const float sizes[] = { 0,    1e-42f, 1e-20f, 1e-8f, 2e-7f, 3e-6f, 1,
+		                       1e4f, 5e5f,   6e5f,   8e6f,  9e6f,  1e30f };
 	uint64_t seed = 3;
 	size_t i, k, n;
 
@@ -586,23 +696,33 @@ static void test_extreme_blocks(check_counts *counts)
 		for (k = 0; k < 32; k++)
 			w[k] = size * random_float(&seed);
 		w[i % 32] = size; /* the largest */
-		CHECK(counts, ggml_encoded_bytes(type, 32, &n) && n == (type == GGML_Q8_0 ? 34 : 18), "%zu bytes", n);
+		CHECK(counts,
+		      ggml_encoded_bytes(type, 32, &n) && n == (type == GGML_Q8_0 ? 34 : 18),
+		      "%zu bytes", n);
 		fits = ggml_encode_row(type, block, w, 32, &sum);
-		CHECK(counts, fits == expected, "%g in %s: %d", (double)size, ggml_encoded_name(type), fits);
+		CHECK(counts, fits == expected, "%g in %s: %d", (double)size,
+		      ggml_encoded_name(type), fits);
 		if (!fits)
 			continue;
 		decode_block(block, type, back, &scale);
 		for (k = 0; k < 32; k++)
-			error += ((double)w[k] - (double)back[k]) * ((double)w[k] - (double)back[k]);
-		CHECK(counts, isfinite(scale) && fabs(sum.error - error) <= 1e-5 * error + 1e-40, "%g in %s: %g told, %g found", (double)size, ggml_encoded_name(type), sum.error, error);
-		CHECK(counts, error <= sum.norm * 1.00001 + 1e-40, "%g in %s: worse than zeros", (double)size, ggml_encoded_name(type));
+			error +=
+			        ((double)w[k] - (double)back[k]) * ((double)w[k] - (double)back[k]);
+		CHECK(counts, isfinite(scale) && fabs(sum.error - error) <= 1e-5 * error + 1e-40,
+		      "%g in %s: %g told, %g found", (double)size, ggml_encoded_name(type),
+		      sum.error, error);
+		CHECK(counts, error <= sum.norm * 1.00001 + 1e-40, "%g in %s: worse than zeros",
+		      (double)size, ggml_encoded_name(type));
 	}
-	CHECK(counts, !ggml_encoded_bytes(GGML_Q4_0, 33, &n) && !ggml_encoded_bytes(GGML_Q4_K, 256, &n), "a type or length that is not written");
+	CHECK(counts,
+	      !ggml_encoded_bytes(GGML_Q4_0, 33, &n) && !ggml_encoded_bytes(GGML_Q4_K, 256, &n),
+	      "a type or length that is not written");
 }
 
-/* ---- tokenizers ---------------------------------------------------------------------------------------------------- */
+/* ---- tokenizers ----------------------------------------------------------------------------- */
 
-static void check_tokenizer(check_counts *counts, const char *what, const void *section, size_t bytes)
+static void check_tokenizer(check_counts *counts, const char *what, const void *section,
+                            size_t bytes)
 {
 	brise_tokenizer *tokenizer;
 	buffer written = { NULL, 0, 0, false };
@@ -615,8 +735,12 @@ static void check_tokenizer(check_counts *counts, const char *what, const void *
 		return;
 	}
 	sentencepiece_make_model(tokenizer, &written);
-	CHECK(counts, !written.failed && sentencepiece_read_memory(written.data, written.n, what, &again, &n, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, again && n == bytes && memcmp(again, section, bytes) == 0, "%s: read again, it differs", what);
+	CHECK(counts,
+	      !written.failed && sentencepiece_read_memory(written.data, written.n, what, &again,
+	                                                   &n, &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts, again && n == bytes && memcmp(again, section, bytes) == 0,
+	      "%s: read again, it differs", what);
 	free(again);
 	buffer_free(&written);
 	brise_close_tokenizer(tokenizer);
@@ -633,10 +757,14 @@ static void test_tokenizer_comes_back(check_counts *counts)
 	size_t bytes;
 	char path[600];
 
-	CHECK(counts, sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes,
+	                               &err) == BRISE_OK,
+	      "%s", err.message);
 	check_tokenizer(counts, "breeze", section, bytes);
 	free(section);
-	for (form = 0; form < 8; form++) { /* with or without byte fallback, dummy prefix, begin and end */
+	for (form = 0; form < 8;
+	     form++) { /* with or without byte fallback, dummy prefix, begin and end */
 		handmade m = { .n = 0 };
 
 		handmade_piece(&m, "<unk>", 0, 2);
@@ -651,14 +779,18 @@ static void test_tokenizer_comes_back(check_counts *counts)
 		handmade_piece(&m, "\xe2\x96\x81", -0.5f, 1);
 		handmade_piece(&m, "a", -2, 1);
 		handmade_rules(&m, form & 1, form >> 1 & 1);
-		CHECK(counts, sentencepiece_read_memory(m.bytes, m.n, "handmade", &section, &bytes, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      sentencepiece_read_memory(m.bytes, m.n, "handmade", &section, &bytes, &err) ==
+		              BRISE_OK,
+		      "%s", err.message);
 		check_tokenizer(counts, "handmade", section, bytes);
 		free(section);
 	}
 	for (i = 0; i < LENGTH(models); i++) {
 		(void)snprintf(path, sizeof path, "%s/tokenizer/%s", gold ? gold : "", models[i]);
 		if (!gold || sentencepiece_read_model(path, &section, &bytes, &err) != BRISE_OK) {
-			check_skip(counts, "Mistral's published tokenizers come back", "no ../shared/gold");
+			check_skip(counts, "Mistral's published tokenizers come back",
+			           "no ../shared/gold");
 			break;
 		}
 		check_tokenizer(counts, models[i], section, bytes);
@@ -688,7 +820,8 @@ static void test_gguf_holds_the_tokenizer(check_counts *counts)
 	handmade_piece(&m, "\xe2\x96\x81", -0.5f, 1);
 	handmade_piece(&m, "a", -2, 1);
 	handmade_rules(&m, 0, 0);
-	if (sentencepiece_read_memory(m.bytes, m.n, "handmade", &section, &bytes, &err) != BRISE_OK ||
+	if (sentencepiece_read_memory(m.bytes, m.n, "handmade", &section, &bytes, &err) !=
+	            BRISE_OK ||
 	    brise_open_tokenizer(&tokenizer, section, bytes, "handmade", &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		exit(1);
@@ -696,35 +829,53 @@ static void test_gguf_holds_the_tokenizer(check_counts *counts)
 	export_init_options(&options);
 	options.tokenizer = tokenizer;
 	options.name = "a title";
-	CHECK(counts, export_model(model, place("odd.gguf"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, export_model(model, place("odd.gguf"), &options, NULL, &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, read_gguf(&g, place("odd.gguf")), "the test's reader does not read it");
-	CHECK(counts, has_text(&g, "general.name", "a title") && has_text(&g, "tokenizer.ggml.model", "llama"), "texts");
-	CHECK(counts, has_number(&g, "tokenizer.ggml.bos_token_id", GGUF_U32, 1) && has_number(&g, "tokenizer.ggml.eos_token_id", GGUF_U32, 2), "ids");
-	CHECK(counts, has_number(&g, "tokenizer.ggml.unknown_token_id", GGUF_U32, 0) && has_number(&g, "tokenizer.ggml.add_bos_token", GGUF_BOOL, 1), "ids");
-	CHECK(counts, has_number(&g, "tokenizer.ggml.add_space_prefix", GGUF_BOOL, 0), "no dummy prefix");
+	CHECK(counts,
+	      has_text(&g, "general.name", "a title") &&
+	              has_text(&g, "tokenizer.ggml.model", "llama"),
+	      "texts");
+	CHECK(counts,
+	      has_number(&g, "tokenizer.ggml.bos_token_id", GGUF_U32, 1) &&
+	              has_number(&g, "tokenizer.ggml.eos_token_id", GGUF_U32, 2),
+	      "ids");
+	CHECK(counts,
+	      has_number(&g, "tokenizer.ggml.unknown_token_id", GGUF_U32, 0) &&
+	              has_number(&g, "tokenizer.ggml.add_bos_token", GGUF_BOOL, 1),
+	      "ids");
+	CHECK(counts, has_number(&g, "tokenizer.ggml.add_space_prefix", GGUF_BOOL, 0),
+	      "no dummy prefix");
 	p = find_pair(&g, "tokenizer.ggml.tokens");
 	CHECK(counts, p && p->element == GGUF_STRING && p->n == 83, "83 pieces");
 	for (i = 0, g.c.at = p->at; i < 8; i++) {
-		static const char *const expected[] = { "<unk>", "<s>", "</s>", "[user]", "unused", "\xe2\x96\x81", "a", "[PAD7]" };
+		static const char *const expected[] = {
+			"<unk>", "<s>", "</s>", "[user]", "unused", "\xe2\x96\x81", "a", "[PAD7]"
+		};
 
 		take_string(&g.c, text, sizeof text);
 		CHECK(counts, !strcmp(text, expected[i]), "piece %zu is %s", i, text);
 	}
 	p = find_pair(&g, "tokenizer.ggml.scores");
 	g.c.at = p->at + 3 * 4;
-	CHECK(counts, p->element == GGUF_F32 && p->n == 83 && half_to_bits(take_float(&g.c)) == half_to_bits(-3.25f), "scores");
+	CHECK(counts,
+	      p->element == GGUF_F32 && p->n == 83 &&
+	              half_to_bits(take_float(&g.c)) == half_to_bits(-3.25f),
+	      "scores");
 	p = find_pair(&g, "tokenizer.ggml.token_type");
 	g.c.at = p->at;
 	CHECK(counts, p->element == GGUF_I32 && p->n == 83, "types");
 	for (i = 0; i < 8; i++)
-		CHECK(counts, take(&g.c, 4) == (uint64_t)"\2\3\3\4\5\1\1\5"[i], "type of piece %zu", i);
+		CHECK(counts, take(&g.c, 4) == (uint64_t) "\2\3\3\4\5\1\1\5"[i],
+		      "type of piece %zu", i);
 	free(g.c.bytes);
 	brise_close_tokenizer(tokenizer);
 	free(section);
 	brise_close_model(model);
 }
 
-/* Catches: what only the converter's own reader of GGUF would miss, such as a rule that is told nowhere. */
+/* Catches: what only the converter's own reader of GGUF would miss, such as a rule that is told
+ * nowhere. */
 static void test_gguf_tokenizer_reads_back(check_counts *counts)
 {
 	format_config config = small_open;
@@ -741,16 +892,25 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 	source.config = config;
 	convert_init_options(&options);
 	options.effort = Q4_FAST;
-	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes, &err) != BRISE_OK)
+	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes,
+	                             &err) != BRISE_OK)
 		exit(1);
 	source.tokenizer = section;
 	source.tokenizer_bytes = bytes;
-	CHECK(counts, convert_write(&source, place("pieces.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, export_file(place("pieces.brise"), place("pieces.gguf"), EXPORT_GGUF, GGML_Q8_0, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert_write(&source, place("pieces.brise"), &options, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(counts,
+	      export_file(place("pieces.brise"), place("pieces.gguf"), EXPORT_GGUF, GGML_Q8_0, NULL,
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
 	c = load(place("pieces.gguf"));
-	CHECK(counts, gguf_read_memory(&header, c.bytes, c.n, "pieces.gguf", 0, &list, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      gguf_read_memory(&header, c.bytes, c.n, "pieces.gguf", 0, &list, &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, list.n == 12, "%zu tensors", list.n);
-	CHECK(counts, gguf_read_tokenizer(&header, "pieces.gguf", &again, &n, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, gguf_read_tokenizer(&header, "pieces.gguf", &again, &n, &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, again && n == bytes && memcmp(again, section, n) == 0, "the section differs");
 	gguf_free(&header);
 	tensors_free(&list);
@@ -759,7 +919,7 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 	free(again);
 }
 
-/* ---- the whole or nothing ------------------------------------------------------------------------------------------ */
+/* ---- the whole or nothing ------------------------------------------------------------------- */
 
 /* Catches: sums or bytes that depend on which thread took a piece. */
 static void test_threads_change_nothing(check_counts *counts)
@@ -773,31 +933,39 @@ static void test_threads_change_nothing(check_counts *counts)
 	export_init_options(&options);
 	options.type = GGML_Q4_0;
 	options.threads = 1;
-	CHECK(counts, export_model(model, place("one.gguf"), &options, &one, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, export_model(model, place("one.gguf"), &options, &one, &err) == BRISE_OK,
+	      "%s", err.message);
 	options.threads = 3;
-	CHECK(counts, export_model(model, place("three.gguf"), &options, &three, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, export_model(model, place("three.gguf"), &options, &three, &err) == BRISE_OK,
+	      "%s", err.message);
 	a = load(place("one.gguf"));
 	b = load(place("three.gguf"));
 	CHECK(counts, a.n == b.n && memcmp(a.bytes, b.bytes, a.n) == 0, "files differ");
-	CHECK(counts, memcmp(&one.relative_error, &three.relative_error, sizeof one.relative_error) == 0, "errors differ");
+	CHECK(counts,
+	      memcmp(&one.relative_error, &three.relative_error, sizeof one.relative_error) == 0,
+	      "errors differ");
 	free(a.bytes);
 	free(b.bytes);
 	brise_close_model(model);
 }
 
-static void expect_refusal(check_counts *counts, const char *what, const char *in, const char *out, enum export_format format, enum ggml_type type,
-                           brise_status expected, const char *text)
+static void expect_refusal(check_counts *counts, const char *what, const char *in, const char *out,
+                           enum export_format format, enum ggml_type type, brise_status expected,
+                           const char *text)
 {
 	size_t before = entries_of_base();
 	brise_error err;
 	brise_status status = export_file(in, out, format, type, NULL, &err);
 
-	CHECK(counts, status == expected && strstr(err.message, text), "%s: status %d, '%s' instead of '%s'", what, status, status == BRISE_OK ? "" : err.message, text);
+	CHECK(counts, status == expected && strstr(err.message, text),
+	      "%s: status %d, '%s' instead of '%s'", what, status,
+	      status == BRISE_OK ? "" : err.message, text);
 	CHECK(counts, entries_of_base() == before, "%s: something was left behind", what);
 }
 
 /* Weights of 1e6: within q8's range, beyond binary16's. */
-static brise_status read_large(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status read_large(void *self, uint32_t kind, uint32_t layer, uint32_t first,
+                               uint32_t n, float *rows, void *raw, brise_error *err)
 {
 	brise_status status = small_read(self, kind, layer, first, n, rows, raw, err);
 
@@ -833,42 +1001,63 @@ static void spoil_scale(const char *path)
 
 static void test_refusals_name_what_is_wrong(check_counts *counts)
 {
-	convert_source source = { .config = small_open, .read = read_large, .self = (void *)(uintptr_t)&small_open };
+	convert_source source = { .config = small_open,
+		                  .read = read_large,
+		                  .self = (void *)(uintptr_t)&small_open };
 	convert_options options;
 	brise_error err;
 	FILE *f;
 
-	expect_refusal(counts, "72 columns", place("odd.brise"), place("x.gguf"), EXPORT_GGUF, GGML_Q4_0, BRISE_EUNSUPPORTED,
-	               "tensor embedding: 72 columns are no multiple of 32, which Q4_0 needs; export it as f16");
-	expect_refusal(counts, "blocks in safetensors", place("f16.brise"), place("x"), EXPORT_SAFETENSORS, GGML_Q8_0, BRISE_EINVAL, "cannot be written as type Q8_0");
-	expect_refusal(counts, "a file where a folder goes", place("f16.brise"), place("f16.brise"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO,
+	expect_refusal(counts, "72 columns", place("odd.brise"), place("x.gguf"), EXPORT_GGUF,
+	               GGML_Q4_0, BRISE_EUNSUPPORTED,
+	               "tensor embedding: 72 columns are no multiple of 32, which Q4_0 needs; "
+	               "export it as f16");
+	expect_refusal(counts, "blocks in safetensors", place("f16.brise"), place("x"),
+	               EXPORT_SAFETENSORS, GGML_Q8_0, BRISE_EINVAL,
+	               "cannot be written as type Q8_0");
+	expect_refusal(counts, "a file where a folder goes", place("f16.brise"), place("f16.brise"),
+	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO,
 	               "expected a folder to make, found a file");
-	expect_refusal(counts, "a full folder", place("f16.brise"), base, EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "is not empty");
-	expect_refusal(counts, "a folder where a file goes", place("f16.brise"), base, EXPORT_GGUF, GGML_F16, BRISE_EIO, "found a folder");
-	expect_refusal(counts, "a missing folder", place("f16.brise"), place("missing/x"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "missing/x: ");
+	expect_refusal(counts, "a full folder", place("f16.brise"), base, EXPORT_SAFETENSORS,
+	               GGML_F16, BRISE_EIO, "is not empty");
+	expect_refusal(counts, "a folder where a file goes", place("f16.brise"), base, EXPORT_GGUF,
+	               GGML_F16, BRISE_EIO, "found a folder");
+	expect_refusal(counts, "a missing folder", place("f16.brise"), place("missing/x"),
+	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EIO, "missing/x: ");
 
 	convert_init_options(&options);
 	options.type = TYPE_Q8;
-	CHECK(counts, convert_write(&source, place("large.brise"), &options, NULL, &err) == BRISE_OK, "%s", err.message);
-	expect_refusal(counts, "a weight of 1e6", place("large.brise"), place("x"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EUNSUPPORTED,
+	CHECK(counts,
+	      convert_write(&source, place("large.brise"), &options, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
+	expect_refusal(counts, "a weight of 1e6", place("large.brise"), place("x"),
+	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EUNSUPPORTED,
 	               "tensor layers.0.w2: a weight in row 0 is too large for F16");
-	CHECK(counts, export_file(place("large.brise"), place("x.gguf"), EXPORT_GGUF, GGML_Q8_0, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      export_file(place("large.brise"), place("x.gguf"), EXPORT_GGUF, GGML_Q8_0, NULL,
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
 	(void)unlink(place("x.gguf"));
 
 	small_write(&small_open, TYPE_Q8, place("spoilt.brise"));
 	f = fopen(place("spoilt.brise"), "r+b");
 	if (!f || fseek(f, -4000, SEEK_END) != 0 || fputc(0x55, f) == EOF || fclose(f) != 0)
 		exit(1);
-	expect_refusal(counts, "a damaged weight", place("spoilt.brise"), place("x.gguf"), EXPORT_GGUF, GGML_F16, BRISE_EFORMAT, "output, bytes");
-	expect_refusal(counts, "a damaged weight", place("spoilt.brise"), place("x"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "output, bytes");
+	expect_refusal(counts, "a damaged weight", place("spoilt.brise"), place("x.gguf"),
+	               EXPORT_GGUF, GGML_F16, BRISE_EFORMAT, "output, bytes");
+	expect_refusal(counts, "a damaged weight", place("spoilt.brise"), place("x"),
+	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "output, bytes");
 	small_write(&small_open, TYPE_Q8, place("spoilt.brise"));
 	spoil_scale(place("spoilt.brise"));
-	expect_refusal(counts, "an infinite scale", place("spoilt.brise"), place("x.gguf"), EXPORT_GGUF, GGML_Q4_0, BRISE_EFORMAT,
+	expect_refusal(counts, "an infinite scale", place("spoilt.brise"), place("x.gguf"),
+	               EXPORT_GGUF, GGML_Q4_0, BRISE_EFORMAT,
 	               "tensor layers.0.wv: a weight in row 5 is infinite or not a number");
-	expect_refusal(counts, "an infinite scale", place("spoilt.brise"), place("x"), EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "layers.0.wv");
+	expect_refusal(counts, "an infinite scale", place("spoilt.brise"), place("x"),
+	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "layers.0.wv");
 }
 
-/* Catches: options that are taken without a look; a tokenizer whose pieces outnumber the embedding's rows. */
+/* Catches: options that are taken without a look; a tokenizer whose pieces outnumber the
+ * embedding's rows. */
 static void test_a_large_tokenizer_is_refused(check_counts *counts)
 {
 	brise_model *model = open_model(place("f16.brise"));
@@ -878,12 +1067,16 @@ static void test_a_large_tokenizer_is_refused(check_counts *counts)
 	void *section;
 	size_t bytes;
 
-	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes, &err) != BRISE_OK ||
+	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes,
+	                             &err) != BRISE_OK ||
 	    brise_open_tokenizer(&tokenizer, section, bytes, "breeze", &err) != BRISE_OK)
 		exit(1);
 	export_init_options(&options);
 	options.tokenizer = tokenizer;
-	CHECK(counts, export_model(model, place("x.gguf"), &options, NULL, &err) == BRISE_EINVAL && strstr(err.message, "4096 pieces for a model of 64"), "%s", err.message);
+	CHECK(counts,
+	      export_model(model, place("x.gguf"), &options, NULL, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "4096 pieces for a model of 64"),
+	      "%s", err.message);
 	CHECK(counts, !exists(place("x.gguf")), "a file was written");
 	brise_close_tokenizer(tokenizer);
 	free(section);
@@ -896,7 +1089,8 @@ static bool cancel_later(void *user)
 	return (*(unsigned *)user)-- == 0;
 }
 
-/* Catches: a cancellation that goes unnoticed or leaves a part behind, whatever moment it comes at. */
+/* Catches: a cancellation that goes unnoticed or leaves a part behind, whatever moment it comes at.
+ */
 static void test_cancellation_leaves_nothing(check_counts *counts)
 {
 	brise_model *model = open_model(place("f16.brise"));
@@ -917,9 +1111,11 @@ static void test_cancellation_leaves_nothing(check_counts *counts)
 			options.format = format ? EXPORT_SAFETENSORS : EXPORT_GGUF;
 			status = export_model(model, place("stopped"), &options, NULL, &err);
 			cancelled += status == BRISE_ECANCELED;
-			odd += status == BRISE_ECANCELED ? exists(place("stopped")) : status != BRISE_OK;
+			odd += status == BRISE_ECANCELED ? exists(place("stopped"))
+			                                 : status != BRISE_OK;
 			if (status == BRISE_OK)
-				format ? clear_folder(place("stopped")) : (void)unlink(place("stopped"));
+				format ? clear_folder(place("stopped"))
+				       : (void)unlink(place("stopped"));
 		}
 	CHECK(counts, cancelled >= 20 && odd == 0, "%u cancelled, %u odd", cancelled, odd);
 	CHECK(counts, entries_of_base() == before, "something was left behind");

@@ -1,10 +1,11 @@
-/* test_file.c - damaged and hostile files are refused with a message that names the file, or run to their end; never a signal */
+/* test_file.c - damaged and hostile files are refused with a message that names the file, or run to
+ * their end; never a signal */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "runtime/crc32.h"
+#include "runtime/model/crc32.h"
 #include "test/check.h"
 #include "test/small_model.h"
 
@@ -39,7 +40,8 @@ static void write_image(const char *path, const uint8_t *bytes, size_t size)
 		exit(1);
 }
 
-/* Opens; if that works, evaluates a few tokens and reads a row of every tensor. The status of opening. */
+/* Opens; if that works, evaluates a few tokens and reads a row of every tensor. The status of
+ * opening. */
 static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *err)
 {
 	brise_status status;
@@ -51,7 +53,8 @@ static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *er
 	status = brise_open_memory(&model, bytes, size, "image", err);
 	if (status != BRISE_OK)
 		return status;
-	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) == BRISE_OK) {
+	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) ==
+	    BRISE_OK) {
 		const float *logits;
 
 		(void)brise_eval(ctx, (int32_t[]){ 0, 0, 0 }, 3, &logits, NULL);
@@ -71,7 +74,8 @@ static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *er
 	return BRISE_OK;
 }
 
-static void test_truncated_file_is_refused_at_every_page(check_counts *counts, const image *im, const char *path)
+static void test_truncated_file_is_refused_at_every_page(check_counts *counts, const image *im,
+                                                         const char *path)
 {
 	size_t size;
 
@@ -82,7 +86,8 @@ static void test_truncated_file_is_refused_at_every_page(check_counts *counts, c
 
 		write_image(path, im->bytes, size);
 		status = brise_open_model(&model, path, &err);
-		CHECK(counts, status == BRISE_EFORMAT && !model && strstr(err.message, path), "cut to %zu: %d %s", size, status, err.message);
+		CHECK(counts, status == BRISE_EFORMAT && !model && strstr(err.message, path),
+		      "cut to %zu: %d %s", size, status, err.message);
 	}
 }
 
@@ -98,7 +103,10 @@ static void test_every_flipped_header_byte_is_refused(check_counts *counts, cons
 		if (at >= tables && at < config.offset)
 			continue; /* padding */
 		im->bytes[at] ^= 0x41;
-		CHECK(counts, try_image(im->bytes, im->size, &err) != BRISE_OK && strstr(err.message, "image"), "byte %zu: %s", at, err.message);
+		CHECK(counts,
+		      try_image(im->bytes, im->size, &err) != BRISE_OK &&
+		              strstr(err.message, "image"),
+		      "byte %zu: %s", at, err.message);
 		im->bytes[at] ^= 0x41;
 	}
 }
@@ -120,15 +128,27 @@ static void seal(uint8_t *bytes, size_t size)
 			memcpy(place, &s, sizeof s);
 		}
 	}
-	h.sections_crc = crc32_update(0, bytes + sizeof h, h.n_sections < 8 ? h.n_sections * sizeof(format_section) : 0);
+	h.sections_crc = crc32_update(0, bytes + sizeof h,
+	                              h.n_sections < 8 ? h.n_sections * sizeof(format_section) : 0);
 	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
 	memcpy(bytes, &h, sizeof h);
 }
 
-/* Values that break naive arithmetic, at random places of header and tables, with valid checksums. */
+/* Values that break naive arithmetic, at random places of header and tables, with valid checksums.
+ */
 static void test_hostile_tables_do_no_harm(check_counts *counts, const image *im)
 {
-	static const uint64_t evil[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x7fffffffffffffff, 0xffffffffffffffff, 0xffffffffffffff00, 4096, 63 };
+	static const uint64_t evil[] = { 0,
+		                         1,
+		                         0x7fffffff,
+		                         0x80000000,
+		                         0xffffffff,
+		                         0xfffffff0,
+		                         0x7fffffffffffffff,
+		                         0xffffffffffffffff,
+		                         0xffffffffffffff00,
+		                         4096,
+		                         63 };
 	uint8_t *bytes = aligned_alloc(4096, (im->size + 4095) / 4096 * 4096);
 	unsigned refused = 0, accepted = 0, silent = 0, i, k;
 	format_section tensors;
@@ -145,7 +165,10 @@ static void test_hostile_tables_do_no_harm(check_counts *counts, const image *im
 			size_t at = random_next(&seed) % tables / 4 * 4;
 			uint64_t value = evil[random_next(&seed) % (sizeof evil / sizeof *evil)];
 
-			memcpy(bytes + at, &value, random_next(&seed) % 2 ? 4 : at + 8 <= tables ? 8 : 4);
+			memcpy(bytes + at, &value,
+			       random_next(&seed) % 2 ? 4
+			       : at + 8 <= tables     ? 8
+			                              : 4);
 		}
 		seal(bytes, im->size);
 		if (try_image(bytes, im->size, &err) == BRISE_OK)
@@ -155,7 +178,8 @@ static void test_hostile_tables_do_no_harm(check_counts *counts, const image *im
 		else
 			silent++;
 	}
-	CHECK(counts, silent == 0 && refused > MUTATIONS / 4, "%u refused, %u accepted, %u without the file's name", refused, accepted, silent);
+	CHECK(counts, silent == 0 && refused > MUTATIONS / 4,
+	      "%u refused, %u accepted, %u without the file's name", refused, accepted, silent);
 	free(bytes);
 }
 
@@ -164,10 +188,15 @@ static void test_flipped_weights_are_found_by_verify(check_counts *counts, const
 	brise_error err = { BRISE_OK, "" };
 	brise_model *model;
 
-	CHECK(counts, brise_open_memory(&model, im->bytes, im->size, "image", &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, brise_open_memory(&model, im->bytes, im->size, "image", &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
 	im->bytes[im->size - 5] ^= 1;
-	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_EFORMAT && strstr(err.message, "output"), "%s", err.message);
+	CHECK(counts,
+	      brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "output"),
+	      "%s", err.message);
 	im->bytes[im->size - 5] ^= 1;
 	brise_close_model(model);
 }
@@ -177,16 +206,26 @@ static void test_wrong_paths(check_counts *counts, const char *folder)
 	brise_error err = { BRISE_OK, "" };
 	brise_model *model;
 
-	CHECK(counts, brise_open_model(&model, folder, &err) == BRISE_EIO && strstr(err.message, "folder"), "%s", err.message);
-	CHECK(counts, brise_open_model(&model, "/nonexistent/x.brise", &err) == BRISE_EIO && strstr(err.message, "/nonexistent/x.brise"), "%s", err.message);
+	CHECK(counts,
+	      brise_open_model(&model, folder, &err) == BRISE_EIO && strstr(err.message, "folder"),
+	      "%s", err.message);
+	CHECK(counts,
+	      brise_open_model(&model, "/nonexistent/x.brise", &err) == BRISE_EIO &&
+	              strstr(err.message, "/nonexistent/x.brise"),
+	      "%s", err.message);
 	CHECK(counts, brise_open_model(&model, "/dev/null", &err) == BRISE_EIO, "%s", err.message);
-	CHECK(counts, brise_open_model(&model, "Makefile", &err) == BRISE_EFORMAT && strstr(err.message, "not a brise file"), "%s", err.message);
+	CHECK(counts,
+	      brise_open_model(&model, "Makefile", &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "not a brise file"),
+	      "%s", err.message);
 }
 
 /* The same input gives the same bytes for any number of threads. */
 static void test_writer_is_deterministic(check_counts *counts, const char *path)
 {
-	convert_source source = { .config = small_wide, .read = small_read, .self = (void *)(uintptr_t)&small_wide };
+	convert_source source = { .config = small_wide,
+		                  .read = small_read,
+		                  .self = (void *)(uintptr_t)&small_wide };
 	convert_options options;
 	image first = { NULL, 0 };
 	unsigned threads;
@@ -197,30 +236,35 @@ static void test_writer_is_deterministic(check_counts *counts, const char *path)
 		image im;
 
 		options.threads = threads;
-		CHECK(counts, convert_write(&source, path, &options, NULL, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, convert_write(&source, path, &options, NULL, &err) == BRISE_OK, "%s",
+		      err.message);
 		im = read_image(path);
 		if (!first.bytes) {
 			first = im;
 			continue;
 		}
-		CHECK(counts, im.size == first.size && !memcmp(im.bytes, first.bytes, im.size), "%u threads", threads);
+		CHECK(counts, im.size == first.size && !memcmp(im.bytes, first.bytes, im.size),
+		      "%u threads", threads);
 		free(im.bytes);
 	}
 	free(first.bytes);
 }
 
-static brise_status read_nothing(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, float *rows, void *raw, brise_error *err)
+static brise_status read_nothing(void *self, uint32_t kind, uint32_t layer, uint32_t first,
+                                 uint32_t n, float *rows, void *raw, brise_error *err)
 {
 	(void)self, (void)layer, (void)first, (void)n, (void)rows, (void)raw;
 	if (kind != TENSOR_W2)
-		return small_read((void *)(uintptr_t)&small_wide, kind, layer, first, n, rows, raw, err);
+		return small_read((void *)(uintptr_t)&small_wide, kind, layer, first, n, rows, raw,
+		                  err);
 	if (err)
 		*err = (brise_error){ BRISE_EIO, "source: unreadable" };
 	return BRISE_EIO;
 }
 
 /* A failed conversion leaves the target as it was and nothing else. */
-static void test_failed_write_leaves_nothing(check_counts *counts, const char *path, const char *folder)
+static void test_failed_write_leaves_nothing(check_counts *counts, const char *path,
+                                             const char *folder)
 {
 	convert_source source = { .config = small_wide, .read = read_nothing };
 	convert_options options;
@@ -232,24 +276,32 @@ static void test_failed_write_leaves_nothing(check_counts *counts, const char *p
 
 	convert_init_options(&options);
 	write_image(path, (const uint8_t *)FORMAT_MAGIC "precious", 16);
-	CHECK(counts, convert_write(&source, path, &options, NULL, &err) == BRISE_EIO && strstr(err.message, "unreadable"), "%s", err.message);
+	CHECK(counts,
+	      convert_write(&source, path, &options, NULL, &err) == BRISE_EIO &&
+	              strstr(err.message, "unreadable"),
+	      "%s", err.message);
 	(void)snprintf(command, sizeof command, "ls -A %s | wc -l", folder);
 	list = popen(command, "r");
 	CHECK(counts, list && fscanf(list, "%d", &files) == 1 && files == 1, "%d files", files);
 	if (list)
 		pclose(list);
 	im = read_image(path);
-	CHECK(counts, im.size == 16 && !memcmp(im.bytes, FORMAT_MAGIC "precious", 16), "the target changed");
+	CHECK(counts, im.size == 16 && !memcmp(im.bytes, FORMAT_MAGIC "precious", 16),
+	      "the target changed");
 	free(im.bytes);
 }
 
 static void test_crc_is_zlibs(check_counts *counts)
 {
-	const char *text = "123456789"; /* check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms */
-	uint32_t whole = crc32_update(0, text, 9), parts = crc32_update(crc32_update(0, text, 4), text + 4, 5);
+	/* check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms */
+	const char *text = "123456789";
+	uint32_t whole = crc32_update(0, text, 9),
+	         parts = crc32_update(crc32_update(0, text, 4), text + 4, 5);
 
 	CHECK(counts, whole == 0xcbf43926 && parts == whole, "%08x %08x", whole, parts);
-	CHECK(counts, crc32_combine(crc32_update(0, text, 4), crc32_update(0, text + 4, 5), 5) == whole, "combined");
+	CHECK(counts,
+	      crc32_combine(crc32_update(0, text, 4), crc32_update(0, text + 4, 5), 5) == whole,
+	      "combined");
 	CHECK(counts, crc32_combine(whole, 0, 0) == whole, "with nothing");
 }
 

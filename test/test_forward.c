@@ -1,4 +1,5 @@
-/* test_forward.c - the forward pass: right against a second implementation, and the same bits however it is run */
+/* test_forward.c - the forward pass: right against a second implementation, and the same bits
+ * however it is run */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static bool collect(void *user, size_t index, const float *logits)
 }
 
 /* All logits of n tokens under the given options; freed by the caller. */
-static float *run(check_counts *counts, const brise_model *model, const int32_t *tokens, size_t n, brise_options options)
+static float *run(check_counts *counts, const brise_model *model, const int32_t *tokens, size_t n,
+                  brise_options options)
 {
 	collected all = { calloc(n * model->config.vocab, sizeof(float)), model->config.vocab };
 	brise_context *ctx;
@@ -31,8 +33,10 @@ static float *run(check_counts *counts, const brise_model *model, const int32_t 
 
 	if (options.context == 0)
 		options.context = (uint32_t)n;
-	CHECK(counts, brise_new_context(&ctx, model, &options, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_eval_all(ctx, tokens, n, collect, &all, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, brise_new_context(&ctx, model, &options, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(counts, brise_eval_all(ctx, tokens, n, collect, &all, &err) == BRISE_OK, "%s",
+	      err.message);
 	brise_free_context(ctx);
 	return all.logits;
 }
@@ -50,11 +54,15 @@ static double difference(const float *a, const double *b, size_t n)
 	return sqrt(error / size);
 }
 
-static void test_equals_the_reference(check_counts *counts, const format_config *config, uint32_t type, const char *path)
+static void test_equals_the_reference(check_counts *counts, const format_config *config,
+                                      uint32_t type, const char *path)
 {
-	/* Unquantized, only float rounding is left; int8 activations and cache cost 2 to 4 % in these little random models. */
+	/* Unquantized, only float rounding is left; int8 activations and cache cost 2 to 4 % in
+	 * these little random models. */
 	const double allowed = type == TYPE_F16 ? 2e-6 : 0.05;
-	brise_options options = { .kv = type == TYPE_F16 ? BRISE_KV_F32 : BRISE_KV_INT8, .threads = 2, .chunk = 64 };
+	brise_options options = { .kv = type == TYPE_F16 ? BRISE_KV_F32 : BRISE_KV_INT8,
+		                  .threads = 2,
+		                  .chunk = 64 };
 	int32_t tokens[TOKENS];
 	brise_error err;
 	brise_model *model;
@@ -69,7 +77,8 @@ static void test_equals_the_reference(check_counts *counts, const format_config 
 	small_tokens(tokens, TOKENS, config->vocab, 9);
 	expected = reference_logits(model, tokens, TOKENS);
 	logits = run(counts, model, tokens, TOKENS, options);
-	CHECK(counts, difference(logits, expected, TOKENS * config->vocab) < allowed, "type %u, window %u: off by %g", type, config->window,
+	CHECK(counts, difference(logits, expected, TOKENS * config->vocab) < allowed,
+	      "type %u, window %u: off by %g", type, config->window,
 	      difference(logits, expected, TOKENS * config->vocab));
 	free(expected), free(logits);
 	brise_close_model(model);
@@ -85,7 +94,8 @@ static bool is_wanted(const char *arch)
 }
 
 /* Chunks, threads and kernel sets must not show in a single bit. */
-static void test_same_bits_however_run(check_counts *counts, const format_config *config, uint32_t type, brise_kv_type kv, const char *path)
+static void test_same_bits_however_run(check_counts *counts, const format_config *config,
+                                       uint32_t type, brise_kv_type kv, const char *path)
 {
 	static const uint32_t chunks[] = { 1, 7, 32, 64, 512 }, threads[] = { 1, 2, 3, 5 };
 	size_t bytes = TOKENS * config->vocab * sizeof(float), set, i;
@@ -101,13 +111,19 @@ static void test_same_bits_however_run(check_counts *counts, const format_config
 		return;
 	}
 	small_tokens(tokens, TOKENS, config->vocab, 9);
-	first = run(counts, model, tokens, TOKENS, (brise_options){ .kv = kv, .threads = 1, .chunk = TOKENS, .arch = "scalar" });
+	first = run(counts, model, tokens, TOKENS,
+	            (brise_options){ .kv = kv, .threads = 1, .chunk = TOKENS, .arch = "scalar" });
 	for (set = 0; brise_get_arch(set, &supported); set++)
 		for (i = 0; supported && is_wanted(brise_get_arch(set, NULL)) && i < 5; i++) {
-			brise_options options = { .kv = kv, .threads = threads[(i + set) % 4], .chunk = chunks[i], .arch = brise_get_arch(set, NULL) };
+			brise_options options = { .kv = kv,
+				                  .threads = threads[(i + set) % 4],
+				                  .chunk = chunks[i],
+				                  .arch = brise_get_arch(set, NULL) };
 
 			other = run(counts, model, tokens, TOKENS, options);
-			CHECK(counts, !memcmp(first, other, bytes), "type %u kv %d %s threads %u chunk %u", type, kv, options.arch, options.threads, options.chunk);
+			CHECK(counts, !memcmp(first, other, bytes),
+			      "type %u kv %d %s threads %u chunk %u", type, kv, options.arch,
+			      options.threads, options.chunk);
 			free(other);
 		}
 	free(first);
@@ -122,7 +138,8 @@ static bool cancel_after(void *user)
 	return (*left)-- <= 0;
 }
 
-/* A cancelled chunk leaves no trace: evaluating it again gives what an undisturbed context gives. */
+/* A cancelled chunk leaves no trace: evaluating it again gives what an undisturbed context gives.
+ */
 static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 {
 	int32_t tokens[TOKENS];
@@ -140,16 +157,25 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 		return;
 	}
 	small_tokens(tokens, TOKENS, small_odd.vocab, 9);
-	CHECK(counts, brise_new_context(&calm, model, &(brise_options){ .chunk = 16 }, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_new_context(&disturbed, model, &(brise_options){ .chunk = 16, .cancel = cancel_after, .user = &left }, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      brise_new_context(&calm, model, &(brise_options){ .chunk = 16 }, &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts,
+	      brise_new_context(
+	              &disturbed, model,
+	              &(brise_options){ .chunk = 16, .cancel = cancel_after, .user = &left },
+	              &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, brise_eval(calm, tokens, 50, &a, &err) == BRISE_OK, "%s", err.message);
 	CHECK(counts, brise_eval(disturbed, tokens, 20, NULL, &err) == BRISE_OK, "%s", err.message);
 	left = 3; /* into the second layer of the second chunk from here */
-	CHECK(counts, brise_eval(disturbed, tokens + 20, 30, NULL, &err) == BRISE_ECANCELED, "%s", err.message);
+	CHECK(counts, brise_eval(disturbed, tokens + 20, 30, NULL, &err) == BRISE_ECANCELED, "%s",
+	      err.message);
 	brise_get_context(disturbed, &facts);
 	CHECK(counts, facts.position == 36, "position %u", (unsigned)facts.position);
 	left = 1000;
-	CHECK(counts, brise_eval(disturbed, tokens + 36, 14, &b, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, brise_eval(disturbed, tokens + 36, 14, &b, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, !memcmp(a, b, bytes), "logits differ after a cancelled chunk");
 	brise_free_context(calm), brise_free_context(disturbed);
 	brise_close_model(model);
@@ -171,20 +197,38 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 		return;
 	}
 	small_tokens(tokens, TOKENS, small_open.vocab, 9);
-	CHECK(counts, brise_new_context(&ctx, model, &(brise_options){ .context = 100 }, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      brise_new_context(&ctx, model, &(brise_options){ .context = 100 }, &err) == BRISE_OK,
+	      "%s", err.message);
 	CHECK(counts, brise_eval(ctx, tokens, 99, &logits, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_eval(ctx, tokens, 2, &logits, &err) == BRISE_EFULL, "two more than fit: %s", err.message);
-	CHECK(counts, brise_eval(ctx, (int32_t[]){ (int32_t)small_open.vocab }, 1, &logits, &err) == BRISE_EINVAL, "id too large: %s", err.message);
-	CHECK(counts, brise_eval(ctx, (int32_t[]){ -1 }, 1, &logits, &err) == BRISE_EINVAL, "negative id: %s", err.message);
+	CHECK(counts, brise_eval(ctx, tokens, 2, &logits, &err) == BRISE_EFULL,
+	      "two more than fit: %s", err.message);
+	CHECK(counts,
+	      brise_eval(ctx, (int32_t[]){ (int32_t)small_open.vocab }, 1, &logits, &err) ==
+	              BRISE_EINVAL,
+	      "id too large: %s", err.message);
+	CHECK(counts, brise_eval(ctx, (int32_t[]){ -1 }, 1, &logits, &err) == BRISE_EINVAL,
+	      "negative id: %s", err.message);
 	brise_get_context(ctx, &facts);
 	CHECK(counts, facts.position == 99, "position %u", (unsigned)facts.position);
-	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_OK, "the last place: %s", err.message);
-	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_EFULL, "full: %s", err.message);
+	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_OK, "the last place: %s",
+	      err.message);
+	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_EFULL, "full: %s",
+	      err.message);
 	brise_reset_context(ctx);
-	CHECK(counts, brise_eval(ctx, tokens, 100, &logits, &err) == BRISE_OK, "after a reset: %s", err.message);
+	CHECK(counts, brise_eval(ctx, tokens, 100, &logits, &err) == BRISE_OK, "after a reset: %s",
+	      err.message);
 	brise_free_context(ctx);
-	CHECK(counts, brise_new_context(&ctx, model, &(brise_options){ .arch = "z80" }, &err) == BRISE_EINVAL && !ctx, "%s", err.message);
-	CHECK(counts, brise_new_context(&ctx, model, &(brise_options){ .chunk = 5000 }, &err) == BRISE_EINVAL && !ctx, "%s", err.message);
+	CHECK(counts,
+	      brise_new_context(&ctx, model, &(brise_options){ .arch = "z80" }, &err) ==
+	                      BRISE_EINVAL &&
+	              !ctx,
+	      "%s", err.message);
+	CHECK(counts,
+	      brise_new_context(&ctx, model, &(brise_options){ .chunk = 5000 }, &err) ==
+	                      BRISE_EINVAL &&
+	              !ctx,
+	      "%s", err.message);
 	brise_close_model(model);
 	(void)unlink(path);
 }
@@ -202,9 +246,11 @@ int main(void)
 	for (shape = 0; shape < 3; shape++)
 		for (type = TYPE_F16; type <= TYPE_Q4; type++) {
 			test_equals_the_reference(&counts, shapes[shape], type, path);
-			test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8, path);
+			test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8,
+			                           path);
 			if (type != TYPE_Q8)
-				test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_F32, path);
+				test_same_bits_however_run(&counts, shapes[shape], type,
+				                           BRISE_KV_F32, path);
 		}
 	test_cancel_leaves_no_trace(&counts, path);
 	test_errors_evaluate_nothing(&counts, path);

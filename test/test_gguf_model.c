@@ -1,4 +1,5 @@
-/* test_gguf_model.c - GGUF files give the model that the same weights give in other forms; what is no Mistral model is refused by name */
+/* test_gguf_model.c - GGUF files give the model that the same weights give in other forms; what is
+ * no Mistral model is refused by name */
 #include <sys/stat.h>
 
 #include "convert/checkpoint/checkpoint.h"
@@ -11,7 +12,7 @@
 
 static char base[512], folder[600], out[700];
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static const char *path_of(const char *name)
 {
@@ -34,7 +35,8 @@ static brise_status convert(const char *name, uint32_t type, bool tokenizer, bri
 	return convert_checkpoint(path_of(name), out, &options, NULL, err);
 }
 
-/* Configuration and tensors of a .brise file: all but the notes of where it came from, which lie between. */
+/* Configuration and tensors of a .brise file: all but the notes of where it came from, which lie
+ * between. */
 static maker_bytes model_of(const char *path)
 {
 	maker_bytes file = maker_read(path), model = { NULL, 0, 0 };
@@ -62,7 +64,7 @@ static void save_and_free(const char *name, maker_bytes file)
 	maker_free(&file);
 }
 
-/* ---- the model ----------------------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------ */
 
 static void test_model_equals_that_of_safetensors_bit_for_bit(check_counts *counts)
 {
@@ -83,9 +85,11 @@ static void test_model_equals_that_of_safetensors_bit_for_bit(check_counts *coun
 		expected = model_of(out);
 		for (k = 0; k < LENGTH(dtypes); k++) {
 			save_and_free("m.gguf", gguf_make_whole(dtypes[k], NULL, true));
-			CHECK(counts, convert("m.gguf", types[i], false, &err) == BRISE_OK, "%s: %s", dtypes[k], err.message);
+			CHECK(counts, convert("m.gguf", types[i], false, &err) == BRISE_OK,
+			      "%s: %s", dtypes[k], err.message);
 			model = model_of(out);
-			CHECK(counts, same_bytes(&model, &expected), "%s: another model of type %u", dtypes[k], (unsigned)types[i]);
+			CHECK(counts, same_bytes(&model, &expected), "%s: another model of type %u",
+			      dtypes[k], (unsigned)types[i]);
 			maker_free(&model);
 		}
 		maker_free(&expected);
@@ -114,7 +118,8 @@ static bool decisions_hold(const char *name, const char *text, char *message, si
 {
 	brise_error err = { BRISE_OK, "" };
 	checkpoint *cp;
-	bool found = checkpoint_open(&cp, path_of(name), &err) == BRISE_OK && strstr(cp->decisions, text);
+	bool found = checkpoint_open(&cp, path_of(name), &err) == BRISE_OK &&
+	             strstr(cp->decisions, text);
 
 	(void)snprintf(message, bytes, "%s", cp ? cp->decisions : err.message);
 	checkpoint_close(cp);
@@ -126,7 +131,10 @@ static void test_missing_output_is_the_embedding(check_counts *counts)
 	char message[2000];
 
 	save_and_free("m.gguf", gguf_make_whole("F16", NULL, false));
-	CHECK(counts, decisions_hold("m.gguf", "output matrix: the embedding (no output.weight)", message, sizeof message), "%s", message);
+	CHECK(counts,
+	      decisions_hold("m.gguf", "output matrix: the embedding (no output.weight)", message,
+	                     sizeof message),
+	      "%s", message);
 }
 
 static void test_decisions_name_their_keys(check_counts *counts)
@@ -147,7 +155,8 @@ static void test_decisions_name_their_keys(check_counts *counts)
 
 	for (i = 0; i < LENGTH(cases); i++) {
 		save_and_free("m.gguf", gguf_make_whole("F16", cases[i].without, true));
-		CHECK(counts, decisions_hold("m.gguf", cases[i].text, message, sizeof message), "without %s: %s", cases[i].without ? cases[i].without : "nothing", message);
+		CHECK(counts, decisions_hold("m.gguf", cases[i].text, message, sizeof message),
+		      "without %s: %s", cases[i].without ? cases[i].without : "nothing", message);
 	}
 }
 
@@ -158,7 +167,9 @@ static void test_window_may_be_given(check_counts *counts)
 		const char *without;
 		uint32_t window;
 		const char *line;
-	} cases[] = { { "llama.attention.sliding_window", 9, "window 9 (--window; the checkpoint's is none)" }, { NULL, 0, "(--window 0; the checkpoint's is 7)" } };
+	} cases[] = { { "llama.attention.sliding_window", 9,
+		        "window 9 (--window; the checkpoint's is none)" },
+		      { NULL, 0, "(--window 0; the checkpoint's is 7)" } };
 	size_t i;
 
 	for (i = 0; i < LENGTH(cases); i++) {
@@ -170,8 +181,15 @@ static void test_window_may_be_given(check_counts *counts)
 		convert_init_options(&options);
 		options.no_tokenizer = true;
 		options.window = cases[i].window;
-		CHECK(counts, convert_checkpoint(path_of("m.gguf"), out, &options, NULL, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
-		CHECK(counts, model && model->config.window == cases[i].window && strstr(model->origin, cases[i].line), "%s", model ? model->origin : err.message);
+		CHECK(counts,
+		      convert_checkpoint(path_of("m.gguf"), out, &options, NULL, &err) ==
+		                      BRISE_OK &&
+		              brise_open_model(&model, out, &err) == BRISE_OK,
+		      "%s", err.message);
+		CHECK(counts,
+		      model && model->config.window == cases[i].window &&
+		              strstr(model->origin, cases[i].line),
+		      "%s", model ? model->origin : err.message);
 		brise_close_model(model);
 	}
 }
@@ -192,15 +210,22 @@ static void test_quantized_weights_are_counted_and_warned_of(check_counts *count
 	gguf_put_tensor(&g, "output.weight", 2, ne, GGML_Q8_0, blocks, sizeof blocks);
 	maker_close(m);
 	save_and_free("m.gguf", gguf_finish(&g));
-	CHECK(counts, decisions_hold("m.gguf", "weights: 20 F16, 1 Q8_0\nthese weights were rounded before", message, sizeof message), "%s", message);
+	CHECK(counts,
+	      decisions_hold("m.gguf", "weights: 20 F16, 1 Q8_0\nthese weights were rounded before",
+	                     message, sizeof message),
+	      "%s", message);
 	convert_init_options(&options);
 	options.no_tokenizer = true;
-	CHECK(counts, convert_checkpoint(path_of("m.gguf"), out, &options, &result, &err) == BRISE_OK && result.requantized, "%s", err.message);
+	CHECK(counts,
+	      convert_checkpoint(path_of("m.gguf"), out, &options, &result, &err) == BRISE_OK &&
+	              result.requantized,
+	      "%s", err.message);
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------------------- */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
-static const char *const part_names[] = { "m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf" };
+static const char *const part_names[] = { "m-00001-of-00003.gguf", "m-00002-of-00003.gguf",
+	                                  "m-00003-of-00003.gguf" };
 
 static void put_split(gguf_maker *g, unsigned no, unsigned count, unsigned tensors)
 {
@@ -233,7 +258,8 @@ static void refuse(check_counts *counts, const char *name, brise_status expected
 
 	(void)unlink(out);
 	status = convert(name, TYPE_F16, false, &err);
-	CHECK(counts, status == expected && strstr(err.message, text) && !strchr(err.message, '\n'), "%s expected: %d %s", text, status, err.message);
+	CHECK(counts, status == expected && strstr(err.message, text) && !strchr(err.message, '\n'),
+	      "%s expected: %d %s", text, status, err.message);
 	CHECK(counts, access(out, F_OK) != 0, "%s: something was written", text);
 }
 
@@ -248,7 +274,8 @@ static void test_parts_give_the_whole_from_any_of_them(check_counts *counts)
 	expected = model_of(out);
 	make_parts(2, 21);
 	for (i = 0; i < 3; i++) {
-		CHECK(counts, convert(part_names[i], TYPE_Q4, false, &err) == BRISE_OK, "%s: %s", part_names[i], err.message);
+		CHECK(counts, convert(part_names[i], TYPE_Q4, false, &err) == BRISE_OK, "%s: %s",
+		      part_names[i], err.message);
 		model = model_of(out);
 		CHECK(counts, same_bytes(&model, &expected), "%s: another model", part_names[i]);
 		maker_free(&model);
@@ -264,19 +291,23 @@ static void test_parts_that_do_not_fit_together_are_refused(check_counts *counts
 	(void)unlink(path_of(part_names[1]));
 	refuse(counts, part_names[0], BRISE_EIO, "m-00002-of-00003.gguf: part 2 of 3 is missing");
 	make_parts(1, 21);
-	refuse(counts, part_names[0], BRISE_EFORMAT, "named part 3 of 3, but split.no and split.count say part 2 of 3");
+	refuse(counts, part_names[0], BRISE_EFORMAT,
+	       "named part 3 of 3, but split.no and split.count say part 2 of 3");
 	make_parts(2, 22);
-	refuse(counts, part_names[2], BRISE_EFORMAT, "split.tensors.count is 22, all parts hold 21 tensors");
+	refuse(counts, part_names[2], BRISE_EFORMAT,
+	       "split.tensors.count is 22, all parts hold 21 tensors");
 	make_parts(2, 21);
 	(void)snprintf(from, sizeof from, "%s", path_of(part_names[0]));
 	(void)rename(from, path_of("renamed.gguf"));
-	refuse(counts, "renamed.gguf", BRISE_EFORMAT, "its name does not end with -00001-of-00003.gguf");
-	save_and_free("m-00001-of-00001.gguf", gguf_make_whole("F16", "general.architecture", true));
+	refuse(counts, "renamed.gguf", BRISE_EFORMAT,
+	       "its name does not end with -00001-of-00003.gguf");
+	save_and_free("m-00001-of-00001.gguf",
+	              gguf_make_whole("F16", "general.architecture", true));
 	refuse(counts, "m-00001-of-00001.gguf", BRISE_EFORMAT, "no general.architecture");
 	(void)maker_clear(folder);
 }
 
-/* ---- folders ------------------------------------------------------------------------------------------------------- */
+/* ---- folders -------------------------------------------------------------------------------- */
 
 static void expect_folder(check_counts *counts, const char *what, const maker_bytes *expected)
 {
@@ -301,7 +332,10 @@ static void test_only_model_of_a_folder_is_taken(check_counts *counts)
 	CHECK(counts, convert("m-Q8_0.gguf", TYPE_Q8, false, &err) == BRISE_OK, "%s", err.message);
 	expected = model_of(out);
 	expect_folder(counts, "one file", &expected);
-	CHECK(counts, decisions_hold("", "weights: m-Q8_0.gguf, the folder's only GGUF model", message, sizeof message), "%s", message);
+	CHECK(counts,
+	      decisions_hold("", "weights: m-Q8_0.gguf, the folder's only GGUF model", message,
+	                     sizeof message),
+	      "%s", message);
 	maker_config(folder, false, NULL);
 	expect_folder(counts, "a configuration beside it", &expected);
 	maker_save(folder, "mmproj-model-f16.gguf", "GGUF", 4);
@@ -325,7 +359,8 @@ static void test_safetensors_come_before_models_beside_them(check_counts *counts
 	maker_safetensors(folder, "model.safetensors", m, 0, m->n, NULL);
 	maker_save(folder, "a.gguf", "", 0);
 	maker_save(folder, "b.gguf", "", 0);
-	CHECK(counts, decisions_hold("", "weights: model.safetensors", message, sizeof message), "%s", message);
+	CHECK(counts, decisions_hold("", "weights: model.safetensors", message, sizeof message),
+	      "%s", message);
 	maker_close(m);
 	(void)maker_clear(folder);
 }
@@ -338,11 +373,13 @@ static void test_several_models_of_a_folder_are_named(check_counts *counts)
 	(void)unlink(path_of(part_names[0]));
 	refuse(counts, "", BRISE_EIO, "m-00001-of-00003.gguf: part 1 of 3 is missing");
 	maker_save(folder, "b.gguf", "", 0);
-	refuse(counts, "", BRISE_EFORMAT, ": 2 GGUF models, give one of them: b.gguf, m-00001-of-00003.gguf");
+	refuse(counts, "", BRISE_EFORMAT,
+	       ": 2 GGUF models, give one of them: b.gguf, m-00001-of-00003.gguf");
 	maker_save(folder, "m-00001-of-00004.gguf", "", 0);
 	maker_save(folder, "a.gguf", "", 0);
 	maker_save(folder, "c.gguf", "", 0);
-	refuse(counts, "", BRISE_EFORMAT, ": 5 GGUF models, give one of them: a.gguf, b.gguf, c.gguf and 2 more");
+	refuse(counts, "", BRISE_EFORMAT,
+	       ": 5 GGUF models, give one of them: a.gguf, b.gguf, c.gguf and 2 more");
 	refuse(counts, "a.gguf", BRISE_EFORMAT, "a.gguf");
 	(void)maker_clear(folder);
 	memset(name, 'x', sizeof name);
@@ -352,7 +389,8 @@ static void test_several_models_of_a_folder_are_named(check_counts *counts)
 	(void)maker_clear(folder);
 	maker_config(folder, false, NULL);
 	maker_save(folder, "m.gguf", "", 0);
-	refuse(counts, "config.json", BRISE_EFORMAT, "config.json is there, but no model.safetensors");
+	refuse(counts, "config.json", BRISE_EFORMAT,
+	       "config.json is there, but no model.safetensors");
 	if (symlink("nowhere", path_of("link.gguf")) == 0) {
 		(void)unlink(path_of("m.gguf"));
 		refuse(counts, "", BRISE_EIO, "link.gguf: a link to a file that is not there");
@@ -360,12 +398,17 @@ static void test_several_models_of_a_folder_are_named(check_counts *counts)
 	(void)maker_clear(folder);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 static void put_neutral(gguf_maker *g, int which)
 {
-	static const char *const numbers[] = { "llama.expert_count", "llama.logit_scale", "llama.attention.temperature_scale", "llama.final_logit_softcapping",
-		                               "llama.rope.scaling.factor", "llama.rope.scaling.attn_factor", "llama.attention.sliding_window_pattern" };
+	static const char *const numbers[] = { "llama.expert_count",
+		                               "llama.logit_scale",
+		                               "llama.attention.temperature_scale",
+		                               "llama.final_logit_softcapping",
+		                               "llama.rope.scaling.factor",
+		                               "llama.rope.scaling.attn_factor",
+		                               "llama.attention.sliding_window_pattern" };
 
 	if (which < (int)LENGTH(numbers)) {
 		gguf_put_f32(g, numbers[which], 8);
@@ -380,8 +423,11 @@ static void put_neutral(gguf_maker *g, int which)
 
 static void test_other_mathematics_is_refused_by_name(check_counts *counts)
 {
-	static const char *const names[] = { "llama.expert_count", "llama.logit_scale", "temperature_scale", "softcapping", "rope.scaling", "attn_factor", "window_pattern",
-		                             "longrope", "llama.attention.causal", "tensor_data_layout" };
+	static const char *const names[] = { "llama.expert_count",     "llama.logit_scale",
+		                             "temperature_scale",      "softcapping",
+		                             "rope.scaling",           "attn_factor",
+		                             "window_pattern",         "longrope",
+		                             "llama.attention.causal", "tensor_data_layout" };
 	size_t i;
 
 	for (i = 0; i < LENGTH(names); i++) {
@@ -423,8 +469,11 @@ static void test_values_that_change_nothing_are_accepted(check_counts *counts)
 
 static void test_missing_keys_are_named(check_counts *counts)
 {
-	static const char *const keys[] = { "general.architecture", "llama.embedding_length", "llama.block_count", "llama.attention.head_count", "llama.feed_forward_length",
-		                            "llama.attention.layer_norm_rms_epsilon" };
+	static const char *const keys[] = {
+		"general.architecture",      "llama.embedding_length",
+		"llama.block_count",         "llama.attention.head_count",
+		"llama.feed_forward_length", "llama.attention.layer_norm_rms_epsilon"
+	};
 	size_t i;
 
 	for (i = 0; i < LENGTH(keys); i++) {
@@ -442,7 +491,10 @@ typedef struct refusal {
 	const char *text;
 } refusal;
 
-#define EDIT(from, to, status, text) { from, sizeof(from) - 1, to, sizeof(to) - 1, BRISE_##status, text }
+#define EDIT(from, to, status, text)                                                               \
+	{                                                                                          \
+		from, sizeof(from) - 1, to, sizeof(to) - 1, BRISE_##status, text                   \
+	}
 
 static const refusal refusals[] = {
 	EDIT("GGUF", "GGUP", EFORMAT, "not a GGUF file"),
@@ -450,26 +502,48 @@ static const refusal refusals[] = {
 	EDIT("GGUF\3", "GGUF\1", EUNSUPPORTED, "GGUF version 1 "),
 	EDIT("GGUF\3", "GGUF\4", EUNSUPPORTED, "GGUF version 4 "),
 	EDIT("GGUF\3\0\0\0", "GGUF\0\0\0\3", EUNSUPPORTED, "big-endian"),
-	EDIT("\5\0\0\0\0\0\0\0llama", "\5\0\0\0\0\0\0\0gemma", EUNSUPPORTED, "general.architecture gemma"),
+	EDIT("\5\0\0\0\0\0\0\0llama", "\5\0\0\0\0\0\0\0gemma", EUNSUPPORTED,
+	     "general.architecture gemma"),
 	EDIT("llama.block_count", "llama.vocab_size\0", EFORMAT, "not printable"),
-	EDIT("llama.attention.value_length", "llama.attention.key_length\1\1", EFORMAT, "not printable"),
+	EDIT("llama.attention.value_length", "llama.attention.key_length\1\1", EFORMAT,
+	     "not printable"),
 	EDIT("llama.block_count\4", "llama.block_count\15", EFORMAT, "no type 13"),
-	EDIT("llama.block_count\4", "llama.block_count\6", EFORMAT, "llama.block_count is not an integer"),
-	EDIT("llama.embedding_length\4\0\0\0\x20", "llama.embedding_length\4\0\0\0\x40", EFORMAT, "shape"),
-	EDIT("llama.rope.dimension_count\4\0\0\0\x10", "llama.rope.dimension_count\4\0\0\0\x08", EUNSUPPORTED, "rope.dimension_count 8 of 16"),
-	EDIT("llama.attention.value_length\4\0\0\0\x10", "llama.attention.value_length\4\0\0\0\x08", EUNSUPPORTED, "value_length 8"),
-	EDIT("output_norm.weight\1\0\0\0", "output_norm.weight\0\0\0\0", EFORMAT, "output_norm.weight: 0 dimensions"),
-	EDIT("output_norm.weight\1\0\0\0", "output_norm.weight\5\0\0\0", EFORMAT, "output_norm.weight: 5 dimensions"),
-	EDIT("output_norm.weight\1\0\0\0\x20", "output_norm.weight\1\0\0\0\0", EFORMAT, "output_norm.weight: dimension 0 is 0"),
-	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0", "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\xff", EFORMAT, "output_norm.weight"),
-	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1", "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x10", EUNSUPPORTED, "element type IQ2_XXS is not supported"),
-	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1", "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x1f", EUNSUPPORTED, "Q4_0_4_4 (retired)"),
-	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1", "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\xff", EUNSUPPORTED, "element type 255 is not known"),
-	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1", "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x0c", EFORMAT, "no whole number of Q4_K blocks of 256"),
-	EDIT("blk.0.attn_q.weight", "blk.0.attn_k.weight", EFORMAT, "blk.0.attn_k.weight stands twice"),
-	EDIT("blk.0.attn_q.weight", "blk.0.attn_q.biased", EUNSUPPORTED, "blk.0.attn_q.biased is not part of a Mistral model"),
+	EDIT("llama.block_count\4", "llama.block_count\6", EFORMAT,
+	     "llama.block_count is not an integer"),
+	EDIT("llama.embedding_length\4\0\0\0\x20", "llama.embedding_length\4\0\0\0\x40", EFORMAT,
+	     "shape"),
+	EDIT("llama.rope.dimension_count\4\0\0\0\x10", "llama.rope.dimension_count\4\0\0\0\x08",
+	     EUNSUPPORTED, "rope.dimension_count 8 of 16"),
+	EDIT("llama.attention.value_length\4\0\0\0\x10", "llama.attention.value_length\4\0\0\0\x08",
+	     EUNSUPPORTED, "value_length 8"),
+	EDIT("output_norm.weight\1\0\0\0", "output_norm.weight\0\0\0\0", EFORMAT,
+	     "output_norm.weight: 0 dimensions"),
+	EDIT("output_norm.weight\1\0\0\0", "output_norm.weight\5\0\0\0", EFORMAT,
+	     "output_norm.weight: 5 dimensions"),
+	EDIT("output_norm.weight\1\0\0\0\x20", "output_norm.weight\1\0\0\0\0", EFORMAT,
+	     "output_norm.weight: dimension 0 is 0"),
+	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0",
+	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\xff", EFORMAT, "output_norm.weight"),
+	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1",
+	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x10", EUNSUPPORTED,
+	     "element type IQ2_XXS is not supported"),
+	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1",
+	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x1f", EUNSUPPORTED,
+	     "Q4_0_4_4 (retired)"),
+	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1",
+	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\xff", EUNSUPPORTED,
+	     "element type 255 is not known"),
+	EDIT("output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\1",
+	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x0c", EFORMAT,
+	     "no whole number of Q4_K blocks of 256"),
+	EDIT("blk.0.attn_q.weight", "blk.0.attn_k.weight", EFORMAT,
+	     "blk.0.attn_k.weight stands twice"),
+	EDIT("blk.0.attn_q.weight", "blk.0.attn_q.biased", EUNSUPPORTED,
+	     "blk.0.attn_q.biased is not part of a Mistral model"),
 	EDIT("blk.1.attn_q.weight", "blk.2.attn_q.weight", EUNSUPPORTED, "blk.2.attn_q.weight"),
-	EDIT("\15\0\0\0\0\0\0\0output.weight\2\0\0\0\x20", "\15\0\0\0\0\0\0\0output.weight\2\0\0\0\x10", EFORMAT, "output.weight: shape [40, 32] expected"),
+	EDIT("\15\0\0\0\0\0\0\0output.weight\2\0\0\0\x20",
+	     "\15\0\0\0\0\0\0\0output.weight\2\0\0\0\x10", EFORMAT,
+	     "output.weight: shape [40, 32] expected")
 };
 
 static void test_foreign_and_damaged_files_are_refused(check_counts *counts)

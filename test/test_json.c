@@ -1,9 +1,10 @@
-/* test_json.c - the JSON reader accepts what RFC 8259 accepts, refuses the rest with line and byte, and reads no byte behind its text */
+/* test_json.c - the JSON reader accepts what RFC 8259 accepts, refuses the rest with line and byte,
+ * and reads no byte behind its text */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -48,18 +49,62 @@ static json_reader begin(const char *text, brise_error *err)
 static void test_valid_texts_are_accepted(check_counts *counts)
 {
 	static const char *const texts[] = {
-		"0", "-0", "7", "-12", "1.5", "0.0", "1e5", "1E5", "1e+5", "1e-5", "-0.0E-0", "10", "1e400", "123456789012345678901234567890",
-		"true", "false", "null", "\"\"", "\"a\"", "[]", "{}", "[ ]", "{ }", " [1] ", "\t[\n1\r,\n2 ]\n", "[[],[[]]]", "[{}]", "{\"a\":[]}", "{\"a\":{}}",
-		"{\"\":0}", "{\"a\":1,\"b\":2}", "{\"a\":1,\"a\":2}", "[null,true,false,\"x\",1,{\"y\":[0]}]", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u0000\"",
-		"{\"\\u0000\":1}", "\"\\uD834\\uDD1E\"", "\"\\ud834\\udd1e\"", "\"\\uFFFF\"", "\"\x7f\"", "\"\xc2\x80\"", "\"\xe2\x82\xac\"",
-		"\"\xed\x9f\xbf\"", "\"\xee\x80\x80\"", "\"\xf0\x90\x80\x80\"", "\"\xf4\x8f\xbf\xbf\"", "\"\xef\xbb\xbf\"", "\"[{,:\"",
+		"0",
+		"-0",
+		"7",
+		"-12",
+		"1.5",
+		"0.0",
+		"1e5",
+		"1E5",
+		"1e+5",
+		"1e-5",
+		"-0.0E-0",
+		"10",
+		"1e400",
+		"123456789012345678901234567890",
+		"true",
+		"false",
+		"null",
+		"\"\"",
+		"\"a\"",
+		"[]",
+		"{}",
+		"[ ]",
+		"{ }",
+		" [1] ",
+		"\t[\n1\r,\n2 ]\n",
+		"[[],[[]]]",
+		"[{}]",
+		"{\"a\":[]}",
+		"{\"a\":{}}",
+		"{\"\":0}",
+		"{\"a\":1,\"b\":2}",
+		"{\"a\":1,\"a\":2}",
+		"[null,true,false,\"x\",1,{\"y\":[0]}]",
+		"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+		"\"\\u0000\"",
+		"{\"\\u0000\":1}",
+		"\"\\uD834\\uDD1E\"",
+		"\"\\ud834\\udd1e\"",
+		"\"\\uFFFF\"",
+		"\"\x7f\"",
+		"\"\xc2\x80\"",
+		"\"\xe2\x82\xac\"",
+		"\"\xed\x9f\xbf\"",
+		"\"\xee\x80\x80\"",
+		"\"\xf0\x90\x80\x80\"",
+		"\"\xf4\x8f\xbf\xbf\"",
+		"\"\xef\xbb\xbf\"",
+		"\"[{,:\"",
 	};
 	brise_error err;
 	size_t i;
 
 	for (i = 0; i < LENGTH(texts); i++) {
 		err.message[0] = 0;
-		CHECK(counts, skip_text(texts[i], strlen(texts[i]), &err) == BRISE_OK, "%s: %s", texts[i], err.message);
+		CHECK(counts, skip_text(texts[i], strlen(texts[i]), &err) == BRISE_OK, "%s: %s",
+		      texts[i], err.message);
 	}
 }
 
@@ -67,27 +112,180 @@ static void test_invalid_texts_are_refused(check_counts *counts)
 {
 	static const char *const texts[] = {
 		/* nothing, or more than one value */
-		"", " ", "\n", "1 2", "1,", "[]]", "{}}", "[] x", "null null", "\"a\"\"b\"", "\xef\xbb\xbf[]", "\v1", "\f1", "\xa0[]", "/**/1", "1//x", "#1",
+		"",
+		" ",
+		"\n",
+		"1 2",
+		"1,",
+		"[]]",
+		"{}}",
+		"[] x",
+		"null null",
+		"\"a\"\"b\"",
+		"\xef\xbb\xbf[]",
+		"\v1",
+		"\f1",
+		"\xa0[]",
+		"/**/1",
+		"1//x",
+		"#1",
 		/* numbers */
-		"01", "-01", "00", "1.", "-1.", ".5", "-.5", "+1", "-", "--1", "1e", "1e+", "1E-", "1.e5", "1.5e", "1e1.5", "0x10", "1_000", "NaN", "nan", "-NaN",
-		"Infinity", "-Infinity", "inf", "1a", "1.2.3", "[1 000]", "[0.1.2]", "[012]", "[-]", "[1+2]", "1f",
+		"01",
+		"-01",
+		"00",
+		"1.",
+		"-1.",
+		".5",
+		"-.5",
+		"+1",
+		"-",
+		"--1",
+		"1e",
+		"1e+",
+		"1E-",
+		"1.e5",
+		"1.5e",
+		"1e1.5",
+		"0x10",
+		"1_000",
+		"NaN",
+		"nan",
+		"-NaN",
+		"Infinity",
+		"-Infinity",
+		"inf",
+		"1a",
+		"1.2.3",
+		"[1 000]",
+		"[0.1.2]",
+		"[012]",
+		"[-]",
+		"[1+2]",
+		"1f",
 		/* words */
-		"tru", "True", "TRUE", "truee", "nul", "nulll", "fals", "falsey", "undefined", "[true1]", "[nul]", "t", "n", "f",
+		"tru",
+		"True",
+		"TRUE",
+		"truee",
+		"nul",
+		"nulll",
+		"fals",
+		"falsey",
+		"undefined",
+		"[true1]",
+		"[nul]",
+		"t",
+		"n",
+		"f",
 		/* strings */
-		"\"", "\"a", "a\"", "'a'", "\"\\\"", "\"\\", "\"\\a\"", "\"\\x41\"", "\"\\0\"", "\"\\U0041\"", "\"\\'\"", "\"\\u\"", "\"\\u0\"", "\"\\u004\"", "\"\\u00g0\"",
-		"\"\\u+041\"", "\"\\u 041\"", "\"\t\"", "\"\n\"", "\"\r\"", "\"\x01\"", "\"\x1f\"", "[\"a\nb\"]", "{\"\t\":1}",
+		"\"",
+		"\"a",
+		"a\"",
+		"'a'",
+		"\"\\\"",
+		"\"\\",
+		"\"\\a\"",
+		"\"\\x41\"",
+		"\"\\0\"",
+		"\"\\U0041\"",
+		"\"\\'\"",
+		"\"\\u\"",
+		"\"\\u0\"",
+		"\"\\u004\"",
+		"\"\\u00g0\"",
+		"\"\\u+041\"",
+		"\"\\u 041\"",
+		"\"\t\"",
+		"\"\n\"",
+		"\"\r\"",
+		"\"\x01\"",
+		"\"\x1f\"",
+		"[\"a\nb\"]",
+		"{\"\t\":1}",
 		/* surrogates */
-		"\"\\ud800\"", "\"\\udbff\"", "\"\\udc00\"", "\"\\udfff\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\\ud800\"",
-		"\"\\ud800\\\"", "\"\\ud800\\u\"", "\"\\ud800\\udc0\"", "{\"\\ud800\":1}",
+		"\"\\ud800\"",
+		"\"\\udbff\"",
+		"\"\\udc00\"",
+		"\"\\udfff\"",
+		"\"\\ud800x\"",
+		"\"\\ud800\\n\"",
+		"\"\\ud800\\ud800\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\udc00\\ud800\"",
+		"\"\\ud800\\\"",
+		"\"\\ud800\\u\"",
+		"\"\\ud800\\udc0\"",
+		"{\"\\ud800\":1}",
 		/* UTF-8 */
-		"\"\x80\"", "\"\xbf\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xc3\"", "\"\xc3(\"", "\"\xe0\x80\x80\"", "\"\xe0\x9f\xbf\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"",
-		"\"\xed\xbf\xbf\"", "\"\xf0\x80\x80\x80\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xf8\x88\x80\x80\x80\"", "\"\xfe\"", "\"\xff\"",
-		"\"\xf0\x9f\x98\"", "\"\xf0\x9f\x98",
+		"\"\x80\"",
+		"\"\xbf\"",
+		"\"\xc0\x80\"",
+		"\"\xc1\xbf\"",
+		"\"\xc3\"",
+		"\"\xc3(\"",
+		"\"\xe0\x80\x80\"",
+		"\"\xe0\x9f\xbf\"",
+		"\"\xe2\x82\"",
+		"\"\xed\xa0\x80\"",
+		"\"\xed\xbf\xbf\"",
+		"\"\xf0\x80\x80\x80\"",
+		"\"\xf0\x8f\xbf\xbf\"",
+		"\"\xf4\x90\x80\x80\"",
+		"\"\xf5\x80\x80\x80\"",
+		"\"\xf8\x88\x80\x80\x80\"",
+		"\"\xfe\"",
+		"\"\xff\"",
+		"\"\xf0\x9f\x98\"",
+		"\"\xf0\x9f\x98",
 		/* containers */
-		"[", "]", "{", "}", "[1", "[1,", "[1,]", "[,1]", "[,]", "[1,,2]", "[1 2]", "[1;2]", "[}", "{]", "[1}", "{\"a\":1]", "[[1]", "[\"a\"", "[\"a\",\n4\n,1,", "[:1]",
-		"[\"a\":1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,\"a\":1}", "{\"a\":1,,\"b\":2}", "{\"a\":1 \"b\":2}", "{\"a\" 1}", "{\"a\"::1}", "{\"a\",1}", "{a:1}", "{1:1}",
-		"{'a':1}", "{null:1}", "{[]:1}", "{\"a\":1", "{\"a\":1,", "{\"a\":1,\"b", "{\"a\":", "{\"a\"", "{\"", "{\"a\":1}}", "{\"a\":1},", "{\"a\":1}{", "{:1}",
-		"{\"a\":[}", "[{]", "*",
+		"[",
+		"]",
+		"{",
+		"}",
+		"[1",
+		"[1,",
+		"[1,]",
+		"[,1]",
+		"[,]",
+		"[1,,2]",
+		"[1 2]",
+		"[1;2]",
+		"[}",
+		"{]",
+		"[1}",
+		"{\"a\":1]",
+		"[[1]",
+		"[\"a\"",
+		"[\"a\",\n4\n,1,",
+		"[:1]",
+		"[\"a\":1]",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{\"a\":1,}",
+		"{,\"a\":1}",
+		"{\"a\":1,,\"b\":2}",
+		"{\"a\":1 \"b\":2}",
+		"{\"a\" 1}",
+		"{\"a\"::1}",
+		"{\"a\",1}",
+		"{a:1}",
+		"{1:1}",
+		"{'a':1}",
+		"{null:1}",
+		"{[]:1}",
+		"{\"a\":1",
+		"{\"a\":1,",
+		"{\"a\":1,\"b",
+		"{\"a\":",
+		"{\"a\"",
+		"{\"",
+		"{\"a\":1}}",
+		"{\"a\":1},",
+		"{\"a\":1}{",
+		"{:1}",
+		"{\"a\":[}",
+		"[{]",
+		"*",
 	};
 	brise_error err;
 	size_t i;
@@ -97,7 +295,9 @@ static void test_invalid_texts_are_refused(check_counts *counts)
 
 		err.message[0] = 0;
 		status = skip_text(texts[i], strlen(texts[i]), &err);
-		CHECK(counts, status == BRISE_EFORMAT && !strncmp(err.message, "some.json: line ", 16), "%s: %d %s", texts[i], status, err.message);
+		CHECK(counts,
+		      status == BRISE_EFORMAT && !strncmp(err.message, "some.json: line ", 16),
+		      "%s: %d %s", texts[i], status, err.message);
 	}
 }
 
@@ -106,14 +306,19 @@ static void test_zero_characters_end_nothing(check_counts *counts)
 	static const struct {
 		const char *text;
 		size_t size;
-	} texts[] = { { "\0", 1 }, { "1\0", 2 }, { "[1]\0", 4 }, { "[\0]", 3 }, { "\"a\0b\"", 5 }, { "{\"a\0\":1}", 8 }, { "1\0002", 3 }, { "\"\\\0\"", 4 }, { "tru\0", 4 } };
+	} texts[] = { { "\0", 1 },     { "1\0", 2 },      { "[1]\0", 4 },
+		      { "[\0]", 3 },   { "\"a\0b\"", 5 }, { "{\"a\0\":1}", 8 },
+		      { "1\0002", 3 }, { "\"\\\0\"", 4 }, { "tru\0", 4 } };
 	size_t i;
 
 	for (i = 0; i < LENGTH(texts); i++)
-		CHECK(counts, skip_text(texts[i].text, texts[i].size, NULL) == BRISE_EFORMAT, "text %zu", i);
+		CHECK(counts, skip_text(texts[i].text, texts[i].size, NULL) == BRISE_EFORMAT,
+		      "text %zu", i);
 }
 
-static const char document[] = "{\"a\": [1, -2.5e-3, true, false, null, \"x\\u20ac\\ud834\\udd1e\\n\xe2\x82\xac\", {}, []],\n \"b\": {\"c\": {\"d\": [[[0]]]}, \"\": \"\"}}";
+static const char document[] =
+        "{\"a\": [1, -2.5e-3, true, false, null, \"x\\u20ac\\ud834\\udd1e\\n\xe2\x82\xac\", {}, "
+        "[]],\n \"b\": {\"c\": {\"d\": [[[0]]]}, \"\": \"\"}}";
 
 static void test_truncated_text_is_refused_at_every_byte(check_counts *counts)
 {
@@ -136,7 +341,8 @@ static void test_depth_is_bounded(check_counts *counts)
 		memset(text, '[', depth);
 		memset(text + depth, ']', depth);
 		status = skip_text(text, 2 * (size_t)depth, &err);
-		CHECK(counts, status == (depth <= JSON_DEPTH ? BRISE_OK : BRISE_EFORMAT), "%u: %d", depth, status);
+		CHECK(counts, status == (depth <= JSON_DEPTH ? BRISE_OK : BRISE_EFORMAT), "%u: %d",
+		      depth, status);
 	}
 	CHECK(counts, strstr(err.message, "nested too deeply"), "%s", err.message);
 	memset(text, '[', sizeof text);
@@ -168,7 +374,8 @@ static void test_escapes_become_utf8(check_counts *counts)
 		{ "\"\"", "", 0 },
 		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8 },
 		{ "\"\\u0041\\u00e9\\u20AC\"", "A\xc3\xa9\xe2\x82\xac", 6 },
-		{ "\"\\u007f\\u0080\\u07ff\\u0800\\uffff\"", "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", 11 },
+		{ "\"\\u007f\\u0080\\u07ff\\u0800\\uffff\"",
+		  "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", 11 },
 		{ "\"\\ud800\\udc00\"", "\xf0\x90\x80\x80", 4 },
 		{ "\"\\uD834\\udD1e\"", "\xf0\x9d\x84\x9e", 4 },
 		{ "\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf", 4 },
@@ -184,8 +391,12 @@ static void test_escapes_become_utf8(check_counts *counts)
 		size_t n = 99;
 		char *text;
 
-		CHECK(counts, json_read_string(&r, &text, &n) && json_end(&r) == BRISE_OK, "%s: %s", strings[i].text, err.message);
-		CHECK(counts, text && n == strings[i].n && !memcmp(text, strings[i].bytes, n) && text[n] == 0, "%s: %zu bytes", strings[i].text, n);
+		CHECK(counts, json_read_string(&r, &text, &n) && json_end(&r) == BRISE_OK, "%s: %s",
+		      strings[i].text, err.message);
+		CHECK(counts,
+		      text && n == strings[i].n && !memcmp(text, strings[i].bytes, n) &&
+		              text[n] == 0,
+		      "%s: %zu bytes", strings[i].text, n);
 		free(text);
 	}
 }
@@ -202,7 +413,8 @@ static void test_refused_string_allocates_nothing(check_counts *counts)
 
 static void test_long_keys_come_out_cut(check_counts *counts)
 {
-	static const char text[] = "{\"dim\":1,\"dimension\":2,\"dim\xe2\x82\xac\":3,\"di\xf0\x9f\x98\x80m\":4,\"dime\":5}";
+	static const char text[] = "{\"dim\":1,\"dimension\":2,\"dim\xe2\x82\xac\":3,"
+	                           "\"di\xf0\x9f\x98\x80m\":4,\"dime\":5}";
 	static const int64_t expected[] = { 1, 2, 3, 4, 5 };
 	guarded buffer = guarded_new(5, 1);
 	char *key = (char *)buffer.data;
@@ -214,17 +426,22 @@ static void test_long_keys_come_out_cut(check_counts *counts)
 	while (json_next_key(&r, key, 5)) {
 		int64_t value = 0;
 
-		CHECK(counts, json_read_integer(&r, &value) && n < LENGTH(expected) && value == expected[n], "key %zu: %d", n, (int)value);
-		CHECK(counts, strlen(key) <= 4 && !strcmp(key, "dim") == (n == 0), "key %zu: %s", n, key);
+		CHECK(counts,
+		      json_read_integer(&r, &value) && n < LENGTH(expected) && value == expected[n],
+		      "key %zu: %d", n, (int)value);
+		CHECK(counts, strlen(key) <= 4 && !strcmp(key, "dim") == (n == 0), "key %zu: %s", n,
+		      key);
 		CHECK(counts, n == 0 || n == 3 || !strncmp(key, "dim", 3), "key %zu: %s", n, key);
 		n++;
 		strcpy(key, "dim"); /* nothing of what the buffer held may stay in a cut key */
 	}
-	CHECK(counts, n == LENGTH(expected) && json_end(&r) == BRISE_OK, "%zu keys: %s", n, err.message);
+	CHECK(counts, n == LENGTH(expected) && json_end(&r) == BRISE_OK, "%zu keys: %s", n,
+	      err.message);
 	guarded_free(&buffer);
 }
 
-/* A key is compared as a C string: one that only begins like a known one must not be taken for it. */
+/* A key is compared as a C string: one that only begins like a known one must not be taken for it.
+ */
 static void test_key_with_a_zero_character_matches_nothing(check_counts *counts)
 {
 	brise_error err;
@@ -232,7 +449,8 @@ static void test_key_with_a_zero_character_matches_nothing(check_counts *counts)
 	char key[16];
 
 	json_enter_object(&r);
-	CHECK(counts, json_next_key(&r, key, sizeof key) && strcmp(key, "dim") != 0, "%s", err.message);
+	CHECK(counts, json_next_key(&r, key, sizeof key) && strcmp(key, "dim") != 0, "%s",
+	      err.message);
 }
 
 static void test_names_that_do_not_fit_are_refused(check_counts *counts)
@@ -244,11 +462,14 @@ static void test_names_that_do_not_fit_are_refused(check_counts *counts)
 
 	CHECK(counts, json_read_name(&r, name, 4) && !strcmp(name, "abc"), "%s", err.message);
 	r = begin("\"abcd\"", &err);
-	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "longer"), "%s", err.message);
+	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "longer"), "%s",
+	      err.message);
 	r = begin("\"a\xe2\x82\xac\"", &err);
-	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "longer"), "%s", err.message);
+	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "longer"), "%s",
+	      err.message);
 	r = begin("\"a\\u0000\"", &err);
-	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "zero"), "%s", err.message);
+	CHECK(counts, !json_read_name(&r, name, 4) && strstr(err.message, "zero"), "%s",
+	      err.message);
 	guarded_free(&buffer);
 }
 
@@ -257,10 +478,29 @@ static void test_integers_end_at_64_bits(check_counts *counts)
 	static const struct {
 		const char *text;
 		int64_t value;
-	} good[] = { { "0", 0 }, { "-0", 0 }, { "-1", -1 }, { "42", 42 }, { "9223372036854775807", INT64_MAX }, { "-9223372036854775808", INT64_MIN },
-		     { "-9223372036854775807", -INT64_MAX }, { " 7 ", 7 } };
-	static const char *const bad[] = { "9223372036854775808", "-9223372036854775809", "18446744073709551616", "18446744073709551617", "92233720368547758070", "1.0", "1e2", "-0.0",
-		                           "\"1\"", "true", "[1]", "99999999999999999999999999999999", "-", "1.", "01x" };
+	} good[] = { { "0", 0 },
+		     { "-0", 0 },
+		     { "-1", -1 },
+		     { "42", 42 },
+		     { "9223372036854775807", INT64_MAX },
+		     { "-9223372036854775808", INT64_MIN },
+		     { "-9223372036854775807", -INT64_MAX },
+		     { " 7 ", 7 } };
+	static const char *const bad[] = { "9223372036854775808",
+		                           "-9223372036854775809",
+		                           "18446744073709551616",
+		                           "18446744073709551617",
+		                           "92233720368547758070",
+		                           "1.0",
+		                           "1e2",
+		                           "-0.0",
+		                           "\"1\"",
+		                           "true",
+		                           "[1]",
+		                           "99999999999999999999999999999999",
+		                           "-",
+		                           "1.",
+		                           "01x" };
 	brise_error err;
 	size_t i;
 
@@ -268,13 +508,20 @@ static void test_integers_end_at_64_bits(check_counts *counts)
 		json_reader r = begin(good[i].text, &err);
 		int64_t value = 99;
 
-		CHECK(counts, json_read_integer(&r, &value) && json_end(&r) == BRISE_OK && value == good[i].value, "%s: %s", good[i].text, err.message);
+		CHECK(counts,
+		      json_read_integer(&r, &value) && json_end(&r) == BRISE_OK &&
+		              value == good[i].value,
+		      "%s: %s", good[i].text, err.message);
 	}
 	for (i = 0; i < LENGTH(bad); i++) {
 		json_reader r = begin(bad[i], &err);
 		int64_t value = 99;
 
-		CHECK(counts, (!json_read_integer(&r, &value) || json_end(&r)) && json_end(&r) == BRISE_EFORMAT && strstr(err.message, "some.json: line 1"), "%s: %s", bad[i], err.message);
+		CHECK(counts,
+		      (!json_read_integer(&r, &value) || json_end(&r)) &&
+		              json_end(&r) == BRISE_EFORMAT &&
+		              strstr(err.message, "some.json: line 1"),
+		      "%s: %s", bad[i], err.message);
 	}
 }
 
@@ -291,12 +538,14 @@ static void test_doubles_are_correctly_rounded(check_counts *counts)
 		{ "1E6", 1000000 },
 		{ "1e23", 0x1.52d02c7e14af6p+76 },
 		{ "8.5e-7", 8.5e-7 },
-		{ "9007199254740993", 0x1p53 },                                   /* half way: to even */
-		{ "9007199254740993.00000000000000000000000001", 0x1.0000000000001p53 }, /* a little above */
+		{ "9007199254740993", 0x1p53 }, /* half way: to even */
+		{ "9007199254740993.00000000000000000000000001",
+		  0x1.0000000000001p53 }, /* a little above */
 		{ "9007199254740995", 0x1.0000000000002p53 },
 		{ "1.00000000000000011102230246251565404236316680908203125", 1.0 },
 		{ "1.00000000000000011102230246251565404236316680908203126", 0x1.0000000000001p0 },
-		{ "2.2250738585072011e-308", 0x0.fffffffffffffp-1022 }, /* once an endless loop in several parsers */
+		/* once an endless loop in several parsers */
+		{ "2.2250738585072011e-308", 0x0.fffffffffffffp-1022 },
 		{ "2.2250738585072012e-308", 0x1p-1022 },
 		{ "5e-324", 0x1p-1074 },
 		{ "2.4703282292062327e-324", 0 },
@@ -306,7 +555,16 @@ static void test_doubles_are_correctly_rounded(check_counts *counts)
 		{ "1.7976931348623158e308", 0x1.fffffffffffffp1023 },
 		{ "-1.7976931348623157e308", -0x1.fffffffffffffp1023 },
 	};
-	static const char *const bad[] = { "1e400", "-1e400", "1.7976931348623159e308", "1e999999999999999999999", "\"1\"", "null", "1.", ".5", "+1", "1e" };
+	static const char *const bad[] = { "1e400",
+		                           "-1e400",
+		                           "1.7976931348623159e308",
+		                           "1e999999999999999999999",
+		                           "\"1\"",
+		                           "null",
+		                           "1.",
+		                           ".5",
+		                           "+1",
+		                           "1e" };
 	brise_error err;
 	size_t i;
 
@@ -314,13 +572,19 @@ static void test_doubles_are_correctly_rounded(check_counts *counts)
 		json_reader r = begin(good[i].text, &err);
 		double value = 99;
 
-		CHECK(counts, json_read_double(&r, &value) && json_end(&r) == BRISE_OK && value == good[i].value, "%s: %a", good[i].text, value);
+		CHECK(counts,
+		      json_read_double(&r, &value) && json_end(&r) == BRISE_OK &&
+		              value == good[i].value,
+		      "%s: %a", good[i].text, value);
 	}
 	for (i = 0; i < LENGTH(bad); i++) {
 		json_reader r = begin(bad[i], &err);
 		double value = 99;
 
-		CHECK(counts, !json_read_double(&r, &value) && json_end(&r) == BRISE_EFORMAT && strstr(err.message, "number"), "%s: %s", bad[i], err.message);
+		CHECK(counts,
+		      !json_read_double(&r, &value) && json_end(&r) == BRISE_EFORMAT &&
+		              strstr(err.message, "number"),
+		      "%s: %s", bad[i], err.message);
 	}
 }
 
@@ -343,7 +607,8 @@ static void test_endless_numbers_are_refused_where_they_are_read(check_counts *c
 	memset(digits, '1', sizeof digits);
 	CHECK(counts, skip_text(digits, sizeof digits, &err) == BRISE_OK, "%s", err.message);
 	json_begin(&r, place(digits, sizeof digits), sizeof digits, "some.json", &err);
-	CHECK(counts, !json_read_double(&r, &value) && strstr(err.message, "digits"), "%s", err.message);
+	CHECK(counts, !json_read_double(&r, &value) && strstr(err.message, "digits"), "%s",
+	      err.message);
 	/* The longest accepted. */
 	digits[1] = '.';
 	json_begin(&r, place(digits, 400), 400, "some.json", &err);
@@ -355,7 +620,10 @@ static void test_messages_name_line_and_byte(check_counts *counts)
 	brise_error err;
 
 	(void)skip_text("{\n  \"a\": 1,\n  \"b\": x\n}", 23, &err);
-	CHECK(counts, err.code == BRISE_EFORMAT && !strncmp(err.message, "some.json: line 3, byte 19: ", 28), "%s", err.message);
+	CHECK(counts,
+	      err.code == BRISE_EFORMAT &&
+	              !strncmp(err.message, "some.json: line 3, byte 19: ", 28),
+	      "%s", err.message);
 	(void)skip_text("", 0, &err);
 	CHECK(counts, !strncmp(err.message, "some.json: line 1, byte 0: ", 27), "%s", err.message);
 	(void)skip_text("[1\n\n", 4, &err);
@@ -372,13 +640,28 @@ static void test_first_error_stays(check_counts *counts)
 	size_t n;
 	bool flag;
 
-	CHECK(counts, json_enter_array(&r) && json_next_element(&r) && json_read_integer(&r, &number) && json_next_element(&r), "%s", err.message);
+	CHECK(counts,
+	      json_enter_array(&r) && json_next_element(&r) && json_read_integer(&r, &number) &&
+	              json_next_element(&r),
+	      "%s", err.message);
 	CHECK(counts, !json_read_integer(&r, &number), "x");
 	memcpy(first, err.message, sizeof first);
-	CHECK(counts, !json_next_element(&r) && !json_enter_object(&r) && !json_enter_array(&r) && !json_next_key(&r, key, sizeof key), "containers");
-	CHECK(counts, !json_read_integer(&r, &number) && !json_read_double(&r, &real) && !json_read_bool(&r, &flag) && !json_read_null(&r), "scalars");
-	CHECK(counts, !json_read_string(&r, &text, &n) && !json_read_name(&r, key, sizeof key) && !json_skip(&r), "strings");
-	CHECK(counts, !json_refuse(&r, BRISE_EUNSUPPORTED, "another") && json_end(&r) == BRISE_EFORMAT && !strcmp(first, err.message), "%s", err.message);
+	CHECK(counts,
+	      !json_next_element(&r) && !json_enter_object(&r) && !json_enter_array(&r) &&
+	              !json_next_key(&r, key, sizeof key),
+	      "containers");
+	CHECK(counts,
+	      !json_read_integer(&r, &number) && !json_read_double(&r, &real) &&
+	              !json_read_bool(&r, &flag) && !json_read_null(&r),
+	      "scalars");
+	CHECK(counts,
+	      !json_read_string(&r, &text, &n) && !json_read_name(&r, key, sizeof key) &&
+	              !json_skip(&r),
+	      "strings");
+	CHECK(counts,
+	      !json_refuse(&r, BRISE_EUNSUPPORTED, "another") && json_end(&r) == BRISE_EFORMAT &&
+	              !strcmp(first, err.message),
+	      "%s", err.message);
 	CHECK(counts, json_peek(&r) == JSON_NOTHING, "a value ahead");
 }
 
@@ -390,25 +673,36 @@ static void test_wrong_types_are_refused(check_counts *counts)
 	bool flag;
 
 	r = begin("[]", &err);
-	CHECK(counts, !json_enter_object(&r) && strstr(err.message, "object expected"), "%s", err.message);
+	CHECK(counts, !json_enter_object(&r) && strstr(err.message, "object expected"), "%s",
+	      err.message);
 	r = begin("{}", &err);
-	CHECK(counts, !json_enter_array(&r) && strstr(err.message, "array expected"), "%s", err.message);
+	CHECK(counts, !json_enter_array(&r) && strstr(err.message, "array expected"), "%s",
+	      err.message);
 	r = begin("1", &err);
-	CHECK(counts, !json_read_name(&r, name, sizeof name) && strstr(err.message, "string expected"), "%s", err.message);
+	CHECK(counts,
+	      !json_read_name(&r, name, sizeof name) && strstr(err.message, "string expected"),
+	      "%s", err.message);
 	r = begin("null", &err);
-	CHECK(counts, !json_read_bool(&r, &flag) && strstr(err.message, "true or false"), "%s", err.message);
+	CHECK(counts, !json_read_bool(&r, &flag) && strstr(err.message, "true or false"), "%s",
+	      err.message);
 	r = begin("false", &err);
-	CHECK(counts, !json_read_null(&r) && strstr(err.message, "null expected"), "%s", err.message);
+	CHECK(counts, !json_read_null(&r) && strstr(err.message, "null expected"), "%s",
+	      err.message);
 	r = begin("false", &err);
-	CHECK(counts, json_read_bool(&r, &flag) && !flag && json_end(&r) == BRISE_OK, "%s", err.message);
+	CHECK(counts, json_read_bool(&r, &flag) && !flag && json_end(&r) == BRISE_OK, "%s",
+	      err.message);
 	r = begin("true", &err);
-	CHECK(counts, json_read_bool(&r, &flag) && flag && json_end(&r) == BRISE_OK, "%s", err.message);
+	CHECK(counts, json_read_bool(&r, &flag) && flag && json_end(&r) == BRISE_OK, "%s",
+	      err.message);
 }
 
 static void test_peek_tells_types(check_counts *counts)
 {
-	static const char *const texts[] = { "", " {", "[", "\n\"", "-", "7", "t", "f", "n", "x", "," };
-	static const json_type types[] = { JSON_NOTHING, JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_NUMBER, JSON_BOOL, JSON_BOOL, JSON_NULL, JSON_NOTHING, JSON_NOTHING };
+	static const char *const texts[] = { "",  " {", "[", "\n\"", "-", "7",
+		                             "t", "f",  "n", "x",    "," };
+	static const json_type types[] = { JSON_NOTHING, JSON_OBJECT,  JSON_ARRAY,  JSON_STRING,
+		                           JSON_NUMBER,  JSON_NUMBER,  JSON_BOOL,   JSON_BOOL,
+		                           JSON_NULL,    JSON_NOTHING, JSON_NOTHING };
 	brise_error err;
 	size_t i;
 
@@ -433,12 +727,14 @@ static void test_damaged_texts_do_no_harm(check_counts *counts)
 
 		memcpy(text, document, sizeof text);
 		for (k = 0; k <= random_next(&seed) % 4; k++)
-			text[random_next(&seed) % (sizeof document - 1)] = evil[random_next(&seed) % (sizeof evil - 1)];
+			text[random_next(&seed) % (sizeof document - 1)] =
+			        evil[random_next(&seed) % (sizeof evil - 1)];
 		status = skip_text(text, random_next(&seed) % 2 ? size : sizeof document - 1, NULL);
 		accepted += status == BRISE_OK;
 		strange += status != BRISE_OK && status != BRISE_EFORMAT;
 	}
-	CHECK(counts, strange == 0 && accepted > 0 && accepted < MUTATIONS / 2, "%u accepted, %u strange", accepted, strange);
+	CHECK(counts, strange == 0 && accepted > 0 && accepted < MUTATIONS / 2,
+	      "%u accepted, %u strange", accepted, strange);
 }
 
 int main(void)

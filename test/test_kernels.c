@@ -1,4 +1,5 @@
-/* test_kernels.c - every function of every kernel set gives the bits of arch/scalar.c, and touches nothing behind its buffers */
+/* test_kernels.c - every function of every kernel set gives the bits of arch/scalar.c, and touches
+ * nothing behind its buffers */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,8 @@
 #include "arch/math.h"
 #include "quant/f16.h"
 #include "quant/half.h"
-#include "quant/q4_encode.h"
-#include "quant/q4_search.h"
+#include "quant/encode/q4_encode.h"
+#include "quant/encode/q4_search.h"
 #include "quant/q8.h"
 #include "test/check.h"
 #include "test/guarded.h"
@@ -41,7 +42,10 @@ static void fill_floats(uint64_t *seed, float *x, size_t n, int data)
 			x[i] = sign * 3;
 			break;
 		case DATA_WILD: /* from subnormal to large, and exact zeros */
-			x[i] = random_next(seed) % 5 == 0 ? 0 : sign * ldexpf(1 + random_float(seed) / 3, (int)(random_next(seed) % 60) - 40);
+			x[i] = random_next(seed) % 5 == 0
+			               ? 0
+			               : sign * ldexpf(1 + random_float(seed) / 3,
+			                               (int)(random_next(seed) % 60) - 40);
 			break;
 		default:
 			x[i] = 0;
@@ -49,14 +53,18 @@ static void fill_floats(uint64_t *seed, float *x, size_t n, int data)
 	}
 }
 
-/* Tiles with random bytes are as legal as any: all scales, signs, shifts and codes occur. Row scales stay finite. */
-static void fill_tiles(uint64_t *seed, uint8_t *tiles, size_t bytes, size_t tile_bytes, size_t head, int data)
+/* Tiles with random bytes are as legal as any: all scales, signs, shifts and codes occur. Row
+ * scales stay finite. */
+static void fill_tiles(uint64_t *seed, uint8_t *tiles, size_t bytes, size_t tile_bytes, size_t head,
+                       int data)
 {
 	size_t i;
 	unsigned row;
 
 	for (i = 0; i < bytes; i++)
-		tiles[i] = data == DATA_ZERO ? 0 : data == DATA_EXTREME ? (random_next(seed) & 1 ? 0xff : 0x80) : (uint8_t)random_next(seed);
+		tiles[i] = data == DATA_ZERO      ? 0
+		           : data == DATA_EXTREME ? (random_next(seed) & 1 ? 0xff : 0x80)
+		                                  : (uint8_t)random_next(seed);
 	for (i = 0; head && i < bytes; i += tile_bytes)
 		for (row = 0; row < TILE_ROWS; row++) {
 			float scale = data == DATA_ZERO ? 0 : random_float(seed);
@@ -65,7 +73,8 @@ static void fill_tiles(uint64_t *seed, uint8_t *tiles, size_t bytes, size_t tile
 		}
 }
 
-/* int8 codes are never -128: that is the encoder's promise for q8 and the quantizer's for activations. */
+/* int8 codes are never -128: that is the encoder's promise for q8 and the quantizer's for
+ * activations. */
 static void forbid_lowest(uint8_t *bytes, size_t n)
 {
 	size_t i;
@@ -83,21 +92,37 @@ static void finite_halves(uint8_t *tiles, size_t bytes)
 		tiles[i] &= 0xbf; /* exponent below 16: |w| < 2 */
 }
 
-static void check_matmul(check_counts *counts, const arch_kernels *set, const char *type, const matmul_case *c)
+static void check_matmul(check_counts *counts, const arch_kernels *set, const char *type,
+                         const matmul_case *c)
 {
-	size_t tile_bytes = !strcmp(type, "q4") ? q4_tile_bytes(c->cols) : !strcmp(type, "q8") ? q8_tile_bytes(c->cols) : f16_tile_bytes(c->cols);
-	arch_matmul *mine = !strcmp(type, "q4") ? set->matmul_q4 : !strcmp(type, "q8") ? set->matmul_q8 : set->matmul_f16;
-	arch_matmul *defined = !strcmp(type, "q4") ? arch_scalar.matmul_q4 : !strcmp(type, "q8") ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16;
-	size_t tiles = tile_count(c->rows), blocks = tile_blocks(c->cols), padded = tile_padded(c->cols), ldy = tiles * TILE_ROWS;
+	size_t tile_bytes = !strcmp(type, "q4")   ? q4_tile_bytes(c->cols)
+	                    : !strcmp(type, "q8") ? q8_tile_bytes(c->cols)
+	                                          : f16_tile_bytes(c->cols);
+	arch_matmul *mine = !strcmp(type, "q4")   ? set->matmul_q4
+	                    : !strcmp(type, "q8") ? set->matmul_q8
+	                                          : set->matmul_f16;
+	arch_matmul *defined = !strcmp(type, "q4")   ? arch_scalar.matmul_q4
+	                       : !strcmp(type, "q8") ? arch_scalar.matmul_q8
+	                                             : arch_scalar.matmul_f16;
+	size_t tiles = tile_count(c->rows), blocks = tile_blocks(c->cols),
+	       padded = tile_padded(c->cols), ldy = tiles * TILE_ROWS;
 	uint64_t seed = c->seed;
 	size_t slabs = c->n * vectors_slabs(blocks) * SLAB_BLOCKS, t;
-	guarded w = guarded_new(tiles * tile_bytes, 64), codes = guarded_new(slabs * TILE_BLOCK, 64), scales = guarded_new(slabs * 4, 4);
-	guarded sums = guarded_new(slabs * 4, 4), floats = guarded_new(c->n * padded * 4, 4), a = guarded_new(c->n * ldy * 4, 4);
+	guarded w = guarded_new(tiles * tile_bytes, 64),
+	        codes = guarded_new(slabs * TILE_BLOCK, 64), scales = guarded_new(slabs * 4, 4);
+	guarded sums = guarded_new(slabs * 4, 4), floats = guarded_new(c->n * padded * 4, 4),
+	        a = guarded_new(c->n * ldy * 4, 4);
 	guarded b = guarded_new(c->n * ldy * 4, 4), scratch = guarded_new(ARCH_SCRATCH * 4, 64);
 	arch_matrix matrix = { w.data, tile_bytes, blocks };
-	arch_vectors x = { (int8_t *)codes.data, (float *)(void *)scales.data, (int32_t *)(void *)sums.data, (float *)(void *)floats.data, blocks, c->n };
+	arch_vectors x = { (int8_t *)codes.data,
+		           (float *)(void *)scales.data,
+		           (int32_t *)(void *)sums.data,
+		           (float *)(void *)floats.data,
+		           blocks,
+		           c->n };
 
-	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, strcmp(type, "f16") != 0, c->data);
+	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, strcmp(type, "f16") != 0,
+	           c->data);
 	if (!strcmp(type, "q8"))
 		forbid_lowest(w.data, tiles * tile_bytes);
 	if (!strcmp(type, "f16"))
@@ -106,9 +131,12 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 	for (t = 0; t < c->n; t++)
 		arch_quantize(&arch_scalar, &x, t);
 	defined((float *)(void *)a.data, ldy, &matrix, &x, 0, tiles, NULL);
-	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles, c->n > 1 ? (float *)(void *)scratch.data : NULL);
-	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name, type, c->rows, c->cols, c->n, data_names[c->data]);
-	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums), guarded_free(&floats), guarded_free(&a), guarded_free(&b);
+	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles,
+	     c->n > 1 ? (float *)(void *)scratch.data : NULL);
+	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name,
+	      type, c->rows, c->cols, c->n, data_names[c->data]);
+	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums),
+	        guarded_free(&floats), guarded_free(&a), guarded_free(&b);
 	guarded_free(&scratch);
 }
 
@@ -126,13 +154,16 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 				c.seed++;
 				check_matmul(counts, set, types[type], &c);
 			}
-	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group, and an odd one. */
+	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group,
+	 * and an odd one. */
 	for (type = 0; type < 3; type++) {
-		static const size_t many[] = { 10, 11, 12, 13, 15, 16, 17, 31, 32, 37, 127, 128, 129, 131, 150, 256, 257, 261, 520 };
+		static const size_t many[] = { 10,  11,  12,  13,  15,  16,  17,  31,  32, 37,
+			                       127, 128, 129, 131, 150, 256, 257, 261, 520 };
 		unsigned i;
 
 		for (i = 0; i < sizeof many / sizeof *many; i++) {
-			c = (matmul_case){ i % 4 == 3 ? 16 * 11 : 16, i % 2 ? 128 : 128 * 5, many[i], DATA_GAUSS, c.seed + 1 };
+			c = (matmul_case){ i % 4 == 3 ? 16 * 11 : 16, i % 2 ? 128 : 128 * 5,
+				           many[i], DATA_GAUSS, c.seed + 1 };
 			check_matmul(counts, set, types[type], &c);
 		}
 	}
@@ -151,7 +182,8 @@ static void test_quantize(check_counts *counts, const arch_kernels *set)
 
 		fill_floats(&seed, floats, N, data < DATA_KINDS ? data : DATA_GAUSS);
 		if (data == DATA_KINDS)
-			floats[40] = INFINITY, floats[70] = -NAN, floats[100] = 1e-38f, floats[150] = 3e38f;
+			floats[40] = INFINITY, floats[70] = -NAN, floats[100] = 1e-38f,
+			floats[150] = 3e38f;
 		if (data == DATA_KINDS + 1)
 			for (i = 0; i < N; i++) /* ties: codes of k + 1/2 */
 				floats[i] = i % 32 == 0 ? 127 : (float)((int)(i % 32) - 16) + 0.5f;
@@ -159,10 +191,15 @@ static void test_quantize(check_counts *counts, const arch_kernels *set)
 			codes[i] = guarded_new(N, 1);
 			scales[i] = guarded_new(BLOCKS * 4, 4);
 			sums[i] = guarded_new(BLOCKS * 4, 4);
-			(i ? set : &arch_scalar)->quantize((int8_t *)codes[i].data, (float *)(void *)scales[i].data, (int32_t *)(void *)sums[i].data, floats, BLOCKS);
+			(i ? set : &arch_scalar)
+			        ->quantize((int8_t *)codes[i].data, (float *)(void *)scales[i].data,
+			                   (int32_t *)(void *)sums[i].data, floats, BLOCKS);
 		}
-		CHECK(counts, !memcmp(codes[0].data, codes[1].data, N) && !memcmp(scales[0].data, scales[1].data, BLOCKS * 4) &&
-		      !memcmp(sums[0].data, sums[1].data, BLOCKS * 4), "%s quantize, data %d", set->name, data);
+		CHECK(counts,
+		      !memcmp(codes[0].data, codes[1].data, N) &&
+		              !memcmp(scales[0].data, scales[1].data, BLOCKS * 4) &&
+		              !memcmp(sums[0].data, sums[1].data, BLOCKS * 4),
+		      "%s quantize, data %d", set->name, data);
 		for (i = 0; i < 2; i++)
 			guarded_free(&codes[i]), guarded_free(&scales[i]), guarded_free(&sums[i]);
 		guarded_free(&x);
@@ -178,8 +215,11 @@ static void test_heads(check_counts *counts, const arch_kernels *set)
 	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (data = 0; data < DATA_KINDS + 1; data++) {
 			size_t n = sizes[i], dim = (n + 15) / 16 * 16;
-			guarded head = guarded_new(n * 4, 4), angles = guarded_new(n * 4, 4), codes[2] = { guarded_new(dim, 1), guarded_new(dim, 1) }, turned = guarded_new(n * 4, 4);
-			float *x = (float *)(void *)head.data, *by = (float *)(void *)angles.data, *y = (float *)(void *)turned.data, scales[2];
+			guarded head = guarded_new(n * 4, 4), angles = guarded_new(n * 4, 4),
+			        codes[2] = { guarded_new(dim, 1), guarded_new(dim, 1) },
+			        turned = guarded_new(n * 4, 4);
+			float *x = (float *)(void *)head.data, *by = (float *)(void *)angles.data,
+			      *y = (float *)(void *)turned.data, scales[2];
 			uint64_t seed = i * 10 + (unsigned)data;
 
 			fill_floats(&seed, x, n, data < DATA_KINDS ? data : DATA_GAUSS);
@@ -188,14 +228,19 @@ static void test_heads(check_counts *counts, const arch_kernels *set)
 				x[n / 2] = INFINITY;
 			scales[0] = arch_scalar.quantize_head((int8_t *)codes[0].data, x, n, dim);
 			scales[1] = set->quantize_head((int8_t *)codes[1].data, x, n, dim);
-			CHECK(counts, !memcmp(&scales[0], &scales[1], sizeof(float)) && !memcmp(codes[0].data, codes[1].data, dim), "%s head of %zu, data %d", set->name, n, data);
+			CHECK(counts,
+			      !memcmp(&scales[0], &scales[1], sizeof(float)) &&
+			              !memcmp(codes[0].data, codes[1].data, dim),
+			      "%s head of %zu, data %d", set->name, n, data);
 			if (data < DATA_KINDS) {
 				memcpy(y, x, n * 4);
 				arch_scalar.turn(x, by, by + n / 2, n / 2);
 				set->turn(y, by, by + n / 2, n / 2);
-				CHECK(counts, !memcmp(x, y, n * 4), "%s turn of %zu, data %d", set->name, n, data);
+				CHECK(counts, !memcmp(x, y, n * 4), "%s turn of %zu, data %d",
+				      set->name, n, data);
 			}
-			guarded_free(&head), guarded_free(&angles), guarded_free(&codes[0]), guarded_free(&codes[1]), guarded_free(&turned);
+			guarded_free(&head), guarded_free(&angles), guarded_free(&codes[0]),
+			        guarded_free(&codes[1]), guarded_free(&turned);
 		}
 }
 
@@ -207,24 +252,29 @@ static void test_vectors(check_counts *counts, const arch_kernels *set)
 	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (k = 0; k < DATA_KINDS; k++) {
 			size_t n = sizes[i], bytes = n * 4;
-			guarded x = guarded_new(bytes, 4), w = guarded_new(bytes, 4), a = guarded_new(bytes, 4), b = guarded_new(bytes, 4);
-			float *fx = (float *)(void *)x.data, *fw = (float *)(void *)w.data, *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data;
+			guarded x = guarded_new(bytes, 4), w = guarded_new(bytes, 4),
+			        a = guarded_new(bytes, 4), b = guarded_new(bytes, 4);
+			float *fx = (float *)(void *)x.data, *fw = (float *)(void *)w.data,
+			      *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data;
 			uint64_t seed = i * 10 + k;
 
 			fill_floats(&seed, fx, n, (int)k);
 			fill_floats(&seed, fw, n, DATA_GAUSS);
 			arch_scalar.norm(fa, fx, fw, n, 1e-5f);
 			set->norm(fb, fx, fw, n, 1e-5f);
-			CHECK(counts, !memcmp(fa, fb, bytes), "%s norm of %zu, %s", set->name, n, data_names[k]);
+			CHECK(counts, !memcmp(fa, fb, bytes), "%s norm of %zu, %s", set->name, n,
+			      data_names[k]);
 			if (n % 16 == 0) {
 				memcpy(fa, fx, bytes), memcpy(fb, fx, bytes);
 				arch_scalar.silu(fa, fw, n);
 				set->silu(fb, fw, n);
-				CHECK(counts, !memcmp(fa, fb, bytes), "%s silu of %zu, %s", set->name, n, data_names[k]);
+				CHECK(counts, !memcmp(fa, fb, bytes), "%s silu of %zu, %s",
+				      set->name, n, data_names[k]);
 				memcpy(fa, fx, bytes), memcpy(fb, fx, bytes);
 				arch_scalar.add(fa, fw, n);
 				set->add(fb, fw, n);
-				CHECK(counts, !memcmp(fa, fb, bytes), "%s add of %zu, %s", set->name, n, data_names[k]);
+				CHECK(counts, !memcmp(fa, fb, bytes), "%s add of %zu, %s",
+				      set->name, n, data_names[k]);
 			}
 			guarded_free(&x), guarded_free(&w), guarded_free(&a), guarded_free(&b);
 		}
@@ -236,12 +286,16 @@ typedef struct attend_case {
 	float spread; /* of scores */
 } attend_case;
 
-static void check_attend(check_counts *counts, const arch_kernels *set, const attend_case *c, uint64_t seed)
+static void check_attend(check_counts *counts, const arch_kernels *set, const attend_case *c,
+                         uint64_t seed)
 {
-	guarded spans = guarded_new(c->n_spans * span_bytes(c->dim), 64), queries = guarded_new(c->n_queries * c->dim, 4);
+	guarded spans = guarded_new(c->n_spans * span_bytes(c->dim), 64),
+	        queries = guarded_new(c->n_queries * c->dim, 4);
 	const uint8_t *pointers[SEGMENT_SPANS];
-	float scales[ATTEND_QUERIES], *scores = calloc(ATTEND_QUERIES * SEGMENT_POSITIONS, sizeof(float));
-	float *sums[2] = { calloc(ATTEND_QUERIES * c->dim, sizeof(float)), calloc(ATTEND_QUERIES * c->dim, sizeof(float)) };
+	float scales[ATTEND_QUERIES],
+	        *scores = calloc(ATTEND_QUERIES * SEGMENT_POSITIONS, sizeof(float));
+	float *sums[2] = { calloc(ATTEND_QUERIES * c->dim, sizeof(float)),
+		           calloc(ATTEND_QUERIES * c->dim, sizeof(float)) };
 	arch_attended attended[2][ATTEND_QUERIES];
 	uint16_t first[ATTEND_QUERIES], end[ATTEND_QUERIES];
 	unsigned i, q, round;
@@ -260,25 +314,42 @@ static void check_attend(check_counts *counts, const arch_kernels *set, const at
 				span[k] = (uint8_t)random_next(&seed);
 			forbid_lowest(span, 2 * SPAN_POSITIONS * c->dim);
 			for (k = 0; k < SPAN_SCALES; k++)
-				span_scale[k] = fabsf(random_float(&seed)) * (k % 9 == 0 ? 0 : 0.01f);
+				span_scale[k] =
+				        fabsf(random_float(&seed)) * (k % 9 == 0 ? 0 : 0.01f);
 			pointers[i] = span;
 		}
 		for (q = 0; q < c->n_queries; q++) {
 			first[q] = (uint16_t)(random_next(&seed) % (c->n_spans * SPAN_POSITIONS));
-			end[q] = (uint16_t)(first[q] + 1 + random_next(&seed) % (c->n_spans * SPAN_POSITIONS - first[q]));
+			end[q] = (uint16_t)(first[q] + 1 +
+			                    random_next(&seed) %
+			                            (c->n_spans * SPAN_POSITIONS - first[q]));
 			scales[q] = c->spread * random_float(&seed);
 		}
 		for (i = 0; i < 2; i++) {
-			arch_attention job = { (int8_t *)queries.data, scales, pointers, i ? pointers[0] : NULL, first, end, c->n_queries, c->dim, scores, sums[i], attended[i] };
+			arch_attention job = { (int8_t *)queries.data,
+				               scales,
+				               pointers,
+				               i ? pointers[0] : NULL,
+				               first,
+				               end,
+				               c->n_queries,
+				               c->dim,
+				               scores,
+				               sums[i],
+				               attended[i] };
 
 			(i ? set : &arch_scalar)->attend(&job);
 		}
 		/* The largest score may be a zero of either sign; it acts the same. */
 		for (q = 0; q < c->n_queries; q++)
-			CHECK(counts, attended[0][q].largest == attended[1][q].largest && !memcmp(&attended[0][q].weight, &attended[1][q].weight, sizeof(float)),
+			CHECK(counts,
+			      attended[0][q].largest == attended[1][q].largest &&
+			              !memcmp(&attended[0][q].weight, &attended[1][q].weight,
+			                      sizeof(float)),
 			      "%s attend query %u", set->name, q);
-		CHECK(counts, !memcmp(sums[0], sums[1], c->n_queries * c->dim * 4), "%s attend dim %zu queries %u spans %u round %u",
-		      set->name, c->dim, c->n_queries, c->n_spans, round);
+		CHECK(counts, !memcmp(sums[0], sums[1], c->n_queries * c->dim * 4),
+		      "%s attend dim %zu queries %u spans %u round %u", set->name, c->dim,
+		      c->n_queries, c->n_spans, round);
 	}
 	free(scores), free(sums[0]), free(sums[1]);
 	guarded_free(&spans), guarded_free(&queries);
@@ -286,19 +357,23 @@ static void check_attend(check_counts *counts, const arch_kernels *set, const at
 
 static void test_attention(check_counts *counts, const arch_kernels *set)
 {
-	static const attend_case cases[] = { { 128, 16, 16, 0.01f }, { 128, 4, 16, 1 }, { 80, 2, 3, 0.1f }, { 16, 1, 1, 0.1f },
-		                             { 64, 7, 5, 0 },        { 512, 5, 2, 0.1f }, { 128, 16, 1, 100 } };
+	static const attend_case cases[] = { { 128, 16, 16, 0.01f }, { 128, 4, 16, 1 },
+		                             { 80, 2, 3, 0.1f },     { 16, 1, 1, 0.1f },
+		                             { 64, 7, 5, 0 },        { 512, 5, 2, 0.1f },
+		                             { 128, 16, 1, 100 } };
 	unsigned i;
 
 	for (i = 0; i < sizeof cases / sizeof *cases; i++)
 		check_attend(counts, set, &cases[i], i + 5);
 }
 
-/* The definition itself: against double arithmetic, so that a fault in scalar.c and its copies shows. */
+/* The definition itself: against double arithmetic, so that a fault in scalar.c and its copies
+ * shows. */
 static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 {
 	enum { ROWS = 20, COLS = 200 };
-	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS], scratch[2 * 256 + 8 * sizeof(q4_needs) / sizeof(float)];
+	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS],
+	                      scratch[2 * 256 + 8 * sizeof(q4_needs) / sizeof(float)];
 	const q4_encoding how = { .effort = Q4_NORMAL, .errors = q4_errors };
 	uint64_t seed = 3;
 	int type;
@@ -306,7 +381,9 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 	random_fill(&seed, w, ROWS * COLS, 0.02f);
 	random_fill(&seed, x, COLS, 1);
 	for (type = 0; type < 3; type++) {
-		size_t tile_bytes = type == 0 ? q4_tile_bytes(COLS) : type == 1 ? q8_tile_bytes(COLS) : f16_tile_bytes(COLS);
+		size_t tile_bytes = type == 0   ? q4_tile_bytes(COLS)
+		                    : type == 1 ? q8_tile_bytes(COLS)
+		                                : f16_tile_bytes(COLS);
 		guarded tiles = guarded_new(2 * tile_bytes, 64);
 		int8_t codes[256];
 		float scales[8];
@@ -322,13 +399,16 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			size_t n = ROWS - row < 16 ? ROWS - row : 16;
 
 			if (type == 0)
-				q4_encode_tile(tile, w + row * COLS, n, COLS, &how, scratch, &error);
+				q4_encode_tile(tile, w + row * COLS, n, COLS, &how, scratch,
+				               &error);
 			else if (type == 1)
 				q8_encode_tile(tile, w + row * COLS, n, COLS, scratch, &error);
 			else
 				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
 		}
-		(type == 0 ? arch_scalar.matmul_q4 : type == 1 ? arch_scalar.matmul_q8 : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2, NULL);
+		(type == 0   ? arch_scalar.matmul_q4
+		 : type == 1 ? arch_scalar.matmul_q8
+		             : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2, NULL);
 		for (row = 0; row < ROWS; row++) {
 			const uint8_t *tile = tiles.data + row / 16 * tile_bytes;
 			double expected = 0, size = 0;
@@ -340,14 +420,22 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 			else
 				f16_decode_row(decoded, tile, row % 16, COLS);
 			for (col = 0; col < COLS; col++) {
-				double input = type == 2 ? (double)x[col] : (double)codes[col] * (double)scales[col / 32];
+				double input =
+				        type == 2 ? (double)x[col]
+				                  : (double)codes[col] * (double)scales[col / 32];
 
 				expected += (double)decoded[col] * input;
 				size += fabs((double)decoded[col] * input);
 			}
-			CHECK(counts, fabs((double)y[row] - expected) <= 1e-6 * size, "type %d row %u: %g, expected %g", type, row, (double)y[row], expected);
+			CHECK(counts, fabs((double)y[row] - expected) <= 1e-6 * size,
+			      "type %d row %u: %g, expected %g", type, row, (double)y[row],
+			      expected);
 		}
-		CHECK(counts, error.error / error.norm < (type == 0 ? 0.0055 : type == 1 ? 0.0001 : 1e-6), "type %d loses %g", type, error.error / error.norm);
+		CHECK(counts,
+		      error.error / error.norm < (type == 0   ? 0.0055
+		                                  : type == 1 ? 0.0001
+		                                              : 1e-6),
+		      "type %d loses %g", type, error.error / error.norm);
 		guarded_free(&tiles);
 	}
 }
@@ -358,7 +446,8 @@ static void test_half_conversions_are_exact(check_counts *counts)
 
 	for (h = 0; h < 65536; h++) {
 		int exponent = h >> 10 & 31;
-		double mantissa = h & 1023, value = exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
+		double mantissa = h & 1023, value = exponent ? ldexp(1024 + mantissa, exponent - 25)
+		                                             : ldexp(mantissa, -24);
 		float decoded = half_decode((uint16_t)h);
 
 		if (exponent == 31)
@@ -368,9 +457,13 @@ static void test_half_conversions_are_exact(check_counts *counts)
 		if (exponent < 31)
 			wrong += half_encode(decoded) != h;
 	}
-	CHECK(counts, half_encode(65519.996f) == 0x7bff && half_encode(65520.0f) == 0x7c00 && half_encode(0x1p-25f) == 0 && half_encode(0x1.8p-25f) == 1,
+	CHECK(counts,
+	      half_encode(65519.996f) == 0x7bff && half_encode(65520.0f) == 0x7c00 &&
+	              half_encode(0x1p-25f) == 0 && half_encode(0x1.8p-25f) == 1,
 	      "rounding at the ends");
-	CHECK(counts, half_encode(1.00048828125f) == 0x3c00 && half_encode(1.00146484375f) == 0x3c02, "ties to even");
+	CHECK(counts,
+	      half_encode(1.00048828125f) == 0x3c00 && half_encode(1.00146484375f) == 0x3c02,
+	      "ties to even");
 	CHECK(counts, wrong == 0, "%u halves differ", wrong);
 }
 
@@ -381,24 +474,29 @@ static void test_math_is_accurate(check_counts *counts)
 
 	for (i = 0; i < 200000; i++) {
 		float x = -86.9f + 174.0f * (float)i / 200000;
-		double e = exp((double)x), off = fabs((double)math_exp(x) / e - 1), y = (double)x * 3, sine, cosine;
+		double e = exp((double)x), off = fabs((double)math_exp(x) / e - 1),
+		       y = (double)x * 3, sine, cosine;
 
 		worst = off > worst ? off : worst;
 		math_sincos((double)i * 0.731, &sine, &cosine);
-		off = fabs(sine - sin((double)i * 0.731)) + fabs(cosine - cos((double)i * 0.731)) + fabs(math_exp_double(y) / exp(y) - 1);
+		off = fabs(sine - sin((double)i * 0.731)) + fabs(cosine - cos((double)i * 0.731)) +
+		      fabs(math_exp_double(y) / exp(y) - 1);
 		off += i ? fabs(math_log_double(i) - log(i)) / 10 : 0;
 		worst_double = off > worst_double ? off : worst_double;
 	}
 	CHECK(counts, worst < 1.3e-7, "math_exp is off by %g", worst);
 	CHECK(counts, worst_double < 1e-14, "double functions are off by %g", worst_double);
-	CHECK(counts, math_exp(-INFINITY) == 0 && math_exp(NAN) == 0 && math_exp(0) == 1, "math_exp at its ends");
+	CHECK(counts, math_exp(-INFINITY) == 0 && math_exp(NAN) == 0 && math_exp(0) == 1,
+	      "math_exp at its ends");
 }
 
-/* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole cells. */
+/* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole cells.
+ */
 static void test_search_errors(check_counts *counts, const arch_kernels *set)
 {
 	static const float spreads[] = { 0, 1, 60, 1000 };
-	float w[TILE_BLOCK], importance[TILE_BLOCK], table[Q4_CELLS], by[37], plus[37], a[37], b[37];
+	float w[TILE_BLOCK], importance[TILE_BLOCK], table[Q4_CELLS], by[37], plus[37], a[37],
+	        b[37];
 	uint64_t seed = 3;
 	unsigned s, n, i;
 
@@ -410,10 +508,15 @@ static void test_search_errors(check_counts *counts, const arch_kernels *set)
 			for (i = 0; i < Q4_CELLS; i++)
 				table[i] = (float)(random_next(&seed) % 256);
 			for (i = 0; i < n; i++)
-				by[i] = random_float(&seed), plus[i] = i % 3 ? 128 + 16 * random_float(&seed) : i % 2 ? 0 : 255;
+				by[i] = random_float(&seed),
+				plus[i] = i % 3   ? 128 + 16 * random_float(&seed)
+				          : i % 2 ? 0
+				                  : 255;
 			arch_scalar.q4_errors(a, w, importance, table, by, plus, n);
 			set->q4_errors(b, w, importance, table, by, plus, n);
-			CHECK(counts, !memcmp(a, b, n * sizeof *a), "%s errors of %u candidates, spread %g", set->name, n, (double)spreads[s]);
+			CHECK(counts, !memcmp(a, b, n * sizeof *a),
+			      "%s errors of %u candidates, spread %g", set->name, n,
+			      (double)spreads[s]);
 		}
 }
 
@@ -427,8 +530,10 @@ static void test_products(check_counts *counts, const arch_kernels *set)
 	for (data = 0; data < DATA_KINDS + 1; data++)
 		for (i = 0; i < sizeof tokens / sizeof *tokens; i++) {
 			size_t n = tokens[i], bytes = n * TILE_ROWS * sizeof(float), k;
-			guarded a = guarded_new(bytes, 64), b = guarded_new(bytes, 64), sums[2] = { guarded_new(1024, 64), guarded_new(1024, 64) };
-			float *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data, *mine = (float *)(void *)sums[0].data;
+			guarded a = guarded_new(bytes, 64), b = guarded_new(bytes, 64),
+			        sums[2] = { guarded_new(1024, 64), guarded_new(1024, 64) };
+			float *fa = (float *)(void *)a.data, *fb = (float *)(void *)b.data,
+			      *mine = (float *)(void *)sums[0].data;
 			uint64_t seed = i * 10 + (unsigned)data;
 
 			fill_floats(&seed, fa, n * TILE_ROWS, data % DATA_KINDS);
@@ -439,15 +544,19 @@ static void test_products(check_counts *counts, const arch_kernels *set)
 			memcpy(sums[1].data, sums[0].data, 1024);
 			set->add_products(mine, fa, fb, n);
 			arch_scalar.add_products((float *)(void *)sums[1].data, fa, fb, n);
-			for (k = 0; data == DATA_KINDS && k < TILE_ROWS * TILE_ROWS; k++) /* of infinities' differences nobody says which NaN they are */
+			for (k = 0; data == DATA_KINDS && k < TILE_ROWS * TILE_ROWS;
+			     k++) /* of infinities' differences nobody says which NaN they are */
 				if (isnan(mine[k]) && isnan(((float *)(void *)sums[1].data)[k]))
 					mine[k] = ((float *)(void *)sums[1].data)[k] = 0;
-			CHECK(counts, !memcmp(sums[0].data, sums[1].data, 1024), "%s products of %zu tokens, data %d", set->name, n, data);
-			guarded_free(&a), guarded_free(&b), guarded_free(&sums[0]), guarded_free(&sums[1]);
+			CHECK(counts, !memcmp(sums[0].data, sums[1].data, 1024),
+			      "%s products of %zu tokens, data %d", set->name, n, data);
+			guarded_free(&a), guarded_free(&b), guarded_free(&sums[0]),
+			        guarded_free(&sums[1]);
 		}
 }
 
-/* Against doubles, element by element: tokens in the wrong panel, rows and columns exchanged, sums begun anew. */
+/* Against doubles, element by element: tokens in the wrong panel, rows and columns exchanged, sums
+ * begun anew. */
 static void test_products_are_those_of_doubles(check_counts *counts)
 {
 	enum { N = 100 };
@@ -466,7 +575,8 @@ static void test_products_are_those_of_doubles(check_counts *counts)
 		double expected = begun[i], off;
 
 		for (t = 0; t < N; t++)
-			expected += (double)a[t * TILE_ROWS + i / TILE_ROWS] * (double)b[t * TILE_ROWS + i % TILE_ROWS];
+			expected += (double)a[t * TILE_ROWS + i / TILE_ROWS] *
+			            (double)b[t * TILE_ROWS + i % TILE_ROWS];
 		off = fabs((double)sums[i] - expected);
 		worst = off > worst ? off : worst;
 	}
@@ -488,7 +598,9 @@ int main(void)
 		arch_kernels set;
 
 		if (!arch_choose(&set, arch_list(i)->name, &cpu)) {
-			check_skip(&counts, arch_list(i)->name, arch_list(i)->supported ? "this processor lacks it" : "this compiler cannot make it");
+			check_skip(&counts, arch_list(i)->name,
+			           arch_list(i)->supported ? "this processor lacks it"
+			                                   : "this compiler cannot make it");
 			continue;
 		}
 		test_matrix_products(&counts, &set);

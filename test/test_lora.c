@@ -1,4 +1,5 @@
-/* test_lora.c - adapters merged at conversion give W + factor * B A, computed here in double; what is not plain LoRA is refused by name */
+/* test_lora.c - adapters merged at conversion give W + factor * B A, computed here in double; what
+ * is not plain LoRA is refused by name */
 #include <math.h>
 #include <sys/stat.h>
 
@@ -9,34 +10,44 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-#define RANK      6u /* no multiple of what is summed at a time */
-#define LEFT_OUT  TENSOR_WV /* of layer 0: no adapter there */
-#define BREEZE    "test/models/breeze"
+#define RANK     6u        /* no multiple of what is summed at a time */
+#define LEFT_OUT TENSOR_WV /* of layer 0: no adapter there */
+#define BREEZE   "test/models/breeze"
 
 static char base[512], folder[600], adapter[600], other[600], out_folder[600], out[700];
 
-/* ---- adapters ------------------------------------------------------------------------------------------------------ */
+/* ---- adapters ------------------------------------------------------------------------------- */
 
 static const struct {
 	uint32_t kind;
 	const char *module;
 } kinds[] = {
-	{ TENSOR_WQ, "self_attn.q_proj" }, { TENSOR_WK, "self_attn.k_proj" }, { TENSOR_WV, "self_attn.v_proj" }, { TENSOR_WO, "self_attn.o_proj" },
-	{ TENSOR_W1, "mlp.gate_proj" },    { TENSOR_W3, "mlp.up_proj" },      { TENSOR_W2, "mlp.down_proj" },
+	{ TENSOR_WQ, "self_attn.q_proj" }, { TENSOR_WK, "self_attn.k_proj" },
+	{ TENSOR_WV, "self_attn.v_proj" }, { TENSOR_WO, "self_attn.o_proj" },
+	{ TENSOR_W1, "mlp.gate_proj" },    { TENSOR_W3, "mlp.up_proj" },
+	{ TENSOR_W2, "mlp.down_proj" },
 };
 
-static const format_config small = { .dim = MAKER_DIM, .n_layers = MAKER_LAYERS, .n_heads = MAKER_HEADS, .n_kv_heads = 1, .head_dim = MAKER_HEAD,
-	                             .hidden_dim = MAKER_HIDDEN, .vocab = MAKER_VOCAB };
+static const format_config small = { .dim = MAKER_DIM,
+	                             .n_layers = MAKER_LAYERS,
+	                             .n_heads = MAKER_HEADS,
+	                             .n_kv_heads = 1,
+	                             .head_dim = MAKER_HEAD,
+	                             .hidden_dim = MAKER_HIDDEN,
+	                             .vocab = MAKER_VOCAB };
 
-/* Element [i][j] of A (half 0) or B (half 1): a multiple of 1/4 up to 1, so that all sums are exact in f16. */
+/* Element [i][j] of A (half 0) or B (half 1): a multiple of 1/4 up to 1, so that all sums are exact
+ * in f16. */
 static float element(uint32_t half, uint32_t kind, uint32_t layer, uint32_t i, uint32_t j)
 {
-	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 48) + ((uint64_t)layer << 40) + ((uint64_t)i << 20) + j;
+	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 48) + ((uint64_t)layer << 40) +
+	                ((uint64_t)i << 20) + j;
 
 	return (float)((int)(random_next(&seed) % 9) - 4) / 4;
 }
 
-static void add_half(maker_model *m, const char *name, uint32_t half, uint32_t kind, uint32_t layer, uint32_t rows, uint32_t cols)
+static void add_half(maker_model *m, const char *name, uint32_t half, uint32_t kind, uint32_t layer,
+                     uint32_t rows, uint32_t cols)
 {
 	maker_tensor *t = &m->tensors[m->n++];
 	uint32_t i, j;
@@ -51,7 +62,8 @@ static void add_half(maker_model *m, const char *name, uint32_t half, uint32_t k
 			maker_value(&t->data, m->dtype, element(half, kind, layer, i, j));
 }
 
-static void add_pair(maker_model *m, const char *module, uint32_t kind, uint32_t layer, uint32_t rank)
+static void add_pair(maker_model *m, const char *module, uint32_t kind, uint32_t layer,
+                     uint32_t rank)
 {
 	uint32_t rows, cols;
 	char name[80];
@@ -75,14 +87,18 @@ static maker_model *new_adapter(const char *dtype, uint32_t rank)
 	m->dtype = dtype;
 	for (layer = 0; layer < MAKER_LAYERS; layer++)
 		for (i = 0; i < LENGTH(kinds); i++) {
-			(void)snprintf(module, sizeof module, "model.layers.%" PRIu32 ".%s", layer, kinds[i].module);
+			(void)snprintf(module, sizeof module, "model.layers.%" PRIu32 ".%s", layer,
+			               kinds[i].module);
 			if (layer > 0 || kinds[i].kind != LEFT_OUT)
 				add_pair(m, module, kinds[i].kind, layer, rank);
 		}
 	add_pair(m, "lm_head", TENSOR_OUTPUT, 0, rank);
-	add_half(m, "model.embed_tokens.lora_embedding_A", 0, TENSOR_EMBEDDING, 0, rank, MAKER_VOCAB);
+	add_half(m, "model.embed_tokens.lora_embedding_A", 0, TENSOR_EMBEDDING, 0, rank,
+	         MAKER_VOCAB);
 	add_half(m, "model.embed_tokens.lora_embedding_B", 1, TENSOR_EMBEDDING, 0, MAKER_DIM, rank);
-	add_half(m, "model.embed_tokens.base_layer.weight", 0, TENSOR_EMBEDDING, 0, MAKER_VOCAB, MAKER_DIM); /* passed over */
+	/* passed over */
+	add_half(m, "model.embed_tokens.base_layer.weight", 0, TENSOR_EMBEDDING, 0, MAKER_VOCAB,
+	         MAKER_DIM);
 	return m;
 }
 
@@ -94,13 +110,18 @@ static void save_adapter(const char *place, const maker_model *m, const maker_ed
 
 	(void)maker_clear(place);
 	(void)snprintf(rank, sizeof rank, "  \"r\": %" PRIu32 ",\n", m->tensors[0].shape[0]);
-	maker_text(&text, "{\n  \"alpha_pattern\": {},\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": \"some/model\",\n  \"bias\": \"none\",\n"
-	                  "  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  \"init_lora_weights\": true,\n  \"layers_pattern\": null,\n"
-	                  "  \"layers_to_transform\": null,\n  \"loftq_config\": {},\n  \"lora_alpha\": 12,\n  \"lora_dropout\": 0.05,\n  \"megatron_config\": null,\n"
-	                  "  \"modules_to_save\": null,\n  \"peft_type\": \"LORA\",\n");
+	maker_text(&text,
+	           "{\n  \"alpha_pattern\": {},\n  \"auto_mapping\": null,\n  "
+	           "\"base_model_name_or_path\": \"some/model\",\n  \"bias\": \"none\",\n"
+	           "  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n  "
+	           "\"init_lora_weights\": true,\n  \"layers_pattern\": null,\n"
+	           "  \"layers_to_transform\": null,\n  \"loftq_config\": {},\n  \"lora_alpha\": "
+	           "12,\n  \"lora_dropout\": 0.05,\n  \"megatron_config\": null,\n"
+	           "  \"modules_to_save\": null,\n  \"peft_type\": \"LORA\",\n");
 	maker_text(&text, rank);
 	maker_text(&text, "  \"rank_pattern\": {},\n  \"revision\": null,\n"
-	                  "  \"target_modules\": [\"q_proj\", \"lm_head\"],\n  \"task_type\": \"CAUSAL_LM\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
+	                  "  \"target_modules\": [\"q_proj\", \"lm_head\"],\n  \"task_type\": "
+	                  "\"CAUSAL_LM\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
 	maker_apply(&text, "adapter_config.json", edit);
 	maker_save(place, "adapter_config.json", text.data, text.n);
 	maker_free(&text);
@@ -121,13 +142,15 @@ static void make_checkpoint(bool own_form, const char *dtype, const maker_edit *
 
 	(void)maker_clear(folder);
 	maker_config(folder, own_form, edit);
-	maker_safetensors(folder, own_form ? "consolidated.safetensors" : "model.safetensors", m, 0, m->n, edit);
+	maker_safetensors(folder, own_form ? "consolidated.safetensors" : "model.safetensors", m, 0,
+	                  m->n, edit);
 	maker_close(m);
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------ */
+/* ---- what comes out ------------------------------------------------------------------------- */
 
-static brise_status convert(const char *checkpoint, const char *const *loras, size_t n, uint32_t type, unsigned threads, brise_error *err)
+static brise_status convert(const char *checkpoint, const char *const *loras, size_t n,
+                            uint32_t type, unsigned threads, brise_error *err)
 {
 	convert_options options;
 
@@ -143,18 +166,23 @@ static brise_status convert(const char *checkpoint, const char *const *loras, si
 }
 
 /* W + factor * B A, or the embedding's W + factor * (B A)^T. */
-static double expected(uint32_t kind, uint32_t layer, uint32_t row, uint32_t col, double factor, uint32_t rank)
+static double expected(uint32_t kind, uint32_t layer, uint32_t row, uint32_t col, double factor,
+                       uint32_t rank)
 {
-	bool embedding = kind == TENSOR_EMBEDDING, adapted = kind != TENSOR_ATTENTION_NORM && kind != TENSOR_FFN_NORM && kind != TENSOR_FINAL_NORM && (layer > 0 || kind != LEFT_OUT);
+	bool embedding = kind == TENSOR_EMBEDDING,
+	     adapted = kind != TENSOR_ATTENTION_NORM && kind != TENSOR_FFN_NORM &&
+	               kind != TENSOR_FINAL_NORM && (layer > 0 || kind != LEFT_OUT);
 	double sum = 0;
 	uint32_t k;
 
 	for (k = 0; k < rank && adapted; k++)
-		sum += (double)element(1, kind, layer, embedding ? col : row, k) * (double)element(0, kind, layer, k, embedding ? row : col);
+		sum += (double)element(1, kind, layer, embedding ? col : row, k) *
+		       (double)element(0, kind, layer, k, embedding ? row : col);
 	return (double)maker_weight(kind, layer, row, col) + factor * sum;
 }
 
-/* Elements of the file that are others, or cannot be read; w1 of layer 1 with a factor of its own. */
+/* Elements of the file that are others, or cannot be read; w1 of layer 1 with a factor of its own.
+ */
 static unsigned count_wrong_but(double factor, double odd_factor, uint32_t rank)
 {
 	brise_tensor_facts facts;
@@ -173,10 +201,13 @@ static unsigned count_wrong_but(double factor, double odd_factor, uint32_t rank)
 
 		(void)brise_get_tensor(model, i, &facts, NULL);
 		for (r = 0; r < facts.rows; r++) {
-			if (facts.cols > LENGTH(row) || brise_read_row(model, i, r, row, &err) != BRISE_OK)
+			if (facts.cols > LENGTH(row) ||
+			    brise_read_row(model, i, r, row, &err) != BRISE_OK)
 				wrong++;
 			for (c = 0; c < facts.cols && c < LENGTH(row); c++)
-				wrong += (double)row[c] != expected(t->kind, t->layer, r, c, odd ? odd_factor : factor, rank);
+				wrong +=
+				        (double)row[c] != expected(t->kind, t->layer, r, c,
+				                                   odd ? odd_factor : factor, rank);
 		}
 	}
 	brise_close_model(model);
@@ -202,9 +233,12 @@ static void test_rows_are_the_matrix_and_its_adapter(check_counts *counts)
 
 			make_checkpoint(own, dtypes[2 - i], NULL);
 			make_adapter(adapter, dtypes[i], NULL);
-			CHECK(counts, convert(folder, loras, 1, TYPE_F16, 2, &err) == BRISE_OK, "%s", err.message);
+			CHECK(counts, convert(folder, loras, 1, TYPE_F16, 2, &err) == BRISE_OK,
+			      "%s", err.message);
 			wrong = count_wrong(12.0 / 6, RANK);
-			CHECK(counts, wrong == 0, "own form %d, adapter in %s: %u weights are others", own, dtypes[i], wrong);
+			CHECK(counts, wrong == 0,
+			      "own form %d, adapter in %s: %u weights are others", own, dtypes[i],
+			      wrong);
 			wrong = count_wrong(0, RANK);
 			CHECK(counts, wrong > 1000, "the adapter changes only %u weights", wrong);
 		}
@@ -214,41 +248,67 @@ static void test_rows_are_the_matrix_and_its_adapter(check_counts *counts)
 static void test_scales_multiply_and_adapters_add_up(check_counts *counts)
 {
 	char half[700], minus[700];
-	const char *const one[] = { half }, *const two[] = { half, adapter }, *const none[] = { adapter, minus };
+	const char *const one[] = { half }, *const two[] = { half, adapter },
+	                  *const none[] = { adapter, minus };
 	brise_error err;
 
 	(void)snprintf(half, sizeof half, "%s:0.5", adapter);
 	(void)snprintf(minus, sizeof minus, "%s:-1", adapter);
 	make_checkpoint(false, "F16", NULL);
 	make_adapter(adapter, "F16", NULL);
-	CHECK(counts, convert(folder, one, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(1, RANK) == 0, "half: %s", err.message);
-	CHECK(counts, convert(folder, two, 2, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(3, RANK) == 0, "half and whole: %s", err.message);
-	CHECK(counts, convert(folder, none, 2, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(0, RANK) == 0, "added and taken away: %s", err.message);
+	CHECK(counts,
+	      convert(folder, one, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(1, RANK) == 0,
+	      "half: %s", err.message);
+	CHECK(counts,
+	      convert(folder, two, 2, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(3, RANK) == 0,
+	      "half and whole: %s", err.message);
+	CHECK(counts,
+	      convert(folder, none, 2, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(0, RANK) == 0,
+	      "added and taken away: %s", err.message);
 	(void)maker_clear(out_folder);
 }
 
 static void test_factors_follow_the_configuration(check_counts *counts)
 {
-	static const maker_edit root = MAKER_EDIT("adapter_config.json", "\"use_rslora\": false", "\"use_rslora\": true"),
-	                        fraction = MAKER_EDIT("adapter_config.json", "\"lora_alpha\": 12", "\"lora_alpha\": 1.5e0"),
-	                        ranks = MAKER_EDIT("adapter_config.json", "\"r\": 6,\n  \"rank_pattern\": {}", "\"r\": 3, \"rank_pattern\": {\"roj\": 7, \"q_proj\": 6, "
-	                                           "\"layers.1.mlp.up_proj\": 6, \"model.layers.0.mlp.up_proj\": 6, \"self_attn.o_proj\": 6, \"k_proj\": 6, \"v_proj\": 6, "
-	                                           "\"mlp.gate_proj\": 6, \"down_proj\": 6, \"lm_head\": 6, \"embed_tokens\": 6, \"model.embed_tokens\": 5}"),
-	                        alphas = MAKER_EDIT("adapter_config.json", "\"alpha_pattern\": {}", "\"alpha_pattern\": {\"proj\": 60, \"1.mlp.gate_proj\": 24, \"gate_proj\": 12}");
+	static const maker_edit
+	        root = MAKER_EDIT("adapter_config.json", "\"use_rslora\": false",
+	                          "\"use_rslora\": true"),
+	        fraction = MAKER_EDIT("adapter_config.json", "\"lora_alpha\": 12",
+	                              "\"lora_alpha\": 1.5e0"),
+	        ranks = MAKER_EDIT("adapter_config.json", "\"r\": 6,\n  \"rank_pattern\": {}",
+	                           "\"r\": 3, \"rank_pattern\": {\"roj\": 7, \"q_proj\": 6, "
+	                           "\"layers.1.mlp.up_proj\": 6, \"model.layers.0.mlp.up_proj\": "
+	                           "6, \"self_attn.o_proj\": 6, \"k_proj\": 6, \"v_proj\": 6, "
+	                           "\"mlp.gate_proj\": 6, \"down_proj\": 6, \"lm_head\": 6, "
+	                           "\"embed_tokens\": 6, \"model.embed_tokens\": 5}"),
+	        alphas = MAKER_EDIT("adapter_config.json", "\"alpha_pattern\": {}",
+	                            "\"alpha_pattern\": {\"proj\": 60, \"1.mlp.gate_proj\": 24, "
+	                            "\"gate_proj\": 12}");
 	const char *loras[] = { adapter };
 	maker_model *m = new_adapter("F16", 4);
 	brise_error err;
 
 	make_checkpoint(false, "F16", NULL);
 	save_adapter(adapter, m, &root);
-	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(12 / 2, 4) == 0, "use_rslora: %s", err.message);
+	CHECK(counts,
+	      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK &&
+	              count_wrong(12 / 2, 4) == 0,
+	      "use_rslora: %s", err.message);
 	maker_close(m);
 	make_adapter(adapter, "F16", &fraction);
-	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(0.25, RANK) == 0, "alpha 1.5: %s", err.message);
+	CHECK(counts,
+	      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK &&
+	              count_wrong(0.25, RANK) == 0,
+	      "alpha 1.5: %s", err.message);
 	make_adapter(adapter, "F16", &ranks);
-	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(2, RANK) == 0, "rank_pattern: %s", err.message);
+	CHECK(counts,
+	      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(2, RANK) == 0,
+	      "rank_pattern: %s", err.message);
 	make_adapter(adapter, "F16", &alphas);
-	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong_but(2, 4, RANK) == 0, "alpha_pattern: %s", err.message);
+	CHECK(counts,
+	      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK &&
+	              count_wrong_but(2, 4, RANK) == 0,
+	      "alpha_pattern: %s", err.message);
 	(void)maker_clear(out_folder);
 }
 
@@ -264,11 +324,14 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 	for (threads = 1; threads <= 3; threads++) {
 		maker_bytes bytes;
 
-		CHECK(counts, convert(folder, loras, 1, TYPE_Q4, threads, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, convert(folder, loras, 1, TYPE_Q4, threads, &err) == BRISE_OK, "%s",
+		      err.message);
 		bytes = maker_read(out);
 		if (threads == 1)
 			first = bytes;
-		CHECK(counts, bytes.n > 0 && bytes.n == first.n && !memcmp(bytes.data, first.data, bytes.n), "%u threads", threads);
+		CHECK(counts,
+		      bytes.n > 0 && bytes.n == first.n && !memcmp(bytes.data, first.data, bytes.n),
+		      "%u threads", threads);
 		if (threads > 1)
 			maker_free(&bytes);
 	}
@@ -278,7 +341,8 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 
 static void test_file_says_what_was_merged(check_counts *counts)
 {
-	static const maker_edit unknown = MAKER_EDIT("adapter_config.json", "\"use_dora\": false", "\"use_magic\": 3");
+	static const maker_edit unknown =
+	        MAKER_EDIT("adapter_config.json", "\"use_dora\": false", "\"use_magic\": 3");
 	const char *loras[] = { adapter };
 	brise_error err;
 	maker_bytes bytes;
@@ -288,26 +352,30 @@ static void test_file_says_what_was_merged(check_counts *counts)
 	CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK, "%s", err.message);
 	bytes = maker_read(out);
 	maker_put(&bytes, "", 1);
-	CHECK(counts, memmem(bytes.data, bytes.n, "15 matrices of rank 6, times 2 ", 31) != NULL, "no line about the adapter");
-	CHECK(counts, memmem(bytes.data, bytes.n, "field use_magic passed over", 27) != NULL, "no line about the unknown field");
+	CHECK(counts, memmem(bytes.data, bytes.n, "15 matrices of rank 6, times 2 ", 31) != NULL,
+	      "no line about the adapter");
+	CHECK(counts, memmem(bytes.data, bytes.n, "field use_magic passed over", 27) != NULL,
+	      "no line about the unknown field");
 	maker_free(&bytes);
 	(void)maker_clear(out_folder);
 }
 
-/* ---- a larger model: sums of many terms, rounded ------------------------------------------------------------------- */
+/* ---- a larger model: sums of many terms, rounded -------------------------------------------- */
 
 #define BIG_RANK 8u
 
 static float big_element(uint32_t half, uint32_t kind, uint32_t layer, uint32_t i, uint32_t j)
 {
-	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 52) + ((uint64_t)layer << 44) + ((uint64_t)i << 20) + j;
+	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 52) + ((uint64_t)layer << 44) +
+	                ((uint64_t)i << 20) + j;
 
 	return random_gauss(&seed) * 0.05f;
 }
 
 static void save_big_adapter(const format_config *c)
 {
-	static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 8, \"lora_alpha\": 20, \"bias\": \"none\"}";
+	static const char config[] =
+	        "{\"peft_type\": \"LORA\", \"r\": 8, \"lora_alpha\": 20, \"bias\": \"none\"}";
 	maker_bytes header = { NULL, 0, 0 }, data = { NULL, 0, 0 }, file = { NULL, 0, 0 };
 	uint32_t layer, half, rows, cols, i, j;
 	char entry[300];
@@ -327,10 +395,16 @@ static void save_big_adapter(const format_config *c)
 				n_cols = half ? BIG_RANK : cols;
 				for (i = 0; i < n_rows; i++)
 					for (j = 0; j < n_cols; j++)
-						maker_value(&data, "F32", big_element(half, kinds[k].kind, layer, i, j));
+						maker_value(&data, "F32",
+						            big_element(half, kinds[k].kind, layer,
+						                        i, j));
 				(void)snprintf(entry, sizeof entry,
-				               "%s\"base_model.model.model.layers.%" PRIu32 ".%s.lora_%c.weight\":{\"dtype\":\"F32\",\"shape\":[%" PRIu32 ",%" PRIu32 "],\"data_offsets\":[%zu,%zu]}",
-				               from ? "," : "", layer, kinds[k].module, half ? 'B' : 'A', n_rows, n_cols, from, data.n);
+				               "%s\"base_model.model.model.layers.%" PRIu32
+				               ".%s.lora_%c.weight\":{\"dtype\":\"F32\",\"shape\":["
+				               "%" PRIu32 ",%" PRIu32
+				               "],\"data_offsets\":[%zu,%zu]}",
+				               from ? "," : "", layer, kinds[k].module,
+				               half ? 'B' : 'A', n_rows, n_cols, from, data.n);
 				maker_text(&header, entry);
 			}
 	maker_text(&header, "}");
@@ -343,27 +417,33 @@ static void save_big_adapter(const format_config *c)
 	maker_free(&file);
 }
 
-/* Every 31st row: the merged one against the plain one and the product in double; within half a unit of f16 and what float sums lose. */
+/* Every 31st row: the merged one against the plain one and the product in double; within half a
+ * unit of f16 and what float sums lose. */
 static double compare_rows(brise_model *plain, brise_model *merged, size_t index, unsigned *changed)
 {
 	const format_tensor *t = &plain->tensors[index];
 	float *w = malloc(t->cols * sizeof *w), *found = malloc(t->cols * sizeof *found);
-	bool adapted = t->kind != TENSOR_EMBEDDING && t->kind != TENSOR_OUTPUT && t->type == TYPE_F16;
+	bool adapted =
+	        t->kind != TENSOR_EMBEDDING && t->kind != TENSOR_OUTPUT && t->type == TYPE_F16;
 	double worst = 0;
 	uint32_t r, c, k;
 
 	for (r = 0; r < t->rows && w && found; r += 31) {
-		if (brise_read_row(plain, index, r, w, NULL) != BRISE_OK || brise_read_row(merged, index, r, found, NULL) != BRISE_OK)
+		if (brise_read_row(plain, index, r, w, NULL) != BRISE_OK ||
+		    brise_read_row(merged, index, r, found, NULL) != BRISE_OK)
 			worst = INFINITY;
 		for (c = 0; c < t->cols; c++) {
 			double sum = 0, allowed;
 
 			for (k = 0; k < BIG_RANK && adapted; k++)
-				sum += (double)big_element(1, t->kind, t->layer, r, k) * (double)big_element(0, t->kind, t->layer, k, c);
+				sum += (double)big_element(1, t->kind, t->layer, r, k) *
+				       (double)big_element(0, t->kind, t->layer, k, c);
 			sum = (double)w[c] + 20.0 / 8 * sum;
 			allowed = adapted ? fabs(sum) / 2048 + 1e-7 : 0;
 			*changed += found[c] != w[c];
-			worst = fmax(worst, fabs((double)found[c] - sum) <= allowed ? 0 : fabs((double)found[c] - sum));
+			worst = fmax(worst, fabs((double)found[c] - sum) <= allowed
+			                            ? 0
+			                            : fabs((double)found[c] - sum));
 		}
 	}
 	free(w);
@@ -386,30 +466,41 @@ static void test_breeze_is_merged_within_rounding(check_counts *counts)
 		return;
 	}
 	(void)snprintf(aside, sizeof aside, "%s/plain.brise", out_folder);
-	CHECK(counts, convert(BREEZE, NULL, 0, TYPE_F16, 2, &err) == BRISE_OK && rename(out, aside) == 0 && brise_open_model(&plain, aside, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert(BREEZE, NULL, 0, TYPE_F16, 2, &err) == BRISE_OK && rename(out, aside) == 0 &&
+	              brise_open_model(&plain, aside, &err) == BRISE_OK,
+	      "%s", err.message);
 	if (!plain)
 		return;
 	save_big_adapter(&plain->config);
-	CHECK(counts, convert(BREEZE, loras, 1, TYPE_F16, 2, &err) == BRISE_OK && brise_open_model(&merged, out, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      convert(BREEZE, loras, 1, TYPE_F16, 2, &err) == BRISE_OK &&
+	              brise_open_model(&merged, out, &err) == BRISE_OK,
+	      "%s", err.message);
 	for (i = 0; merged && i < brise_count_tensors(plain); i++)
 		worst = fmax(worst, compare_rows(plain, merged, i, &changed));
-	CHECK(counts, worst == 0 && changed > 100000, "off by %g, %u weights changed", worst, changed);
+	CHECK(counts, worst == 0 && changed > 100000, "off by %g, %u weights changed", worst,
+	      changed);
 	brise_close_model(plain);
 	brise_close_model(merged);
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 /* A refusal with that status and text, and an empty target folder. */
-static void expect_refusal(check_counts *counts, const char *what, brise_status status_expected, const char *text)
+static void expect_refusal(check_counts *counts, const char *what, brise_status status_expected,
+                           const char *text)
 {
 	const char *loras[] = { adapter };
 	brise_error err;
 	brise_status status = convert(folder, loras, 1, TYPE_F16, 2, &err);
 	unsigned left = maker_clear(out_folder);
 
-	CHECK(counts, status == status_expected && strstr(err.message, text) && strstr(err.message, adapter), "%s: %d %s", what, status, err.message);
+	CHECK(counts,
+	      status == status_expected && strstr(err.message, text) &&
+	              strstr(err.message, adapter),
+	      "%s: %d %s", what, status, err.message);
 	CHECK(counts, left == 0, "%s: %u files left", what, left);
 }
 
@@ -419,22 +510,37 @@ typedef struct refusal {
 	const char *text; /* of the message */
 } refusal;
 
-#define CONFIG(from, to, status, text) { MAKER_EDIT("adapter_config.json", from, to), BRISE_##status, text }
-#define HEADER(from, to, status, text) { MAKER_EDIT("adapter_model.safetensors", from, to), BRISE_##status, text }
+#define CONFIG(from, to, status, text)                                                             \
+	{                                                                                          \
+		MAKER_EDIT("adapter_config.json", from, to), BRISE_##status, text                  \
+	}
+#define HEADER(from, to, status, text)                                                             \
+	{                                                                                          \
+		MAKER_EDIT("adapter_model.safetensors", from, to), BRISE_##status, text            \
+	}
 
 static const refusal refusals[] = {
-	CONFIG("\"use_dora\": false", "\"use_dora\": true", EUNSUPPORTED, "use_dora is not supported"),
+	CONFIG("\"use_dora\": false", "\"use_dora\": true", EUNSUPPORTED,
+	       "use_dora is not supported"),
 	CONFIG("\"use_dora\": false", "\"lora_bias\": true", EUNSUPPORTED, "lora_bias"),
 	CONFIG("\"use_dora\": false", "\"use_qalora\": true", EUNSUPPORTED, "use_qalora"),
-	CONFIG("\"use_dora\": false", "\"target_parameters\": [\"x\"]", EUNSUPPORTED, "target_parameters"),
-	CONFIG("\"use_dora\": false", "\"trainable_token_indices\": [1]", EUNSUPPORTED, "trainable_token_indices"),
-	CONFIG("\"use_dora\": false", "\"alora_invocation_tokens\": [1, 2]", EUNSUPPORTED, "alora_invocation_tokens"),
-	CONFIG("\"use_dora\": false", "\"layer_replication\": [[0, 1]]", EUNSUPPORTED, "layer_replication"),
-	CONFIG("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", EUNSUPPORTED, "fan_in_fan_out"),
+	CONFIG("\"use_dora\": false", "\"target_parameters\": [\"x\"]", EUNSUPPORTED,
+	       "target_parameters"),
+	CONFIG("\"use_dora\": false", "\"trainable_token_indices\": [1]", EUNSUPPORTED,
+	       "trainable_token_indices"),
+	CONFIG("\"use_dora\": false", "\"alora_invocation_tokens\": [1, 2]", EUNSUPPORTED,
+	       "alora_invocation_tokens"),
+	CONFIG("\"use_dora\": false", "\"layer_replication\": [[0, 1]]", EUNSUPPORTED,
+	       "layer_replication"),
+	CONFIG("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", EUNSUPPORTED,
+	       "fan_in_fan_out"),
 	CONFIG("\"bias\": \"none\"", "\"bias\": \"lora_only\"", EUNSUPPORTED, "bias lora_only"),
-	CONFIG("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", EUNSUPPORTED, "modules_to_save"),
-	CONFIG("\"megatron_config\": null", "\"megatron_config\": {\"a\": 1}", EUNSUPPORTED, "megatron_config"),
-	CONFIG("\"peft_type\": \"LORA\"", "\"peft_type\": \"LOHA\"", EUNSUPPORTED, "peft_type LOHA"),
+	CONFIG("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", EUNSUPPORTED,
+	       "modules_to_save"),
+	CONFIG("\"megatron_config\": null", "\"megatron_config\": {\"a\": 1}", EUNSUPPORTED,
+	       "megatron_config"),
+	CONFIG("\"peft_type\": \"LORA\"", "\"peft_type\": \"LOHA\"", EUNSUPPORTED,
+	       "peft_type LOHA"),
 	CONFIG("\"peft_type\": \"LORA\"", "\"x\": null", EFORMAT, "no field peft_type"),
 	CONFIG("\"r\": 6", "\"rr\": 6", EFORMAT, "no field r"),
 	CONFIG("\"lora_alpha\"", "\"alpha\"", EFORMAT, "no field lora_alpha"),
@@ -446,30 +552,53 @@ static const refusal refusals[] = {
 	CONFIG("\"lora_alpha\": 12", "\"lora_alpha\": \"12\"", EFORMAT, "number expected"),
 	CONFIG("\"lora_alpha\": 12", "\"lora_alpha\": 1e308", EFORMAT, "infinite"),
 	CONFIG("\"lora_alpha\": 12", "\"lora_alpha\": 1e35", EFORMAT, "too large to be weights"),
-	CONFIG("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa\"", EUNSUPPORTED, "init_lora_weights pissa"),
-	CONFIG("\"init_lora_weights\": true", "\"init_lora_weights\": \"loftq\"", EUNSUPPORTED, "init_lora_weights loftq"),
-	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\".*proj\": 6}", EUNSUPPORTED, "rank_pattern by regular expressions"),
-	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 3}", EFORMAT, "q_proj.lora_A.weight: shape [3, 32] expected"),
-	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"^q_proj\": 3}", EUNSUPPORTED, "alpha_pattern by regular expressions"),
-	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": \"3\"}", EFORMAT, "number expected"),
+	CONFIG("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa\"", EUNSUPPORTED,
+	       "init_lora_weights pissa"),
+	CONFIG("\"init_lora_weights\": true", "\"init_lora_weights\": \"loftq\"", EUNSUPPORTED,
+	       "init_lora_weights loftq"),
+	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\".*proj\": 6}", EUNSUPPORTED,
+	       "rank_pattern by regular expressions"),
+	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 3}", EFORMAT,
+	       "q_proj.lora_A.weight: shape [3, 32] expected"),
+	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"^q_proj\": 3}", EUNSUPPORTED,
+	       "alpha_pattern by regular expressions"),
+	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": \"3\"}", EFORMAT,
+	       "number expected"),
 	CONFIG("\n}\n", "\n", EFORMAT, "adapter_config.json: line"),
 
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.2.self_attn.q_proj.lora_A.weight", EFORMAT, "a model of 2 layers"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.4294967297.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.01.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.qkv_proj.lora_A.weight", EUNSUPPORTED, "qkv_proj.lora_A.weight: names no matrix"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.lora_magnitude_vector", EUNSUPPORTED, "DoRA"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.lora_B.bias", EUNSUPPORTED, "biases"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.weight", EUNSUPPORTED, "whole matrices"),
-	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lm_head.weight", EUNSUPPORTED, "whole matrices"),
-	HEADER("base_model.model.lm_head.lora_A.weight", "lm_head.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("base_model.model.lm_head.lora_A.weight", ".lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("embed_tokens.lora_embedding_A", "embed_tokens.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("lm_head.lora_A.weight", "lm_head.lora_embedding_A", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.0.self_attn.v_proj.lora_A.weight", EFORMAT, "is missing"),
-	HEADER("layers.1.self_attn.q_proj.lora_B.weight", "layers.1.self_attn.q_proj.lora_A.weight", EFORMAT, "stands twice"),
-	HEADER("[40,32]", "[32,40]", EFORMAT, "embed_tokens.base_layer.weight: shape [40, 32] expected"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.2.self_attn.q_proj.lora_A.weight",
+	       EFORMAT, "a model of 2 layers"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight",
+	       "layers.4294967297.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight",
+	       "layers.01.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight",
+	       "layers.1.self_attn.qkv_proj.lora_A.weight", EUNSUPPORTED,
+	       "qkv_proj.lora_A.weight: names no matrix"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight",
+	       "layers.1.self_attn.q_proj.lora_magnitude_vector", EUNSUPPORTED, "DoRA"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.lora_B.bias",
+	       EUNSUPPORTED, "biases"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.weight",
+	       EUNSUPPORTED, "whole matrices"),
+	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lm_head.weight",
+	       EUNSUPPORTED, "whole matrices"),
+	HEADER("base_model.model.lm_head.lora_A.weight", "lm_head.lora_A.weight", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("base_model.model.lm_head.lora_A.weight", ".lora_A.weight", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lora_A.weight",
+	       EUNSUPPORTED, "names no matrix"),
+	HEADER("embed_tokens.lora_embedding_A", "embed_tokens.lora_A.weight", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("lm_head.lora_A.weight", "lm_head.lora_embedding_A", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.0.self_attn.v_proj.lora_A.weight",
+	       EFORMAT, "is missing"),
+	HEADER("layers.1.self_attn.q_proj.lora_B.weight", "layers.1.self_attn.q_proj.lora_A.weight",
+	       EFORMAT, "stands twice"),
+	HEADER("[40,32]", "[32,40]", EFORMAT,
+	       "embed_tokens.base_layer.weight: shape [40, 32] expected"),
 	HEADER("[6,32]", "[32,6]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("[6,32]", "[192]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("[6,32]", "[6,32,1]", EFORMAT, "shape [6, 32] expected"),
@@ -494,7 +623,8 @@ static void test_what_is_not_plain_lora_is_refused_by_name(check_counts *counts)
 
 static void test_tied_embeddings_take_no_adapter(check_counts *counts)
 {
-	static const maker_edit tie = MAKER_EDIT("config.json", "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+	static const maker_edit tie = MAKER_EDIT("config.json", "\"tie_word_embeddings\": false",
+	                                         "\"tie_word_embeddings\": true");
 
 	make_checkpoint(false, "F16", &tie);
 	make_adapter(adapter, "F16", NULL);
@@ -515,7 +645,8 @@ static void test_missing_and_empty_files_are_named(check_counts *counts)
 	save_adapter(adapter, m, NULL);
 	(void)snprintf(scaled, sizeof scaled, "%s/adapter_model.safetensors", adapter);
 	(void)unlink(scaled);
-	expect_refusal(counts, "no tensors", BRISE_EIO, "adapters in other forms than safetensors are not read");
+	expect_refusal(counts, "no tensors", BRISE_EIO,
+	               "adapters in other forms than safetensors are not read");
 	maker_save(adapter, "adapter_model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10);
 	expect_refusal(counts, "no tensors", BRISE_EFORMAT, "holds no low-rank pairs");
 	m->n -= 2;
@@ -524,13 +655,25 @@ static void test_missing_and_empty_files_are_named(check_counts *counts)
 	m->n += 2;
 	save_adapter(adapter, m, NULL);
 	(void)maker_clear(other);
-	CHECK(counts, convert(folder, loras, 2, TYPE_F16, 2, &err) == BRISE_EIO && strstr(err.message, other), "%s", err.message);
+	CHECK(counts,
+	      convert(folder, loras, 2, TYPE_F16, 2, &err) == BRISE_EIO &&
+	              strstr(err.message, other),
+	      "%s", err.message);
 	(void)snprintf(scaled, sizeof scaled, "%s:much", adapter);
-	CHECK(counts, convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL && strstr(err.message, "scale"), "%s", err.message);
+	CHECK(counts,
+	      convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "scale"),
+	      "%s", err.message);
 	(void)snprintf(scaled, sizeof scaled, "%s:", adapter);
-	CHECK(counts, convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL && strstr(err.message, "scale"), "%s", err.message);
+	CHECK(counts,
+	      convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "scale"),
+	      "%s", err.message);
 	(void)snprintf(scaled, sizeof scaled, "%s:inf", adapter);
-	CHECK(counts, convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL && strstr(err.message, "scale"), "%s", err.message);
+	CHECK(counts,
+	      convert(folder, spec, 1, TYPE_F16, 2, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "scale"),
+	      "%s", err.message);
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
 	maker_close(m);
 }
@@ -558,7 +701,8 @@ static void truncate_at_every(check_counts *counts, const char *name, off_t step
 	(void)snprintf(path, sizeof path, "%s/%s", adapter, name);
 	if (stat(path, &facts) != 0)
 		exit(1);
-	for (size = facts.st_size - 2; size >= 0; size -= step) { /* the configuration ends with a line feed it can do without */
+	/* the configuration ends with a line feed it can do without */
+	for (size = facts.st_size - 2; size >= 0; size -= step) {
 		brise_error err;
 		brise_status status;
 
@@ -566,9 +710,11 @@ static void truncate_at_every(check_counts *counts, const char *name, off_t step
 			exit(1);
 		status = convert(folder, loras, 1, TYPE_F16, 1, &err);
 		accepted += status == BRISE_OK;
-		strange += status != BRISE_OK && (status != BRISE_EFORMAT || !strstr(err.message, name));
+		strange += status != BRISE_OK &&
+		           (status != BRISE_EFORMAT || !strstr(err.message, name));
 	}
-	CHECK(counts, accepted == 0 && strange == 0, "%s: %u accepted, %u without a fitting message", name, accepted, strange);
+	CHECK(counts, accepted == 0 && strange == 0,
+	      "%s: %u accepted, %u without a fitting message", name, accepted, strange);
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
 }
 
@@ -589,7 +735,8 @@ int main(void)
 	(void)snprintf(other, sizeof other, "%s/other", base);
 	(void)snprintf(out_folder, sizeof out_folder, "%s/out", base);
 	(void)snprintf(out, sizeof out, "%s/model.brise", out_folder);
-	if (mkdir(folder, 0777) != 0 || mkdir(adapter, 0777) != 0 || mkdir(other, 0777) != 0 || mkdir(out_folder, 0777) != 0)
+	if (mkdir(folder, 0777) != 0 || mkdir(adapter, 0777) != 0 || mkdir(other, 0777) != 0 ||
+	    mkdir(out_folder, 0777) != 0)
 		return 1;
 	test_rows_are_the_matrix_and_its_adapter(&counts);
 	test_scales_multiply_and_adapters_add_up(&counts);

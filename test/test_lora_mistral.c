@@ -1,12 +1,14 @@
-/* test_lora_mistral.c - mistral-finetune's adapters give what weights give into which they were merged beforehand, whatever form the base has
+/* test_lora_mistral.c - mistral-finetune's adapters give what weights give into which they were
+ * merged beforehand, whatever form the base has
  *
- * Adapter and merged weights are written in Mistral's own order of q and k, in which mistral-finetune trains and merges (utils/merge_lora.py:
- * W + scaling * B A); nothing here knows how the converter turns them.
+ * Adapter and merged weights are written in Mistral's own order of q and k, in which
+ * mistral-finetune trains and merges (utils/merge_lora.py: W + scaling * B A); nothing here knows
+ * how the converter turns them.
  */
 #include <sys/stat.h>
 
 #include "convert/convert.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/gguf_maker.h"
@@ -21,19 +23,28 @@ static const struct {
 	uint32_t kind;
 	const char *module;
 } kinds[] = {
-	{ TENSOR_WQ, "attention.wq" },    { TENSOR_WK, "attention.wk" },    { TENSOR_WV, "attention.wv" },    { TENSOR_WO, "attention.wo" },
-	{ TENSOR_W1, "feed_forward.w1" }, { TENSOR_W2, "feed_forward.w2" }, { TENSOR_W3, "feed_forward.w3" },
+	{ TENSOR_WQ, "attention.wq" },    { TENSOR_WK, "attention.wk" },
+	{ TENSOR_WV, "attention.wv" },    { TENSOR_WO, "attention.wo" },
+	{ TENSOR_W1, "feed_forward.w1" }, { TENSOR_W2, "feed_forward.w2" },
+	{ TENSOR_W3, "feed_forward.w3" },
 };
 
-static const format_config small = { .dim = MAKER_DIM, .n_layers = MAKER_LAYERS, .n_heads = MAKER_HEADS, .n_kv_heads = 1, .head_dim = MAKER_HEAD,
-	                             .hidden_dim = MAKER_HIDDEN, .vocab = MAKER_VOCAB };
+static const format_config small = { .dim = MAKER_DIM,
+	                             .n_layers = MAKER_LAYERS,
+	                             .n_heads = MAKER_HEADS,
+	                             .n_kv_heads = 1,
+	                             .head_dim = MAKER_HEAD,
+	                             .hidden_dim = MAKER_HIDDEN,
+	                             .vocab = MAKER_VOCAB };
 
-/* ---- adapters and what they are merged into ------------------------------------------------------------------------ */
+/* ---- adapters and what they are merged into ------------------------------------------------- */
 
-/* Element [i][j] of A (half 0) or B (half 1): a multiple of 1/4 up to 1, so that all sums are exact in f16. */
+/* Element [i][j] of A (half 0) or B (half 1): a multiple of 1/4 up to 1, so that all sums are exact
+ * in f16. */
 static float element(uint32_t half, uint32_t kind, uint32_t layer, uint32_t i, uint32_t j)
 {
-	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 48) + ((uint64_t)layer << 40) + ((uint64_t)i << 20) + j;
+	uint64_t seed = ((uint64_t)half << 60) + ((uint64_t)kind << 48) + ((uint64_t)layer << 40) +
+	                ((uint64_t)i << 20) + j;
 
 	return (float)((int)(random_next(&seed) % 9) - 4) / 4;
 }
@@ -45,13 +56,15 @@ static void add_half(maker_model *m, uint32_t layer, size_t which, uint32_t half
 
 	memset(t, 0, sizeof *t);
 	model_tensor_shape(&small, kinds[which].kind, &rows, &cols);
-	(void)snprintf(t->name, sizeof t->name, "layers.%" PRIu32 ".%s.lora_%c.weight", layer, kinds[which].module, half ? 'B' : 'A');
+	(void)snprintf(t->name, sizeof t->name, "layers.%" PRIu32 ".%s.lora_%c.weight", layer,
+	               kinds[which].module, half ? 'B' : 'A');
 	t->n_dims = 2;
 	t->shape[0] = half ? rows : RANK;
 	t->shape[1] = half ? RANK : cols;
 	for (i = 0; i < t->shape[0]; i++)
 		for (j = 0; j < t->shape[1]; j++)
-			maker_value(&t->data, m->dtype, element(half, kinds[which].kind, layer, i, j));
+			maker_value(&t->data, m->dtype,
+			            element(half, kinds[which].kind, layer, i, j));
 }
 
 static void make_adapter(const char *dtype, const maker_edit *edit)
@@ -69,9 +82,13 @@ static void make_adapter(const char *dtype, const maker_edit *edit)
 			for (half = 0; half < 2; half++)
 				add_half(m, layer, i, half);
 	(void)maker_clear(adapter);
-	maker_text(&text, "{\n    \"dim\": 32,\n    \"n_layers\": 2,\n    \"head_dim\": 16,\n    \"hidden_dim\": 48,\n    \"n_heads\": 2,\n    \"n_kv_heads\": 1,\n"
-	                  "    \"norm_eps\": 1e-05,\n    \"vocab_size\": 40,\n    \"rope_theta\": 10000.0,\n    \"lora\": {\n        \"enable\": true,\n        \"rank\": 3,\n"
-	                  "        \"dropout\": 0.1,\n        \"scaling\": 2.0\n    },\n    \"moe\": null\n}");
+	maker_text(&text,
+	           "{\n    \"dim\": 32,\n    \"n_layers\": 2,\n    \"head_dim\": 16,\n    "
+	           "\"hidden_dim\": 48,\n    \"n_heads\": 2,\n    \"n_kv_heads\": 1,\n"
+	           "    \"norm_eps\": 1e-05,\n    \"vocab_size\": 40,\n    \"rope_theta\": "
+	           "10000.0,\n    \"lora\": {\n        \"enable\": true,\n        \"rank\": 3,\n"
+	           "        \"dropout\": 0.1,\n        \"scaling\": 2.0\n    },\n    \"moe\": "
+	           "null\n}");
 	maker_apply(&text, "params.json", edit);
 	maker_save(adapter, "params.json", text.data, text.n);
 	maker_free(&text);
@@ -88,7 +105,8 @@ static void merge(maker_model *m, float factor)
 
 	for (layer = 0; layer < MAKER_LAYERS; layer++)
 		for (i = 0; i < LENGTH(kinds); i++) {
-			(void)snprintf(name, sizeof name, "layers.%" PRIu32 ".%s.weight", layer, kinds[i].module);
+			(void)snprintf(name, sizeof name, "layers.%" PRIu32 ".%s.weight", layer,
+			               kinds[i].module);
 			for (t = 0; strcmp(m->tensors[t].name, name) != 0; t++)
 				;
 			m->tensors[t].data.n = 0;
@@ -97,8 +115,14 @@ static void merge(maker_model *m, float factor)
 					float sum = 0;
 
 					for (k = 0; k < RANK; k++)
-						sum += element(1, kinds[i].kind, layer, row, k) * element(0, kinds[i].kind, layer, k, col);
-					maker_value(&m->tensors[t].data, m->dtype, maker_weight(kinds[i].kind, layer, maker_row_of(true, kinds[i].kind, row), col) + factor * sum);
+						sum += element(1, kinds[i].kind, layer, row, k) *
+						       element(0, kinds[i].kind, layer, k, col);
+					maker_value(
+					        &m->tensors[t].data, m->dtype,
+					        maker_weight(kinds[i].kind, layer,
+					                     maker_row_of(true, kinds[i].kind, row),
+					                     col) +
+					                factor * sum);
 				}
 		}
 }
@@ -111,7 +135,8 @@ static void make_base(bool own_form, float factor)
 		merge(m, factor);
 	(void)maker_clear(folder);
 	maker_config(folder, own_form, NULL);
-	maker_safetensors(folder, own_form ? "consolidated.safetensors" : "model.safetensors", m, 0, m->n, NULL);
+	maker_safetensors(folder, own_form ? "consolidated.safetensors" : "model.safetensors", m, 0,
+	                  m->n, NULL);
 	maker_close(m);
 }
 
@@ -124,7 +149,7 @@ static void make_gguf_base(void)
 	maker_free(&file);
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------ */
+/* ---- what comes out ------------------------------------------------------------------------- */
 
 static brise_status convert(const char *spec, brise_error *err)
 {
@@ -152,21 +177,25 @@ static maker_bytes read_rows(void)
 	if (brise_open_model(&model, out, NULL) != BRISE_OK)
 		return rows;
 	for (i = 0; i < brise_count_tensors(model); i++)
-		for (k = 0; k < model->tensors[i].rows && model->tensors[i].cols <= LENGTH(row); k++)
+		for (k = 0; k < model->tensors[i].rows && model->tensors[i].cols <= LENGTH(row);
+		     k++)
 			if (brise_read_row(model, i, k, row, NULL) == BRISE_OK)
 				maker_put(&rows, row, model->tensors[i].cols * sizeof *row);
 	brise_close_model(model);
 	return rows;
 }
 
-static void expect_rows(check_counts *counts, const char *what, const char *spec, const maker_bytes *expected)
+static void expect_rows(check_counts *counts, const char *what, const char *spec,
+                        const maker_bytes *expected)
 {
 	brise_error err;
 	maker_bytes rows;
 
 	CHECK(counts, convert(spec, &err) == BRISE_OK, "%s: %s", what, err.message);
 	rows = read_rows();
-	CHECK(counts, rows.n > 20000 && rows.n == expected->n && !memcmp(rows.data, expected->data, rows.n), "%s: other weights", what);
+	CHECK(counts,
+	      rows.n > 20000 && rows.n == expected->n && !memcmp(rows.data, expected->data, rows.n),
+	      "%s: other weights", what);
 	maker_free(&rows);
 	(void)maker_clear(out_folder);
 }
@@ -186,7 +215,8 @@ static void test_rows_are_those_of_merged_weights(check_counts *counts)
 	maker_bytes merged = merged_rows(counts, 2), plain = merged_rows(counts, 0);
 	size_t i;
 
-	CHECK(counts, merged.n == plain.n && memcmp(merged.data, plain.data, merged.n) != 0, "the adapter changes nothing");
+	CHECK(counts, merged.n == plain.n && memcmp(merged.data, plain.data, merged.n) != 0,
+	      "the adapter changes nothing");
 	for (i = 0; i < LENGTH(dtypes); i++) {
 		make_adapter(dtypes[i], NULL);
 		make_base(true, 0);
@@ -202,7 +232,8 @@ static void test_rows_are_those_of_merged_weights(check_counts *counts)
 
 static void test_scales_multiply(check_counts *counts)
 {
-	static const maker_edit quarter = MAKER_EDIT("params.json", "\"scaling\": 2.0", "\"scaling\": 0.25");
+	static const maker_edit quarter =
+	        MAKER_EDIT("params.json", "\"scaling\": 2.0", "\"scaling\": 0.25");
 	maker_bytes merged = merged_rows(counts, 0.5f);
 	char spec[700];
 
@@ -218,12 +249,15 @@ static void test_scales_multiply(check_counts *counts)
 
 static void test_file_says_what_was_merged(check_counts *counts)
 {
-	static const maker_edit theta = MAKER_EDIT("params.json", "\"rope_theta\": 10000.0", "\"rope_theta\": 1e6"), more = MAKER_EDIT("params.json", "\"dropout\"", "\"magic\"");
+	static const maker_edit theta = MAKER_EDIT("params.json", "\"rope_theta\": 10000.0",
+	                                           "\"rope_theta\": 1e6"),
+	                        more = MAKER_EDIT("params.json", "\"dropout\"", "\"magic\"");
 	static const struct {
 		const maker_edit *edit;
 		const char *line;
 	} cases[] = {
-		{ NULL, "14 matrices of rank 3, times 2 (params.json: lora.scaling) and 1 (--lora)" },
+		{ NULL,
+		  "14 matrices of rank 3, times 2 (params.json: lora.scaling) and 1 (--lora)" },
 		{ &theta, "adapter trained with rope theta 1e+06, but the model's is 10000" },
 		{ &more, "params.json: field lora.magic passed over" },
 	};
@@ -235,28 +269,43 @@ static void test_file_says_what_was_merged(check_counts *counts)
 		brise_model *model = NULL;
 
 		make_adapter("F16", cases[i].edit);
-		CHECK(counts, convert(adapter, &err) == BRISE_OK && brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
-		CHECK(counts, model && strstr(model->origin, cases[i].line), "%s: %s", cases[i].line, model ? model->origin : "no file");
-		CHECK(counts, i == 1 || (model && !strstr(model->origin, "rope theta 1e+06")), "a difference of rope theta where there is none");
+		CHECK(counts,
+		      convert(adapter, &err) == BRISE_OK &&
+		              brise_open_model(&model, out, &err) == BRISE_OK,
+		      "%s", err.message);
+		CHECK(counts, model && strstr(model->origin, cases[i].line), "%s: %s",
+		      cases[i].line, model ? model->origin : "no file");
+		CHECK(counts, i == 1 || (model && !strstr(model->origin, "rope theta 1e+06")),
+		      "a difference of rope theta where there is none");
 		brise_close_model(model);
 	}
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
-static void expect_refusal(check_counts *counts, const char *what, brise_status expected, const char *text)
+static void expect_refusal(check_counts *counts, const char *what, brise_status expected,
+                           const char *text)
 {
 	brise_error err;
 	brise_status status = convert(adapter, &err);
 	unsigned left = maker_clear(out_folder);
 
-	CHECK(counts, status == expected && strstr(err.message, text) && strstr(err.message, adapter) && !strchr(err.message, '\n'), "%s: %d %s", what, status, err.message);
+	CHECK(counts,
+	      status == expected && strstr(err.message, text) && strstr(err.message, adapter) &&
+	              !strchr(err.message, '\n'),
+	      "%s: %d %s", what, status, err.message);
 	CHECK(counts, left == 0, "%s: %u files left", what, left);
 }
 
-#define PARAMS(from, to, status, text) { MAKER_EDIT("params.json", from, to), BRISE_##status, text }
-#define HEADER(from, to, status, text) { MAKER_EDIT("lora.safetensors", from, to), BRISE_##status, text }
+#define PARAMS(from, to, status, text)                                                             \
+	{                                                                                          \
+		MAKER_EDIT("params.json", from, to), BRISE_##status, text                          \
+	}
+#define HEADER(from, to, status, text)                                                             \
+	{                                                                                          \
+		MAKER_EDIT("lora.safetensors", from, to), BRISE_##status, text                     \
+	}
 
 static const struct {
 	maker_edit edit;
@@ -275,23 +324,36 @@ static const struct {
 	PARAMS("\"rank\": 3", "\"rank\": \"3\"", EFORMAT, "number"),
 	PARAMS("\"scaling\": 2.0", "\"scaling\": 1e400", EFORMAT, "number"),
 	PARAMS("\"scaling\": 2.0", "\"scaling\": 1e35", EFORMAT, "too large to be weights"),
-	PARAMS("\"moe\": null", "\"moe\": {\"num_experts\": 8}", EUNSUPPORTED, "moe is not supported"),
-	PARAMS("\"dim\": 32", "\"dim\": 64", EFORMAT, "dim 64, but the model's is 32: an adapter of another model"),
+	PARAMS("\"moe\": null", "\"moe\": {\"num_experts\": 8}", EUNSUPPORTED,
+	       "moe is not supported"),
+	PARAMS("\"dim\": 32", "\"dim\": 64", EFORMAT,
+	       "dim 64, but the model's is 32: an adapter of another model"),
 	PARAMS("\"n_layers\": 2", "\"n_layers\": 3", EFORMAT, "n_layers 3, but the model's is 2"),
 	PARAMS("\"head_dim\": 16", "\"head_dim\": 8", EFORMAT, "head_dim 8, but the model's is 16"),
 	PARAMS("\"rope_theta\": 10000.0", "\"rope_theta\": true", EFORMAT, "number expected"),
 	PARAMS("\n}", "\n", EFORMAT, "params.json: line"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.2.attention.wq.lora_A.weight", EFORMAT, "a model of 2 layers"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.01.attention.wq.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention.wqkv.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "model.layers.1.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.weight", EUNSUPPORTED, "whole matrices"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.feed_forward.experts.0.w1.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "output.lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", "tok_embeddings.lora_embedding_A", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_A.weight", ".lora_A.weight", EUNSUPPORTED, "names no matrix"),
-	HEADER("layers.1.attention.wq.lora_B.weight", "layers.1.attention.wq.lora_A.weight", EFORMAT, "stands twice"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "layers.2.attention.wq.lora_A.weight",
+	       EFORMAT, "a model of 2 layers"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "layers.01.attention.wq.lora_A.weight",
+	       EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention.wqkv.lora_A.weight",
+	       EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight",
+	       "model.layers.1.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.lora_A.weight",
+	       EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.weight",
+	       EUNSUPPORTED, "whole matrices"),
+	HEADER("layers.1.attention.wq.lora_A.weight",
+	       "layers.1.feed_forward.experts.0.w1.lora_A.weight", EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "output.lora_A.weight", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", "tok_embeddings.lora_embedding_A",
+	       EUNSUPPORTED, "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_A.weight", ".lora_A.weight", EUNSUPPORTED,
+	       "names no matrix"),
+	HEADER("layers.1.attention.wq.lora_B.weight", "layers.1.attention.wq.lora_A.weight",
+	       EFORMAT, "stands twice"),
 	HEADER("[3,32]", "[32,3]", EFORMAT, "shape [3, 32] expected"),
 	HEADER("\"F16\"", "\"I16\"", EUNSUPPORTED, "neither F16"),
 };
@@ -304,7 +366,8 @@ static void test_what_does_not_fit_is_refused_by_name(check_counts *counts)
 	make_base(true, 0);
 	for (i = 0; i < LENGTH(refusals); i++) {
 		make_adapter("F16", &refusals[i].edit);
-		(void)snprintf(what, sizeof what, "%.60s -> %.80s", refusals[i].edit.from, refusals[i].edit.to);
+		(void)snprintf(what, sizeof what, "%.60s -> %.80s", refusals[i].edit.from,
+		               refusals[i].edit.to);
 		expect_refusal(counts, what, refusals[i].status, refusals[i].text);
 	}
 }
@@ -333,9 +396,11 @@ static void test_truncated_adapters_are_refused(check_counts *counts)
 				exit(1);
 			status = convert(adapter, &err);
 			accepted += status == BRISE_OK;
-			strange += status != BRISE_OK && (status != BRISE_EFORMAT || !strstr(err.message, names[i]));
+			strange += status != BRISE_OK &&
+			           (status != BRISE_EFORMAT || !strstr(err.message, names[i]));
 		}
-		CHECK(counts, accepted == 0 && strange == 0, "%s: %u accepted, %u without a fitting message", names[i], accepted, strange);
+		CHECK(counts, accepted == 0 && strange == 0,
+		      "%s: %u accepted, %u without a fitting message", names[i], accepted, strange);
 	}
 	CHECK(counts, maker_clear(out_folder) == 0, "files left");
 }

@@ -1,7 +1,9 @@
-/* test_merges.c - lists of merges become scores exactly where scores can do what they do: little vocabularies against the definitions
+/* test_merges.c - lists of merges become scores exactly where scores can do what they do: little
+ * vocabularies against the definitions
  *
- * All texts up to a length are merged by the list, straight from the definition, and by what brise made of it; where it refused, all orders of the
- * pieces are tried, to see that none would have done.
+ * All texts up to a length are merged by the list, straight from the definition, and by what brise
+ * made of it; where it refused, all orders of the pieces are tried, to see that none would have
+ * done.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,10 +16,11 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 #define LETTERS    3
-#define PIECES_MAX 6  /* of several letters */
-#define TEXT_MAX   7  /* all texts up to this length are tried */
+#define PIECES_MAX 6 /* of several letters */
+#define TEXT_MAX   7 /* all texts up to this length are tried */
 
-/* Texts are numbers in base 4 without zeros, 1 to 3 a letter; a piece's number of letters is its digits. */
+/* Texts are numbers in base 4 without zeros, 1 to 3 a letter; a piece's number of letters is its
+ * digits. */
 typedef struct little {
 	uint32_t pieces[LETTERS + PIECES_MAX]; /* first the letters */
 	unsigned n_pieces;
@@ -74,8 +77,11 @@ static unsigned rank_of_text(const little *v, const unsigned *order, uint32_t le
 	return UINT32_MAX;
 }
 
-/* Merges the best pair, leftmost among equals, until there is none: straight from the definition. */
-static unsigned merge_all(const little *v, uint32_t text, unsigned (*rank)(const little *, const unsigned *, uint32_t, uint32_t), const unsigned *order, uint32_t out[TEXT_MAX])
+/* Merges the best pair, leftmost among equals, until there is none: straight from the definition.
+ */
+static unsigned merge_all(const little *v, uint32_t text,
+                          unsigned (*rank)(const little *, const unsigned *, uint32_t, uint32_t),
+                          const unsigned *order, uint32_t out[TEXT_MAX])
 {
 	unsigned n = digits_of(text), i, best;
 
@@ -97,7 +103,8 @@ static unsigned merge_all(const little *v, uint32_t text, unsigned (*rank)(const
 	}
 }
 
-/* The text after this one, in order of numbers: without zeros. 0: all up to TEXT_MAX letters have been. */
+/* The text after this one, in order of numbers: without zeros. 0: all up to TEXT_MAX letters have
+ * been. */
 static uint32_t next_text(uint32_t text)
 {
 	unsigned i;
@@ -117,16 +124,19 @@ static void draw_little(little *v, uint64_t *seed, bool complete)
 	for (v->n_pieces = 0; v->n_pieces < LETTERS; v->n_pieces++)
 		v->pieces[v->n_pieces] = v->n_pieces + 1;
 	for (tries = 0; v->n_pieces < LETTERS + wanted && tries < 200; tries++) {
-		uint32_t left = v->pieces[random_next(seed) % v->n_pieces], right = v->pieces[random_next(seed) % v->n_pieces];
+		uint32_t left = v->pieces[random_next(seed) % v->n_pieces],
+		         right = v->pieces[random_next(seed) % v->n_pieces];
 
 		if (digits_of(left) + digits_of(right) <= 4 && !is_piece(v, join(left, right)))
 			v->pieces[v->n_pieces++] = join(left, right);
 	}
 	for (i = LETTERS; i < v->n_pieces; i++)
 		for (k = 1; k < digits_of(v->pieces[i]); k++) {
-			uint32_t left = v->pieces[i] >> 2 * k, right = v->pieces[i] & ((1u << 2 * k) - 1);
+			uint32_t left = v->pieces[i] >> 2 * k,
+			         right = v->pieces[i] & ((1u << 2 * k) - 1);
 
-			if (is_piece(v, left) && is_piece(v, right) && (complete || random_next(seed) % 4 != 0)) {
+			if (is_piece(v, left) && is_piece(v, right) &&
+			    (complete || random_next(seed) % 4 != 0)) {
 				v->merges[v->n_merges].left = left;
 				v->merges[v->n_merges++].right = right;
 			}
@@ -161,11 +171,15 @@ static uint32_t id_of(const little *v, uint32_t text)
 }
 
 /* Token 0 is unknown, piece i is token i + 1. */
-static brise_status open_little(const little *v, brise_tokenizer **t, void **section, brise_error *err)
+static brise_status open_little(const little *v, brise_tokenizer **t, void **section,
+                                brise_error *err)
 {
 	char texts[LETTERS + PIECES_MAX][TEXT_MAX];
-	tokenizer_piece pieces[1 + LETTERS + PIECES_MAX] = { { (const uint8_t *)"?", 1, 0, PIECE_UNKNOWN } };
-	tokenizer_pieces all = { .pieces = pieces, .vocab = v->n_pieces + 1, .unk = 0, .bos = -1, .eos = -1 };
+	tokenizer_piece pieces[1 + LETTERS + PIECES_MAX] = { { (const uint8_t *)"?", 1, 0,
+		                                               PIECE_UNKNOWN } };
+	tokenizer_pieces all = {
+		.pieces = pieces, .vocab = v->n_pieces + 1, .unk = 0, .bos = -1, .eos = -1
+	};
 	merges_pair pairs[LENGTH(v->merges)];
 	brise_status status;
 	size_t bytes;
@@ -174,10 +188,13 @@ static brise_status open_little(const little *v, brise_tokenizer **t, void **sec
 	*t = NULL;
 	*section = NULL;
 	for (i = 0; i < v->n_pieces; i++)
-		pieces[i + 1] = (tokenizer_piece){ (const uint8_t *)texts[i], spell(v->pieces[i], texts[i]), 0, PIECE_NORMAL };
+		pieces[i + 1] = (tokenizer_piece){ (const uint8_t *)texts[i],
+			                           spell(v->pieces[i], texts[i]), 0, PIECE_NORMAL };
 	for (i = 0; i < v->n_merges; i++)
-		pairs[i] = (merges_pair){ id_of(v, v->merges[i].left), id_of(v, v->merges[i].right), id_of(v, join(v->merges[i].left, v->merges[i].right)) };
-	if ((status = merges_find_scores(&all, pairs, v->n_merges, "little", err)) != BRISE_OK || (status = tokenizer_write_section(&all, "little", section, &bytes, err)) != BRISE_OK)
+		pairs[i] = (merges_pair){ id_of(v, v->merges[i].left), id_of(v, v->merges[i].right),
+			                  id_of(v, join(v->merges[i].left, v->merges[i].right)) };
+	if ((status = merges_find_scores(&all, pairs, v->n_merges, "little", err)) != BRISE_OK ||
+	    (status = tokenizer_write_section(&all, "little", section, &bytes, err)) != BRISE_OK)
 		return status;
 	return brise_open_tokenizer(t, *section, bytes, "little", err);
 }
@@ -195,7 +212,9 @@ static unsigned count_other_texts(const little *v, const brise_tokenizer *t)
 		bool same;
 
 		n = merge_all(v, text, rank_of_pair, NULL, parts);
-		same = brise_encode_text(t, spelled, spell(text, spelled), &ids, &n_ids, NULL) == BRISE_OK && n_ids == n;
+		same = brise_encode_text(t, spelled, spell(text, spelled), &ids, &n_ids, NULL) ==
+		               BRISE_OK &&
+		       n_ids == n;
 		for (i = 0; same && i < n; i++)
 			same = v->pieces[ids[i] - 1] == parts[i];
 		wrong += !same;
@@ -211,7 +230,8 @@ static bool order_does_the_same(const little *v, const unsigned *order)
 	for (text = 1; text; text = next_text(text)) {
 		unsigned n = merge_all(v, text, rank_of_pair, NULL, by_list);
 
-		if (merge_all(v, text, rank_of_text, order, by_order) != n || memcmp(by_list, by_order, n * sizeof *by_list) != 0)
+		if (merge_all(v, text, rank_of_text, order, by_order) != n ||
+		    memcmp(by_list, by_order, n * sizeof *by_list) != 0)
 			return false;
 	}
 	return true;
@@ -233,7 +253,8 @@ static bool some_order_does(const little *v, unsigned *order, unsigned placed, u
 	return false;
 }
 
-/* What is accepted encodes every text as the list says; what is refused, no order of the pieces would have encoded so. */
+/* What is accepted encodes every text as the list says; what is refused, no order of the pieces
+ * would have encoded so. */
 static void test_merges_become_scores_exactly_where_they_can(check_counts *counts)
 {
 	unsigned accepted = 0, refused = 0, wrong = 0, needless = 0, strange = 0, round;
@@ -254,15 +275,20 @@ static void test_merges_become_scores_exactly_where_they_can(check_counts *count
 			wrong += count_other_texts(&v, t) > 0;
 		} else {
 			refused++;
-			strange += status != BRISE_EUNSUPPORTED || !strstr(err.message, "do what no scores do");
+			strange += status != BRISE_EUNSUPPORTED ||
+			           !strstr(err.message, "do what no scores do");
 			needless += v.n_pieces <= LETTERS + 4 && some_order_does(&v, order, 0, 0);
 		}
 		brise_close_tokenizer(t);
 		free(section);
 	}
 	CHECK(counts, accepted > 50 && refused > 50, "%u accepted, %u refused", accepted, refused);
-	CHECK(counts, wrong == 0, "%u of %u accepted vocabularies encode otherwise than their merges say", wrong, accepted);
-	CHECK(counts, needless == 0 && strange == 0, "%u of %u were refused though an order does the same, %u strangely", needless, refused, strange);
+	CHECK(counts, wrong == 0,
+	      "%u of %u accepted vocabularies encode otherwise than their merges say", wrong,
+	      accepted);
+	CHECK(counts, needless == 0 && strange == 0,
+	      "%u of %u were refused though an order does the same, %u strangely", needless,
+	      refused, strange);
 }
 
 int main(void)

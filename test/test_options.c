@@ -1,4 +1,5 @@
-/* test_options.c - the command line's parts: options, numbers, suggestions, figures for people, JSON strings, ids, files that appear whole */
+/* test_options.c - the command line's parts: options, numbers, suggestions, figures for people,
+ * JSON strings, ids, files that appear whole */
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/cli/input.h"
-#include "runtime/cli/json_text.h"
+#include "runtime/text/json_text.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/options.h"
@@ -18,7 +19,7 @@
 
 static check_counts counts;
 
-/* ---- options ----------------------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 typedef struct settings {
 	bool loud;
@@ -43,24 +44,53 @@ static const char *take_word(void *target, const char *value)
 static const char *const kinds[] = { "int8", "f32", "sparse", NULL };
 
 static const options_entry entries[] = {
-	{ .name = "loud", .alias = 'l', .type = OPTION_FLAG, .offset = offsetof(settings, loud), .help = "flag" },
-	{ .name = "file", .alias = 'f', .type = OPTION_STRING, .offset = offsetof(settings, file), .value = "FILE", .help = "string" },
-	{ .name = "number", .alias = 'n', .type = OPTION_U32, .offset = offsetof(settings, number), .value = "N", .help = "whole", .low = 1, .high = 256 },
+	{ .name = "loud",
+	  .alias = 'l',
+	  .type = OPTION_FLAG,
+	  .offset = offsetof(settings, loud),
+	  .help = "flag" },
+	{ .name = "file",
+	  .alias = 'f',
+	  .type = OPTION_STRING,
+	  .offset = offsetof(settings, file),
+	  .value = "FILE",
+	  .help = "string" },
+	{ .name = "number",
+	  .alias = 'n',
+	  .type = OPTION_U32,
+	  .offset = offsetof(settings, number),
+	  .value = "N",
+	  .help = "whole",
+	  .low = 1,
+	  .high = 256 },
 	{ .name = "large", .type = OPTION_U64, .offset = offsetof(settings, large), .value = "N" },
-	{ .name = "real", .type = OPTION_FLOAT, .offset = offsetof(settings, real), .value = "X", .help = "two on a line", .low = -2, .high = 2.5 },
-	{ .name = "kind", .type = OPTION_CHOICE, .offset = offsetof(settings, kind), .help = "choice", .choices = kinds },
-	{ .name = "word", .alias = 'w', .type = OPTION_TAKE, .value = "W", .help = "repeats", .take = take_word },
+	{ .name = "real",
+	  .type = OPTION_FLOAT,
+	  .offset = offsetof(settings, real),
+	  .value = "X",
+	  .help = "two on a line",
+	  .low = -2,
+	  .high = 2.5 },
+	{ .name = "kind",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(settings, kind),
+	  .help = "choice",
+	  .choices = kinds },
+	{ .name = "word",
+	  .alias = 'w',
+	  .type = OPTION_TAKE,
+	  .value = "W",
+	  .help = "repeats",
+	  .take = take_word },
 };
 
-static const options_command command = {
-	.name = "try",
-	.operands = "ONE [TWO]",
-	.summary = "Tries.",
-	.entries = entries,
-	.n_entries = sizeof entries / sizeof *entries,
-	.min_operands = 1,
-	.max_operands = 2,
-};
+static const options_command command = { .name = "try",
+	                                 .operands = "ONE [TWO]",
+	                                 .summary = "Tries.",
+	                                 .entries = entries,
+	                                 .n_entries = sizeof entries / sizeof *entries,
+	                                 .min_operands = 1,
+	                                 .max_operands = 2 };
 
 #define MOST_WORDS 24
 
@@ -97,29 +127,44 @@ static void check_accepted(void)
 {
 	attempt a;
 
-	parse_line(&a, "m --loud --file x --number 7 --large 18446744073709551615 --real -1.5 --kind f32");
+	parse_line(
+	        &a,
+	        "m --loud --file x --number 7 --large 18446744073709551615 --real -1.5 --kind f32");
 	CHECK(&counts, a.outcome == OPTIONS_READY, "every kind is read: %s", a.result.message);
-	CHECK(&counts, a.s.loud && is_text(a.s.file, "x") && a.s.number == 7 && a.s.large == UINT64_MAX && a.s.real == -1.5f && a.s.kind == 1,
+	CHECK(&counts,
+	      a.s.loud && is_text(a.s.file, "x") && a.s.number == 7 && a.s.large == UINT64_MAX &&
+	              a.s.real == -1.5f && a.s.kind == 1,
 	      "every kind arrives where it belongs");
-	CHECK(&counts, a.result.n_operands == 1 && is_text(a.result.operands[0], "m"), "the operand is left");
+	CHECK(&counts, a.result.n_operands == 1 && is_text(a.result.operands[0], "m"),
+	      "the operand is left");
 	parse_line(&a, "--file=x --number=256 --real=2.5 --kind=int8 --word=a m --large=0");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "x") && a.s.number == 256 && a.s.real == 2.5f && a.s.kind == 0 && is_text(a.s.taken, "a"),
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && is_text(a.s.file, "x") && a.s.number == 256 &&
+	              a.s.real == 2.5f && a.s.kind == 0 && is_text(a.s.taken, "a"),
 	      "--name=value is read: %s", a.result.message);
 	parse_line(&a, "-fx -n9 -wa -w b -l m");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "x") && a.s.number == 9 && is_text(a.s.taken, "ab") && a.s.loud, "-nvalue and -n value are read: %s",
-	      a.result.message);
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && is_text(a.s.file, "x") && a.s.number == 9 &&
+	              is_text(a.s.taken, "ab") && a.s.loud,
+	      "-nvalue and -n value are read: %s", a.result.message);
 	parse_line(&a, "-n 1 --number 2 --number=3 m -f a -f b");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.s.number == 3 && is_text(a.s.file, "b"), "the last of a repeated option counts: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && a.s.number == 3 && is_text(a.s.file, "b"),
+	      "the last of a repeated option counts: %s", a.result.message);
 	parse_line(&a, "m --word a --word=b -wc");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.taken, "abc"), "a taken option sees every value: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.taken, "abc"),
+	      "a taken option sees every value: %s", a.result.message);
 	parse_line(&a, "--file=a=b m");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "a=b"), "only the first = separates: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "a=b"),
+	      "only the first = separates: %s", a.result.message);
 	parse_line(&a, "--file= m");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, ""), "--file= is the empty value: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, ""),
+	      "--file= is the empty value: %s", a.result.message);
 	parse_line(&a, "--file=--x m");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "--x"), "after = a value may begin with dashes: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "--x"),
+	      "after = a value may begin with dashes: %s", a.result.message);
 	parse_line(&a, "m -f -x");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "-x"), "a value may begin with one dash: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "-x"),
+	      "a value may begin with one dash: %s", a.result.message);
 }
 
 static void check_operands(void)
@@ -127,31 +172,48 @@ static void check_operands(void)
 	attempt a;
 
 	parse_line(&a, "-f - -");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "-") && a.result.n_operands == 1 && is_text(a.result.operands[0], "-"),
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && is_text(a.s.file, "-") && a.result.n_operands == 1 &&
+	              is_text(a.result.operands[0], "-"),
 	      "- is a value and an operand: %s", a.result.message);
 	parse_line(&a, "one -l two -n 3");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 2 && is_text(a.result.operands[0], "one") && is_text(a.result.operands[1], "two"),
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.result.n_operands == 2 &&
+	              is_text(a.result.operands[0], "one") && is_text(a.result.operands[1], "two"),
 	      "operands and options mix: %s", a.result.message);
 	parse_line(&a, "-l -- --loud -n");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 2 && is_text(a.result.operands[0], "--loud") && is_text(a.result.operands[1], "-n"),
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.result.n_operands == 2 &&
+	              is_text(a.result.operands[0], "--loud") &&
+	              is_text(a.result.operands[1], "-n"),
 	      "-- ends the options: %s", a.result.message);
 	parse_line(&a, "-- -- --");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 2 && is_text(a.result.operands[1], "--"), "after -- another -- is an operand: %s",
-	      a.result.message);
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.result.n_operands == 2 &&
+	              is_text(a.result.operands[1], "--"),
+	      "after -- another -- is an operand: %s", a.result.message);
 	parse_line(&a, "m @");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 2 && is_text(a.result.operands[1], ""), "an empty word is an operand: %s", a.result.message);
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.result.n_operands == 2 &&
+	              is_text(a.result.operands[1], ""),
+	      "an empty word is an operand: %s", a.result.message);
 	parse_line(&a, "");
-	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "ONE [TWO]"), "too few operands: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "ONE [TWO]"),
+	      "too few operands: %s", a.result.message);
 	parse_line(&a, "@ -l");
-	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "found an empty name"), "an empty name where one must be: %s", a.result.message);
+	CHECK(&counts,
+	      a.outcome == OPTIONS_WRONG && strstr(a.result.message, "found an empty name"),
+	      "an empty name where one must be: %s", a.result.message);
 	parse_line(&a, "a b c");
-	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "'c'"), "too many operands: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "'c'"),
+	      "too many operands: %s", a.result.message);
 	parse_line(&a, "--help");
 	CHECK(&counts, a.outcome == OPTIONS_HELP, "--help needs no operand");
 	parse_line(&a, "a b c d -h");
 	CHECK(&counts, a.outcome == OPTIONS_HELP, "-h comes before counting");
 	parse_line(&a, "-- -h");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.result.operands[0], "-h"), "-h after -- is an operand");
+	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.result.operands[0], "-h"),
+	      "-h after -- is an operand");
 }
 
 /* Lines that are wrong, and what their message must hold. */
@@ -167,7 +229,8 @@ static void check_refused(void)
 		{ "m --numbre=7", "unknown option --numbre; did you mean --number?" },
 		{ "m --hlep", "did you mean --help?" },
 		{ "m --help=yes", "--help takes no value" },
-		{ "m --entirely-else", "unknown option --entirely-else; brise try --help lists them" },
+		{ "m --entirely-else",
+		  "unknown option --entirely-else; brise try --help lists them" },
 		{ "m -z", "unknown option -z; brise try --help lists them" },
 		{ "m --=3", "unknown option --" },
 		{ "m --loud=yes", "--loud takes no value, found 'yes'" },
@@ -204,8 +267,9 @@ static void check_refused(void)
 
 	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
 		parse_line(&a, lines[i].line);
-		CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, lines[i].says), "'%s' says '%s', not '%s'", lines[i].line, lines[i].says,
-		      a.result.message);
+		CHECK(&counts,
+		      a.outcome == OPTIONS_WRONG && strstr(a.result.message, lines[i].says),
+		      "'%s' says '%s', not '%s'", lines[i].line, lines[i].says, a.result.message);
 	}
 	parse_line(&a, "m --kind f32 --number 5 --number 999 --kind f64");
 	CHECK(&counts, a.s.number == 5 && a.s.kind == 1, "a refused value changes nothing");
@@ -214,7 +278,9 @@ static void check_refused(void)
 static void check_long_words(void)
 {
 	static char name[4000], equals[4000], value[4000], tool[] = "try", option[] = "--kind";
-	char *words[][4] = { { tool, name, NULL, NULL }, { tool, equals, NULL, NULL }, { tool, option, value, NULL } };
+	char *words[][4] = { { tool, name, NULL, NULL },
+		             { tool, equals, NULL, NULL },
+		             { tool, option, value, NULL } };
 	settings s = { .loud = false };
 	options_result result;
 	size_t i;
@@ -225,7 +291,10 @@ static void check_long_words(void)
 	memset(equals + 7, 'y', sizeof equals - 8);
 	memset(value, 'z', sizeof value - 1);
 	for (i = 0; i < 3; i++)
-		CHECK(&counts, options_parse(&command, i == 2 ? 3 : 2, words[i], &s, &result) == OPTIONS_WRONG && strlen(result.message) < 200,
+		CHECK(&counts,
+		      options_parse(&command, i == 2 ? 3 : 2, words[i], &s, &result) ==
+		                      OPTIONS_WRONG &&
+		              strlen(result.message) < 200,
 		      "a word of 4000 bytes is refused in a short message (%zu)", i);
 }
 
@@ -242,13 +311,15 @@ static void check_help(void)
 		(void)snprintf(name, sizeof name, "--%s", entries[i].name);
 		CHECK(&counts, strstr(text, name) != NULL, "the help names %s", name);
 	}
-	CHECK(&counts, strstr(text, "usage: brise try ONE [TWO] [options]\nTries.\n") == text, "the help begins with usage: %s", text);
-	CHECK(&counts, strstr(text, "--large N, --real X") != NULL, "an entry without help shares the next one's line");
+	CHECK(&counts, strstr(text, "usage: brise try ONE [TWO] [options]\nTries.\n") == text,
+	      "the help begins with usage: %s", text);
+	CHECK(&counts, strstr(text, "--large N, --real X") != NULL,
+	      "an entry without help shares the next one's line");
 	CHECK(&counts, strstr(text, "--kind int8|f32|sparse") != NULL, "choices are listed");
 	free(text);
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 static void check_whole(void)
 {
@@ -284,10 +355,15 @@ static void check_whole(void)
 
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		value = 12345;
-		CHECK(&counts, number_read_whole(cases[i].text, strlen(cases[i].text), cases[i].most, &value) == cases[i].accepted, "'%s'", cases[i].text);
-		CHECK(&counts, value == (cases[i].accepted ? cases[i].value : 12345), "'%s' leaves the right value", cases[i].text);
+		CHECK(&counts,
+		      number_read_whole(cases[i].text, strlen(cases[i].text), cases[i].most,
+		                        &value) == cases[i].accepted,
+		      "'%s'", cases[i].text);
+		CHECK(&counts, value == (cases[i].accepted ? cases[i].value : 12345),
+		      "'%s' leaves the right value", cases[i].text);
 	}
-	CHECK(&counts, number_read_whole("123456", 3, 999, &value) && value == 123, "the length ends the number");
+	CHECK(&counts, number_read_whole("123456", 3, 999, &value) && value == 123,
+	      "the length ends the number");
 	CHECK(&counts, !number_read_whole("1\0002", 3, 999, &value), "a NUL is no digit");
 }
 
@@ -296,20 +372,26 @@ static void check_real(void)
 	static const struct {
 		const char *text;
 		double value;
-	} good[] = { { "0", 0 }, { "1", 1 }, { "-1.5", -1.5 }, { "+.5", .5 }, { "5.", 5 }, { "1e3", 1e3 }, { "1E-3", 1e-3 }, { "2.5e+2", 250 }, { "1e-999", 0 } };
-	static const char *const bad[] = { "", ".", "-", "e5", "1e", "1e+", "inf", "-inf", "nan", "0x10", "1 ", " 1", "1,5", "1e999", "--1", "1.2.3", "1f", "-.e1" };
+	} good[] = { { "0", 0 },       { "1", 1 },        { "-1.5", -1.5 },
+		     { "+.5", .5 },    { "5.", 5 },       { "1e3", 1e3 },
+		     { "1E-3", 1e-3 }, { "2.5e+2", 250 }, { "1e-999", 0 } };
+	static const char *const bad[] = { "",    ".",     "-",   "e5",    "1e", "1e+",
+		                           "inf", "-inf",  "nan", "0x10",  "1 ", " 1",
+		                           "1,5", "1e999", "--1", "1.2.3", "1f", "-.e1" };
 	double value;
 	size_t i;
 
 	for (i = 0; i < sizeof good / sizeof *good; i++)
-		CHECK(&counts, number_read_real(good[i].text, &value) && value == good[i].value, "'%s' is %g", good[i].text, good[i].value);
+		CHECK(&counts, number_read_real(good[i].text, &value) && value == good[i].value,
+		      "'%s' is %g", good[i].text, good[i].value);
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		value = 12345;
-		CHECK(&counts, !number_read_real(bad[i], &value) && value == 12345, "'%s' is no number", bad[i]);
+		CHECK(&counts, !number_read_real(bad[i], &value) && value == 12345,
+		      "'%s' is no number", bad[i]);
 	}
 }
 
-/* ---- suggestions ------------------------------------------------------------------------------------------------- */
+/* ---- suggestions ---------------------------------------------------------------------------- */
 
 static unsigned naive_distance(const char *a, size_t n, const char *b, size_t m)
 {
@@ -367,22 +449,28 @@ static void check_nearest(void)
 	CHECK(&counts, nearest_distance(long_a, long_b) == 0, "texts are compared up to 63 bytes");
 	long_b[62] = 'b';
 	CHECK(&counts, nearest_distance(long_a, long_b) == 1, "and byte 63 still counts");
-	CHECK(&counts, nearest_distance(long_a, "") == 63 && nearest_distance("", long_a) == 63, "a long text against nothing");
-	CHECK(&counts, is_text(choose("thraeds", "chunk", "threads"), "threads"), "a swap is one edit");
-	CHECK(&counts, is_text(choose("temp", "tokens", "temperature"), "temperature"), "a beginning suggests the whole");
-	CHECK(&counts, choose("xyz", "tokens", "temperature") == NULL, "nothing near, nothing suggested");
-	CHECK(&counts, choose("q", "f16", "x") == NULL, "a name is no suggestion when all of it differs");
+	CHECK(&counts, nearest_distance(long_a, "") == 63 && nearest_distance("", long_a) == 63,
+	      "a long text against nothing");
+	CHECK(&counts, is_text(choose("thraeds", "chunk", "threads"), "threads"),
+	      "a swap is one edit");
+	CHECK(&counts, is_text(choose("temp", "tokens", "temperature"), "temperature"),
+	      "a beginning suggests the whole");
+	CHECK(&counts, choose("xyz", "tokens", "temperature") == NULL,
+	      "nothing near, nothing suggested");
+	CHECK(&counts, choose("q", "f16", "x") == NULL,
+	      "a name is no suggestion when all of it differs");
 	CHECK(&counts, nearest_choose(&none, "x") == NULL, "no candidates, no suggestion");
 }
 
-/* ---- figures for people ------------------------------------------------------------------------------------------ */
+/* ---- figures for people --------------------------------------------------------------------- */
 
 static void check_duration(double seconds, const char *expected)
 {
 	char text[32];
 
 	terminal_format_duration(seconds, text, sizeof text);
-	CHECK(&counts, strcmp(text, expected) == 0, "%g s is '%s', not '%s'", seconds, expected, text);
+	CHECK(&counts, strcmp(text, expected) == 0, "%g s is '%s', not '%s'", seconds, expected,
+	      text);
 }
 
 static void check_bytes(double bytes, const char *expected)
@@ -390,7 +478,8 @@ static void check_bytes(double bytes, const char *expected)
 	char text[32];
 
 	terminal_format_bytes(bytes, text, sizeof text);
-	CHECK(&counts, strcmp(text, expected) == 0, "%g bytes are '%s', not '%s'", bytes, expected, text);
+	CHECK(&counts, strcmp(text, expected) == 0, "%g bytes are '%s', not '%s'", bytes, expected,
+	      text);
 }
 
 static void check_count(double count, const char *expected)
@@ -441,7 +530,8 @@ static void check_text(bool is_terminal, const char *text, size_t bytes, const c
 
 	terminal_write_text(stream, is_terminal, text, bytes);
 	(void)fclose(stream);
-	CHECK(&counts, n == strlen(expected) && memcmp(out, expected, n) == 0, "'%s' is written, not '%s'", expected, out);
+	CHECK(&counts, n == strlen(expected) && memcmp(out, expected, n) == 0,
+	      "'%s' is written, not '%s'", expected, out);
 	free(out);
 }
 
@@ -450,11 +540,16 @@ static void check_terminal_text(void)
 	check_text(false, "a\033[2Jb\n", 7, "a\033[2Jb\n");
 	check_text(true, "a\033[2Jb\n\t", 8, "a\xef\xbf\xbd[2Jb\n\t");
 	check_text(true, "\r\x7f", 2, "\xef\xbf\xbd\xef\xbf\xbd");
-	check_text(true, "\xc2\x9b" "1m\xc2\xa0\xc3\xa9", 8, "\xef\xbf\xbd" "1m\xc2\xa0\xc3\xa9");
+	check_text(true,
+	           "\xc2\x9b"
+	           "1m\xc2\xa0\xc3\xa9",
+	           8,
+	           "\xef\xbf\xbd"
+	           "1m\xc2\xa0\xc3\xa9");
 	check_text(true, "", 0, "");
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ----------------------------------------------------------------------------------- */
 
 static void check_string(const char *text, size_t bytes, const char *expected)
 {
@@ -464,7 +559,8 @@ static void check_string(const char *text, size_t bytes, const char *expected)
 
 	json_write_string(stream, text, bytes);
 	(void)fclose(stream);
-	CHECK(&counts, n == strlen(expected) && memcmp(out, expected, n) == 0, "%s is written, not %s", expected, out);
+	CHECK(&counts, n == strlen(expected) && memcmp(out, expected, n) == 0,
+	      "%s is written, not %s", expected, out);
 	free(out);
 }
 
@@ -474,18 +570,22 @@ static void check_json_strings(void)
 {
 	check_string("", 0, "\"\"");
 	check_string("a \"b\" \\c/", 9, "\"a \\\"b\\\" \\\\c/\"");
-	check_string("\n\t\r\b\f\0\x1f\x7f", 8, "\"\\n\\t\\u000d\\u0008\\u000c\\u0000\\u001f\\u007f\"");
-	check_string("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
-	check_string("a\xff" "b", 3, "\"a" BAD "b\"");
-	check_string("\xc3", 1, "\"" BAD "\"");                     /* cut short */
-	check_string("\xe2\x82", 2, "\"" BAD BAD "\"");             /* cut short, each byte */
-	check_string("\xc0\xaf", 2, "\"" BAD BAD "\"");             /* overlong */
-	check_string("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");     /* a surrogate */
+	check_string("\n\t\r\b\f\0\x1f\x7f", 8,
+	             "\"\\n\\t\\u000d\\u0008\\u000c\\u0000\\u001f\\u007f\"");
+	check_string("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9,
+	             "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
+	check_string("a\xff"
+	             "b",
+	             3, "\"a" BAD "b\"");
+	check_string("\xc3", 1, "\"" BAD "\"");                         /* cut short */
+	check_string("\xe2\x82", 2, "\"" BAD BAD "\"");                 /* cut short, each byte */
+	check_string("\xc0\xaf", 2, "\"" BAD BAD "\"");                 /* overlong */
+	check_string("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");         /* a surrogate */
 	check_string("\xf4\x90\x80\x80", 4, "\"" BAD BAD BAD BAD "\""); /* above U+10FFFF */
-	check_string("\xe2\x82\xac\"", 3, "\"\xe2\x82\xac\"");      /* the length ends it */
+	check_string("\xe2\x82\xac\"", 3, "\"\xe2\x82\xac\"");          /* the length ends it */
 }
 
-/* ---- ids --------------------------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------ */
 
 static void check_good_ids(const char *text, size_t bytes, const int32_t *expected, size_t n)
 {
@@ -494,7 +594,10 @@ static void check_good_ids(const char *text, size_t bytes, const int32_t *expect
 	size_t got;
 	brise_status status = input_parse_ids(text, bytes, "name", 100, &ids, &got, &err);
 
-	CHECK(&counts, status == BRISE_OK && got == n && (n == 0 ? ids == NULL : memcmp(ids, expected, n * sizeof *ids) == 0), "'%s' is read: %s", text, err.message);
+	CHECK(&counts,
+	      status == BRISE_OK && got == n &&
+	              (n == 0 ? ids == NULL : memcmp(ids, expected, n * sizeof *ids) == 0),
+	      "'%s' is read: %s", text, err.message);
 	if (status == BRISE_OK)
 		free(ids);
 }
@@ -506,7 +609,9 @@ static void check_bad_ids(const char *text, uint32_t vocab, const char *says)
 	size_t n;
 	brise_status status = input_parse_ids(text, strlen(text), "name", vocab, &ids, &n, &err);
 
-	CHECK(&counts, status == BRISE_EFORMAT && ids == NULL && n == 0 && strstr(err.message, says), "'%s' says '%s', not '%s'", text, says, err.message);
+	CHECK(&counts,
+	      status == BRISE_EFORMAT && ids == NULL && n == 0 && strstr(err.message, says),
+	      "'%s' says '%s', not '%s'", text, says, err.message);
 }
 
 static void check_ids(void)
@@ -526,13 +631,18 @@ static void check_ids(void)
 	check_bad_ids("-1", 100, "line 1: expected a token id from 0 to 99, found '-1'");
 	check_bad_ids("\r\n\r\n1,2", 100, "line 3: expected a token id from 0 to 99, found '1,2'");
 	check_bad_ids("1 2.0", 100, "found '2.0'");
-	check_bad_ids("99999999999999999999999999999999999999999", 100, "found '99999999999999999999999999999999'");
-	CHECK(&counts, input_read_text("/", &text, &bytes, &err) == BRISE_EIO && !text && bytes == 0, "a folder is no text");
-	CHECK(&counts, input_read_text("/no such file", &text, &bytes, &err) == BRISE_EIO && strstr(err.message, "/no such file: "), "a missing file is named: %s",
-	      err.message);
+	check_bad_ids("99999999999999999999999999999999999999999", 100,
+	              "found '99999999999999999999999999999999'");
+	CHECK(&counts,
+	      input_read_text("/", &text, &bytes, &err) == BRISE_EIO && !text && bytes == 0,
+	      "a folder is no text");
+	CHECK(&counts,
+	      input_read_text("/no such file", &text, &bytes, &err) == BRISE_EIO &&
+	              strstr(err.message, "/no such file: "),
+	      "a missing file is named: %s", err.message);
 }
 
-/* ---- files that appear whole ------------------------------------------------------------------------------------- */
+/* ---- files that appear whole ---------------------------------------------------------------- */
 
 static char folder[512];
 
@@ -601,7 +711,10 @@ static void check_commit_and_discard(void)
 		return;
 	(void)fflush(file.stream);
 	CHECK(&counts, access(path, F_OK) != 0, "nothing is at the target before the commit");
-	CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(path, "new") && count_files() == 1, "the commit leaves the target alone in its folder");
+	CHECK(&counts,
+	      result_commit(&file, &err) == BRISE_OK && file_holds(path, "new") &&
+	              count_files() == 1,
+	      "the commit leaves the target alone in its folder");
 	result_discard(&file);
 	CHECK(&counts, file_holds(path, "new"), "a discard after the commit removes nothing");
 	put_file(path, "old");
@@ -610,9 +723,13 @@ static void check_commit_and_discard(void)
 	(void)fflush(file.stream);
 	CHECK(&counts, file_holds(path, "old"), "a target that was there stays until the commit");
 	result_discard(&file);
-	CHECK(&counts, file_holds(path, "old") && count_files() == 1, "a discard leaves the old target and nothing beside it");
+	CHECK(&counts, file_holds(path, "old") && count_files() == 1,
+	      "a discard leaves the old target and nothing beside it");
 	if (begin_file(&file, path))
-		CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(path, "new") && count_files() == 1, "a commit replaces the old target");
+		CHECK(&counts,
+		      result_commit(&file, &err) == BRISE_OK && file_holds(path, "new") &&
+		              count_files() == 1,
+		      "a commit replaces the old target");
 	(void)unlink(path);
 }
 
@@ -627,11 +744,13 @@ static void check_links(void)
 	if (symlink("target", link) != 0)
 		return check_skip(&counts, "a link's target is replaced", "no symbolic links here");
 	if (begin_file(&file, link))
-		CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(target, "new"), "the file a link leads to is replaced");
+		CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(target, "new"),
+		      "the file a link leads to is replaced");
 	CHECK(&counts, lstat(link, &facts) == 0 && S_ISLNK(facts.st_mode), "the link stays a link");
 	(void)unlink(target);
 	if (begin_file(&file, link))
-		CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(target, "new"), "a link that leads nowhere yet gets its target");
+		CHECK(&counts, result_commit(&file, &err) == BRISE_OK && file_holds(target, "new"),
+		      "a link that leads nowhere yet gets its target");
 	CHECK(&counts, lstat(link, &facts) == 0 && S_ISLNK(facts.st_mode), "and stays a link too");
 	(void)unlink(target);
 	(void)unlink(link);
@@ -642,16 +761,24 @@ static void check_failing_targets(void)
 	result_file file;
 	brise_error err = { 0 };
 
-	CHECK(&counts, result_open(&file, folder, &err) == BRISE_EIO && strstr(err.message, "found a folder"), "a folder is refused: %s", err.message);
+	CHECK(&counts,
+	      result_open(&file, folder, &err) == BRISE_EIO &&
+	              strstr(err.message, "found a folder"),
+	      "a folder is refused: %s", err.message);
 	result_discard(&file);
-	CHECK(&counts, result_open(&file, in_folder("missing/out"), &err) == BRISE_EIO, "a missing folder is refused");
-	CHECK(&counts, strstr(err.message, "missing/out: ") != NULL, "and the target is named: %s", err.message);
+	CHECK(&counts, result_open(&file, in_folder("missing/out"), &err) == BRISE_EIO,
+	      "a missing folder is refused");
+	CHECK(&counts, strstr(err.message, "missing/out: ") != NULL, "and the target is named: %s",
+	      err.message);
 	result_discard(&file);
 	CHECK(&counts, count_files() == 0, "failures leave nothing");
 	if (access("/dev/full", W_OK) != 0)
 		return check_skip(&counts, "a full disk is an error", "no /dev/full here");
 	if (begin_file(&file, "/dev/full"))
-		CHECK(&counts, result_commit(&file, &err) == BRISE_EIO && strstr(err.message, "/dev/full: cannot be written: "), "a full disk is an error: %s", err.message);
+		CHECK(&counts,
+		      result_commit(&file, &err) == BRISE_EIO &&
+		              strstr(err.message, "/dev/full: cannot be written: "),
+		      "a full disk is an error: %s", err.message);
 	CHECK(&counts, access("/dev/full", W_OK) == 0, "a device stays where it is");
 }
 
@@ -659,7 +786,8 @@ static void check_result_files(void)
 {
 	const char *base = getenv("TMPDIR");
 
-	(void)snprintf(folder, sizeof folder, "%s/brise-test-XXXXXX", base && *base ? base : "/tmp");
+	(void)snprintf(folder, sizeof folder, "%s/brise-test-XXXXXX",
+	               base && *base ? base : "/tmp");
 	if (!mkdtemp(folder)) {
 		perror(folder);
 		exit(1);

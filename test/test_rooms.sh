@@ -23,8 +23,8 @@ includes() { # files..., prints "file: included" for the project's own headers
 
 check "quant includes only quant" "$(includes quant/*.[ch] | grep -v '"quant/')"
 check "arch includes only quant and arch" "$(includes arch/*.[ch] arch/*/*.[ch] | grep -v -e '"quant/' -e '"arch/')"
-check "runtime includes only quant, arch and runtime" "$(includes runtime/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/[a-z0-9_]*\.h"')"
-check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] convert/*/*.[ch] | grep -v -e '"quant/' -e '"runtime/[a-z0-9_]*\.h"' -e '"convert/')"
+check "runtime includes only quant, arch and runtime" "$(includes runtime/*.[ch] runtime/os/*.[ch] runtime/model/*.[ch] runtime/text/*.[ch] runtime/eval/*.[ch] runtime/sample/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/')"
+check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] convert/*/*.[ch] | grep -v '^convert/cli/' | grep -v -e '"quant/' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/' -e '"convert/')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
 	room=${inner%%:*}
 	check "convert/$room includes of convert only what it may" \
@@ -32,10 +32,10 @@ for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,format
 done
 check "includes name their room" "$(includes */*.[ch] */*/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/' -e '"convert/' -e '"bench/' -e '"test/')"
 check "no compiler extension outside arch and portable.h" \
-	"$(grep -nE '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/cli/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
+	"$(grep -nE '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"
-check "no exit, abort or assert in the library" "$(grep -nE '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c convert/*.c convert/*/*.c)"
-check "nothing prints but the faces" "$(grep -nE '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c convert/*.c convert/*/*.c)"
+check "no exit, abort or assert in the library" "$(grep -nE '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "nothing prints but the faces" "$(grep -nE '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
 objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
 # Writable sections only: tables of pointers that the loader relocates are read-only afterwards. Sanitizers add variables of their own.
 check "no global variables" "$(for o in $objects; do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"

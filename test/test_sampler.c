@@ -1,11 +1,12 @@
-/* test_sampler.c - statements about choosing tokens with known answers, and against a slow sampler that sorts everything */
+/* test_sampler.c - statements about choosing tokens with known answers, and against a slow sampler
+ * that sorts everything */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/math.h"
 #include "runtime/brise.h"
-#include "runtime/xoshiro.h"
+#include "runtime/sample/xoshiro.h"
 #include "test/check.h"
 #include "test/random.h"
 
@@ -37,7 +38,8 @@ static brise_sampler *make(const brise_sampling *set, uint32_t vocab)
 	brise_sampler *s;
 	brise_error err = { 0 };
 
-	CHECK(&counts, brise_new_sampler(&s, vocab, set, &err) == BRISE_OK, "a sampler can be made: %s", err.message);
+	CHECK(&counts, brise_new_sampler(&s, vocab, set, &err) == BRISE_OK,
+	      "a sampler can be made: %s", err.message);
 	if (!s)
 		exit(check_report("sampler", &counts));
 	return s;
@@ -51,14 +53,16 @@ static int32_t sample(brise_sampler *s, const float *logits)
 }
 
 /* The first choice of a new sampler that was told `n` tokens. */
-static int32_t choose(const brise_sampling *set, const float *logits, uint32_t vocab, const int32_t *accepted, size_t n)
+static int32_t choose(const brise_sampling *set, const float *logits, uint32_t vocab,
+                      const int32_t *accepted, size_t n)
 {
 	brise_sampler *s = make(set, vocab);
 	int32_t token;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		CHECK(&counts, brise_accept_token(s, accepted[i], NULL) == BRISE_OK, "token %d is accepted", accepted[i]);
+		CHECK(&counts, brise_accept_token(s, accepted[i], NULL) == BRISE_OK,
+		      "token %d is accepted", accepted[i]);
 	token = sample(s, logits);
 	brise_free_sampler(s);
 	return token;
@@ -81,15 +85,25 @@ static uint32_t choices(const brise_sampling *set, const float *logits, uint32_t
 }
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define GREEDY(set, expected, ...)                                                                  \
-	CHECK(&counts, choose(set, (const float[]){ __VA_ARGS__ }, LENGTH(((const float[]){ __VA_ARGS__ })), accepted, n_accepted) == (expected), \
+#define GREEDY(set, expected, ...)                                                                 \
+	CHECK(&counts,                                                                             \
+	      choose(set, (const float[]){ __VA_ARGS__ },                                          \
+	             LENGTH(((const float[]){ __VA_ARGS__ })), accepted,                           \
+	             n_accepted) == (expected),                                                    \
 	      "expected %d", (int)(expected))
 
 static void test_random_numbers_are_the_published_ones(void)
 {
-	/* SplitMix64 from seed 1234567 and xoshiro256++ from state 1, 2, 3, 4, as in the tests of other implementations. */
-	static const uint64_t splitmix[] = { 6457827717110365317u, 3203168211198807973u, 9817491932198370423u };
-	static const uint64_t words[] = { 41943041u, 58720359u, 3588806011781223u, 3591011842654386u, 9228616714210784205u, 9973669472204895162u };
+	/* SplitMix64 from seed 1234567 and xoshiro256++ from state 1, 2, 3, 4, as in the tests of
+	 * other implementations. */
+	static const uint64_t splitmix[] = { 6457827717110365317u, 3203168211198807973u,
+		                             9817491932198370423u };
+	static const uint64_t words[] = { 41943041u,
+		                          58720359u,
+		                          3588806011781223u,
+		                          3591011842654386u,
+		                          9228616714210784205u,
+		                          9973669472204895162u };
 	uint64_t state = 1234567;
 	xoshiro x = { { 1, 2, 3, 4 } };
 	double u, least = 1, most = 0;
@@ -104,7 +118,8 @@ static void test_random_numbers_are_the_published_ones(void)
 		least = u < least ? u : least;
 		most = u > most ? u : most;
 	}
-	CHECK(&counts, least >= 0 && least < 0.001 && most < 1 && most > 0.999, "%g..%g", least, most);
+	CHECK(&counts, least >= 0 && least < 0.001 && most < 1 && most > 0.999, "%g..%g", least,
+	      most);
 }
 
 static void test_greedy(void)
@@ -114,7 +129,7 @@ static void test_greedy(void)
 	brise_sampling set = greedy();
 
 	GREEDY(&set, 1, 1, 3, 2);
-	GREEDY(&set, 1, 1, 3, 3);                    /* the first of the largest */
+	GREEDY(&set, 1, 1, 3, 3); /* the first of the largest */
 	GREEDY(&set, 0, -0.0f, 0.0f);
 	GREEDY(&set, 2, NAN, -INFINITY, -5, INFINITY); /* only finite logits take part */
 	GREEDY(&set, -1, NAN, -INFINITY, INFINITY);
@@ -133,7 +148,10 @@ static void test_nothing_left_is_an_error(void)
 		brise_sampler *s = make(&sets[i], 3);
 		brise_error err = { 0 };
 
-		CHECK(&counts, brise_sample_token(s, logits, &token, &err) == BRISE_EINVAL && strstr(err.message, "finite"), "%s", err.message);
+		CHECK(&counts,
+		      brise_sample_token(s, logits, &token, &err) == BRISE_EINVAL &&
+		              strstr(err.message, "finite"),
+		      "%s", err.message);
 		brise_free_sampler(s);
 	}
 }
@@ -158,7 +176,9 @@ static void test_top_k(void)
 
 static void test_top_p(void)
 {
-	const float equal[] = { 2, 2, 2, 2 }, steps[] = { -2.0794415f, -0.6931472f, -1.3862944f, -2.0794415f }; /* 1/8, 1/2, 1/4, 1/8 */
+	/* 1/8, 1/2, 1/4, 1/8 */
+	const float equal[] = { 2, 2, 2, 2 },
+	            steps[] = { -2.0794415f, -0.6931472f, -1.3862944f, -2.0794415f };
 	brise_sampling set = plain();
 	unsigned k;
 
@@ -167,11 +187,13 @@ static void test_top_p(void)
 		set.top_p = 0;
 		CHECK(&counts, choices(&set, equal, 4) == 1, "p = 0 keeps the best");
 		set.top_p = k ? 0.34f : 0.25f;
-		CHECK(&counts, choices(&set, equal, 4) == (k ? 3 : 1), "a quarter is reached by one of four");
+		CHECK(&counts, choices(&set, equal, 4) == (k ? 3 : 1),
+		      "a quarter is reached by one of four");
 		set.top_p = 0.5f;
 		CHECK(&counts, choices(&set, equal, 4) == 3, "a half by two");
 		set.top_p = 0.51f;
-		CHECK(&counts, choices(&set, equal, 4) == (k ? 3 : 7), "more than a half not by two of four, but by two of three");
+		CHECK(&counts, choices(&set, equal, 4) == (k ? 3 : 7),
+		      "more than a half not by two of four, but by two of three");
 		set.top_p = 1;
 		CHECK(&counts, choices(&set, equal, 4) == (k ? 7 : 15), "p = 1 keeps all");
 		set.top_p = 0.49f;
@@ -189,7 +211,8 @@ static void test_top_p(void)
 
 static void test_min_p(void)
 {
-	const float logits[] = { 0, 1, -1, 1 }; /* exp(-1) = 0.368, exp(-2) = 0.135 of the likeliest */
+	const float logits[] = { 0, 1, -1,
+		                 1 }; /* exp(-1) = 0.368, exp(-2) = 0.135 of the likeliest */
 	brise_sampling set = plain();
 
 	set.min_p = 0.13f;
@@ -202,7 +225,8 @@ static void test_min_p(void)
 	CHECK(&counts, choices(&set, logits, 4) == 10, "1 keeps those as likely as the likeliest");
 	set.min_p = 0.3f;
 	set.temperature = 2;
-	CHECK(&counts, choices(&set, logits, 4) == 15, "after temperature 2 they are 0.61 and 0.368");
+	CHECK(&counts, choices(&set, logits, 4) == 15,
+	      "after temperature 2 they are 0.61 and 0.368");
 }
 
 static void test_penalties(void)
@@ -213,30 +237,30 @@ static void test_penalties(void)
 
 	GREEDY(&set, 0, 4, 3, 2);
 	set.repetition_penalty = 2;
-	GREEDY(&set, 2, 4, 3, 2.5f);     /* 2, 1.5: divided once however often */
-	GREEDY(&set, 0, 6, 3, 2.5f);     /* 3 */
-	GREEDY(&set, 2, -1, -1, -1.5f);  /* -2, -2: negative ones are multiplied */
+	GREEDY(&set, 2, 4, 3, 2.5f);    /* 2, 1.5: divided once however often */
+	GREEDY(&set, 0, 6, 3, 2.5f);    /* 3 */
+	GREEDY(&set, 2, -1, -1, -1.5f); /* -2, -2: negative ones are multiplied */
 	GREEDY(&set, 0, -0.7f, -1, -1.5f);
 	set.penalty_last = 1;
-	GREEDY(&set, 0, 4, 3, 3.5f);     /* token 0 is forgotten */
+	GREEDY(&set, 0, 4, 3, 3.5f); /* token 0 is forgotten */
 	set.penalty_last = 2;
 	GREEDY(&set, 2, 4, 3, 3.5f);
 	set.penalty_last = 0;
 	GREEDY(&set, 0, 4, 4, 3.5f);
 	set = greedy();
 	set.presence_penalty = 1;
-	GREEDY(&set, 2, 4, 3, 3.1f);     /* 3, 2: once */
+	GREEDY(&set, 2, 4, 3, 3.1f); /* 3, 2: once */
 	GREEDY(&set, 0, 4, 3, 2.9f);
 	set = greedy();
 	set.frequency_penalty = 1;
-	GREEDY(&set, 1, 4, 4, 2.9f);     /* 2, 3: per occurrence */
+	GREEDY(&set, 1, 4, 4, 2.9f); /* 2, 3: per occurrence */
 	GREEDY(&set, 2, 4, 4, 3.1f);
 	set.penalty_last = 2;
-	GREEDY(&set, 0, 4, 3.9f, 2.9f);  /* 3, 2.9 */
+	GREEDY(&set, 0, 4, 3.9f, 2.9f); /* 3, 2.9 */
 	set.presence_penalty = -3;
-	GREEDY(&set, 0, 1, 0, 2.9f);     /* 1 + 3 - 1 */
+	GREEDY(&set, 0, 1, 0, 2.9f); /* 1 + 3 - 1 */
 	set.repetition_penalty = 2;
-	GREEDY(&set, 0, 2, -3, 2.9f);    /* the division comes first: 2 / 2 + 3 - 1 */
+	GREEDY(&set, 0, 2, -3, 2.9f); /* the division comes first: 2 / 2 + 3 - 1 */
 }
 
 static void test_the_ring_of_recent_tokens(void)
@@ -273,7 +297,10 @@ static void test_the_ring_of_recent_tokens(void)
 		}
 		CHECK(&counts, sample(s, logits) == best, "step %u counts the last 7 tokens", i);
 	}
-	CHECK(&counts, brise_accept_token(s, -1, NULL) == BRISE_EINVAL && brise_accept_token(s, 8, NULL) == BRISE_EINVAL, "ids outside are refused");
+	CHECK(&counts,
+	      brise_accept_token(s, -1, NULL) == BRISE_EINVAL &&
+	              brise_accept_token(s, 8, NULL) == BRISE_EINVAL,
+	      "ids outside are refused");
 	brise_free_sampler(s);
 }
 
@@ -287,17 +314,17 @@ static void test_bias(void)
 
 	set.bias = bias;
 	set.n_bias = 1;
-	GREEDY(&set, 1, 5, 1, 0);        /* banned */
+	GREEDY(&set, 1, 5, 1, 0); /* banned */
 	GREEDY(&set, -1, 5, NAN);
 	set.n_bias = 2;
 	GREEDY(&set, 2, 5, 1, 0);
 	GREEDY(&set, 1, 5, 2, 0);
 	set.n_bias = 3;
-	GREEDY(&set, 2, 5, 2, 0);        /* biases of one token add up */
+	GREEDY(&set, 2, 5, 2, 0); /* biases of one token add up */
 	set.presence_penalty = 0.1f;
 	bias[1] = (brise_logit_bias){ 1, 1 };
 	set.n_bias = 2;
-	GREEDY(&set, 2, 5, 0, 0.95f);    /* 0 - 0.1 + 1 */
+	GREEDY(&set, 2, 5, 0, 0.95f); /* 0 - 0.1 + 1 */
 	set = plain();
 	set.bias = bias;
 	set.n_bias = 1;
@@ -305,7 +332,7 @@ static void test_bias(void)
 	CHECK(&counts, logits[0] > 4, "the caller's logits stay as they are");
 }
 
-/* ---- against sorting everything ------------------------------------------------------------------------------------ */
+/* ---- against sorting everything ------------------------------------------------------------- */
 
 typedef struct ranked {
 	float logit, weight;
@@ -316,10 +343,13 @@ static int by_rank(const void *a, const void *b)
 {
 	const ranked *x = a, *y = b;
 
-	return x->logit != y->logit ? (x->logit > y->logit ? -1 : 1) : x->id < y->id ? -1 : x->id > y->id;
+	return x->logit != y->logit ? (x->logit > y->logit ? -1 : 1)
+	       : x->id < y->id      ? -1
+	                            : x->id > y->id;
 }
 
-static int32_t slow_sample(const brise_sampling *set, xoshiro *random, const float *logits, uint32_t vocab)
+static int32_t slow_sample(const brise_sampling *set, xoshiro *random, const float *logits,
+                           uint32_t vocab)
 {
 	static ranked r[VOCAB_MAX];
 	uint32_t n = 0, i;
@@ -374,9 +404,12 @@ static void test_choices_are_those_of_sorting_everything(void)
 
 		set.seed = random_next(&state);
 		set.temperature = 0.1f + (float)(random_next(&state) % 30) / 10;
-		set.top_k = random_next(&state) % 2 ? (uint32_t)(random_next(&state) % (vocab + 5)) : 0;
-		set.top_p = random_next(&state) % 2 ? (float)(random_next(&state) % 1001) / 1000 : 1;
-		set.min_p = random_next(&state) % 3 ? 0 : (float)(random_next(&state) % 1000) / 5000;
+		set.top_k =
+		        random_next(&state) % 2 ? (uint32_t)(random_next(&state) % (vocab + 5)) : 0;
+		set.top_p =
+		        random_next(&state) % 2 ? (float)(random_next(&state) % 1001) / 1000 : 1;
+		set.min_p =
+		        random_next(&state) % 3 ? 0 : (float)(random_next(&state) % 1000) / 5000;
 		for (i = 0; i < vocab; i++) {
 			logits[i] = 4 * random_gauss(&state);
 			if (coarse)
@@ -387,17 +420,22 @@ static void test_choices_are_those_of_sorting_everything(void)
 		s = make(&set, vocab);
 		random = xoshiro_seed(set.seed);
 		for (i = 0; i < 20; i++)
-			same = same && sample(s, logits) == slow_sample(&set, &random, logits, vocab);
-		CHECK(&counts, same, "round %u: vocab %u, temperature %g, top_k %u, top_p %g, min_p %g", round, vocab, (double)set.temperature, set.top_k,
-		      (double)set.top_p, (double)set.min_p);
+			same = same &&
+			       sample(s, logits) == slow_sample(&set, &random, logits, vocab);
+		CHECK(&counts, same,
+		      "round %u: vocab %u, temperature %g, top_k %u, top_p %g, min_p %g", round,
+		      vocab, (double)set.temperature, set.top_k, (double)set.top_p,
+		      (double)set.min_p);
 		brise_free_sampler(s);
 	}
 }
 
-/* ---- distribution -------------------------------------------------------------------------------------------------- */
+/* ---- distribution --------------------------------------------------------------------------- */
 
-/* Chi-square of 100,000 draws against the probabilities of the first `kept` tokens of falling logits; far beyond 5 standard deviations is wrong. */
-static void check_distribution(const brise_sampling *set, const float *logits, uint32_t vocab, uint32_t kept, const char *what)
+/* Chi-square of 100,000 draws against the probabilities of the first `kept` tokens of falling
+ * logits; far beyond 5 standard deviations is wrong. */
+static void check_distribution(const brise_sampling *set, const float *logits, uint32_t vocab,
+                               uint32_t kept, const char *what)
 {
 	enum { DRAWS = 100000 };
 	brise_sampler *s = make(set, vocab);
@@ -413,15 +451,19 @@ static void check_distribution(const brise_sampling *set, const float *logits, u
 	for (i = 0; i < kept; i++)
 		whole += exp((double)logits[i] / (double)set->temperature);
 	for (i = 0; i < vocab; i++) {
-		double expected = i < kept ? DRAWS * exp((double)logits[i] / (double)set->temperature) / whole : 0;
+		double expected =
+		        i < kept ? DRAWS * exp((double)logits[i] / (double)set->temperature) / whole
+		                 : 0;
 
 		if (i < kept)
-			chi += ((double)seen[i] - expected) * ((double)seen[i] - expected) / expected;
+			chi += ((double)seen[i] - expected) * ((double)seen[i] - expected) /
+			       expected;
 		else
 			CHECK(&counts, seen[i] == 0, "%s: token %u is never drawn", what, i);
 	}
-	CHECK(&counts, chi > freedom - 5 * sqrt(2 * freedom) && chi < freedom + 5 * sqrt(2 * freedom), "%s: chi-square %g, %g degrees of freedom", what, chi,
-	      freedom);
+	CHECK(&counts,
+	      chi > freedom - 5 * sqrt(2 * freedom) && chi < freedom + 5 * sqrt(2 * freedom),
+	      "%s: chi-square %g, %g degrees of freedom", what, chi, freedom);
 	brise_free_sampler(s);
 }
 
@@ -441,7 +483,8 @@ static void test_distribution(void)
 	set.top_k = 12;
 	check_distribution(&set, logits, 40, 12, "top-k 12");
 	set = plain();
-	set.top_p = 0.5f; /* (1 - q^n) / (1 - q^40), q = exp(-0.1): 7 tokens reach 0.5128, 6 0.4596 */
+	set.top_p =
+	        0.5f; /* (1 - q^n) / (1 - q^40), q = exp(-0.1): 7 tokens reach 0.5128, 6 0.4596 */
 	check_distribution(&set, logits, 40, 7, "top-p 0.5");
 	set = plain();
 	set.min_p = 0.25f; /* exp(-1.3) = 0.27, exp(-1.4) = 0.247 */
@@ -450,8 +493,10 @@ static void test_distribution(void)
 
 static void test_choices_are_pinned(void)
 {
-	static const int32_t expected[2][16] = { { 270, 220, 142, 50, 359, 118, 199, 262, 254, 189, 207, 3, 372, 55, 42, 63 },
-		                                  { 419, 165, 506, 362, 406, 303, 63, 309, 110, 478, 288, 432, 350, 37, 207, 283 } };
+	static const int32_t expected[2][16] = {
+		{ 270, 220, 142, 50, 359, 118, 199, 262, 254, 189, 207, 3, 372, 55, 42, 63 },
+		{ 419, 165, 506, 362, 406, 303, 63, 309, 110, 478, 288, 432, 350, 37, 207, 283 }
+	};
 	float logits[512];
 	unsigned i, k;
 
@@ -472,8 +517,10 @@ static void test_choices_are_pinned(void)
 		for (i = 0; i < 16; i++) {
 			int32_t token = sample(s, logits);
 
-			CHECK(&counts, token == expected[k][i], "setting %u, choice %u: %d, pinned %d", k, i, token, expected[k][i]);
-			CHECK(&counts, token == sample(twin, logits), "the same seed gives the same choice");
+			CHECK(&counts, token == expected[k][i],
+			      "setting %u, choice %u: %d, pinned %d", k, i, token, expected[k][i]);
+			CHECK(&counts, token == sample(twin, logits),
+			      "the same seed gives the same choice");
 		}
 		brise_free_sampler(s);
 		brise_free_sampler(twin);
@@ -485,7 +532,10 @@ static void refuses(const brise_sampling *set, uint32_t vocab, const char *part)
 	brise_sampler *s;
 	brise_error err = { 0 };
 
-	CHECK(&counts, brise_new_sampler(&s, vocab, set, &err) == BRISE_EINVAL && !s && strstr(err.message, part), "expected %s, found \"%s\"", part, err.message);
+	CHECK(&counts,
+	      brise_new_sampler(&s, vocab, set, &err) == BRISE_EINVAL && !s &&
+	              strstr(err.message, part),
+	      "expected %s, found \"%s\"", part, err.message);
 	brise_free_sampler(s);
 }
 
@@ -500,7 +550,8 @@ static void test_senseless_settings_are_named(void)
 		set = plain(), set.temperature = wrong[i], refuses(&set, 5, "temperature");
 		set = plain(), set.top_p = wrong[i], refuses(&set, 5, "top_p");
 		set = plain(), set.min_p = wrong[i], refuses(&set, 5, "min_p");
-		set = plain(), set.repetition_penalty = wrong[i], refuses(&set, 5, "repetition_penalty");
+		set = plain(), set.repetition_penalty = wrong[i],
+		refuses(&set, 5, "repetition_penalty");
 	}
 	set = plain(), set.top_p = 1.01f, refuses(&set, 5, "top_p");
 	set = plain(), set.repetition_penalty = 0, refuses(&set, 5, "repetition_penalty");

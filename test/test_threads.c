@@ -1,6 +1,8 @@
-/* test_threads.c - the pool under hardship: far more threads than cores, cores taken away while it runs, loops shorter than the pool
+/* test_threads.c - the pool under hardship: far more threads than cores, cores taken away while it
+ * runs, loops shorter than the pool
  *
- * Every item must be worked on exactly once, and the calls must return: a lost wake-up hangs the test.
+ * Every item must be worked on exactly once, and the calls must return: a lost wake-up hangs the
+ * test.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -9,13 +11,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/threads.h"
+#include "runtime/os/threads.h"
 #include "test/check.h"
 
 #define ITEMS_MAX 4096u
 
 typedef struct counted_job {
-	unsigned char times[ITEMS_MAX]; /* each item belongs to one worker: no two write the same byte, unless the pool is wrong */
+	/* each item belongs to one worker: no two write the same byte, unless the pool is wrong */
+	unsigned char times[ITEMS_MAX];
 	atomic_uint wrong_workers;
 	unsigned threads;
 } counted_job;
@@ -67,8 +70,9 @@ static void test_items_are_done_once_by_any_number_of_threads(check_counts *coun
 			for (grain = 0; grain < 10; grain += 3) {
 				unsigned wrong = run_loops(p, &job, 40, items[i], grain);
 
-				CHECK(counts, wrong == 0 && atomic_load(&job.wrong_workers) == 0, "%u threads, %zu items by %u: %u of 40 loops wrong", threads[t], items[i],
-				      grain, wrong);
+				CHECK(counts, wrong == 0 && atomic_load(&job.wrong_workers) == 0,
+				      "%u threads, %zu items by %u: %u of 40 loops wrong",
+				      threads[t], items[i], grain, wrong);
 			}
 		pool_free(p);
 	}
@@ -124,7 +128,8 @@ static void test_cores_may_come_and_go(check_counts *counts)
 	wrong = run_loops(p, &job, 400, 500, 3);
 	atomic_store(&t.stop, true);
 	pthread_join(thread, NULL);
-	CHECK(counts, wrong == 0, "%u of 400 loops wrong while cores went %u times", wrong, t.thefts);
+	CHECK(counts, wrong == 0, "%u of 400 loops wrong while cores went %u times", wrong,
+	      t.thefts);
 	pool_free(p);
 }
 
@@ -147,7 +152,8 @@ static void test_a_pool_born_on_one_core_works(check_counts *counts)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	(void)sched_setaffinity(0, sizeof one, &one);
-	CHECK(counts, threads_available() == 1, "one core allowed, %u threads chosen", threads_available());
+	CHECK(counts, threads_available() == 1, "one core allowed, %u threads chosen",
+	      threads_available());
 	if (pool_new(&p, 8, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;

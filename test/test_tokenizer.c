@@ -1,6 +1,7 @@
 /* test_tokenizer.c - SentencePiece's models, the tokenizer section, encoding and decoding
  *
- * Three sources of truth: reference vectors (BRISE_GOLD), a slow encoder written from the definition, and models made by hand with known answers.
+ * Three sources of truth: reference vectors (BRISE_GOLD), a slow encoder written from the
+ * definition, and models made by hand with known answers.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -9,8 +10,8 @@
 
 #include "convert/formats/protobuf.h"
 #include "convert/tokenizer/sentencepiece.h"
-#include "runtime/tokenizer.h"
-#include "runtime/utf8.h"
+#include "runtime/text/tokenizer.h"
+#include "runtime/text/utf8.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/handmade_model.h"
@@ -43,7 +44,8 @@ static bool open_file(opened *o, const char *path)
 	brise_error err = { 0 };
 
 	memset(o, 0, sizeof *o);
-	return finish_open(o, path, sentencepiece_read_model(path, &o->section, &o->bytes, &err), &err);
+	return finish_open(o, path, sentencepiece_read_model(path, &o->section, &o->bytes, &err),
+	                   &err);
 }
 
 static bool open_handmade(opened *o, const handmade *m, const char *what)
@@ -51,7 +53,10 @@ static bool open_handmade(opened *o, const handmade *m, const char *what)
 	brise_error err = { 0 };
 
 	memset(o, 0, sizeof *o);
-	return finish_open(o, what, sentencepiece_read_memory(m->bytes, m->n, what, &o->section, &o->bytes, &err), &err);
+	return finish_open(
+	        o, what,
+	        sentencepiece_read_memory(m->bytes, m->n, what, &o->section, &o->bytes, &err),
+	        &err);
 }
 
 static void close_opened(opened *o)
@@ -61,9 +66,10 @@ static void close_opened(opened *o)
 	free(o->section);
 }
 
-/* ---- helpers that compare ---------------------------------------------------------------------------------------- */
+/* ---- helpers that compare ------------------------------------------------------------------- */
 
-static bool encodes_to(const brise_tokenizer *t, const char *text, size_t bytes, const int32_t *ids, size_t n)
+static bool encodes_to(const brise_tokenizer *t, const char *text, size_t bytes, const int32_t *ids,
+                       size_t n)
 {
 	int32_t *got;
 	size_t n_got;
@@ -88,7 +94,8 @@ static bool is_utf8(const char *text, size_t bytes)
 	return true;
 }
 
-/* The whole text of ids, malloc'ed; *whole says whether every piece of output was UTF-8 by itself. */
+/* The whole text of ids, malloc'ed; *whole says whether every piece of output was UTF-8 by itself.
+ */
 static char *decode(brise_decoder *d, const int32_t *ids, size_t n, size_t *bytes, bool *whole)
 {
 	char *out = NULL, *grown;
@@ -113,7 +120,8 @@ static char *decode(brise_decoder *d, const int32_t *ids, size_t n, size_t *byte
 	return out;
 }
 
-static bool decodes_to(brise_decoder *d, const int32_t *ids, size_t n, const char *text, size_t bytes)
+static bool decodes_to(brise_decoder *d, const int32_t *ids, size_t n, const char *text,
+                       size_t bytes)
 {
 	bool whole, same;
 	size_t n_got;
@@ -124,24 +132,31 @@ static bool decodes_to(brise_decoder *d, const int32_t *ids, size_t n, const cha
 	return same;
 }
 
-/* ---- reference vectors ------------------------------------------------------------------------------------------- */
+/* ---- reference vectors ---------------------------------------------------------------------- */
 
 typedef enum vector_kind { VECTOR_ENCODE, VECTOR_DECODE, VECTOR_BYTES } vector_kind;
 
-static void check_line(const opened *o, const char *path, unsigned number, const char *line, vector_kind kind)
+static void check_line(const opened *o, const char *path, unsigned number, const char *line,
+                       vector_kind kind)
 {
 	size_t n_ids = 0, text_bytes = 0, decoded_bytes = 0;
 	int32_t *ids = json_line_ids(json_line_find(line, "ids"), &n_ids);
-	char *text = kind == VECTOR_ENCODE  ? json_line_string(json_line_find(line, "text"), &text_bytes) :
-	             kind == VECTOR_BYTES ? json_line_hex(json_line_find(line, "hex"), &text_bytes) :
-	                                    NULL;
-	char *decoded = kind == VECTOR_BYTES ? NULL : json_line_string(json_line_find(line, "decoded"), &decoded_bytes);
+	char *text =
+	        kind == VECTOR_ENCODE  ? json_line_string(json_line_find(line, "text"), &text_bytes)
+	        : kind == VECTOR_BYTES ? json_line_hex(json_line_find(line, "hex"), &text_bytes)
+	                               : NULL;
+	char *decoded = kind == VECTOR_BYTES
+	                        ? NULL
+	                        : json_line_string(json_line_find(line, "decoded"), &decoded_bytes);
 
-	CHECK(&counts, ids && (text || kind == VECTOR_DECODE) && (decoded || kind == VECTOR_BYTES), "%s:%u can be read", path, number);
+	CHECK(&counts, ids && (text || kind == VECTOR_DECODE) && (decoded || kind == VECTOR_BYTES),
+	      "%s:%u can be read", path, number);
 	if (ids && text)
-		CHECK(&counts, encodes_to(o->t, text, text_bytes, ids, n_ids), "%s:%u encodes as the reference does", path, number);
+		CHECK(&counts, encodes_to(o->t, text, text_bytes, ids, n_ids),
+		      "%s:%u encodes as the reference does", path, number);
 	if (ids && decoded)
-		CHECK(&counts, decodes_to(o->d, ids, n_ids, decoded, decoded_bytes), "%s:%u decodes as the reference does", path, number);
+		CHECK(&counts, decodes_to(o->d, ids, n_ids, decoded, decoded_bytes),
+		      "%s:%u decodes as the reference does", path, number);
 	free(ids);
 	free(text);
 	free(decoded);
@@ -161,7 +176,8 @@ static void test_vectors(const char *gold, const char *name)
 			FILE *file;
 			unsigned number = 0;
 
-			(void)snprintf(path, sizeof path, "%s/tokenizer/%s.%s.jsonl", gold, name, suffixes[kind]);
+			(void)snprintf(path, sizeof path, "%s/tokenizer/%s.%s.jsonl", gold, name,
+			               suffixes[kind]);
 			file = fopen(path, "rb");
 			while (file && json_line_read(file, &line, &room))
 				check_line(&o, path, ++number, line, (vector_kind)kind);
@@ -174,7 +190,7 @@ static void test_vectors(const char *gold, const char *name)
 	close_opened(&o);
 }
 
-/* ---- a slow encoder, straight from the definition ----------------------------------------------------------------- */
+/* ---- a slow encoder, straight from the definition ------------------------------------------- */
 
 typedef struct slow_symbol {
 	size_t from, to;
@@ -197,8 +213,10 @@ static int32_t slow_find(const slow *s, size_t from, size_t to)
 	uint32_t id;
 
 	for (id = 0; id < s->t->vocab; id++)
-		if ((s->t->types[id] == PIECE_NORMAL || s->t->types[id] == PIECE_USER_DEFINED || s->t->types[id] == PIECE_UNUSED) &&
-		    tokenizer_piece_bytes(s->t, id) == to - from && memcmp(s->t->text + s->t->offsets[id], s->text + from, to - from) == 0)
+		if ((s->t->types[id] == PIECE_NORMAL || s->t->types[id] == PIECE_USER_DEFINED ||
+		     s->t->types[id] == PIECE_UNUSED) &&
+		    tokenizer_piece_bytes(s->t, id) == to - from &&
+		    memcmp(s->t->text + s->t->offsets[id], s->text + from, to - from) == 0)
 			return (int32_t)id;
 	return -1;
 }
@@ -211,7 +229,8 @@ static size_t slow_match_user(const slow *s, size_t from)
 	for (id = 0; id < s->t->vocab; id++) {
 		size_t bytes = tokenizer_piece_bytes(s->t, id);
 
-		if (s->t->types[id] == PIECE_USER_DEFINED && bytes <= s->bytes - from && bytes > longest &&
+		if (s->t->types[id] == PIECE_USER_DEFINED && bytes <= s->bytes - from &&
+		    bytes > longest &&
 		    memcmp(s->t->text + s->t->offsets[id], s->text + from, bytes) == 0)
 			longest = bytes;
 	}
@@ -235,7 +254,9 @@ static bool slow_merge_best(slow *s)
 	float best_score = 0;
 
 	for (i = 0; i + 1 < s->n; i++) {
-		int32_t id = s->symbols[i].frozen || s->symbols[i + 1].frozen ? -1 : slow_find(s, s->symbols[i].from, s->symbols[i + 1].to);
+		int32_t id = s->symbols[i].frozen || s->symbols[i + 1].frozen
+		                     ? -1
+		                     : slow_find(s, s->symbols[i].from, s->symbols[i + 1].to);
 
 		if (id >= 0 && (best == s->n || s->t->scores[id] > best_score)) {
 			best = i;
@@ -245,7 +266,8 @@ static bool slow_merge_best(slow *s)
 	if (best == s->n)
 		return false;
 	s->symbols[best].to = s->symbols[best + 1].to;
-	memmove(s->symbols + best + 1, s->symbols + best + 2, (s->n - best - 2) * sizeof *s->symbols);
+	memmove(s->symbols + best + 1, s->symbols + best + 2,
+	        (s->n - best - 2) * sizeof *s->symbols);
 	s->n--;
 	if (best > 0)
 		slow_note_cut(s, best - 1);
@@ -303,8 +325,9 @@ static void slow_encode(slow *s, const brise_tokenizer *t, const char *text, siz
 		slow_write(s, s->symbols[i].from, s->symbols[i].to, &after_unknown);
 }
 
-/* Pieces over {a, b, U+00E9, U+2581} of up to six characters; scores often tie; some are user-defined. In every other model some are unused, in the
- * rest U+2581 stands in front only, so that these are encoded word by word. */
+/* Pieces over {a, b, U+00E9, U+2581} of up to six characters; scores often tie; some are
+ * user-defined. In every other model some are unused, in the rest U+2581 stands in front only, so
+ * that these are encoded word by word. */
 static void random_model(handmade *m, uint64_t *state, bool words)
 {
 	static const char *const letters[] = { "a", "b", "\xc3\xa9", "\xe2\x96\x81" };
@@ -315,7 +338,8 @@ static void random_model(handmade *m, uint64_t *state, bool words)
 	handmade_piece(m, "<unk>", 0, 2);
 	handmade_piece(m, "<s>", 0, 3);
 	for (i = 0; i < 60; i++) {
-		unsigned length = i < 3 ? 1 : 1 + (unsigned)(random_next(state) % (i < 30 ? 2 : 6)), kind = (unsigned)(random_next(state) % 16);
+		unsigned length = i < 3 ? 1 : 1 + (unsigned)(random_next(state) % (i < 30 ? 2 : 6)),
+		         kind = (unsigned)(random_next(state) % 16);
 
 		strcpy(text, words && random_next(state) % 3 == 0 ? letters[3] : "");
 		while (length-- > 0)
@@ -325,7 +349,10 @@ static void random_model(handmade *m, uint64_t *state, bool words)
 		if (k < n)
 			continue;
 		strcpy(seen[n++], text);
-		handmade_piece(m, text, -(float)(random_next(state) % 8), kind < 3 && !words ? 5 : kind == 3 && i > 40 ? 4 : 1);
+		handmade_piece(m, text, -(float)(random_next(state) % 8),
+		               kind < 3 && !words    ? 5
+		               : kind == 3 && i > 40 ? 4
+		                                     : 1);
 	}
 	if (bytes_fallback)
 		handmade_byte_pieces(m);
@@ -334,7 +361,9 @@ static void random_model(handmade *m, uint64_t *state, bool words)
 
 static void test_encoding_is_the_definition(void)
 {
-	static const char *const letters[] = { "a", "b", "\xc3\xa9", "a", "b", "\xe2\x96\x81", "c" };
+	static const char *const letters[] = {
+		"a", "b", "\xc3\xa9", "a", "b", "\xe2\x96\x81", "c"
+	};
 	static slow s;
 	static handmade m;
 	uint64_t state = 1;
@@ -347,7 +376,8 @@ static void test_encoding_is_the_definition(void)
 		random_model(&m, &state, model % 2);
 		if (!open_handmade(&o, &m, "random model"))
 			break;
-		CHECK(&counts, o.t->cuts_words || model % 2 == 0, "model %u is cut into words", model);
+		CHECK(&counts, o.t->cuts_words || model % 2 == 0, "model %u is cut into words",
+		      model);
 		for (text_number = 0; text_number < 30; text_number++) {
 			unsigned length = (unsigned)(random_next(&state) % 60);
 
@@ -356,13 +386,15 @@ static void test_encoding_is_the_definition(void)
 				strcat(text, letters[random_next(&state) % 7]);
 			slow_encode(&s, o.t, text, strlen(text));
 			if (text[0])
-				CHECK(&counts, encodes_to(o.t, text, strlen(text), s.ids, s.n_ids), "model %u encodes \"%s\" as the definition says", model, text);
+				CHECK(&counts, encodes_to(o.t, text, strlen(text), s.ids, s.n_ids),
+				      "model %u encodes \"%s\" as the definition says", model,
+				      text);
 		}
 		close_opened(&o);
 	}
 }
 
-/* ---- known answers ------------------------------------------------------------------------------------------------ */
+/* ---- known answers -------------------------------------------------------------------------- */
 
 static void test_known_answers(void)
 {
@@ -370,49 +402,53 @@ static void test_known_answers(void)
 	opened o;
 
 	m.n = 0;
-	handmade_piece(&m, "<unk>", 0, 2);       /* 0 */
-	handmade_piece(&m, "<s>", 0, 3);         /* 1 */
-	handmade_piece(&m, "</s>", 0, 3);        /* 2 */
-	handmade_piece(&m, "a", 0, 1);           /* 3 */
-	handmade_piece(&m, "b", 0, 1);           /* 4 */
-	handmade_piece(&m, "aa", -1, 1);         /* 5 */
-	handmade_piece(&m, "ab", -1, 1);         /* 6 */
-	handmade_piece(&m, "aab", -2, 5);        /* 7: unused */
-	handmade_piece(&m, "[A]", 0, 4);         /* 8 */
-	handmade_piece(&m, "[A]b", 0, 4);        /* 9 */
+	handmade_piece(&m, "<unk>", 0, 2);        /* 0 */
+	handmade_piece(&m, "<s>", 0, 3);          /* 1 */
+	handmade_piece(&m, "</s>", 0, 3);         /* 2 */
+	handmade_piece(&m, "a", 0, 1);            /* 3 */
+	handmade_piece(&m, "b", 0, 1);            /* 4 */
+	handmade_piece(&m, "aa", -1, 1);          /* 5 */
+	handmade_piece(&m, "ab", -1, 1);          /* 6 */
+	handmade_piece(&m, "aab", -2, 5);         /* 7: unused */
+	handmade_piece(&m, "[A]", 0, 4);          /* 8 */
+	handmade_piece(&m, "[A]b", 0, 4);         /* 9 */
 	handmade_piece(&m, "\xe2\x96\x81", 0, 1); /* 10 */
-	handmade_piece(&m, "aaaa", -3, 1);       /* 11 */
-	handmade_piece(&m, "x", 0, 3);           /* 12: a control token of one letter */
-	handmade_piece(&m, "cd", -0.0f, 1);      /* 13 */
-	handmade_piece(&m, "dc", 0, 1);          /* 14 */
-	handmade_piece(&m, "c", 0, 1);           /* 15 */
+	handmade_piece(&m, "aaaa", -3, 1);        /* 11 */
+	handmade_piece(&m, "x", 0, 3);            /* 12: a control token of one letter */
+	handmade_piece(&m, "cd", -0.0f, 1);       /* 13 */
+	handmade_piece(&m, "dc", 0, 1);           /* 14 */
+	handmade_piece(&m, "c", 0, 1);            /* 15 */
 	handmade_rules(&m, 0, 0);
 	if (open_handmade(&o, &m, "known answers")) {
-#define ENCODES(text, ...)                                                                                             \
-	CHECK(&counts, encodes_to(o.t, text, sizeof(text) - 1, (const int32_t[]){ __VA_ARGS__ }, sizeof((const int32_t[]){ __VA_ARGS__ }) / 4), \
+#define ENCODES(text, ...)                                                                         \
+	CHECK(&counts,                                                                             \
+	      encodes_to(o.t, text, sizeof(text) - 1, (const int32_t[]){ __VA_ARGS__ },            \
+	                 sizeof((const int32_t[]){ __VA_ARGS__ }) / 4),                            \
 	      "\"%s\"", text)
 		CHECK(&counts, encodes_to(o.t, "", 0, NULL, 0), "no text, no ids");
-		ENCODES("aaa", 5, 3);           /* leftmost of equals */
-		ENCODES("aab", 5, 4);           /* aa leftmost; aab is unused and taken back */
-		ENCODES("aaaaa", 11, 3);        /* merges of merges */
-		ENCODES("cdc", 13, 15);         /* 0 and -0 are the same score */
-		ENCODES("b[A]a", 4, 8, 3);      /* user-defined symbols are cut out whole */
-		ENCODES("[A]b", 9);             /* the longest of them */
-		ENCODES("[A][A", 8, 0);         /* two unknown characters in a row are one token */
+		ENCODES("aaa", 5, 3);      /* leftmost of equals */
+		ENCODES("aab", 5, 4);      /* aa leftmost; aab is unused and taken back */
+		ENCODES("aaaaa", 11, 3);   /* merges of merges */
+		ENCODES("cdc", 13, 15);    /* 0 and -0 are the same score */
+		ENCODES("b[A]a", 4, 8, 3); /* user-defined symbols are cut out whole */
+		ENCODES("[A]b", 9);        /* the longest of them */
+		ENCODES("[A][A", 8, 0);    /* two unknown characters in a row are one token */
 		ENCODES("?a??b", 0, 3, 0, 4);
-		ENCODES("<s>", 0);              /* text does not spell control tokens, */
-		ENCODES("x", 0);                /* not even those of one letter */
+		ENCODES("<s>", 0); /* text does not spell control tokens, */
+		ENCODES("x", 0);   /* not even those of one letter */
 		ENCODES(" a", 10, 3);
-		ENCODES("\0a", 0, 3);           /* NUL is a character */
+		ENCODES("\0a", 0, 3); /* NUL is a character */
 		ENCODES("\xff", 0);
 #undef ENCODES
-		CHECK(&counts, decodes_to(o.d, (const int32_t[]){ 10, 3, 10, 4 }, 4, " a b", 4), "without dummy prefix the first space stays");
-		CHECK(&counts, decodes_to(o.d, (const int32_t[]){ 1, 8, 2 }, 3, "[A]", 3), "control tokens give nothing");
+		CHECK(&counts, decodes_to(o.d, (const int32_t[]){ 10, 3, 10, 4 }, 4, " a b", 4),
+		      "without dummy prefix the first space stays");
+		CHECK(&counts, decodes_to(o.d, (const int32_t[]){ 1, 8, 2 }, 3, "[A]", 3),
+		      "control tokens give nothing");
 	}
 	close_opened(&o);
 }
 
-/* ---- breeze's tokenizer ------------------------------------------------------------------------------------------- */
+/* ---- breeze's tokenizer --------------------------------------------------------------------- */
 
 static bool round_trips(const opened *o, const char *text, size_t bytes)
 {
@@ -429,8 +465,18 @@ static bool round_trips(const opened *o, const char *text, size_t bytes)
 
 static void test_round_trips(const opened *o)
 {
-	static const char *const texts[] = { "a", " ", "  leading and  double  spaces ", "line\nbreaks\r\n\ttabs", "na\xc3\xafve caf\xc3\xa9", "\xe4\xb8\xad\xe6\x96\x87",
-		                             "\xf0\x9f\x98\x80\xf0\x9f\x8f\xbd", "e\xcc\x81", "<s></s><unk><0x41>", "\x01\x02\x7f", "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf" };
+	static const char *const texts[] = { "a",
+		                             " ",
+		                             "  leading and  double  spaces ",
+		                             "line\nbreaks\r\n\ttabs",
+		                             "na\xc3\xafve caf\xc3\xa9",
+		                             "\xe4\xb8\xad\xe6\x96\x87",
+		                             "\xf0\x9f\x98\x80\xf0\x9f\x8f\xbd",
+		                             "e\xcc\x81",
+		                             "<s></s><unk><0x41>",
+		                             "\x01\x02\x7f",
+		                             "\xef\xbf\xbd",
+		                             "\xf4\x8f\xbf\xbf" };
 	uint64_t state = 7;
 	char text[256];
 	unsigned i;
@@ -442,7 +488,8 @@ static void test_round_trips(const opened *o)
 		size_t n = 0;
 
 		while (n < sizeof text - 4) {
-			uint32_t c = (uint32_t)(random_next(&state) >> (random_next(&state) % 2 ? 57 : 43));
+			uint32_t c = (uint32_t)(random_next(&state) >>
+			                        (random_next(&state) % 2 ? 57 : 43));
 
 			if (c != 0x2581 && (c < 0xd800 || c > 0xdfff) && c <= 0x10ffff)
 				n += json_line_put_utf8(text + n, c);
@@ -451,19 +498,38 @@ static void test_round_trips(const opened *o)
 	}
 }
 
-/* Of each the first byte that begins no character becomes U+FFFD, then the next, so that none of these bytes is left. */
+/* Of each the first byte that begins no character becomes U+FFFD, then the next, so that none of
+ * these bytes is left. */
 static void test_what_is_not_utf8(const opened *o)
 {
-	static const char *const wrong[] = { "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xc2", "\xe0\x80\xaf", "\xe0\x9f\xbf", "\xe1\x80", "\xed\xa0\x80", "\xed\xbf\xbf",
-		                             "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe" };
-	static const char *const right[] = { "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xec\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+	static const char *const wrong[] = { "\x80",
+		                             "\xbf",
+		                             "\xc0\xaf",
+		                             "\xc1\xbf",
+		                             "\xc2",
+		                             "\xe0\x80\xaf",
+		                             "\xe0\x9f\xbf",
+		                             "\xe1\x80",
+		                             "\xed\xa0\x80",
+		                             "\xed\xbf\xbf",
+		                             "\xf0\x8f\xbf\xbf",
+		                             "\xf0\x90\x80",
+		                             "\xf4\x90\x80\x80",
+		                             "\xf5\x80\x80\x80",
+		                             "\xff",
+		                             "\xfe" };
+	static const char *const right[] = { "\xc2\x80",         "\xdf\xbf",
+		                             "\xe0\xa0\x80",     "\xec\xbf\xbf",
+		                             "\xed\x9f\xbf",     "\xee\x80\x80",
+		                             "\xef\xbf\xbf",     "\xf0\x90\x80\x80",
 		                             "\xf3\xbf\xbf\xbf", "\xf4\x8f\xbf\xbf" };
 	size_t n, n_ids, k;
 	int32_t *ids;
 	unsigned i;
 
 	for (i = 0; i < sizeof right / sizeof *right; i++)
-		CHECK(&counts, round_trips(o, right[i], strlen(right[i])), "well-formed sequence %u", i);
+		CHECK(&counts, round_trips(o, right[i], strlen(right[i])),
+		      "well-formed sequence %u", i);
 	for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		char expected[16] = "";
 		int32_t bytes[4];
@@ -473,8 +539,11 @@ static void test_what_is_not_utf8(const opened *o)
 			strcat(expected, UTF8_REPLACEMENT);
 			bytes[k] = (int32_t)o->t->byte_ids[(uint8_t)wrong[i][k]];
 		}
-		CHECK(&counts, decodes_to(o->d, bytes, n, expected, 3 * n), "ill-formed byte tokens %u", i);
-		CHECK(&counts, brise_encode_text(o->t, wrong[i], n, &ids, &n_ids, NULL) == BRISE_OK && decodes_to(o->d, ids, n_ids, expected, 3 * n),
+		CHECK(&counts, decodes_to(o->d, bytes, n, expected, 3 * n),
+		      "ill-formed byte tokens %u", i);
+		CHECK(&counts,
+		      brise_encode_text(o->t, wrong[i], n, &ids, &n_ids, NULL) == BRISE_OK &&
+		              decodes_to(o->d, ids, n_ids, expected, 3 * n),
 		      "ill-formed text %u", i);
 		free(ids);
 	}
@@ -487,7 +556,8 @@ static void test_control_never_comes_from_text(const opened *o)
 	size_t n = 0, i;
 	bool none = true;
 
-	CHECK(&counts, brise_encode_text(o->t, text, sizeof text - 1, &ids, &n, NULL) == BRISE_OK, "encodes");
+	CHECK(&counts, brise_encode_text(o->t, text, sizeof text - 1, &ids, &n, NULL) == BRISE_OK,
+	      "encodes");
 	for (i = 0; i < n; i++)
 		none = none && o->t->types[ids[i]] != PIECE_CONTROL && ids[i] != o->t->unk;
 	CHECK(&counts, n > 0 && none, "only pieces of text and bytes");
@@ -505,26 +575,51 @@ static void test_streaming(const opened *o)
 	size_t n = 0;
 	unsigned i;
 
-	CHECK(&counts, brise_decode_token(o->d, byte[0xe4], &text, &bytes, NULL) == BRISE_OK && bytes == 0, "a third of a character waits");
-	CHECK(&counts, brise_decode_token(o->d, byte[0xb8], &text, &bytes, NULL) == BRISE_OK && bytes == 0, "two thirds wait");
-	CHECK(&counts, brise_decode_token(o->d, byte[0xad], &text, &bytes, NULL) == BRISE_OK && bytes == 3 && memcmp(text, "\xe4\xb8\xad", 3) == 0, "the whole comes");
-	CHECK(&counts, brise_decode_token(o->d, byte[0xe4], &text, &bytes, NULL) == BRISE_OK && bytes == 0, "waits again");
-	CHECK(&counts, brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK && bytes == 3 && memcmp(text, "\xef\xbf\xbd", 3) == 0,
+	CHECK(&counts,
+	      brise_decode_token(o->d, byte[0xe4], &text, &bytes, NULL) == BRISE_OK && bytes == 0,
+	      "a third of a character waits");
+	CHECK(&counts,
+	      brise_decode_token(o->d, byte[0xb8], &text, &bytes, NULL) == BRISE_OK && bytes == 0,
+	      "two thirds wait");
+	CHECK(&counts,
+	      brise_decode_token(o->d, byte[0xad], &text, &bytes, NULL) == BRISE_OK && bytes == 3 &&
+	              memcmp(text, "\xe4\xb8\xad", 3) == 0,
+	      "the whole comes");
+	CHECK(&counts,
+	      brise_decode_token(o->d, byte[0xe4], &text, &bytes, NULL) == BRISE_OK && bytes == 0,
+	      "waits again");
+	CHECK(&counts,
+	      brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK && bytes == 3 &&
+	              memcmp(text, "\xef\xbf\xbd", 3) == 0,
 	      "any other token ends the waiting");
-	CHECK(&counts, brise_decode_token(o->d, byte[0xf0], &text, &bytes, NULL) == BRISE_OK && bytes == 0, "waits");
+	CHECK(&counts,
+	      brise_decode_token(o->d, byte[0xf0], &text, &bytes, NULL) == BRISE_OK && bytes == 0,
+	      "waits");
 	brise_finish_decoder(o->d, &text, &bytes);
-	CHECK(&counts, bytes == 3 && memcmp(text, "\xef\xbf\xbd", 3) == 0, "the end gives out what is held");
+	CHECK(&counts, bytes == 3 && memcmp(text, "\xef\xbf\xbd", 3) == 0,
+	      "the end gives out what is held");
 	brise_finish_decoder(o->d, &text, &bytes);
 	CHECK(&counts, bytes == 0, "once");
-	CHECK(&counts, decodes_to(o->d, (const int32_t[]){ byte[0xf0], byte[0x80], byte[0x80] }, 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 9),
+	CHECK(&counts,
+	      decodes_to(o->d, (const int32_t[]){ byte[0xf0], byte[0x80], byte[0x80] }, 3,
+	                 "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 9),
 	      "an overlong form is three wrong bytes");
-	CHECK(&counts, decodes_to(o->d, (const int32_t[]){ 0, 0 }, 2, " \xe2\x81\x87  \xe2\x81\x87 ", 10), "unknown tokens show");
-	CHECK(&counts, brise_encode_text(o->t, " a", 2, &ids, &n, NULL) == BRISE_OK && brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK,
+	CHECK(&counts,
+	      decodes_to(o->d, (const int32_t[]){ 0, 0 }, 2, " \xe2\x81\x87  \xe2\x81\x87 ", 10),
+	      "unknown tokens show");
+	CHECK(&counts,
+	      brise_encode_text(o->t, " a", 2, &ids, &n, NULL) == BRISE_OK &&
+	              brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK,
 	      "a text begins with BOS");
-	CHECK(&counts, decodes_to(o->d, ids, n, " a", 2), "the space of encoding is dropped after BOS too, and no other");
+	CHECK(&counts, decodes_to(o->d, ids, n, " a", 2),
+	      "the space of encoding is dropped after BOS too, and no other");
 	free(ids);
-	CHECK(&counts, brise_decode_token(o->d, -1, &text, &bytes, &err) == BRISE_EINVAL && bytes == 0, "id -1 is refused");
-	CHECK(&counts, brise_decode_token(o->d, (int32_t)o->t->vocab, &text, &bytes, &err) == BRISE_EINVAL && strstr(err.message, "vocabulary"),
+	CHECK(&counts,
+	      brise_decode_token(o->d, -1, &text, &bytes, &err) == BRISE_EINVAL && bytes == 0,
+	      "id -1 is refused");
+	CHECK(&counts,
+	      brise_decode_token(o->d, (int32_t)o->t->vocab, &text, &bytes, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "vocabulary"),
 	      "an id past the vocabulary is refused");
 	brise_finish_decoder(o->d, &text, &bytes);
 	for (i = 0; i < 2000; i++) {
@@ -534,7 +629,8 @@ static void test_streaming(const opened *o)
 
 		n = random_next(&state) % 13;
 		for (k = 0; k < n; k++)
-			drawn[k] = (int32_t)(random_next(&state) % (random_next(&state) % 2 ? o->t->vocab : 260));
+			drawn[k] = (int32_t)(random_next(&state) %
+			                     (random_next(&state) % 2 ? o->t->vocab : 260));
 		free(decode(o->d, drawn, n, &bytes, &whole));
 		CHECK(&counts, whole, "random ids %u give whole characters at every step", i);
 	}
@@ -543,7 +639,9 @@ static void test_streaming(const opened *o)
 /* With a quadratic step anywhere these would take hours. */
 static void test_long_texts(const opened *o)
 {
-	static const char *const units[] = { "a", " ", "ab", "\xf0\x9f\x98\x80", "\xff", "the quick brown fox. " };
+	static const char *const units[] = { "a",    " ",
+		                             "ab",   "\xf0\x9f\x98\x80",
+		                             "\xff", "the quick brown fox. " };
 	size_t bytes = 1 << 20, i, k;
 	char *text = malloc(bytes);
 
@@ -553,7 +651,9 @@ static void test_long_texts(const opened *o)
 
 		for (k = 0; k < bytes; k++)
 			text[k] = units[i][k % unit];
-		CHECK(&counts, brise_encode_text(o->t, text, bytes, &ids, &n, NULL) == BRISE_OK && n > 0, "1 MB of \"%s\"", units[i]);
+		CHECK(&counts,
+		      brise_encode_text(o->t, text, bytes, &ids, &n, NULL) == BRISE_OK && n > 0,
+		      "1 MB of \"%s\"", units[i]);
 		free(ids);
 	}
 	free(text);
@@ -569,11 +669,18 @@ static void test_breeze(void)
 
 	if (open_file(&o, BREEZE)) {
 		brise_get_tokenizer_facts(o.t, &facts);
-		CHECK(&counts, facts.vocab == 4096 && facts.unk == 0 && facts.bos == 1 && facts.eos == 2, "%" PRIu32, facts.vocab);
-		CHECK(&counts, brise_get_piece(o.t, 1, &piece, &bytes, NULL) == BRISE_OK && bytes == 3 && memcmp(piece, "<s>", 3) == 0, "BOS is <s>");
-		CHECK(&counts, brise_get_piece(o.t, 4096, &piece, &bytes, NULL) == BRISE_EINVAL, "piece 4096 of 4096 is refused");
 		CHECK(&counts,
-		      sentencepiece_read_model(BREEZE, &again, &bytes, NULL) == BRISE_OK && bytes == o.bytes && memcmp(again, o.section, bytes) == 0,
+		      facts.vocab == 4096 && facts.unk == 0 && facts.bos == 1 && facts.eos == 2,
+		      "%" PRIu32, facts.vocab);
+		CHECK(&counts,
+		      brise_get_piece(o.t, 1, &piece, &bytes, NULL) == BRISE_OK && bytes == 3 &&
+		              memcmp(piece, "<s>", 3) == 0,
+		      "BOS is <s>");
+		CHECK(&counts, brise_get_piece(o.t, 4096, &piece, &bytes, NULL) == BRISE_EINVAL,
+		      "piece 4096 of 4096 is refused");
+		CHECK(&counts,
+		      sentencepiece_read_model(BREEZE, &again, &bytes, NULL) == BRISE_OK &&
+		              bytes == o.bytes && memcmp(again, o.section, bytes) == 0,
 		      "the same model gives the same bytes");
 		CHECK(&counts, o.bytes % 8 == 0, "a section is a multiple of 8 bytes");
 		test_round_trips(&o);
@@ -586,7 +693,7 @@ static void test_breeze(void)
 	close_opened(&o);
 }
 
-/* ---- hostile input ------------------------------------------------------------------------------------------------ */
+/* ---- hostile input -------------------------------------------------------------------------- */
 
 static void small_model(handmade *m, unsigned byte_fallback)
 {
@@ -598,7 +705,10 @@ static void small_model(handmade *m, unsigned byte_fallback)
 	handmade_piece(m, "\xe2\x96\x81", -2, 1);
 	handmade_piece(m, "ab", -3, 1);
 	handmade_piece(m, "b", -4, 5);
-	handmade_piece(m, "\xe2\x96\x81" "ab", -5, 1);
+	handmade_piece(m,
+	               "\xe2\x96\x81"
+	               "ab",
+	               -5, 1);
 	handmade_piece(m, "[X]", -6, 4);
 	handmade_piece(m, "[XY]", -7, 4);
 	if (byte_fallback)
@@ -606,7 +716,8 @@ static void small_model(handmade *m, unsigned byte_fallback)
 	handmade_rules(m, byte_fallback, 1);
 }
 
-/* Whatever opens must encode and decode without touching what is not its own, and give ids of the vocabulary. */
+/* Whatever opens must encode and decode without touching what is not its own, and give ids of the
+ * vocabulary. */
 static bool survives(const void *section, size_t bytes)
 {
 	static const char text[] = "ab [X] [XY]ab \xe4\xb8\xad\xff ab[";
@@ -620,13 +731,17 @@ static bool survives(const void *section, size_t bytes)
 	brise_status status = brise_open_tokenizer(&t, section, bytes, "hostile", &err);
 
 	if (status != BRISE_OK)
-		return t == NULL && (status == BRISE_EFORMAT || status == BRISE_EUNSUPPORTED) && err.code == status && strncmp(err.message, "hostile: ", 9) == 0;
-	if (brise_encode_text(t, text, sizeof text - 1, &ids, &n, NULL) != BRISE_OK || brise_new_decoder(&d, t, NULL) != BRISE_OK)
+		return t == NULL && (status == BRISE_EFORMAT || status == BRISE_EUNSUPPORTED) &&
+		       err.code == status && strncmp(err.message, "hostile: ", 9) == 0;
+	if (brise_encode_text(t, text, sizeof text - 1, &ids, &n, NULL) != BRISE_OK ||
+	    brise_new_decoder(&d, t, NULL) != BRISE_OK)
 		fine = false;
 	for (i = 0; fine && i < n; i++)
-		fine = ids[i] >= 0 && (uint32_t)ids[i] < t->vocab && t->types[ids[i]] != PIECE_CONTROL;
+		fine = ids[i] >= 0 && (uint32_t)ids[i] < t->vocab &&
+		       t->types[ids[i]] != PIECE_CONTROL;
 	for (id = 0; fine && (uint32_t)id < t->vocab; id++)
-		fine = brise_get_piece(t, id, &out, &n_text, NULL) == BRISE_OK && n_text > 0 && brise_decode_token(d, id, &out, &n_text, NULL) == BRISE_OK &&
+		fine = brise_get_piece(t, id, &out, &n_text, NULL) == BRISE_OK && n_text > 0 &&
+		       brise_decode_token(d, id, &out, &n_text, NULL) == BRISE_OK &&
 		       is_utf8(out, n_text);
 	free(ids);
 	brise_free_decoder(d);
@@ -634,7 +749,8 @@ static bool survives(const void *section, size_t bytes)
 	return fine;
 }
 
-/* A full table has no empty entry for a search to stop at; a search for what is not there would go round for ever. */
+/* A full table has no empty entry for a search to stop at; a search for what is not there would go
+ * round for ever. */
 static void test_full_hash_table_is_refused(void *section, size_t bytes)
 {
 	tokenizer_header h;
@@ -650,7 +766,10 @@ static void test_full_hash_table_is_refused(void *section, size_t bytes)
 		some = hash[slot] ? hash[slot] : some;
 	for (slot = 0; slot < h.slots; slot++)
 		hash[slot] = hash[slot] ? hash[slot] : some;
-	CHECK(&counts, brise_open_tokenizer(&t, section, bytes, "full", &err) == BRISE_EFORMAT && strstr(err.message, "at most half"), "%s", err.message);
+	CHECK(&counts,
+	      brise_open_tokenizer(&t, section, bytes, "full", &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "at most half"),
+	      "%s", err.message);
 }
 
 static void test_hostile_sections(unsigned byte_fallback)
@@ -663,7 +782,9 @@ static void test_hostile_sections(unsigned byte_fallback)
 	unsigned bit, round;
 
 	small_model(&m, byte_fallback);
-	CHECK(&counts, sentencepiece_read_memory(m.bytes, m.n, "small", &section, &bytes, NULL) == BRISE_OK, "the small model converts");
+	CHECK(&counts,
+	      sentencepiece_read_memory(m.bytes, m.n, "small", &section, &bytes, NULL) == BRISE_OK,
+	      "the small model converts");
 	if (!section)
 		return;
 	CHECK(&counts, survives(section, bytes), "the section as it is opens and works");
@@ -673,7 +794,8 @@ static void test_hostile_sections(unsigned byte_fallback)
 
 		memcpy(g.data, section, bytes);
 		for (bit = 0; bit < 9; bit++) {
-			g.data[at] = (uint8_t)(((uint8_t *)section)[at] ^ (bit == 8 ? 0xff : 1u << bit));
+			g.data[at] =
+			        (uint8_t)(((uint8_t *)section)[at] ^ (bit == 8 ? 0xff : 1u << bit));
 			fine = fine && survives(g.data, bytes);
 		}
 		CHECK(&counts, fine, "byte %zu flipped does no harm", at);
@@ -682,24 +804,32 @@ static void test_hostile_sections(unsigned byte_fallback)
 		memcpy(g.data, section, bytes);
 		for (k = 0; k < 4; k++)
 			g.data[random_next(&state) % bytes] = (uint8_t)random_next(&state);
-		CHECK(&counts, survives(g.data, bytes), "four random bytes, round %u, do no harm", round);
+		CHECK(&counts, survives(g.data, bytes), "four random bytes, round %u, do no harm",
+		      round);
 	}
 	guarded_free(&g);
 	for (at = 0; at < bytes; at++) {
 		g = guarded_new(at, 8);
 		memcpy(g.data, section, at);
-		CHECK(&counts, brise_open_tokenizer(&(brise_tokenizer *){ NULL }, g.data, at, "cut", NULL) == BRISE_EFORMAT, "cut to %zu bytes it is refused", at);
+		CHECK(&counts,
+		      brise_open_tokenizer(&(brise_tokenizer *){ NULL }, g.data, at, "cut", NULL) ==
+		              BRISE_EFORMAT,
+		      "cut to %zu bytes it is refused", at);
 		guarded_free(&g);
 	}
 	g = guarded_new(bytes + 8, 8);
 	memcpy(g.data + 4, section, bytes);
-	CHECK(&counts, brise_open_tokenizer(&(brise_tokenizer *){ NULL }, g.data + 4, bytes, "unaligned", NULL) == BRISE_EFORMAT, "unaligned it is refused");
+	CHECK(&counts,
+	      brise_open_tokenizer(&(brise_tokenizer *){ NULL }, g.data + 4, bytes, "unaligned",
+	                           NULL) == BRISE_EFORMAT,
+	      "unaligned it is refused");
 	guarded_free(&g);
 	test_full_hash_table_is_refused(section, bytes);
 	free(section);
 }
 
-/* Reads a model in memory that ends at a guard page; true if it was refused or gave a section that works. */
+/* Reads a model in memory that ends at a guard page; true if it was refused or gave a section that
+ * works. */
 static bool model_survives(const uint8_t *model, size_t bytes)
 {
 	guarded g = guarded_new(bytes, 1);
@@ -711,7 +841,9 @@ static bool model_survives(const uint8_t *model, size_t bytes)
 
 	memcpy(g.data, model, bytes);
 	status = sentencepiece_read_memory(g.data, bytes, "model", &section, &n, &err);
-	fine = status == BRISE_OK ? survives(section, n) : !section && n == 0 && err.code == status && strncmp(err.message, "model: ", 7) == 0;
+	fine = status == BRISE_OK ? survives(section, n)
+	                          : !section && n == 0 && err.code == status &&
+	                                    strncmp(err.message, "model: ", 7) == 0;
 	free(section);
 	guarded_free(&g);
 	return fine;
@@ -743,9 +875,11 @@ static void refuses(const handmade *m, brise_status expected, const char *part)
 	void *section = NULL;
 	size_t bytes = 0;
 	brise_error err = { 0 };
-	brise_status status = sentencepiece_read_memory(m->bytes, m->n, "model", &section, &bytes, &err);
+	brise_status status =
+	        sentencepiece_read_memory(m->bytes, m->n, "model", &section, &bytes, &err);
 
-	CHECK(&counts, status == expected && strstr(err.message, part), "expected \"%s\", found %d \"%s\"", part, (int)status, err.message);
+	CHECK(&counts, status == expected && strstr(err.message, part),
+	      "expected \"%s\", found %d \"%s\"", part, (int)status, err.message);
 	free(section);
 }
 
@@ -760,13 +894,18 @@ static void test_protobuf_fields(void)
 		{ "", 0, PROTOBUF_END, 0 },
 		{ "\x08\x96\x01", 3, PROTOBUF_FIELD, 150 },
 		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, PROTOBUF_FIELD, UINT64_MAX },
-		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, PROTOBUF_DAMAGED, 0 },  /* bit 64 */
-		{ "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12, PROTOBUF_DAMAGED, 0 }, /* eleven bytes */
+		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, PROTOBUF_DAMAGED,
+		  0 }, /* bit 64 */
+		/* eleven bytes */
+		{ "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12, PROTOBUF_DAMAGED, 0 },
 		{ "\x08\x80", 2, PROTOBUF_DAMAGED, 0 },
 		{ "\x08", 1, PROTOBUF_DAMAGED, 0 },
-		{ "\x00\x01", 2, PROTOBUF_DAMAGED, 0 },                                              /* field 0 */
-		{ "\x80\x80\x80\x80\x10\x01", 6, PROTOBUF_DAMAGED, 0 },                              /* field 2^29 */
-		{ "\x0b\x0c", 2, PROTOBUF_DAMAGED, 0 },                                              /* a group */
+		/* field 0 */
+		{ "\x00\x01", 2, PROTOBUF_DAMAGED, 0 },
+		/* field 2^29 */
+		{ "\x80\x80\x80\x80\x10\x01", 6, PROTOBUF_DAMAGED, 0 },
+		/* a group */
+		{ "\x0b\x0c", 2, PROTOBUF_DAMAGED, 0 },
 		{ "\x0d\x01\x02\x03\x04", 5, PROTOBUF_FIELD, 0x04030201 },
 		{ "\x0d\x01\x02\x03", 4, PROTOBUF_DAMAGED, 0 },
 		{ "\x09\x01\x02\x03\x04\x05\x06\x07\x08", 9, PROTOBUF_FIELD, 0x0807060504030201 },
@@ -782,12 +921,17 @@ static void test_protobuf_fields(void)
 		protobuf_field field = { .value = 0 };
 		protobuf_outcome outcome = protobuf_next(&reader, &field);
 
-		CHECK(&counts, outcome == cases[i].outcome && (outcome != PROTOBUF_FIELD || field.value == cases[i].value), "case %u: %d", i, (int)outcome);
-		CHECK(&counts, reader.at == bytes + (outcome == PROTOBUF_FIELD ? cases[i].n : 0), "case %u: the reader stands behind the field, or at it", i);
+		CHECK(&counts,
+		      outcome == cases[i].outcome &&
+		              (outcome != PROTOBUF_FIELD || field.value == cases[i].value),
+		      "case %u: %d", i, (int)outcome);
+		CHECK(&counts, reader.at == bytes + (outcome == PROTOBUF_FIELD ? cases[i].n : 0),
+		      "case %u: the reader stands behind the field, or at it", i);
 	}
 }
 
-static void with_submessage(handmade *m, unsigned submessage, unsigned field, const char *bytes, uint64_t number)
+static void with_submessage(handmade *m, unsigned submessage, unsigned field, const char *bytes,
+                            uint64_t number)
 {
 	handmade sub = { .n = 0 };
 
@@ -861,8 +1005,14 @@ static void test_refusals_name_their_reason(void)
 	handmade_piece(&m, "u", 0, 2);
 	handmade_rules(&m, 1, 1);
 	refuses(&m, BRISE_EFORMAT, "only 0 bytes");
-	CHECK(&counts, sentencepiece_read_model("test/no such file", &(void *){ NULL }, &(size_t){ 0 }, NULL) == BRISE_EIO, "a missing file is an I/O error");
-	CHECK(&counts, sentencepiece_read_model("test", &(void *){ NULL }, &(size_t){ 0 }, NULL) == BRISE_EIO, "a folder is an I/O error");
+	CHECK(&counts,
+	      sentencepiece_read_model("test/no such file", &(void *){ NULL }, &(size_t){ 0 },
+	                               NULL) == BRISE_EIO,
+	      "a missing file is an I/O error");
+	CHECK(&counts,
+	      sentencepiece_read_model("test", &(void *){ NULL }, &(size_t){ 0 }, NULL) ==
+	              BRISE_EIO,
+	      "a folder is an I/O error");
 }
 
 int main(void)
@@ -875,7 +1025,8 @@ int main(void)
 		if (gold)
 			test_vectors(gold, names[i]);
 		else
-			check_skip(&counts, names[i], "no ../shared/gold, and BRISE_GOLD is not set");
+			check_skip(&counts, names[i],
+			           "no ../shared/gold, and BRISE_GOLD is not set");
 	}
 	test_known_answers();
 	test_encoding_is_the_definition();

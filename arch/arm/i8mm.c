@@ -1,9 +1,12 @@
-/* i8mm.c - matrix products with SMMLA: Cortex-A510, A710, X2 and later, phones since 2021, Arm laptops
+/* i8mm.c - matrix products with SMMLA: Cortex-A510, A710, X2 and later, phones since 2021, Arm
+ * laptops
+ *
  * build with: -march=armv8.2-a+dotprod+i8mm
  *
- * SMMLA multiplies two rows of eight columns with two tokens of eight columns and adds to 2 x 2 sums: twice SDOT's work. A panel keeps four columns of each
- * row together, so once per panel neighbouring groups of columns are zipped: then a vector holds eight columns of two rows.
- * Tokens go in pairs; a last odd one is its own pair.
+ * SMMLA multiplies two rows of eight columns with two tokens of eight columns and adds to 2 x 2
+ * sums: twice SDOT's work. A panel keeps four columns of each row together, so once per panel
+ * neighbouring groups of columns are zipped: then a vector holds eight columns of two rows. Tokens
+ * go in pairs; a last odd one is its own pair.
  */
 #include "arch/kernels.h"
 
@@ -16,7 +19,10 @@
 #define LANES_PEAK_SUMS       16
 #define LANES_PEAK_OPERATIONS 64 /* 2 x 2 sums of eight products */
 
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return vmmlaq_s32(sum, lanes_bytes(w), lanes_bytes(x)); }
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
+{
+	return vmmlaq_s32(sum, lanes_bytes(w), lanes_bytes(x));
+}
 
 #include "arch/lanes_panel.h"
 #include "arch/lanes_peak.h"
@@ -39,14 +45,18 @@ static void zip_panel(lanes_panel *p, size_t n_blocks)
 				high[part] = lanes_load(codes + 64 + 16 * part);
 			}
 			for (part = 0; part < LANES_PARTS; part++) {
-				lanes_store(p->decoded[0][i][g] + 32 * part, vzip1q_s32(low[part], high[part]));
-				lanes_store(p->decoded[0][i][g] + 32 * part + 16, vzip2q_s32(low[part], high[part]));
+				lanes_store(p->decoded[0][i][g] + 32 * part,
+				            vzip1q_s32(low[part], high[part]));
+				lanes_store(p->decoded[0][i][g] + 32 * part + 16,
+				            vzip2q_s32(low[part], high[part]));
 			}
 		}
 }
 
-/* Adds the panel's blocks to the sums of `pairs` pairs of tokens; token 2k + 1 stands at `odd` behind token 2k: 1, or 0 for a last one alone. */
-INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t odd, size_t n_blocks, const int pairs)
+/* Adds the panel's blocks to the sums of `pairs` pairs of tokens; token 2k + 1 stands at `odd`
+ * behind token 2k: 1, or 0 for a last one alone. */
+INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t odd,
+                           size_t n_blocks, const int pairs)
 {
 	lanes_float sums[2 * PAIRS * LANES_PARTS];
 	size_t i;
@@ -54,39 +64,57 @@ INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t 
 
 	UNROLL
 	for (v = 0; v < 2 * pairs * LANES_PARTS; v++)
-		sums[v] = load_sum(p, 0, t + (size_t)(v / LANES_PARTS / 2 * 2) + (size_t)(v / LANES_PARTS % 2) * odd, v % LANES_PARTS);
+		sums[v] = load_sum(p, 0,
+		                   t + (size_t)(v / LANES_PARTS / 2 * 2) +
+		                           (size_t)(v / LANES_PARTS % 2) * odd,
+		                   v % LANES_PARTS);
 	for (i = 0; i < n_blocks; i++) {
-		/* Two vectors for four rows of a pair: [row, token] = 00 01 10 11 and 20 21 30 31. */
+		/* Two vectors for four rows of a pair: [row, token] = 00 01 10 11 and 20 21 30 31.
+		 */
 		lanes_int dots[PAIRS * LANES_PARTS * 2];
 
 		UNROLL
 		for (v = 0; v < pairs * LANES_PARTS * 2; v++)
 			dots[v] = lanes_fill(LANES_START);
-		ROLL
-		for (g = 0; g < 4; g++) {
+		ROLL for (g = 0; g < 4; g++)
+		{
 			int8x16_t tokens[PAIRS];
 
 			UNROLL
 			for (v = 0; v < pairs; v++)
-				tokens[v] = vcombine_s8(vld1_s8(x.codes[2 * v] + i * TILE_BLOCK + 8 * g), vld1_s8(x.codes[2 * (size_t)v + odd] + i * TILE_BLOCK + 8 * g));
+				tokens[v] = vcombine_s8(
+				        vld1_s8(x.codes[2 * v] + i * TILE_BLOCK + 8 * g),
+				        vld1_s8(x.codes[2 * (size_t)v + odd] + i * TILE_BLOCK +
+				                8 * g));
 			UNROLL
 			for (v = 0; v < pairs * LANES_PARTS * 2; v++)
-				dots[v] = vmmlaq_s32(dots[v], lanes_bytes(lanes_load(p->decoded[0][i][2 * g] + 16 * (v % (LANES_PARTS * 2)))), tokens[v / (LANES_PARTS * 2)]);
+				dots[v] = vmmlaq_s32(
+				        dots[v],
+				        lanes_bytes(lanes_load(p->decoded[0][i][2 * g] +
+				                               16 * (v % (LANES_PARTS * 2)))),
+				        tokens[v / (LANES_PARTS * 2)]);
 		}
 		UNROLL
 		for (v = 0; v < 2 * pairs * LANES_PARTS; v++) {
 			int part = v % LANES_PARTS, token = v / LANES_PARTS;
-			lanes_int a = dots[(token / 2 * LANES_PARTS + part) * 2], b = dots[(token / 2 * LANES_PARTS + part) * 2 + 1];
-			lanes_float product = lanes_product(token % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b), lanes_load_float(p->magnitude[0][i] + LANES * part),
-			                                    lanes_load_float(p->lift[0][i] + LANES * part));
-			float scale = x.scales[(size_t)(token / 2 * 2) + (size_t)(token % 2) * odd][i];
+			lanes_int a = dots[(token / 2 * LANES_PARTS + part) * 2],
+			          b = dots[(token / 2 * LANES_PARTS + part) * 2 + 1];
+			lanes_float product =
+			        lanes_product(token % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b),
+			                      lanes_load_float(p->magnitude[0][i] + LANES * part),
+			                      lanes_load_float(p->lift[0][i] + LANES * part));
+			float scale =
+			        x.scales[(size_t)(token / 2 * 2) + (size_t)(token % 2) * odd][i];
 
 			sums[v] = lanes_add(sums[v], lanes_mul(product, lanes_fill_float(scale)));
 		}
 	}
 	UNROLL
 	for (v = 0; v < 2 * pairs * LANES_PARTS; v++)
-		store_sum(p, 0, t + (size_t)(v / LANES_PARTS / 2 * 2) + (size_t)(v / LANES_PARTS % 2) * odd, v % LANES_PARTS, sums[v]);
+		store_sum(p, 0,
+		          t + (size_t)(v / LANES_PARTS / 2 * 2) +
+		                  (size_t)(v / LANES_PARTS % 2) * odd,
+		          v % LANES_PARTS, sums[v]);
 }
 
 static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
@@ -104,35 +132,34 @@ static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t 
 		multiply_pairs(p, slab_from(x, t), t, 0, n_blocks, 1);
 }
 
-static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                           size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		arch_dotprod.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_pairs);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q4, multiply_panel_pairs);
 }
 
-static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                           size_t first, size_t end, float *scratch)
 {
 	if (x->n == 1)
 		arch_dotprod.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_pairs);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q8, multiply_panel_pairs);
 }
 
-static bool i8mm_supported(const arch_cpu *cpu)
-{
-	return cpu->neon && cpu->dotprod && cpu->i8mm;
-}
+static bool i8mm_supported(const arch_cpu *cpu) { return cpu->neon && cpu->dotprod && cpu->i8mm; }
 
-const arch_kernels arch_i8mm = {
-	.name = "i8mm",
-	.supported = i8mm_supported,
-	.below = &arch_dotprod,
-	.matmul_q4 = i8mm_matmul_q4,
-	.matmul_q8 = i8mm_matmul_q8,
-	.dot_peak = lanes_dot_peak,
-};
+const arch_kernels arch_i8mm = { .name = "i8mm",
+	                         .supported = i8mm_supported,
+	                         .below = &arch_dotprod,
+	                         .matmul_q4 = i8mm_matmul_q4,
+	                         .matmul_q8 = i8mm_matmul_q8,
+	                         .dot_peak = lanes_dot_peak };
 
 #else
 ARCH_ABSENT(i8mm)

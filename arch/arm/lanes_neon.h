@@ -1,4 +1,5 @@
-/* lanes_neon.h - primitives of arch/lanes.h with Advanced SIMD of Armv8.0-A: a quarter of a tile to a vector */
+/* lanes_neon.h - primitives of arch/lanes.h with Advanced SIMD of Armv8.0-A: a quarter of a tile to
+ * a vector */
 #ifndef ARCH_ARM_LANES_NEON_H
 #define ARCH_ARM_LANES_NEON_H
 
@@ -39,23 +40,34 @@ INLINE uint32_t lanes_word(const void *p)
 	return word;
 }
 
-INLINE lanes_int lanes_widen(const int8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(lanes_word(p)))))); }
+INLINE lanes_int lanes_widen(const int8_t *p)
+{
+	return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(lanes_word(p))))));
+}
 
 INLINE lanes_int lanes_widen_unsigned(const uint8_t *p)
 {
-	return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(lanes_word(p)))))));
+	return vreinterpretq_s32_u32(
+	        vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(lanes_word(p)))))));
 }
 
 INLINE lanes_int lanes_spread(const int8_t *p)
 {
 	static const uint8_t each[16] = { 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3 };
 
-	return lanes_of(vqtbl1q_s8(vreinterpretq_s8_u32(vdupq_n_u32(lanes_word(p))), vld1q_u8(each)));
+	return lanes_of(
+	        vqtbl1q_s8(vreinterpretq_s8_u32(vdupq_n_u32(lanes_word(p))), vld1q_u8(each)));
 }
 
-INLINE lanes_float lanes_load_half(const void *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+INLINE lanes_float lanes_load_half(const void *p)
+{
+	return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
 INLINE lanes_int lanes_table(const int8_t values[16]) { return lanes_load(values); }
-INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices) { return lanes_of(vqtbl1q_s8(lanes_bytes(table), lanes_ubytes(indices))); }
+INLINE lanes_int lanes_lookup(lanes_int table, lanes_int indices)
+{
+	return lanes_of(vqtbl1q_s8(lanes_bytes(table), lanes_ubytes(indices)));
+}
 INLINE lanes_int lanes_cut(lanes_float f) { return vcvtq_s32_f32(f); }
 INLINE lanes_float lanes_gather(const float *table, lanes_int i)
 {
@@ -66,10 +78,19 @@ INLINE lanes_float lanes_gather(const float *table, lanes_int i)
 	return vld1q_lane_f32(table + vgetq_lane_s32(i, 3), v, 3);
 }
 
-INLINE lanes_int lanes_low4(lanes_int v) { return lanes_of_u(vandq_u8(lanes_ubytes(v), vdupq_n_u8(15))); }
+INLINE lanes_int lanes_low4(lanes_int v)
+{
+	return lanes_of_u(vandq_u8(lanes_ubytes(v), vdupq_n_u8(15)));
+}
 INLINE lanes_int lanes_high4(lanes_int v) { return lanes_of_u(vshrq_n_u8(lanes_ubytes(v), 4)); }
-INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return lanes_of(vaddq_s8(lanes_bytes(a), lanes_bytes(b))); }
-INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b) { return lanes_of(vsubq_s8(lanes_bytes(a), lanes_bytes(b))); }
+INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b)
+{
+	return lanes_of(vaddq_s8(lanes_bytes(a), lanes_bytes(b)));
+}
+INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b)
+{
+	return lanes_of(vsubq_s8(lanes_bytes(a), lanes_bytes(b)));
+}
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return vandq_s32(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return veorq_s32(a, b); }
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return vaddq_s32(a, b); }
@@ -84,7 +105,8 @@ INLINE void lanes_narrow(int8_t *codes, const lanes_int v[8])
 
 	UNROLL
 	for (i = 0; i < 8; i += 4) {
-		int16x8_t low = vcombine_s16(vmovn_s32(v[i]), vmovn_s32(v[i + 1])), high = vcombine_s16(vmovn_s32(v[i + 2]), vmovn_s32(v[i + 3]));
+		int16x8_t low = vcombine_s16(vmovn_s32(v[i]), vmovn_s32(v[i + 1])),
+		          high = vcombine_s16(vmovn_s32(v[i + 2]), vmovn_s32(v[i + 3]));
 
 		vst1q_s8(codes + 4 * i, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
 	}
@@ -96,12 +118,21 @@ INLINE lanes_float lanes_mul(lanes_float a, lanes_float b) { return vmulq_f32(a,
 INLINE lanes_float lanes_div(lanes_float a, lanes_float b) { return vdivq_f32(a, b); }
 INLINE lanes_float lanes_min(lanes_float a, lanes_float b) { return vminq_f32(a, b); }
 /* FMAX would give NaN for NaN. */
-INLINE lanes_float lanes_max(lanes_float a, lanes_float b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+INLINE lanes_float lanes_max(lanes_float a, lanes_float b)
+{
+	return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
 INLINE lanes_float lanes_to_float(lanes_int v) { return vcvtq_f32_s32(v); }
 INLINE lanes_int lanes_round(lanes_float v) { return vcvtnq_s32_f32(v); }
 INLINE lanes_int lanes_as_int(lanes_float v) { return vreinterpretq_s32_f32(v); }
-INLINE lanes_float lanes_power(lanes_int n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23)); }
-INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift) { return vfmaq_f32(lift, vreinterpretq_f32_s32(dots), magnitude); }
+INLINE lanes_float lanes_power(lanes_int n)
+{
+	return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+}
+INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift)
+{
+	return vfmaq_f32(lift, vreinterpretq_f32_s32(dots), magnitude);
+}
 
 INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_float low)
 {
@@ -127,7 +158,8 @@ INLINE void lanes_starts(lanes_int starts[4], const int8_t *shift, int32_t sum)
 {
 	int8x16_t s = vld1q_s8(shift);
 
-	lanes_widen_starts(starts, vmulq_n_s16(vmovl_s8(vget_low_s8(s)), (int16_t)sum), vmulq_n_s16(vmovl_high_s8(s), (int16_t)sum));
+	lanes_widen_starts(starts, vmulq_n_s16(vmovl_s8(vget_low_s8(s)), (int16_t)sum),
+	                   vmulq_n_s16(vmovl_high_s8(s), (int16_t)sum));
 }
 
 /* The bits of 1.5 * 2^23 + m, minus 1.5 * 2^23: cheaper than a conversion. */
@@ -144,13 +176,15 @@ INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
 }
 
 #define lanes_settle(v) __asm__ volatile("" : "+w"(v))
-/* Settled only for gcc, which reorders dot products until they need more registers than there are. clang would no longer overlap anything. */
+/* Settled only for gcc, which reorders dot products until they need more registers than there are.
+ * clang would no longer overlap anything. */
 #ifdef __clang__
 #define LANES_KEEP_ORDER(v) ((void)0)
 #else
 #define LANES_KEEP_ORDER(v) lanes_settle(v)
 #endif
-/* The compiler must not know that p is what it was: it would keep what it read there in registers that it does not have. */
+/* The compiler must not know that p is what it was: it would keep what it read there in registers
+ * that it does not have. */
 #define lanes_hide(p) __asm__ volatile("" : "+r"(p))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 

@@ -1,14 +1,18 @@
-/* neon.c - the set for Armv8.0-A, which every 64-bit Arm processor runs: Cortex-A53 (Pi 3), A72 (Pi 4)
+/* neon.c - the set for Armv8.0-A, which every 64-bit Arm processor runs: Cortex-A53 (Pi 3), A72 (Pi
+ * 4)
+ *
  * build with: -march=armv8-a
  *
- * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never overflows: shifted codebook values of q4 lie in -71..54, q8
- * codes, keys, values and activations in -127..127, and 2 * 127 * 127 = 32,258.
+ * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never
+ * overflows: shifted codebook values of q4 lie in -71..54, q8 codes, keys, values and activations
+ * in -127..127, and 2 * 127 * 127 = 32,258.
  */
 #include "arch/kernels.h"
 
 #include "arch/arm/lanes_neon.h"
 
-/* Four vectors by four tokens: 16 float sums and the eight activations of one token in the 32 registers. */
+/* Four vectors by four tokens: 16 float sums and the eight activations of one token in the 32
+ * registers. */
 #define LANES_TILES   1
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
@@ -22,14 +26,24 @@ INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
 {
 	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);
 
-	sum = vpadalq_s16(sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
+	sum = vpadalq_s16(
+	        sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
 	LANES_KEEP_ORDER(sum);
 	return sum;
 }
 
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i))); }
-INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot(sum, w, x, i); }
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i)));
+}
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot(sum, w, x, i);
+}
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot(sum, w, x, i);
+}
 
 #define LANES_OWN_DOTS
 
@@ -46,14 +60,17 @@ INLINE lanes_columns lanes_columns_at(const int8_t *x)
 	UNROLL
 	for (i = 0; i < 8; i++) {
 		columns.four[i] = vreinterpretq_s8_u32(vdupq_n_u32(lanes_word(x + 4 * i)));
-		/* If clang knew that both halves are the same, it would move high halves of the other operand down instead of using SMULL2. */
+		/* If clang knew that both halves are the same, it would move high halves of the
+		 * other operand down instead of using SMULL2. */
 		__asm__("" : "+w"(columns.four[i]));
 	}
 	return columns;
 }
 
-/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted, lie in -63..47, and 4 * 63 * 127 = 32,004. */
-INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_columns x, lanes_int table)
+/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted,
+ * lie in -63..47, and 4 * 63 * 127 = 32,004. */
+INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_columns x,
+                                 lanes_int table)
 {
 	int16x8_t low[2], high[2];
 	int j, half;
@@ -64,13 +81,18 @@ INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_colu
 
 		UNROLL
 		for (half = 0; half < 2; half++) {
-			int8x16_t w = lanes_bytes(lanes_lookup(table, half ? lanes_high4(bytes) : lanes_low4(bytes))), four = x.four[4 * half + j];
+			int8x16_t w = lanes_bytes(lanes_lookup(table, half ? lanes_high4(bytes)
+			                                                   : lanes_low4(bytes))),
+			          four = x.four[4 * half + j];
 
-			low[half] = j ? vmlal_s8(low[half], vget_low_s8(w), vget_low_s8(four)) : vmull_s8(vget_low_s8(w), vget_low_s8(four));
-			high[half] = j ? vmlal_high_s8(high[half], w, four) : vmull_high_s8(w, four);
+			low[half] = j ? vmlal_s8(low[half], vget_low_s8(w), vget_low_s8(four))
+			              : vmull_s8(vget_low_s8(w), vget_low_s8(four));
+			high[half] =
+			        j ? vmlal_high_s8(high[half], w, four) : vmull_high_s8(w, four);
 		}
 	}
-	return vaddq_s32(sum, vpaddq_s32(vpadalq_s16(vpaddlq_s16(low[0]), low[1]), vpadalq_s16(vpaddlq_s16(high[0]), high[1])));
+	return vaddq_s32(sum, vpaddq_s32(vpadalq_s16(vpaddlq_s16(low[0]), low[1]),
+	                                 vpadalq_s16(vpaddlq_s16(high[0]), high[1])));
 }
 
 /* Decoded codes, or those of q8, allow two products to a 16-bit lane: 2 * 127 * 127 = 32,258. */
@@ -81,8 +103,10 @@ INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_colu
 
 	UNROLL
 	for (g = 0; g < 8; g += 2) {
-		int8x16_t w = lanes_bytes(lanes_load(codes + 64 * g)), v = lanes_bytes(lanes_load(codes + 64 * g + 64));
-		int16x8_t l = vmlal_s8(vmull_s8(vget_low_s8(w), vget_low_s8(x.four[g])), vget_low_s8(v), vget_low_s8(x.four[g + 1]));
+		int8x16_t w = lanes_bytes(lanes_load(codes + 64 * g)),
+		          v = lanes_bytes(lanes_load(codes + 64 * g + 64));
+		int16x8_t l = vmlal_s8(vmull_s8(vget_low_s8(w), vget_low_s8(x.four[g])),
+		                       vget_low_s8(v), vget_low_s8(x.four[g + 1]));
 		int16x8_t h = vmlal_high_s8(vmull_high_s8(w, x.four[g]), v, x.four[g + 1]);
 
 		low = g ? vpadalq_s16(low, l) : vpaddlq_s16(l);
@@ -94,10 +118,7 @@ INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_colu
 #include "arch/lanes_all.h"
 #include "arch/lanes_errors.h"
 
-static bool neon_supported(const arch_cpu *cpu)
-{
-	return cpu->neon;
-}
+static bool neon_supported(const arch_cpu *cpu) { return cpu->neon; }
 
 const arch_kernels arch_neon = {
 	.name = "neon",

@@ -1,14 +1,20 @@
-/* amx.c - matrix products with AMX tiles: Intel servers and workstations since Sapphire Rapids (2023)
+/* amx.c - matrix products with AMX tiles: Intel servers and workstations since Sapphire Rapids
+ * (2023)
+ *
  * build with: -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mamx-tile -mamx-int8
  *
- * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 tokens x 32 columns with 32 columns x 16 rows of weights, which a decoded
- * block of the panel is as it lies, and leaves 16 x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
+ * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 tokens x 32 columns with
+ * 32 columns x 16 rows of weights, which a decoded block of the panel is as it lies, and leaves 16
+ * x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
  * block's are added, so the product goes through L1.
  *
- * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions are under way, multiplications, fused ones and conversions of the vector
- * units have one port instead of two (64 of them take 34 cycles without and 69 with a tile instruction among them; additions take 34 either way), and storing
- * a product takes as many turns of both ports as it has rows. So LANES_START is added to products as integers, which takes no turn of that one port; to
- * load it into the tile registers instead would take none at all, but tile loads are what comes next: with operands in L2 that is a tenth slower.
+ * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions are under
+ * way, multiplications, fused ones and conversions of the vector units have one port instead of two
+ * (64 of them take 34 cycles without and 69 with a tile instruction among them; additions take 34
+ * either way), and storing a product takes as many turns of both ports as it has rows. So
+ * LANES_START is added to products as integers, which takes no turn of that one port; to load it
+ * into the tile registers instead would take none at all, but tile loads are what comes next: with
+ * operands in L2 that is a tenth slower.
  *
  * A few tokens, and everything but matrix products, are left to the set below.
  */
@@ -19,9 +25,9 @@
 #include "arch/x86/lanes512.h"
 
 /* Both operands are signed: no bias. */
-#define LANES_BIAS_PANEL  0
-#define LANES_BIAS_FULL   0
-#define LANES_TILES       1
+#define LANES_BIAS_PANEL 0
+#define LANES_BIAS_FULL  0
+#define LANES_TILES      1
 
 #include "arch/lanes_panel.h"
 
@@ -36,15 +42,17 @@ typedef struct tile_config {
 
 _Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
 
-/* The intrinsics do not tell the compiler what memory they read: all of it must be written before. */
+/* The intrinsics do not tell the compiler what memory they read: all of it must be written before.
+ */
 INLINE void load_config(const tile_config *c)
 {
 	__asm__ volatile("" : : "r"(c) : "memory");
 	_tile_loadconfig(c);
 }
 
-/* Registers 0 to 3: products; 4 and 5: tokens; 6 and 7: weights. A block is multiplied three blocks before its product is added and stored one before: a
- * product is ready some 100 cycles after its operands were asked for. */
+/* Registers 0 to 3: products; 4 and 5: tokens; 6 and 7: weights. A block is multiplied three blocks
+ * before its product is added and stored one before: a product is ready some 100 cycles after its
+ * operands were asked for. */
 INLINE void configure_tiles(void)
 {
 	tile_config c = { .palette = 1 };
@@ -64,23 +72,29 @@ INLINE void configure_tiles(void)
 }
 
 /* Intrinsics want literal registers. x is the slab of 16 tokens, from the block's column on. */
-#define MULTIPLY(product, tokens, weights, x, codes)                       \
-	do {                                                              \
-		_tile_zero(product);                                       \
-		_tile_loadd(tokens, x, SLAB_BLOCKS *TILE_BLOCK);           \
-		_tile_loadd(weights, codes, 64);                           \
-		_tile_dpbssd(product, tokens, weights);                    \
+#define MULTIPLY(product, tokens, weights, x, codes)                                               \
+	do {                                                                                       \
+		_tile_zero(product);                                                               \
+		_tile_loadd(tokens, x, SLAB_BLOCKS *TILE_BLOCK);                                   \
+		_tile_loadd(weights, codes, 64);                                                   \
+		_tile_dpbssd(product, tokens, weights);                                            \
 	} while (0)
 
-INLINE lanes_float add_product(lanes_float sum, const int32_t *dots, lanes_float magnitude, lanes_float lift, float scale)
+INLINE lanes_float add_product(lanes_float sum, const int32_t *dots, lanes_float magnitude,
+                               lanes_float lift, float scale)
 {
-	return lanes_add(sum, lanes_mul(lanes_product(lanes_add_int(lanes_load(dots), lanes_fill(LANES_START)), magnitude, lift), lanes_fill_float(scale)));
+	return lanes_add(sum, lanes_mul(lanes_product(lanes_add_int(lanes_load(dots),
+	                                                            lanes_fill(LANES_START)),
+	                                              magnitude, lift),
+	                                lanes_fill_float(scale)));
 }
 
 /* Adds products [16 tokens][16 rows] of block i. */
-INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p, lanes_slab x, size_t i)
+INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], const lanes_panel *p,
+                      lanes_slab x, size_t i)
 {
-	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]), lift = lanes_load_float(p->lift[0][i]);
+	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]),
+	            lift = lanes_load_float(p->lift[0][i]);
 	int t;
 
 	UNROLL
@@ -98,9 +112,11 @@ INLINE void begin_batch(const lanes_panel *p, const int8_t *codes)
 	MULTIPLY(2, 4, 6, codes + 2 * TILE_BLOCK, p->codes[0][2]);
 }
 
-/* Adds the panel's blocks, a multiple of four, to the sums of 16 tokens, which stay in registers; those from `kept` on are kept. Begins the next 16 tokens, whose
- * codes are at `after` (any will do for the last). */
-INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, int kept, const int8_t *after, size_t n_blocks)
+/* Adds the panel's blocks, a multiple of four, to the sums of 16 tokens, which stay in registers;
+ * those from `kept` on are kept. Begins the next 16 tokens, whose codes are at `after` (any will do
+ * for the last). */
+INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, int kept,
+                           const int8_t *after, size_t n_blocks)
 {
 	int32_t dots[4][BATCH][TILE_ROWS] __attribute__((aligned(64)));
 	const int8_t *codes = x.codes[0];
@@ -137,7 +153,8 @@ INLINE void multiply_batch(const lanes_panel *p, lanes_slab x, size_t token, int
 			store_sum(p, 0, token + (size_t)t, 0, sums[t]);
 }
 
-/* n tokens, 16 or more. The last batch begins where it ends with the last token: what it shares with the one before is multiplied twice and kept once. */
+/* n tokens, 16 or more. The last batch begins where it ends with the last token: what it shares
+ * with the one before is multiplied twice and kept once. */
 static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
 {
 	size_t batches = (n + BATCH - 1) / BATCH, i, token = 0;
@@ -149,29 +166,35 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
 
 		prefetch_next(p, batches, tiles);
 		prefetch_results(p, next, BATCH, tiles);
-		multiply_batch(p, slab_from(x, token), token, (int)(i * BATCH - token), x.codes[next], n_blocks);
+		multiply_batch(p, slab_from(x, token), token, (int)(i * BATCH - token),
+		               x.codes[next], n_blocks);
 		token = next;
 	}
 	_tile_release();
 }
 
-/* Fewer are faster without: a second batch of 16 for a few tokens more costs as much as a full one. */
+/* Fewer are faster without: a second batch of 16 for a few tokens more costs as much as a full one.
+ */
 #define FEWEST 24
 
-static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                          size_t first, size_t end, float *scratch)
 {
 	if (x->n < FEWEST)
 		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q4, multiply_panel_tiles);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q4, multiply_panel_tiles);
 }
 
-static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x, size_t first, size_t end, float *scratch)
+static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                          size_t first, size_t end, float *scratch)
 {
 	if (x->n < FEWEST)
 		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first, end, decode_panel_q8, multiply_panel_tiles);
+		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
+		               end, decode_panel_q8, multiply_panel_tiles);
 }
 
 static bool amx_supported(const arch_cpu *cpu)
@@ -179,7 +202,8 @@ static bool amx_supported(const arch_cpu *cpu)
 	return cpu->avx512 && cpu->avx512vnni && cpu->amx_int8;
 }
 
-/* Multiplies full registers of 64 columns, as the instruction is meant: the limit that blocks of 32 cannot reach. */
+/* Multiplies full registers of 64 columns, as the instruction is meant: the limit that blocks of 32
+ * cannot reach. */
 static uint64_t amx_dot_peak(uint64_t rounds)
 {
 	tile_config c = { .palette = 1 };
@@ -203,14 +227,12 @@ static uint64_t amx_dot_peak(uint64_t rounds)
 	return rounds * 4 * 2 * 16 * 16 * 64;
 }
 
-const arch_kernels arch_amx = {
-	.name = "amx",
-	.supported = amx_supported,
-	.below = &arch_avx512vnni,
-	.matmul_q4 = amx_matmul_q4,
-	.matmul_q8 = amx_matmul_q8,
-	.dot_peak = amx_dot_peak,
-};
+const arch_kernels arch_amx = { .name = "amx",
+	                        .supported = amx_supported,
+	                        .below = &arch_avx512vnni,
+	                        .matmul_q4 = amx_matmul_q4,
+	                        .matmul_q8 = amx_matmul_q8,
+	                        .dot_peak = amx_dot_peak };
 
 #else
 ARCH_ABSENT(amx)

@@ -1,9 +1,11 @@
 /* avx2.c - the set for AVX2: Intel since Haswell (2013), AMD since Excavator (2015)
+ *
  * build with: -mavx2 -mfma -mf16c
  *
- * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's weights are made the unsigned operand: shifted
- * codebook values plus 71 lie in 0..125, and 125 * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the activation's
- * sign moves to the weight: 127 * 127 * 2 = 32,258.
+ * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's
+ * weights are made the unsigned operand: shifted codebook values plus 71 lie in 0..125, and 125 *
+ * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the activation's sign
+ * moves to the weight: 127 * 127 * 2 = 32,258.
  */
 #include "arch/kernels.h"
 #include "arch/x86/lanes256.h"
@@ -12,7 +14,8 @@
 #define LANES_BIAS_PANEL  (Q4_LOW + Q4_SHIFT)
 #define LANES_BIAS_FULL   0
 
-/* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */
+/* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in
+ * L1. */
 #define LANES_TILES   1
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
@@ -20,15 +23,24 @@
 #define LANES_PEAK_SUMS 8
 
 /* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int unsigned_bytes,
+                                     lanes_int signed_bytes)
 {
-	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), _mm256_set1_epi16(1)));
+	sum = _mm256_add_epi32(sum,
+	                       _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes),
+	                                         _mm256_set1_epi16(1)));
 	lanes_settle(sum);
 	return sum;
 }
 
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, lanes_four(x, i), w); }
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, lanes_four(x, i));
+}
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, lanes_four(x, i), w);
+}
 
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
@@ -40,10 +52,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 #include "arch/lanes_all.h"
 #include "arch/lanes_errors.h"
 
-static bool avx2_supported(const arch_cpu *cpu)
-{
-	return cpu->avx2 && cpu->fma && cpu->f16c;
-}
+static bool avx2_supported(const arch_cpu *cpu) { return cpu->avx2 && cpu->fma && cpu->f16c; }
 
 const arch_kernels arch_avx2 = {
 	.name = "avx2",

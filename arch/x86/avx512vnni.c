@@ -1,8 +1,11 @@
-/* avx512vnni.c - the set for AVX-512 with VNNI: Intel servers since 2019 and laptops since 2019 to 2021, AMD since Zen 4
+/* avx512vnni.c - the set for AVX-512 with VNNI: Intel servers since 2019 and laptops since 2019 to
+ * 2021, AMD since Zen 4
+ *
  * build with: -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
  *
- * vpdpbusd multiplies unsigned bytes of its first operand with signed ones of its second and adds sums of four without saturating. The second may be four
- * bytes in memory, the same for all lanes: so weights are the unsigned operand, biased, and activations the signed one.
+ * vpdpbusd multiplies unsigned bytes of its first operand with signed ones of its second and adds
+ * sums of four without saturating. The second may be four bytes in memory, the same for all lanes:
+ * so weights are the unsigned operand, biased, and activations the signed one.
  */
 #include "arch/kernels.h"
 
@@ -14,24 +17,34 @@
 #define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 
-/* Two tiles by six tokens: 12 integer and 12 float accumulators, two weights and one activation of the 32 registers. */
+/* Two tiles by six tokens: 12 integer and 12 float accumulators, two weights and one activation of
+ * the 32 registers. */
 #define LANES_TILES   2
 #define LANES_TOKENS  6
 #define LANES_QUERIES 8
 
 #define LANES_PEAK_SUMS 12
 
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return _mm512_dpbusd_epi32(sum, w, x); }
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, lanes_four(x, i), w); }
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
+{
+	return _mm512_dpbusd_epi32(sum, w, x);
+}
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, lanes_four(x, i));
+}
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, lanes_four(x, i));
+}
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, lanes_four(x, i), w);
+}
 
 #include "arch/lanes_all.h"
 
-static bool avx512vnni_supported(const arch_cpu *cpu)
-{
-	return cpu->avx512 && cpu->avx512vnni;
-}
+static bool avx512vnni_supported(const arch_cpu *cpu) { return cpu->avx512 && cpu->avx512vnni; }
 
 const arch_kernels arch_avx512vnni = {
 	.name = "avx512vnni",

@@ -1,7 +1,10 @@
-/* avxvnni.c - the set for AVX-VNNI without AVX-512: Intel laptops since Alder Lake (2021), Gracemont boards, AMD since Zen 5
+/* avxvnni.c - the set for AVX-VNNI without AVX-512: Intel laptops since Alder Lake (2021),
+ * Gracemont boards, AMD since Zen 5
+ *
  * build with: -mavx2 -mfma -mf16c -mavxvnni
  *
- * vpdpbusd multiplies unsigned by signed bytes and adds sums of four without saturating: weights are the unsigned operand, biased.
+ * vpdpbusd multiplies unsigned by signed bytes and adds sums of four without saturating: weights
+ * are the unsigned operand, biased.
  */
 #include "arch/kernels.h"
 
@@ -13,17 +16,30 @@
 #define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 
-/* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in L1. */
+/* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in
+ * L1. */
 #define LANES_TILES   1
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
 #define LANES_PEAK_SUMS 12
 
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x) { return _mm256_dpbusd_avx_epi32(sum, w, x); }
-INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, w, lanes_four(x, i)); }
-INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i) { return lanes_dot_registers(sum, lanes_four(x, i), w); }
+INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
+{
+	return _mm256_dpbusd_avx_epi32(sum, w, x);
+}
+INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, lanes_four(x, i));
+}
+INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, w, lanes_four(x, i));
+}
+INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
+{
+	return lanes_dot_registers(sum, lanes_four(x, i), w);
+}
 
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
@@ -34,15 +50,13 @@ static bool avxvnni_supported(const arch_cpu *cpu)
 	return cpu->avx2 && cpu->fma && cpu->f16c && cpu->avxvnni;
 }
 
-const arch_kernels arch_avxvnni = {
-	.name = "avxvnni",
-	.supported = avxvnni_supported,
-	.below = &arch_avx2,
-	.matmul_q4 = lanes_matmul_q4,
-	.matmul_q8 = lanes_matmul_q8,
-	.attend = lanes_attend,
-	.dot_peak = lanes_dot_peak,
-};
+const arch_kernels arch_avxvnni = { .name = "avxvnni",
+	                            .supported = avxvnni_supported,
+	                            .below = &arch_avx2,
+	                            .matmul_q4 = lanes_matmul_q4,
+	                            .matmul_q8 = lanes_matmul_q8,
+	                            .attend = lanes_attend,
+	                            .dot_peak = lanes_dot_peak };
 
 #else
 ARCH_ABSENT(avxvnni)

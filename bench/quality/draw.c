@@ -1,9 +1,11 @@
-/* draw.c - the picture of make quality: divergence against bits per weight, and the crowd of 4-bit types once more on axes of their own
+/* draw.c - the picture of make quality: divergence against bits per weight, and the crowd of 4-bit
+ * types once more on axes of their own
  *
  *     draw TITLE < POINTS > PICTURE.svg
  *
- * A line of POINTS is "KIND NAME BITS KLD", NAME without blanks. Kinds q4, q8 and f16 are brise's, filled for int8 keys and values (NAME ends in "/int8"),
- * hollow for others; "peer" and "importance" are others', grey, without and with importance.
+ * A line of POINTS is "KIND NAME BITS KLD", NAME without blanks. Kinds q4, q8 and f16 are brise's,
+ * filled for int8 keys and values (NAME ends in "/int8"), hollow for others; "peer" and
+ * "importance" are others', grey, without and with importance.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +23,11 @@ typedef struct point {
 
 static const struct {
 	const char *kind, *colour;
-} colours[] = { { "q4", "#c0392b" }, { "q8", "#0b6e99" }, { "f16", "#1e8449" }, { "peer", "#999" }, { "importance", "#999" } };
+} colours[] = { { "q4", "#c0392b" },
+	        { "q8", "#0b6e99" },
+	        { "f16", "#1e8449" },
+	        { "peer", "#999" },
+	        { "importance", "#999" } };
 
 static const char *colour_of(const char *kind)
 {
@@ -54,8 +60,12 @@ static size_t read_points(point *points)
 	while (fgets(line, sizeof line, stdin)) {
 		point *p = &points[n];
 
-		if (n == POINTS_MAX || sscanf(line, "%15s %47s %lf %lf", p->kind, p->name, &p->bits, &p->kld) != 4 || !(p->bits > 0) || strpbrk(p->name, "<&'")) {
-			fprintf(stderr, "draw: expected up to %u lines of KIND NAME BITS KLD, found %s", POINTS_MAX, line);
+		if (n == POINTS_MAX ||
+		    sscanf(line, "%15s %47s %lf %lf", p->kind, p->name, &p->bits, &p->kld) != 4 ||
+		    !(p->bits > 0) || strpbrk(p->name, "<&'")) {
+			fprintf(stderr,
+			        "draw: expected up to %u lines of KIND NAME BITS KLD, found %s",
+			        POINTS_MAX, line);
 			exit(1);
 		}
 		n += p->kld > 0;
@@ -76,8 +86,15 @@ static chart choose_whole(const point *points, size_t n)
 		low = points[i].kld < low ? points[i].kld : low;
 		high = points[i].kld > high ? points[i].kld : high;
 	}
-	return (chart){ .width = WIDTH, .height = HEIGHT, .left = 90, .right = 590, .top = 50, .bottom = 60, .x = { 3, 18, true, "bits per weight, all matrices" },
-		        .y = { pow(10, floor(log10(low))), pow(10, ceil(log10(high))), true, "mean KL divergence from f16, nats per token" } };
+	return (chart){ .width = WIDTH,
+		        .height = HEIGHT,
+		        .left = 90,
+		        .right = 590,
+		        .top = 50,
+		        .bottom = 60,
+		        .x = { 3, 18, true, "bits per weight, all matrices" },
+		        .y = { pow(10, floor(log10(low))), pow(10, ceil(log10(high))), true,
+		               "mean KL divergence from f16, nats per token" } };
 }
 
 /* Around 4 bits, where types are a few percent apart; from zero, so that distances are to scale. */
@@ -89,7 +106,13 @@ static chart choose_close(const point *points, size_t n)
 	for (i = 0; i < n; i++)
 		if (points[i].bits >= 4 && points[i].bits <= 5 && points[i].kld > high)
 			high = points[i].kld;
-	return (chart){ .width = WIDTH, .height = HEIGHT, .left = 780, .right = 40, .top = 50, .bottom = 280, .x = { 4, 5, false, "bits per weight" },
+	return (chart){ .width = WIDTH,
+		        .height = HEIGHT,
+		        .left = 780,
+		        .right = 40,
+		        .top = 50,
+		        .bottom = 280,
+		        .x = { 4, 5, false, "bits per weight" },
 		        .y = { 0, ceil(high / 0.002) * 0.002, false, "nats per token" } };
 }
 
@@ -113,7 +136,8 @@ static void draw_grids(FILE *out, const chart *whole, const chart *close)
 
 static bool is_inside(const chart *c, const point *p)
 {
-	return p->bits >= c->x.low && p->bits <= c->x.high && p->kld >= c->y.low && p->kld <= c->y.high;
+	return p->bits >= c->x.low && p->bits <= c->x.high && p->kld >= c->y.low &&
+	       p->kld <= c->y.high;
 }
 
 /* `names`: others' are written beside their points. */
@@ -124,20 +148,27 @@ static void draw_point(FILE *out, const chart *c, const point *p, bool names)
 
 	if (!is_inside(c, p))
 		return;
-	fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%s' stroke='%s' fill='%s'><title>%s%s: %.3f bits, %.5f</title></circle>\n", x, y, is_ours(p) ? "4.5" : "3", colour,
-	        is_filled(p) ? colour : "none", p->name, strcmp(p->kind, "importance") ? "" : " with importance", p->bits, p->kld);
+	fprintf(out,
+	        "<circle cx='%.1f' cy='%.1f' r='%s' stroke='%s' fill='%s'><title>%s%s: %.3f bits, "
+	        "%.5f</title></circle>\n",
+	        x, y, is_ours(p) ? "4.5" : "3", colour, is_filled(p) ? colour : "none", p->name,
+	        strcmp(p->kind, "importance") ? "" : " with importance", p->bits, p->kld);
 	if (!strcmp(p->kind, "peer") && names)
-		fprintf(out, "<text x='%.1f' y='%.1f' font-size='10' fill='#777'>%s</text>\n", x + 6, y + 3, p->name);
+		fprintf(out, "<text x='%.1f' y='%.1f' font-size='10' fill='#777'>%s</text>\n",
+		        x + 6, y + 3, p->name);
 }
 
-/* Others first: ours lie on top. In the whole picture names would cover each other around 4 bits. */
-static void draw_points(FILE *out, const chart *c, const point *points, size_t n, const chart *without_names)
+/* Others first: ours lie on top. In the whole picture names would cover each other around 4 bits.
+ */
+static void draw_points(FILE *out, const chart *c, const point *points, size_t n,
+                        const chart *without_names)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (!is_ours(&points[i]))
-			draw_point(out, c, &points[i], !without_names || !is_inside(without_names, &points[i]));
+			draw_point(out, c, &points[i],
+			           !without_names || !is_inside(without_names, &points[i]));
 	for (i = 0; i < n; i++)
 		if (is_ours(&points[i]))
 			draw_point(out, c, &points[i], false);
@@ -157,14 +188,20 @@ static void draw_legend(FILE *out, const point *points, size_t n)
 		peers = peers || !is_ours(&points[i]);
 		if (!is_ours(&points[i]))
 			continue;
-		fprintf(out, "<circle cx='%.1f' cy='%.1f' r='4.5' stroke='%s' fill='%s'/>", x, y, colour_of(points[i].kind), is_filled(&points[i]) ? colour_of(points[i].kind) : "none");
-		fprintf(out, "<text x='%.1f' y='%.1f'>%s: %.5f</text>\n", x + 10, y + 4, points[i].name, points[i].kld);
+		fprintf(out, "<circle cx='%.1f' cy='%.1f' r='4.5' stroke='%s' fill='%s'/>", x, y,
+		        colour_of(points[i].kind),
+		        is_filled(&points[i]) ? colour_of(points[i].kind) : "none");
+		fprintf(out, "<text x='%.1f' y='%.1f'>%s: %.5f</text>\n", x + 10, y + 4,
+		        points[i].name, points[i].kld);
 		row++;
 	}
 	below = top + (double)((row + 1) / 2) * 18 + 12;
 	if (peers)
-		fprintf(out, "<text x='%.1f' y='%.1f' fill='#666'>grey: ggml's and ik_llama.cpp's types, hollow with importance;</text>\n"
-		             "<text x='%.1f' y='%.1f' fill='#666'>weights alone, while ours pay for int8 activations too</text>\n",
+		fprintf(out,
+		        "<text x='%.1f' y='%.1f' fill='#666'>grey: ggml's and ik_llama.cpp's "
+		        "types, hollow with importance;</text>\n"
+		        "<text x='%.1f' y='%.1f' fill='#666'>weights alone, while ours pay for "
+		        "int8 activations too</text>\n",
 		        left - 5, below, left - 5, below + 16);
 }
 

@@ -1,4 +1,5 @@
-/* calibrate.c - all tokens through one layer, then the next: so memory holds one layer's moments only, and an interrupted run loses one layer at most */
+/* calibrate.c - all tokens through one layer, then the next: so memory holds one layer's moments
+ * only, and an interrupted run loses one layer at most */
 #include "convert/calibration/calibrate.h"
 
 #include <float.h>
@@ -9,8 +10,8 @@
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/moments.h"
 #include "convert/calibration/unfinished.h"
-#include "runtime/context.h"
-#include "runtime/crc32.h"
+#include "runtime/eval/context.h"
+#include "runtime/model/crc32.h"
 #include "runtime/error.h"
 
 #define SPAN_DEFAULT 4096u
@@ -22,7 +23,8 @@ typedef struct calibrating {
 	const calibrate_options *options;
 	unfinished file;
 	brise_context *ctx;
-	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the output's */
+	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the
+	                                        output's */
 	uint32_t states_crc; /* of the states that the step under way has written so far */
 	brise_error *err;
 } calibrating;
@@ -44,14 +46,17 @@ static uint32_t take_fingerprint(const calibrating *c)
 	return crc32_update(crc, c->ids, c->n * sizeof *c->ids);
 }
 
-/* ---- the layers ---------------------------------------------------------------------------------------------------- */
+/* ---- the layers ----------------------------------------------------------------------------- */
 
-static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride, uint32_t n)
+static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride,
+                       uint32_t n)
 {
 	calibrating *c = user;
 
 	(void)layer;
-	moments_add(&c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)], rows, stride, n, &c->ctx->kernels, c->ctx->pool);
+	moments_add(
+	        &c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)],
+	        rows, stride, n, &c->ctx->kernels, c->ctx->pool);
 }
 
 static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
@@ -61,7 +66,10 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 
 	for (i = 0; i < in->cols; i++)
 		if (!(m->squares[i] / (double)c->n <= (double)FLT_MAX))
-			return error_set(c->err, BRISE_EFORMAT, "%s: what the matrices of layer %" PRIu32 " multiply is not finite", c->model->name, in->layer);
+			return error_set(c->err, BRISE_EFORMAT,
+			                 "%s: what the matrices of layer %" PRIu32
+			                 " multiply is not finite",
+			                 c->model->name, in->layer);
 	moments_store(m, c->n, c->file.bytes + in->offset, c->ctx->pool);
 	in->crc = crc32_update(0, c->file.bytes + in->offset, (size_t)in->bytes);
 	return BRISE_OK;
@@ -109,8 +117,14 @@ static brise_status say_cancelled(const calibrating *c)
 	const calibration_header *h = &c->file.header;
 
 	if (h->done == 0)
-		return error_set(c->err, BRISE_ECANCELED, "%s: cancelled before its first layer was done; nothing was written", c->file.out);
-	return error_set(c->err, BRISE_ECANCELED, "%s: %" PRIu32 " of %" PRIu32 " layers are done; the same command goes on there", c->file.path, h->done, h->n_layers);
+		return error_set(
+		        c->err, BRISE_ECANCELED,
+		        "%s: cancelled before its first layer was done; nothing was written",
+		        c->file.out);
+	return error_set(c->err, BRISE_ECANCELED,
+	                 "%s: %" PRIu32 " of %" PRIu32
+	                 " layers are done; the same command goes on there",
+	                 c->file.path, h->done, h->n_layers);
 }
 
 /* All tokens through one step. */
@@ -126,7 +140,8 @@ static brise_status run_step(calibrating *c, step_fn *step, uint32_t layer)
 			return say_cancelled(c);
 		if (o->progress)
 			o->progress(o->user, layer, c->model->config.n_layers, first, c->n);
-		step(c, layer, first, c->n - first < c->ctx->chunk ? (uint32_t)(c->n - first) : c->ctx->chunk);
+		step(c, layer, first,
+		     c->n - first < c->ctx->chunk ? (uint32_t)(c->n - first) : c->ctx->chunk);
 	}
 	return BRISE_OK;
 }
@@ -142,7 +157,8 @@ static brise_status run_layer(calibrating *c, uint32_t layer)
 		return status;
 	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)
 		status = store_input(c, layer * CALIBRATION_PER_LAYER + i, &c->sums[i]);
-	return status == BRISE_OK ? unfinished_save(&c->file, layer + 1, c->states_crc, c->err) : status;
+	return status == BRISE_OK ? unfinished_save(&c->file, layer + 1, c->states_crc, c->err)
+	                          : status;
 }
 
 static brise_status run_layers(calibrating *c)
@@ -162,7 +178,7 @@ static brise_status run_layers(calibrating *c)
 	return status;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 static brise_status check_ids(const calibrating *c)
 {
@@ -172,10 +188,15 @@ static brise_status check_ids(const calibrating *c)
 	if (c->n == 0)
 		return error_set(c->err, BRISE_EINVAL, "no tokens to calibrate with");
 	if (c->options->span % 32 != 0 || c->options->span > 1u << 20)
-		return error_set(c->err, BRISE_EINVAL, "a span of %" PRIu32 " columns: a multiple of 32 expected", c->options->span);
+		return error_set(c->err, BRISE_EINVAL,
+		                 "a span of %" PRIu32 " columns: a multiple of 32 expected",
+		                 c->options->span);
 	for (i = 0; i < c->n; i++)
 		if (c->ids[i] < 0 || (uint32_t)c->ids[i] >= vocab)
-			return error_set(c->err, BRISE_EINVAL, "token %zu: id %" PRId32 " outside the vocabulary of %" PRIu32, i, c->ids[i], vocab);
+			return error_set(c->err, BRISE_EINVAL,
+			                 "token %zu: id %" PRId32
+			                 " outside the vocabulary of %" PRIu32,
+			                 i, c->ids[i], vocab);
 	return BRISE_OK;
 }
 
@@ -207,24 +228,34 @@ static double now_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n, const char *out, const calibrate_options *options, calibrate_result *result,
-                             brise_error *err)
+brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
+                             const char *out, const calibrate_options *options,
+                             calibrate_result *result, brise_error *err)
 {
-	calibrating c = { .model = model, .ids = ids, .n = n, .options = options, .file = { .descriptor = -1 }, .err = err };
+	calibrating c = { .model = model,
+		          .ids = ids,
+		          .n = n,
+		          .options = options,
+		          .file = { .descriptor = -1 },
+		          .err = err };
 	double start = now_seconds();
 	uint32_t resumed;
 	brise_status status;
 	unsigned i;
 
 	if ((status = check_ids(&c)) != BRISE_OK ||
-	    (status = unfinished_plan(&c.file, out, &model->config, options->span, n, take_fingerprint(&c), err)) != BRISE_OK || (status = open_context(&c)) != BRISE_OK ||
+	    (status = unfinished_plan(&c.file, out, &model->config, options->span, n,
+	                              take_fingerprint(&c), err)) != BRISE_OK ||
+	    (status = open_context(&c)) != BRISE_OK ||
 	    (status = unfinished_open(&c.file, options->note, options->user, err)) != BRISE_OK)
 		goto done;
-	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done : model->config.n_layers;
+	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done
+	                                                      : model->config.n_layers;
 	if ((status = run_layers(&c)) == BRISE_OK)
 		status = unfinished_finish(&c.file, err);
 	if (status == BRISE_OK && result)
-		*result = (calibrate_result){ c.file.header.file_bytes, resumed, now_seconds() - start };
+		*result = (calibrate_result){ c.file.header.file_bytes, resumed,
+			                      now_seconds() - start };
 done:
 	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
 		moments_free(&c.sums[i]);

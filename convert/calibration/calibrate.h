@@ -5,13 +5,15 @@
 #include "runtime/brise.h"
 
 /* Called from the calling thread: layers and tokens of the layer under way. */
-typedef void calibrate_progress_fn(void *user, uint32_t layer, uint32_t n_layers, uint64_t token, uint64_t tokens);
+typedef void calibrate_progress_fn(void *user, uint32_t layer, uint32_t n_layers, uint64_t token,
+                                   uint64_t tokens);
 
 /* One line about an interrupted run that this one cannot go on with. */
 typedef void calibrate_note_fn(void *user, const char *line);
 
 typedef struct calibrate_options {
-	uint32_t span;    /* columns whose correlations are kept together, a multiple of 32; 0: mean squares alone */
+	/* columns whose correlations are kept together, a multiple of 32; 0: mean squares alone */
+	uint32_t span;
 	uint32_t threads; /* 0: one per core this process may use. Any value gives the same file */
 	const char *arch; /* kernel set; NULL: the best. Any gives the same file */
 	calibrate_progress_fn *progress;
@@ -29,12 +31,17 @@ typedef struct calibrate_result {
 	double seconds;
 } calibrate_result;
 
-/* Evaluates ids [n] as one stream, layer after layer: memory holds one layer's moments, and the states of all tokens are mapped from the file under way.
+/* Evaluates ids [n] as one stream, layer after layer: memory holds one layer's moments, and the
+ * states of all tokens are mapped from the file under way.
  *
- * The file is written as `out`.unfinished and renamed when complete (convert/calibration/unfinished.h). A run that was cancelled or failed behind its first layer leaves that, as does a
- * killed one, and the same call goes on behind the last complete layer; result (may be NULL) says so. What else has that name is refused.
- * Errors: BRISE_EINVAL ids or options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes what is not finite, BRISE_ECANCELED. */
-brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n, const char *out, const calibrate_options *options, calibrate_result *result,
-                             brise_error *err);
+ * The file is written as `out`.unfinished and renamed when complete
+ * (convert/calibration/unfinished.h). A run that was cancelled or failed behind its first layer
+ * leaves that, as does a killed one, and the same call goes on behind the last complete layer;
+ * result (may be NULL) says so. What else has that name is refused. Errors: BRISE_EINVAL ids or
+ * options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes what is not finite,
+ * BRISE_ECANCELED. */
+brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
+                             const char *out, const calibrate_options *options,
+                             calibrate_result *result, brise_error *err);
 
 #endif

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "quant/checked.h"
-#include "runtime/crc32.h"
+#include "runtime/model/crc32.h"
 #include "runtime/error.h"
-#include "runtime/map.h"
+#include "runtime/os/map.h"
 
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer)
 {
@@ -42,14 +42,19 @@ static uint64_t pairs_of(uint64_t n)
 /* Bytes of correlations of the spans before column `first`. At most 2^40 for 2^20 columns. */
 static uint64_t correlation_bytes(uint32_t span, uint32_t first)
 {
-	return span == 0 ? 0 : sizeof(int16_t) * (first / span * pairs_of(span) + (first % span ? pairs_of(first % span) : 0));
+	return span == 0 ? 0
+	                 : sizeof(int16_t) * (first / span * pairs_of(span) +
+	                                      (first % span ? pairs_of(first % span) : 0));
 }
 
-/* The entries of a file of that header; offsets included. Bounds of the configuration keep all sums far from 2^64. */
+/* The entries of a file of that header; offsets included. Bounds of the configuration keep all sums
+ * far from 2^64. */
 static uint64_t fill_inputs(calibration_input *inputs, const calibration_header *h)
 {
-	static const uint32_t kinds[CALIBRATION_PER_LAYER] = { TENSOR_WQ, TENSOR_WO, TENSOR_W1, TENSOR_W2 };
-	const uint32_t cols[CALIBRATION_PER_LAYER] = { h->dim, h->mixed_dim, h->dim, h->hidden_dim };
+	static const uint32_t kinds[CALIBRATION_PER_LAYER] = { TENSOR_WQ, TENSOR_WO, TENSOR_W1,
+		                                               TENSOR_W2 };
+	const uint32_t cols[CALIBRATION_PER_LAYER] = { h->dim, h->mixed_dim, h->dim,
+		                                       h->hidden_dim };
 	uint64_t at = sizeof *h + (uint64_t)h->n_inputs * sizeof *inputs;
 	uint32_t i;
 
@@ -68,7 +73,8 @@ static uint64_t fill_inputs(calibration_input *inputs, const calibration_header 
 	return at;
 }
 
-brise_status calibration_plan(calibration_header *header, calibration_input **inputs, const format_config *config, uint32_t span, brise_error *err)
+brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
+                              const format_config *config, uint32_t span, brise_error *err)
 {
 	memset(header, 0, sizeof *header);
 	memcpy(header->magic, CALIBRATION_MAGIC, sizeof header->magic);
@@ -80,7 +86,9 @@ brise_status calibration_plan(calibration_header *header, calibration_input **in
 	header->span = span;
 	header->n_inputs = config->n_layers * CALIBRATION_PER_LAYER + 1;
 	if (!(*inputs = calloc(header->n_inputs, sizeof **inputs)))
-		return error_set(err, BRISE_ENOMEM, "no memory for a calibration of %" PRIu32 " layers", config->n_layers);
+		return error_set(err, BRISE_ENOMEM,
+		                 "no memory for a calibration of %" PRIu32 " layers",
+		                 config->n_layers);
 	header->file_bytes = fill_inputs(*inputs, header);
 	return BRISE_OK;
 }
@@ -94,13 +102,18 @@ static brise_status check_inputs(const calibration *c, const char *path, brise_e
 	uint32_t i;
 
 	if (!expected)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " inputs", path, h->n_inputs);
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " inputs", path,
+		                 h->n_inputs);
 	if (fill_inputs(expected, h) != c->size)
-		status = error_set(err, BRISE_EFORMAT, "%s: %zu bytes do not fit its dimensions", path, c->size);
+		status = error_set(err, BRISE_EFORMAT, "%s: %zu bytes do not fit its dimensions",
+		                   path, c->size);
 	for (i = 0; i < h->n_inputs && status == BRISE_OK; i++) {
 		expected[i].crc = c->inputs[i].crc;
 		if (memcmp(&expected[i], &c->inputs[i], sizeof *expected) != 0)
-			status = error_set(err, BRISE_EFORMAT, "%s: entry %" PRIu32 " of the table does not fit its dimensions", path, i);
+			status = error_set(err, BRISE_EFORMAT,
+			                   "%s: entry %" PRIu32
+			                   " of the table does not fit its dimensions",
+			                   path, i);
 	}
 	free(expected);
 	return status;
@@ -116,22 +129,33 @@ static brise_status check(calibration *c, const char *path, brise_error *err)
 	calibration_header *h = &c->header;
 
 	if (c->size < sizeof *h || memcmp(c->bytes, CALIBRATION_MAGIC, sizeof h->magic) != 0)
-		return error_set(err, BRISE_EFORMAT, "%s: not a calibration file; brise calibrate makes one", path);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: not a calibration file; brise calibrate makes one", path);
 	memcpy(h, c->bytes, sizeof *h);
 	if (h->version > CALIBRATION_VERSION)
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: calibration version %" PRIu32 ", this program reads up to %u", path, h->version, CALIBRATION_VERSION);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: calibration version %" PRIu32 ", this program reads up to %u",
+		                 path, h->version, CALIBRATION_VERSION);
 	if (crc32_update(0, h, sizeof *h - sizeof h->header_crc) != h->header_crc)
-		return error_set(err, BRISE_EFORMAT, "%s: the header does not fit its checksum", path);
+		return error_set(err, BRISE_EFORMAT, "%s: the header does not fit its checksum",
+		                 path);
 	if (!in_range(h->n_layers, 1024) || h->done != h->n_layers + 1)
-		return error_set(err, BRISE_EFORMAT, "%s: an interrupted calibration: the same brise calibrate goes on with it", path);
-	if (h->n_inputs != h->n_layers * CALIBRATION_PER_LAYER + 1 || !in_range(h->dim, 1u << 20) || !in_range(h->mixed_dim, 1u << 20) ||
-	    !in_range(h->hidden_dim, 1u << 20) || h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->size)
-		return error_set(err, BRISE_EFORMAT, "%s: the header's dimensions make no sense, or the file was cut off", path);
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: an interrupted calibration: the same brise calibrate goes on with it",
+		        path);
+	if (h->n_inputs != h->n_layers * CALIBRATION_PER_LAYER + 1 || !in_range(h->dim, 1u << 20) ||
+	    !in_range(h->mixed_dim, 1u << 20) || !in_range(h->hidden_dim, 1u << 20) ||
+	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->size)
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: the header's dimensions make no sense, or the file was cut off", path);
 	if ((c->size - sizeof *h) / sizeof *c->inputs < h->n_inputs)
 		return error_set(err, BRISE_EFORMAT, "%s: cut off within its table", path);
 	c->inputs = (const calibration_input *)(const void *)(c->bytes + sizeof *h);
 	if (crc32_update(0, c->inputs, h->n_inputs * sizeof *c->inputs) != h->inputs_crc)
-		return error_set(err, BRISE_EFORMAT, "%s: the table does not fit its checksum", path);
+		return error_set(err, BRISE_EFORMAT, "%s: the table does not fit its checksum",
+		                 path);
 	return check_inputs(c, path, err);
 }
 
@@ -165,14 +189,20 @@ void calibration_close(calibration *c)
 	free(c);
 }
 
-brise_status calibration_fits(const calibration *c, const format_config *config, const char *model, brise_error *err)
+brise_status calibration_fits(const calibration *c, const format_config *config, const char *model,
+                              brise_error *err)
 {
 	const calibration_header *h = &c->header;
 
-	if (h->dim == config->dim && h->n_layers == config->n_layers && h->hidden_dim == config->hidden_dim && h->mixed_dim == config->n_heads * config->head_dim)
+	if (h->dim == config->dim && h->n_layers == config->n_layers &&
+	    h->hidden_dim == config->hidden_dim &&
+	    h->mixed_dim == config->n_heads * config->head_dim)
 		return BRISE_OK;
-	return error_set(err, BRISE_EFORMAT, "%s: measured on a model of %" PRIu32 " layers, width %" PRIu32 ", hidden %" PRIu32 "; %s has %" PRIu32 ", %" PRIu32 ", %" PRIu32, c->name,
-	                 h->n_layers, h->dim, h->hidden_dim, model, config->n_layers, config->dim, config->hidden_dim);
+	return error_set(err, BRISE_EFORMAT,
+	                 "%s: measured on a model of %" PRIu32 " layers, width %" PRIu32
+	                 ", hidden %" PRIu32 "; %s has %" PRIu32 ", %" PRIu32 ", %" PRIu32,
+	                 c->name, h->n_layers, h->dim, h->hidden_dim, model, config->n_layers,
+	                 config->dim, config->hidden_dim);
 }
 
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err)
@@ -182,10 +212,14 @@ brise_status calibration_verify_input(const calibration *c, uint32_t index, bris
 	uint32_t i;
 
 	if (crc32_update(0, c->bytes + in->offset, (size_t)in->bytes) != in->crc)
-		return error_set(err, BRISE_EFORMAT, "%s: the data of input %" PRIu32 " do not fit their checksum", c->name, index);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: the data of input %" PRIu32 " do not fit their checksum",
+		                 c->name, index);
 	for (i = 0; i < in->cols; i++)
 		if (!(squares[i] >= 0 && squares[i] <= FLT_MAX))
-			return error_set(err, BRISE_EFORMAT, "%s: input %" PRIu32 ": a mean square of %g", c->name, index, (double)squares[i]);
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: input %" PRIu32 ": a mean square of %g", c->name,
+			                 index, (double)squares[i]);
 	return BRISE_OK;
 }
 
@@ -198,5 +232,6 @@ const int16_t *calibration_correlations(const calibration *c, uint32_t index, ui
 {
 	const calibration_input *in = &c->inputs[index];
 
-	return (const int16_t *)(const void *)(c->bytes + in->offset + in->cols * sizeof(float) + correlation_bytes(c->header.span, first));
+	return (const int16_t *)(const void *)(c->bytes + in->offset + in->cols * sizeof(float) +
+	                                       correlation_bytes(c->header.span, first));
 }

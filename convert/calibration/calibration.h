@@ -1,18 +1,21 @@
-/* calibration.h - what matrices multiply in use: second moments of their inputs, measured over a text (convert/calibration/calibrate.h)
+/* calibration.h - what matrices multiply in use: second moments of their inputs, measured over a
+ * text (convert/calibration/calibrate.h)
  *
- * Matrices with the same input share its moments: q, k and v; w1 and w3. The mean squares say how much an error in each column matters; the correlations
- * within spans of columns say how errors of one column can be made good by others (quant/q4_feedback.h).
+ * Matrices with the same input share its moments: q, k and v; w1 and w3. The mean squares say how
+ * much an error in each column matters; the correlations within spans of columns say how errors of
+ * one column can be made good by others (quant/encode/q4_feedback.h).
  *
- * The file, little-endian:  calibration_header, calibration_input[n_inputs], then each input's data at a multiple of 64:
- *     float mean_square[cols]
- *     per span of columns:  int16 correlation[n * (n - 1) / 2]    rows of the lower triangle without its diagonal, in units of 1 / 32767
- * Correlations take half the room of floats, and their error of 2^-16 is far below the damping that any use of them needs.
+ * The file, little-endian:  calibration_header, calibration_input[n_inputs], then each input's data
+ * at a multiple of 64: float mean_square[cols] per span of columns:  int16 correlation[n * (n - 1)
+ * / 2]    rows of the lower triangle without its diagonal, in units of 1 / 32767 Correlations take
+ * half the room of floats, and their error of 2^-16 is far below the damping that any use of them
+ * needs.
  */
 #ifndef CONVERT_CALIBRATION_CALIBRATION_H
 #define CONVERT_CALIBRATION_CALIBRATION_H
 
 #include "runtime/brise.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 #define CALIBRATION_MAGIC   "BRISECAL"
 #define CALIBRATION_VERSION 1u
@@ -20,21 +23,27 @@
 typedef struct calibration_header {
 	char magic[8];
 	uint32_t version;
-	uint32_t done;        /* layers measured; n_layers + 1: everything */
-	uint64_t file_bytes;  /* of the finished file */
+	uint32_t done;       /* layers measured; n_layers + 1: everything */
+	uint64_t file_bytes; /* of the finished file */
 	uint64_t tokens;
 	uint32_t dim, n_layers, mixed_dim, hidden_dim; /* mixed: n_heads * head_dim */
-	uint32_t span;        /* columns whose correlations are kept together, a multiple of 32; 0: none are kept */
+	/* columns whose correlations are kept together, a multiple of 32; 0: none are kept */
+	uint32_t span;
 	uint32_t n_inputs;
 	uint32_t inputs_crc;
-	uint32_t fingerprint; /* of model, text and options: an interrupted measurement goes on only with the same */
-	uint32_t states_crc;  /* of a measurement under way: of the states behind `done` layers (convert/calibration/unfinished.h); 0: finished */
+	/* of model, text and options: an interrupted measurement goes on only with the same */
+	uint32_t fingerprint;
+	/* of a measurement under way: of the states behind `done` layers
+	 * (convert/calibration/unfinished.h); 0: finished */
+	uint32_t states_crc;
 	uint32_t reserved[14];
-	uint32_t header_crc;  /* CRC-32 of what stands before it */
+	uint32_t header_crc; /* CRC-32 of what stands before it */
 } calibration_header;
 
 typedef struct calibration_input {
-	uint32_t kind; /* TENSOR_WQ, TENSOR_WO, TENSOR_W1, TENSOR_W2 for each layer, then TENSOR_OUTPUT: of the matrices that share it, the first */
+	/* TENSOR_WQ, TENSOR_WO, TENSOR_W1, TENSOR_W2 for each layer, then TENSOR_OUTPUT: of the
+	 * matrices that share it, the first */
+	uint32_t kind;
 	uint32_t layer, cols;
 	uint32_t crc;
 	uint64_t offset, bytes;
@@ -57,8 +66,10 @@ typedef struct calibration {
 /* Index of the input of a matrix; UINT32_MAX: the embedding, which multiplies nothing. */
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer);
 
-/* Header and table for a model: n_inputs entries, malloc'ed, without checksums. Errors: BRISE_ENOMEM. */
-brise_status calibration_plan(calibration_header *header, calibration_input **inputs, const format_config *config, uint32_t span, brise_error *err);
+/* Header and table for a model: n_inputs entries, malloc'ed, without checksums. Errors:
+ * BRISE_ENOMEM. */
+brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
+                              const format_config *config, uint32_t span, brise_error *err);
 
 /* Columns [first, *end) of the span that `first` begins. */
 static inline uint32_t calibration_span_end(uint32_t first, uint32_t span, uint32_t cols)
@@ -71,10 +82,11 @@ brise_status calibration_open(calibration **out, const char *path, brise_error *
 void calibration_close(calibration *c);
 
 /* Refuses a calibration of a model of another shape. `model` is for the message. */
-brise_status calibration_fits(const calibration *c, const format_config *config, const char *model, brise_error *err);
+brise_status calibration_fits(const calibration *c, const format_config *config, const char *model,
+                              brise_error *err);
 
-/* Checks what opening did not read, before the first use of an input's data: its checksum, and that its mean squares are finite and not negative. Errors:
- * BRISE_EFORMAT. */
+/* Checks what opening did not read, before the first use of an input's data: its checksum, and that
+ * its mean squares are finite and not negative. Errors: BRISE_EFORMAT. */
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
 
 /* Mean squares [cols] of an input. */

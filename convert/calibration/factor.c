@@ -1,10 +1,12 @@
 /* factor.c - H = A D A^T with A upper triangular, from the last column to the first
  *
- * That is Cholesky's factorization begun at the other end: H = R R^T with R upper, A = R / diag R, D = (diag R)^2. It goes in strips of 64 columns from the
- * right: the strip's diagonal block by itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles, because
- * inputs have directions a thousand times stronger than others.
+ * That is Cholesky's factorization begun at the other end: H = R R^T with R upper, A = R / diag R,
+ * D = (diag R)^2. It goes in strips of 64 columns from the right: the strip's diagonal block by
+ * itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles,
+ * because inputs have directions a thousand times stronger than others.
  *
- * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some thousand tokens says no more about the weak directions.
+ * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some
+ * thousand tokens says no more about the weak directions.
  */
 #include "convert/calibration/factor.h"
 
@@ -30,7 +32,8 @@ static double *at(const factor_job *job, size_t row, size_t col)
 	return job->h + row * job->n + col;
 }
 
-/* The strip's own triangle. H is positive definite by its damping; rounding may still spoil a pivot, which is then set to what damping guarantees. */
+/* The strip's own triangle. H is positive definite by its damping; rounding may still spoil a
+ * pivot, which is then set to what damping guarantees. */
 static void factor_corner(const factor_job *job, double least)
 {
 	size_t j, i, k;
@@ -69,14 +72,16 @@ static void factor_rows(void *argument, unsigned worker, size_t first, size_t en
 		}
 }
 
-/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read what lies together, where columns of h would share a few sets of the caches. */
+/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read what lies
+ * together, where columns of h would share a few sets of the caches. */
 static void turn_rows(const factor_job *job, double *panels)
 {
 	size_t i, k;
 
 	for (i = 0; i < job->first; i++)
 		for (k = 0; k < STRIP; k++)
-			panels[(i / PANEL * STRIP + k) * PANEL + i % PANEL] = *at(job, i, job->first + k);
+			panels[(i / PANEL * STRIP + k) * PANEL + i % PANEL] =
+			        *at(job, i, job->first + k);
 }
 
 /* h[i..i+4)[j..j+4) -= sum over the strip of R_ik R_jk */
@@ -123,8 +128,10 @@ static bool is_cancelled(const asking *a)
 	return a->cancel && a->cancel(a->user);
 }
 
-/* h: [n][n], n a multiple of 64, only the upper triangle is read. panels: scratch [64][n]. Asks before each strip; false: it shall stop. */
-static bool factor_span(double *h, size_t n, double least, double *panels, pool *threads, const asking *a)
+/* h: [n][n], n a multiple of 64, only the upper triangle is read. panels: scratch [64][n]. Asks
+ * before each strip; false: it shall stop. */
+static bool factor_span(double *h, size_t n, double least, double *panels, pool *threads,
+                        const asking *a)
 {
 	size_t end;
 
@@ -142,7 +149,8 @@ static bool factor_span(double *h, size_t n, double least, double *panels, pool 
 }
 
 /* The damped moments of a span; columns of padding get a 1 of their own. */
-static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index, uint32_t first, uint32_t end)
+static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index,
+                           uint32_t first, uint32_t end)
 {
 	const float *squares = calibration_squares(c, index);
 	const int16_t *correlations = calibration_correlations(c, index, first);
@@ -155,20 +163,25 @@ static double fill_moments(double *h, size_t n, const calibration *c, uint32_t i
 	memset(h, 0, n * n * sizeof *h);
 	for (i = 0; i < n; i++)
 		h[i * n + i] = i < width ? (double)squares[first + i] + damping : damping;
-	/* Eight rows of correlations at a time: they become columns, of which each row of h then gets a cache line. */
+	/* Eight rows of correlations at a time: they become columns, of which each row of h then
+	 * gets a cache line. */
 	for (from = 0; from < width; from += 8)
 		for (j = 0; j < from + 8; j++)
 			for (i = j < from ? from : j + 1; i < from + 8 && i < width; i++)
-				h[j * n + i] = correlations[i * (i - 1) / 2 + j] * (sqrt((double)squares[first + i]) * sqrt((double)squares[first + j]) / 32767);
+				h[j * n + i] = correlations[i * (i - 1) / 2 + j] *
+				               (sqrt((double)squares[first + i]) *
+				                sqrt((double)squares[first + j]) / 32767);
 	return damping;
 }
 
-/* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and damping keeps R's diagonal above a tenth of the mean of that. So A's
- * elements stay below 10 sqrt(n); what is far above comes of correlations that nothing has. */
+/* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and
+ * damping keeps R's diagonal above a tenth of the mean of that. So A's elements stay below 10
+ * sqrt(n); what is far above comes of correlations that nothing has. */
 #define LARGEST_FACTOR 1e6
 
 /* R to panels of A, and D. False: they are none. */
-static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first, uint32_t end)
+static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first,
+                  uint32_t end)
 {
 	bool sane = true;
 	size_t block, row, col;
@@ -184,7 +197,8 @@ static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint
 				double element = row < j ? h[row * n + j] / h[j * n + j] : 0;
 
 				sane = sane && fabs(element) < LARGEST_FACTOR;
-				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] = (float)element;
+				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] =
+				        (float)element;
 			}
 	return sane;
 }
@@ -201,12 +215,15 @@ brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_er
 	for (i = 0; i < spans && complete; i++) {
 		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
 
-		complete = (out->panels[i] = malloc(q4_panel((width + TILE_BLOCK - 1) / TILE_BLOCK) * sizeof **out->panels)) != NULL;
+		complete =
+		        (out->panels[i] = malloc(q4_panel((width + TILE_BLOCK - 1) / TILE_BLOCK) *
+		                                 sizeof **out->panels)) != NULL;
 	}
 	if (complete)
 		return BRISE_OK;
 	factor_free(out);
-	return error_set(err, BRISE_ENOMEM, "no memory for the factors of %u columns in spans of %u", cols, span);
+	return error_set(err, BRISE_ENOMEM,
+	                 "no memory for the factors of %u columns in spans of %u", cols, span);
 }
 
 void factor_free(q4_feedback *f)
@@ -220,22 +237,32 @@ void factor_free(q4_feedback *f)
 	*f = (q4_feedback){ 0 };
 }
 
-brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
+                          brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
 	size_t most = ((span < cols ? span : cols) + STRIP - 1) / STRIP * STRIP;
-	double *h = malloc(most * most * sizeof *h), *panels = malloc(STRIP * most * sizeof *panels);
-	brise_status status = h && panels ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to factor moments of %zu columns", most);
+	double *h = malloc(most * most * sizeof *h),
+	       *panels = malloc(STRIP * most * sizeof *panels);
+	brise_status status =
+	        h && panels ? BRISE_OK
+	                    : error_set(err, BRISE_ENOMEM,
+	                                "no memory to factor moments of %zu columns", most);
 	const asking a = { cancel, user };
 
 	for (first = 0; first < cols && status == BRISE_OK; first += span) {
 		uint32_t end = calibration_span_end(first, span, cols);
 		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
 
-		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end), panels, threads, &a))
-			status = error_set(err, BRISE_ECANCELED, "%s: cancelled while input %u was factored", c->name, index);
+		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end),
+		                                     panels, threads, &a))
+			status = error_set(err, BRISE_ECANCELED,
+			                   "%s: cancelled while input %u was factored", c->name,
+			                   index);
 		else if (!store(out, first / span, h, n, first, end))
-			status = error_set(err, BRISE_EFORMAT, "%s: input %u has correlations that no inputs have", c->name, index);
+			status = error_set(err, BRISE_EFORMAT,
+			                   "%s: input %u has correlations that no inputs have",
+			                   c->name, index);
 	}
 	free(h);
 	free(panels);

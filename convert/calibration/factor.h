@@ -1,17 +1,21 @@
-/* factor.h - from a calibration's moments to the factors that error feedback needs (quant/q4_feedback.h) */
+/* factor.h - from a calibration's moments to the factors that error feedback needs
+ * (quant/encode/q4_feedback.h) */
 #ifndef CONVERT_CALIBRATION_FACTOR_H
 #define CONVERT_CALIBRATION_FACTOR_H
 
 #include "convert/calibration/calibration.h"
-#include "quant/q4_feedback.h"
-#include "runtime/threads.h"
+#include "quant/encode/q4_feedback.h"
+#include "runtime/os/threads.h"
 
-/* Room for the factors of inputs of up to `cols` columns: out->panels and variance, filled by factor_input. Errors: BRISE_ENOMEM. */
+/* Room for the factors of inputs of up to `cols` columns: out->panels and variance, filled by
+ * factor_input. Errors: BRISE_ENOMEM. */
 brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err);
 void factor_free(q4_feedback *f);
 
-/* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the threads. cancel (NULL: nobody) is asked from the calling thread some
- * hundred times; `out` is of no use after an error. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments), BRISE_ECANCELED. */
-brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err);
+/* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the
+ * threads. cancel (NULL: nobody) is asked from the calling thread some hundred times; `out` is of
+ * no use after an error. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments), BRISE_ECANCELED. */
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
+                          brise_cancel_fn *cancel, void *user, brise_error *err);
 
 #endif

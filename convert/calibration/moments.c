@@ -1,8 +1,10 @@
 /* moments.c - X^T X in tiles of 16 x 16, each by one thread and in order of tokens
  *
- * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: what a tile multiplies lies in a few sets of the caches and pushes itself out. So tokens go in
- * blocks, of which all columns are first turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of four, which stays in L2, meets
- * all panels to its left. Sums begin at zero in each block: their errors of rounding do not grow with the text.
+ * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: what a tile multiplies lies in a
+ * few sets of the caches and pushes itself out. So tokens go in blocks, of which all columns are
+ * first turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of
+ * four, which stays in L2, meets all panels to its left. Sums begin at zero in each block: their
+ * errors of rounding do not grow with the text.
  */
 #include "convert/calibration/moments.h"
 
@@ -14,10 +16,10 @@
 #include "quant/checked.h"
 #include "runtime/error.h"
 
-#define PANEL        TILE_ROWS
-#define TILE_FLOATS  (PANEL * PANEL)
-#define BLOCK        256u /* tokens */
-#define STRIP        4u   /* panels whose rows of tiles are one piece of work */
+#define PANEL       TILE_ROWS
+#define TILE_FLOATS (PANEL * PANEL)
+#define BLOCK       256u /* tokens */
+#define STRIP       4u   /* panels whose rows of tiles are one piece of work */
 
 static uint32_t n_spans(const moments *m)
 {
@@ -74,7 +76,9 @@ brise_status moments_new(moments *m, uint32_t cols, uint32_t span, brise_error *
 	for (i = 0; complete && i < n_spans(m); i++)
 		complete = (m->sums[i] = allocate(span_tiles(m, i), TILE_FLOATS)) != NULL;
 	if (!complete)
-		return error_set(err, BRISE_ENOMEM, "no memory for the moments of %u columns in spans of %u", cols, span);
+		return error_set(err, BRISE_ENOMEM,
+		                 "no memory for the moments of %u columns in spans of %u", cols,
+		                 span);
 	moments_clear(m);
 	return BRISE_OK;
 }
@@ -100,7 +104,7 @@ void moments_free(moments *m)
 	*m = (moments){ 0 };
 }
 
-/* ---- adding -------------------------------------------------------------------------------------------------------- */
+/* ---- adding --------------------------------------------------------------------------------- */
 
 typedef struct add_job {
 	moments *m;
@@ -138,14 +142,18 @@ static void turn_panels(void *argument, unsigned worker, size_t first, size_t en
 static void add_strip(const add_job *job, uint32_t span, size_t first)
 {
 	const float *panels = job->m->panels + (size_t)span * job->m->span * job->n;
-	size_t all = span_panels(job->m, span), end = first + STRIP < all ? first + STRIP : all, floats = (size_t)job->n * PANEL, i, j;
+	size_t all = span_panels(job->m, span), end = first + STRIP < all ? first + STRIP : all,
+	       floats = (size_t)job->n * PANEL, i, j;
 
 	for (j = 0; j < end; j++)
 		for (i = j > first ? j : first; i < end; i++)
-			job->kernels->add_products(job->m->sums[span] + tile_at(i, j) * TILE_FLOATS, panels + i * floats, panels + j * floats, job->n);
+			job->kernels->add_products(job->m->sums[span] + tile_at(i, j) * TILE_FLOATS,
+			                           panels + i * floats, panels + j * floats,
+			                           job->n);
 }
 
-/* Items are the strips of all spans from the last to the first, so that long ones come before short ones and threads finish together. */
+/* Items are the strips of all spans from the last to the first, so that long ones come before short
+ * ones and threads finish together. */
 static void add_strips(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const add_job *job = argument;
@@ -158,20 +166,23 @@ static void add_strips(void *argument, unsigned worker, size_t first, size_t end
 	}
 }
 
-void moments_add(moments *m, const float *rows, size_t stride, uint32_t n, const arch_kernels *kernels, pool *threads)
+void moments_add(moments *m, const float *rows, size_t stride, uint32_t n,
+                 const arch_kernels *kernels, pool *threads)
 {
 	size_t strips = m->span ? (span_panels(m, 0) + STRIP - 1) / STRIP : 0;
 	uint32_t first;
 
 	for (first = 0; first < n; first += BLOCK) {
-		add_job job = { m, rows + first * stride, stride, n - first < BLOCK ? n - first : BLOCK, kernels, strips };
+		add_job job = { m,       rows + first * stride,
+			        stride,  n - first < BLOCK ? n - first : BLOCK,
+			        kernels, strips };
 
 		pool_run(threads, turn_panels, &job, n_panels(m->cols), STRIP);
 		pool_run(threads, add_strips, &job, n_spans(m) * strips, 1);
 	}
 }
 
-/* ---- storing ------------------------------------------------------------------------------------------------------- */
+/* ---- storing -------------------------------------------------------------------------------- */
 
 static int16_t to_correlation(double sum, double norm)
 {
@@ -196,11 +207,15 @@ static void store_columns(void *argument, unsigned worker, size_t first, size_t 
 	for (; first < end; first++) {
 		size_t span = first / m->span, row = first % m->span, col;
 		const double *squares = m->squares + span * m->span;
-		const float *sums = m->sums[span] + tile_at(row / PANEL, 0) * TILE_FLOATS + row % PANEL * PANEL;
-		int16_t *out = job->correlations + span * ((size_t)m->span * (m->span - 1) / 2) + row * (row - 1) / 2;
+		const float *sums =
+		        m->sums[span] + tile_at(row / PANEL, 0) * TILE_FLOATS + row % PANEL * PANEL;
+		int16_t *out = job->correlations + span * ((size_t)m->span * (m->span - 1) / 2) +
+		               row * (row - 1) / 2;
 
 		for (col = 0; col < row; col++)
-			out[col] = to_correlation((double)sums[col / PANEL * TILE_FLOATS + col % PANEL], sqrt(squares[row] * squares[col]));
+			out[col] = to_correlation(
+			        (double)sums[col / PANEL * TILE_FLOATS + col % PANEL],
+			        sqrt(squares[row] * squares[col]));
 	}
 }
 

@@ -2,14 +2,15 @@
 #ifndef CONVERT_CALIBRATION_MOMENTS_H
 #define CONVERT_CALIBRATION_MOMENTS_H
 
-#include "runtime/context.h"
+#include "runtime/eval/context.h"
 
 /* Sums over tokens of x x^T, within spans of columns. */
 typedef struct moments {
 	uint32_t cols, span; /* span 0: squares alone */
 	double *squares;     /* [cols padded to 16] */
-	float **sums;        /* per span: tiles [16][16] of the lower triangle, row of tiles after row of tiles */
-	float *panels;       /* scratch: the inputs of some tokens, turned */
+	/* per span: tiles [16][16] of the lower triangle, row of tiles after row of tiles */
+	float **sums;
+	float *panels; /* scratch: the inputs of some tokens, turned */
 } moments;
 
 /* All sums are zero. Errors: BRISE_ENOMEM. After one, and in the end, moments_free. */
@@ -17,11 +18,14 @@ brise_status moments_new(moments *m, uint32_t cols, uint32_t span, brise_error *
 void moments_clear(moments *m);
 void moments_free(moments *m);
 
-/* Adds n rows of cols elements, stride apart; padding up to the stride, a multiple of 128, is zeros. The result depends neither on threads nor on kernels, and on the
- * division into calls only where they do not end at multiples of 256 rows. */
-void moments_add(moments *m, const float *rows, size_t stride, uint32_t n, const arch_kernels *kernels, pool *threads);
+/* Adds n rows of cols elements, stride apart; padding up to the stride, a multiple of 128, is
+ * zeros. The result depends neither on threads nor on kernels, and on the division into calls only
+ * where they do not end at multiples of 256 rows. */
+void moments_add(moments *m, const float *rows, size_t stride, uint32_t n,
+                 const arch_kernels *kernels, pool *threads);
 
-/* The input's data as a calibration file holds it (convert/calibration/calibration.h), of which `bytes` has room for all. */
+/* The input's data as a calibration file holds it (convert/calibration/calibration.h), of which
+ * `bytes` has room for all. */
 void moments_store(const moments *m, uint64_t tokens, void *bytes, pool *threads);
 
 #endif

@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "quant/checked.h"
-#include "runtime/context.h"
-#include "runtime/crc32.h"
+#include "runtime/eval/context.h"
+#include "runtime/model/crc32.h"
 #include "runtime/error.h"
 
-brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config, uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err)
+brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
+                             uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err)
 {
 	size_t room = strlen(out) + 16;
 	uint64_t floats, bytes;
@@ -29,9 +30,12 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 		return status;
 	u->header.tokens = tokens;
 	u->header.fingerprint = fingerprint;
-	if (!checked_mul(tokens, context_stride(config->dim), &floats) || !checked_mul(floats, 2 * sizeof(float), &bytes) ||
-	    !checked_add(bytes, u->header.file_bytes / 64 * 64 + 64, &bytes) || !checked_size(bytes, &u->size))
-		return error_set(err, BRISE_EINVAL, "a text of %zu tokens is too long to calibrate with", tokens);
+	if (!checked_mul(tokens, context_stride(config->dim), &floats) ||
+	    !checked_mul(floats, 2 * sizeof(float), &bytes) ||
+	    !checked_add(bytes, u->header.file_bytes / 64 * 64 + 64, &bytes) ||
+	    !checked_size(bytes, &u->size))
+		return error_set(err, BRISE_EINVAL,
+		                 "a text of %zu tokens is too long to calibrate with", tokens);
 	u->state_floats = (size_t)floats;
 	u->states_at = (size_t)(u->header.file_bytes / 64 * 64 + 64);
 	if (!(u->path = malloc(room)))
@@ -45,22 +49,25 @@ float *unfinished_states(const unfinished *u, uint32_t layer)
 	return (float *)(void *)(u->bytes + u->states_at) + layer % 2 * u->state_floats;
 }
 
-/* ---- what is there ------------------------------------------------------------------------------------------------- */
+/* ---- what is there -------------------------------------------------------------------------- */
 
 /* A file begins with zeros until its first layer is complete. */
 static bool is_calibration(const calibration_header *h, size_t bytes)
 {
 	static const char zeros[sizeof h->magic];
 
-	return memcmp(h->magic, zeros, sizeof h->magic) == 0 || (bytes == sizeof *h && memcmp(h->magic, CALIBRATION_MAGIC, sizeof h->magic) == 0);
+	return memcmp(h->magic, zeros, sizeof h->magic) == 0 ||
+	       (bytes == sizeof *h && memcmp(h->magic, CALIBRATION_MAGIC, sizeof h->magic) == 0);
 }
 
-/* Whether the path still leads to the file that was locked: another run may have finished or removed it in between. */
+/* Whether the path still leads to the file that was locked: another run may have finished or
+ * removed it in between. */
 static bool is_in_place(const unfinished *u, const struct stat *mine)
 {
 	struct stat facts;
 
-	return stat(u->path, &facts) == 0 && facts.st_dev == mine->st_dev && facts.st_ino == mine->st_ino;
+	return stat(u->path, &facts) == 0 && facts.st_dev == mine->st_dev &&
+	       facts.st_ino == mine->st_ino;
 }
 
 /* Opens and locks the file and reads its header, zeros where it is shorter. */
@@ -78,14 +85,19 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 		return error_errno(err, "%s: cannot be read", u->path);
 	if (!S_ISREG(facts.st_mode))
 		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
-	if ((flock(u->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) || !is_in_place(u, &facts))
-		return error_set(err, BRISE_EIO, "%s: another calibration is at work on it", u->path);
+	if ((flock(u->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+	    !is_in_place(u, &facts))
+		return error_set(err, BRISE_EIO, "%s: another calibration is at work on it",
+		                 u->path);
 	memset(h, 0, sizeof *h);
 	got = pread(u->descriptor, h, sizeof *h, 0);
 	if (got < 0)
 		return error_errno(err, "%s: cannot be read", u->path);
 	if (got > 0 && !is_calibration(h, (size_t)got))
-		return error_set(err, BRISE_EIO, "%s: exists and is no unfinished calibration; it would be overwritten", u->path);
+		return error_set(
+		        err, BRISE_EIO,
+		        "%s: exists and is no unfinished calibration; it would be overwritten",
+		        u->path);
 	*size = (uint64_t)facts.st_size;
 	return BRISE_OK;
 }
@@ -95,8 +107,10 @@ static bool is_same_run(const unfinished *u, const calibration_header *h, uint64
 {
 	const calibration_header *mine = &u->header;
 
-	return h->version == CALIBRATION_VERSION && h->fingerprint == mine->fingerprint && h->tokens == mine->tokens && h->file_bytes == mine->file_bytes &&
-	       h->done <= mine->n_layers + 1 && crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc &&
+	return h->version == CALIBRATION_VERSION && h->fingerprint == mine->fingerprint &&
+	       h->tokens == mine->tokens && h->file_bytes == mine->file_bytes &&
+	       h->done <= mine->n_layers + 1 &&
+	       crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc &&
 	       (size == u->size || (size == mine->file_bytes && h->done == mine->n_layers + 1));
 }
 
@@ -118,32 +132,38 @@ static void unmap(unfinished *u)
 	u->bytes = NULL;
 }
 
-/* Takes over the checksums of inputs [0, n), and nothing else of the table; whether their data fit them. */
+/* Takes over the checksums of inputs [0, n), and nothing else of the table; whether their data fit
+ * them. */
 static bool take_inputs(unfinished *u, uint32_t n)
 {
-	const calibration_input *inputs = (const calibration_input *)(const void *)(u->bytes + sizeof u->header);
+	const calibration_input *inputs =
+	        (const calibration_input *)(const void *)(u->bytes + sizeof u->header);
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
 		u->inputs[i].crc = inputs[i].crc;
-		if (crc32_update(0, u->bytes + u->inputs[i].offset, (size_t)u->inputs[i].bytes) != u->inputs[i].crc)
+		if (crc32_update(0, u->bytes + u->inputs[i].offset, (size_t)u->inputs[i].bytes) !=
+		    u->inputs[i].crc)
 			return false;
 	}
 	return true;
 }
 
-/* Whether what the header promises is there: a machine that lost power may have written one without the other. */
+/* Whether what the header promises is there: a machine that lost power may have written one without
+ * the other. */
 static bool take_over(unfinished *u, const calibration_header *h)
 {
 	if (h->done > u->header.n_layers)
 		return take_inputs(u, u->header.n_inputs);
 	return take_inputs(u, h->done * CALIBRATION_PER_LAYER) &&
-	       crc32_update(0, unfinished_states(u, h->done), u->state_floats * sizeof(float)) == h->states_crc;
+	       crc32_update(0, unfinished_states(u, h->done), u->state_floats * sizeof(float)) ==
+	               h->states_crc;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
-/* All of the file's size on disk, taken now: a full disk shows here, not as a signal from the mapping. */
+/* All of the file's size on disk, taken now: a full disk shows here, not as a signal from the
+ * mapping. */
 static brise_status take_room(const unfinished *u, brise_error *err)
 {
 	int failure = posix_fallocate(u->descriptor, 0, (off_t)u->size);
@@ -186,8 +206,10 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 	if (status != BRISE_OK)
 		return status;
 	if (h.done > 0 && is_same_run(u, &h, size)) {
-		/* Room that the file seems to have it may not have: copies of files can have holes. */
-		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) || (status = map(u, (size_t)size, err)) != BRISE_OK)
+		/* Room that the file seems to have it may not have: copies of files can have holes.
+		 */
+		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) ||
+		    (status = map(u, (size_t)size, err)) != BRISE_OK)
 			return status;
 		if (take_over(u, &h)) {
 			u->header.done = h.done;
@@ -201,11 +223,13 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 	return begin_anew(u, err);
 }
 
-/* ---- saving -------------------------------------------------------------------------------------------------------- */
+/* ---- saving --------------------------------------------------------------------------------- */
 
 static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *err)
 {
-	return msync(u->bytes, bytes, MS_SYNC) == 0 ? BRISE_OK : error_errno(err, "%s: cannot be brought to disk", u->path);
+	return msync(u->bytes, bytes, MS_SYNC) == 0
+	               ? BRISE_OK
+	               : error_errno(err, "%s: cannot be brought to disk", u->path);
 }
 
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err)
@@ -218,7 +242,8 @@ brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, 
 	u->header.done = done;
 	u->header.states_crc = states_crc;
 	u->header.inputs_crc = crc32_update(0, u->inputs, table);
-	u->header.header_crc = crc32_update(0, &u->header, sizeof u->header - sizeof u->header.header_crc);
+	u->header.header_crc =
+	        crc32_update(0, &u->header, sizeof u->header - sizeof u->header.header_crc);
 	memcpy(u->bytes + sizeof u->header, u->inputs, table);
 	memcpy(u->bytes, &u->header, sizeof u->header);
 	return sync_bytes(u, sizeof u->header + table, err);
@@ -230,7 +255,8 @@ brise_status unfinished_finish(unfinished *u, brise_error *err)
 
 	if (status != BRISE_OK)
 		return status;
-	if (ftruncate(u->descriptor, (off_t)u->header.file_bytes) != 0 || fsync(u->descriptor) != 0 || rename(u->path, u->out) != 0)
+	if (ftruncate(u->descriptor, (off_t)u->header.file_bytes) != 0 ||
+	    fsync(u->descriptor) != 0 || rename(u->path, u->out) != 0)
 		return error_errno(err, "%s: cannot be completed", u->out);
 	return BRISE_OK;
 }

@@ -1,10 +1,13 @@
-/* unfinished.h - the calibration file under way: what is kept of a run, so that the next goes on where it stopped
+/* unfinished.h - the calibration file under way: what is kept of a run, so that the next goes on
+ * where it stopped
  *
- * OUT.unfinished is the calibration file with the states of all tokens behind it, twice: a layer reads one and writes the other, so that the states it began with
- * survive until it is complete. The end is to cut the states off and rename the file. A run that was killed leaves one of these:
+ * OUT.unfinished is the calibration file with the states of all tokens behind it, twice: a layer
+ * reads one and writes the other, so that the states it began with survive until it is complete.
+ * The end is to cut the states off and rename the file. A run that was killed leaves one of these:
  *     done 0                no layer is complete: begun anew
- *     done 1..n_layers      inputs of that many layers, and the states behind them; checksums of both tell whether the disk has what the header says
- *     done n_layers + 1     everything, with the states or without: finished by the next run
+ *     done 1..n_layers      inputs of that many layers, and the states behind them; checksums of
+ * both tell whether the disk has what the header says done n_layers + 1     everything, with the
+ * states or without: finished by the next run
  */
 #ifndef CONVERT_CALIBRATION_UNFINISHED_H
 #define CONVERT_CALIBRATION_UNFINISHED_H
@@ -12,32 +15,37 @@
 #include "convert/calibration/calibration.h"
 
 typedef struct unfinished {
-	const char *out;             /* where the finished file goes; not a copy */
+	const char *out; /* where the finished file goes; not a copy */
 	char *path;
-	int descriptor;              /* -1: closed */
-	uint8_t *bytes;              /* the file, mapped and shared */
+	int descriptor; /* -1: closed */
+	uint8_t *bytes; /* the file, mapped and shared */
 	size_t mapped;
-	size_t size, states_at, state_floats; /* of the whole file; where states begin, and how many floats they are */
-	calibration_header header;   /* as it will stand in the file */
+	/* of the whole file; where states begin, and how many floats they are */
+	size_t size, states_at, state_floats;
+	calibration_header header; /* as it will stand in the file */
 	calibration_input *inputs;
 } unfinished;
 
 /* One line for the user. */
 typedef void unfinished_note_fn(void *user, const char *line);
 
-/* Sizes and tables of the file for a model and `tokens` tokens; fingerprint tells runs apart. Errors: BRISE_EINVAL, BRISE_ENOMEM. After one, and in the end,
- * unfinished_close. */
-brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config, uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err);
+/* Sizes and tables of the file for a model and `tokens` tokens; fingerprint tells runs apart.
+ * Errors: BRISE_EINVAL, BRISE_ENOMEM. After one, and in the end, unfinished_close. */
+brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
+                             uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err);
 
-/* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint came, 0 if there is none to go on with: then all room on the disk
- * is taken. What was there and is of no use is replaced, and `note` (may be NULL) told; what was never a calibration is not touched.
- * Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
+/* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint
+ * came, 0 if there is none to go on with: then all room on the disk is taken. What was there and is
+ * of no use is replaced, and `note` (may be NULL) told; what was never a calibration is not
+ * touched. Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
-/* States behind `layer` layers, [tokens][context_stride(dim)]. There are none where everything is done. */
+/* States behind `layer` layers, [tokens][context_stride(dim)]. There are none where everything is
+ * done. */
 float *unfinished_states(const unfinished *u, uint32_t layer);
 
-/* Brings to disk what is done: data first, then the header that says so. states_crc: of the states behind that many layers. Errors: BRISE_EIO. */
+/* Brings to disk what is done: data first, then the header that says so. states_crc: of the states
+ * behind that many layers. Errors: BRISE_EIO. */
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err);
 
 /* Everything is done: the file takes its place. Errors: BRISE_EIO. */

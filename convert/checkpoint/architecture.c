@@ -1,10 +1,13 @@
 /* architecture.c - what a configuration means, and which field said so
  *
- * Every field that could change the mathematics is known here by name: handled, or refused with its name. Fields about training, precision of
- * the checkpoint or generation are passed over. Where a field is missing the default is that of the reference implementation that
- * reads such files, and a line says so:
- *   - config.json: transformers' MistralConfig and LlamaConfig (rope_theta 10000, head_dim hidden_size / num_attention_heads);
- *   - params.json: mistral-inference (rope_theta 10000 with a sliding window, which is v0.1, and 1000000 without, v0.2 and v0.3).
+ * Every field that could change the mathematics is known here by name: handled, or refused with its
+ * name. Fields about training, precision of the checkpoint or generation are passed over. Where a
+ * field is missing the default is that of the reference implementation that reads such files, and a
+ * line says so:
+ *   - config.json: transformers' MistralConfig and LlamaConfig (rope_theta 10000, head_dim
+ * hidden_size / num_attention_heads);
+ *   - params.json: mistral-inference (rope_theta 10000 with a sliding window, which is v0.1, and
+ * 1000000 without, v0.2 and v0.3).
  */
 #include "convert/checkpoint/architecture.h"
 
@@ -13,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define THETA_CLASSIC 10000.0
 #define THETA_LONG    1000000.0
@@ -58,9 +61,9 @@ typedef struct reading {
 	notes *decisions;
 	const size_field *sizes;
 	size_t n_sizes;
-	unsigned seen;    /* bit i: sizes[i] had a number */
+	unsigned seen; /* bit i: sizes[i] had a number */
 	bool has_theta, has_eps, has_bos, has_eos;
-	char file[64];    /* the configuration's name without its folder */
+	char file[64];       /* the configuration's name without its folder */
 	const char *refused; /* static text: what is not supported */
 } reading;
 
@@ -119,7 +122,8 @@ static void read_id(reading *in, const char *field, int32_t *id, bool *has)
 	*id = (int32_t)value;
 	*has = true;
 	if (n > 1)
-		notes_add(in->decisions, "%s %" PRId32 ": the first of %zu (%s: %s)", field, *id, n, in->file, field);
+		notes_add(in->decisions, "%s %" PRId32 ": the first of %zu (%s: %s)", field, *id, n,
+		          in->file, field);
 }
 
 static void refuse(reading *in, const char *what)
@@ -155,7 +159,8 @@ static void read_theta(reading *in)
 		in->has_theta = true;
 }
 
-/* rope_scaling, or rope_parameters of newer files: only the default type, perhaps with theta inside. */
+/* rope_scaling, or rope_parameters of newer files: only the default type, perhaps with theta
+ * inside. */
 static void read_rope(reading *in)
 {
 	char key[64], type[64];
@@ -168,7 +173,8 @@ static void read_rope(reading *in)
 	while (in->r.status == BRISE_OK && json_next_key(&in->r, key, sizeof key)) {
 		if (!strcmp(key, "rope_theta"))
 			read_theta(in);
-		else if ((!strcmp(key, "rope_type") || !strcmp(key, "type")) && json_read_name(&in->r, type, sizeof type)) {
+		else if ((!strcmp(key, "rope_type") || !strcmp(key, "type")) &&
+		         json_read_name(&in->r, type, sizeof type)) {
 			if (strcmp(type, "default") != 0)
 				refuse(in, "rope scaling is not supported");
 		} else if (in->r.status == BRISE_OK) {
@@ -184,7 +190,10 @@ static void read_model_type(reading *in)
 	if (!json_read_name(&in->r, type, sizeof type))
 		return;
 	if (!strcmp(type, "llama"))
-		notes_add(in->decisions, "model_type llama without biases and rope scaling: the same mathematics as mistral (%s: model_type)", in->file);
+		notes_add(in->decisions,
+		          "model_type llama without biases and rope scaling: the same mathematics "
+		          "as mistral (%s: model_type)",
+		          in->file);
 	else if (strcmp(type, "mistral") != 0)
 		refuse(in, "model_type is neither mistral nor llama: not supported");
 }
@@ -193,7 +202,8 @@ static void read_activation(reading *in)
 {
 	char name[64];
 
-	if (json_read_name(&in->r, name, sizeof name) && strcmp(name, "silu") != 0 && strcmp(name, "swish") != 0)
+	if (json_read_name(&in->r, name, sizeof name) && strcmp(name, "silu") != 0 &&
+	    strcmp(name, "swish") != 0)
 		refuse(in, "hidden_act other than silu is not supported");
 }
 
@@ -248,9 +258,17 @@ static void read_eps(reading *in)
 
 static void read_config_field(reading *in, const char *key)
 {
-	static const char *const forbidden_flags[] = { "attention_bias", "mlp_bias", "use_qk_norm" };
-	static const char *const forbidden_values[] = { "num_local_experts", "num_experts", "quantization_config", "attn_logit_softcapping", "final_logit_softcapping",
-		                                        "query_pre_attn_scalar", "partial_rotary_factor", "text_config", "vision_config" };
+	static const char *const forbidden_flags[] = { "attention_bias", "mlp_bias",
+		                                       "use_qk_norm" };
+	static const char *const forbidden_values[] = { "num_local_experts",
+		                                        "num_experts",
+		                                        "quantization_config",
+		                                        "attn_logit_softcapping",
+		                                        "final_logit_softcapping",
+		                                        "query_pre_attn_scalar",
+		                                        "partial_rotary_factor",
+		                                        "text_config",
+		                                        "vision_config" };
 	char what[128];
 	size_t i;
 
@@ -288,8 +306,10 @@ static void read_config_field(reading *in, const char *key)
 
 static void read_params_field(reading *in, const char *key)
 {
-	static const char *const forbidden[] = { "moe", "vision_encoder", "quantization", "yarn", "llama_4_scaling", "ple_dim" };
-	static const char *const known[] = { "norm_eps", "max_batch_size", "model_type", "multiple_of", "ffn_dim_multiplier", "causal" };
+	static const char *const forbidden[] = { "moe",  "vision_encoder",  "quantization",
+		                                 "yarn", "llama_4_scaling", "ple_dim" };
+	static const char *const known[] = { "norm_eps",    "max_batch_size",     "model_type",
+		                             "multiple_of", "ffn_dim_multiplier", "causal" };
 	char what[128];
 	size_t i;
 
@@ -305,10 +325,13 @@ static void read_params_field(reading *in, const char *key)
 		read_eps(in);
 		return;
 	}
-	/* mistral-finetune leaves it behind when it has merged its adapter; matrices that are not merged have names of their own and are refused. */
+	/* mistral-finetune leaves it behind when it has merged its adapter; matrices that are not
+	 * merged have names of their own and are refused. */
 	if (!strcmp(key, "lora")) {
 		if (json_peek(&in->r) != JSON_NULL)
-			notes_add(in->decisions, "%s: field lora passed over: what was trained is in the weights", in->file);
+			notes_add(in->decisions,
+			          "%s: field lora passed over: what was trained is in the weights",
+			          in->file);
 		json_skip(&in->r);
 		return;
 	}
@@ -337,11 +360,14 @@ static void decide_heads(reading *in)
 
 	if (!seen_size(in, offsetof(format_config, n_kv_heads))) {
 		c->n_kv_heads = c->n_heads;
-		notes_add(in->decisions, "key/value heads %" PRIu32 ", one for each head (%s says nothing)", c->n_kv_heads, in->file);
+		notes_add(in->decisions,
+		          "key/value heads %" PRIu32 ", one for each head (%s says nothing)",
+		          c->n_kv_heads, in->file);
 	}
 	if (!seen_size(in, offsetof(format_config, head_dim))) {
 		c->head_dim = c->n_heads ? c->dim / c->n_heads : 0;
-		notes_add(in->decisions, "head size %" PRIu32 " = width / heads (%s says nothing)", c->head_dim, in->file);
+		notes_add(in->decisions, "head size %" PRIu32 " = width / heads (%s says nothing)",
+		          c->head_dim, in->file);
 	}
 }
 
@@ -350,22 +376,29 @@ static void decide_window(reading *in)
 	const format_config *c = &in->a->config;
 
 	if (c->window > 0)
-		notes_add(in->decisions, "window %" PRIu32 " (%s: sliding_window)", c->window, in->file);
+		notes_add(in->decisions, "window %" PRIu32 " (%s: sliding_window)", c->window,
+		          in->file);
 	else
-		notes_add(in->decisions, "no window: every token attends to all before it (%s: sliding_window null, 0 or absent)", in->file);
+		notes_add(in->decisions,
+		          "no window: every token attends to all before it (%s: sliding_window "
+		          "null, 0 or absent)",
+		          in->file);
 }
 
 static void decide_theta(reading *in, double fallback, const char *why)
 {
 	if (in->has_theta) {
-		notes_add(in->decisions, "rope theta %g (%s: rope_theta)", in->a->config.rope_theta, in->file);
+		notes_add(in->decisions, "rope theta %g (%s: rope_theta)", in->a->config.rope_theta,
+		          in->file);
 		return;
 	}
 	in->a->config.rope_theta = fallback;
-	notes_add(in->decisions, "rope theta %g: %s (%s has no rope_theta)", fallback, why, in->file);
+	notes_add(in->decisions, "rope theta %g: %s (%s has no rope_theta)", fallback, why,
+	          in->file);
 }
 
-static brise_status begin(reading *in, architecture *a, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+static brise_status begin(reading *in, architecture *a, const char *json, size_t size,
+                          const char *name, notes *decisions, brise_error *err)
 {
 	const char *slash = strrchr(name, '/');
 
@@ -387,11 +420,13 @@ static brise_status check_required(reading *in, brise_error *err)
 
 	for (i = 0; i < in->n_sizes && status == BRISE_OK; i++)
 		if (in->sizes[i].required && !(in->seen >> i & 1))
-			status = error_set(err, BRISE_EFORMAT, "%s: no field %s", in->r.name, in->sizes[i].name);
+			status = error_set(err, BRISE_EFORMAT, "%s: no field %s", in->r.name,
+			                   in->sizes[i].name);
 	return status;
 }
 
-brise_status architecture_read_config(architecture *a, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+brise_status architecture_read_config(architecture *a, const char *json, size_t size,
+                                      const char *name, notes *decisions, brise_error *err)
 {
 	brise_status status;
 	char key[96];
@@ -410,12 +445,17 @@ brise_status architecture_read_config(architecture *a, const char *json, size_t 
 	decide_window(&in);
 	decide_theta(&in, THETA_CLASSIC, "transformers' default");
 	if (a->config.max_context > 0)
-		notes_add(decisions, "trained for %" PRIu32 " positions (%s: max_position_embeddings)", a->config.max_context, in.file);
-	notes_add(decisions, "begin token %" PRId32 ", end token %" PRId32 " (%s: bos_token_id, eos_token_id)", a->config.bos, a->config.eos, in.file);
+		notes_add(decisions,
+		          "trained for %" PRIu32 " positions (%s: max_position_embeddings)",
+		          a->config.max_context, in.file);
+	notes_add(decisions,
+	          "begin token %" PRId32 ", end token %" PRId32 " (%s: bos_token_id, eos_token_id)",
+	          a->config.bos, a->config.eos, in.file);
 	return model_check_config(&a->config, name, err);
 }
 
-brise_status architecture_read_params(architecture *a, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+brise_status architecture_read_params(architecture *a, const char *json, size_t size,
+                                      const char *name, notes *decisions, brise_error *err)
 {
 	brise_status status;
 	char key[96];
@@ -438,10 +478,14 @@ brise_status architecture_read_params(architecture *a, const char *json, size_t 
 		decide_theta(&in, THETA_LONG, "the model has no window, so it is v0.2 or later");
 	if (!seen_size(&in, offsetof(format_config, max_context))) {
 		a->config.max_context = CONTEXT_LONG;
-		notes_add(decisions, "trained for %d positions, as Mistral's models are (%s says nothing)", CONTEXT_LONG, in.file);
+		notes_add(decisions,
+		          "trained for %d positions, as Mistral's models are (%s says nothing)",
+		          CONTEXT_LONG, in.file);
 	}
 	a->config.bos = 1;
 	a->config.eos = 2;
-	notes_add(decisions, "begin token 1, end token 2, as in Mistral's tokenizers (%s says nothing)", in.file);
+	notes_add(decisions,
+	          "begin token 1, end token 2, as in Mistral's tokenizers (%s says nothing)",
+	          in.file);
 	return model_check_config(&a->config, name, err);
 }

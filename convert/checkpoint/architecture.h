@@ -4,17 +4,20 @@
 
 #include "convert/formats/notes.h"
 #include "runtime/brise.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 typedef struct architecture {
 	format_config config;
 	bool tied; /* the output matrix is the embedding */
 } architecture;
 
-/* Hugging Face's config.json. Refused by the field's name: whatever changes the mathematics. Each decision becomes a line of *decisions. */
-brise_status architecture_read_config(architecture *a, const char *json, size_t size, const char *name, notes *decisions, brise_error *err);
+/* Hugging Face's config.json. Refused by the field's name: whatever changes the mathematics. Each
+ * decision becomes a line of *decisions. */
+brise_status architecture_read_config(architecture *a, const char *json, size_t size,
+                                      const char *name, notes *decisions, brise_error *err);
 
 /* Mistral's own params.json. */
-brise_status architecture_read_params(architecture *a, const char *json, size_t size, const char *name, notes *decisions, brise_error *err);
+brise_status architecture_read_params(architecture *a, const char *json, size_t size,
+                                      const char *name, notes *decisions, brise_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its place
+/* checkpoint.c - finds a checkpoint's files, checks its configuration, and gives every tensor its
+ * place
  */
 #include "convert/checkpoint/checkpoint.h"
 
@@ -24,7 +25,7 @@
 #include "convert/formats/torch_zip.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
@@ -68,7 +69,8 @@ static bool has_entry(const opened *o, const char *name)
 	return has;
 }
 
-/* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for it. */
+/* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for
+ * it. */
 static brise_status open_path(opened *o, char *path)
 {
 	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
@@ -92,7 +94,8 @@ static brise_status open_path(opened *o, char *path)
 	return BRISE_OK;
 }
 
-typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err);
+typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const char *name,
+                                     uint32_t file, tensor_list *list, brise_error *err);
 
 static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
 {
@@ -102,10 +105,12 @@ static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
 	if (status != BRISE_OK)
 		return status;
 	file = &o->cp.files[o->cp.n_files - 1];
-	return read(file->descriptor, file->bytes, file->path, (uint32_t)(o->cp.n_files - 1), &o->list, o->err);
+	return read(file->descriptor, file->bytes, file->path, (uint32_t)(o->cp.n_files - 1),
+	            &o->list, o->err);
 }
 
-static brise_status read_text(const opened *o, const char *name, size_t most, char **path, char **text, size_t *size)
+static brise_status read_text(const opened *o, const char *name, size_t most, char **path,
+                              char **text, size_t *size)
 {
 	*text = NULL;
 	if (!(*path = files_join(o->folder, name)))
@@ -149,15 +154,22 @@ static brise_status read_configuration(opened *o, const char *name)
 	brise_status status = read_text(o, name, CONFIG_MAX, &path, &text, &size);
 
 	if (status == BRISE_OK)
-		status = o->names == &naming_hugging_face ? architecture_read_config(&o->arch, text, size, path, &o->decisions, o->err)
-		                                   : architecture_read_params(&o->arch, text, size, path, &o->decisions, o->err);
+		status = o->names == &naming_hugging_face
+		                 ? architecture_read_config(&o->arch, text, size, path,
+		                                            &o->decisions, o->err)
+		                 : architecture_read_params(&o->arch, text, size, path,
+		                                            &o->decisions, o->err);
 	free(text);
 	free(path);
 	return status;
 }
 
-static const char *const hugging_face_tokenizers[] = { "tokenizer.model", "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.json", NULL };
-static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1", "tokenizer.model", "tokenizer.json", NULL };
+static const char *const hugging_face_tokenizers[] = { "tokenizer.model",    "tokenizer.model.v3",
+	                                               "tokenizer.model.v2", "tokenizer.model.v1",
+	                                               "tokenizer.json",     NULL };
+static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2",
+	                                          "tokenizer.model.v1", "tokenizer.model",
+	                                          "tokenizer.json",     NULL };
 
 static brise_status find_tokenizer(opened *o, const char *const *names)
 {
@@ -176,7 +188,9 @@ static brise_status read_hugging_face(opened *o)
 
 	o->names = &naming_hugging_face;
 	o->cp.rope = CHECKPOINT_HALVES;
-	notes_add(&o->decisions, "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
+	notes_add(
+	        &o->decisions,
+	        "a Hugging Face checkpoint: rows of q and k are in halves (config.json is there)");
 	if ((status = read_configuration(o, "config.json")) != BRISE_OK)
 		return status;
 	if (o->place.weights)
@@ -194,11 +208,15 @@ static brise_status read_mistral(opened *o)
 
 	o->names = &naming_mistral;
 	o->cp.rope = CHECKPOINT_INTERLEAVED;
-	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave their pairs, stored as halves (params.json is there)");
+	notes_add(&o->decisions, "a checkpoint in Mistral's own form: rows of q and k interleave "
+	                         "their pairs, stored as halves (params.json is there)");
 	if ((status = read_configuration(o, "params.json")) != BRISE_OK)
 		return status;
 	if (has_file(o, "consolidated.01.pth"))
-		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: consolidated.01.pth: checkpoints cut for several GPUs are not supported", o->folder);
+		return error_set(o->err, BRISE_EUNSUPPORTED,
+		                 "%s: consolidated.01.pth: checkpoints cut for several GPUs are "
+		                 "not supported",
+		                 o->folder);
 	if (o->place.weights)
 		status = add_one(o, o->place.weights, safetensors_read);
 	else if (has_file(o, "consolidated.safetensors"))
@@ -219,7 +237,8 @@ static brise_status add_gguf(opened *o, char **path, size_t part, size_t n)
 	if (status != BRISE_OK)
 		return status;
 	file = &o->cp.files[part];
-	status = gguf_read(&h, file->descriptor, file->bytes, file->path, (uint32_t)part, &o->list, o->err);
+	status = gguf_read(&h, file->descriptor, file->bytes, file->path, (uint32_t)part, &o->list,
+	                   o->err);
 	if (status == BRISE_OK)
 		status = gguf_check_part(&h, part, n, file->path, o->err);
 	if (part == 0)
@@ -241,9 +260,12 @@ static brise_status read_gguf(opened *o)
 	for (i = 0; i < n && status == BRISE_OK; i++)
 		status = add_gguf(o, &paths[i], i, n);
 	gguf_free_parts(paths, n);
-	if (status != BRISE_OK || (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) != BRISE_OK ||
+	if (status != BRISE_OK ||
+	    (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) !=
+	            BRISE_OK ||
 	    (status = tensors_sort(&o->list, o->folder, o->err)) != BRISE_OK ||
-	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path, &o->decisions, o->err)) != BRISE_OK)
+	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path,
+	                                     &o->decisions, o->err)) != BRISE_OK)
 		return status;
 	o->arch.tied = !tensors_find(&o->list, "output.weight");
 	gguf_note_template(&o->gguf, &o->decisions);
@@ -257,7 +279,8 @@ static brise_status read_gguf_of_folder(opened *o)
 {
 	const char *name = strrchr(o->gguf_path, '/');
 
-	notes_add(&o->decisions, "weights: %s, the folder's only GGUF model", name ? name + 1 : o->gguf_path);
+	notes_add(&o->decisions, "weights: %s, the folder's only GGUF model",
+	          name ? name + 1 : o->gguf_path);
 	o->folder = o->gguf_path;
 	return read_gguf(o);
 }
@@ -265,44 +288,62 @@ static brise_status read_gguf_of_folder(opened *o)
 /* Folders as published hold both forms of one model; either does. */
 static brise_status read_folder(opened *o)
 {
-	bool hf_weights = o->place.weights || has_file(o, "model.safetensors.index.json") || has_file(o, "model.safetensors");
-	bool own_weights = o->place.weights || has_file(o, "consolidated.safetensors") || has_file(o, "consolidated.00.pth");
-	bool config = o->place.form != LOCATION_OWN && has_file(o, "config.json"), params = o->place.form != LOCATION_HUGGING_FACE && has_file(o, "params.json");
+	bool hf_weights = o->place.weights || has_file(o, "model.safetensors.index.json") ||
+	                  has_file(o, "model.safetensors");
+	bool own_weights = o->place.weights || has_file(o, "consolidated.safetensors") ||
+	                   has_file(o, "consolidated.00.pth");
+	bool config = o->place.form != LOCATION_OWN && has_file(o, "config.json"),
+	     params = o->place.form != LOCATION_HUGGING_FACE && has_file(o, "params.json");
 	brise_status status;
 
 	if (config && hf_weights)
 		return read_hugging_face(o);
 	if (params && own_weights)
 		return read_mistral(o);
-	if (!o->place.weights && o->place.form == LOCATION_ANY && (status = gguf_find_in_folder(&o->gguf_path, o->folder, o->err)) != BRISE_OK)
+	if (!o->place.weights && o->place.form == LOCATION_ANY &&
+	    (status = gguf_find_in_folder(&o->gguf_path, o->folder, o->err)) != BRISE_OK)
 		return status;
 	if (o->gguf_path)
 		return read_gguf_of_folder(o);
 	if ((status = locate_explain(o->folder, o->err)) != BRISE_OK)
 		return status;
 	if (config || params)
-		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder, config ? "config.json" : "params.json",
-		                 config ? "model.safetensors or model.safetensors.index.json (other forms of weights are not read)"
+		return error_set(o->err, BRISE_EFORMAT, "%s: %s is there, but no %s", o->folder,
+		                 config ? "config.json" : "params.json",
+		                 config ? "model.safetensors or model.safetensors.index.json "
+		                          "(other forms of weights are not read)"
 		                        : "consolidated.safetensors or consolidated.00.pth");
-	return error_set(o->err, BRISE_EFORMAT, "%s: no config.json, no params.json and no .gguf: not a checkpoint's folder", o->folder);
+	return error_set(
+	        o->err, BRISE_EFORMAT,
+	        "%s: no config.json, no params.json and no .gguf: not a checkpoint's folder",
+	        o->folder);
 }
 
 static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
 {
 	const char *path = o->cp.files[t->file].path;
-	bool vector = kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM;
+	bool vector = kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM ||
+	              kind == TENSOR_FINAL_NORM;
 	uint32_t rows, cols;
 
 	model_tensor_shape(&o->arch.config, kind, &rows, &cols);
 	if (t->dtype == 0)
-		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is neither F16, BF16 nor F32", path, t->name);
-	if (vector ? t->n_dims != 1 || t->shape[0] != cols : t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
-		return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s: shape [%" PRIu32 "%s%" PRIu32 "] expected from the configuration, found %" PRIu32 " dimensions [%" PRIu64 ", %" PRIu64 "]",
-		                 path, t->name, vector ? cols : rows, vector ? "" : ", ", vector ? 0 : cols, t->n_dims, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+		return error_set(o->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s is neither F16, BF16 nor F32", path, t->name);
+	if (vector ? t->n_dims != 1 || t->shape[0] != cols
+	           : t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
+		return error_set(o->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: shape [%" PRIu32 "%s%" PRIu32
+		                 "] expected from the configuration, found %" PRIu32
+		                 " dimensions [%" PRIu64 ", %" PRIu64 "]",
+		                 path, t->name, vector ? cols : rows, vector ? "" : ", ",
+		                 vector ? 0 : cols, t->n_dims, t->shape[0],
+		                 t->n_dims > 1 ? t->shape[1] : 0);
 	return BRISE_OK;
 }
 
-/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none but ones. */
+/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none
+ * but ones. */
 static brise_status check_rope_factors(const opened *o, const named_tensor *t)
 {
 	const checkpoint_file *file = &o->cp.files[t->file];
@@ -311,13 +352,18 @@ static brise_status check_rope_factors(const opened *o, const named_tensor *t)
 	uint64_t at, n, i;
 
 	if (t->dtype != ELEMENTS_F32)
-		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path, t->name);
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path,
+		                 t->name);
 	for (at = 0; at < t->bytes && status == BRISE_OK; at += n) {
 		n = t->bytes - at < sizeof factors ? t->bytes - at : sizeof factors;
-		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at, file->path, o->err);
+		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at,
+		                       file->path, o->err);
 		for (i = 0; i < n / sizeof *factors && status == BRISE_OK; i++)
 			if (!(factors[i] == 1))
-				status = error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s: rotary frequencies with factors other than 1 are not supported", file->path, t->name);
+				status = error_set(o->err, BRISE_EUNSUPPORTED,
+				                   "%s: tensor %s: rotary frequencies with factors "
+				                   "other than 1 are not supported",
+				                   file->path, t->name);
 	}
 	return status;
 }
@@ -335,8 +381,10 @@ static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequen
 	if (kind == 0 && o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
 		return check_rope_factors(o, t);
 	if (kind == 0)
-		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not part of a Mistral model of %" PRIu32 " layers", o->cp.files[t->file].path, t->name,
-		                 o->arch.config.n_layers);
+		return error_set(o->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s is not part of a Mistral model of %" PRIu32
+		                 " layers",
+		                 o->cp.files[t->file].path, t->name, o->arch.config.n_layers);
 	if ((status = check_shape(o, t, kind)) != BRISE_OK)
 		return status;
 	place = &o->cp.tensors[layer][kind];
@@ -355,7 +403,8 @@ static void tie_output(opened *o)
 
 	if (!o->arch.tied)
 		return;
-	notes_add(&o->decisions, "output matrix: the embedding%s (%s)", outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
+	notes_add(&o->decisions, "output matrix: the embedding%s (%s)",
+	          outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
 	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
 	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
 }
@@ -366,11 +415,16 @@ static brise_status find_missing(const opened *o)
 
 	for (layer = 0; layer < o->arch.config.n_layers; layer++)
 		for (kind = 1; kind < TENSOR_KINDS; kind++) {
-			if ((layer > 0 && !model_kind_in_layer(kind)) || o->cp.tensors[layer][kind].name)
+			if ((layer > 0 && !model_kind_in_layer(kind)) ||
+			    o->cp.tensors[layer][kind].name)
 				continue;
 			if (model_kind_in_layer(kind))
-				return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s%" PRIu32 ".%s is missing", o->folder, o->names->layer, layer, o->names->inside[kind]);
-			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s is missing", o->folder, o->names->outside[kind]);
+				return error_set(o->err, BRISE_EFORMAT,
+				                 "%s: tensor %s%" PRIu32 ".%s is missing",
+				                 o->folder, o->names->layer, layer,
+				                 o->names->inside[kind]);
+			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s is missing",
+			                 o->folder, o->names->outside[kind]);
 		}
 	return BRISE_OK;
 }
@@ -391,7 +445,8 @@ static brise_status place_tensors(opened *o)
 	if (status != BRISE_OK)
 		return status;
 	if (frequencies)
-		notes_add(&o->decisions, "tables of rotary frequencies passed over: they follow from rope theta");
+		notes_add(&o->decisions,
+		          "tables of rotary frequencies passed over: they follow from rope theta");
 	tie_output(o);
 	return find_missing(o);
 }
@@ -408,12 +463,15 @@ static void note_types(opened *o)
 		counts[o->list.items[i].dtype]++;
 	for (dtype = 0; dtype < ELEMENTS_TYPES; dtype++)
 		if (counts[dtype] > 0) {
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s%u %s", n ? ", " : "", counts[dtype], elements_name(dtype));
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%u %s", n ? ", " : "",
+			                      counts[dtype], elements_name(dtype));
 			o->cp.quantized = o->cp.quantized || elements_are_quantized(dtype);
 		}
 	notes_add(&o->decisions, "weights: %s", text);
 	if (o->cp.quantized)
-		notes_add(&o->decisions, "these weights were rounded before: what rounding them again loses adds to what that lost; an F16 checkpoint gives a better file");
+		notes_add(&o->decisions,
+		          "these weights were rounded before: what rounding them again loses adds "
+		          "to what that lost; an F16 checkpoint gives a better file");
 }
 
 static void note_precision(opened *o)
@@ -422,7 +480,8 @@ static void note_precision(opened *o)
 		note_types(o);
 		return;
 	}
-	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)", elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
+	notes_add(&o->decisions, "weights are stored as %s (first layer's q matrix)",
+	          elements_name(o->cp.tensors[0][TENSOR_WQ].dtype));
 }
 
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err)
@@ -479,14 +538,18 @@ void checkpoint_close(checkpoint *cp)
 	free(o);
 }
 
-brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err)
+brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor,
+                                  uint32_t first, uint32_t n, void *out, brise_error *err)
 {
 	const checkpoint_file *file = &cp->files[tensor->file];
 	uint64_t row_bytes = 0;
 
 	if (first > tensor->rows || n > tensor->rows - first)
-		return error_set(err, BRISE_EINVAL, "%s: tensor %s: rows %" PRIu32 "+%" PRIu32 " of %" PRIu32, file->path, tensor->name, first, n, tensor->rows);
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: tensor %s: rows %" PRIu32 "+%" PRIu32 " of %" PRIu32,
+		                 file->path, tensor->name, first, n, tensor->rows);
 	/* Offsets and sizes were found to lie inside the file, so nothing here wraps. */
 	(void)elements_measure(tensor->dtype, tensor->cols, &row_bytes);
-	return files_read_at(file->descriptor, out, (size_t)(n * row_bytes), tensor->offset + first * row_bytes, file->path, err);
+	return files_read_at(file->descriptor, out, (size_t)(n * row_bytes),
+	                     tensor->offset + first * row_bytes, file->path, err);
 }

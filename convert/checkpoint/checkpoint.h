@@ -1,8 +1,10 @@
-/* checkpoint.h - a checkpoint as the converter sees it: a configuration and named matrices to read rows from
+/* checkpoint.h - a checkpoint as the converter sees it: a configuration and named matrices to read
+ * rows from
  *
- * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own (params.json,
- * consolidated.safetensors or consolidated.00.pth), and GGUF files, checks that the mathematics is Mistral's, and maps every tensor
- * to its place in the model. It reads headers only; weights are read row by row, from any thread.
+ * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own
+ * (params.json, consolidated.safetensors or consolidated.00.pth), and GGUF files, checks that the
+ * mathematics is Mistral's, and maps every tensor to its place in the model. It reads headers only;
+ * weights are read row by row, from any thread.
  */
 #ifndef CONVERT_CHECKPOINT_CHECKPOINT_H
 #define CONVERT_CHECKPOINT_CHECKPOINT_H
@@ -13,12 +15,13 @@
 
 #include "convert/formats/elements.h"
 #include "runtime/brise.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 /* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
 
-/* Where row `row` of the file's q or k lies with interleaved pairs: halves (i, i + head_dim / 2) of a head are there at (2i, 2i + 1). */
+/* Where row `row` of the file's q or k lies with interleaved pairs: halves (i, i + head_dim / 2) of
+ * a head are there at (2i, 2i + 1). */
 static inline uint32_t checkpoint_interleaved_row(uint32_t row, uint32_t head_dim)
 {
 	uint32_t in_head = row % head_dim, half = head_dim / 2;
@@ -29,8 +32,8 @@ static inline uint32_t checkpoint_interleaved_row(uint32_t row, uint32_t head_di
 typedef struct checkpoint_tensor {
 	const char *name; /* as in the checkpoint, for messages */
 	elements_type dtype;
-	uint32_t file;    /* index into checkpoint.files */
-	uint64_t offset;  /* of the first element; row-major, contiguous */
+	uint32_t file;       /* index into checkpoint.files */
+	uint64_t offset;     /* of the first element; row-major, contiguous */
 	uint32_t rows, cols; /* a vector has rows 1 */
 } checkpoint_tensor;
 
@@ -45,24 +48,32 @@ typedef struct checkpoint {
 	checkpoint_rope rope;
 	checkpoint_file *files;
 	size_t n_files;
-	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0. Unused places have name NULL. */
+	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0.
+	 * Unused places have name NULL. */
 	checkpoint_tensor (*tensors)[TENSOR_KINDS];
 	bool quantized; /* weights were rounded to few bits before */
-	const struct gguf_header *gguf; /* of a GGUF file, whose metadata hold the tokenizer; NULL: another form */
-	char *tokenizer_path; /* the tokenizer.model found beside the weights, or tokenizer.json where there is none, or the GGUF file; NULL: none */
-	char *decisions;      /* what was decided and from which field, one per line: "window 4096 (params.json: sliding_window)" */
+	/* of a GGUF file, whose metadata hold the tokenizer; NULL: another form */
+	const struct gguf_header *gguf;
+	/* the tokenizer.model found beside the weights, or tokenizer.json where there is none, or
+	 * the GGUF file; NULL: none */
+	char *tokenizer_path;
+	/* what was decided and from which field, one per line: "window 4096 (params.json:
+	 * sliding_window)" */
+	char *decisions;
 } checkpoint;
 
-/* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what convert/checkpoint/locate.h makes one of. *out is NULL after an error.
- * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+/* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what
+ * convert/checkpoint/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO,
+ * BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */
 void checkpoint_close(checkpoint *cp);
 
-/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype (elements_measure tells their bytes), into `out`.
- * Thread-safe (pread).
- * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
-brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor, uint32_t first, uint32_t n, void *out, brise_error *err);
+/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype
+ * (elements_measure tells their bytes), into `out`. Thread-safe (pread). Errors: BRISE_EIO (a short
+ * file is one), BRISE_EINVAL rows out of range. */
+brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor,
+                                  uint32_t first, uint32_t n, void *out, brise_error *err);
 
 #endif

@@ -1,12 +1,14 @@
 /* gguf_architecture.c - what a GGUF file's metadata means, and which key said so
  *
- * Keys of the model begin with its architecture: "llama.block_count". Mistral's models are stored as "llama", newer ones under names of their own. Every
- * key that could change the mathematics is known here by name: handled, or refused unless it has the value that changes nothing. Where a key is
- * missing the default is llama.cpp's (src/llama-model.cpp), and a line says so.
+ * Keys of the model begin with its architecture: "llama.block_count". Mistral's models are stored
+ * as "llama", newer ones under names of their own. Every key that could change the mathematics is
+ * known here by name: handled, or refused unless it has the value that changes nothing. Where a key
+ * is missing the default is llama.cpp's (src/llama-model.cpp), and a line says so.
  *
- * One thing files of this kind lose: llama.cpp has no window in "llama" and its converter does not write it, so a file of Mistral 7B v0.1 does not say
- * that it has one of 4096. It can be known all the same, see is_first_mistral; where that
- * guesses wrong, brise convert --window has the last word.
+ * One thing files of this kind lose: llama.cpp has no window in "llama" and its converter does not
+ * write it, so a file of Mistral 7B v0.1 does not say that it has one of 4096. It can be known all
+ * the same, see is_first_mistral; where that guesses wrong, brise convert --window has the last
+ * word.
  */
 #include "convert/checkpoint/gguf_architecture.h"
 
@@ -16,7 +18,7 @@
 
 #include "convert/formats/gguf.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define THETA_CLASSIC 10000.0
 #define FIRST_WINDOW  4096u
@@ -54,15 +56,21 @@ static brise_status find_prefix(reading *in)
 		return error_set(in->err, BRISE_EFORMAT, "%s: no general.architecture", in->name);
 	at = v->at;
 	text = gguf_next_text(in->h, &at);
-	if (!text_is(&text, "llama") && (text.n < 7 || memcmp(text.bytes, "mistral", 7) != 0 || text.n + 2 > sizeof in->prefix))
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: general.architecture %.*s is neither llama nor mistral: not supported", in->name,
-		                 (int)(text.n > 40 ? 40 : text.n), text.bytes);
+	if (!text_is(&text, "llama") &&
+	    (text.n < 7 || memcmp(text.bytes, "mistral", 7) != 0 || text.n + 2 > sizeof in->prefix))
+		return error_set(
+		        in->err, BRISE_EUNSUPPORTED,
+		        "%s: general.architecture %.*s is neither llama nor mistral: not supported",
+		        in->name, (int)(text.n > 40 ? 40 : text.n), text.bytes);
 	(void)snprintf(in->prefix, sizeof in->prefix, "%.*s.", (int)text.n, text.bytes);
-	notes_add(in->decisions, "a GGUF file of architecture %.*s: rows of q and k interleave their pairs, stored as halves (general.architecture)", (int)text.n, text.bytes);
+	notes_add(in->decisions,
+	          "a GGUF file of architecture %.*s: rows of q and k interleave their pairs, "
+	          "stored as halves (general.architecture)",
+	          (int)text.n, text.bytes);
 	return BRISE_OK;
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ---------------------------------------------------------------------------------- */
 
 /* An integer of 32 bits; of an array, one for each layer, all the same. *found: it is there. */
 static brise_status read_size(const reading *in, const char *key, uint32_t *size, bool *found)
@@ -75,10 +83,14 @@ static brise_status read_size(const reading *in, const char *key, uint32_t *size
 	if (!v)
 		return BRISE_OK;
 	if (!gguf_get_integer(in->h, v, 0, &value) || value < 0 || value > UINT32_MAX)
-		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not an integer in the range of a size", in->name, v->key);
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: %s is not an integer in the range of a size", in->name,
+		                 v->key);
 	for (i = 1; i < v->n; i++)
 		if (!gguf_get_integer(in->h, v, i, &other) || other != value)
-			return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %s differs between layers: not supported", in->name, v->key);
+			return error_set(in->err, BRISE_EUNSUPPORTED,
+			                 "%s: %s differs between layers: not supported", in->name,
+			                 v->key);
 	*size = (uint32_t)value;
 	return BRISE_OK;
 }
@@ -103,7 +115,8 @@ static brise_status read_required(const reading *in)
 		if ((status = read_size(in, sizes[i].key, sizes[i].size, &found)) != BRISE_OK)
 			return status;
 		if (!found)
-			return error_set(in->err, BRISE_EFORMAT, "%s: no %s%s", in->name, in->prefix, sizes[i].key);
+			return error_set(in->err, BRISE_EFORMAT, "%s: no %s%s", in->name,
+			                 in->prefix, sizes[i].key);
 	}
 	return BRISE_OK;
 }
@@ -119,22 +132,32 @@ static brise_status read_heads(const reading *in)
 		return status;
 	if (!found) {
 		c->n_kv_heads = c->n_heads;
-		notes_add(in->decisions, "key/value heads %" PRIu32 ", one for each head (no %sattention.head_count_kv)", c->n_kv_heads, in->prefix);
+		notes_add(in->decisions,
+		          "key/value heads %" PRIu32
+		          ", one for each head (no %sattention.head_count_kv)",
+		          c->n_kv_heads, in->prefix);
 	}
 	if ((status = read_size(in, "attention.key_length", &c->head_dim, &found)) != BRISE_OK ||
-	    (status = read_size(in, "attention.value_length", &value_length, &has_value)) != BRISE_OK ||
+	    (status = read_size(in, "attention.value_length", &value_length, &has_value)) !=
+	            BRISE_OK ||
 	    (status = read_size(in, "rope.dimension_count", &rotated, &has_rotated)) != BRISE_OK)
 		return status;
 	if (!found) {
 		c->head_dim = c->n_heads ? c->dim / c->n_heads : 0;
-		notes_add(in->decisions, "head size %" PRIu32 " = width / heads (no %sattention.key_length)", c->head_dim, in->prefix);
+		notes_add(in->decisions,
+		          "head size %" PRIu32 " = width / heads (no %sattention.key_length)",
+		          c->head_dim, in->prefix);
 	}
 	if (has_value && value_length != c->head_dim)
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %sattention.value_length %" PRIu32 ", keys have %" PRIu32 ": not supported", in->name, in->prefix,
-		                 value_length, c->head_dim);
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: %sattention.value_length %" PRIu32 ", keys have %" PRIu32
+		                 ": not supported",
+		                 in->name, in->prefix, value_length, c->head_dim);
 	if (has_rotated && rotated != c->head_dim)
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %srope.dimension_count %" PRIu32 " of %" PRIu32 ": heads rotated in part are not supported", in->name,
-		                 in->prefix, rotated, c->head_dim);
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: %srope.dimension_count %" PRIu32 " of %" PRIu32
+		                 ": heads rotated in part are not supported",
+		                 in->name, in->prefix, rotated, c->head_dim);
 	return BRISE_OK;
 }
 
@@ -152,19 +175,25 @@ static brise_status read_vocabulary(const reading *in, const tensor_list *tensor
 	for (i = 0; i < tensors->n; i++) {
 		const named_tensor *t = &tensors->items[i];
 
-		if (!strcmp(t->name, "token_embd.weight") && t->n_dims == 2 && t->shape[0] <= UINT32_MAX) {
+		if (!strcmp(t->name, "token_embd.weight") && t->n_dims == 2 &&
+		    t->shape[0] <= UINT32_MAX) {
 			*vocab = (uint32_t)t->shape[0];
-			notes_add(in->decisions, "vocabulary %" PRIu32 ", the rows of token_embd.weight (no %svocab_size)", *vocab, in->prefix);
+			notes_add(in->decisions,
+			          "vocabulary %" PRIu32
+			          ", the rows of token_embd.weight (no %svocab_size)",
+			          *vocab, in->prefix);
 			return BRISE_OK;
 		}
 	}
 	if (!tokens || !tokens->is_array || tokens->n > UINT32_MAX)
-		return error_set(in->err, BRISE_EFORMAT, "%s: no %svocab_size and no token_embd.weight", in->name, in->prefix);
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: no %svocab_size and no token_embd.weight", in->name,
+		                 in->prefix);
 	*vocab = (uint32_t)tokens->n;
 	return BRISE_OK;
 }
 
-/* ---- what decides the mathematics -------------------------------------------------------------------------------- */
+/* ---- what decides the mathematics ----------------------------------------------------------- */
 
 static brise_status read_number(const reading *in, const char *key, double *number, bool *found)
 {
@@ -172,7 +201,8 @@ static brise_status read_number(const reading *in, const char *key, double *numb
 
 	*found = v != NULL;
 	if (v && (v->is_array || !gguf_get_number(in->h, v, 0, number)))
-		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a number", in->name, v->key);
+		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a number", in->name,
+		                 v->key);
 	return BRISE_OK;
 }
 
@@ -185,7 +215,10 @@ static brise_status read_rope(const reading *in)
 		return status;
 	if (!found)
 		in->a->config.rope_theta = THETA_CLASSIC;
-	notes_add(in->decisions, found ? "rope theta %g (%srope.freq_base)" : "rope theta %g: llama.cpp's default (no %srope.freq_base)", in->a->config.rope_theta, in->prefix);
+	notes_add(in->decisions,
+	          found ? "rope theta %g (%srope.freq_base)"
+	                : "rope theta %g: llama.cpp's default (no %srope.freq_base)",
+	          in->a->config.rope_theta, in->prefix);
 	return BRISE_OK;
 }
 
@@ -196,16 +229,19 @@ static brise_status read_eps(const reading *in)
 	brise_status status = read_number(in, "attention.layer_norm_rms_epsilon", &eps, &found);
 
 	if (status == BRISE_OK && !found)
-		return error_set(in->err, BRISE_EFORMAT, "%s: no %sattention.layer_norm_rms_epsilon", in->name, in->prefix);
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: no %sattention.layer_norm_rms_epsilon", in->name, in->prefix);
 	in->a->config.norm_eps = (float)eps;
 	return status;
 }
 
-/* Mistral 7B v0.1 and its fine-tunes: no other model of "llama" has these sizes with theta 10000 (v0.2 and v0.3 have 1000000). */
+/* Mistral 7B v0.1 and its fine-tunes: no other model of "llama" has these sizes with theta 10000
+ * (v0.2 and v0.3 have 1000000). */
 static bool is_first_mistral(const format_config *c)
 {
-	return c->dim == 4096 && c->n_layers == 32 && c->n_heads == 32 && c->n_kv_heads == 8 && c->head_dim == 128 && c->hidden_dim == 14336 &&
-	       c->rope_theta == THETA_CLASSIC && c->max_context == 32768;
+	return c->dim == 4096 && c->n_layers == 32 && c->n_heads == 32 && c->n_kv_heads == 8 &&
+	       c->head_dim == 128 && c->hidden_dim == 14336 && c->rope_theta == THETA_CLASSIC &&
+	       c->max_context == 32768;
 }
 
 static brise_status read_positions(const reading *in)
@@ -218,21 +254,30 @@ static brise_status read_positions(const reading *in)
 	    (status = read_size(in, "attention.sliding_window", &c->window, &found)) != BRISE_OK)
 		return status;
 	if (has_context)
-		notes_add(in->decisions, "trained for %" PRIu32 " positions (%scontext_length)", c->max_context, in->prefix);
+		notes_add(in->decisions, "trained for %" PRIu32 " positions (%scontext_length)",
+		          c->max_context, in->prefix);
 	if (c->window > 0) {
-		notes_add(in->decisions, "window %" PRIu32 " (%sattention.sliding_window)", c->window, in->prefix);
+		notes_add(in->decisions, "window %" PRIu32 " (%sattention.sliding_window)",
+		          c->window, in->prefix);
 	} else if (!found && is_first_mistral(c)) {
 		c->window = FIRST_WINDOW;
-		notes_add(in->decisions, "window %" PRIu32 ": sizes and rope theta are those of Mistral 7B v0.1, whose window GGUF files do not say", c->window);
+		notes_add(in->decisions,
+		          "window %" PRIu32 ": sizes and rope theta are those of Mistral 7B v0.1, "
+		          "whose window GGUF files do not say",
+		          c->window);
 	} else {
-		notes_add(in->decisions, "no window: every token attends to all before it (%sattention.sliding_window 0 or absent)", in->prefix);
+		notes_add(in->decisions,
+		          "no window: every token attends to all before it "
+		          "(%sattention.sliding_window 0 or absent)",
+		          in->prefix);
 	}
 	return BRISE_OK;
 }
 
-/* ---- what must not be there -------------------------------------------------------------------------------------- */
+/* ---- what must not be there ----------------------------------------------------------------- */
 
-/* Keys that are refused unless they have a value that changes nothing: this number, or `other`. A name that ends with '*' is a prefix. */
+/* Keys that are refused unless they have a value that changes nothing: this number, or `other`. A
+ * name that ends with '*' is a prefix. */
 static const struct neutral {
 	const char *key;
 	double value, other;
@@ -274,7 +319,8 @@ static bool key_matches(const char *key, const char *pattern)
 		return !strcmp(key, pattern);
 	head = (size_t)(star - pattern);
 	tail = strlen(star + 1);
-	return n >= head + tail && !memcmp(key, pattern, head) && !memcmp(key + n - tail, star + 1, tail);
+	return n >= head + tail && !memcmp(key, pattern, head) &&
+	       !memcmp(key + n - tail, star + 1, tail);
 }
 
 static bool is_neutral(const reading *in, const gguf_value *v, const struct neutral *expected)
@@ -286,10 +332,12 @@ static bool is_neutral(const reading *in, const gguf_value *v, const struct neut
 		return false;
 	if (gguf_get_bool(in->h, v, 0, &flag))
 		return (double)flag == expected->value;
-	return gguf_get_number(in->h, v, 0, &number) && (number == expected->value || number == expected->other);
+	return gguf_get_number(in->h, v, 0, &number) &&
+	       (number == expected->value || number == expected->other);
 }
 
-/* rope.scaling.*: nothing, type none, or a factor of 1 (0 counts as that, too). The rest belongs to types that are not none. */
+/* rope.scaling.*: nothing, type none, or a factor of 1 (0 counts as that, too). The rest belongs to
+ * types that are not none. */
 static brise_status check_scaling(const reading *in)
 {
 	const gguf_value *type = find_key(in, "rope.scaling.type");
@@ -300,20 +348,27 @@ static brise_status check_scaling(const reading *in)
 	size_t at;
 
 	if (type && (type->is_array || type->type != GGUF_STRING))
-		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a string", in->name, type->key);
+		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a string", in->name,
+		                 type->key);
 	if (type) {
 		at = type->at;
 		text = gguf_next_text(in->h, &at);
 	}
 	none = text_is(&text, "none");
 	if ((status = read_number(in, "rope.scaling.factor", &factor, &found)) != BRISE_OK ||
-	    (status = read_number(in, "rope.scaling.attn_factor", &attention, &has_attention)) != BRISE_OK)
+	    (status = read_number(in, "rope.scaling.attn_factor", &attention, &has_attention)) !=
+	            BRISE_OK)
 		return status;
-	if (!none && ((factor != 1 && factor != 0) || (!text_is(&text, "linear") && !text_is(&text, "yarn"))))
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %srope.scaling: type %.*s with factor %g is not supported", in->name, in->prefix,
-		                 (int)(text.n > 40 ? 40 : text.n), text.bytes, factor);
+	if (!none && ((factor != 1 && factor != 0) ||
+	              (!text_is(&text, "linear") && !text_is(&text, "yarn"))))
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: %srope.scaling: type %.*s with factor %g is not supported",
+		                 in->name, in->prefix, (int)(text.n > 40 ? 40 : text.n), text.bytes,
+		                 factor);
 	if (has_attention && attention != 1 && attention != 0)
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %srope.scaling.attn_factor %g is not supported", in->name, in->prefix, attention);
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: %srope.scaling.attn_factor %g is not supported", in->name,
+		                 in->prefix, attention);
 	return BRISE_OK;
 }
 
@@ -326,18 +381,32 @@ static brise_status check_layout(const reading *in)
 	if (!v)
 		return BRISE_OK;
 	if (v->is_array || v->type != GGUF_STRING)
-		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a string", in->name, v->key);
+		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a string", in->name,
+		                 v->key);
 	text = gguf_next_text(in->h, &at);
 	if (!text_is(&text, "Meta AI original pth"))
-		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %s is \"%.*s\": not supported", in->name, v->key, (int)(text.n > 40 ? 40 : text.n), text.bytes);
+		return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %s is \"%.*s\": not supported",
+		                 in->name, v->key, (int)(text.n > 40 ? 40 : text.n), text.bytes);
 	return BRISE_OK;
 }
 
 static brise_status check_neutral(const reading *in)
 {
-	static const char *const known[] = { "embedding_length", "block_count", "attention.head_count", "attention.head_count_kv", "feed_forward_length", "attention.key_length",
-		                             "attention.value_length", "rope.dimension_count", "vocab_size", "rope.freq_base", "attention.layer_norm_rms_epsilon",
-		                             "context_length", "attention.sliding_window", "rope.scaling.*", "tensor_data_layout" };
+	static const char *const known[] = { "embedding_length",
+		                             "block_count",
+		                             "attention.head_count",
+		                             "attention.head_count_kv",
+		                             "feed_forward_length",
+		                             "attention.key_length",
+		                             "attention.value_length",
+		                             "rope.dimension_count",
+		                             "vocab_size",
+		                             "rope.freq_base",
+		                             "attention.layer_norm_rms_epsilon",
+		                             "context_length",
+		                             "attention.sliding_window",
+		                             "rope.scaling.*",
+		                             "tensor_data_layout" };
 	size_t prefix = strlen(in->prefix), i, k;
 
 	for (i = 0; i < in->h->n_values; i++) {
@@ -351,7 +420,8 @@ static brise_status check_neutral(const reading *in)
 		for (k = 0; k < sizeof neutrals / sizeof *neutrals && !seen; k++) {
 			seen = key_matches(v->key + prefix, neutrals[k].key);
 			if (seen && !is_neutral(in, v, &neutrals[k]))
-				return error_set(in->err, BRISE_EUNSUPPORTED, "%s: %s is not supported", in->name, v->key);
+				return error_set(in->err, BRISE_EUNSUPPORTED,
+				                 "%s: %s is not supported", in->name, v->key);
 		}
 		if (!seen)
 			notes_add(in->decisions, "key %.80s passed over", v->key);
@@ -359,14 +429,15 @@ static brise_status check_neutral(const reading *in)
 	return BRISE_OK;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static brise_status read_token(const reading *in, const char *key, int32_t *id)
 {
 	const gguf_value *v = gguf_find(in->h, key);
 	int64_t value = -1;
 
-	if (v && (v->is_array || !gguf_get_integer(in->h, v, 0, &value) || value < -1 || value > INT32_MAX))
+	if (v && (v->is_array || !gguf_get_integer(in->h, v, 0, &value) || value < -1 ||
+	          value > INT32_MAX))
 		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a token id", in->name, key);
 	*id = (int32_t)value;
 	return BRISE_OK;
@@ -380,7 +451,8 @@ static brise_status read_tokens(const reading *in)
 	brise_status status;
 	bool begins = true;
 
-	if ((status = read_token(in, "tokenizer.ggml.bos_token_id", &c->bos)) != BRISE_OK || (status = read_token(in, "tokenizer.ggml.eos_token_id", &c->eos)) != BRISE_OK)
+	if ((status = read_token(in, "tokenizer.ggml.bos_token_id", &c->bos)) != BRISE_OK ||
+	    (status = read_token(in, "tokenizer.ggml.eos_token_id", &c->eos)) != BRISE_OK)
 		return status;
 	if (v && (v->is_array || !gguf_get_bool(in->h, v, 0, &begins)))
 		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a boolean", in->name, add);
@@ -388,19 +460,27 @@ static brise_status read_tokens(const reading *in)
 		c->bos = -1;
 		notes_add(in->decisions, "no begin token (%s is false)", add);
 	}
-	notes_add(in->decisions, "begin token %" PRId32 ", end token %" PRId32 " (tokenizer.ggml.bos_token_id, eos_token_id)", c->bos, c->eos);
+	notes_add(in->decisions,
+	          "begin token %" PRId32 ", end token %" PRId32
+	          " (tokenizer.ggml.bos_token_id, eos_token_id)",
+	          c->bos, c->eos);
 	return BRISE_OK;
 }
 
-brise_status gguf_read_architecture(architecture *a, const gguf_header *h, const tensor_list *tensors, const char *name, notes *decisions, brise_error *err)
+brise_status gguf_read_architecture(architecture *a, const gguf_header *h,
+                                    const tensor_list *tensors, const char *name, notes *decisions,
+                                    brise_error *err)
 {
 	reading in = { .h = h, .a = a, .name = name, .decisions = decisions, .err = err };
 	brise_status status;
 
 	memset(a, 0, sizeof *a);
-	if ((status = find_prefix(&in)) != BRISE_OK || (status = read_required(&in)) != BRISE_OK || (status = read_heads(&in)) != BRISE_OK ||
-	    (status = read_vocabulary(&in, tensors)) != BRISE_OK || (status = read_rope(&in)) != BRISE_OK || (status = read_eps(&in)) != BRISE_OK ||
-	    (status = read_positions(&in)) != BRISE_OK || (status = check_scaling(&in)) != BRISE_OK || (status = check_layout(&in)) != BRISE_OK ||
+	if ((status = find_prefix(&in)) != BRISE_OK || (status = read_required(&in)) != BRISE_OK ||
+	    (status = read_heads(&in)) != BRISE_OK ||
+	    (status = read_vocabulary(&in, tensors)) != BRISE_OK ||
+	    (status = read_rope(&in)) != BRISE_OK || (status = read_eps(&in)) != BRISE_OK ||
+	    (status = read_positions(&in)) != BRISE_OK ||
+	    (status = check_scaling(&in)) != BRISE_OK || (status = check_layout(&in)) != BRISE_OK ||
 	    (status = check_neutral(&in)) != BRISE_OK || (status = read_tokens(&in)) != BRISE_OK)
 		return status;
 	return model_check_config(&a->config, name, err);

@@ -1,7 +1,8 @@
 /* gguf_folder.c - which of a folder's files is meant
  *
- * Repositories of GGUF files often hold one model in a dozen types. Which one to convert is the user's to say: with several, they are named. The parts of
- * a model that was cut are one, known by its first part.
+ * Repositories of GGUF files often hold one model in a dozen types. Which one to convert is the
+ * user's to say: with several, they are named. The parts of a model that was cut are one, known by
+ * its first part.
  */
 #include "convert/checkpoint/gguf_folder.h"
 
@@ -70,10 +71,12 @@ static brise_status refuse_several(const name_list *list, const char *folder, br
 	size_t i, at = 0;
 
 	for (i = 0; i < list->n && i < SHOWN_MAX; i++)
-		at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.80s", i ? ", " : "", list->names[i]);
+		at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.80s", i ? ", " : "",
+		                       list->names[i]);
 	if (list->n > SHOWN_MAX)
 		(void)snprintf(shown + at, sizeof shown - at, " and %zu more", list->n - SHOWN_MAX);
-	return error_set(err, BRISE_EFORMAT, "%s: %zu GGUF models, give one of them: %s", folder, list->n, shown);
+	return error_set(err, BRISE_EFORMAT, "%s: %zu GGUF models, give one of them: %s", folder,
+	                 list->n, shown);
 }
 
 brise_status gguf_find_in_folder(char **path, const char *folder, brise_error *err)

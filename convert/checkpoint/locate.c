@@ -1,7 +1,9 @@
 /* locate.c - what a path means
  *
- * Hugging Face's cache keeps a model in "models--org--name": files under blobs/, named by their hashes, and for each revision a folder in snapshots/ of
- * links to them; refs/main holds the name of the newest one (huggingface_hub, "Understand caching"). A snapshot is a checkpoint's folder like any other.
+ * Hugging Face's cache keeps a model in "models--org--name": files under blobs/, named by their
+ * hashes, and for each revision a folder in snapshots/ of links to them; refs/main holds the name
+ * of the newest one (huggingface_hub, "Understand caching"). A snapshot is a checkpoint's folder
+ * like any other.
  */
 #include "convert/checkpoint/locate.h"
 
@@ -44,13 +46,14 @@ static bool is_broken_link(const char *folder, const char *name)
 {
 	char *path = files_join(folder, name);
 	struct stat facts;
-	bool broken = path && lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode) && stat(path, &facts) != 0;
+	bool broken = path && lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode) &&
+	              stat(path, &facts) != 0;
 
 	free(path);
 	return broken;
 }
 
-/* ---- the cache ---------------------------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------ */
 
 /* The only entry of snapshots/; false: none, or several. */
 static bool find_only_snapshot(const char *snapshots, char name[NAME_BYTES])
@@ -78,7 +81,8 @@ static bool read_reference(const char *folder, char name[NAME_BYTES])
 
 	while (good && size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
 		size--;
-	good = good && size > 0 && !memchr(text, '/', size) && !memchr(text, 0, size) && text[0] != '.';
+	good = good && size > 0 && !memchr(text, '/', size) && !memchr(text, 0, size) &&
+	       text[0] != '.';
 	if (good) {
 		memcpy(name, text, size);
 		name[size] = 0;
@@ -96,16 +100,21 @@ static brise_status find_snapshot(char **found, const char *folder, brise_error 
 	if (!snapshots)
 		return no_memory(folder, err);
 	if (!read_reference(folder, name) && !find_only_snapshot(snapshots, name))
-		status = error_set(err, BRISE_EFORMAT, "%s: no refs/main, and not exactly one snapshot: give a folder in snapshots/", folder);
+		status = error_set(err, BRISE_EFORMAT,
+		                   "%s: no refs/main, and not exactly one snapshot: give a folder "
+		                   "in snapshots/",
+		                   folder);
 	else if (kind_of(snapshots, name) != S_IFDIR)
-		status = error_set(err, BRISE_EIO, "%s: snapshot %s is not there; is the download complete?", folder, name);
+		status = error_set(err, BRISE_EIO,
+		                   "%s: snapshot %s is not there; is the download complete?",
+		                   folder, name);
 	else if (!(*found = files_join(snapshots, name)))
 		status = no_memory(folder, err);
 	free(snapshots);
 	return status;
 }
 
-/* ---- folders ------------------------------------------------------------------------------------------------------ */
+/* ---- folders -------------------------------------------------------------------------------- */
 
 static char *copy_text(const char *text, size_t bytes)
 {
@@ -124,7 +133,8 @@ static char *folder_of(const char *path, const char **name)
 	const char *slash = strrchr(path, '/');
 
 	*name = slash ? slash + 1 : path;
-	return !slash ? copy_text(".", 1) : copy_text(path, slash == path ? 1 : (size_t)(slash - path));
+	return !slash ? copy_text(".", 1)
+	              : copy_text(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
 brise_status locate_folder(char **folder, const char *path, brise_error *err)
@@ -135,7 +145,8 @@ brise_status locate_folder(char **folder, const char *path, brise_error *err)
 	*folder = NULL;
 	if (stat(path, &facts) != 0)
 		return files_explain_open(path, err);
-	if (S_ISDIR(facts.st_mode) && kind_of(path, "snapshots") == S_IFDIR && !is_file(path, "config.json"))
+	if (S_ISDIR(facts.st_mode) && kind_of(path, "snapshots") == S_IFDIR &&
+	    !is_file(path, "config.json"))
 		return find_snapshot(folder, path, err);
 	*folder = S_ISDIR(facts.st_mode) ? copy_text(path, strlen(path)) : folder_of(path, &name);
 	return *folder ? BRISE_OK : no_memory(path, err);
@@ -143,17 +154,28 @@ brise_status locate_folder(char **folder, const char *path, brise_error *err)
 
 static brise_status refuse_adapter(const char *folder, brise_error *err)
 {
-	return error_set(err, BRISE_EUNSUPPORTED, "%s: this is a LoRA adapter; give the base checkpoint, and --lora %s", folder, folder);
+	return error_set(err, BRISE_EUNSUPPORTED,
+	                 "%s: this is a LoRA adapter; give the base checkpoint, and --lora %s",
+	                 folder, folder);
 }
 
 /* What may be said about an entry of the folder, most telling first. */
-typedef enum finding { FOUND_BROKEN_LINK, FOUND_ADAPTER, FOUND_PICKLE, FOUND_CACHE, FINDINGS } finding;
+typedef enum finding {
+	FOUND_BROKEN_LINK,
+	FOUND_ADAPTER,
+	FOUND_PICKLE,
+	FOUND_CACHE,
+	FINDINGS
+} finding;
 
 static finding examine_entry(const char *folder, const char *name)
 {
-	static const char *const configurations[] = { "config.json", "params.json", "model.safetensors.index.json", NULL };
+	static const char *const configurations[] = { "config.json", "params.json",
+		                                      "model.safetensors.index.json", NULL };
 
-	if ((names_contain(configurations, name) || names_end_with(name, ".safetensors") || names_end_with(name, ".pth")) && is_broken_link(folder, name))
+	if ((names_contain(configurations, name) || names_end_with(name, ".safetensors") ||
+	     names_end_with(name, ".pth")) &&
+	    is_broken_link(folder, name))
 		return FOUND_BROKEN_LINK;
 	if (!strcmp(name, "adapter_config.json") || !strcmp(name, "lora.safetensors"))
 		return FOUND_ADAPTER;
@@ -172,7 +194,9 @@ brise_status locate_explain(const char *folder, brise_error *err)
 	while (list && (entry = readdir(list))) {
 		finding here = examine_entry(folder, entry->d_name);
 
-		if (here < FINDINGS && (here < best || (here == best && strcmp(entry->d_name, name) < 0)) && strlen(entry->d_name) < NAME_BYTES) {
+		if (here < FINDINGS &&
+		    (here < best || (here == best && strcmp(entry->d_name, name) < 0)) &&
+		    strlen(entry->d_name) < NAME_BYTES) {
 			best = here;
 			strcpy(name, entry->d_name);
 		}
@@ -181,33 +205,46 @@ brise_status locate_explain(const char *folder, brise_error *err)
 		closedir(list);
 	switch (best) {
 	case FOUND_BROKEN_LINK:
-		return error_set(err, BRISE_EIO, "%s/%s: a link to a file that is not there; is the download complete?", folder, name);
+		return error_set(
+		        err, BRISE_EIO,
+		        "%s/%s: a link to a file that is not there; is the download complete?",
+		        folder, name);
 	case FOUND_ADAPTER:
 		return refuse_adapter(folder, err);
 	case FOUND_PICKLE:
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: no weights but %s, which may hold programs and is not read; get the model's .safetensors files", folder, name);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: no weights but %s, which may hold programs and is not read; "
+		                 "get the model's .safetensors files",
+		                 folder, name);
 	case FOUND_CACHE:
-		return error_set(err, BRISE_EFORMAT, "%s: a cache of models; give one of its folders, as %s", folder, name);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: a cache of models; give one of its folders, as %s", folder,
+		                 name);
 	default:
 		return BRISE_OK;
 	}
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* "name-00001-of-00003.safetensors" */
 static bool is_shard(const char *name)
 {
 	const char *of = strstr(name, "-of-");
 
-	return of && of - name >= 6 && strspn(of - 5, "0123456789") == 5 && strspn(of + 4, "0123456789") == 5 && !strcmp(of + 9, ".safetensors");
+	return of && of - name >= 6 && strspn(of - 5, "0123456789") == 5 &&
+	       strspn(of + 4, "0123456789") == 5 && !strcmp(of + 9, ".safetensors");
 }
 
-static brise_status locate_weights(location *out, const char *path, const char *name, brise_error *err)
+static brise_status locate_weights(location *out, const char *path, const char *name,
+                                   brise_error *err)
 {
 	out->form = is_shard(name) ? LOCATION_HUGGING_FACE : LOCATION_ANY;
 	if (is_shard(name) && !is_file(out->folder, "model.safetensors.index.json"))
-		return error_set(err, BRISE_EFORMAT, "%s: a part of several, but model.safetensors.index.json is not beside it", path);
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: a part of several, but model.safetensors.index.json is not beside it",
+		        path);
 	if (!is_shard(name) && !(out->weights = copy_text(name, strlen(name))))
 		return no_memory(path, err);
 	return BRISE_OK;
@@ -215,24 +252,39 @@ static brise_status locate_weights(location *out, const char *path, const char *
 
 static brise_status refuse_file(const char *path, const char *name, brise_error *err)
 {
-	static const char *const pickles[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", NULL }, *const archives[] = { ".zip", ".tar", ".gz", ".tgz", ".xz", ".zst", ".7z", NULL };
+	static const char *const pickles[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", NULL },
+	                         *const archives[] = { ".zip", ".tar", ".gz", ".tgz",
+		                                       ".xz",  ".zst", ".7z", NULL };
 	const char *end = strrchr(name, '.');
 
 	if (end && names_contain(pickles, end))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: such files may hold programs and are not read, but for consolidated.00.pth; get the model's .safetensors files", path);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: such files may hold programs and are not read, but for "
+		                 "consolidated.00.pth; get the model's .safetensors files",
+		                 path);
 	if (end && names_contain(archives, end))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: an archive; unpack it and give the folder", path);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: an archive; unpack it and give the folder", path);
 	if (end && !strcmp(end, ".brise"))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: a brise file already; give the checkpoint it was made from", path);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: a brise file already; give the checkpoint it was made from",
+		                 path);
 	if (!strncmp(name, "tokenizer", 9))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: a tokenizer; give the folder that has the weights as well", path);
-	return error_set(err, BRISE_EUNSUPPORTED, "%s: no file of a checkpoint; give its folder, or its config.json, params.json, .safetensors, .gguf or consolidated.00.pth", path);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: a tokenizer; give the folder that has the weights as well",
+		                 path);
+	return error_set(err, BRISE_EUNSUPPORTED,
+	                 "%s: no file of a checkpoint; give its folder, or its config.json, "
+	                 "params.json, .safetensors, .gguf or consolidated.00.pth",
+	                 path);
 }
 
 static brise_status locate_file(location *out, const char *path, brise_error *err)
 {
-	static const char *const hugging_face[] = { "config.json", "model.safetensors.index.json", NULL };
-	static const char *const own[] = { "params.json", "consolidated.safetensors", "consolidated.00.pth", "consolidated.01.pth", NULL };
+	static const char *const hugging_face[] = { "config.json", "model.safetensors.index.json",
+		                                    NULL };
+	static const char *const own[] = { "params.json", "consolidated.safetensors",
+		                           "consolidated.00.pth", "consolidated.01.pth", NULL };
 	const char *name;
 
 	if (!(out->folder = folder_of(path, &name)))
@@ -243,7 +295,8 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 		out->form = names_contain(own, name) ? LOCATION_OWN : LOCATION_HUGGING_FACE;
 		return BRISE_OK;
 	}
-	return names_end_with(name, ".safetensors") ? locate_weights(out, path, name, err) : refuse_file(path, name, err);
+	return names_end_with(name, ".safetensors") ? locate_weights(out, path, name, err)
+	                                            : refuse_file(path, name, err);
 }
 
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err)

@@ -1,4 +1,5 @@
-/* locate.h - from the path a user points at to the folder with the checkpoint, and which of its forms is meant */
+/* locate.h - from the path a user points at to the folder with the checkpoint, and which of its
+ * forms is meant */
 #ifndef CONVERT_CHECKPOINT_LOCATE_H
 #define CONVERT_CHECKPOINT_LOCATE_H
 
@@ -12,17 +13,20 @@ typedef struct location {
 	location_form form;
 } location;
 
-/* path: a checkpoint's folder, a file of one (configuration, index, weights), or a model's folder in Hugging Face's cache ("models--org--name"), whose
- * snapshot of refs/main is taken, or its only one. Links are followed. What is something else is refused with what to give instead.
+/* path: a checkpoint's folder, a file of one (configuration, index, weights), or a model's folder
+ * in Hugging Face's cache ("models--org--name"), whose snapshot of refs/main is taken, or its only
+ * one. Links are followed. What is something else is refused with what to give instead.
  *
- * *out must be freed with locate_free, also after an error. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * *out must be freed with locate_free, also after an error. Errors: BRISE_EIO, BRISE_EFORMAT,
+ * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err);
 void locate_free(location *l);
 
 /* The folder alone, malloc'ed, whatever is in it: of an adapter. */
 brise_status locate_folder(char **folder, const char *path, brise_error *err);
 
-/* For a folder in which no checkpoint was found: refuses links to nothing, adapters and other forms of weights by name; BRISE_OK: none of these. */
+/* For a folder in which no checkpoint was found: refuses links to nothing, adapters and other forms
+ * of weights by name; BRISE_OK: none of these. */
 brise_status locate_explain(const char *folder, brise_error *err);
 
 #endif

@@ -1,12 +1,16 @@
 /* lora.c - reads adapters, finds the matrix of each pair, and multiplies
  *
- * PEFT's tensors are named "base_model.model." + the module's name in Hugging Face's model + ".lora_A.weight" or ".lora_B.weight"; those of the embedding
- * end in ".lora_embedding_A" and "_B" and are for the matrix's transpose, which they are turned from when read. With adapters of the embedding or the
- * output PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
+ * PEFT's tensors are named "base_model.model." + the module's name in Hugging Face's model +
+ * ".lora_A.weight" or ".lora_B.weight"; those of the embedding end in ".lora_embedding_A" and "_B"
+ * and are for the matrix's transpose, which they are turned from when read. With adapters of the
+ * embedding or the output PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not
+ * trained, so the checkpoint has it.
  *
- * mistral-finetune's are named as in Mistral's own checkpoints, "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
- * (github.com/mistralai/mistral-finetune, finetune/checkpointing.py and model/lora.py). They were trained beside such checkpoints, so that the rows of B
- * for q and k interleave RoPE's pairs; they are put in the file's order, whatever form the base has.
+ * mistral-finetune's are named as in Mistral's own checkpoints,
+ * "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
+ * (github.com/mistralai/mistral-finetune, finetune/checkpointing.py and model/lora.py). They were
+ * trained beside such checkpoints, so that the rows of B for q and k interleave RoPE's pairs; they
+ * are put in the file's order, whatever form the base has.
  */
 #include "convert/checkpoint/lora.h"
 
@@ -31,11 +35,14 @@
 #include "quant/checked.h"
 #include "quant/half.h"
 #include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define CONFIG_MAX ((size_t)16 << 20)
-#define SUM_MAX    1e30   /* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest is 1e31) */
-#define BLOCK_COLS 256u   /* of A: up to rank 32 its 32 KB stay in the first-level cache while 16 rows go by */
+/* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest
+ * is 1e31) */
+#define SUM_MAX 1e30
+/* of A: up to rank 32 its 32 KB stay in the first-level cache while 16 rows go by */
+#define BLOCK_COLS 256u
 
 typedef struct pair {
 	uint32_t rank; /* 0: none */
@@ -58,15 +65,19 @@ typedef struct adapter_form {
 	bool layers_only; /* the embedding and the output have no adapters */
 } adapter_form;
 
-static const adapter_form peft = { "adapter_config.json", "adapter_model.safetensors", "base_model.model.", &naming_hugging_face, CHECKPOINT_HALVES, false };
-static const adapter_form mistral_finetune = { "params.json", "lora.safetensors", "", &naming_mistral, CHECKPOINT_INTERLEAVED, true };
+static const adapter_form peft = { "adapter_config.json", "adapter_model.safetensors",
+	                           "base_model.model.",   &naming_hugging_face,
+	                           CHECKPOINT_HALVES,     false };
+static const adapter_form mistral_finetune = { "params.json",   "lora.safetensors",     "",
+	                                       &naming_mistral, CHECKPOINT_INTERLEAVED, true };
 
 /* What one adapter is read with. */
 typedef struct reading {
 	const format_config *model;
 	bool tied;
 	const adapter_form *form;
-	char *given, *folder, *path; /* what the user pointed at, its folder, and the file of the tensors */
+	char *given, *folder,
+	        *path; /* what the user pointed at, its folder, and the file of the tensors */
 	double scale;
 	lora_config config;
 	int descriptor;
@@ -78,7 +89,7 @@ typedef struct reading {
 	brise_error *err;
 } reading;
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 typedef enum place_role { HALF_A, HALF_B, BASE } place_role;
 
@@ -102,7 +113,8 @@ static uint32_t find_module(const reading *in, const char *module, uint32_t *lay
 
 	(void)snprintf(name, sizeof name, "%s.weight", module);
 	kind = naming_find_kind(in->form->names, name, UINT32_MAX, layer);
-	if (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM || (in->form->layers_only && !model_kind_in_layer(kind)))
+	if (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM ||
+	    (in->form->layers_only && !model_kind_in_layer(kind)))
 		return 0;
 	return kind;
 }
@@ -127,26 +139,37 @@ static brise_status find_place(const reading *in, const char *name, place *found
 	if (names_end_with(name, ".bias"))
 		return refuse(in, name, "biases are not supported");
 	if (end == n)
-		return refuse(in, name, "no half of a low-rank pair; whole matrices in adapters are not supported");
+		return refuse(
+		        in, name,
+		        "no half of a low-rank pair; whole matrices in adapters are not supported");
 	length = strlen(name) - strlen(ends[end].text);
-	if (strncmp(name, in->form->prefix, skip) != 0 || length < skip || length - skip >= sizeof found->module)
+	if (strncmp(name, in->form->prefix, skip) != 0 || length < skip ||
+	    length - skip >= sizeof found->module)
 		return refuse(in, name, "names no matrix of a Mistral model");
 	memcpy(found->module, name + skip, length - skip);
 	found->module[length - skip] = 0;
 	found->role = ends[end].role;
 	found->kind = find_module(in, found->module, &found->layer);
-	if (found->kind == 0 || (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
+	if (found->kind == 0 ||
+	    (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
 		return refuse(in, name, "names no matrix of a Mistral model");
 	if (found->layer >= in->model->n_layers)
-		return error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: a model of %" PRIu32 " layers has none of that number", in->path, name, in->model->n_layers);
-	if (in->tied && found->role != BASE && (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
-		return refuse(in, name, "the model's output is its embedding: adapters of either are not supported");
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: a model of %" PRIu32
+		                 " layers has none of that number",
+		                 in->path, name, in->model->n_layers);
+	if (in->tied && found->role != BASE &&
+	    (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
+		return refuse(in, name,
+		              "the model's output is its embedding: adapters of either are not "
+		              "supported");
 	return BRISE_OK;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- tensors -------------------------------------------------------------------------------- */
 
-static brise_status check_shape(const reading *in, const named_tensor *t, const place *at, uint32_t rank)
+static brise_status check_shape(const reading *in, const named_tensor *t, const place *at,
+                                uint32_t rank)
 {
 	uint32_t rows, cols, expected[2];
 
@@ -163,8 +186,11 @@ static brise_status check_shape(const reading *in, const named_tensor *t, const 
 		return refuse(in, t->name, "neither F16, BF16 nor F32");
 	if (rank == 0 || t->n_dims != 2 || t->shape[0] != expected[0] || t->shape[1] != expected[1])
 		return error_set(in->err, BRISE_EFORMAT,
-		                 "%s: tensor %s: shape [%" PRIu32 ", %" PRIu32 "] expected from r and the model, found %" PRIu32 " dimensions [%" PRIu64 ", %" PRIu64 "]", in->path,
-		                 t->name, expected[0], expected[1], t->n_dims, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+		                 "%s: tensor %s: shape [%" PRIu32 ", %" PRIu32
+		                 "] expected from r and the model, found %" PRIu32
+		                 " dimensions [%" PRIu64 ", %" PRIu64 "]",
+		                 in->path, t->name, expected[0], expected[1], t->n_dims,
+		                 t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
 	return BRISE_OK;
 }
 
@@ -184,27 +210,37 @@ static float decode(const uint8_t *raw, uint32_t dtype, size_t i)
 /* In which order elements are read. */
 typedef enum element_order { AS_THEY_ARE, TRANSPOSED, INTERLEAVED_ROWS } element_order;
 
-/* All elements times `factor`; *out malloc'ed. The shape has been checked, and its bytes lie in the file. */
-static brise_status read_floats(const reading *in, const named_tensor *t, double factor, element_order order, float **out)
+/* All elements times `factor`; *out malloc'ed. The shape has been checked, and its bytes lie in the
+ * file. */
+static brise_status read_floats(const reading *in, const named_tensor *t, double factor,
+                                element_order order, float **out)
 {
 	size_t rows = (size_t)t->shape[0], cols = (size_t)t->shape[1], row, col, bytes = 0, i, from;
 	uint8_t *raw = NULL;
 	brise_status status = BRISE_OK;
 
 	*out = NULL;
-	if (!checked_size(t->bytes, &bytes) || !(raw = malloc(bytes)) || !(*out = malloc(rows * cols * sizeof **out)))
-		status = error_set(in->err, BRISE_ENOMEM, "%s: no memory for tensor %s", in->path, t->name);
+	if (!checked_size(t->bytes, &bytes) || !(raw = malloc(bytes)) ||
+	    !(*out = malloc(rows * cols * sizeof **out)))
+		status = error_set(in->err, BRISE_ENOMEM, "%s: no memory for tensor %s", in->path,
+		                   t->name);
 	if (status == BRISE_OK)
 		status = files_read_at(in->descriptor, raw, bytes, t->offset, in->path, in->err);
 	for (row = 0; status == BRISE_OK && row < rows; row++) {
-		from = order == INTERLEAVED_ROWS ? checkpoint_interleaved_row((uint32_t)row, in->model->head_dim) : row;
+		from = order == INTERLEAVED_ROWS
+		               ? checkpoint_interleaved_row((uint32_t)row, in->model->head_dim)
+		               : row;
 		for (col = 0; col < cols; col++) {
-			float value = (float)(factor * (double)decode(raw, t->dtype, from * cols + col));
+			float value =
+			        (float)(factor * (double)decode(raw, t->dtype, from * cols + col));
 
 			i = order == TRANSPOSED ? col * rows + row : row * cols + col;
 			(*out)[i] = value;
 			if (!isfinite(value))
-				status = error_set(in->err, BRISE_EFORMAT, "%s: tensor %s: an element is infinite or not a number", in->path, t->name);
+				status = error_set(
+				        in->err, BRISE_EFORMAT,
+				        "%s: tensor %s: an element is infinite or not a number",
+				        in->path, t->name);
 		}
 	}
 	free(raw);
@@ -235,10 +271,15 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 	in->n_pairs += at.role == HALF_B;
 	/* The embedding's halves change their roles: (B A)^T = A^T B^T. */
 	if (at.kind == TENSOR_EMBEDDING)
-		return at.role == HALF_B ? read_floats(in, t, 1, TRANSPOSED, &p->a) : read_floats(in, t, factor * in->scale, TRANSPOSED, &p->b);
+		return at.role == HALF_B
+		               ? read_floats(in, t, 1, TRANSPOSED, &p->a)
+		               : read_floats(in, t, factor * in->scale, TRANSPOSED, &p->b);
 	if (at.role == HALF_A)
 		return read_floats(in, t, 1, AS_THEY_ARE, &p->a);
-	order = in->form->rope == CHECKPOINT_INTERLEAVED && (at.kind == TENSOR_WQ || at.kind == TENSOR_WK) ? INTERLEAVED_ROWS : AS_THEY_ARE;
+	order = in->form->rope == CHECKPOINT_INTERLEAVED &&
+	                        (at.kind == TENSOR_WQ || at.kind == TENSOR_WK)
+	                ? INTERLEAVED_ROWS
+	                : AS_THEY_ARE;
 	return read_floats(in, t, factor * in->scale, order, &p->b);
 }
 
@@ -265,15 +306,23 @@ static brise_status check_pairs(const reading *in)
 				continue;
 			model_tensor_name(name, kind, layer);
 			if (!p->a || !p->b)
-				return error_set(in->err, BRISE_EFORMAT, "%s: %s: one half of the pair, lora_A or lora_B, is missing", in->path, name);
+				return error_set(in->err, BRISE_EFORMAT,
+				                 "%s: %s: one half of the pair, lora_A or lora_B, "
+				                 "is missing",
+				                 in->path, name);
 			model_tensor_shape(in->model, kind, &rows, &cols);
-			if (largest(p->a, (size_t)p->rank * cols) * largest(p->b, (size_t)rows * p->rank) * p->rank > SUM_MAX)
-				return error_set(in->err, BRISE_EFORMAT, "%s: %s: its adapter's elements are too large to be weights", in->path, name);
+			if (largest(p->a, (size_t)p->rank * cols) *
+			            largest(p->b, (size_t)rows * p->rank) * p->rank >
+			    SUM_MAX)
+				return error_set(in->err, BRISE_EFORMAT,
+				                 "%s: %s: its adapter's elements are too large to "
+				                 "be weights",
+				                 in->path, name);
 		}
 	return BRISE_OK;
 }
 
-/* ---- adapters ----------------------------------------------------------------------------------------------------- */
+/* ---- adapters ------------------------------------------------------------------------------- */
 
 static bool exists(const char *path)
 {
@@ -297,7 +346,10 @@ static brise_status split_spec(reading *in, const char *spec)
 	if (colon) {
 		in->scale = strtod(colon + 1, &end);
 		if (end == colon + 1 || *end || !isfinite(in->scale))
-			return error_set(in->err, BRISE_EINVAL, "%s: neither an adapter's folder nor one with a scale behind the colon, as in adapter:0.5", spec);
+			return error_set(in->err, BRISE_EINVAL,
+			                 "%s: neither an adapter's folder nor one with a scale "
+			                 "behind the colon, as in adapter:0.5",
+			                 spec);
 	}
 	return BRISE_OK;
 }
@@ -312,8 +364,10 @@ static brise_status read_configuration(reading *in, notes *decisions)
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
 	status = files_read_whole(path, CONFIG_MAX, &text, &size, in->err);
 	if (status == BRISE_OK)
-		status = in->form == &peft ? lora_read_config(&in->config, text, size, path, decisions, in->err)
-		                           : lora_read_params(&in->config, in->model, text, size, path, decisions, in->err);
+		status = in->form == &peft ? lora_read_config(&in->config, text, size, path,
+		                                              decisions, in->err)
+		                           : lora_read_params(&in->config, in->model, text, size,
+		                                              path, decisions, in->err);
 	free(text);
 	free(path);
 	return status;
@@ -329,12 +383,16 @@ static brise_status read_tensors(reading *in)
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
 	in->descriptor = open(in->path, O_RDONLY | O_CLOEXEC);
 	if (in->descriptor < 0 && errno == ENOENT)
-		return error_set(in->err, BRISE_EIO, "%s: not there; adapters in other forms than safetensors are not read", in->path);
+		return error_set(
+		        in->err, BRISE_EIO,
+		        "%s: not there; adapters in other forms than safetensors are not read",
+		        in->path);
 	if (in->descriptor < 0 || fstat(in->descriptor, &facts) != 0)
 		return error_errno(in->err, "%s: cannot be opened", in->path);
 	if (!S_ISREG(facts.st_mode))
 		return error_set(in->err, BRISE_EIO, "%s: not a regular file", in->path);
-	if ((status = safetensors_read(in->descriptor, (uint64_t)facts.st_size, in->path, 0, &in->list, in->err)) != BRISE_OK ||
+	if ((status = safetensors_read(in->descriptor, (uint64_t)facts.st_size, in->path, 0,
+	                               &in->list, in->err)) != BRISE_OK ||
 	    (status = tensors_sort(&in->list, in->path, in->err)) != BRISE_OK)
 		return status;
 	for (i = 0; i < in->list.n && status == BRISE_OK; i++)
@@ -351,15 +409,19 @@ static void note_adapter(const reading *in, notes *decisions)
 	if (in->low_rank == in->high_rank)
 		(void)snprintf(rank, sizeof rank, "%" PRIu32, in->low_rank);
 	else
-		(void)snprintf(rank, sizeof rank, "%" PRIu32 " to %" PRIu32, in->low_rank, in->high_rank);
+		(void)snprintf(rank, sizeof rank, "%" PRIu32 " to %" PRIu32, in->low_rank,
+		               in->high_rank);
 	if (in->low_factor < in->high_factor)
 		(void)snprintf(factor, sizeof factor, "%g to %g", in->low_factor, in->high_factor);
 	else
 		(void)snprintf(factor, sizeof factor, "%g", in->low_factor);
-	notes_add(decisions, "adapter %.200s: %" PRIu32 " matrices of rank %s, times %s (%s) and %g (--lora)", in->folder, in->n_pairs, rank, factor,
-	          in->form == &mistral_finetune        ? "params.json: lora.scaling"
-	          : in->config.scaling == LORA_BY_ROOT ? "adapter_config.json: lora_alpha, use_rslora"
-	                                               : "adapter_config.json: lora_alpha",
+	notes_add(decisions,
+	          "adapter %.200s: %" PRIu32 " matrices of rank %s, times %s (%s) and %g (--lora)",
+	          in->folder, in->n_pairs, rank, factor,
+	          in->form == &mistral_finetune ? "params.json: lora.scaling"
+	          : in->config.scaling == LORA_BY_ROOT
+	                  ? "adapter_config.json: lora_alpha, use_rslora"
+	                  : "adapter_config.json: lora_alpha",
 	          in->scale);
 }
 
@@ -380,14 +442,18 @@ static brise_status find_form(reading *in)
 	bool is_peft = holds(in->folder, peft.config) || holds(in->folder, peft.tensors);
 
 	if (!is_peft && !holds(in->folder, mistral_finetune.tensors))
-		return error_set(in->err, BRISE_EIO, "%s: no %s and no %s: not an adapter's folder", in->folder, peft.config, mistral_finetune.tensors);
+		return error_set(in->err, BRISE_EIO, "%s: no %s and no %s: not an adapter's folder",
+		                 in->folder, peft.config, mistral_finetune.tensors);
 	in->form = is_peft ? &peft : &mistral_finetune;
 	return BRISE_OK;
 }
 
-static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config, bool tied, notes *decisions, brise_error *err)
+static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config,
+                                 bool tied, notes *decisions, brise_error *err)
 {
-	reading in = { .model = config, .tied = tied, .descriptor = -1, .pairs = pairs, .err = err };
+	reading in = {
+		.model = config, .tied = tied, .descriptor = -1, .pairs = pairs, .err = err
+	};
 	brise_status status = split_spec(&in, spec);
 
 	if (status == BRISE_OK)
@@ -410,7 +476,8 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 	return status;
 }
 
-brise_status lora_open(lora **out, const char *const *specs, size_t n, const format_config *config, bool tied, notes *decisions, brise_error *err)
+brise_status lora_open(lora **out, const char *const *specs, size_t n, const format_config *config,
+                       bool tied, notes *decisions, brise_error *err)
 {
 	size_t each = (size_t)config->n_layers * TENSOR_KINDS, i;
 	brise_status status = BRISE_OK;
@@ -452,10 +519,12 @@ void lora_close(lora *l)
 	free(l);
 }
 
-/* ---- product ------------------------------------------------------------------------------------------------------ */
+/* ---- product -------------------------------------------------------------------------------- */
 
-/* sum[c] = sum over k of b[k] * a[k * stride + c], in the order of k. Four at a time, so that a sum is loaded and stored once for them. */
-static void sum_products(float *sum, const float *b, const float *a, size_t stride, uint32_t rank, uint32_t n)
+/* sum[c] = sum over k of b[k] * a[k * stride + c], in the order of k. Four at a time, so that a sum
+ * is loaded and stored once for them. */
+static void sum_products(float *sum, const float *b, const float *a, size_t stride, uint32_t rank,
+                         uint32_t n)
 {
 	uint32_t k, c;
 
@@ -483,14 +552,16 @@ static void add_product(const pair *p, uint32_t first, uint32_t n, uint32_t cols
 		for (row = 0; row < n; row++) {
 			float *w = rows + (size_t)row * cols + from;
 
-			sum_products(sum, p->b + (size_t)(first + row) * p->rank, p->a + from, cols, p->rank, width);
+			sum_products(sum, p->b + (size_t)(first + row) * p->rank, p->a + from, cols,
+			             p->rank, width);
 			for (c = 0; c < width; c++)
 				w[c] += sum[c];
 		}
 	}
 }
 
-void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n, uint32_t cols, float *rows)
+void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
+                   uint32_t cols, float *rows)
 {
 	size_t i;
 

@@ -1,10 +1,14 @@
-/* lora_config.c - reads adapter_config.json as PEFT writes it (github.com/huggingface/peft, LoraConfig), and mistral-finetune's params.json
+/* lora_config.c - reads adapter_config.json as PEFT writes it (github.com/huggingface/peft,
+ * LoraConfig), and mistral-finetune's params.json
  *
- * Every field of LoraConfig is known here by name: used, passed over because it matters in training only, or required to say nothing, because what it
- * asks for is more than adding B A to a matrix. Which modules an adapter changes is seen from its tensors.
+ * Every field of LoraConfig is known here by name: used, passed over because it matters in training
+ * only, or required to say nothing, because what it asks for is more than adding B A to a matrix.
+ * Which modules an adapter changes is seen from its tensors.
  *
- * A params.json describes the model that was trained, with {"lora": {"enable": true, "rank": 64, "dropout": 0.0, "scaling": 2.0}} in it. The scaling
- * multiplies B A as it is (github.com/mistralai/mistral-finetune, model/args.py, and LoRALinear.merge_weight in model/lora.py).
+ * A params.json describes the model that was trained, with {"lora": {"enable": true, "rank": 64,
+ * "dropout": 0.0, "scaling": 2.0}} in it. The scaling multiplies B A as it is
+ * (github.com/mistralai/mistral-finetune, model/args.py, and LoRALinear.merge_weight in
+ * model/lora.py).
  */
 #include "convert/checkpoint/lora_config.h"
 
@@ -14,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "convert/formats/names.h"
 #include "runtime/error.h"
 
@@ -81,7 +85,8 @@ static void expect(reading *in, const char *field, const char *const *allowed)
 	refuse(in, field, what);
 }
 
-/* Some ways to begin training put part of the matrix into the adapter, and so need another base than the published one. */
+/* Some ways to begin training put part of the matrix into the adapter, and so need another base
+ * than the published one. */
 static void read_beginning(reading *in)
 {
 	static const char *const allowed[] = { "gaussian", "eva", "orthogonal", NULL };
@@ -93,10 +98,12 @@ static void read_beginning(reading *in)
 		expect(in, "init_lora_weights", allowed);
 }
 
-/* Keys are regular expressions, matched behind a dot or at the name's start; the plain ones, which are names, are what is written. */
+/* Keys are regular expressions, matched behind a dot or at the name's start; the plain ones, which
+ * are names, are what is written. */
 static bool is_plain(const char *text, size_t bytes)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+	static const char letters[] =
+	        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
 
 	return bytes > 0 && strspn(text, letters) == bytes;
 }
@@ -106,7 +113,8 @@ static void add_pattern(reading *in, lora_patterns *patterns, char *suffix)
 	lora_pattern *grown;
 	double value;
 
-	if (!json_read_double(&in->r, &value) || patterns->n == PATTERNS_MAX || !(grown = realloc(patterns->items, (patterns->n + 1) * sizeof *grown))) {
+	if (!json_read_double(&in->r, &value) || patterns->n == PATTERNS_MAX ||
+	    !(grown = realloc(patterns->items, (patterns->n + 1) * sizeof *grown))) {
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for so many patterns");
 		free(suffix);
 		return;
@@ -136,11 +144,29 @@ static void read_patterns(reading *in, const char *field, lora_patterns *pattern
 static void read_field(reading *in, const char *key)
 {
 	static const char *const lora[] = { "LORA", NULL }, *const none[] = { "none", NULL };
-	static const char *const forbidden[] = { "use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora", "modules_to_save", "layer_replication", "megatron_config",
-		                                 "trainable_token_indices", "target_parameters", "alora_invocation_tokens", "arrow_config", NULL };
-	static const char *const training[] = { "auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config", "exclude_modules",
-		                                "inference_mode", "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "lora_ga_config", "megatron_core",
-		                                "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type", NULL };
+	static const char *const forbidden[] = { "use_dora",
+		                                 "fan_in_fan_out",
+		                                 "lora_bias",
+		                                 "use_qalora",
+		                                 "use_bdlora",
+		                                 "modules_to_save",
+		                                 "layer_replication",
+		                                 "megatron_config",
+		                                 "trainable_token_indices",
+		                                 "target_parameters",
+		                                 "alora_invocation_tokens",
+		                                 "arrow_config",
+		                                 NULL };
+	static const char *const training[] = { "auto_mapping",        "base_model_name_or_path",
+		                                "corda_config",        "ensure_weight_tying",
+		                                "eva_config",          "exclude_modules",
+		                                "inference_mode",      "layers_pattern",
+		                                "layers_to_transform", "loftq_config",
+		                                "lora_dropout",        "lora_ga_config",
+		                                "megatron_core",       "peft_version",
+		                                "qalora_group_size",   "revision",
+		                                "runtime_config",      "target_modules",
+		                                "task_type",           NULL };
 	bool null, flag;
 
 	if (names_contain(forbidden, key))
@@ -159,8 +185,7 @@ static void read_field(reading *in, const char *key)
 	else if (!strcmp(key, "use_rslora") && !skip_null(in)) {
 		if (json_read_bool(&in->r, &flag))
 			in->config->scaling = flag ? LORA_BY_ROOT : LORA_BY_RANK;
-	}
-	else if (!strcmp(key, "init_lora_weights"))
+	} else if (!strcmp(key, "init_lora_weights"))
 		read_beginning(in);
 	else if (!strcmp(key, "rank_pattern"))
 		read_patterns(in, key, &in->config->ranks);
@@ -170,11 +195,13 @@ static void read_field(reading *in, const char *key)
 		null = json_peek(&in->r) == JSON_NULL;
 		json_skip(&in->r);
 		if (!null)
-			notes_add(in->decisions, "adapter_config.json: field %.60s passed over", key);
+			notes_add(in->decisions, "adapter_config.json: field %.60s passed over",
+			          key);
 	}
 }
 
-brise_status lora_read_config(lora_config *config, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+brise_status lora_read_config(lora_config *config, const char *json, size_t size, const char *name,
+                              notes *decisions, brise_error *err)
 {
 	reading in = { .config = config, .decisions = decisions };
 	brise_status status;
@@ -188,11 +215,14 @@ brise_status lora_read_config(lora_config *config, const char *json, size_t size
 	if ((status = json_end(&in.r)) != BRISE_OK)
 		return status;
 	if (!in.has_type || !in.has_rank || !in.has_alpha)
-		return error_set(err, BRISE_EFORMAT, "%s: no field %s", name, !in.has_type ? "peft_type" : !in.has_rank ? "r" : "lora_alpha");
+		return error_set(err, BRISE_EFORMAT, "%s: no field %s", name,
+		                 !in.has_type   ? "peft_type"
+		                 : !in.has_rank ? "r"
+		                                : "lora_alpha");
 	return BRISE_OK;
 }
 
-/* ---- mistral-finetune ---------------------------------------------------------------------------------------------- */
+/* ---- mistral-finetune ----------------------------------------------------------------------- */
 
 static void read_lora_field(reading *in, const char *key)
 {
@@ -228,8 +258,12 @@ static void check_size(reading *in, const format_config *model, const char *key)
 	const struct {
 		const char *name;
 		uint32_t value;
-	} sizes[] = { { "dim", model->dim },       { "n_layers", model->n_layers },     { "n_heads", model->n_heads },
-		      { "head_dim", model->head_dim }, { "n_kv_heads", model->n_kv_heads }, { "hidden_dim", model->hidden_dim } };
+	} sizes[] = { { "dim", model->dim },
+		      { "n_layers", model->n_layers },
+		      { "n_heads", model->n_heads },
+		      { "head_dim", model->head_dim },
+		      { "n_kv_heads", model->n_kv_heads },
+		      { "hidden_dim", model->hidden_dim } };
 	char what[160];
 	int64_t value;
 	size_t i;
@@ -239,7 +273,10 @@ static void check_size(reading *in, const format_config *model, const char *key)
 	if (i == sizeof sizes / sizeof *sizes) {
 		json_skip(&in->r);
 	} else if (json_read_integer(&in->r, &value) && value != sizes[i].value) {
-		(void)snprintf(what, sizeof what, "%s %" PRId64 ", but the model's is %" PRIu32 ": an adapter of another model", sizes[i].name, value, sizes[i].value);
+		(void)snprintf(what, sizeof what,
+		               "%s %" PRId64 ", but the model's is %" PRIu32
+		               ": an adapter of another model",
+		               sizes[i].name, value, sizes[i].value);
 		json_refuse(&in->r, BRISE_EFORMAT, what);
 	}
 }
@@ -250,11 +287,14 @@ static void compare_theta(reading *in, const format_config *model)
 	double theta;
 
 	if (json_read_double(&in->r, &theta) && theta != model->rope_theta)
-		notes_add(in->decisions, "adapter trained with rope theta %g, but the model's is %g: perhaps it is of another model (params.json: rope_theta)", theta,
-		          model->rope_theta);
+		notes_add(in->decisions,
+		          "adapter trained with rope theta %g, but the model's is %g: perhaps it "
+		          "is of another model (params.json: rope_theta)",
+		          theta, model->rope_theta);
 }
 
-brise_status lora_read_params(lora_config *config, const format_config *model, const char *json, size_t size, const char *name, notes *decisions, brise_error *err)
+brise_status lora_read_params(lora_config *config, const format_config *model, const char *json,
+                              size_t size, const char *name, notes *decisions, brise_error *err)
 {
 	reading in = { .config = config, .decisions = decisions };
 	brise_status status;
@@ -276,11 +316,12 @@ brise_status lora_read_params(lora_config *config, const format_config *model, c
 	if ((status = json_end(&in.r)) != BRISE_OK)
 		return status;
 	if (!in.has_rank || !in.has_alpha)
-		return error_set(err, BRISE_EFORMAT, "%s: no field lora.%s", name, !in.has_rank ? "rank" : "scaling");
+		return error_set(err, BRISE_EFORMAT, "%s: no field lora.%s", name,
+		                 !in.has_rank ? "rank" : "scaling");
 	return BRISE_OK;
 }
 
-/* ---- ranks and factors --------------------------------------------------------------------------------------------- */
+/* ---- ranks and factors ---------------------------------------------------------------------- */
 
 static void free_patterns(lora_patterns *patterns)
 {
@@ -305,7 +346,9 @@ static double find_pattern(const lora_patterns *patterns, const char *module, do
 
 	for (i = 0; i < patterns->n; i++) {
 		bytes = strlen(patterns->items[i].suffix);
-		if (bytes <= length && !strcmp(module + length - bytes, patterns->items[i].suffix) && (bytes == length || module[length - bytes - 1] == '.'))
+		if (bytes <= length &&
+		    !strcmp(module + length - bytes, patterns->items[i].suffix) &&
+		    (bytes == length || module[length - bytes - 1] == '.'))
 			return patterns->items[i].value;
 	}
 	return otherwise;
@@ -320,7 +363,10 @@ int64_t lora_rank_of(const lora_config *config, const char *module)
 
 double lora_factor_of(const lora_config *config, const char *module)
 {
-	double rank = (double)lora_rank_of(config, module), alpha = find_pattern(&config->alphas, module, config->alpha);
+	double rank = (double)lora_rank_of(config, module),
+	       alpha = find_pattern(&config->alphas, module, config->alpha);
 
-	return config->scaling == LORA_UNDIVIDED ? alpha : alpha / (config->scaling == LORA_BY_ROOT ? sqrt(rank) : rank);
+	return config->scaling == LORA_UNDIVIDED
+	               ? alpha
+	               : alpha / (config->scaling == LORA_BY_ROOT ? sqrt(rank) : rank);
 }

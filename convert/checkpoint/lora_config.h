@@ -8,7 +8,7 @@
 
 #include "convert/formats/notes.h"
 #include "runtime/brise.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 /* Modules whose names end like this have a value of their own. */
 typedef struct lora_pattern {
@@ -31,12 +31,15 @@ typedef struct lora_config {
 	lora_patterns ranks, alphas;
 } lora_config;
 
-/* json [size] of PEFT's file `name`. Whatever changes the mathematics is refused by the field's name; fields nobody knows become lines of *decisions.
- * *config must be freed with lora_free_config, also after an error. */
-brise_status lora_read_config(lora_config *config, const char *json, size_t size, const char *name, notes *decisions, brise_error *err);
+/* json [size] of PEFT's file `name`. Whatever changes the mathematics is refused by the field's
+ * name; fields nobody knows become lines of *decisions. *config must be freed with
+ * lora_free_config, also after an error. */
+brise_status lora_read_config(lora_config *config, const char *json, size_t size, const char *name,
+                              notes *decisions, brise_error *err);
 
 /* The same of mistral-finetune's params.json, whose sizes must be the model's. */
-brise_status lora_read_params(lora_config *config, const format_config *model, const char *json, size_t size, const char *name, notes *decisions, brise_error *err);
+brise_status lora_read_params(lora_config *config, const format_config *model, const char *json,
+                              size_t size, const char *name, notes *decisions, brise_error *err);
 void lora_free_config(lora_config *config);
 
 /* Rank and factor of B A for the module of that name ("model.layers.0.self_attn.q_proj"). */

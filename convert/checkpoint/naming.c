@@ -1,7 +1,8 @@
 /* naming.c - three names for the same matrices
  *
- * Hugging Face's come with q and k permuted for half-split RoPE, Mistral's own with interleaved pairs (transformers' convert_mistral_weights_to_hf.py does
- * the permutation), and GGUF's interleaved again (llama.cpp's convert_hf_to_gguf.py undoes it).
+ * Hugging Face's come with q and k permuted for half-split RoPE, Mistral's own with interleaved
+ * pairs (transformers' convert_mistral_weights_to_hf.py does the permutation), and GGUF's
+ * interleaved again (llama.cpp's convert_hf_to_gguf.py undoes it).
  */
 #include "convert/checkpoint/naming.h"
 
@@ -9,7 +10,9 @@
 #include <string.h>
 
 const naming naming_hugging_face = {
-	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight", [TENSOR_FINAL_NORM] = "model.norm.weight", [TENSOR_OUTPUT] = "lm_head.weight" },
+	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight",
+	             [TENSOR_FINAL_NORM] = "model.norm.weight",
+	             [TENSOR_OUTPUT] = "lm_head.weight" },
 	.layer = "model.layers.",
 	.inside = { [TENSOR_ATTENTION_NORM] = "input_layernorm.weight",
 	            [TENSOR_WQ] = "self_attn.q_proj.weight",
@@ -23,7 +26,9 @@ const naming naming_hugging_face = {
 };
 
 const naming naming_mistral = {
-	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight", [TENSOR_FINAL_NORM] = "norm.weight", [TENSOR_OUTPUT] = "output.weight" },
+	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight",
+	             [TENSOR_FINAL_NORM] = "norm.weight",
+	             [TENSOR_OUTPUT] = "output.weight" },
 	.layer = "layers.",
 	.inside = { [TENSOR_ATTENTION_NORM] = "attention_norm.weight",
 	            [TENSOR_WQ] = "attention.wq.weight",
@@ -37,7 +42,9 @@ const naming naming_mistral = {
 };
 
 const naming naming_gguf = {
-	.outside = { [TENSOR_EMBEDDING] = "token_embd.weight", [TENSOR_FINAL_NORM] = "output_norm.weight", [TENSOR_OUTPUT] = "output.weight" },
+	.outside = { [TENSOR_EMBEDDING] = "token_embd.weight",
+	             [TENSOR_FINAL_NORM] = "output_norm.weight",
+	             [TENSOR_OUTPUT] = "output.weight" },
 	.layer = "blk.",
 	.inside = { [TENSOR_ATTENTION_NORM] = "attn_norm.weight",
 	            [TENSOR_WQ] = "attn_q.weight",
@@ -63,7 +70,8 @@ uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_laye
 		return 0;
 	for (name += prefix; *name >= '0' && *name <= '9' && digits < 5; name++, digits++)
 		*layer = *layer * 10 + (uint32_t)(*name - '0');
-	if (digits == 0 || (digits > 1 && name[-(ptrdiff_t)digits] == '0') || *name++ != '.' || *layer >= n_layers)
+	if (digits == 0 || (digits > 1 && name[-(ptrdiff_t)digits] == '0') || *name++ != '.' ||
+	    *layer >= n_layers)
 		return 0;
 	for (kind = 1; kind < TENSOR_KINDS; kind++)
 		if (names->inside[kind] && !strcmp(name, names->inside[kind]))
@@ -76,5 +84,6 @@ bool naming_is_frequency_table(const char *name)
 	static const char tail[] = "rotary_emb.inv_freq";
 	size_t length = strlen(name), tail_length = sizeof tail - 1;
 
-	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) || !strcmp(name, "rope.freqs");
+	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) ||
+	       !strcmp(name, "rope.freqs");
 }

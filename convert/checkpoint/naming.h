@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 typedef struct naming {
 	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
@@ -16,7 +16,8 @@ typedef struct naming {
 extern const naming naming_hugging_face, naming_mistral, naming_gguf;
 
 /* The name's kind, and its layer of n_layers; 0: none of a model's. */
-uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_layers, uint32_t *layer);
+uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_layers,
+                          uint32_t *layer);
 
 /* Tables of rotary frequencies that old checkpoints carry; rope theta says the same. */
 bool naming_is_frequency_table(const char *name);

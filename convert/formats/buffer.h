@@ -1,4 +1,5 @@
-/* buffer.h - a block of bytes that grows: headers and small files are made in memory and written at once */
+/* buffer.h - a block of bytes that grows: headers and small files are made in memory and written at
+ * once */
 #ifndef CONVERT_FORMATS_BUFFER_H
 #define CONVERT_FORMATS_BUFFER_H
 

@@ -1,7 +1,7 @@
 /* elements.c - one table of element types; see elements.h
  *
- * Whether a number is finite is asked of its bits: infinities and NaNs have all exponent bits set, and adding one there carries into the sign's place.
- * Compilers vectorize that.
+ * Whether a number is finite is asked of its bits: infinities and NaNs have all exponent bits set,
+ * and adding one there carries into the sign's place. Compilers vectorize that.
  */
 #include "convert/formats/elements.h"
 
@@ -18,8 +18,14 @@ typedef struct element_type {
 	ggml_decode_fn *decode; /* NULL: plain numbers */
 } element_type;
 
-#define PLAIN(name, bytes)                { #name, 1, bytes, NULL }
-#define BLOCKS(name, function)            { #name, GGML_##name##_BLOCK, GGML_##name##_BYTES, function }
+#define PLAIN(name, bytes)                                                                         \
+	{                                                                                          \
+#name, 1, bytes, NULL                                                              \
+	}
+#define BLOCKS(name, function)                                                                     \
+	{                                                                                          \
+#name, GGML_##name##_BLOCK, GGML_##name##_BYTES, function                          \
+	}
 
 static const element_type types[ELEMENTS_TYPES] = {
 	[ELEMENTS_F16] = PLAIN(F16, 2),
@@ -36,7 +42,7 @@ static const element_type types[ELEMENTS_TYPES] = {
 	[ELEMENTS_Q5_K] = BLOCKS(Q5_K, ggml_decode_q5_k),
 	[ELEMENTS_Q6_K] = BLOCKS(Q6_K, ggml_decode_q6_k),
 	[ELEMENTS_IQ4_NL] = BLOCKS(IQ4_NL, ggml_decode_iq4_nl),
-	[ELEMENTS_IQ4_XS] = BLOCKS(IQ4_XS, ggml_decode_iq4_xs),
+	[ELEMENTS_IQ4_XS] = BLOCKS(IQ4_XS, ggml_decode_iq4_xs)
 };
 
 static const element_type *find(uint32_t dtype)

@@ -1,4 +1,5 @@
-/* elements.h - the types elements of tensors are stored in: plain numbers and ggml's blocks, and how each becomes floats */
+/* elements.h - the types elements of tensors are stored in: plain numbers and ggml's blocks, and
+ * how each becomes floats */
 #ifndef CONVERT_FORMATS_ELEMENTS_H
 #define CONVERT_FORMATS_ELEMENTS_H
 
@@ -38,7 +39,8 @@ bool elements_are_quantized(uint32_t dtype);
 /* Bytes of n elements. False: no type, not a whole number of blocks, or overflow. */
 bool elements_measure(uint32_t dtype, uint64_t n, uint64_t *bytes);
 
-/* Decodes n elements, whole blocks, from `raw` as it lies in the file (aligned for 16- and 32-bit numbers). False if one is infinite or not a number. */
+/* Decodes n elements, whole blocks, from `raw` as it lies in the file (aligned for 16- and 32-bit
+ * numbers). False if one is infinite or not a number. */
 bool elements_decode(float *out, const void *raw, uint32_t dtype, size_t n);
 
 #endif

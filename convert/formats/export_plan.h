@@ -3,7 +3,7 @@
 #define CONVERT_FORMATS_EXPORT_PLAN_H
 
 #include "convert/formats/gguf.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 typedef struct export_tensor {
 	char name[GGUF_NAME_MAX + 1]; /* in the format written */
@@ -21,7 +21,9 @@ typedef struct export_plan {
 	const brise_tokenizer *tokenizer; /* NULL: none */
 	const char *name;                 /* NULL: none */
 	enum ggml_type type;
-	export_tensor *tensors; /* in the order the forward pass reads them, one after another at multiples of the format's alignment */
+	/* in the order the forward pass reads them, one after another at multiples of the format's
+	 * alignment */
+	export_tensor *tensors;
 	size_t n_tensors;
 } export_plan;
 

@@ -7,12 +7,16 @@
 
 #include "runtime/brise.h"
 
-/* Reads exactly n bytes at `offset` into `out`, from any thread. name is for messages. Errors: BRISE_EIO; an early end of the file is one. */
-brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset, const char *name, brise_error *err);
+/* Reads exactly n bytes at `offset` into `out`, from any thread. name is for messages. Errors:
+ * BRISE_EIO; an early end of the file is one. */
+brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset, const char *name,
+                           brise_error *err);
 
-/* A whole file of at most `most` bytes: *bytes malloc'ed [*size] with a NUL behind, freed by the caller. Memory follows what was read, not what
- * the file's size claims. Errors: BRISE_EIO, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
-brise_status files_read_whole(const char *path, size_t most, char **bytes, size_t *size, brise_error *err);
+/* A whole file of at most `most` bytes: *bytes malloc'ed [*size] with a NUL behind, freed by the
+ * caller. Memory follows what was read, not what the file's size claims. Errors: BRISE_EIO,
+ * BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
+brise_status files_read_whole(const char *path, size_t most, char **bytes, size_t *size,
+                              brise_error *err);
 
 /* Why `path` could not be opened, from errno: BRISE_EIO, with a link to nothing called one. */
 brise_status files_explain_open(const char *path, brise_error *err);

@@ -1,9 +1,11 @@
 /* ggml_encode.c - the encoders of Q8_0 and Q4_0
  *
- * Codes are chosen for the scale that is stored, after its rounding to binary16. For Q4_0 the format's own rule, that the largest weight by magnitude
- * becomes code -8, is where a search begins: the block is rounded with that weight at -7, -7.5 .. -10, each set of codes gets the scale that fits
- * it best (least squares), and the best pair stays. On Gaussian weights the relative squared error falls from 0.0072 to 0.0064, on Laplace's from 0.0114
- * to 0.0104; twice as many steps, or both signs, bring less than a hundredth of that.
+ * Codes are chosen for the scale that is stored, after its rounding to binary16. For Q4_0 the
+ * format's own rule, that the largest weight by magnitude becomes code -8, is where a search
+ * begins: the block is rounded with that weight at -7, -7.5 .. -10, each set of codes gets the
+ * scale that fits it best (least squares), and the best pair stays. On Gaussian weights the
+ * relative squared error falls from 0.0072 to 0.0064, on Laplace's from 0.0114 to 0.0104; twice as
+ * many steps, or both signs, bring less than a hundredth of that.
  *
  * Sums run in eight lanes and one fixed tree, so every compiler gives the same bytes.
  */
@@ -25,7 +27,11 @@ static_assert(GGML_Q8_0_BLOCK == BLOCK && GGML_Q4_0_BLOCK == BLOCK, "both types 
 
 const char *ggml_encoded_name(enum ggml_type type)
 {
-	return type == GGML_F32 ? "F32" : type == GGML_F16 ? "F16" : type == GGML_Q8_0 ? "Q8_0" : type == GGML_Q4_0 ? "Q4_0" : "?";
+	return type == GGML_F32    ? "F32"
+	       : type == GGML_F16  ? "F16"
+	       : type == GGML_Q8_0 ? "Q8_0"
+	       : type == GGML_Q4_0 ? "Q4_0"
+	                           : "?";
 }
 
 bool ggml_encoded_bytes(enum ggml_type type, size_t cols, size_t *bytes)
@@ -69,7 +75,8 @@ static float find_largest(const float w[BLOCK])
 }
 
 /* Codes for the stored scale, which is not 0; returns the squared error. */
-static float choose_codes(float codes[BLOCK], const float w[BLOCK], float scale, float low, float high)
+static float choose_codes(float codes[BLOCK], const float w[BLOCK], float scale, float low,
+                          float high)
 {
 	float inverse = 1 / scale, error[8] = { 0 };
 	unsigned i, k;
@@ -135,7 +142,9 @@ static bool encode_q8_0(uint8_t *out, const float w[BLOCK], tile_error *sum)
 	if (!is_finite_half(half))
 		return false;
 	/* A scale of 0 stands for weights below what binary16 can scale: all are lost. */
-	add_error(sum, w, scale > 0 ? choose_codes(codes, w, scale, -127, 127) : choose_codes(zeros, w, 1, 0, 0));
+	add_error(sum, w,
+	          scale > 0 ? choose_codes(codes, w, scale, -127, 127)
+	                    : choose_codes(zeros, w, 1, 0, 0));
 	put_half(out, half);
 	for (i = 0; i < BLOCK; i++)
 		out[2 + i] = (uint8_t)(int32_t)codes[i];
@@ -144,15 +153,18 @@ static bool encode_q8_0(uint8_t *out, const float w[BLOCK], tile_error *sum)
 
 static bool encode_q4_0(uint8_t *out, const float w[BLOCK], tile_error *sum)
 {
-	float largest = find_largest(w), codes[BLOCK], best_codes[BLOCK] = { 0 }, best = choose_codes(codes, w, 1, 0, 0), error;
+	float largest = find_largest(w), codes[BLOCK], best_codes[BLOCK] = { 0 },
+	      best = choose_codes(codes, w, 1, 0, 0), error;
 	uint16_t best_half = 0;
 	unsigned step, i;
 
 	if (!is_finite_half(half_encode(largest / 8)))
 		return false;
-	/* Smaller ones have no scale in binary16, whose least is 2^-24; the test also keeps inverses finite. */
+	/* Smaller ones have no scale in binary16, whose least is 2^-24; the test also keeps
+	 * inverses finite. */
 	for (step = 0; step < Q4_STEPS && fabsf(largest) > 0x1p-24f; step++) {
-		uint16_t half = half_encode(refit_scale(w, largest / -(Q4_FIRST + Q4_STEP * (float)step), -8, 7));
+		uint16_t half = half_encode(
+		        refit_scale(w, largest / -(Q4_FIRST + Q4_STEP * (float)step), -8, 7));
 
 		if ((half & 0x7fff) == 0 || !is_finite_half(half))
 			continue;
@@ -166,7 +178,8 @@ static bool encode_q4_0(uint8_t *out, const float w[BLOCK], tile_error *sum)
 	add_error(sum, w, best);
 	put_half(out, best_half);
 	for (i = 0; i < BLOCK / 2; i++)
-		out[2 + i] = (uint8_t)(((int32_t)best_codes[i] + 8) | ((int32_t)best_codes[i + BLOCK / 2] + 8) << 4);
+		out[2 + i] = (uint8_t)(((int32_t)best_codes[i] + 8) |
+		                       ((int32_t)best_codes[i + BLOCK / 2] + 8) << 4);
 	return true;
 }
 
@@ -187,7 +200,8 @@ static bool encode_f16(uint8_t *out, const float *row, size_t cols, tile_error *
 	return fits;
 }
 
-bool ggml_encode_row(enum ggml_type type, uint8_t *out, const float *row, size_t cols, tile_error *sum)
+bool ggml_encode_row(enum ggml_type type, uint8_t *out, const float *row, size_t cols,
+                     tile_error *sum)
 {
 	bool fits = true;
 	size_t i;

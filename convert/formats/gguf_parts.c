@@ -1,7 +1,9 @@
 /* gguf_parts.c - finds the files of a model that was cut (llama.cpp's llama-gguf-split)
  *
- * Parts are named -%05d-of-%05d.gguf, counted from 1. Each holds whole tensors and says split.no (from 0) and split.count; the first has the metadata
- * of the model. The name finds the others, their own words are believed: a part that was renamed is refused rather than put in the wrong place.
+ * Parts are named -%05d-of-%05d.gguf, counted from 1. Each holds whole tensors and says split.no
+ * (from 0) and split.count; the first has the metadata of the model. The name finds the others,
+ * their own words are believed: a part that was renamed is refused rather than put in the wrong
+ * place.
  */
 #include "convert/formats/gguf_parts.h"
 
@@ -30,7 +32,8 @@ bool gguf_is_file(const char *path)
 	if (n > 5 && !strcmp(path + n - 5, ".gguf"))
 		return true;
 	file = fopen(path, "rb");
-	is = file && fread(magic, 1, sizeof magic, file) == sizeof magic && !memcmp(magic, GGUF_MAGIC, sizeof magic);
+	is = file && fread(magic, 1, sizeof magic, file) == sizeof magic &&
+	     !memcmp(magic, GGUF_MAGIC, sizeof magic);
 	if (file)
 		(void)fclose(file);
 	return is;
@@ -54,7 +57,8 @@ static bool parse_name(const char *path, size_t *part, size_t *n)
 	size_t length = strlen(path);
 	const char *tail = path + length - TAIL_BYTES;
 
-	return length > TAIL_BYTES && tail[0] == '-' && read_five_digits(tail + 1, part) && !memcmp(tail + 6, "-of-", 4) && read_five_digits(tail + 10, n) &&
+	return length > TAIL_BYTES && tail[0] == '-' && read_five_digits(tail + 1, part) &&
+	       !memcmp(tail + 6, "-of-", 4) && read_five_digits(tail + 10, n) &&
 	       !strcmp(tail + 15, ".gguf");
 }
 
@@ -76,7 +80,8 @@ void gguf_name_first_part(char *name)
 		write_part(name, 0);
 }
 
-static brise_status add_part(char **paths, const char *path, size_t part, size_t n, brise_error *err)
+static brise_status add_part(char **paths, const char *path, size_t part, size_t n,
+                             brise_error *err)
 {
 	size_t bytes = strlen(path) + 1;
 	struct stat facts;
@@ -88,7 +93,8 @@ static brise_status add_part(char **paths, const char *path, size_t part, size_t
 	if (n > 1)
 		write_part(copy, part);
 	if (n > 1 && stat(copy, &facts) != 0)
-		return error_set(err, BRISE_EIO, "%s: part %zu of %zu is missing", copy, part + 1, n);
+		return error_set(err, BRISE_EIO, "%s: part %zu of %zu is missing", copy, part + 1,
+		                 n);
 	return BRISE_OK;
 }
 
@@ -102,10 +108,12 @@ brise_status gguf_list_parts(const char *path, char ***paths, size_t *n, brise_e
 	if (!parse_name(path, &part, &total))
 		part = total = 1;
 	if (part == 0 || part > total)
-		return error_set(err, BRISE_EFORMAT, "%s: named part %zu of %zu", path, part, total);
+		return error_set(err, BRISE_EFORMAT, "%s: named part %zu of %zu", path, part,
+		                 total);
 	*paths = calloc(total, sizeof **paths);
 	if (!*paths)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for the names of %zu parts", path, total);
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the names of %zu parts",
+		                 path, total);
 	*n = total;
 	for (i = 0; i < total && status == BRISE_OK; i++)
 		status = add_part(*paths, path, i, total, err);
@@ -121,39 +129,53 @@ void gguf_free_parts(char **paths, size_t n)
 	free(paths);
 }
 
-static brise_status read_count(const gguf_header *h, const char *key, int64_t *value, const char *name, brise_error *err)
+static brise_status read_count(const gguf_header *h, const char *key, int64_t *value,
+                               const char *name, brise_error *err)
 {
 	const gguf_value *v = gguf_find(h, key);
 
 	if (v && (v->is_array || !gguf_get_integer(h, v, 0, value) || *value < 0))
-		return error_set(err, BRISE_EFORMAT, "%s: %s is not a number of parts or tensors", name, key);
+		return error_set(err, BRISE_EFORMAT, "%s: %s is not a number of parts or tensors",
+		                 name, key);
 	return BRISE_OK;
 }
 
-brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name, brise_error *err)
+brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name,
+                             brise_error *err)
 {
 	int64_t number = 0, count = 0;
 	brise_status status;
 
-	if ((status = read_count(h, "split.no", &number, name, err)) != BRISE_OK || (status = read_count(h, "split.count", &count, name, err)) != BRISE_OK)
+	if ((status = read_count(h, "split.no", &number, name, err)) != BRISE_OK ||
+	    (status = read_count(h, "split.count", &count, name, err)) != BRISE_OK)
 		return status;
 	if (n == 1 && count <= 1)
 		return BRISE_OK;
 	if (n == 1)
-		return error_set(err, BRISE_EFORMAT, "%s: part %" PRId64 " of %" PRId64 ", but its name does not end with -%05" PRId64 "-of-%05" PRId64 ".gguf, so that the others cannot be found",
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: part %" PRId64 " of %" PRId64
+		                 ", but its name does not end with -%05" PRId64 "-of-%05" PRId64
+		                 ".gguf, so that the others cannot be found",
 		                 name, number + 1, count, number + 1, count);
 	if (count != (int64_t)n || number != (int64_t)part)
-		return error_set(err, BRISE_EFORMAT, "%s: named part %zu of %zu, but split.no and split.count say part %" PRId64 " of %" PRId64, name, part + 1, n, number + 1,
-		                 count);
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: named part %zu of %zu, but split.no and split.count say part %" PRId64
+		        " of %" PRId64,
+		        name, part + 1, n, number + 1, count);
 	return BRISE_OK;
 }
 
-brise_status gguf_check_total(const gguf_header *h, size_t n_tensors, const char *name, brise_error *err)
+brise_status gguf_check_total(const gguf_header *h, size_t n_tensors, const char *name,
+                              brise_error *err)
 {
 	int64_t total = (int64_t)n_tensors;
 	brise_status status = read_count(h, "split.tensors.count", &total, name, err);
 
 	if (status == BRISE_OK && total != (int64_t)n_tensors)
-		return error_set(err, BRISE_EFORMAT, "%s: split.tensors.count is %" PRId64 ", all parts hold %zu tensors", name, total, n_tensors);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: split.tensors.count is %" PRId64
+		                 ", all parts hold %zu tensors",
+		                 name, total, n_tensors);
 	return status;
 }

@@ -7,8 +7,9 @@
 /* True for a regular file that is called *.gguf or begins like one. */
 bool gguf_is_file(const char *path);
 
-/* Paths of all parts that belong to `path`, which may be any of them, in order: *paths malloc'ed [*n] of malloc'ed strings, to be freed with
- * gguf_free_parts; one path where the name is not that of a part. Errors: BRISE_EIO a part is missing, BRISE_EFORMAT, BRISE_ENOMEM. */
+/* Paths of all parts that belong to `path`, which may be any of them, in order: *paths malloc'ed
+ * [*n] of malloc'ed strings, to be freed with gguf_free_parts; one path where the name is not that
+ * of a part. Errors: BRISE_EIO a part is missing, BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status gguf_list_parts(const char *path, char ***paths, size_t *n, brise_error *err);
 void gguf_free_parts(char **paths, size_t n);
 
@@ -16,9 +17,11 @@ void gguf_free_parts(char **paths, size_t n);
 void gguf_name_first_part(char *name);
 
 /* Holds what a file says of itself (split.no, split.count) against its place `part` of n. */
-brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name, brise_error *err);
+brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name,
+                             brise_error *err);
 
 /* Holds split.tensors.count, if it is there, against the tensors of all parts. */
-brise_status gguf_check_total(const gguf_header *h, size_t n_tensors, const char *name, brise_error *err);
+brise_status gguf_check_total(const gguf_header *h, size_t n_tensors, const char *name,
+                              brise_error *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* gguf_reader.c - see gguf.h for the format and gguf_reader.h for what is refused
  *
- * A header says how much of everything comes, so nothing is believed before the bytes are there: the cursor reads the file in growing pieces as it
- * needs them, and every count is first held against the bytes the file has left.
+ * A header says how much of everything comes, so nothing is believed before the bytes are there:
+ * the cursor reads the file in growing pieces as it needs them, and every count is first held
+ * against the bytes the file has left.
  */
 #include "convert/formats/gguf_reader.h"
 
@@ -16,18 +17,23 @@
 #include "quant/half.h"
 #include "runtime/error.h"
 
-#define FIRST_READ    ((size_t)1 << 20)   /* holds the header of most files */
-#define HEADER_MAX    ((uint64_t)1 << 28) /* Mistral's take 1 to 12 MB, nearly all of it vocabulary and merges */
+#define FIRST_READ ((size_t)1 << 20) /* holds the header of most files */
+/* Mistral's take 1 to 12 MB, nearly all of it vocabulary and merges */
+#define HEADER_MAX    ((uint64_t)1 << 28)
 #define ALIGNMENT_MAX ((int64_t)1 << 30)
 #define KEY_MAX       65535u
 #define PAIRS_MAX     (1u << 16) /* real files have some dozens */
-#define PAIR_MIN      14u /* bytes: length, one character, type, one byte of value */
-#define TENSOR_MIN    33u /* length, one character, dimensions, one size, type, offset */
+#define PAIR_MIN      14u        /* bytes: length, one character, type, one byte of value */
+#define TENSOR_MIN    33u        /* length, one character, dimensions, one size, type, offset */
 
-static const uint8_t value_bytes[GGUF_VALUE_TYPES] = { [GGUF_U8] = 1,  [GGUF_I8] = 1,  [GGUF_U16] = 2,  [GGUF_I16] = 2, [GGUF_U32] = 4, [GGUF_I32] = 4,
-	                                               [GGUF_F32] = 4, [GGUF_BOOL] = 1, [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8 };
+static const uint8_t value_bytes[GGUF_VALUE_TYPES] = {
+	[GGUF_U8] = 1,  [GGUF_I8] = 1,  [GGUF_U16] = 2, [GGUF_I16] = 2,
+	[GGUF_U32] = 4, [GGUF_I32] = 4, [GGUF_F32] = 4, [GGUF_BOOL] = 1,
+	[GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8
+};
 
-/* ggml's types by number. dtype 0: known by name, not decoded here. Where there is no name the number was never used or is retired. */
+/* ggml's types by number. dtype 0: known by name, not decoded here. Where there is no name the
+ * number was never used or is retired. */
 static const struct {
 	const char *name;
 	elements_type dtype;
@@ -88,7 +94,7 @@ typedef struct cursor {
 	brise_error *err;
 } cursor;
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 static uint64_t load(const uint8_t *bytes, unsigned width)
 {
@@ -110,9 +116,11 @@ static brise_status read_more(cursor *c, size_t wanted)
 	n = n > c->file_bytes ? (size_t)c->file_bytes : n;
 	grown = realloc(h->bytes, n);
 	if (!grown)
-		return error_set(c->err, BRISE_ENOMEM, "%s: no memory for a header of %zu bytes", c->name, n);
+		return error_set(c->err, BRISE_ENOMEM, "%s: no memory for a header of %zu bytes",
+		                 c->name, n);
 	h->bytes = grown;
-	status = files_read_at(c->descriptor, grown + h->n_bytes, n - h->n_bytes, h->n_bytes, c->name, c->err);
+	status = files_read_at(c->descriptor, grown + h->n_bytes, n - h->n_bytes, h->n_bytes,
+	                       c->name, c->err);
 	if (status == BRISE_OK)
 		h->n_bytes = n;
 	return status;
@@ -122,10 +130,15 @@ static brise_status read_more(cursor *c, size_t wanted)
 static brise_status need(cursor *c, uint64_t n, const char *what)
 {
 	if (!checked_inside(c->at, n, c->file_bytes))
-		return error_set(c->err, BRISE_EFORMAT, "%s: byte %zu: %s runs past the end of the file of %" PRIu64 " bytes (cut off, or not GGUF)", c->name, c->at, what,
-		                 c->file_bytes);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: byte %zu: %s runs past the end of the file of %" PRIu64
+		                 " bytes (cut off, or not GGUF)",
+		                 c->name, c->at, what, c->file_bytes);
 	if (!checked_inside(c->at, n, HEADER_MAX))
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: byte %zu: a header of more than %" PRIu64 " MB is not supported", c->name, c->at, HEADER_MAX >> 20);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: byte %zu: a header of more than %" PRIu64
+		                 " MB is not supported",
+		                 c->name, c->at, HEADER_MAX >> 20);
 	return c->at + n <= c->h->n_bytes ? BRISE_OK : read_more(c, c->at + (size_t)n);
 }
 
@@ -152,7 +165,8 @@ static brise_status take_string(cursor *c, const char *what, size_t *begin, uint
 	return BRISE_OK;
 }
 
-/* A key or a tensor's name, malloc'ed with a NUL behind. The format wants ASCII; whoever prints a name can rely on it. */
+/* A key or a tensor's name, malloc'ed with a NUL behind. The format wants ASCII; whoever prints a
+ * name can rely on it. */
 static brise_status take_name(cursor *c, const char *what, uint64_t most, char **name)
 {
 	size_t begin, i;
@@ -164,10 +178,15 @@ static brise_status take_name(cursor *c, const char *what, uint64_t most, char *
 		return status;
 	text = c->h->bytes + begin;
 	if (n == 0 || n > most)
-		return error_set(c->err, BRISE_EFORMAT, "%s: byte %zu: %s of %" PRIu64 " characters, expected 1 to %" PRIu64, c->name, begin, what, n, most);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: byte %zu: %s of %" PRIu64
+		                 " characters, expected 1 to %" PRIu64,
+		                 c->name, begin, what, n, most);
 	for (i = 0; i < n; i++)
 		if (text[i] <= ' ' || text[i] >= 0x7f)
-			return error_set(c->err, BRISE_EFORMAT, "%s: byte %zu: %s is not printable ASCII", c->name, begin + i, what);
+			return error_set(c->err, BRISE_EFORMAT,
+			                 "%s: byte %zu: %s is not printable ASCII", c->name,
+			                 begin + i, what);
 	*name = malloc((size_t)n + 1);
 	if (!*name)
 		return error_set(c->err, BRISE_ENOMEM, "%s: no memory for a name", c->name);
@@ -176,7 +195,7 @@ static brise_status take_name(cursor *c, const char *what, uint64_t most, char *
 	return BRISE_OK;
 }
 
-/* ---- metadata ---------------------------------------------------------------------------------------------------- */
+/* ---- metadata ------------------------------------------------------------------------------- */
 
 static brise_status check_bools(const cursor *c, const gguf_value *v)
 {
@@ -184,7 +203,8 @@ static brise_status check_bools(const cursor *c, const gguf_value *v)
 
 	for (i = 0; i < v->n; i++)
 		if (c->h->bytes[v->at + i] > 1)
-			return error_set(c->err, BRISE_EFORMAT, "%s: %s: a boolean of value %u", c->name, v->key, c->h->bytes[v->at + i]);
+			return error_set(c->err, BRISE_EFORMAT, "%s: %s: a boolean of value %u",
+			                 c->name, v->key, c->h->bytes[v->at + i]);
 	return BRISE_OK;
 }
 
@@ -198,13 +218,17 @@ static brise_status take_elements(cursor *c, gguf_value *v)
 	v->at = c->at;
 	if (v->type == GGUF_STRING) {
 		if (v->n > (c->file_bytes - c->at) / 8)
-			return error_set(c->err, BRISE_EFORMAT, "%s: %s: %" PRIu64 " strings do not fit into the file", c->name, v->key, v->n);
+			return error_set(c->err, BRISE_EFORMAT,
+			                 "%s: %s: %" PRIu64 " strings do not fit into the file",
+			                 c->name, v->key, v->n);
 		for (i = 0; i < v->n && status == BRISE_OK; i++)
 			status = take_string(c, v->key, &begin, &n);
 		return status;
 	}
 	if (!checked_mul(v->n, value_bytes[v->type], &bytes))
-		return error_set(c->err, BRISE_EFORMAT, "%s: %s: %" PRIu64 " elements do not fit into the file", c->name, v->key, v->n);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: %s: %" PRIu64 " elements do not fit into the file", c->name,
+		                 v->key, v->n);
 	if ((status = need(c, bytes, v->key)) != BRISE_OK)
 		return status;
 	c->at += (size_t)bytes;
@@ -217,7 +241,8 @@ static brise_status take_type(cursor *c, const char *key, uint32_t *type)
 	brise_status status = take(c, 4, key, &number);
 
 	if (status == BRISE_OK && number >= GGUF_VALUE_TYPES)
-		return error_set(c->err, BRISE_EFORMAT, "%s: %s: values have no type %" PRIu64, c->name, key, number);
+		return error_set(c->err, BRISE_EFORMAT, "%s: %s: values have no type %" PRIu64,
+		                 c->name, key, number);
 	*type = status == BRISE_OK ? (uint32_t)number : 0;
 	return status;
 }
@@ -231,10 +256,13 @@ static brise_status take_value(cursor *c, gguf_value *v)
 		return status;
 	if (v->type == GGUF_ARRAY) {
 		v->is_array = true;
-		if ((status = take_type(c, v->key, &v->type)) != BRISE_OK || (status = take(c, 8, v->key, &v->n)) != BRISE_OK)
+		if ((status = take_type(c, v->key, &v->type)) != BRISE_OK ||
+		    (status = take(c, 8, v->key, &v->n)) != BRISE_OK)
 			return status;
 		if (v->type == GGUF_ARRAY)
-			return error_set(c->err, BRISE_EUNSUPPORTED, "%s: %s: arrays of arrays are not supported", c->name, v->key);
+			return error_set(c->err, BRISE_EUNSUPPORTED,
+			                 "%s: %s: arrays of arrays are not supported", c->name,
+			                 v->key);
 	}
 	return take_elements(c, v);
 }
@@ -250,7 +278,8 @@ static brise_status take_pair(cursor *c)
 		gguf_value *grown = realloc(h->values, room * sizeof *grown);
 
 		if (!grown)
-			return error_set(c->err, BRISE_ENOMEM, "%s: no memory for %zu metadata values", c->name, room);
+			return error_set(c->err, BRISE_ENOMEM,
+			                 "%s: no memory for %zu metadata values", c->name, room);
 		h->values = grown;
 		c->room = room;
 	}
@@ -279,7 +308,8 @@ static brise_status take_pairs(cursor *c, uint64_t n)
 		qsort(h->values, h->n_values, sizeof *h->values, compare_keys);
 	for (i = 1; i < h->n_values; i++)
 		if (!strcmp(h->values[i - 1].key, h->values[i].key))
-			return error_set(c->err, BRISE_EFORMAT, "%s: metadata key %s stands twice", c->name, h->values[i].key);
+			return error_set(c->err, BRISE_EFORMAT, "%s: metadata key %s stands twice",
+			                 c->name, h->values[i].key);
 	return BRISE_OK;
 }
 
@@ -288,13 +318,16 @@ static brise_status find_alignment(const cursor *c, uint64_t *alignment)
 	const gguf_value *v = gguf_find(c->h, "general.alignment");
 	int64_t value = GGUF_ALIGNMENT;
 
-	if (v && (v->is_array || !gguf_get_integer(c->h, v, 0, &value) || value <= 0 || value > ALIGNMENT_MAX || (value & (value - 1)) != 0))
-		return error_set(c->err, BRISE_EFORMAT, "%s: general.alignment is not a power of two up to %" PRId64, c->name, ALIGNMENT_MAX);
+	if (v && (v->is_array || !gguf_get_integer(c->h, v, 0, &value) || value <= 0 ||
+	          value > ALIGNMENT_MAX || (value & (value - 1)) != 0))
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: general.alignment is not a power of two up to %" PRId64,
+		                 c->name, ALIGNMENT_MAX);
 	*alignment = (uint64_t)value;
 	return BRISE_OK;
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------------------------- */
+/* ---- tensors -------------------------------------------------------------------------------- */
 
 static brise_status take_dimensions(cursor *c, named_tensor *t)
 {
@@ -304,13 +337,18 @@ static brise_status take_dimensions(cursor *c, named_tensor *t)
 	if (status != BRISE_OK)
 		return status;
 	if (n == 0 || n > GGUF_DIMS_MAX)
-		return error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: %" PRIu64 " dimensions, expected 1 to %u", c->name, t->name, n, GGUF_DIMS_MAX);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: %" PRIu64 " dimensions, expected 1 to %u", c->name,
+		                 t->name, n, GGUF_DIMS_MAX);
 	t->n_dims = (uint32_t)n;
-	for (i = n; i-- > 0;) { /* ne[0] is the contiguous dimension, which stands last in a shape */
+	for (i = n;
+	     i-- > 0;) { /* ne[0] is the contiguous dimension, which stands last in a shape */
 		if ((status = take(c, 8, t->name, &t->shape[i])) != BRISE_OK)
 			return status;
 		if (t->shape[i] == 0)
-			return error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: dimension %" PRIu64 " is 0", c->name, t->name, n - 1 - i);
+			return error_set(c->err, BRISE_EFORMAT,
+			                 "%s: tensor %s: dimension %" PRIu64 " is 0", c->name,
+			                 t->name, n - 1 - i);
 	}
 	return BRISE_OK;
 }
@@ -325,15 +363,23 @@ static brise_status take_element_type(cursor *c, named_tensor *t)
 		return status;
 	type = number < sizeof ggml_types / sizeof *ggml_types ? ggml_types[number].name : NULL;
 	if (!type)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: tensor %s: element type %" PRIu64 " is not known", c->name, t->name, number);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s: element type %" PRIu64 " is not known", c->name,
+		                 t->name, number);
 	t->dtype = ggml_types[number].dtype;
 	if (t->dtype == 0)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: tensor %s: element type %s is not supported", c->name, t->name, type);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s: element type %s is not supported", c->name,
+		                 t->name, type);
 	if (columns % elements_block(t->dtype) != 0)
-		return error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: rows of %" PRIu64 " elements are no whole number of %s blocks of %" PRIu32, c->name, t->name, columns,
-		                 type, elements_block(t->dtype));
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: rows of %" PRIu64
+		                 " elements are no whole number of %s blocks of %" PRIu32,
+		                 c->name, t->name, columns, type, elements_block(t->dtype));
 	if (!tensors_size(t, &t->bytes))
-		return error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: more elements than any file holds", c->name, t->name);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: more elements than any file holds", c->name,
+		                 t->name);
 	return BRISE_OK;
 }
 
@@ -349,7 +395,10 @@ static brise_status take_tensor(cursor *c, tensor_list *list, uint64_t alignment
 	if (status == BRISE_OK)
 		status = take(c, 8, t.name, &t.offset);
 	if (status == BRISE_OK && t.offset % alignment != 0)
-		status = error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: offset %" PRIu64 " is not a multiple of %" PRIu64, c->name, t.name, t.offset, alignment);
+		status =
+		        error_set(c->err, BRISE_EFORMAT,
+		                  "%s: tensor %s: offset %" PRIu64 " is not a multiple of %" PRIu64,
+		                  c->name, t.name, t.offset, alignment);
 	if (status == BRISE_OK)
 		return tensors_add(list, &t, c->name, c->err);
 	free(t.name);
@@ -365,13 +414,18 @@ static brise_status place_data(const cursor *c, tensor_list *list, size_t first,
 	if (list->n == first)
 		return BRISE_OK;
 	if (!checked_round_up(c->at, alignment, &data) || data > c->file_bytes)
-		return error_set(c->err, BRISE_EFORMAT, "%s: ends at byte %" PRIu64 ", before its tensors' data", c->name, c->file_bytes);
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: ends at byte %" PRIu64 ", before its tensors' data", c->name,
+		                 c->file_bytes);
 	room = c->file_bytes - data;
 	for (i = first; i < list->n; i++) {
 		named_tensor *t = &list->items[i];
 
 		if (!checked_inside(t->offset, t->bytes, room))
-			return error_set(c->err, BRISE_EFORMAT, "%s: tensor %s: bytes %" PRIu64 "..+%" PRIu64 " of the data lie outside the file, which has %" PRIu64 " of it (cut off?)",
+			return error_set(c->err, BRISE_EFORMAT,
+			                 "%s: tensor %s: bytes %" PRIu64 "..+%" PRIu64
+			                 " of the data lie outside the file, which has %" PRIu64
+			                 " of it (cut off?)",
 			                 c->name, t->name, t->offset, t->bytes, room);
 		t->offset += data;
 	}
@@ -389,22 +443,29 @@ static brise_status take_tensors(cursor *c, tensor_list *list)
 	return status == BRISE_OK ? place_data(c, list, first, alignment) : status;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static brise_status check_magic(const cursor *c, const uint8_t *magic, uint64_t version)
 {
-	uint64_t swapped = (version & 0xff) << 24 | (version & 0xff00) << 8 | (version >> 8 & 0xff00) | version >> 24;
+	uint64_t swapped = (version & 0xff) << 24 | (version & 0xff00) << 8 |
+	                   (version >> 8 & 0xff00) | version >> 24;
 
 	if (!memcmp(magic, "lmgg", 4) || !memcmp(magic, "fmgg", 4) || !memcmp(magic, "tjgg", 4))
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: a ggml file from before GGUF (2023): not supported", c->name);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: a ggml file from before GGUF (2023): not supported", c->name);
 	if (memcmp(magic, GGUF_MAGIC, 4) != 0)
 		return error_set(c->err, BRISE_EFORMAT, "%s: bytes 0..3: not a GGUF file", c->name);
 	if (version == 1)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: GGUF version 1 (August 2023) is not supported; 2 and 3 are", c->name);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: GGUF version 1 (August 2023) is not supported; 2 and 3 are",
+		                 c->name);
 	if (version != 2 && version != GGUF_VERSION && swapped >= 1 && swapped <= GGUF_VERSION)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: a big-endian GGUF file: not supported", c->name);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: a big-endian GGUF file: not supported", c->name);
 	if (version != 2 && version != GGUF_VERSION)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: GGUF version %" PRIu64 " is not supported; 2 and 3 are", c->name, version);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: GGUF version %" PRIu64 " is not supported; 2 and 3 are",
+		                 c->name, version);
 	return BRISE_OK;
 }
 
@@ -413,31 +474,47 @@ static brise_status read_header(cursor *c, tensor_list *list)
 	uint64_t magic, version, pairs;
 	brise_status status;
 
-	if ((status = take(c, 4, "the magic", &magic)) != BRISE_OK || (status = take(c, 4, "the version", &version)) != BRISE_OK ||
+	if ((status = take(c, 4, "the magic", &magic)) != BRISE_OK ||
+	    (status = take(c, 4, "the version", &version)) != BRISE_OK ||
 	    (status = check_magic(c, c->h->bytes, version)) != BRISE_OK)
 		return status;
-	if ((status = take(c, 8, "the number of tensors", &c->h->n_tensors)) != BRISE_OK || (status = take(c, 8, "the number of metadata pairs", &pairs)) != BRISE_OK)
+	if ((status = take(c, 8, "the number of tensors", &c->h->n_tensors)) != BRISE_OK ||
+	    (status = take(c, 8, "the number of metadata pairs", &pairs)) != BRISE_OK)
 		return status;
-	if (c->h->n_tensors > (c->file_bytes - c->at) / TENSOR_MIN || pairs > (c->file_bytes - c->at) / PAIR_MIN)
-		return error_set(c->err, BRISE_EFORMAT, "%s: %" PRIu64 " tensors and %" PRIu64 " metadata pairs do not fit into a file of %" PRIu64 " bytes", c->name,
-		                 c->h->n_tensors, pairs, c->file_bytes);
+	if (c->h->n_tensors > (c->file_bytes - c->at) / TENSOR_MIN ||
+	    pairs > (c->file_bytes - c->at) / PAIR_MIN)
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: %" PRIu64 " tensors and %" PRIu64
+		                 " metadata pairs do not fit into a file of %" PRIu64 " bytes",
+		                 c->name, c->h->n_tensors, pairs, c->file_bytes);
 	if (pairs > PAIRS_MAX)
-		return error_set(c->err, BRISE_EUNSUPPORTED, "%s: %" PRIu64 " metadata pairs, at most %u are supported", c->name, pairs, PAIRS_MAX);
+		return error_set(c->err, BRISE_EUNSUPPORTED,
+		                 "%s: %" PRIu64 " metadata pairs, at most %u are supported",
+		                 c->name, pairs, PAIRS_MAX);
 	status = take_pairs(c, pairs);
 	return status == BRISE_OK ? take_tensors(c, list) : status;
 }
 
-brise_status gguf_read(gguf_header *h, int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)
+brise_status gguf_read(gguf_header *h, int descriptor, uint64_t file_bytes, const char *name,
+                       uint32_t file, tensor_list *list, brise_error *err)
 {
-	cursor c = { .h = h, .descriptor = descriptor, .file_bytes = file_bytes, .name = name, .file = file, .err = err };
+	cursor c = { .h = h,
+		     .descriptor = descriptor,
+		     .file_bytes = file_bytes,
+		     .name = name,
+		     .file = file,
+		     .err = err };
 
 	*h = (gguf_header){ .bytes = NULL };
 	return read_header(&c, list);
 }
 
-brise_status gguf_read_memory(gguf_header *h, const void *bytes, size_t n, const char *name, uint32_t file, tensor_list *list, brise_error *err)
+brise_status gguf_read_memory(gguf_header *h, const void *bytes, size_t n, const char *name,
+                              uint32_t file, tensor_list *list, brise_error *err)
 {
-	cursor c = { .h = h, .descriptor = -1, .file_bytes = n, .name = name, .file = file, .err = err };
+	cursor c = {
+		.h = h, .descriptor = -1, .file_bytes = n, .name = name, .file = file, .err = err
+	};
 
 	*h = (gguf_header){ .bytes = malloc(n ? n : 1), .n_bytes = n };
 	if (!h->bytes)
@@ -458,7 +535,7 @@ void gguf_free(gguf_header *h)
 	*h = (gguf_header){ .bytes = NULL };
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------- */
 
 const gguf_value *gguf_find(const gguf_header *h, const char *key)
 {
@@ -483,7 +560,8 @@ bool gguf_get_integer(const gguf_header *h, const gguf_value *v, uint64_t index,
 	unsigned width = value_bytes[v->type];
 	uint64_t bits;
 
-	if (index >= v->n || v->type == GGUF_F32 || v->type == GGUF_F64 || v->type == GGUF_BOOL || v->type == GGUF_STRING)
+	if (index >= v->n || v->type == GGUF_F32 || v->type == GGUF_F64 || v->type == GGUF_BOOL ||
+	    v->type == GGUF_STRING)
 		return false;
 	bits = load(h->bytes + v->at + (size_t)index * width, width);
 	switch (v->type) {

@@ -1,7 +1,9 @@
-/* gguf_writer.c - metadata that llama.cpp needs to run architecture "llama", which has Mistral's mathematics but for the window
+/* gguf_writer.c - metadata that llama.cpp needs to run architecture "llama", which has Mistral's
+ * mathematics but for the window
  *
- * Keys: ggml's docs/gguf.md. The window is written under its standard key, though llama.cpp does not read it for this architecture. Without a tokenizer the
- * vocabulary's kind is "none": the file then serves programs that bring token ids.
+ * Keys: ggml's docs/gguf.md. The window is written under its standard key, though llama.cpp does
+ * not read it for this architecture. Without a tokenizer the vocabulary's kind is "none": the file
+ * then serves programs that bring token ids.
  */
 #include "convert/formats/gguf_writer.h"
 
@@ -9,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
-/* llama.cpp must be told some length; 4096 is what brise itself keeps of a model that states none. */
+/* llama.cpp must be told some length; 4096 is what brise itself keeps of a model that states none.
+ */
 #define CONTEXT_UNSTATED 4096u
 
 /* Version of the block layouts: ggml.h, GGML_QNT_VERSION. */
@@ -27,7 +30,7 @@ uint32_t gguf_source_row(uint32_t row, uint32_t head_dim)
 	return row - in_head + in_head / 2 + (in_head % 2 ? head_dim / 2 : 0);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------- */
 
 /* Pairs are counted as they are appended: their number stands before them. */
 typedef struct pairs {
@@ -79,7 +82,7 @@ static void put_array(pairs *p, const char *key, enum gguf_value_type type, uint
 	buffer_put_number(&p->data, n, 8);
 }
 
-/* ---- the model --------------------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------ */
 
 static void put_general(const export_plan *plan, pairs *p)
 {
@@ -89,7 +92,10 @@ static void put_general(const export_plan *plan, pairs *p)
 	put_text(p, "general.type", "model");
 	if (plan->name)
 		put_text(p, "general.name", plan->name);
-	put_u32(p, "general.file_type", plan->type == GGML_Q4_0 ? GGUF_FILE_Q4_0 : plan->type == GGML_Q8_0 ? GGUF_FILE_Q8_0 : GGUF_FILE_F16);
+	put_u32(p, "general.file_type",
+	        plan->type == GGML_Q4_0   ? GGUF_FILE_Q4_0
+	        : plan->type == GGML_Q8_0 ? GGUF_FILE_Q8_0
+	                                  : GGUF_FILE_F16);
 	if (blocks)
 		put_u32(p, "general.quantization_version", QUANTIZATION_VERSION);
 }
@@ -97,7 +103,10 @@ static void put_general(const export_plan *plan, pairs *p)
 static void put_architecture(const format_config *c, pairs *p)
 {
 	put_u32(p, "llama.vocab_size", c->vocab);
-	put_u32(p, "llama.context_length", c->max_context ? c->max_context : c->window ? c->window : CONTEXT_UNSTATED);
+	put_u32(p, "llama.context_length",
+	        c->max_context ? c->max_context
+	        : c->window    ? c->window
+	                       : CONTEXT_UNSTATED);
 	put_u32(p, "llama.embedding_length", c->dim);
 	put_u32(p, "llama.block_count", c->n_layers);
 	put_u32(p, "llama.feed_forward_length", c->hidden_dim);
@@ -114,7 +123,7 @@ static void put_architecture(const format_config *c, pairs *p)
 	put_f32(p, "llama.rope.freq_base", (float)c->rope_theta);
 }
 
-/* ---- the tokenizer ----------------------------------------------------------------------------------------------- */
+/* ---- the tokenizer -------------------------------------------------------------------------- */
 
 /* Rows of the embedding beyond the tokenizer's pieces are tokens too, and need a text. */
 static void put_padding(buffer *b, uint32_t id)
@@ -132,7 +141,8 @@ static void put_pieces(const brise_tokenizer *t, uint32_t vocab, pairs *p)
 	put_array(p, "tokenizer.ggml.tokens", GGUF_STRING, vocab);
 	for (id = 0; id < vocab; id++) {
 		if (id < t->vocab)
-			put_string(&p->data, t->text + t->offsets[id], tokenizer_piece_bytes(t, id));
+			put_string(&p->data, t->text + t->offsets[id],
+			           tokenizer_piece_bytes(t, id));
 		else
 			put_padding(&p->data, id);
 	}
@@ -171,7 +181,7 @@ static void put_tokenizer(const brise_tokenizer *t, const format_config *c, pair
 	}
 }
 
-/* ---- the header -------------------------------------------------------------------------------------------------- */
+/* ---- the header ----------------------------------------------------------------------------- */
 
 static void put_tensor(const export_tensor *t, buffer *out)
 {

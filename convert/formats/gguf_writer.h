@@ -5,11 +5,12 @@
 #include "convert/formats/buffer.h"
 #include "convert/formats/export_plan.h"
 
-/* Where row `row` of q or k stands in the file: GGUF's architecture llama interleaves the pairs that RoPE turns, (2i, 2i + 1) for the .brise file's
- * (i, i + head_dim / 2). */
+/* Where row `row` of q or k stands in the file: GGUF's architecture llama interleaves the pairs
+ * that RoPE turns, (2i, 2i + 1) for the .brise file's (i, i + head_dim / 2). */
 uint32_t gguf_source_row(uint32_t row, uint32_t head_dim);
 
-/* Appends everything before the data, which begins at out->n, a multiple of GGUF_ALIGNMENT. out->failed: no memory. */
+/* Appends everything before the data, which begins at out->n, a multiple of GGUF_ALIGNMENT.
+ * out->failed: no memory. */
 void gguf_make_header(const export_plan *plan, buffer *out);
 
 #endif

@@ -16,7 +16,8 @@ void notes_add(notes *n, const char *format, ...)
 	(void)vsnprintf(line, sizeof line - 1, format, args);
 	va_end(args);
 	for (length = 0; line[length]; length++)
-		if ((unsigned char)line[length] < 0x20 || line[length] == 0x7f) /* names come from files, and a line is a line */
+		if ((unsigned char)line[length] < 0x20 ||
+		    line[length] == 0x7f) /* names come from files, and a line is a line */
 			line[length] = '?';
 	line[length++] = '\n';
 	grown = realloc(n->text, n->bytes + length + 1);

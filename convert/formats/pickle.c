@@ -1,11 +1,12 @@
 /* pickle.c - a pickle machine that knows dictionaries of tensors and nothing else
  *
- * A pickle is a program for a stack machine (CPython's Lib/pickletools.py documents every opcode). What torch.save writes for a dictionary of tensors
- * needs few of them: constants, tuples, dictionaries, a memo, and calls of three known constructors:
- *     collections.OrderedDict()                                      an empty dictionary
- *     torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
- *     torch.HalfStorage and its kin, named inside a persistent id ('storage', type, key, device, elements)
- * Values live in one array (the arena) and are named by index; it only grows, by at most one value per byte of input, and nothing recurses.
+ * A pickle is a program for a stack machine (CPython's Lib/pickletools.py documents every opcode).
+ * What torch.save writes for a dictionary of tensors needs few of them: constants, tuples,
+ * dictionaries, a memo, and calls of three known constructors: collections.OrderedDict() an empty
+ * dictionary torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
+ *     torch.HalfStorage and its kin, named inside a persistent id ('storage', type, key, device,
+ * elements) Values live in one array (the arena) and are named by index; it only grows, by at most
+ * one value per byte of input, and nothing recurses.
  */
 #include "convert/formats/pickle.h"
 
@@ -31,7 +32,14 @@ typedef enum value_kind {
 	VALUE_TENSOR   /* first: index into tensors */
 } value_kind;
 
-typedef enum known_global { GLOBAL_DICT, GLOBAL_REBUILD, GLOBAL_HALF, GLOBAL_BFLOAT, GLOBAL_FLOAT, GLOBAL_PARAMETER } known_global;
+typedef enum known_global {
+	GLOBAL_DICT,
+	GLOBAL_REBUILD,
+	GLOBAL_HALF,
+	GLOBAL_BFLOAT,
+	GLOBAL_FLOAT,
+	GLOBAL_PARAMETER
+} known_global;
 
 typedef struct value {
 	value_kind kind;
@@ -62,7 +70,8 @@ typedef struct machine {
 static bool wrong(machine *m, brise_status code, const char *what)
 {
 	if (m->status == BRISE_OK)
-		m->status = error_set(m->err, code, "%s: data.pkl, byte %zu: %s", m->name, (size_t)(m->p - m->start), what);
+		m->status = error_set(m->err, code, "%s: data.pkl, byte %zu: %s", m->name,
+		                      (size_t)(m->p - m->start), what);
 	return false;
 }
 
@@ -153,9 +162,12 @@ static bool do_global(machine *m)
 		const char *module, *name;
 		known_global global;
 	} known[] = {
-		{ "collections", "OrderedDict", GLOBAL_DICT },       { "torch._utils", "_rebuild_tensor_v2", GLOBAL_REBUILD },
-		{ "torch", "HalfStorage", GLOBAL_HALF },             { "torch", "BFloat16Storage", GLOBAL_BFLOAT },
-		{ "torch", "FloatStorage", GLOBAL_FLOAT },           { "torch._utils", "_rebuild_parameter", GLOBAL_PARAMETER },
+		{ "collections", "OrderedDict", GLOBAL_DICT },
+		{ "torch._utils", "_rebuild_tensor_v2", GLOBAL_REBUILD },
+		{ "torch", "HalfStorage", GLOBAL_HALF },
+		{ "torch", "BFloat16Storage", GLOBAL_BFLOAT },
+		{ "torch", "FloatStorage", GLOBAL_FLOAT },
+		{ "torch._utils", "_rebuild_parameter", GLOBAL_PARAMETER },
 	};
 	const char *module, *name;
 	size_t module_length, name_length, i;
@@ -163,11 +175,15 @@ static bool do_global(machine *m)
 	if (!take_line(m, &module, &module_length) || !take_line(m, &name, &name_length))
 		return false;
 	for (i = 0; i < sizeof known / sizeof *known; i++)
-		if (same_text(module, module_length, known[i].module) && same_text(name, name_length, known[i].name))
+		if (same_text(module, module_length, known[i].module) &&
+		    same_text(name, name_length, known[i].name))
 			return push(m, (value){ .kind = VALUE_GLOBAL, .global = known[i].global });
 	if (m->status == BRISE_OK)
-		m->status = error_set(m->err, BRISE_EUNSUPPORTED, "%s: data.pkl wants %.*s.%.*s: refused, tensors do not need it", m->name,
-		                      (int)(module_length < 80 ? module_length : 80), module, (int)(name_length < 80 ? name_length : 80), name);
+		m->status =
+		        error_set(m->err, BRISE_EUNSUPPORTED,
+		                  "%s: data.pkl wants %.*s.%.*s: refused, tensors do not need it",
+		                  m->name, (int)(module_length < 80 ? module_length : 80), module,
+		                  (int)(name_length < 80 ? name_length : 80), name);
 	return false;
 }
 
@@ -191,7 +207,8 @@ static bool make_tuple(machine *m, size_t n)
 	return push(m, tuple);
 }
 
-/* How many values lie above the topmost mark; the mark is removed from under them by the callers. */
+/* How many values lie above the topmost mark; the mark is removed from under them by the callers.
+ */
 static bool count_to_mark(machine *m, size_t *n)
 {
 	size_t i = m->depth;
@@ -237,8 +254,10 @@ static bool do_persistent_id(machine *m)
 	type = tuple_item(m, &tuple, 1, VALUE_GLOBAL);
 	key = tuple_item(m, &tuple, 2, VALUE_TEXT);
 	elements = tuple_item(m, &tuple, 4, VALUE_INT);
-	if (!word || !type || !key || !elements || !same_text(word->text, (size_t)word->number, "storage") || type->global < GLOBAL_HALF ||
-	    type->global > GLOBAL_FLOAT || elements->number < 0 || key->number < 1 || key->number > 63)
+	if (!word || !type || !key || !elements ||
+	    !same_text(word->text, (size_t)word->number, "storage") || type->global < GLOBAL_HALF ||
+	    type->global > GLOBAL_FLOAT || elements->number < 0 || key->number < 1 ||
+	    key->number > 63)
 		return damaged(m, "a storage that is not one of halves, bfloats or floats");
 	return push(m, (value){ .kind = VALUE_STORAGE, .first = tuple.first });
 }
@@ -248,21 +267,26 @@ static bool read_shape(machine *m, const value *shape, const value *stride, pick
 	uint64_t expected = 1, last, bytes;
 	size_t i;
 
-	if (shape->kind != VALUE_TUPLE || stride->kind != VALUE_TUPLE || shape->number != stride->number || shape->number > 4)
+	if (shape->kind != VALUE_TUPLE || stride->kind != VALUE_TUPLE ||
+	    shape->number != stride->number || shape->number > 4)
 		return damaged(m, "a tensor of more than four dimensions or without strides");
 	t->n_dims = (uint32_t)shape->number;
 	for (i = t->n_dims; i-- > 0;) {
-		const value *size = tuple_item(m, shape, i, VALUE_INT), *step = tuple_item(m, stride, i, VALUE_INT);
+		const value *size = tuple_item(m, shape, i, VALUE_INT),
+		            *step = tuple_item(m, stride, i, VALUE_INT);
 
 		if (!size || !step || size->number < 0 || step->number < 0)
 			return damaged(m, "a dimension or stride that is no size");
 		if (size->number != 1 && (uint64_t)step->number != expected)
-			return wrong(m, BRISE_EUNSUPPORTED, "a strided tensor; save the checkpoint with contiguous tensors");
+			return wrong(
+			        m, BRISE_EUNSUPPORTED,
+			        "a strided tensor; save the checkpoint with contiguous tensors");
 		t->shape[i] = (uint64_t)size->number;
 		if (!checked_mul(expected, t->shape[i], &expected))
 			return damaged(m, "a tensor too large for any machine");
 	}
-	if (!checked_add(t->first, expected, &last) || last > t->storage_elements || !checked_mul(t->storage_elements, 4, &bytes))
+	if (!checked_add(t->first, expected, &last) || last > t->storage_elements ||
+	    !checked_mul(t->storage_elements, 4, &bytes))
 		return damaged(m, "a tensor that reaches out of its storage");
 	return true;
 }
@@ -270,9 +294,13 @@ static bool read_shape(machine *m, const value *shape, const value *stride, pick
 /* _rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks) */
 static bool rebuild_tensor(machine *m, const value *arguments)
 {
-	static const elements_type dtypes[] = { [GLOBAL_HALF] = ELEMENTS_F16, [GLOBAL_BFLOAT] = ELEMENTS_BF16, [GLOBAL_FLOAT] = ELEMENTS_F32 };
-	const value *storage = tuple_item(m, arguments, 0, VALUE_STORAGE), *first = tuple_item(m, arguments, 1, VALUE_INT);
-	const value *shape = tuple_item(m, arguments, 2, VALUE_TUPLE), *stride = tuple_item(m, arguments, 3, VALUE_TUPLE), *from;
+	static const elements_type dtypes[] = { [GLOBAL_HALF] = ELEMENTS_F16,
+		                                [GLOBAL_BFLOAT] = ELEMENTS_BF16,
+		                                [GLOBAL_FLOAT] = ELEMENTS_F32 };
+	const value *storage = tuple_item(m, arguments, 0, VALUE_STORAGE),
+	            *first = tuple_item(m, arguments, 1, VALUE_INT);
+	const value *shape = tuple_item(m, arguments, 2, VALUE_TUPLE),
+	            *stride = tuple_item(m, arguments, 3, VALUE_TUPLE), *from;
 	void *unnamed = m->unnamed;
 	pickle_tensor t = { 0 };
 
@@ -283,7 +311,8 @@ static bool rebuild_tensor(machine *m, const value *arguments)
 	memcpy(t.key, from[2].text, (size_t)from[2].number);
 	t.storage_elements = (uint64_t)from[4].number;
 	t.first = (uint64_t)first->number;
-	if (!read_shape(m, shape, stride, &t) || !grow(m, &unnamed, m->n_unnamed, &m->unnamed_capacity, sizeof t))
+	if (!read_shape(m, shape, stride, &t) ||
+	    !grow(m, &unnamed, m->n_unnamed, &m->unnamed_capacity, sizeof t))
 		return false;
 	m->unnamed = unnamed;
 	m->unnamed[m->n_unnamed] = t;
@@ -309,7 +338,8 @@ static bool do_reduce(machine *m)
 	return damaged(m, "a call that makes no tensor");
 }
 
-/* A pair of a dictionary: tensors get their names; other values are passed over (optimizer state and such holds none we want). */
+/* A pair of a dictionary: tensors get their names; other values are passed over (optimizer state
+ * and such holds none we want). */
 static bool add_pair(machine *m, const value *key, const value *item)
 {
 	void *tensors = m->tensors;
@@ -317,9 +347,11 @@ static bool add_pair(machine *m, const value *key, const value *item)
 
 	if (item->kind != VALUE_TENSOR)
 		return true;
-	if (key->kind != VALUE_TEXT || key->number < 1 || key->number > 511 || memchr(key->text, 0, (size_t)key->number))
+	if (key->kind != VALUE_TEXT || key->number < 1 || key->number > 511 ||
+	    memchr(key->text, 0, (size_t)key->number))
 		return damaged(m, "a tensor whose name is no text");
-	if (m->n_tensors == TENSORS_MAX) /* one tensor stored over and over would take memory out of all proportion to the file */
+	if (m->n_tensors == TENSORS_MAX) /* one tensor stored over and over would take memory out of
+	                                    all proportion to the file */
 		return damaged(m, "more tensors than any model has");
 	if (!grow(m, &tensors, m->n_tensors, &m->tensors_capacity, sizeof *t))
 		return false;
@@ -361,17 +393,21 @@ static bool do_set_item(machine *m)
 	return add_pair(m, &key, &item);
 }
 
-/* obj.__setstate__(state): torch stores '_metadata' so; an attribute of the dictionary, of no use here. */
+/* obj.__setstate__(state): torch stores '_metadata' so; an attribute of the dictionary, of no use
+ * here. */
 static bool do_build(machine *m)
 {
 	value state;
 
 	if (!pop(m, &state))
 		return false;
-	return m->depth > 0 && m->stack[m->depth - 1].kind == VALUE_DICT ? true : damaged(m, "state for something that is no dictionary");
+	return m->depth > 0 && m->stack[m->depth - 1].kind == VALUE_DICT
+	               ? true
+	               : damaged(m, "state for something that is no dictionary");
 }
 
-/* Memo indices count up from 0 in what picklers write; any other use is refused, which bounds the memo. */
+/* Memo indices count up from 0 in what picklers write; any other use is refused, which bounds the
+ * memo. */
 static bool memo_put(machine *m, uint64_t index)
 {
 	void *memo = m->memo;
@@ -398,7 +434,8 @@ static bool memo_put(machine *m, uint64_t index)
 
 static bool memo_get(machine *m, uint64_t index)
 {
-	return index < m->n_memo ? push(m, m->memo[index]) : damaged(m, "a memo entry that was never stored");
+	return index < m->n_memo ? push(m, m->memo[index])
+	                         : damaged(m, "a memo entry that was never stored");
 }
 
 static bool push_text(machine *m, unsigned length_bytes)
@@ -406,9 +443,12 @@ static bool push_text(machine *m, unsigned length_bytes)
 	const uint8_t *text = NULL;
 	uint64_t length;
 
-	if (!take_number(m, length_bytes, &length) || length > PICKLE_MAX || !take(m, (size_t)length, &text))
+	if (!take_number(m, length_bytes, &length) || length > PICKLE_MAX ||
+	    !take(m, (size_t)length, &text))
 		return damaged(m, "a text that ends too early");
-	return push(m, (value){ .kind = VALUE_TEXT, .text = (const char *)text, .number = (int64_t)length });
+	return push(m, (value){ .kind = VALUE_TEXT,
+	                        .text = (const char *)text,
+	                        .number = (int64_t)length });
 }
 
 /* LONG1: little-endian two's complement of up to 8 bytes here. */
@@ -435,7 +475,9 @@ static bool push_int(machine *m, unsigned bytes)
 
 	if (!take_number(m, bytes, &number))
 		return false;
-	return push(m, (value){ .kind = VALUE_INT, .number = bytes == 4 ? (int32_t)(uint32_t)number : (int64_t)number });
+	return push(m,
+	            (value){ .kind = VALUE_INT,
+	                     .number = bytes == 4 ? (int32_t)(uint32_t)number : (int64_t)number });
 }
 
 static bool with_number(machine *m, unsigned bytes, bool (*act)(machine *, uint64_t))
@@ -447,12 +489,15 @@ static bool with_number(machine *m, unsigned bytes, bool (*act)(machine *, uint6
 
 static bool check_protocol(machine *m, uint64_t protocol)
 {
-	return protocol >= 2 && protocol <= 5 ? true : wrong(m, BRISE_EUNSUPPORTED, "a pickle protocol other than 2 to 5");
+	return protocol >= 2 && protocol <= 5
+	               ? true
+	               : wrong(m, BRISE_EUNSUPPORTED, "a pickle protocol other than 2 to 5");
 }
 
 static bool skip_frame(machine *m, uint64_t bytes)
 {
-	return bytes <= (uint64_t)(m->end - m->p) ? true : damaged(m, "a frame longer than the file");
+	return bytes <= (uint64_t)(m->end - m->p) ? true
+	                                          : damaged(m, "a frame longer than the file");
 }
 
 /* Opcodes by their letters; names as in pickletools.py. */
@@ -526,20 +571,24 @@ static bool step(machine *m)
 		return pop(m, &dropped);
 	default:
 		if (m->status == BRISE_OK)
-			m->status = error_set(m->err, BRISE_EUNSUPPORTED, "%s: data.pkl, byte %zu: opcode 0x%02x is not one that tensors need: refused", m->name,
-			                      (size_t)(opcode - m->start), *opcode);
+			m->status = error_set(m->err, BRISE_EUNSUPPORTED,
+			                      "%s: data.pkl, byte %zu: opcode 0x%02x is not one "
+			                      "that tensors need: refused",
+			                      m->name, (size_t)(opcode - m->start), *opcode);
 		return false;
 	}
 }
 
-brise_status pickle_read(pickle_tensor **tensors, size_t *n, const uint8_t *bytes, size_t size, const char *name, brise_error *err)
+brise_status pickle_read(pickle_tensor **tensors, size_t *n, const uint8_t *bytes, size_t size,
+                         const char *name, brise_error *err)
 {
 	machine m = { .p = bytes, .start = bytes, .end = bytes + size, .name = name, .err = err };
 
 	*tensors = NULL;
 	*n = 0;
 	if (size > PICKLE_MAX)
-		return error_set(err, BRISE_EFORMAT, "%s: data.pkl of %zu bytes is too large to be one", name, size);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: data.pkl of %zu bytes is too large to be one", name, size);
 	while (m.status == BRISE_OK && !m.stopped)
 		(void)step(&m);
 	free(m.stack);

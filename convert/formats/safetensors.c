@@ -1,7 +1,8 @@
 /* safetensors.c - the header of a safetensors file and the index of a set of them
  *
- * Format: 8 bytes little-endian length N, N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {...}}, then data;
- * offsets count from the data's start, and the reference reader allows headers of up to 100 MB.
+ * Format: 8 bytes little-endian length N, N bytes of JSON {"name": {"dtype", "shape",
+ * "data_offsets": [begin, end]}, "__metadata__": {...}}, then data; offsets count from the data's
+ * start, and the reference reader allows headers of up to 100 MB.
  */
 #include "convert/formats/safetensors.h"
 
@@ -11,12 +12,12 @@
 #include <string.h>
 
 #include "convert/formats/files.h"
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 
-#define HEADER_MAX 100000000u
-#define TENSOR_NAME_MAX  512u
+#define HEADER_MAX      100000000u
+#define TENSOR_NAME_MAX 512u
 
 static bool read_shape(json_reader *r, named_tensor *t)
 {
@@ -49,7 +50,8 @@ static bool read_offsets(json_reader *r, named_tensor *t, uint64_t base, uint64_
 			return json_refuse(r, BRISE_EFORMAT, "two offsets expected");
 	if (r->status != BRISE_OK)
 		return false;
-	if (n != 2 || range[0] < 0 || range[1] < range[0] || !checked_inside((uint64_t)range[0], (uint64_t)(range[1] - range[0]), file_bytes - base))
+	if (n != 2 || range[0] < 0 || range[1] < range[0] ||
+	    !checked_inside((uint64_t)range[0], (uint64_t)(range[1] - range[0]), file_bytes - base))
 		return json_refuse(r, BRISE_EFORMAT, "data_offsets lie outside the file");
 	t->offset = base + (uint64_t)range[0];
 	t->bytes = (uint64_t)(range[1] - range[0]);
@@ -58,7 +60,10 @@ static bool read_offsets(json_reader *r, named_tensor *t, uint64_t base, uint64_
 
 static uint32_t dtype_of(const char *name)
 {
-	return !strcmp(name, "F16") ? ELEMENTS_F16 : !strcmp(name, "BF16") ? ELEMENTS_BF16 : !strcmp(name, "F32") ? ELEMENTS_F32 : 0;
+	return !strcmp(name, "F16")    ? ELEMENTS_F16
+	       : !strcmp(name, "BF16") ? ELEMENTS_BF16
+	       : !strcmp(name, "F32")  ? ELEMENTS_F32
+	                               : 0;
 }
 
 static bool read_tensor(json_reader *r, named_tensor *t, uint64_t base, uint64_t file_bytes)
@@ -70,10 +75,14 @@ static bool read_tensor(json_reader *r, named_tensor *t, uint64_t base, uint64_t
 	if (!json_enter_object(r))
 		return false;
 	while (json_next_key(r, key, sizeof key)) {
-		unsigned bit = !strcmp(key, "dtype") ? 1 : !strcmp(key, "shape") ? 2 : !strcmp(key, "data_offsets") ? 4 : 8;
+		unsigned bit = !strcmp(key, "dtype")          ? 1
+		               : !strcmp(key, "shape")        ? 2
+		               : !strcmp(key, "data_offsets") ? 4
+		                                              : 8;
 
 		if (bit == 8 || seen & bit)
-			return json_refuse(r, BRISE_EFORMAT, "dtype, shape and data_offsets expected, once each");
+			return json_refuse(r, BRISE_EFORMAT,
+			                   "dtype, shape and data_offsets expected, once each");
 		seen |= bit;
 		if (bit == 1 && json_read_name(r, dtype, sizeof dtype))
 			t->dtype = dtype_of(dtype);
@@ -83,13 +92,16 @@ static bool read_tensor(json_reader *r, named_tensor *t, uint64_t base, uint64_t
 			(void)read_offsets(r, t, base, file_bytes);
 	}
 	if (r->status == BRISE_OK && seen != 7)
-		return json_refuse(r, BRISE_EFORMAT, "dtype, shape and data_offsets expected, once each");
-	if (r->status == BRISE_OK && t->dtype && t->n_dims <= 4 && (!tensors_size(t, &bytes) || bytes != t->bytes))
+		return json_refuse(r, BRISE_EFORMAT,
+		                   "dtype, shape and data_offsets expected, once each");
+	if (r->status == BRISE_OK && t->dtype && t->n_dims <= 4 &&
+	    (!tensors_size(t, &bytes) || bytes != t->bytes))
 		return json_refuse(r, BRISE_EFORMAT, "data_offsets do not fit dtype and shape");
 	return r->status == BRISE_OK;
 }
 
-brise_status safetensors_parse(const char *json, size_t size, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)
+brise_status safetensors_parse(const char *json, size_t size, uint64_t file_bytes, const char *name,
+                               uint32_t file, tensor_list *list, brise_error *err)
 {
 	uint64_t base = 8 + (uint64_t)size;
 	size_t before = list->n;
@@ -98,7 +110,9 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 	json_reader r;
 
 	if (base > file_bytes)
-		return error_set(err, BRISE_EFORMAT, "%s: header of %zu bytes in a file of %" PRIu64, name, size, file_bytes);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: header of %zu bytes in a file of %" PRIu64, name, size,
+		                 file_bytes);
 	json_begin(&r, json, size, name, err);
 	json_enter_object(&r);
 	while (r.status == BRISE_OK && json_next_key(&r, key, sizeof key)) {
@@ -123,7 +137,8 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 	return tensors_check_overlaps(list->items + before, list->n - before, name, err);
 }
 
-brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)
+brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file,
+                              tensor_list *list, brise_error *err)
 {
 	brise_status status;
 	uint64_t length = 0;
@@ -132,17 +147,22 @@ brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *n
 	int i;
 
 	if (file_bytes < 10)
-		return error_set(err, BRISE_EFORMAT, "%s: %" PRIu64 " bytes are too few for a safetensors file", name, file_bytes);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %" PRIu64 " bytes are too few for a safetensors file", name,
+		                 file_bytes);
 	if ((status = files_read_at(descriptor, prefix, sizeof prefix, 0, name, err)) != BRISE_OK)
 		return status;
 	for (i = 7; i >= 0; i--)
 		length = length << 8 | prefix[i];
 	if (length > HEADER_MAX || length > file_bytes - 8)
-		return error_set(err, BRISE_EFORMAT, "%s: bytes 0..7: a header of %" PRIu64 " bytes in a file of %" PRIu64 " (cut off, or not safetensors)", name, length,
-		                 file_bytes);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: bytes 0..7: a header of %" PRIu64
+		                 " bytes in a file of %" PRIu64 " (cut off, or not safetensors)",
+		                 name, length, file_bytes);
 	json = malloc((size_t)length + 1);
 	if (!json)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for a header of %" PRIu64 " bytes", name, length);
+		return error_set(err, BRISE_ENOMEM,
+		                 "%s: no memory for a header of %" PRIu64 " bytes", name, length);
 	status = files_read_at(descriptor, json, (size_t)length, 8, name, err);
 	if (status == BRISE_OK)
 		status = safetensors_parse(json, (size_t)length, file_bytes, name, file, list, err);
@@ -179,7 +199,8 @@ static bool add_shard(json_reader *r, char ***shards, size_t *n)
 
 	if (!json_read_string(r, &shard, &bytes))
 		return false;
-	if (bytes == 0 || bytes > 255 || strlen(shard) != bytes || strchr(shard, '/') || !strcmp(shard, "..") || !strcmp(shard, ".")) {
+	if (bytes == 0 || bytes > 255 || strlen(shard) != bytes || strchr(shard, '/') ||
+	    !strcmp(shard, "..") || !strcmp(shard, ".")) {
 		free(shard);
 		return json_refuse(r, BRISE_EFORMAT, "a shard that is no plain file name");
 	}
@@ -196,7 +217,8 @@ static bool add_shard(json_reader *r, char ***shards, size_t *n)
 	return true;
 }
 
-brise_status safetensors_read_index(const char *json, size_t size, const char *name, char ***shards, size_t *n, brise_error *err)
+brise_status safetensors_read_index(const char *json, size_t size, const char *name, char ***shards,
+                                    size_t *n, brise_error *err)
 {
 	bool found = false;
 	json_reader r;

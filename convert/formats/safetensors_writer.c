@@ -1,6 +1,7 @@
 /* safetensors_writer.c - u64 length of the header, JSON, data (huggingface.co/docs/safetensors)
  *
- * Rows of q and k keep their order: Hugging Face's is the .brise file's, halves of the pairs that RoPE turns.
+ * Rows of q and k keep their order: Hugging Face's is the .brise file's, halves of the pairs that
+ * RoPE turns.
  */
 #include "convert/formats/safetensors_writer.h"
 
@@ -18,10 +19,12 @@ void safetensors_make_header(const export_plan *plan, buffer *out)
 	for (i = 0; i < plan->n_tensors; i++) {
 		const export_tensor *t = &plan->tensors[i];
 
-		buffer_print(&json, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", t->name, t->type == GGML_F32 ? "F32" : "F16");
+		buffer_print(&json, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", t->name,
+		             t->type == GGML_F32 ? "F32" : "F16");
 		if (!t->is_vector)
 			buffer_print(&json, "%" PRIu32 ",", t->rows);
-		buffer_print(&json, "%" PRIu32 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", t->cols, t->offset, t->offset + t->bytes);
+		buffer_print(&json, "%" PRIu32 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
+		             t->cols, t->offset, t->offset + t->bytes);
 	}
 	buffer_print(&json, "}");
 	buffer_align(&json, 8, ' ');
@@ -31,7 +34,8 @@ void safetensors_make_header(const export_plan *plan, buffer *out)
 	buffer_free(&json);
 }
 
-/* The shortest decimal that reads back as exactly this value; a single-precision one if `single`. Whole numbers as people write them: 10000.0. */
+/* The shortest decimal that reads back as exactly this value; a single-precision one if `single`.
+ * Whole numbers as people write them: 10000.0. */
 static void format_exactly(double value, bool single, char text[40])
 {
 	int digits;
@@ -65,16 +69,29 @@ void safetensors_make_config(const export_plan *plan, buffer *out)
 
 	format_exactly(c->rope_theta, false, theta);
 	format_exactly((double)c->norm_eps, true, eps);
-	buffer_print(out, "{\n  \"architectures\": [\n    \"MistralForCausalLM\"\n  ],\n  \"attention_dropout\": 0.0,\n");
+	buffer_print(out, "{\n  \"architectures\": [\n    \"MistralForCausalLM\"\n  ],\n  "
+	                  "\"attention_dropout\": 0.0,\n");
 	put_optional(out, "bos_token_id", c->bos, c->bos >= 0);
 	put_optional(out, "eos_token_id", c->eos, c->eos >= 0);
-	buffer_print(out, "  \"head_dim\": %" PRIu32 ",\n  \"hidden_act\": \"silu\",\n  \"hidden_size\": %" PRIu32 ",\n", c->head_dim, c->dim);
-	buffer_print(out, "  \"initializer_range\": 0.02,\n  \"intermediate_size\": %" PRIu32 ",\n", c->hidden_dim);
+	buffer_print(out,
+	             "  \"head_dim\": %" PRIu32
+	             ",\n  \"hidden_act\": \"silu\",\n  \"hidden_size\": %" PRIu32 ",\n",
+	             c->head_dim, c->dim);
+	buffer_print(out, "  \"initializer_range\": 0.02,\n  \"intermediate_size\": %" PRIu32 ",\n",
+	             c->hidden_dim);
 	if (c->max_context)
 		buffer_print(out, "  \"max_position_embeddings\": %" PRIu32 ",\n", c->max_context);
-	buffer_print(out, "  \"model_type\": \"mistral\",\n  \"num_attention_heads\": %" PRIu32 ",\n", c->n_heads);
-	buffer_print(out, "  \"num_hidden_layers\": %" PRIu32 ",\n  \"num_key_value_heads\": %" PRIu32 ",\n", c->n_layers, c->n_kv_heads);
+	buffer_print(out,
+	             "  \"model_type\": \"mistral\",\n  \"num_attention_heads\": %" PRIu32 ",\n",
+	             c->n_heads);
+	buffer_print(out,
+	             "  \"num_hidden_layers\": %" PRIu32 ",\n  \"num_key_value_heads\": %" PRIu32
+	             ",\n",
+	             c->n_layers, c->n_kv_heads);
 	buffer_print(out, "  \"rms_norm_eps\": %s,\n  \"rope_theta\": %s,\n", eps, theta);
 	put_optional(out, "sliding_window", c->window, c->window > 0);
-	buffer_print(out, "  \"tie_word_embeddings\": false,\n  \"torch_dtype\": \"float16\",\n  \"use_cache\": true,\n  \"vocab_size\": %" PRIu32 "\n}\n", c->vocab);
+	buffer_print(out,
+	             "  \"tie_word_embeddings\": false,\n  \"torch_dtype\": \"float16\",\n  "
+	             "\"use_cache\": true,\n  \"vocab_size\": %" PRIu32 "\n}\n",
+	             c->vocab);
 }

@@ -9,16 +9,22 @@
 #include "quant/checked.h"
 #include "runtime/error.h"
 
-brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file, brise_error *err)
+brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file,
+                         brise_error *err)
 {
 	if (list->n == list->capacity) {
 		size_t capacity = list->capacity ? 2 * list->capacity : 64;
-		named_tensor *items = capacity <= TENSORS_MAX ? realloc(list->items, capacity * sizeof *items) : NULL;
+		named_tensor *items = capacity <= TENSORS_MAX
+		                              ? realloc(list->items, capacity * sizeof *items)
+		                              : NULL;
 
 		if (!items) {
 			free(tensor->name);
-			return capacity > TENSORS_MAX ? error_set(err, BRISE_EFORMAT, "%s: more than %u tensors", file, TENSORS_MAX)
-			                              : error_set(err, BRISE_ENOMEM, "%s: no memory for %zu tensors", file, capacity);
+			return capacity > TENSORS_MAX
+			               ? error_set(err, BRISE_EFORMAT, "%s: more than %u tensors",
+			                           file, TENSORS_MAX)
+			               : error_set(err, BRISE_ENOMEM,
+			                           "%s: no memory for %zu tensors", file, capacity);
 		}
 		list->items = items;
 		list->capacity = capacity;
@@ -40,7 +46,8 @@ brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err
 		qsort(list->items, list->n, sizeof *list->items, compare_names);
 	for (i = 1; i < list->n; i++)
 		if (!strcmp(list->items[i - 1].name, list->items[i].name))
-			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", where, list->items[i].name);
+			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", where,
+			                 list->items[i].name);
 	return BRISE_OK;
 }
 
@@ -48,10 +55,14 @@ static int compare_offsets(const void *a, const void *b)
 {
 	const named_tensor *x = a, *y = b;
 
-	return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+	return x->offset < y->offset   ? -1
+	       : x->offset > y->offset ? 1
+	       : x->bytes < y->bytes   ? -1
+	                               : x->bytes > y->bytes;
 }
 
-brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file, brise_error *err)
+brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file,
+                                    brise_error *err)
 {
 	size_t i;
 
@@ -59,7 +70,9 @@ brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *f
 		qsort(items, n, sizeof *items, compare_offsets);
 	for (i = 1; i < n; i++)
 		if (items[i].offset < items[i - 1].offset + items[i - 1].bytes)
-			return error_set(err, BRISE_EFORMAT, "%s: tensors %s and %s overlap at byte %" PRIu64, file, items[i - 1].name, items[i].name, items[i].offset);
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: tensors %s and %s overlap at byte %" PRIu64, file,
+			                 items[i - 1].name, items[i].name, items[i].offset);
 	return BRISE_OK;
 }
 

@@ -1,4 +1,5 @@
-/* tensors.h - the named tensors of weight files, as the formats' readers hand them to checkpoint.c */
+/* tensors.h - the named tensors of weight files, as the formats' readers hand them to checkpoint.c
+ */
 #ifndef CONVERT_FORMATS_TENSORS_H
 #define CONVERT_FORMATS_TENSORS_H
 
@@ -9,8 +10,8 @@
 
 typedef struct named_tensor {
 	char *name;
-	uint32_t dtype;  /* elements_type, 0: a type nobody here converts */
-	uint32_t file;   /* index given by the caller */
+	uint32_t dtype; /* elements_type, 0: a type nobody here converts */
+	uint32_t file;  /* index given by the caller */
 	uint32_t n_dims;
 	uint64_t shape[4]; /* dimensions beyond the fourth make n_dims 5 and are not kept */
 	uint64_t offset, bytes;
@@ -21,14 +22,17 @@ typedef struct tensor_list {
 	size_t n, capacity;
 } tensor_list;
 
-/* Appends a copy of *tensor, whose name it takes over (also after an error). Errors: BRISE_ENOMEM, BRISE_EFORMAT too many. */
-brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file, brise_error *err);
+/* Appends a copy of *tensor, whose name it takes over (also after an error). Errors: BRISE_ENOMEM,
+ * BRISE_EFORMAT too many. */
+brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file,
+                         brise_error *err);
 
 /* Sorts by name and refuses names that stand twice. */
 brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err);
 
 /* Sorts tensors of one file by where they lie and refuses those that share bytes. */
-brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file, brise_error *err);
+brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *file,
+                                    brise_error *err);
 
 /* NULL if there is none of that name; the list must be sorted. */
 const named_tensor *tensors_find(const tensor_list *list, const char *name);

@@ -1,8 +1,11 @@
-/* torch_zip.c - a zip directory (PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3) and the tensors its pickle names
+/* torch_zip.c - a zip directory (PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3) and the tensors its
+ * pickle names
  *
- * torch.save stores "<prefix>/data.pkl", one member "<prefix>/data/<key>" per storage and, lately, "<prefix>/byteorder"; all uncompressed, so a
- * tensor is a range of the file. The directory stands at the end; where sizes do not fit 32 bits, in the form called zip64. Only the last
- * record of a directory's end is believed: an archive whose comment holds another one is refused rather than read in two ways.
+ * torch.save stores "<prefix>/data.pkl", one member "<prefix>/data/<key>" per storage and, lately,
+ * "<prefix>/byteorder"; all uncompressed, so a tensor is a range of the file. The directory stands
+ * at the end; where sizes do not fit 32 bits, in the form called zip64. Only the last record of a
+ * directory's end is believed: an archive whose comment holds another one is refused rather than
+ * read in two ways.
  */
 #include "convert/formats/torch_zip.h"
 
@@ -62,7 +65,8 @@ static uint64_t number_at(const uint8_t *p, unsigned bytes)
 
 static brise_status damaged(const archive *a, const char *what, uint64_t at)
 {
-	return error_set(a->err, BRISE_EFORMAT, "%s: zip archive, byte %" PRIu64 ": %s", a->name, at, what);
+	return error_set(a->err, BRISE_EFORMAT, "%s: zip archive, byte %" PRIu64 ": %s", a->name,
+	                 at, what);
 }
 
 /* The zip64 record of the end, if there is one, overrides. */
@@ -74,14 +78,16 @@ static brise_status read_end64(archive *a, uint64_t end_at)
 
 	if (end_at < LOCATOR64_BYTES)
 		return BRISE_OK;
-	if ((status = files_read_at(a->descriptor, locator, sizeof locator, end_at - LOCATOR64_BYTES, a->name, a->err)) != BRISE_OK)
+	if ((status = files_read_at(a->descriptor, locator, sizeof locator,
+	                            end_at - LOCATOR64_BYTES, a->name, a->err)) != BRISE_OK)
 		return status;
 	if (number_at(locator, 4) != LOCATOR64_MAGIC)
 		return BRISE_OK;
 	at = number_at(locator + 8, 8);
 	if (!checked_inside(at, END64_BYTES, end_at))
 		return damaged(a, "the zip64 end lies outside the file", end_at - LOCATOR64_BYTES);
-	if ((status = files_read_at(a->descriptor, end, sizeof end, at, a->name, a->err)) != BRISE_OK)
+	if ((status = files_read_at(a->descriptor, end, sizeof end, at, a->name, a->err)) !=
+	    BRISE_OK)
 		return status;
 	if (number_at(end, 4) != END64_MAGIC)
 		return damaged(a, "no zip64 end of the directory", at);
@@ -93,18 +99,23 @@ static brise_status read_end64(archive *a, uint64_t end_at)
 
 static brise_status find_directory(archive *a)
 {
-	uint64_t tail_bytes = a->file_bytes < END_BYTES + COMMENT_MAX ? a->file_bytes : END_BYTES + COMMENT_MAX, tail_at = a->file_bytes - tail_bytes, i;
+	uint64_t tail_bytes = a->file_bytes < END_BYTES + COMMENT_MAX ? a->file_bytes
+	                                                              : END_BYTES + COMMENT_MAX,
+	         tail_at = a->file_bytes - tail_bytes, i;
 	uint8_t *tail = malloc((size_t)tail_bytes + 1), *end = NULL;
 	brise_status status;
 
 	if (!tail)
-		return error_set(a->err, BRISE_ENOMEM, "%s: no memory for the end of the archive", a->name);
+		return error_set(a->err, BRISE_ENOMEM, "%s: no memory for the end of the archive",
+		                 a->name);
 	status = files_read_at(a->descriptor, tail, (size_t)tail_bytes, tail_at, a->name, a->err);
 	for (i = tail_bytes; status == BRISE_OK && !end && i >= END_BYTES; i--)
 		if (number_at(tail + i - END_BYTES, 4) == END_MAGIC)
 			end = tail + i - END_BYTES;
 	if (status == BRISE_OK && !end)
-		status = error_set(a->err, BRISE_EFORMAT, "%s: no zip archive (cut off, or saved by torch before 1.6)", a->name);
+		status = error_set(a->err, BRISE_EFORMAT,
+		                   "%s: no zip archive (cut off, or saved by torch before 1.6)",
+		                   a->name);
 	if (status == BRISE_OK) {
 		uint64_t end_at = tail_at + (uint64_t)(end - tail);
 
@@ -120,7 +131,8 @@ static brise_status find_directory(archive *a)
 	return status;
 }
 
-/* Sizes of all ones stand for 64-bit ones in an extra field, in the order size, compressed size, offset. */
+/* Sizes of all ones stand for 64-bit ones in an extra field, in the order size, compressed size,
+ * offset. */
 static bool widen(member *m, uint64_t *stored, const uint8_t *extra, size_t bytes)
 {
 	bool wants[3] = { m->bytes == UINT32_MAX, *stored == UINT32_MAX, m->header == UINT32_MAX };
@@ -131,7 +143,8 @@ static bool widen(member *m, uint64_t *stored, const uint8_t *extra, size_t byte
 	targets[1] = stored;
 	targets[2] = &m->header;
 	while (bytes - at >= 4) {
-		size_t kind = (size_t)number_at(extra + at, 2), size = (size_t)number_at(extra + at + 2, 2);
+		size_t kind = (size_t)number_at(extra + at, 2),
+		       size = (size_t)number_at(extra + at + 2, 2);
 
 		if (size > bytes - at - 4)
 			return false;
@@ -197,13 +210,17 @@ static brise_status read_directory(archive *a)
 
 	if (status != BRISE_OK)
 		return status;
-	if (!checked_inside(a->directory_at, a->directory_bytes, a->file_bytes) || a->directory_bytes > DIRECTORY_MAX || a->n_expected > a->directory_bytes / ENTRY_BYTES)
+	if (!checked_inside(a->directory_at, a->directory_bytes, a->file_bytes) ||
+	    a->directory_bytes > DIRECTORY_MAX || a->n_expected > a->directory_bytes / ENTRY_BYTES)
 		return damaged(a, "the directory lies outside the file", a->directory_at);
 	a->directory = malloc((size_t)a->directory_bytes + 1);
 	a->members = malloc(((size_t)a->n_expected + 1) * sizeof *a->members);
 	if (!a->directory || !a->members)
-		return error_set(a->err, BRISE_ENOMEM, "%s: no memory for a directory of %" PRIu64 " bytes", a->name, a->directory_bytes);
-	status = files_read_at(a->descriptor, a->directory, (size_t)a->directory_bytes, a->directory_at, a->name, a->err);
+		return error_set(a->err, BRISE_ENOMEM,
+		                 "%s: no memory for a directory of %" PRIu64 " bytes", a->name,
+		                 a->directory_bytes);
+	status = files_read_at(a->descriptor, a->directory, (size_t)a->directory_bytes,
+	                       a->directory_at, a->name, a->err);
 	for (; status == BRISE_OK && a->n < a->n_expected; a->n++)
 		status = read_entry(a, &at, &a->members[a->n]);
 	if (status != BRISE_OK)
@@ -212,7 +229,8 @@ static brise_status read_directory(archive *a)
 		qsort(a->members, a->n, sizeof *a->members, compare_members);
 	for (i = 1; i < a->n; i++)
 		if (compare_members(&a->members[i - 1], &a->members[i]) == 0)
-			return error_set(a->err, BRISE_EFORMAT, "%s: member %.*s stands twice", a->name, (int)a->members[i].length, a->members[i].path);
+			return error_set(a->err, BRISE_EFORMAT, "%s: member %.*s stands twice",
+			                 a->name, (int)a->members[i].length, a->members[i].path);
 	return BRISE_OK;
 }
 
@@ -220,23 +238,30 @@ static const member *find_member(const archive *a, const char *path)
 {
 	member wanted = { .path = path, .length = strlen(path) };
 
-	return a->n ? bsearch(&wanted, a->members, a->n, sizeof *a->members, compare_members) : NULL;
+	return a->n ? bsearch(&wanted, a->members, a->n, sizeof *a->members, compare_members)
+	            : NULL;
 }
 
-/* Where a member's bytes begin: behind its local header, whose extra field may be longer than the directory's. */
+/* Where a member's bytes begin: behind its local header, whose extra field may be longer than the
+ * directory's. */
 static brise_status locate(const archive *a, const member *m, uint64_t *offset)
 {
 	uint8_t local[LOCAL_BYTES];
 	brise_status status;
 
 	if (m->method != 0 || m->flags & FLAG_ENCRYPTED)
-		return error_set(a->err, BRISE_EUNSUPPORTED, "%s: member %.*s is compressed or encrypted; torch.save stores plainly", a->name, (int)m->length, m->path);
+		return error_set(
+		        a->err, BRISE_EUNSUPPORTED,
+		        "%s: member %.*s is compressed or encrypted; torch.save stores plainly",
+		        a->name, (int)m->length, m->path);
 	if (!checked_inside(m->header, LOCAL_BYTES, a->directory_at))
 		return damaged(a, "a member that lies outside the file", m->header);
-	if ((status = files_read_at(a->descriptor, local, sizeof local, m->header, a->name, a->err)) != BRISE_OK)
+	if ((status = files_read_at(a->descriptor, local, sizeof local, m->header, a->name,
+	                            a->err)) != BRISE_OK)
 		return status;
 	*offset = m->header + LOCAL_BYTES + number_at(local + 26, 2) + number_at(local + 28, 2);
-	if (number_at(local, 4) != LOCAL_MAGIC || !checked_inside(*offset, m->bytes, a->directory_at))
+	if (number_at(local, 4) != LOCAL_MAGIC ||
+	    !checked_inside(*offset, m->bytes, a->directory_at))
 		return damaged(a, "a member that lies outside the file", m->header);
 	return BRISE_OK;
 }
@@ -251,16 +276,22 @@ static brise_status find_pickle(const archive *a, char prefix[256], const member
 	for (i = 0; i < a->n; i++) {
 		const member *m = &a->members[i];
 
-		if (m->length <= tail_length || memcmp(m->path + m->length - tail_length, tail, tail_length) != 0 || memchr(m->path, '/', m->length - tail_length) ||
-		    memchr(m->path, 0, m->length))
+		if (m->length <= tail_length ||
+		    memcmp(m->path + m->length - tail_length, tail, tail_length) != 0 ||
+		    memchr(m->path, '/', m->length - tail_length) || memchr(m->path, 0, m->length))
 			continue;
 		if (*pickle || m->length - tail_length >= 256)
-			return error_set(a->err, BRISE_EFORMAT, "%s: more than one data.pkl, or one with an endless name", a->name);
+			return error_set(a->err, BRISE_EFORMAT,
+			                 "%s: more than one data.pkl, or one with an endless name",
+			                 a->name);
 		*pickle = m;
 		memcpy(prefix, m->path, m->length - tail_length);
 		prefix[m->length - tail_length] = 0;
 	}
-	return *pickle ? BRISE_OK : error_set(a->err, BRISE_EFORMAT, "%s: a zip archive without data.pkl: not saved by torch", a->name);
+	return *pickle ? BRISE_OK
+	               : error_set(a->err, BRISE_EFORMAT,
+	                           "%s: a zip archive without data.pkl: not saved by torch",
+	                           a->name);
 }
 
 static brise_status check_byte_order(const archive *a, const char *prefix)
@@ -272,16 +303,21 @@ static brise_status check_byte_order(const archive *a, const char *prefix)
 
 	(void)snprintf(path, sizeof path, "%s/byteorder", prefix);
 	if (!(m = find_member(a, path)))
-		return BRISE_OK; /* files of older versions are little-endian wherever anybody trained */
+		return BRISE_OK; /* files of older versions are little-endian wherever anybody
+		                    trained */
 	if ((status = locate(a, m, &offset)) != BRISE_OK)
 		return status;
-	if (m->bytes == 6 && (status = files_read_at(a->descriptor, order, 6, offset, a->name, a->err)) != BRISE_OK)
+	if (m->bytes == 6 &&
+	    (status = files_read_at(a->descriptor, order, 6, offset, a->name, a->err)) != BRISE_OK)
 		return status;
-	return strcmp(order, "little") == 0 ? BRISE_OK : error_set(a->err, BRISE_EUNSUPPORTED, "%s: byteorder is not little", a->name);
+	return strcmp(order, "little") == 0 ? BRISE_OK
+	                                    : error_set(a->err, BRISE_EUNSUPPORTED,
+	                                                "%s: byteorder is not little", a->name);
 }
 
 /* The tensor's range in the file, inside its storage's member. */
-static brise_status place_tensor(const archive *a, const char *prefix, const pickle_tensor *from, named_tensor *t)
+static brise_status place_tensor(const archive *a, const char *prefix, const pickle_tensor *from,
+                                 named_tensor *t)
 {
 	uint64_t first, storage;
 	brise_status status;
@@ -290,19 +326,24 @@ static brise_status place_tensor(const archive *a, const char *prefix, const pic
 
 	(void)snprintf(path, sizeof path, "%s/data/%s", prefix, from->key);
 	if (!(m = find_member(a, path)))
-		return error_set(a->err, BRISE_EFORMAT, "%s: tensor %s: no member %s", a->name, from->name, path);
+		return error_set(a->err, BRISE_EFORMAT, "%s: tensor %s: no member %s", a->name,
+		                 from->name, path);
 	if ((status = locate(a, m, &storage)) != BRISE_OK)
 		return status;
 	t->dtype = from->dtype;
 	t->n_dims = from->n_dims;
 	memcpy(t->shape, from->shape, sizeof t->shape);
-	if (!elements_measure(from->dtype, from->first, &first) || !tensors_size(t, &t->bytes) || !checked_inside(first, t->bytes, m->bytes))
-		return error_set(a->err, BRISE_EFORMAT, "%s: tensor %s reaches out of its member %s of %" PRIu64 " bytes", a->name, from->name, path, m->bytes);
+	if (!elements_measure(from->dtype, from->first, &first) || !tensors_size(t, &t->bytes) ||
+	    !checked_inside(first, t->bytes, m->bytes))
+		return error_set(a->err, BRISE_EFORMAT,
+		                 "%s: tensor %s reaches out of its member %s of %" PRIu64 " bytes",
+		                 a->name, from->name, path, m->bytes);
 	t->offset = storage + first;
 	return BRISE_OK;
 }
 
-static brise_status add_tensors(archive *a, const char *prefix, const member *pickle, uint32_t file, tensor_list *list)
+static brise_status add_tensors(archive *a, const char *prefix, const member *pickle, uint32_t file,
+                                tensor_list *list)
 {
 	pickle_tensor *tensors = NULL;
 	uint8_t *bytes = NULL;
@@ -315,8 +356,11 @@ static brise_status add_tensors(archive *a, const char *prefix, const member *pi
 	if (pickle->bytes > PICKLE_MAX)
 		return damaged(a, "a pickle of more than 64 MB", pickle->header);
 	if (!(bytes = malloc((size_t)pickle->bytes + 1)))
-		return error_set(a->err, BRISE_ENOMEM, "%s: no memory for a pickle of %" PRIu64 " bytes", a->name, pickle->bytes);
-	status = files_read_at(a->descriptor, bytes, (size_t)pickle->bytes, offset, a->name, a->err);
+		return error_set(a->err, BRISE_ENOMEM,
+		                 "%s: no memory for a pickle of %" PRIu64 " bytes", a->name,
+		                 pickle->bytes);
+	status =
+	        files_read_at(a->descriptor, bytes, (size_t)pickle->bytes, offset, a->name, a->err);
 	if (status == BRISE_OK)
 		status = pickle_read(&tensors, &n, bytes, (size_t)pickle->bytes, a->name, a->err);
 	for (i = 0; i < n && status == BRISE_OK; i++) {
@@ -333,9 +377,12 @@ static brise_status add_tensors(archive *a, const char *prefix, const member *pi
 	return status;
 }
 
-brise_status torch_zip_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file, tensor_list *list, brise_error *err)
+brise_status torch_zip_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file,
+                            tensor_list *list, brise_error *err)
 {
-	archive a = { .descriptor = descriptor, .file_bytes = file_bytes, .name = name, .err = err };
+	archive a = {
+		.descriptor = descriptor, .file_bytes = file_bytes, .name = name, .err = err
+	};
 	const member *pickle = NULL;
 	brise_status status;
 	char prefix[256];

@@ -1,13 +1,16 @@
 /* added_tokens.c - see added_tokens.h
  *
- * A token within the base's vocabulary must be the piece that tokenizer.model has there. Where it is not, one of the two files belongs to another model;
- * to guess would cut texts wrongly without a word, so such folders are refused, and taking the wrong file away decides. Reserved tokens alone are said to
- * differ and read as tokenizer.model has them: Mistral has given names to its own over time ("[control_8]" became "[IMG]"), and fine-tunes give them
- * others, which changes how no ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no contradiction: the model can neither be
- * given nor produce them.
+ * A token within the base's vocabulary must be the piece that tokenizer.model has there. Where it
+ * is not, one of the two files belongs to another model; to guess would cut texts wrongly without a
+ * word, so such folders are refused, and taking the wrong file away decides. Reserved tokens alone
+ * are said to differ and read as tokenizer.model has them: Mistral has given names to its own over
+ * time ("[control_8]" became "[IMG]"), and fine-tunes give them others, which changes how no
+ * ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no contradiction:
+ * the model can neither be given nor produce them.
  *
- * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which no text spells; others are user-defined symbols, cut out of text.
- * added_tokens.json does not tell them apart; its tokens become symbols, as Hugging Face's programs find them in text.
+ * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which
+ * no text spells; others are user-defined symbols, cut out of text. added_tokens.json does not tell
+ * them apart; its tokens become symbols, as Hugging Face's programs find them in text.
  */
 #include "convert/tokenizer/added_tokens.h"
 
@@ -39,7 +42,7 @@ static const char *file_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static bool make_room(reading *in)
 {
@@ -63,7 +66,8 @@ static bool has_row(reading *in, const json_added_token *token)
 	if (!token->text)
 		return json_refuse(&in->r, BRISE_EFORMAT, "an added token without content");
 	if (token->id < 0 || token->id > UINT32_MAX)
-		return json_refuse(&in->r, BRISE_EFORMAT, "an added token without an id that could be one");
+		return json_refuse(&in->r, BRISE_EFORMAT,
+		                   "an added token without an id that could be one");
 	in->n_rowless += token->id >= in->rows;
 	return token->id < in->rows;
 }
@@ -72,7 +76,9 @@ static bool has_row(reading *in, const json_added_token *token)
 static void add(reading *in, json_added_token *token)
 {
 	if (has_row(in, token) && make_room(in))
-		in->out->items[in->out->n++] = (added_token){ token->text, token->bytes, (uint32_t)token->id, token->special, json_find_refusal(token) };
+		in->out->items[in->out->n++] =
+		        (added_token){ token->text, token->bytes, (uint32_t)token->id,
+			               token->special, json_find_refusal(token) };
 	else
 		free(token->text);
 }
@@ -124,7 +130,9 @@ static bool read_field(reading *in, added_form form)
 
 	json_enter_object(&in->r);
 	while (json_next_key(&in->r, key, sizeof key))
-		if (strcmp(key, form == ADDED_TOKENIZER ? "added_tokens" : "added_tokens_decoder") != 0 || json_peek(&in->r) == JSON_NULL) {
+		if (strcmp(key, form == ADDED_TOKENIZER ? "added_tokens"
+		                                        : "added_tokens_decoder") != 0 ||
+		    json_peek(&in->r) == JSON_NULL) {
 			json_skip(&in->r);
 		} else {
 			any = true;
@@ -159,15 +167,22 @@ static brise_status sort_tokens(added_tokens *out, brise_error *err)
 			out->items[n++] = *t;
 			continue;
 		}
-		if (status == BRISE_OK && (before->bytes != t->bytes || memcmp(before->text, t->text, t->bytes) != 0 || before->special != t->special))
-			status = error_set(err, BRISE_EFORMAT, "%s: added token %" PRIu32 " stands twice, as \"%.60s\" and \"%.60s\"", out->path, t->id, before->text, t->text);
+		if (status == BRISE_OK &&
+		    (before->bytes != t->bytes || memcmp(before->text, t->text, t->bytes) != 0 ||
+		     before->special != t->special))
+			status = error_set(err, BRISE_EFORMAT,
+			                   "%s: added token %" PRIu32
+			                   " stands twice, as \"%.60s\" and \"%.60s\"",
+			                   out->path, t->id, before->text, t->text);
 		free(out->items[i].text);
 	}
 	out->n = n;
 	return status;
 }
 
-brise_status added_tokens_read_memory(added_tokens *out, added_form form, const char *json, size_t size, uint32_t rows, bool *any, notes *decisions, brise_error *err)
+brise_status added_tokens_read_memory(added_tokens *out, added_form form, const char *json,
+                                      size_t size, uint32_t rows, bool *any, notes *decisions,
+                                      brise_error *err)
 {
 	reading in = { .out = out, .rows = rows };
 	brise_status status;
@@ -182,15 +197,23 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
 	if (status == BRISE_OK)
 		status = sort_tokens(out, err);
 	if (status == BRISE_OK && in.n_rowless > 0)
-		notes_add(decisions, "added tokens without a row in the embedding passed over: %zu, of %" PRIu32 " and more (%s)", in.n_rowless, rows, file_name(out->path));
+		notes_add(
+		        decisions,
+		        "added tokens without a row in the embedding passed over: %zu, of %" PRIu32
+		        " and more (%s)",
+		        in.n_rowless, rows, file_name(out->path));
 	return status;
 }
 
 /* The file of that name beside the model; *any false: it is not there, or says nothing. */
-static brise_status read_file(added_tokens *out, added_form form, const char *model_path, uint32_t rows, bool *any, notes *decisions, brise_error *err)
+static brise_status read_file(added_tokens *out, added_form form, const char *model_path,
+                              uint32_t rows, bool *any, notes *decisions, brise_error *err)
 {
-	static const char *const names[] = { [ADDED_TOKENIZER] = "tokenizer.json", [ADDED_CONFIG] = "tokenizer_config.json", [ADDED_PLAIN] = "added_tokens.json" };
-	size_t folder = (size_t)(file_name(model_path) - model_path), bytes = folder + strlen(names[form]) + 1, size;
+	static const char *const names[] = { [ADDED_TOKENIZER] = "tokenizer.json",
+		                             [ADDED_CONFIG] = "tokenizer_config.json",
+		                             [ADDED_PLAIN] = "added_tokens.json" };
+	size_t folder = (size_t)(file_name(model_path) - model_path),
+	       bytes = folder + strlen(names[form]) + 1, size;
 	struct stat facts;
 	char *json;
 	brise_status status;
@@ -209,7 +232,8 @@ static brise_status read_file(added_tokens *out, added_form form, const char *mo
 	return status;
 }
 
-brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32_t rows, notes *decisions, brise_error *err)
+brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32_t rows,
+                               notes *decisions, brise_error *err)
 {
 	static const added_form forms[] = { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN };
 	brise_status status = BRISE_OK;
@@ -235,10 +259,13 @@ void added_tokens_free(added_tokens *tokens)
 	*tokens = (added_tokens){ .path = NULL };
 }
 
-/* ---- appending ----------------------------------------------------------------------------------------------------- */
+/* ---- appending ------------------------------------------------------------------------------ */
 
-/* A token of the base under another name: counted if it is a reserved one in both files, else refused. */
-static brise_status check_name(const added_tokens *tokens, const added_token *t, const tokenizer_piece *piece, const char *model_path, size_t *n_renamed, brise_error *err)
+/* A token of the base under another name: counted if it is a reserved one in both files, else
+ * refused. */
+static brise_status check_name(const added_tokens *tokens, const added_token *t,
+                               const tokenizer_piece *piece, const char *model_path,
+                               size_t *n_renamed, brise_error *err)
 {
 	if (t->bytes == piece->bytes && !memcmp(t->text, piece->text, t->bytes))
 		return BRISE_OK;
@@ -246,17 +273,27 @@ static brise_status check_name(const added_tokens *tokens, const added_token *t,
 		++*n_renamed;
 		return BRISE_OK;
 	}
-	return error_set(err, BRISE_EFORMAT, "%s: token %" PRIu32 " is \"%.60s\", but \"%.*s\" in %s: one of the two files is of another model, take it away", tokens->path,
-	                 t->id, t->text, piece->bytes > 60 ? 60 : (int)piece->bytes, (const char *)piece->text, file_name(model_path));
+	return error_set(err, BRISE_EFORMAT,
+	                 "%s: token %" PRIu32 " is \"%.60s\", but \"%.*s\" in %s: one of the two "
+	                 "files is of another model, take it away",
+	                 tokens->path, t->id, t->text, piece->bytes > 60 ? 60 : (int)piece->bytes,
+	                 (const char *)piece->text, file_name(model_path));
 }
 
-static brise_status append_one(const added_tokens *tokens, const added_token *t, tokenizer_pieces *p, brise_error *err)
+static brise_status append_one(const added_tokens *tokens, const added_token *t,
+                               tokenizer_pieces *p, brise_error *err)
 {
 	if (t->id != p->vocab)
-		return error_set(err, BRISE_EFORMAT, "%s: added token \"%.60s\" has id %" PRIu32 ", but %" PRIu32 " before it has no token", tokens->path, t->text, t->id, p->vocab);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: added token \"%.60s\" has id %" PRIu32 ", but %" PRIu32
+		                 " before it has no token",
+		                 tokens->path, t->text, t->id, p->vocab);
 	if (t->refusal)
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: added token \"%.60s\": %s", tokens->path, t->text, t->refusal);
-	p->pieces[p->vocab++] = (tokenizer_piece){ (const uint8_t *)t->text, (uint32_t)t->bytes, 0, t->special ? PIECE_CONTROL : PIECE_USER_DEFINED };
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: added token \"%.60s\": %s",
+		                 tokens->path, t->text, t->refusal);
+	p->pieces[p->vocab++] =
+	        (tokenizer_piece){ (const uint8_t *)t->text, (uint32_t)t->bytes, 0,
+		                   t->special ? PIECE_CONTROL : PIECE_USER_DEFINED };
 	return tokenizer_check_piece(p, t->id, tokens->path, err);
 }
 
@@ -271,27 +308,35 @@ static void note_added(const added_tokens *tokens, size_t first, notes *decision
 	for (i = 0; i < n && i < SHOWN_MAX; i++) {
 		const added_token *t = &tokens->items[first + i];
 
-		at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.60s %" PRIu32 " (%s)", i ? ", " : "", t->text, t->id, t->special ? "control" : "symbol");
+		at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.60s %" PRIu32 " (%s)",
+		                       i ? ", " : "", t->text, t->id,
+		                       t->special ? "control" : "symbol");
 	}
 	if (n > SHOWN_MAX)
 		(void)snprintf(shown + at, sizeof shown - at, " and %zu more", n - SHOWN_MAX);
 	notes_add(decisions, "tokenizer: %zu added by %s: %s", n, file_name(tokens->path), shown);
 }
 
-brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p, const char *model_path, notes *decisions, brise_error *err)
+brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p,
+                                 const char *model_path, notes *decisions, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	size_t i, n_base, n_renamed = 0;
 	tokenizer_piece *grown;
 
 	for (i = 0; i < tokens->n && tokens->items[i].id < p->vocab && status == BRISE_OK; i++)
-		status = check_name(tokens, &tokens->items[i], &p->pieces[tokens->items[i].id], model_path, &n_renamed, err);
+		status = check_name(tokens, &tokens->items[i], &p->pieces[tokens->items[i].id],
+		                    model_path, &n_renamed, err);
 	if (n_renamed > 0 && status == BRISE_OK)
-		notes_add(decisions, "tokenizer: reserved tokens that %s calls otherwise, while the names of %s are taken: %zu", file_name(tokens->path), file_name(model_path), n_renamed);
+		notes_add(decisions,
+		          "tokenizer: reserved tokens that %s calls otherwise, while the names of "
+		          "%s are taken: %zu",
+		          file_name(tokens->path), file_name(model_path), n_renamed);
 	if (status != BRISE_OK || i == tokens->n)
 		return status;
 	if (p->vocab + (tokens->n - i) > TOKENIZER_VOCAB_MAX)
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: more than %u tokens", tokens->path, TOKENIZER_VOCAB_MAX);
+		return error_set(err, BRISE_EUNSUPPORTED, "%s: more than %u tokens", tokens->path,
+		                 TOKENIZER_VOCAB_MAX);
 	if (!(grown = realloc(p->pieces, (p->vocab + (tokens->n - i)) * sizeof *grown)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for added tokens", tokens->path);
 	p->pieces = grown;

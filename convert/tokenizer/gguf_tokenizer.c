@@ -1,12 +1,16 @@
 /* gguf_tokenizer.c - reads tokenizer.ggml.* metadata
  *
- * "llama" is SentencePiece's BPE: its pieces, scores and types stand in three arrays, in order of id (types have the numbers of SentencePiece's own
- * format). What writers of such files add or change, and what is done about it:
+ * "llama" is SentencePiece's BPE: its pieces, scores and types stand in three arrays, in order of
+ * id (types have the numbers of SentencePiece's own format). What writers of such files add or
+ * change, and what is done about it:
  *
- *   - vocabularies smaller than the model's matrix are filled up with unused tokens "[PADn]": dropped from the end, as tokenizer.model has none;
- *   - vocabularies that went through Hugging Face's classes have <unk> as a control token and the same score everywhere. The former is mended by
- *     unknown_token_id; without scores nothing says which merge comes first, so the latter is refused;
- *   - the rules that a tokenizer.model states (byte fallback, no folding of spaces) follow from the model "llama" and from the pieces.
+ *   - vocabularies smaller than the model's matrix are filled up with unused tokens "[PADn]":
+ * dropped from the end, as tokenizer.model has none;
+ *   - vocabularies that went through Hugging Face's classes have <unk> as a control token and the
+ * same score everywhere. The former is mended by unknown_token_id; without scores nothing says
+ * which merge comes first, so the latter is refused;
+ *   - the rules that a tokenizer.model states (byte fallback, no folding of spaces) follow from the
+ * model "llama" and from the pieces.
  */
 #include "convert/tokenizer/gguf_tokenizer.h"
 
@@ -18,7 +22,7 @@
 #include "convert/formats/gguf.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 typedef struct reading {
 	const gguf_header *h;
@@ -34,13 +38,17 @@ static brise_status check_model(const reading *r)
 	gguf_text text;
 
 	if (!v || v->is_array || v->type != GGUF_STRING)
-		return error_set(r->err, BRISE_EFORMAT, "%s: no tokenizer.ggml.model; --no-tokenizer converts without one", r->name);
+		return error_set(r->err, BRISE_EFORMAT,
+		                 "%s: no tokenizer.ggml.model; --no-tokenizer converts without one",
+		                 r->name);
 	at = v->at;
 	text = gguf_next_text(r->h, &at);
 	if (text.n == 5 && !memcmp(text.bytes, "llama", 5))
 		return BRISE_OK;
 	return error_set(r->err, BRISE_EUNSUPPORTED,
-	                 "%s: tokenizer.ggml.model \"%.*s\" is not supported, only \"llama\" (SentencePiece's BPE); --no-tokenizer converts without one, for use with token ids",
+	                 "%s: tokenizer.ggml.model \"%.*s\" is not supported, only \"llama\" "
+	                 "(SentencePiece's BPE); --no-tokenizer converts without one, for use with "
+	                 "token ids",
 	                 r->name, (int)(text.n > 40 ? 40 : text.n), text.bytes);
 }
 
@@ -52,7 +60,9 @@ static brise_status find_array(const reading *r, const char *key, const gguf_val
 	if (!v || !v->is_array)
 		return error_set(r->err, BRISE_EFORMAT, "%s: no array %s", r->name, key);
 	if (r->out.vocab > 0 && v->n != r->out.vocab)
-		return error_set(r->err, BRISE_EFORMAT, "%s: %s has %" PRIu64 " entries for %" PRIu32 " tokens", r->name, key, v->n, r->out.vocab);
+		return error_set(r->err, BRISE_EFORMAT,
+		                 "%s: %s has %" PRIu64 " entries for %" PRIu32 " tokens", r->name,
+		                 key, v->n, r->out.vocab);
 	return BRISE_OK;
 }
 
@@ -66,12 +76,17 @@ static brise_status read_texts(reading *r)
 	if (status != BRISE_OK)
 		return status;
 	if (tokens->type != GGUF_STRING || tokens->n == 0)
-		return error_set(r->err, BRISE_EFORMAT, "%s: tokenizer.ggml.tokens holds no strings", r->name);
+		return error_set(r->err, BRISE_EFORMAT,
+		                 "%s: tokenizer.ggml.tokens holds no strings", r->name);
 	if (tokens->n > TOKENIZER_VOCAB_MAX)
-		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: tokenizer.ggml.tokens: %" PRIu64 " tokens, at most %u are supported", r->name, tokens->n, TOKENIZER_VOCAB_MAX);
+		return error_set(r->err, BRISE_EUNSUPPORTED,
+		                 "%s: tokenizer.ggml.tokens: %" PRIu64
+		                 " tokens, at most %u are supported",
+		                 r->name, tokens->n, TOKENIZER_VOCAB_MAX);
 	r->out.pieces = calloc((size_t)tokens->n, sizeof *r->out.pieces);
 	if (!r->out.pieces)
-		return error_set(r->err, BRISE_ENOMEM, "%s: no memory for %" PRIu64 " tokens", r->name, tokens->n);
+		return error_set(r->err, BRISE_ENOMEM, "%s: no memory for %" PRIu64 " tokens",
+		                 r->name, tokens->n);
 	r->out.vocab = (uint32_t)tokens->n;
 	for (i = 0, at = tokens->at; i < r->out.vocab; i++) {
 		gguf_text text = gguf_next_text(r->h, &at);
@@ -90,16 +105,22 @@ static brise_status read_scores_and_types(reading *r)
 	brise_status status;
 	uint32_t i;
 
-	if ((status = find_array(r, "tokenizer.ggml.scores", &scores)) != BRISE_OK || (status = find_array(r, "tokenizer.ggml.token_type", &types)) != BRISE_OK)
+	if ((status = find_array(r, "tokenizer.ggml.scores", &scores)) != BRISE_OK ||
+	    (status = find_array(r, "tokenizer.ggml.token_type", &types)) != BRISE_OK)
 		return status;
 	for (i = 0; i < r->out.vocab; i++) {
 		double score;
 		int64_t type;
 
 		if (!gguf_get_number(r->h, scores, i, &score))
-			return error_set(r->err, BRISE_EFORMAT, "%s: tokenizer.ggml.scores are no numbers", r->name);
-		if (!gguf_get_integer(r->h, types, i, &type) || type < PIECE_NORMAL || type > PIECE_BYTE)
-			return error_set(r->err, BRISE_EFORMAT, "%s: tokenizer.ggml.token_type: token %" PRIu32 " has none of the types 1..6", r->name, i);
+			return error_set(r->err, BRISE_EFORMAT,
+			                 "%s: tokenizer.ggml.scores are no numbers", r->name);
+		if (!gguf_get_integer(r->h, types, i, &type) || type < PIECE_NORMAL ||
+		    type > PIECE_BYTE)
+			return error_set(r->err, BRISE_EFORMAT,
+			                 "%s: tokenizer.ggml.token_type: token %" PRIu32
+			                 " has none of the types 1..6",
+			                 r->name, i);
 		r->out.pieces[i].score = (float)score;
 		r->out.pieces[i].type = (tokenizer_type)type;
 		if (type == PIECE_BYTE)
@@ -116,7 +137,8 @@ static void drop_padding(reading *r)
 		const tokenizer_piece *last = &r->out.pieces[r->out.vocab - 1];
 		int n = snprintf(padding, sizeof padding, "[PAD%" PRIu32 "]", r->out.vocab - 1);
 
-		if (last->type != PIECE_UNUSED || last->bytes != (uint32_t)n || memcmp(last->text, padding, last->bytes) != 0)
+		if (last->type != PIECE_UNUSED || last->bytes != (uint32_t)n ||
+		    memcmp(last->text, padding, last->bytes) != 0)
 			return;
 		r->out.vocab--;
 	}
@@ -128,8 +150,11 @@ static brise_status read_id(const reading *r, const char *key, int32_t *id)
 	const gguf_value *v = gguf_find(r->h, key);
 	int64_t value = -1;
 
-	if (v && (v->is_array || !gguf_get_integer(r->h, v, 0, &value) || value < 0 || value >= r->out.vocab))
-		return error_set(r->err, BRISE_EFORMAT, "%s: %s is not the id of one of %" PRIu32 " tokens", r->name, key, r->out.vocab);
+	if (v && (v->is_array || !gguf_get_integer(r->h, v, 0, &value) || value < 0 ||
+	          value >= r->out.vocab))
+		return error_set(r->err, BRISE_EFORMAT,
+		                 "%s: %s is not the id of one of %" PRIu32 " tokens", r->name, key,
+		                 r->out.vocab);
 	*id = (int32_t)value;
 	return BRISE_OK;
 }
@@ -165,9 +190,11 @@ static brise_status check_scores(const reading *r)
 	}
 	if (n < 2)
 		return BRISE_OK;
-	return error_set(r->err, BRISE_EUNSUPPORTED,
-	                 "%s: tokenizer.ggml.scores are all the same, so nothing says how words are cut; convert the original checkpoint, or --no-tokenizer for use with token ids",
-	                 r->name);
+	return error_set(
+	        r->err, BRISE_EUNSUPPORTED,
+	        "%s: tokenizer.ggml.scores are all the same, so nothing says how words are cut; "
+	        "convert the original checkpoint, or --no-tokenizer for use with token ids",
+	        r->name);
 }
 
 /* A flag of the metadata. */
@@ -182,15 +209,19 @@ static brise_status read_flag(const reading *r, const char *key, bool *flag)
 
 static brise_status read_rules(reading *r)
 {
-	static const char charsmap[] = "tokenizer.ggml.precompiled_charsmap", fold[] = "tokenizer.ggml.remove_extra_whitespaces";
+	static const char charsmap[] = "tokenizer.ggml.precompiled_charsmap",
+	                  fold[] = "tokenizer.ggml.remove_extra_whitespaces";
 	bool prefix = true, folds = false;
 	const gguf_value *v = gguf_find(r->h, charsmap);
 	brise_status status;
 
-	if ((status = read_flag(r, "tokenizer.ggml.add_space_prefix", &prefix)) != BRISE_OK || (status = read_flag(r, fold, &folds)) != BRISE_OK)
+	if ((status = read_flag(r, "tokenizer.ggml.add_space_prefix", &prefix)) != BRISE_OK ||
+	    (status = read_flag(r, fold, &folds)) != BRISE_OK)
 		return status;
 	if (folds || (v && v->n > 0))
-		return error_set(r->err, BRISE_EUNSUPPORTED, "%s: %s is set; no tokenizer of Mistral's does that", r->name, folds ? fold : charsmap);
+		return error_set(r->err, BRISE_EUNSUPPORTED,
+		                 "%s: %s is set; no tokenizer of Mistral's does that", r->name,
+		                 folds ? fold : charsmap);
 	r->out.flags |= prefix ? TOKENIZER_DUMMY_PREFIX : 0;
 	return BRISE_OK;
 }
@@ -201,7 +232,8 @@ static brise_status find_ends(reading *r)
 	int32_t bos, eos;
 	brise_status status;
 
-	if ((status = read_id(r, "tokenizer.ggml.bos_token_id", &bos)) != BRISE_OK || (status = read_id(r, "tokenizer.ggml.eos_token_id", &eos)) != BRISE_OK)
+	if ((status = read_id(r, "tokenizer.ggml.bos_token_id", &bos)) != BRISE_OK ||
+	    (status = read_id(r, "tokenizer.ggml.eos_token_id", &eos)) != BRISE_OK)
 		return status;
 	r->out.bos = tokenizer_find_control(&r->out, "<s>", 3);
 	r->out.eos = tokenizer_find_control(&r->out, "</s>", 4);
@@ -217,10 +249,12 @@ static brise_status read_pieces(reading *r)
 	brise_status status;
 	uint32_t i;
 
-	if ((status = check_model(r)) != BRISE_OK || (status = read_texts(r)) != BRISE_OK || (status = read_scores_and_types(r)) != BRISE_OK)
+	if ((status = check_model(r)) != BRISE_OK || (status = read_texts(r)) != BRISE_OK ||
+	    (status = read_scores_and_types(r)) != BRISE_OK)
 		return status;
 	drop_padding(r);
-	if ((status = mend_unknown(r)) != BRISE_OK || (status = check_scores(r)) != BRISE_OK || (status = read_rules(r)) != BRISE_OK)
+	if ((status = mend_unknown(r)) != BRISE_OK || (status = check_scores(r)) != BRISE_OK ||
+	    (status = read_rules(r)) != BRISE_OK)
 		return status;
 	for (i = 0; i < r->out.vocab; i++)
 		if ((status = tokenizer_check_piece(&r->out, i, r->name, r->err)) != BRISE_OK)
@@ -230,7 +264,8 @@ static brise_status read_pieces(reading *r)
 	return find_ends(r);
 }
 
-brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section, size_t *bytes, brise_error *err)
+brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section,
+                                 size_t *bytes, brise_error *err)
 {
 	reading r = { .h = h, .name = name, .err = err, .out = { .bos = -1, .eos = -1 } };
 	brise_status status = read_pieces(&r);
@@ -243,7 +278,7 @@ brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **
 	return status;
 }
 
-/* ---- the chat template ------------------------------------------------------------------------------------------- */
+/* ---- the chat template ---------------------------------------------------------------------- */
 
 static bool holds(const gguf_text *text, const char *part)
 {
@@ -255,8 +290,9 @@ static bool holds(const gguf_text *text, const char *part)
 	return false;
 }
 
-/* The marks that the published forms of Mistral's templates differ by, newest first: v7 and later have a system prompt of its own kind, v2 and v3 announce
- * tools (v3 writes an id with each call), v1 has [INST] alone. The part that decides is quoted in the note. */
+/* The marks that the published forms of Mistral's templates differ by, newest first: v7 and later
+ * have a system prompt of its own kind, v2 and v3 announce tools (v3 writes an id with each call),
+ * v1 has [INST] alone. The part that decides is quoted in the note. */
 static const char *recognise(const gguf_text *text, const char **mark)
 {
 	static const struct {
@@ -297,7 +333,11 @@ void gguf_note_template(const gguf_header *h, notes *decisions)
 	text = gguf_next_text(h, &at);
 	form = recognise(&text, &mark);
 	if (form)
-		notes_add(decisions, "chat template: looks like %s, as it writes %s (tokenizer.chat_template, not executed)", form, mark);
+		notes_add(decisions,
+		          "chat template: looks like %s, as it writes %s (tokenizer.chat_template, "
+		          "not executed)",
+		          form, mark);
 	else
-		notes_add(decisions, "chat template: of unknown form (tokenizer.chat_template, not executed)");
+		notes_add(decisions,
+		          "chat template: of unknown form (tokenizer.chat_template, not executed)");
 }

@@ -1,17 +1,22 @@
-/* gguf_tokenizer.h - the tokenizer in a GGUF file's metadata (tokenizer.ggml.*) turned into the file's tokenizer section */
+/* gguf_tokenizer.h - the tokenizer in a GGUF file's metadata (tokenizer.ggml.*) turned into the
+ * file's tokenizer section */
 #ifndef CONVERT_TOKENIZER_GGUF_TOKENIZER_H
 #define CONVERT_TOKENIZER_GGUF_TOKENIZER_H
 
 #include "convert/formats/gguf_reader.h"
 #include "convert/formats/notes.h"
 
-/* Makes a section from tokens, scores and types: for an unedited file the same bytes that the model's tokenizer.model gives.
+/* Makes a section from tokens, scores and types: for an unedited file the same bytes that the
+ * model's tokenizer.model gives.
  *
  * *section: malloc'ed [*bytes], freed by the caller with free(). name is for messages.
- * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED (another model than "llama", by name; rules Mistral does not use), BRISE_ENOMEM. */
-brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section, size_t *bytes, brise_error *err);
+ * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED (another model than "llama", by name; rules Mistral
+ * does not use), BRISE_ENOMEM. */
+brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section,
+                                 size_t *bytes, brise_error *err);
 
-/* Says which of Mistral's chat templates tokenizer.chat_template looks like. It is recognised by what only that form writes, never executed. */
+/* Says which of Mistral's chat templates tokenizer.chat_template looks like. It is recognised by
+ * what only that form writes, never executed. */
 void gguf_note_template(const gguf_header *h, notes *decisions);
 
 #endif

@@ -1,9 +1,11 @@
 /* json_tokenizer.c - reads Hugging Face's tokenizer.json (github.com/huggingface/tokenizers)
  *
- * The file describes a pipeline: a normalizer and a pre-tokenizer (what happens to spaces), a model (vocabulary and merges), a decoder, and added tokens.
- * Those converted from SentencePiece's models, as Mistral's and Llama's are, say what a tokenizer.model says in other words; they are read, and all
- * else is refused by its name. Two spellings exist for a space in front of the text and U+2581 for every space: older files have the normalizers
- * Prepend and Replace, newer ones the pre-tokenizer Metaspace.
+ * The file describes a pipeline: a normalizer and a pre-tokenizer (what happens to spaces), a model
+ * (vocabulary and merges), a decoder, and added tokens. Those converted from SentencePiece's
+ * models, as Mistral's and Llama's are, say what a tokenizer.model says in other words; they are
+ * read, and all else is refused by its name. Two spellings exist for a space in front of the text
+ * and U+2581 for every space: older files have the normalizers Prepend and Replace, newer ones the
+ * pre-tokenizer Metaspace.
  */
 #include "convert/tokenizer/json_tokenizer.h"
 
@@ -16,7 +18,7 @@
 #include "convert/formats/names.h"
 #include "runtime/error.h"
 #include "runtime/portable.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 #define MERGES_MAX (1u << 22) /* two for each piece in Mistral's */
 #define SPACE      TOKENIZER_SPACE
@@ -51,10 +53,12 @@ static bool skip_null(reading *in)
 	return json_peek(&in->r) == JSON_NULL && json_read_null(&in->r);
 }
 
-/* ---- growing lists ------------------------------------------------------------------------------------------------ */
+/* ---- growing lists -------------------------------------------------------------------------- */
 
-/* The list with room for n + 1 items, doubled when full; NULL after an error, and then it stays as it was. */
-static void *grow(reading *in, void *items, uint32_t n, uint32_t *room, size_t item_bytes, uint32_t most)
+/* The list with room for n + 1 items, doubled when full; NULL after an error, and then it stays as
+ * it was. */
+static void *grow(reading *in, void *items, uint32_t n, uint32_t *room, size_t item_bytes,
+                  uint32_t most)
 {
 	uint32_t wanted = *room ? 2 * *room : 1024;
 	void *grown;
@@ -98,10 +102,13 @@ static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, t
 	json_token *tokens, *t;
 
 	if (bytes == 0 || bytes > TOKENIZER_PIECE_MAX)
-		return refuse(in, "a token of %zu bytes, 1 to %u are supported", bytes, TOKENIZER_PIECE_MAX);
+		return refuse(in, "a token of %zu bytes, 1 to %u are supported", bytes,
+		              TOKENIZER_PIECE_MAX);
 	if (id < 0 || id >= TOKENIZER_VOCAB_MAX)
-		return refuse(in, "token id %" PRId64 ", 0 to %u are supported", id, TOKENIZER_VOCAB_MAX - 1);
-	if (!(tokens = grow(in, in->out->tokens, in->out->n_tokens, &in->token_room, sizeof *tokens, TOKENIZER_VOCAB_MAX)))
+		return refuse(in, "token id %" PRId64 ", 0 to %u are supported", id,
+		              TOKENIZER_VOCAB_MAX - 1);
+	if (!(tokens = grow(in, in->out->tokens, in->out->n_tokens, &in->token_room, sizeof *tokens,
+	                    TOKENIZER_VOCAB_MAX)))
 		return false;
 	in->out->tokens = tokens;
 	t = &tokens[in->out->n_tokens];
@@ -110,7 +117,7 @@ static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, t
 	return in->r.status == BRISE_OK;
 }
 
-/* ---- model -------------------------------------------------------------------------------------------------------- */
+/* ---- model ---------------------------------------------------------------------------------- */
 
 static void read_vocab(reading *in)
 {
@@ -129,19 +136,25 @@ static void read_vocab(reading *in)
 	}
 }
 
-static bool add_merge(reading *in, const char *left, size_t left_bytes, const char *right, size_t right_bytes)
+static bool add_merge(reading *in, const char *left, size_t left_bytes, const char *right,
+                      size_t right_bytes)
 {
 	json_merge *merges, *m;
 	size_t at;
 
 	if (left_bytes == 0 || right_bytes == 0 || left_bytes + right_bytes > TOKENIZER_PIECE_MAX)
-		return refuse(in, "merge %" PRIu32 " is not of two texts that make a token of at most %u bytes", in->out->n_merges, TOKENIZER_PIECE_MAX);
-	if (!(merges = grow(in, in->out->merges, in->out->n_merges, &in->merge_room, sizeof *merges, MERGES_MAX)))
+		return refuse(in,
+		              "merge %" PRIu32
+		              " is not of two texts that make a token of at most %u bytes",
+		              in->out->n_merges, TOKENIZER_PIECE_MAX);
+	if (!(merges = grow(in, in->out->merges, in->out->n_merges, &in->merge_room, sizeof *merges,
+	                    MERGES_MAX)))
 		return false;
 	in->out->merges = merges;
 	m = &merges[in->out->n_merges];
 	*m = (json_merge){ 0, (uint32_t)left_bytes, (uint32_t)right_bytes };
-	in->out->n_merges += add_text(in, left, left_bytes, &m->at) && add_text(in, right, right_bytes, &at);
+	in->out->n_merges +=
+	        add_text(in, left, left_bytes, &m->at) && add_text(in, right, right_bytes, &at);
 	return in->r.status == BRISE_OK;
 }
 
@@ -156,9 +169,11 @@ static void read_joined_merge(reading *in)
 		return;
 	space = memchr(text, ' ', bytes);
 	if (!space || memchr(space + 1, ' ', bytes - (size_t)(space - text) - 1))
-		json_refuse(&in->r, BRISE_EFORMAT, "a merge that is not two texts with a space between");
+		json_refuse(&in->r, BRISE_EFORMAT,
+		            "a merge that is not two texts with a space between");
 	else
-		add_merge(in, text, (size_t)(space - text), space + 1, bytes - (size_t)(space - text) - 1);
+		add_merge(in, text, (size_t)(space - text), space + 1,
+		          bytes - (size_t)(space - text) - 1);
 	free(text);
 }
 
@@ -221,7 +236,8 @@ static void read_nothing(reading *in, const char *field)
 
 static void read_model(reading *in)
 {
-	static const char *const nothings[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges", NULL };
+	static const char *const nothings[] = { "dropout", "continuing_subword_prefix",
+		                                "end_of_word_suffix", "ignore_merges", NULL };
 	char key[64], type[64];
 
 	json_enter_object(&in->r);
@@ -246,7 +262,7 @@ static void read_model(reading *in)
 	}
 }
 
-/* ---- added tokens ------------------------------------------------------------------------------------------------- */
+/* ---- added tokens --------------------------------------------------------------------------- */
 
 bool json_read_added_token(json_reader *r, json_added_token *token)
 {
@@ -262,7 +278,8 @@ bool json_read_added_token(json_reader *r, json_added_token *token)
 			json_read_string(r, &token->text, &token->bytes);
 		else if (!strcmp(key, "special"))
 			json_read_bool(r, &token->special);
-		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") || !strcmp(key, "single_word"))
+		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") ||
+		         !strcmp(key, "single_word"))
 			token->strips = (json_read_bool(r, &flag) && flag) || token->strips;
 		else
 			json_skip(r);
@@ -288,7 +305,8 @@ static void read_added(reading *in)
 	if (json_read_added_token(&in->r, &token) && (refusal = json_find_refusal(&token)) != NULL)
 		refuse(in, "added token \"%.60s\": %s", token.text, refusal);
 	if (in->r.status == BRISE_OK)
-		add_token(in, token.text ? token.text : "", token.bytes, token.id, token.special ? ADDED_SPECIAL : ADDED);
+		add_token(in, token.text ? token.text : "", token.bytes, token.id,
+		          token.special ? ADDED_SPECIAL : ADDED);
 	free(token.text);
 }
 
@@ -301,9 +319,10 @@ static void read_added_tokens(reading *in)
 		read_added(in);
 }
 
-/* ---- normalizer, pre-tokenizer, decoder --------------------------------------------------------------------------- */
+/* ---- normalizer, pre-tokenizer, decoder ----------------------------------------------------- */
 
-/* What one of them says. Texts are short where they matter; absent fields have the defaults of the reference. */
+/* What one of them says. Texts are short where they matter; absent fields have the defaults of the
+ * reference. */
 typedef struct component {
 	char type[64], pattern[64], content[64], prepend[64], replacement[64], scheme[64];
 	bool add_prefix_space, split;
@@ -344,7 +363,11 @@ static bool read_text_field(reading *in, component *c, const char *key)
 	const struct {
 		const char *name;
 		char *text;
-	} texts[] = { { "type", c->type }, { "content", c->content }, { "prepend", c->prepend }, { "replacement", c->replacement }, { "prepend_scheme", c->scheme } };
+	} texts[] = { { "type", c->type },
+		      { "content", c->content },
+		      { "prepend", c->prepend },
+		      { "replacement", c->replacement },
+		      { "prepend_scheme", c->scheme } };
 	size_t i;
 
 	for (i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -376,7 +399,8 @@ static void read_component(reading *in, unsigned depth, handle_component_fn *han
 			json_read_integer(&in->r, &c.start);
 		else if (!strcmp(key, "stop"))
 			json_read_integer(&in->r, &c.stop);
-		else if (!strcmp(key, "normalizers") || !strcmp(key, "pretokenizers") || !strcmp(key, "decoders")) {
+		else if (!strcmp(key, "normalizers") || !strcmp(key, "pretokenizers") ||
+		         !strcmp(key, "decoders")) {
 			c.sequence = true;
 			read_components(in, depth, handle);
 		} else
@@ -390,20 +414,24 @@ static void handle_normalizer(reading *in, const component *c)
 {
 	if (!strcmp(c->type, "Prepend")) {
 		if (strcmp(c->prepend, SPACE) != 0 || in->prepends++)
-			refuse(in, "normalizer Prepend of anything but one U+2581 is not supported");
+			refuse(in,
+			       "normalizer Prepend of anything but one U+2581 is not supported");
 	} else if (!strcmp(c->type, "Replace")) {
 		in->replaces = true;
 		if (strcmp(c->pattern, " ") != 0 || strcmp(c->content, SPACE) != 0)
-			refuse(in, "normalizer Replace of anything but spaces by U+2581 is not supported");
+			refuse(in, "normalizer Replace of anything but spaces by U+2581 is not "
+			           "supported");
 	} else {
 		refuse(in, "normalizer %s is not supported", c->type);
 	}
 }
 
-/* Older files have add_prefix_space, newer ones prepend_scheme; "first" and "always" differ behind added tokens only. */
+/* Older files have add_prefix_space, newer ones prepend_scheme; "first" and "always" differ behind
+ * added tokens only. */
 static bool read_prefix(reading *in, const component *c)
 {
-	if (*c->scheme && strcmp(c->scheme, "first") != 0 && strcmp(c->scheme, "always") != 0 && strcmp(c->scheme, "never") != 0)
+	if (*c->scheme && strcmp(c->scheme, "first") != 0 && strcmp(c->scheme, "always") != 0 &&
+	    strcmp(c->scheme, "never") != 0)
 		refuse(in, "Metaspace with prepend_scheme %s is not supported", c->scheme);
 	if (strcmp(c->replacement, SPACE) != 0)
 		refuse(in, "Metaspace with another replacement than U+2581 is not supported");
@@ -413,7 +441,8 @@ static bool read_prefix(reading *in, const component *c)
 static void handle_pre_tokenizer(reading *in, const component *c)
 {
 	if (strcmp(c->type, "Metaspace") != 0 || in->metaspace) {
-		refuse(in, "pre_tokenizer %s%s is not supported", c->type, in->metaspace ? " behind Metaspace" : "");
+		refuse(in, "pre_tokenizer %s%s is not supported", c->type,
+		       in->metaspace ? " behind Metaspace" : "");
 		return;
 	}
 	in->metaspace = true;
@@ -430,18 +459,23 @@ static void handle_decoder(reading *in, const component *c)
 		in->strips = read_prefix(in, c) || in->strips;
 	} else if (!strcmp(c->type, "ByteFallback")) {
 		in->decodes_bytes = true;
-	} else if (!strcmp(c->type, "Strip") && !strcmp(c->content, " ") && c->start >= 0 && c->start <= 1 && c->stop == 0) {
+	} else if (!strcmp(c->type, "Strip") && !strcmp(c->content, " ") && c->start >= 0 &&
+	           c->start <= 1 && c->stop == 0) {
 		in->strips = c->start == 1 || in->strips;
 	} else if (strcmp(c->type, "Fuse") != 0) {
-		refuse(in, "decoder %s%s is not supported", c->type, !strcmp(c->type, "Replace") || !strcmp(c->type, "Strip") ? " of another text than a space" : "");
+		refuse(in, "decoder %s%s is not supported", c->type,
+		       !strcmp(c->type, "Replace") || !strcmp(c->type, "Strip")
+		               ? " of another text than a space"
+		               : "");
 	}
 }
 
-/* ---- the whole file ----------------------------------------------------------------------------------------------- */
+/* ---- the whole file ------------------------------------------------------------------------- */
 
 static brise_status read_file(reading *in)
 {
-	static const char *const names[] = { "model", "added_tokens", "normalizer", "pre_tokenizer", "decoder" };
+	static const char *const names[] = { "model", "added_tokens", "normalizer", "pre_tokenizer",
+		                             "decoder" };
 	unsigned seen = 0, i;
 	char key[64];
 
@@ -450,7 +484,9 @@ static brise_status read_file(reading *in)
 		for (i = 0; i < sizeof names / sizeof *names && strcmp(key, names[i]) != 0; i++)
 			;
 		if (seen & 1u << i && i < sizeof names / sizeof *names)
-			json_refuse(&in->r, BRISE_EFORMAT, "model, added_tokens, normalizer, pre_tokenizer or decoder stands twice");
+			json_refuse(&in->r, BRISE_EFORMAT,
+			            "model, added_tokens, normalizer, pre_tokenizer or decoder "
+			            "stands twice");
 		seen |= 1u << i;
 		if (i == 0)
 			read_model(in);
@@ -473,9 +509,12 @@ static brise_status check_pipeline(const reading *in, brise_error *err)
 	const char *what = NULL;
 
 	if (in->out->n_tokens == 0 || !in->has_merges)
-		return error_set(err, BRISE_EFORMAT, "%s: no model.vocab and model.merges: not a tokenizer of type BPE", in->r.name);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: no model.vocab and model.merges: not a tokenizer of type BPE",
+		                 in->r.name);
 	if (!in->replaces && !in->metaspace)
-		what = "spaces do not become U+2581 (normalizer Replace or pre_tokenizer Metaspace expected)";
+		what = "spaces do not become U+2581 (normalizer Replace or pre_tokenizer Metaspace "
+		       "expected)";
 	else if (!in->decodes_spaces)
 		what = "the decoder does not turn U+2581 into spaces";
 	else if (in->out->byte_fallback != in->decodes_bytes)
@@ -483,11 +522,15 @@ static brise_status check_pipeline(const reading *in, brise_error *err)
 	else if (in->out->prefix != in->strips)
 		what = "the space put in front of a text is not the one that the decoder strips";
 	else if (!in->out->byte_fallback && !in->fuse_unk)
-		what = "model.fuse_unk is off: unknown characters in a row are one unknown token with SentencePiece";
-	return what ? error_set(err, BRISE_EUNSUPPORTED, "%s: %s; no tokenizer of Mistral's does that", in->r.name, what) : BRISE_OK;
+		what = "model.fuse_unk is off: unknown characters in a row are one unknown token "
+		       "with SentencePiece";
+	return what ? error_set(err, BRISE_EUNSUPPORTED,
+	                        "%s: %s; no tokenizer of Mistral's does that", in->r.name, what)
+	            : BRISE_OK;
 }
 
-brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size, const char *name, brise_error *err)
+brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size,
+                                 const char *name, brise_error *err)
 {
 	reading in = { .out = out };
 	brise_status status;

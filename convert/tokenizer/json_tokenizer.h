@@ -6,14 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "runtime/brise.h"
 
 typedef enum token_origin { FROM_VOCABULARY, ADDED, ADDED_SPECIAL } token_origin;
 
 /* One entry of model.vocab or added_tokens; a token may stand in both. */
 typedef struct json_token {
-	size_t at; /* of its text in the pool */
+	size_t at;          /* of its text in the pool */
 	uint32_t bytes, id; /* 1..TOKENIZER_PIECE_MAX; below TOKENIZER_VOCAB_MAX */
 	token_origin origin;
 } json_token;
@@ -36,7 +36,8 @@ typedef struct json_tokenizer {
 	bool splits;        /* words are merged each on its own */
 } json_tokenizer;
 
-/* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no ids. */
+/* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no
+ * ids. */
 typedef struct json_added_token {
 	char *text; /* malloc'ed; NULL: none */
 	size_t bytes;
@@ -51,9 +52,11 @@ bool json_read_added_token(json_reader *r, json_added_token *token);
 /* What of a token is not supported, static text; NULL: nothing. */
 const char *json_find_refusal(const json_added_token *token);
 
-/* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's normalization, BPE and decoding by its name.
- * *out must be freed with json_free_tokenizer, also after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
-brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size, const char *name, brise_error *err);
+/* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's
+ * normalization, BPE and decoding by its name. *out must be freed with json_free_tokenizer, also
+ * after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size,
+                                 const char *name, brise_error *err);
 void json_free_tokenizer(json_tokenizer *tokenizer);
 
 #endif

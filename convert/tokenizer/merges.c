@@ -1,17 +1,23 @@
-/* merges.c - which scores make SentencePiece's way of merging the same as a list of merges, and a check that none differs
+/* merges.c - which scores make SentencePiece's way of merging the same as a list of merges, and a
+ * check that none differs
  *
- * Both ways start from characters and take the best pair of neighbours until there is none. Hugging Face's BPE takes, of the pairs on its list, the
- * one of lowest rank; SentencePiece's takes, of all pairs whose text is a piece, the one with the highest score of that piece; both take the leftmost
- * among equals. A list has about two pairs for each piece, and pieces that other lists lack, so the two agree for some vocabularies only.
+ * Both ways start from characters and take the best pair of neighbours until there is none. Hugging
+ * Face's BPE takes, of the pairs on its list, the one of lowest rank; SentencePiece's takes, of all
+ * pairs whose text is a piece, the one with the highest score of that piece; both take the leftmost
+ * among equals. A list has about two pairs for each piece, and pieces that other lists lack, so the
+ * two agree for some vocabularies only.
  *
- * What decides it: while nothing has been merged across the ends of a stretch of text, what happens inside depends on that stretch alone. Merges
- * inside are done in the order of their own priorities, those outside do not touch them, and one across the ends would make an end inner. So each
- * piece, wherever it comes about, comes about as when its text stands alone: always from the same last pair, or never. Call that its last merge.
- * Merges that are nobody's last one are never done. Two ways of merging in which all pieces have the same last merges, in the same order of priority,
- * therefore do the same with every text.
+ * What decides it: while nothing has been merged across the ends of a stretch of text, what happens
+ * inside depends on that stretch alone. Merges inside are done in the order of their own
+ * priorities, those outside do not touch them, and one across the ends would make an end inner. So
+ * each piece, wherever it comes about, comes about as when its text stands alone: always from the
+ * same last pair, or never. Call that its last merge. Merges that are nobody's last one are never
+ * done. Two ways of merging in which all pieces have the same last merges, in the same order of
+ * priority, therefore do the same with every text.
  *
- * So: merge each piece's text alone by the list; number the pieces by the rank of their last merges, and score them by that number; merge each piece's
- * text alone by these scores, and compare the last merges. The check is complete, and its cost is that of encoding the vocabulary twice.
+ * So: merge each piece's text alone by the list; number the pieces by the rank of their last
+ * merges, and score them by that number; merge each piece's text alone by these scores, and compare
+ * the last merges. The check is complete, and its cost is that of encoding the vocabulary twice.
  */
 #include "convert/tokenizer/merges.h"
 
@@ -21,11 +27,12 @@
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/merge_queue.h"
-#include "runtime/tokenizer.h"
-#include "runtime/utf8.h"
+#include "runtime/text/merge_queue.h"
+#include "runtime/text/tokenizer.h"
+#include "runtime/text/utf8.h"
 
-/* Looking up a text costs its length, so a piece of n bytes costs n * n at most: 32,768 pieces of Mistral's make 3 million, and this a second or two. */
+/* Looking up a text costs its length, so a piece of n bytes costs n * n at most: 32,768 pieces of
+ * Mistral's make 3 million, and this a second or two. */
 #define WORK_MAX ((uint64_t)1 << 30)
 
 #define NO_SYMBOL UINT32_MAX
@@ -46,7 +53,7 @@ typedef struct merger {
 	const brise_tokenizer *t; /* finds pieces by text */
 	const ranked_pair *pairs; /* by key */
 	uint32_t n_pairs;
-	const uint32_t *order;    /* [vocab] of pieces by score, best first; NULL: merge by the list */
+	const uint32_t *order; /* [vocab] of pieces by score, best first; NULL: merge by the list */
 	const uint8_t *text;
 	uint32_t bytes;
 	merge_queue queue;
@@ -54,7 +61,8 @@ typedef struct merger {
 	symbol symbols[TOKENIZER_PIECE_MAX];
 } merger;
 
-/* How a piece comes about: bytes of the left part of its last merge, 0: not at all; and that merge's rank. */
+/* How a piece comes about: bytes of the left part of its last merge, 0: not at all; and that
+ * merge's rank. */
 typedef struct last_merge {
 	uint32_t left_bytes, rank;
 } last_merge;
@@ -94,7 +102,8 @@ static void consider_pair(merger *m, uint32_t left, uint32_t right)
 	l = &m->symbols[left];
 	r = &m->symbols[right];
 	if (m->order) {
-		int32_t id = tokenizer_find_piece(m->t, m->text + l->offset, symbol_end(m, r) - l->offset);
+		int32_t id = tokenizer_find_piece(m->t, m->text + l->offset,
+		                                  symbol_end(m, r) - l->offset);
 
 		if (id >= 0)
 			merge_queue_push(&m->queue, (merge){ m->order[id], left, (uint32_t)id });
@@ -112,7 +121,9 @@ static uint32_t cut_characters(merger *m)
 
 	for (at = 0; at < m->bytes; at += step, n++) {
 		step = (uint32_t)utf8_measure(m->text + at, m->bytes - at);
-		m->symbols[n] = (symbol){ .offset = at, .next = at + step == m->bytes ? NO_SYMBOL : n + 1, .prev = n == 0 ? NO_SYMBOL : n - 1,
+		m->symbols[n] = (symbol){ .offset = at,
+			                  .next = at + step == m->bytes ? NO_SYMBOL : n + 1,
+			                  .prev = n == 0 ? NO_SYMBOL : n - 1,
 			                  .id = tokenizer_find_piece(m->t, m->text + at, step) };
 	}
 	return n;
@@ -171,18 +182,22 @@ static int compare_pairs(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
-static brise_status sort_pairs(ranked_pair *sorted, const merges_pair *pairs, uint32_t n, const char *name, brise_error *err)
+static brise_status sort_pairs(ranked_pair *sorted, const merges_pair *pairs, uint32_t n,
+                               const char *name, brise_error *err)
 {
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		sorted[i] = (ranked_pair){ key_of((int32_t)pairs[i].left, (int32_t)pairs[i].right), i, pairs[i].made };
+		sorted[i] = (ranked_pair){ key_of((int32_t)pairs[i].left, (int32_t)pairs[i].right),
+			                   i, pairs[i].made };
 	if (n > 1)
 		qsort(sorted, n, sizeof *sorted, compare_pairs);
 	for (i = 1; i < n; i++)
 		if (sorted[i - 1].key == sorted[i].key)
-			return error_set(err, BRISE_EFORMAT, "%s: the merge of tokens %" PRIu64 " and %" PRIu64 " stands twice", name, sorted[i].key >> 32,
-			                 sorted[i].key & UINT32_MAX);
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: the merge of tokens %" PRIu64 " and %" PRIu64
+			                 " stands twice",
+			                 name, sorted[i].key >> 32, sorted[i].key & UINT32_MAX);
 	return BRISE_OK;
 }
 
@@ -193,11 +208,15 @@ static brise_status check_work(const tokenizer_pieces *p, const char *name, bris
 
 	for (i = 0; i < p->vocab; i++)
 		work += (uint64_t)p->pieces[i].bytes * p->pieces[i].bytes;
-	return work <= WORK_MAX ? BRISE_OK : error_set(err, BRISE_EUNSUPPORTED, "%s: more long pieces than any tokenizer has", name);
+	return work <= WORK_MAX ? BRISE_OK
+	                        : error_set(err, BRISE_EUNSUPPORTED,
+	                                    "%s: more long pieces than any tokenizer has", name);
 }
 
-/* order[id] of every piece by the rank of its last merge, and scores that fall with it. Counts to 2^20 at most, which floats hold exactly. */
-static void set_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n, const last_merge *last, uint32_t *order)
+/* order[id] of every piece by the rank of its last merge, and scores that fall with it. Counts to
+ * 2^20 at most, which floats hold exactly. */
+static void set_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n,
+                       const last_merge *last, uint32_t *order)
 {
 	uint32_t rank, place = 0, id;
 
@@ -211,21 +230,28 @@ static void set_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n
 			p->pieces[id].score = -(float)(order[id] == NO_RANK ? place : order[id]);
 }
 
-static brise_status compare_last_merges(merger *m, const tokenizer_pieces *p, const last_merge *last, const char *name, brise_error *err)
+static brise_status compare_last_merges(merger *m, const tokenizer_pieces *p,
+                                        const last_merge *last, const char *name, brise_error *err)
 {
 	uint32_t id;
 
 	for (id = 0; id < p->vocab; id++) {
 		const tokenizer_piece *piece = &p->pieces[id];
 
-		if (can_be_made(m->t, piece) && merge_piece(m, piece).left_bytes != last[id].left_bytes)
-			return error_set(err, BRISE_EUNSUPPORTED, "%s: token %" PRIu32 " \"%.*s\": its merges do what no scores do; this is no vocabulary of SentencePiece's",
-			                 name, id, piece->bytes > 100 ? 100 : (int)piece->bytes, (const char *)piece->text);
+		if (can_be_made(m->t, piece) &&
+		    merge_piece(m, piece).left_bytes != last[id].left_bytes)
+			return error_set(err, BRISE_EUNSUPPORTED,
+			                 "%s: token %" PRIu32
+			                 " \"%.*s\": its merges do what no scores do; this is no "
+			                 "vocabulary of SentencePiece's",
+			                 name, id, piece->bytes > 100 ? 100 : (int)piece->bytes,
+			                 (const char *)piece->text);
 	}
 	return BRISE_OK;
 }
 
-brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n, const char *name, brise_error *err)
+brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n,
+                                const char *name, brise_error *err)
 {
 	merger *m = calloc(1, sizeof *m);
 	ranked_pair *sorted = calloc((size_t)n + 1, sizeof *sorted);
@@ -237,7 +263,8 @@ brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, u
 	brise_status status = check_work(p, name, err);
 
 	if (status == BRISE_OK && (!m || !sorted || !last || !order))
-		status = error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " merges", name, n);
+		status = error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " merges", name,
+		                   n);
 	/* A section without scores finds pieces by their text. */
 	if (status == BRISE_OK)
 		status = tokenizer_write_section(p, name, &section, &bytes, err);
@@ -251,7 +278,8 @@ brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, u
 	m->pairs = sorted;
 	m->n_pairs = n;
 	for (id = 0; id < p->vocab; id++)
-		last[id] = can_be_made(t, &p->pieces[id]) ? merge_piece(m, &p->pieces[id]) : (last_merge){ 0, NO_RANK };
+		last[id] = can_be_made(t, &p->pieces[id]) ? merge_piece(m, &p->pieces[id])
+		                                          : (last_merge){ 0, NO_RANK };
 	set_scores(p, pairs, n, last, order);
 	m->order = order;
 	status = compare_last_merges(m, p, last, name, err);

@@ -1,5 +1,6 @@
-/* sentencepiece_fields.h - numbers of the fields of tokenizer.model that decide how text is cut: github.com/google/sentencepiece,
- * src/sentencepiece_model.proto, message ModelProto and its submessages
+/* sentencepiece_fields.h - numbers of the fields of tokenizer.model that decide how text is cut:
+ * github.com/google/sentencepiece, src/sentencepiece_model.proto, message ModelProto and its
+ * submessages
  */
 #ifndef CONVERT_TOKENIZER_SENTENCEPIECE_FIELDS_H
 #define CONVERT_TOKENIZER_SENTENCEPIECE_FIELDS_H
@@ -19,7 +20,13 @@ enum {
 	TRAINER_BOS_PIECE = 46,
 	TRAINER_EOS_PIECE = 47
 };
-enum { NORMALIZER_NAME = 1, NORMALIZER_CHARSMAP = 2, NORMALIZER_DUMMY_PREFIX = 3, NORMALIZER_REMOVE_SPACES = 4, NORMALIZER_ESCAPE_SPACES = 5 };
+enum {
+	NORMALIZER_NAME = 1,
+	NORMALIZER_CHARSMAP = 2,
+	NORMALIZER_DUMMY_PREFIX = 3,
+	NORMALIZER_REMOVE_SPACES = 4,
+	NORMALIZER_ESCAPE_SPACES = 5
+};
 
 /* Value of TRAINER_MODEL_TYPE. */
 #define MODEL_TYPE_BPE 2

@@ -1,13 +1,16 @@
-/* sentencepiece_writer.c - ModelProto of github.com/google/sentencepiece, src/sentencepiece_model.proto
+/* sentencepiece_writer.c - ModelProto of github.com/google/sentencepiece,
+ * src/sentencepiece_model.proto
  *
- * Written is what decides how text is cut: pieces, scores, types, and the rules that differ from SentencePiece's defaults. A field is its number and wire type
- * as one varint, then the value; a submessage is made first, because its length stands before it (protobuf.dev/programming-guides/encoding).
+ * Written is what decides how text is cut: pieces, scores, types, and the rules that differ from
+ * SentencePiece's defaults. A field is its number and wire type as one varint, then the value; a
+ * submessage is made first, because its length stands before it
+ * (protobuf.dev/programming-guides/encoding).
  */
 #include "convert/tokenizer/sentencepiece_writer.h"
 
 #include "convert/formats/protobuf.h"
 #include "convert/tokenizer/sentencepiece_fields.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 static void put_varint(buffer *b, uint64_t value)
 {
@@ -50,11 +53,13 @@ static void put_piece(const brise_tokenizer *t, uint32_t id, buffer *out)
 	put_message(out, MODEL_PIECES, &piece);
 }
 
-/* The piece SentencePiece looks for by its text. Where there is none the default name stays, which no control piece has: else it would have been found. */
+/* The piece SentencePiece looks for by its text. Where there is none the default name stays, which
+ * no control piece has: else it would have been found. */
 static void put_special(const brise_tokenizer *t, int32_t id, unsigned field, buffer *trainer)
 {
 	if (id >= 0)
-		put_bytes(trainer, field, t->text + t->offsets[id], tokenizer_piece_bytes(t, (uint32_t)id));
+		put_bytes(trainer, field, t->text + t->offsets[id],
+		          tokenizer_piece_bytes(t, (uint32_t)id));
 }
 
 void sentencepiece_make_model(const brise_tokenizer *t, buffer *out)

@@ -5,8 +5,9 @@
 #include "convert/formats/buffer.h"
 #include "runtime/brise.h"
 
-/* Appends a model that SentencePiece loads and that encodes and decodes the same; sentencepiece_read_memory makes the same section of it again. How the
- * model was trained is not in a .brise file and so not in this one. out->failed: no memory. */
+/* Appends a model that SentencePiece loads and that encodes and decodes the same;
+ * sentencepiece_read_memory makes the same section of it again. How the model was trained is not in
+ * a .brise file and so not in this one. out->failed: no memory. */
 void sentencepiece_make_model(const brise_tokenizer *tokenizer, buffer *out);
 
 #endif

@@ -1,8 +1,11 @@
 /* tokenizer_json.c - makes pieces, types and scores of what a tokenizer.json says
  *
- * Added tokens are control tokens if special, which no text spells here; the others are user-defined symbols, cut out of the text first. Merges become
- * scores in convert/tokenizer/merges.c. Where Hugging Face's program does otherwise than SentencePiece, with which the models were trained, SentencePiece counts:
- * special tokens in the text stay text, no space is put in front of what follows a symbol, and a text that begins with a space gets another one.
+ * Added tokens are control tokens if special, which no text spells here; the others are
+ * user-defined symbols, cut out of the text first. Merges become scores in
+ * convert/tokenizer/merges.c. Where Hugging Face's program does otherwise than SentencePiece, with
+ * which the models were trained, SentencePiece counts: special tokens in the text stay text, no
+ * space is put in front of what follows a symbol, and a text that begins with a space gets another
+ * one.
  */
 #include "convert/tokenizer/tokenizer_json.h"
 
@@ -14,9 +17,10 @@
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/merges.h"
 #include "runtime/error.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
-#define FILE_MAX ((size_t)64 << 20) /* Mistral's have 2 MB, and 4 MB with merges as lists over several lines */
+/* Mistral's have 2 MB, and 4 MB with merges as lists over several lines */
+#define FILE_MAX ((size_t)64 << 20)
 #define SPACE    TOKENIZER_SPACE
 
 /* qsort has no argument for the pool: texts are compared as pieces. */
@@ -40,23 +44,36 @@ static tokenizer_type type_of(const json_tokenizer *j, const indexed *t)
 		return PIECE_UNKNOWN;
 	if (j->byte_fallback && tokenizer_parse_byte(t->piece.text, t->piece.bytes) >= 0)
 		return PIECE_BYTE;
-	return t->origin == ADDED_SPECIAL ? PIECE_CONTROL : t->origin == ADDED ? PIECE_USER_DEFINED : PIECE_NORMAL;
+	return t->origin == ADDED_SPECIAL ? PIECE_CONTROL
+	       : t->origin == ADDED       ? PIECE_USER_DEFINED
+	                                  : PIECE_NORMAL;
 }
 
-/* Sorts tokens by text, and makes one of each that stands both in the vocabulary and among the added ones. Returns their number, 0 after an error. */
-static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed *all, brise_error *err)
+/* Sorts tokens by text, and makes one of each that stands both in the vocabulary and among the
+ * added ones. Returns their number, 0 after an error. */
+static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed *all,
+                             brise_error *err)
 {
 	uint32_t i, n = 0;
 
 	for (i = 0; i < j->n_tokens; i++)
-		all[i] = (indexed){ { (const uint8_t *)j->pool + j->tokens[i].at, j->tokens[i].bytes, 0, PIECE_NORMAL }, j->tokens[i].origin, j->tokens[i].id };
+		all[i] = (indexed){ { (const uint8_t *)j->pool + j->tokens[i].at,
+			              j->tokens[i].bytes, 0, PIECE_NORMAL },
+			            j->tokens[i].origin,
+			            j->tokens[i].id };
 	qsort(all, j->n_tokens, sizeof *all, compare_indexed);
 	for (i = 0; i < j->n_tokens; i++) {
-		indexed *before = n > 0 && tokenizer_compare_pieces(&all[n - 1].piece, &all[i].piece) == 0 ? &all[n - 1] : NULL;
+		indexed *before =
+		        n > 0 && tokenizer_compare_pieces(&all[n - 1].piece, &all[i].piece) == 0
+		                ? &all[n - 1]
+		                : NULL;
 
-		if (before && (before->origin != FROM_VOCABULARY || all[i].origin == FROM_VOCABULARY || before->id != all[i].id)) {
-			error_set(err, BRISE_EFORMAT, "%s: token \"%.*s\" stands twice, as %" PRIu32 " and %" PRIu32, name,
-			          all[i].piece.bytes > 100 ? 100 : (int)all[i].piece.bytes, (const char *)all[i].piece.text, before->id, all[i].id);
+		if (before && (before->origin != FROM_VOCABULARY ||
+		               all[i].origin == FROM_VOCABULARY || before->id != all[i].id)) {
+			error_set(err, BRISE_EFORMAT,
+			          "%s: token \"%.*s\" stands twice, as %" PRIu32 " and %" PRIu32,
+			          name, all[i].piece.bytes > 100 ? 100 : (int)all[i].piece.bytes,
+			          (const char *)all[i].piece.text, before->id, all[i].id);
 			return 0;
 		}
 		if (before)
@@ -96,7 +113,8 @@ static int32_t find_control(const indexed *all, uint32_t n, const char *text)
 }
 
 /* Every id from 0 on has one token; one is unknown; byte fallback has all bytes. */
-static brise_status place_pieces(const json_tokenizer *j, const char *name, const indexed *all, tokenizer_pieces *p, brise_error *err)
+static brise_status place_pieces(const json_tokenizer *j, const char *name, const indexed *all,
+                                 tokenizer_pieces *p, brise_error *err)
 {
 	bool found[256] = { false };
 	uint32_t i, n_bytes = 0;
@@ -106,23 +124,31 @@ static brise_status place_pieces(const json_tokenizer *j, const char *name, cons
 		uint32_t id = all[i].id;
 
 		if (id >= p->vocab || p->pieces[id].bytes)
-			return error_set(err, BRISE_EFORMAT, "%s: %" PRIu32 " tokens, but id %" PRIu32 " %s", name, p->vocab, id,
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: %" PRIu32 " tokens, but id %" PRIu32 " %s", name,
+			                 p->vocab, id,
 			                 id >= p->vocab ? "leaves a gap" : "stands twice");
 		p->pieces[id] = all[i].piece;
 		if (all[i].piece.type == PIECE_UNKNOWN)
 			p->unk = (int32_t)id;
-		if (all[i].piece.type == PIECE_BYTE && !found[tokenizer_parse_byte(all[i].piece.text, all[i].piece.bytes)]) {
+		if (all[i].piece.type == PIECE_BYTE &&
+		    !found[tokenizer_parse_byte(all[i].piece.text, all[i].piece.bytes)]) {
 			found[tokenizer_parse_byte(all[i].piece.text, all[i].piece.bytes)] = true;
 			n_bytes++;
 		}
 	}
 	if (p->unk < 0)
-		return error_set(err, BRISE_EFORMAT, "%s: model.unk_token \"%s\" is no token", name, j->unk);
+		return error_set(err, BRISE_EFORMAT, "%s: model.unk_token \"%s\" is no token", name,
+		                 j->unk);
 	if (j->byte_fallback && n_bytes != 256)
-		return error_set(err, BRISE_EFORMAT, "%s: model.byte_fallback is set, but only %" PRIu32 " bytes have a token", name, n_bytes);
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: model.byte_fallback is set, but only %" PRIu32
+		                 " bytes have a token",
+		                 name, n_bytes);
 	p->bos = find_control(all, p->vocab, "<s>");
 	p->eos = find_control(all, p->vocab, "</s>");
-	p->flags = (j->prefix ? TOKENIZER_DUMMY_PREFIX : 0) | (j->byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
+	p->flags = (j->prefix ? TOKENIZER_DUMMY_PREFIX : 0) |
+	           (j->byte_fallback ? TOKENIZER_BYTE_FALLBACK : 0);
 	return BRISE_OK;
 }
 
@@ -136,8 +162,11 @@ static bool spans_words(const uint8_t *text, uint32_t bytes)
 	return false;
 }
 
-/* The merges as ids. Those with a part or a result that is cut out of the text beforehand, or never looked for in it, are never done: left out. */
-static brise_status resolve_merges(const json_tokenizer *j, const char *name, const indexed *all, const tokenizer_pieces *p, merges_pair *pairs, uint32_t *n, brise_error *err)
+/* The merges as ids. Those with a part or a result that is cut out of the text beforehand, or never
+ * looked for in it, are never done: left out. */
+static brise_status resolve_merges(const json_tokenizer *j, const char *name, const indexed *all,
+                                   const tokenizer_pieces *p, merges_pair *pairs, uint32_t *n,
+                                   brise_error *err)
 {
 	uint32_t i;
 
@@ -145,26 +174,39 @@ static brise_status resolve_merges(const json_tokenizer *j, const char *name, co
 	for (i = 0; i < j->n_merges; i++) {
 		const json_merge *m = &j->merges[i];
 		const char *text = j->pool + m->at;
-		int32_t left = find_text(all, p->vocab, text, m->left_bytes), right = find_text(all, p->vocab, text + m->left_bytes, m->right_bytes),
+		int32_t left = find_text(all, p->vocab, text, m->left_bytes),
+		        right = find_text(all, p->vocab, text + m->left_bytes, m->right_bytes),
 		        made = find_text(all, p->vocab, text, m->left_bytes + m->right_bytes);
-		int shown = m->left_bytes + m->right_bytes > 100 ? 100 : (int)(m->left_bytes + m->right_bytes);
+		int shown = m->left_bytes + m->right_bytes > 100
+		                    ? 100
+		                    : (int)(m->left_bytes + m->right_bytes);
 
 		if (left < 0 || right < 0 || made < 0)
-			return error_set(err, BRISE_EFORMAT, "%s: model.merges %" PRIu32 " \"%.*s\": %s is no token", name, i, shown, text,
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: model.merges %" PRIu32 " \"%.*s\": %s is no token",
+			                 name, i, shown, text,
 			                 made < 0 ? "what it makes" : "a part of it");
-		if (all[left].piece.type == PIECE_BYTE || all[right].piece.type == PIECE_BYTE || all[made].piece.type == PIECE_BYTE)
-			return error_set(err, BRISE_EUNSUPPORTED, "%s: model.merges %" PRIu32 " \"%.*s\": merges of byte tokens are not supported", name, i, shown, text);
-		if (all[left].piece.type != PIECE_NORMAL || all[right].piece.type != PIECE_NORMAL || all[made].piece.type != PIECE_NORMAL)
+		if (all[left].piece.type == PIECE_BYTE || all[right].piece.type == PIECE_BYTE ||
+		    all[made].piece.type == PIECE_BYTE)
+			return error_set(err, BRISE_EUNSUPPORTED,
+			                 "%s: model.merges %" PRIu32
+			                 " \"%.*s\": merges of byte tokens are not supported",
+			                 name, i, shown, text);
+		if (all[left].piece.type != PIECE_NORMAL || all[right].piece.type != PIECE_NORMAL ||
+		    all[made].piece.type != PIECE_NORMAL)
 			continue;
 		if (j->splits && spans_words((const uint8_t *)text, m->left_bytes + m->right_bytes))
-			return error_set(err, BRISE_EUNSUPPORTED, "%s: pre_tokenizer Metaspace that splits words is not supported where a token spans them (\"%.*s\")", name,
-			                 shown, text);
+			return error_set(err, BRISE_EUNSUPPORTED,
+			                 "%s: pre_tokenizer Metaspace that splits words is not "
+			                 "supported where a token spans them (\"%.*s\")",
+			                 name, shown, text);
 		pairs[(*n)++] = (merges_pair){ all[left].id, all[right].id, all[made].id };
 	}
 	return BRISE_OK;
 }
 
-static brise_status write_section(const json_tokenizer *j, const char *name, void **section, size_t *bytes, brise_error *err)
+static brise_status write_section(const json_tokenizer *j, const char *name, void **section,
+                                  size_t *bytes, brise_error *err)
 {
 	indexed *all = calloc((size_t)j->n_tokens + 1, sizeof *all);
 	merges_pair *pairs = calloc((size_t)j->n_merges + 1, sizeof *pairs);
@@ -173,7 +215,8 @@ static brise_status write_section(const json_tokenizer *j, const char *name, voi
 	uint32_t n;
 
 	if (!all || !pairs || !p.pieces) {
-		status = error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " tokens", name, j->n_tokens);
+		status = error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " tokens", name,
+		                   j->n_tokens);
 		goto done;
 	}
 	p.vocab = index_tokens(j, name, all, err);
@@ -203,11 +246,16 @@ static void drop_rowless(json_tokenizer *j, uint32_t rows, notes *decisions)
 		if (j->tokens[i].origin == FROM_VOCABULARY || j->tokens[i].id < rows)
 			j->tokens[n++] = j->tokens[i];
 	if (n < j->n_tokens)
-		notes_add(decisions, "added tokens without a row in the embedding passed over: %" PRIu32 ", of %" PRIu32 " and more (tokenizer.json)", j->n_tokens - n, rows);
+		notes_add(decisions,
+		          "added tokens without a row in the embedding passed over: %" PRIu32
+		          ", of %" PRIu32 " and more (tokenizer.json)",
+		          j->n_tokens - n, rows);
 	j->n_tokens = n;
 }
 
-brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err)
+brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name,
+                                        uint32_t rows, notes *decisions, void **section,
+                                        size_t *bytes, brise_error *err)
 {
 	json_tokenizer j;
 	brise_status status = json_read_tokenizer(&j, json, size, name, err);
@@ -222,7 +270,8 @@ brise_status tokenizer_json_read_memory(const char *json, size_t size, const cha
 	return status;
 }
 
-brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err)
+brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions,
+                                       void **section, size_t *bytes, brise_error *err)
 {
 	size_t size;
 	char *json;
@@ -231,7 +280,8 @@ brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *d
 	*section = NULL;
 	*bytes = 0;
 	if (status == BRISE_OK)
-		status = tokenizer_json_read_memory(json, size, path, rows, decisions, section, bytes, err);
+		status = tokenizer_json_read_memory(json, size, path, rows, decisions, section,
+		                                    bytes, err);
 	free(json);
 	return status;
 }

@@ -1,4 +1,5 @@
-/* tokenizer_json.h - Hugging Face's tokenizer.json, where it holds what SentencePiece made, turned into the file's tokenizer section */
+/* tokenizer_json.h - Hugging Face's tokenizer.json, where it holds what SentencePiece made, turned
+ * into the file's tokenizer section */
 #ifndef CONVERT_TOKENIZER_TOKENIZER_JSON_H
 #define CONVERT_TOKENIZER_TOKENIZER_JSON_H
 
@@ -7,16 +8,20 @@
 
 #define TOKENIZER_JSON_ALL UINT32_MAX
 
-/* Reads the file at `path` and makes a section for brise_open_tokenizer and the file, which encodes as the tokenizer.model does that it was made of.
+/* Reads the file at `path` and makes a section for brise_open_tokenizer and the file, which encodes
+ * as the tokenizer.model does that it was made of.
  *
- * rows: of the model's embedding; added tokens of larger ids, as a "[PAD]" that came after training, are left out, which becomes a line of *decisions.
- *       TOKENIZER_JSON_ALL: none are
- * *section: malloc'ed [*bytes], freed by the caller with free(). The same file gives the same bytes.
- * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (other models, pre-tokenizers, normalizers and decoders, each by its name; merges that no scores
- * do), BRISE_ENOMEM. */
-brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err);
+ * rows: of the model's embedding; added tokens of larger ids, as a "[PAD]" that came after
+ * training, are left out, which becomes a line of *decisions. TOKENIZER_JSON_ALL: none are
+ * *section: malloc'ed [*bytes], freed by the caller with free(). The same file gives the same
+ * bytes. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (other models, pre-tokenizers,
+ * normalizers and decoders, each by its name; merges that no scores do), BRISE_ENOMEM. */
+brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions,
+                                       void **section, size_t *bytes, brise_error *err);
 
 /* The same from `size` bytes of JSON in memory; `name` stands for the file in messages. */
-brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name, uint32_t rows, notes *decisions, void **section, size_t *bytes, brise_error *err);
+brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name,
+                                        uint32_t rows, notes *decisions, void **section,
+                                        size_t *bytes, brise_error *err);
 
 #endif

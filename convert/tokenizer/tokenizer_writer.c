@@ -1,6 +1,7 @@
 /* tokenizer_writer.c - see tokenizer_writer.h
  *
- * The block starts as zeros and is filled table by table, so that gaps and reserved fields are the same every time.
+ * The block starts as zeros and is filled table by table, so that gaps and reserved fields are the
+ * same every time.
  */
 #include "convert/tokenizer/tokenizer_writer.h"
 
@@ -11,7 +12,7 @@
 
 #include "quant/checked.h"
 #include "runtime/error.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b)
 {
@@ -24,10 +25,12 @@ int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b)
 
 static bool comes_from_text(const tokenizer_piece *piece)
 {
-	return piece->type == PIECE_NORMAL || piece->type == PIECE_USER_DEFINED || piece->type == PIECE_UNUSED;
+	return piece->type == PIECE_NORMAL || piece->type == PIECE_USER_DEFINED ||
+	       piece->type == PIECE_UNUSED;
 }
 
-/* True if merging may make a piece with a space after another character, as none of a model trained word by word does. */
+/* True if merging may make a piece with a space after another character, as none of a model trained
+ * word by word does. */
 static bool spans_words(const tokenizer_piece *piece)
 {
 	uint32_t i;
@@ -40,7 +43,8 @@ static bool spans_words(const tokenizer_piece *piece)
 	return false;
 }
 
-static brise_status fill_header(const tokenizer_pieces *p, const char *name, tokenizer_header *h, brise_error *err)
+static brise_status fill_header(const tokenizer_pieces *p, const char *name, tokenizer_header *h,
+                                brise_error *err)
 {
 	uint64_t text_bytes = 0;
 	uint32_t i, searchable = 0;
@@ -63,7 +67,10 @@ static brise_status fill_header(const tokenizer_pieces *p, const char *name, tok
 	}
 	h->flags = p->flags | (spans ? 0 : TOKENIZER_CUTS_WORDS);
 	if (text_bytes > UINT32_MAX)
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: pieces of %" PRIu64 " bytes together, at most %" PRIu32 " are supported", name, text_bytes, UINT32_MAX);
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: pieces of %" PRIu64 " bytes together, at most %" PRIu32
+		                 " are supported",
+		                 name, text_bytes, UINT32_MAX);
 	h->text_bytes = (uint32_t)text_bytes;
 	for (h->slots = 2; h->slots < 2 * searchable; h->slots *= 2)
 		;
@@ -73,7 +80,8 @@ static brise_status fill_header(const tokenizer_pieces *p, const char *name, tok
 
 static void fill_pieces(const tokenizer_pieces *p, uint8_t *section, const tokenizer_places *places)
 {
-	uint32_t *offsets = (uint32_t *)(void *)(section + places->offsets), *byte_ids = (uint32_t *)(void *)(section + places->byte_ids);
+	uint32_t *offsets = (uint32_t *)(void *)(section + places->offsets),
+	         *byte_ids = (uint32_t *)(void *)(section + places->byte_ids);
 	float *scores = (float *)(void *)(section + places->scores);
 	uint32_t i, at = 0;
 
@@ -104,7 +112,8 @@ static void enter_hash(uint32_t *slots, uint32_t n_slots, const tokenizer_piece 
 	slots[slot] = tokenizer_hash_entry(hash, id);
 }
 
-static brise_status fill_hash(const tokenizer_pieces *p, const char *name, uint32_t *slots, uint32_t n_slots, brise_error *err)
+static brise_status fill_hash(const tokenizer_pieces *p, const char *name, uint32_t *slots,
+                              uint32_t n_slots, brise_error *err)
 {
 	uint32_t i, run = 0;
 
@@ -114,18 +123,22 @@ static brise_status fill_hash(const tokenizer_pieces *p, const char *name, uint3
 	for (i = 0; i < n_slots; i++) {
 		run = slots[i] ? run + 1 : 0;
 		if (run > TOKENIZER_RUN_MAX)
-			return error_set(err, BRISE_EUNSUPPORTED, "%s: more than %u pieces collide in the hash table, as only pieces made for it do", name,
-			                 TOKENIZER_RUN_MAX);
+			return error_set(err, BRISE_EUNSUPPORTED,
+			                 "%s: more than %u pieces collide in the hash table, as "
+			                 "only pieces made for it do",
+			                 name, TOKENIZER_RUN_MAX);
 	}
 	return BRISE_OK;
 }
 
 static int compare_pointers(const void *a, const void *b)
 {
-	return tokenizer_compare_pieces(*(const tokenizer_piece *const *)a, *(const tokenizer_piece *const *)b);
+	return tokenizer_compare_pieces(*(const tokenizer_piece *const *)a,
+	                                *(const tokenizer_piece *const *)b);
 }
 
-static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint32_t *user, uint32_t n_user, brise_error *err)
+static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint32_t *user,
+                              uint32_t n_user, brise_error *err)
 {
 	const tokenizer_piece **sorted;
 	uint32_t i, n = 0;
@@ -134,7 +147,9 @@ static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint3
 		return BRISE_OK;
 	sorted = malloc(n_user * sizeof *sorted);
 	if (!sorted)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory to sort %" PRIu32 " user-defined symbols", name, n_user);
+		return error_set(err, BRISE_ENOMEM,
+		                 "%s: no memory to sort %" PRIu32 " user-defined symbols", name,
+		                 n_user);
 	for (i = 0; i < p->vocab; i++)
 		if (p->pieces[i].type == PIECE_USER_DEFINED)
 			sorted[n++] = &p->pieces[i];
@@ -145,7 +160,8 @@ static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint3
 	return BRISE_OK;
 }
 
-brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section, size_t *bytes, brise_error *err)
+brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section,
+                                     size_t *bytes, brise_error *err)
 {
 	tokenizer_header h;
 	tokenizer_places places;
@@ -160,12 +176,15 @@ brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name
 	places = tokenizer_find_places(&h);
 	block = checked_size(h.bytes, &size) ? calloc(1, size) : NULL;
 	if (!block)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for a tokenizer section of %" PRIu64 " bytes", name, h.bytes);
+		return error_set(err, BRISE_ENOMEM,
+		                 "%s: no memory for a tokenizer section of %" PRIu64 " bytes", name,
+		                 h.bytes);
 	memcpy(block, &h, sizeof h);
 	fill_pieces(p, block, &places);
 	status = fill_hash(p, name, (uint32_t *)(void *)(block + places.hash), h.slots, err);
 	if (status == BRISE_OK)
-		status = fill_user(p, name, (uint32_t *)(void *)(block + places.user), h.n_user, err);
+		status = fill_user(p, name, (uint32_t *)(void *)(block + places.user), h.n_user,
+		                   err);
 	if (status != BRISE_OK) {
 		free(block);
 		return status;

@@ -1,9 +1,10 @@
-/* tokenizer_writer.h - lays pieces out as the tokenizer section (runtime/tokenizer_section.h) */
+/* tokenizer_writer.h - lays pieces out as the tokenizer section (runtime/text/tokenizer_section.h)
+ */
 #ifndef CONVERT_TOKENIZER_TOKENIZER_WRITER_H
 #define CONVERT_TOKENIZER_TOKENIZER_WRITER_H
 
 #include "runtime/brise.h"
-#include "runtime/tokenizer_section.h"
+#include "runtime/text/tokenizer_section.h"
 
 typedef struct tokenizer_piece {
 	const uint8_t *text;
@@ -16,13 +17,17 @@ typedef struct tokenizer_pieces {
 	tokenizer_piece *pieces; /* [vocab], no text twice */
 	uint32_t vocab;
 	int32_t unk, bos, eos;
-	uint32_t flags; /* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest follows from the pieces */
+	/* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest
+	 * follows from the pieces */
+	uint32_t flags;
 } tokenizer_pieces;
 
 /* By bytes, a prefix first; -1, 0 or 1. */
 int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b);
 
-/* *section: malloc'ed [*bytes], freed by the caller. `name` is for messages. Errors: BRISE_ENOMEM, BRISE_EUNSUPPORTED (text or hash table too large). */
-brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section, size_t *bytes, brise_error *err);
+/* *section: malloc'ed [*bytes], freed by the caller. `name` is for messages. Errors: BRISE_ENOMEM,
+ * BRISE_EUNSUPPORTED (text or hash table too large). */
+brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section,
+                                     size_t *bytes, brise_error *err);
 
 #endif

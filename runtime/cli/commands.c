@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int commands_begin(const options_command *command, int argc, char **argv, void *settings, options_result *result)
+int commands_begin(const options_command *command, int argc, char **argv, void *settings,
+                   options_result *result)
 {
 	switch (options_parse(command, argc, argv, settings, result)) {
 	case OPTIONS_READY:
@@ -21,10 +22,11 @@ int commands_begin(const options_command *command, int argc, char **argv, void *
 	return report_usage(command->name, "%s", result->message);
 }
 
-/* Whether standard output is a pipe nobody reads: a stream's errno is gone when an earlier write failed. */
+/* Whether standard output is a pipe nobody reads: a stream's errno is gone when an earlier write
+ * failed. */
 static bool reader_went_away(void)
 {
-	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
 	return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
 }
@@ -36,7 +38,8 @@ int commands_end_after(const char *command, int status, int error)
 		return status;
 	error = errno ? errno : error;
 	if (error != EPIPE && !reader_went_away() && status == 0)
-		return report_error(command, "standard output: %s", error ? strerror(error) : "write failed");
+		return report_error(command, "standard output: %s",
+		                    error ? strerror(error) : "write failed");
 	return status ? status : EXIT_FAILED;
 }
 

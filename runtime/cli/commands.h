@@ -8,15 +8,19 @@
 /* argv[0] is the command's name. Each returns the exit status. */
 typedef int commands_main(int argc, char **argv);
 
-commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare, cli_convert, cli_calibrate, cli_export, cli_bench;
+commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare, cli_convert,
+        cli_calibrate, cli_export, cli_bench;
 
 /* Not an exit status: the command has work to do. */
 #define COMMANDS_READY (-1)
 
-/* Reads the options; prints help or what is wrong with them. Returns COMMANDS_READY or the exit status. */
-int commands_begin(const options_command *command, int argc, char **argv, void *settings, options_result *result);
+/* Reads the options; prints help or what is wrong with them. Returns COMMANDS_READY or the exit
+ * status. */
+int commands_begin(const options_command *command, int argc, char **argv, void *settings,
+                   options_result *result);
 
-/* Flushes standard output and turns a lost write into status 1: with a message, except for a reader that went away. */
+/* Flushes standard output and turns a lost write into status 1: with a message, except for a reader
+ * that went away. */
 int commands_end(const char *command, int status);
 
 /* The same for a command that stops at a write that failed; `error` is the errno of that, or 0. */

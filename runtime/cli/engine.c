@@ -9,12 +9,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *const engine_kv_choices[] = {"int8", "f32", NULL};
+const char *const engine_kv_choices[] = { "int8", "f32", NULL };
 
 int engine_check_settings(const char *command, const engine_settings *settings)
 {
-	const char *source = settings->arch ? "--arch" : "BRISE_ARCH", *wanted = settings->arch ? settings->arch : getenv("BRISE_ARCH");
-	nearest_match match = {NULL, 0};
+	const char *source = settings->arch ? "--arch" : "BRISE_ARCH",
+	           *wanted = settings->arch ? settings->arch : getenv("BRISE_ARCH");
+	nearest_match match = { NULL, 0 };
 	const char *name, *meant;
 	char list[160] = "";
 	size_t i;
@@ -32,7 +33,9 @@ int engine_check_settings(const char *command, const engine_settings *settings)
 	}
 	meant = nearest_choose(&match, wanted);
 	if (meant)
-		return report_usage(command, "%s: expected one of %s, found '%.40s'; did you mean %s?", source, list, wanted, meant);
+		return report_usage(command,
+		                    "%s: expected one of %s, found '%.40s'; did you mean %s?",
+		                    source, list, wanted, meant);
 	return report_usage(command, "%s: expected one of %s, found '%.40s'", source, list, wanted);
 }
 
@@ -42,7 +45,10 @@ int engine_open_model(engine *e, const char *command, const char *path)
 	brise_error err;
 
 	if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
-		return report_error(command, "%s: expected a .brise file, found a folder; brise convert makes one of a checkpoint", path);
+		return report_error(command,
+		                    "%s: expected a .brise file, found a folder; brise convert "
+		                    "makes one of a checkpoint",
+		                    path);
 	if (brise_open_model(&e->model, path, &err) != BRISE_OK)
 		return report_status(command, &err);
 	e->facts = brise_get_facts(e->model);
@@ -59,14 +65,17 @@ int engine_measure_threads(uint32_t *threads, const char *command, const engine_
 
 	arch_detect(&cpu);
 	if (!arch_choose(&kernels, name && *name ? name : NULL, &cpu))
-		return report_error(command, "kernel set %s: this processor or system does not support it", name ? name : "");
+		return report_error(command,
+		                    "kernel set %s: this processor or system does not support it",
+		                    name ? name : "");
 	if (scaling_choose_here(&chosen, &kernels, &err) != BRISE_OK)
 		return report_status(command, &err);
 	*threads = chosen;
 	return COMMANDS_READY;
 }
 
-int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user)
+int engine_open_context(engine *e, const char *command, const engine_settings *settings,
+                        brise_cancel_fn *cancel, void *user)
 {
 	brise_options options;
 	brise_error err;
@@ -75,7 +84,8 @@ int engine_open_context(engine *e, const char *command, const engine_settings *s
 	options.context = settings->context;
 	options.chunk = settings->chunk;
 	options.threads = settings->threads;
-	if (settings->threads == ENGINE_THREADS_AUTO && engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
+	if (settings->threads == ENGINE_THREADS_AUTO &&
+	    engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
 		return EXIT_FAILED;
 	options.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
 	options.arch = settings->arch;
@@ -87,7 +97,8 @@ int engine_open_context(engine *e, const char *command, const engine_settings *s
 	return COMMANDS_READY;
 }
 
-int engine_open_context_for(engine *e, const char *command, const engine_settings *settings, size_t n)
+int engine_open_context_for(engine *e, const char *command, const engine_settings *settings,
+                            size_t n)
 {
 	engine_settings fitting = *settings;
 
@@ -96,7 +107,8 @@ int engine_open_context_for(engine *e, const char *command, const engine_setting
 	return engine_open_context(e, command, &fitting, terminal_was_interrupted, NULL);
 }
 
-int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes, int32_t **ids, size_t *n)
+int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes,
+                       int32_t **ids, size_t *n)
 {
 	const brise_tokenizer *tokenizer = brise_get_tokenizer(e->model);
 	size_t begin = e->facts->bos >= 0, n_text;
@@ -106,7 +118,8 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 	*ids = NULL;
 	*n = 0;
 	if (!tokenizer)
-		return report_error(command, "the file holds no tokenizer, so it takes token ids only");
+		return report_error(command,
+		                    "the file holds no tokenizer, so it takes token ids only");
 	if (brise_encode_text(tokenizer, text, bytes, &encoded, &n_text, &err) != BRISE_OK)
 		return report_status(command, &err);
 	if ((*ids = malloc((n_text + 1) * sizeof **ids)) != NULL) {

@@ -9,29 +9,51 @@
 
 typedef struct engine_settings {
 	uint32_t threads, chunk, context; /* threads: 0 for the default, or ENGINE_THREADS_AUTO */
-	int kv; /* brise_kv_type */
+	int kv;                           /* brise_kv_type */
 	const char *arch;
 } engine_settings;
 
 extern const char *const engine_kv_choices[];
 
 /* Table entries for a command whose settings hold an engine_settings called `member`. */
-#define ENGINE_OPTIONS(settings, member)                                                                                          \
-	ENGINE_OPTIONS_BUT_CONTEXT(settings, member),                                                                             \
-	{.name = "context", .type = OPTION_U32, .offset = offsetof(settings, member.context), .value = "N",                       \
-	 .help = "positions kept by models without a window", .low = 1, .high = (double)(1u << 24)}
+#define ENGINE_OPTIONS(settings, member)                                                           \
+	ENGINE_OPTIONS_BUT_CONTEXT(settings, member),                                              \
+	{                                                                                          \
+		.name = "context", .type = OPTION_U32,                                             \
+		.offset = offsetof(settings, member.context), .value = "N",                        \
+		.help = "positions kept by models without a window", .low = 1,                     \
+		.high = (double)(1u << 24)                                                         \
+	}
 
-#define ENGINE_OPTIONS_BUT_CONTEXT(settings, member)                                                                              \
-	{.name = "threads", .alias = 't', .type = OPTION_U32, .offset = offsetof(settings, member.threads), .value = "N",         \
-	 .help = "threads (default: fast cores; auto: measured now)", .low = 1, .high = 256, .word = "auto"},                     \
-	{.name = "chunk", .type = OPTION_U32, .offset = offsetof(settings, member.chunk), .value = "N",                           \
-	 .help = "tokens per pass over the weights (default 256)", .low = 1, .high = 4096},                                       \
-	{.name = "kv", .type = OPTION_CHOICE, .offset = offsetof(settings, member.kv), .help = "keys and values (default int8)",  \
-	 .choices = engine_kv_choices},                                                                                           \
-	{.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch), .value = "NAME",                       \
-	 .help = "kernel set; brise info lists them"}
+#define ENGINE_OPTIONS_BUT_CONTEXT(settings, member)                                               \
+	{ .name = "threads",                                                                       \
+	  .alias = 't',                                                                            \
+	  .type = OPTION_U32,                                                                      \
+	  .offset = offsetof(settings, member.threads),                                            \
+	  .value = "N",                                                                            \
+	  .help = "threads (default: fast cores; auto: measured now)",                             \
+	  .low = 1,                                                                                \
+	  .high = 256,                                                                             \
+	  .word = "auto" },                                                                        \
+	        { .name = "chunk",                                                                 \
+		  .type = OPTION_U32,                                                              \
+		  .offset = offsetof(settings, member.chunk),                                      \
+		  .value = "N",                                                                    \
+		  .help = "tokens per pass over the weights (default 256)",                        \
+		  .low = 1,                                                                        \
+		  .high = 4096 },                                                                  \
+	        { .name = "kv",                                                                    \
+		  .type = OPTION_CHOICE,                                                           \
+		  .offset = offsetof(settings, member.kv),                                         \
+		  .help = "keys and values (default int8)",                                        \
+		  .choices = engine_kv_choices },                                                  \
+	{                                                                                          \
+		.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch),  \
+		.value = "NAME", .help = "kernel set; brise info lists them"                       \
+	}
 
-/* Refuses a kernel set nobody has heard of, from --arch or BRISE_ARCH. Returns COMMANDS_READY or EXIT_USAGE. */
+/* Refuses a kernel set nobody has heard of, from --arch or BRISE_ARCH. Returns COMMANDS_READY or
+ * EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
 
 /* A model with a context. Zero-initialised or opened; engine_close takes both. */
@@ -45,18 +67,24 @@ typedef struct engine {
 /* Opens the model alone. Returns COMMANDS_READY or the exit status, with the error printed. */
 int engine_open_model(engine *e, const char *command, const char *path);
 
-/* How many threads serve this machine best, by measurement; --threads auto asks for it. Returns COMMANDS_READY or the exit status, with the error printed. */
+/* How many threads serve this machine best, by measurement; --threads auto asks for it. Returns
+ * COMMANDS_READY or the exit status, with the error printed. */
 int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings);
 
 /* Makes its context. Returns COMMANDS_READY or the exit status, with the error printed. */
-int engine_open_context(engine *e, const char *command, const engine_settings *settings, brise_cancel_fn *cancel, void *user);
+int engine_open_context(engine *e, const char *command, const engine_settings *settings,
+                        brise_cancel_fn *cancel, void *user);
 
-/* The same, for one stream of n tokens that ctrl-C cancels: a model without a window gets room for all of them unless the settings say otherwise. */
-int engine_open_context_for(engine *e, const char *command, const engine_settings *settings, size_t n);
+/* The same, for one stream of n tokens that ctrl-C cancels: a model without a window gets room for
+ * all of them unless the settings say otherwise. */
+int engine_open_context_for(engine *e, const char *command, const engine_settings *settings,
+                            size_t n);
 
-/* The begin token, if the model has one, and the text's tokens. *ids: malloc'ed [*n], freed by the caller. Returns COMMANDS_READY or the exit status,
- * with the error printed; a file without a tokenizer is one. */
-int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes, int32_t **ids, size_t *n);
+/* The begin token, if the model has one, and the text's tokens. *ids: malloc'ed [*n], freed by the
+ * caller. Returns COMMANDS_READY or the exit status, with the error printed; a file without a
+ * tokenizer is one. */
+int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes,
+                       int32_t **ids, size_t *n);
 
 void engine_close(engine *e);
 

@@ -7,9 +7,9 @@
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
-#include "runtime/cli/json_text.h"
+#include "runtime/text/json_text.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/cores.h"
+#include "runtime/os/cores.h"
 
 typedef struct info_settings {
 	engine_settings engine;
@@ -20,8 +20,14 @@ typedef struct info_settings {
 #define AT(member) offsetof(info_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "verify", .type = OPTION_FLAG, .offset = AT(verify), .help = "compare everything with its checksum" },
-	{ .name = "tensors", .type = OPTION_FLAG, .offset = AT(tensors), .help = "list all tensors" },
+	{ .name = "verify",
+	  .type = OPTION_FLAG,
+	  .offset = AT(verify),
+	  .help = "compare everything with its checksum" },
+	{ .name = "tensors",
+	  .type = OPTION_FLAG,
+	  .offset = AT(tensors),
+	  .help = "list all tensors" },
 	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
 	ENGINE_OPTIONS(info_settings, engine),
 };
@@ -34,7 +40,7 @@ static const options_command command = {
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
-	.max_operands = 1,
+	.max_operands = 1
 };
 
 static double bits_per_weight(const brise_model_facts *f)
@@ -47,7 +53,9 @@ static const char *arch_reason(const info_settings *s)
 {
 	const char *variable = getenv("BRISE_ARCH");
 
-	return s->engine.arch ? "--arch" : variable && *variable ? "BRISE_ARCH" : "the best this machine runs";
+	return s->engine.arch          ? "--arch"
+	       : variable && *variable ? "BRISE_ARCH"
+	                               : "the best this machine runs";
 }
 
 static void print_sizes(const engine *e)
@@ -61,13 +69,17 @@ static void print_sizes(const engine *e)
 	terminal_format_bytes((double)e->at_start.work_bytes, work, sizeof work);
 	printf("type         %s, %.3f bits per weight, all told\n", f->type, bits_per_weight(f));
 	printf("size         %s in the file, mapped and shared; %s weights\n", file, weights);
-	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n", cache, e->at_start.slots, work);
+	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n",
+	       cache, e->at_start.slots, work);
 }
 
 static void print_configuration(const brise_model_facts *f)
 {
-	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32 ", vocabulary %" PRIu32 "\n", f->n_layers, f->dim, f->hidden_dim, f->vocab);
-	printf("heads        %" PRIu32 " of %" PRIu32 ", on %" PRIu32 " for keys and values\n", f->n_heads, f->head_dim, f->n_kv_heads);
+	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32
+	       ", vocabulary %" PRIu32 "\n",
+	       f->n_layers, f->dim, f->hidden_dim, f->vocab);
+	printf("heads        %" PRIu32 " of %" PRIu32 ", on %" PRIu32 " for keys and values\n",
+	       f->n_heads, f->head_dim, f->n_kv_heads);
 	if (f->window)
 		printf("window       %" PRIu32 " positions, text of any length\n", f->window);
 	else
@@ -90,7 +102,8 @@ static void print_kernels(const engine *e, const info_settings *s)
 		printf("%s %s%s", i ? "," : "", name, supported ? "" : " (not on this machine)");
 	printf("\n");
 	cores_read(&cores, "");
-	printf("threads      %" PRIu32 " (%s); %u processors allowed, %u cores, %u of them fast", e->at_start.threads, s->engine.threads ? "--threads" : "the fast cores",
+	printf("threads      %" PRIu32 " (%s); %u processors allowed, %u cores, %u of them fast",
+	       e->at_start.threads, s->engine.threads ? "--threads" : "the fast cores",
 	       cores.allowed, cores.physical, cores.fast);
 	if (cores.quota > 0)
 		printf(", time for %u granted", cores.quota);
@@ -123,8 +136,10 @@ static void print_tensors(const brise_model *model)
 
 	for (i = 0; i < brise_count_tensors(model); i++)
 		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
-			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64 " bytes, %6.3f bits per weight, relative squared error %.6f\n", t.name, t.type,
-			       t.rows, t.cols, t.bytes, tensor_bits(&t), (double)t.relative_error);
+			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64
+			       " bytes, %6.3f bits per weight, relative squared error %.6f\n",
+			       t.name, t.type, t.rows, t.cols, t.bytes, tensor_bits(&t),
+			       (double)t.relative_error);
 }
 
 static void print_json_tensors(const brise_model *model)
@@ -136,9 +151,15 @@ static void print_json_tensors(const brise_model *model)
 	printf(",\"tensors\":[");
 	for (i = 0; i < brise_count_tensors(model); i++)
 		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK) {
-			(void)snprintf(error, sizeof error, isfinite(t.relative_error) ? "%.8g" : "null", (double)t.relative_error); /* JSON has no NaN */
-			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32 ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64 ",\"bits\":%.6g,\"relative_error\":%s}", i ? "," : "", t.name,
-			       t.type, t.rows, t.cols, t.bytes, tensor_bits(&t), error);
+			/* JSON has no NaN */
+			(void)snprintf(error, sizeof error,
+			               isfinite(t.relative_error) ? "%.8g" : "null",
+			               (double)t.relative_error);
+			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32
+			       ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64
+			       ",\"bits\":%.6g,\"relative_error\":%s}",
+			       i ? "," : "", t.name, t.type, t.rows, t.cols, t.bytes,
+			       tensor_bits(&t), error);
 		}
 	printf("]");
 }
@@ -150,18 +171,26 @@ static void print_json(const engine *e, const info_settings *s)
 	bool supported;
 	size_t i;
 
-	printf("{\"type\":\"%s\",\"n_layers\":%" PRIu32 ",\"dim\":%" PRIu32 ",\"hidden_dim\":%" PRIu32 ",\"vocab\":%" PRIu32 ",\"n_heads\":%" PRIu32
+	printf("{\"type\":\"%s\",\"n_layers\":%" PRIu32 ",\"dim\":%" PRIu32
+	       ",\"hidden_dim\":%" PRIu32 ",\"vocab\":%" PRIu32 ",\"n_heads\":%" PRIu32
 	       ",\"n_kv_heads\":%" PRIu32 ",\"head_dim\":%" PRIu32,
-	       f->type, f->n_layers, f->dim, f->hidden_dim, f->vocab, f->n_heads, f->n_kv_heads, f->head_dim);
-	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32 ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32, f->window,
-	       f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
-	printf(",\"file_bytes\":%" PRIu64 ",\"matrix_bytes\":%" PRIu64 ",\"weights\":%" PRIu64 ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64, f->file_bytes,
-	       f->matrix_bytes, f->matrix_weights, bits_per_weight(f), f->token_bytes);
-	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64 ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{", e->at_start.slots,
-	       e->at_start.kv_bytes, e->at_start.work_bytes, e->at_start.arch, e->at_start.threads);
+	       f->type, f->n_layers, f->dim, f->hidden_dim, f->vocab, f->n_heads, f->n_kv_heads,
+	       f->head_dim);
+	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32
+	       ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32,
+	       f->window, f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
+	printf(",\"file_bytes\":%" PRIu64 ",\"matrix_bytes\":%" PRIu64 ",\"weights\":%" PRIu64
+	       ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64,
+	       f->file_bytes, f->matrix_bytes, f->matrix_weights, bits_per_weight(f),
+	       f->token_bytes);
+	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64
+	       ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{",
+	       e->at_start.slots, e->at_start.kv_bytes, e->at_start.work_bytes, e->at_start.arch,
+	       e->at_start.threads);
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
 		printf("%s\"%s\":%s", i ? "," : "", name, supported ? "true" : "false");
-	printf("},\"tokenizer\":%s,\"verified\":%s,\"origin\":", brise_get_tokenizer(e->model) ? "true" : "false", s->verify ? "true" : "false");
+	printf("},\"tokenizer\":%s,\"verified\":%s,\"origin\":",
+	       brise_get_tokenizer(e->model) ? "true" : "false", s->verify ? "true" : "false");
 	json_write_string(stdout, f->origin, strlen(f->origin));
 	if (s->tensors)
 		print_json_tensors(e->model);
@@ -173,7 +202,8 @@ static void draw_progress(void *user, uint64_t done, uint64_t total)
 	info_settings *s = user;
 
 	if (terminal_is_due(&s->line))
-		terminal_draw_line(&s->line, "verifying: %3.0f %%", 100.0 * (double)done / (double)total);
+		terminal_draw_line(&s->line, "verifying: %3.0f %%",
+		                   100.0 * (double)done / (double)total);
 }
 
 /* brise_verify_model hands one pointer to both callbacks. */
@@ -201,11 +231,14 @@ int cli_info(int argc, char **argv)
 	options_result result;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
 
-	if (status != COMMANDS_READY || (status = engine_check_settings("info", &settings.engine)) != COMMANDS_READY)
+	if (status != COMMANDS_READY ||
+	    (status = engine_check_settings("info", &settings.engine)) != COMMANDS_READY)
 		return status;
 	terminal_catch_signals();
-	if ((status = engine_open_model(&e, "info", result.operands[0])) != COMMANDS_READY || (settings.verify && (status = verify(&e, &settings)) != COMMANDS_READY) ||
-	    (status = engine_open_context(&e, "info", &settings.engine, NULL, NULL)) != COMMANDS_READY)
+	if ((status = engine_open_model(&e, "info", result.operands[0])) != COMMANDS_READY ||
+	    (settings.verify && (status = verify(&e, &settings)) != COMMANDS_READY) ||
+	    (status = engine_open_context(&e, "info", &settings.engine, NULL, NULL)) !=
+	            COMMANDS_READY)
 		goto done;
 	status = 0;
 	if (settings.json) {

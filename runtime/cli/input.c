@@ -20,17 +20,20 @@ bool input_is_same_file(const char *a, const char *b)
 {
 	struct stat first, second;
 
-	return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 /* Reads to the end, growing by doubling: pipes have no size to ask for. */
-static brise_status read_stream(FILE *stream, const char *name, char **text, size_t *bytes, brise_error *err)
+static brise_status read_stream(FILE *stream, const char *name, char **text, size_t *bytes,
+                                brise_error *err)
 {
 	size_t room = 64 * 1024, used = 0, n;
 	char *data = malloc(room);
 
 	if (!data)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text", name, room);
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text", name,
+		                 room);
 	while ((n = fread(data + used, 1, room - 1 - used, stream)) > 0) {
 		char *larger;
 
@@ -42,7 +45,9 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 		larger = room < INPUT_MOST_BYTES ? realloc(data, 2 * room) : NULL;
 		if (!larger) {
 			free(data);
-			return error_set(err, BRISE_ENOMEM, "%s: text: expected less than %zu bytes or more memory", name, room);
+			return error_set(err, BRISE_ENOMEM,
+			                 "%s: text: expected less than %zu bytes or more memory",
+			                 name, room);
 		}
 		data = larger;
 		room *= 2;
@@ -80,7 +85,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* Numbers are at least two bytes each with their separator, so this counts what memory the text explains. */
+/* Numbers are at least two bytes each with their separator, so this counts what memory the text
+ * explains. */
 static size_t count_words(const char *text, size_t bytes)
 {
 	size_t i, n = 0;
@@ -90,7 +96,8 @@ static size_t count_words(const char *text, size_t bytes)
 	return n;
 }
 
-brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err)
+brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab,
+                             int32_t **ids, size_t *n, brise_error *err)
 {
 	size_t words = count_words(text, bytes), used = 0, line = 1, i = 0;
 	int32_t *list = NULL;
@@ -113,8 +120,11 @@ brise_status input_parse_ids(const char *text, size_t bytes, const char *name, u
 			end++;
 		if (vocab == 0 || !number_read_whole(text + i, end - i, vocab - 1, &id)) {
 			free(list);
-			return error_set(err, BRISE_EFORMAT, "%s: line %zu: expected a token id from 0 to %" PRIu32 ", found '%.*s'", name, line,
-			                 vocab - 1, (int)(end - i < 32 ? end - i : 32), text + i);
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: line %zu: expected a token id from 0 to %" PRIu32
+			                 ", found '%.*s'",
+			                 name, line, vocab - 1, (int)(end - i < 32 ? end - i : 32),
+			                 text + i);
 		}
 		list[used++] = (int32_t)id;
 		i = end;
@@ -124,7 +134,8 @@ brise_status input_parse_ids(const char *text, size_t bytes, const char *name, u
 	return BRISE_OK;
 }
 
-brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err)
+brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n,
+                            brise_error *err)
 {
 	char *text;
 	size_t bytes;

@@ -11,16 +11,19 @@
 /* Largest text read at once: far beyond any use, and an end for endless streams. */
 #define INPUT_MOST_BYTES ((size_t)1 << 30)
 
-/* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(). Errors: BRISE_EIO, BRISE_ENOMEM,
- * BRISE_ECANCELED a signal asked to stop while waiting. */
+/* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(). Errors: BRISE_EIO,
+ * BRISE_ENOMEM, BRISE_ECANCELED a signal asked to stop while waiting. */
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err);
 
-/* White-space-separated decimal ids in [0, vocab). *ids: malloc'ed [*n], freed by the caller; NULL when *n is 0.
- * `name` stands for the text in messages, which name the line. Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
-brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err);
+/* White-space-separated decimal ids in [0, vocab). *ids: malloc'ed [*n], freed by the caller; NULL
+ * when *n is 0. `name` stands for the text in messages, which name the line. Errors: BRISE_EFORMAT,
+ * BRISE_ENOMEM. */
+brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab,
+                             int32_t **ids, size_t *n, brise_error *err);
 
 /* Both of the above. */
-brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n, brise_error *err);
+brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, size_t *n,
+                            brise_error *err);
 
 /* Whether two paths lead to one file: what is read must not be replaced. */
 bool input_is_same_file(const char *a, const char *b);

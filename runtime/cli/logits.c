@@ -1,4 +1,5 @@
-/* logits.c - brise logits: every position's logits as they are, for comparisons between machines and programs */
+/* logits.c - brise logits: every position's logits as they are, for comparisons between machines
+ * and programs */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,17 @@ typedef struct logits_settings {
 #define AT(member) offsetof(logits_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "ids", .type = OPTION_STRING, .offset = AT(ids), .value = "FILE", .help = "token ids, separated by white space" },
-	{ .name = "out", .alias = 'o', .type = OPTION_STRING, .offset = AT(out), .value = "FILE", .help = "the logits (-: standard output)" },
+	{ .name = "ids",
+	  .type = OPTION_STRING,
+	  .offset = AT(ids),
+	  .value = "FILE",
+	  .help = "token ids, separated by white space" },
+	{ .name = "out",
+	  .alias = 'o',
+	  .type = OPTION_STRING,
+	  .offset = AT(out),
+	  .value = "FILE",
+	  .help = "the logits (-: standard output)" },
 	ENGINE_OPTIONS(logits_settings, engine),
 };
 
@@ -30,7 +40,7 @@ static const options_command command = {
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
-	.max_operands = 1,
+	.max_operands = 1
 };
 
 typedef struct writer {
@@ -88,12 +98,15 @@ int cli_logits(int argc, char **argv)
 	size_t n = 0;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
 
-	if (status != COMMANDS_READY || (status = engine_check_settings("logits", &settings.engine)) != COMMANDS_READY)
+	if (status != COMMANDS_READY ||
+	    (status = engine_check_settings("logits", &settings.engine)) != COMMANDS_READY)
 		return status;
 	if (!settings.ids || !settings.out)
 		return report_usage("logits", "--ids FILE and --out FILE expected");
-	if (input_is_same_file(settings.out, result.operands[0]) || input_is_same_file(settings.out, settings.ids))
-		return report_error("logits", "%s: is what is read: name another file", settings.out);
+	if (input_is_same_file(settings.out, result.operands[0]) ||
+	    input_is_same_file(settings.out, settings.ids))
+		return report_error("logits", "%s: is what is read: name another file",
+		                    settings.out);
 	terminal_catch_signals();
 	if ((status = engine_open_model(&e, "logits", result.operands[0])) != COMMANDS_READY)
 		goto done;

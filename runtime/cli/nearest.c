@@ -1,4 +1,5 @@
-/* nearest.c - optimal string alignment distance (Damerau 1964): three rows of the usual table, since a swap looks two rows back */
+/* nearest.c - optimal string alignment distance (Damerau 1964): three rows of the usual table,
+ * since a swap looks two rows back */
 #include "runtime/cli/nearest.h"
 
 #include <string.h>
@@ -62,5 +63,7 @@ const char *nearest_choose(const nearest_match *match, const char *typed)
 
 	if (!match->best)
 		return NULL;
-	return match->distance <= (allowed ? allowed : 1) && match->distance < strlen(match->best) ? match->best : NULL;
+	return match->distance <= (allowed ? allowed : 1) && match->distance < strlen(match->best)
+	               ? match->best
+	               : NULL;
 }

@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
-/* Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`; texts are compared up to 63 bytes. */
+/* Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`; texts are
+ * compared up to 63 bytes. */
 unsigned nearest_distance(const char *a, const char *b);
 
-/* Keeps the best of several calls: start with best NULL. A candidate that `typed` begins counts as one edit away. */
+/* Keeps the best of several calls: start with best NULL. A candidate that `typed` begins counts as
+ * one edit away. */
 typedef struct nearest_match {
 	const char *best;
 	unsigned distance;
@@ -15,7 +17,8 @@ typedef struct nearest_match {
 
 void nearest_offer(nearest_match *match, const char *typed, const char *candidate);
 
-/* The best candidate if it is near enough to be worth a suggestion: at most a third of `typed` differs; else NULL. */
+/* The best candidate if it is near enough to be worth a suggestion: at most a third of `typed`
+ * differs; else NULL. */
 const char *nearest_choose(const nearest_match *match, const char *typed);
 
 #endif

@@ -1,4 +1,5 @@
-/* number.c - numbers read strictly: strtoul and strtod accept blanks, signs, hexadecimal and trailing text */
+/* number.c - numbers read strictly: strtoul and strtod accept blanks, signs, hexadecimal and
+ * trailing text */
 #include "runtime/cli/number.h"
 
 #include <math.h>

@@ -1,7 +1,8 @@
 /* number.h - numbers from the command line and from ids files, read strictly
  *
- * A number is the whole text: no blanks, no trailing letters, no hexadecimal. Nothing in this program calls setlocale, so
- * the decimal sign is a full stop everywhere, in reading and in printing.
+ * A number is the whole text: no blanks, no trailing letters, no hexadecimal. Nothing in this
+ * program calls setlocale, so the decimal sign is a full stop everywhere, in reading and in
+ * printing.
  */
 #ifndef CLI_NUMBER_H
 #define CLI_NUMBER_H

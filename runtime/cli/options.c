@@ -27,12 +27,14 @@ static options_outcome wrong(parser *p, const char *format, ...)
 	return OPTIONS_WRONG;
 }
 
-static const options_entry *find_long(const options_command *command, const char *name, size_t length)
+static const options_entry *find_long(const options_command *command, const char *name,
+                                      size_t length)
 {
 	size_t i;
 
 	for (i = 0; i < command->n_entries; i++)
-		if (strlen(command->entries[i].name) == length && memcmp(command->entries[i].name, name, length) == 0)
+		if (strlen(command->entries[i].name) == length &&
+		    memcmp(command->entries[i].name, name, length) == 0)
 			return &command->entries[i];
 	return NULL;
 }
@@ -49,7 +51,7 @@ static const options_entry *find_short(const options_command *command, char alia
 
 static options_outcome unknown_long(parser *p, const char *name, size_t length)
 {
-	nearest_match match = {NULL, 0};
+	nearest_match match = { NULL, 0 };
 	const char *meant;
 	char typed[64];
 	size_t i;
@@ -78,9 +80,10 @@ static void list_choices(const char *const *choices, char *text, size_t size)
 	}
 }
 
-static options_outcome store_choice(parser *p, const options_entry *entry, const char *value, int *target)
+static options_outcome store_choice(parser *p, const options_entry *entry, const char *value,
+                                    int *target)
 {
-	nearest_match match = {NULL, 0};
+	nearest_match match = { NULL, 0 };
 	const char *meant;
 	char list[96];
 	int i;
@@ -95,7 +98,8 @@ static options_outcome store_choice(parser *p, const options_entry *entry, const
 	list_choices(entry->choices, list, sizeof list);
 	meant = nearest_choose(&match, value);
 	if (meant)
-		return wrong(p, "--%s: expected %s, found '%.40s'; did you mean %s?", entry->name, list, value, meant);
+		return wrong(p, "--%s: expected %s, found '%.40s'; did you mean %s?", entry->name,
+		             list, value, meant);
 	return wrong(p, "--%s: expected %s, found '%.40s'", entry->name, list, value);
 }
 
@@ -118,37 +122,48 @@ static options_outcome store_value(parser *p, const options_entry *entry, const 
 			*(uint32_t *)(void *)target = UINT32_MAX;
 			return OPTIONS_READY;
 		}
-		if (!number_read_whole(value, strlen(value), UINT32_MAX, &whole) || (double)whole < entry->low || (double)whole > entry->high)
-			return wrong(p, "--%s: expected a whole number from %.0f to %.0f%s%s, found '%.40s'", entry->name, entry->low, entry->high, entry->word ? " or " : "",
-			             entry->word ? entry->word : "", value);
+		if (!number_read_whole(value, strlen(value), UINT32_MAX, &whole) ||
+		    (double)whole < entry->low || (double)whole > entry->high)
+			return wrong(p,
+			             "--%s: expected a whole number from %.0f to %.0f%s%s, found "
+			             "'%.40s'",
+			             entry->name, entry->low, entry->high,
+			             entry->word ? " or " : "", entry->word ? entry->word : "",
+			             value);
 		*(uint32_t *)(void *)target = (uint32_t)whole;
 		return OPTIONS_READY;
 	case OPTION_U64:
 		if (!number_read_whole(value, strlen(value), UINT64_MAX, &whole))
-			return wrong(p, "--%s: expected a whole number below 2^64, found '%.40s'", entry->name, value);
+			return wrong(p, "--%s: expected a whole number below 2^64, found '%.40s'",
+			             entry->name, value);
 		*(uint64_t *)(void *)target = whole;
 		return OPTIONS_READY;
 	case OPTION_FLOAT:
 		if (!number_read_real(value, &real) || real < entry->low || real > entry->high)
-			return wrong(p, "--%s: expected a number from %g to %g, found '%.40s'", entry->name, entry->low, entry->high, value);
+			return wrong(p, "--%s: expected a number from %g to %g, found '%.40s'",
+			             entry->name, entry->low, entry->high, value);
 		*(float *)(void *)target = (float)real;
 		return OPTIONS_READY;
 	case OPTION_CHOICE:
 		return store_choice(p, entry, value, (int *)(void *)target);
 	case OPTION_TAKE:
 		expected = entry->take(p->settings, value);
-		return expected ? wrong(p, "--%s: expected %s, found '%.40s'", entry->name, expected, value) : OPTIONS_READY;
+		return expected ? wrong(p, "--%s: expected %s, found '%.40s'", entry->name,
+		                        expected, value)
+		                : OPTIONS_READY;
 	}
 	return wrong(p, "--%s: cannot be set", entry->name);
 }
 
-/* The value that follows as an argument of its own. "--x" there is far more likely a forgotten value than a value. */
+/* The value that follows as an argument of its own. "--x" there is far more likely a forgotten
+ * value than a value. */
 static options_outcome store_next(parser *p, const options_entry *entry)
 {
 	const char *value = p->next < p->argc ? p->argv[p->next] : NULL;
 
 	if (!value || strncmp(value, "--", 2) == 0)
-		return wrong(p, "--%s: expected a value, found %s%.40s%s", entry->name, value ? "'" : "nothing", value ? value : "", value ? "'" : "");
+		return wrong(p, "--%s: expected a value, found %s%.40s%s", entry->name,
+		             value ? "'" : "nothing", value ? value : "", value ? "'" : "");
 	p->next++;
 	return store_value(p, entry, value);
 }
@@ -160,11 +175,14 @@ static options_outcome take_long(parser *p, const char *name)
 	const options_entry *entry = find_long(p->command, name, length);
 
 	if (!entry && length == 4 && memcmp(name, "help", 4) == 0)
-		return equals ? wrong(p, "--help takes no value, found '%.40s'", equals + 1) : OPTIONS_HELP;
+		return equals ? wrong(p, "--help takes no value, found '%.40s'", equals + 1)
+		              : OPTIONS_HELP;
 	if (!entry)
 		return unknown_long(p, name, length);
 	if (entry->type == OPTION_FLAG)
-		return equals ? wrong(p, "--%s takes no value, found '%.40s'", entry->name, equals + 1) : store_value(p, entry, "");
+		return equals ? wrong(p, "--%s takes no value, found '%.40s'", entry->name,
+		                      equals + 1)
+		              : store_value(p, entry, "");
 	return equals ? store_value(p, entry, equals + 1) : store_next(p, entry);
 }
 
@@ -175,9 +193,12 @@ static options_outcome take_short(parser *p, const char *text)
 	if (!entry && text[0] == 'h' && text[1] == '\0')
 		return OPTIONS_HELP;
 	if (!entry) /* -name for --name is the usual slip */
-		return text[1] ? unknown_long(p, text, strlen(text)) : wrong(p, "unknown option -%s; brise %s --help lists them", text, p->command->name);
+		return text[1] ? unknown_long(p, text, strlen(text))
+		               : wrong(p, "unknown option -%s; brise %s --help lists them", text,
+		                       p->command->name);
 	if (entry->type == OPTION_FLAG)
-		return text[1] ? wrong(p, "-%c takes no value, found '%.40s'", text[0], text + 1) : store_value(p, entry, "");
+		return text[1] ? wrong(p, "-%c takes no value, found '%.40s'", text[0], text + 1)
+		               : store_value(p, entry, "");
 	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
 }
 
@@ -190,20 +211,23 @@ static options_outcome check_operands(parser *p)
 	if (result->n_operands == 0 && command->min_operands > 0)
 		return wrong(p, "expected %s, found nothing", command->operands);
 	if (result->n_operands < command->min_operands)
-		return wrong(p, "expected %s, found only '%.60s'", command->operands, result->operands[0]);
+		return wrong(p, "expected %s, found only '%.60s'", command->operands,
+		             result->operands[0]);
 	/* These name files: an empty one comes from a shell variable that is not set. */
 	for (i = 0; i < command->min_operands; i++)
 		if (!*result->operands[i])
 			return wrong(p, "expected %s, found an empty name", command->operands);
 	if (result->n_operands > command->max_operands)
-		return wrong(p, "expected %s, found one more: '%.60s'%s", command->operands, result->operands[command->max_operands],
+		return wrong(p, "expected %s, found one more: '%.60s'%s", command->operands,
+		             result->operands[command->max_operands],
 		             command->max_operands > 1 ? " (quote a text with spaces)" : "");
 	return OPTIONS_READY;
 }
 
-options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings, options_result *result)
+options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings,
+                              options_result *result)
 {
-	parser p = {command, settings, result, argv, argc, 1};
+	parser p = { command, settings, result, argv, argc, 1 };
 	bool options_end = false;
 
 	result->operands = argv + 1;
@@ -218,7 +242,8 @@ options_outcome options_parse(const options_command *command, int argc, char **a
 		else if (strcmp(word, "--") == 0)
 			options_end = true;
 		else
-			outcome = word[1] == '-' ? take_long(&p, word + 2) : take_short(&p, word + 1);
+			outcome =
+			        word[1] == '-' ? take_long(&p, word + 2) : take_short(&p, word + 1);
 		if (outcome != OPTIONS_READY)
 			return outcome;
 	}

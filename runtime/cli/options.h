@@ -1,8 +1,10 @@
-/* options.h - a command's options as one table: parsing and help both come from it, so that the help is right
+/* options.h - a command's options as one table: parsing and help both come from it, so that the
+ * help is right
  *
- * Long options take --name value or --name=value, short ones -n value or -nvalue; "--" ends the options; "-" is an operand
- * or a value (a standard stream). Options and operands mix in any order, and the last of a repeated option counts.
- * What is not in the table, and every value that does not fit, is refused with what was expected and the nearest name.
+ * Long options take --name value or --name=value, short ones -n value or -nvalue; "--" ends the
+ * options; "-" is an operand or a value (a standard stream). Options and operands mix in any order,
+ * and the last of a repeated option counts. What is not in the table, and every value that does not
+ * fit, is refused with what was expected and the nearest name.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -26,14 +28,14 @@ typedef enum options_type {
 typedef const char *options_take_fn(void *settings, const char *value);
 
 typedef struct options_entry {
-	const char *name;       /* without dashes */
-	char alias;             /* 0: none */
+	const char *name; /* without dashes */
+	char alias;       /* 0: none */
 	options_type type;
-	size_t offset;          /* of the variable in the command's settings */
-	const char *value;      /* how the help calls the value; NULL for flags and choices */
-	const char *help;       /* NULL: shares the help line of the entry that follows */
+	size_t offset;     /* of the variable in the command's settings */
+	const char *value; /* how the help calls the value; NULL for flags and choices */
+	const char *help;  /* NULL: shares the help line of the entry that follows */
 	double low, high;
-	const char *word;           /* OPTION_U32: what may stand instead of a number; NULL: nothing */
+	const char *word; /* OPTION_U32: what may stand instead of a number; NULL: nothing */
 	const char *const *choices; /* NULL-terminated */
 	options_take_fn *take;
 } options_entry;
@@ -55,8 +57,10 @@ typedef struct options_result {
 	char message[256]; /* what is wrong, without a line feed */
 } options_result;
 
-/* Reads argv[1..argc) into *settings, which holds the defaults already. --help and -h are understood without an entry. */
-options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings, options_result *result);
+/* Reads argv[1..argc) into *settings, which holds the defaults already. --help and -h are
+ * understood without an entry. */
+options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings,
+                              options_result *result);
 
 /* Prints usage, summary and one line per option (fewer where entries share one). */
 void options_print_help(const options_command *command, FILE *out);

@@ -18,7 +18,8 @@ uint64_t process_read_memory(long pid, const char *line)
 	if (!(status = fopen(path, "r")))
 		return 0;
 	while (fgets(text, (int)sizeof text, status))
-		if (strncmp(text, line, length) == 0 && text[length] == ':' && sscanf(text + length + 1, "%" SCNu64, &kilobytes) == 1)
+		if (strncmp(text, line, length) == 0 && text[length] == ':' &&
+		    sscanf(text + length + 1, "%" SCNu64, &kilobytes) == 1)
 			break;
 	(void)fclose(status);
 	return kilobytes * 1024;

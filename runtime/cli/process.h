@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* A line of /proc/PID/status such as "RssAnon" or "VmHWM", in bytes; 0 where it cannot be had. pid 0: this process. */
+/* A line of /proc/PID/status such as "RssAnon" or "VmHWM", in bytes; 0 where it cannot be had. pid
+ * 0: this process. */
 uint64_t process_read_memory(long pid, const char *line);
 
 /* Bytes of memory in this machine; 0: unknown. */

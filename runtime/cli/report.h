@@ -1,15 +1,18 @@
-/* report.h - what the commands say on standard error: one line each, "brise COMMAND: FILE: what: expected, found" */
+/* report.h - what the commands say on standard error: one line each, "brise COMMAND: FILE: what:
+ * expected, found" */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
 #include "runtime/brise.h"
 #include "runtime/portable.h"
 
-/* Exit statuses of every command. Interrupted ones end with 128 + the signal's number, as a shell would report it. */
+/* Exit statuses of every command. Interrupted ones end with 128 + the signal's number, as a shell
+ * would report it. */
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
 
-/* Prints one line and returns EXIT_FAILED. Control characters, which can come from file names, are replaced. */
+/* Prints one line and returns EXIT_FAILED. Control characters, which can come from file names, are
+ * replaced. */
 int report_error(const char *command, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
 /* The same, and returns EXIT_USAGE. */

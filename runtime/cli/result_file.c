@@ -11,7 +11,8 @@
 static brise_status open_directly(result_file *file, brise_error *err)
 {
 	file->stream = fopen(file->name, "wb");
-	return file->stream ? BRISE_OK : error_errno(err, "%s: cannot be opened for writing", file->name);
+	return file->stream ? BRISE_OK
+	                    : error_errno(err, "%s: cannot be opened for writing", file->name);
 }
 
 /* The stream has a descriptor of its own, so that each has one owner. */

@@ -1,7 +1,7 @@
 /* result_file.h - the file a command's --out names, as a stream
  *
- * A regular file appears whole or not at all (runtime/target.h). "-" is standard output; devices and pipes are written directly, since
- * renaming over /dev/null would replace it.
+ * A regular file appears whole or not at all (runtime/os/target.h). "-" is standard output; devices
+ * and pipes are written directly, since renaming over /dev/null would replace it.
  */
 #ifndef CLI_RESULT_FILE_H
 #define CLI_RESULT_FILE_H
@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "runtime/brise.h"
-#include "runtime/target.h"
+#include "runtime/os/target.h"
 
 typedef struct result_file {
 	FILE *stream;

@@ -1,6 +1,7 @@
 /* run.c - brise run: a text goes on, streaming
  *
- * Standard output gets the continuation only, so that a pipe can use it; progress and statistics go to standard error.
+ * Standard output gets the continuation only, so that a pipe can use it; progress and statistics go
+ * to standard error.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 #include "runtime/cli/process.h"
 #include "runtime/cli/terminal.h"
 
-#define NO_LIMIT UINT32_MAX
+#define NO_LIMIT    UINT32_MAX
 #define MOST_BIASES 256
 
 typedef struct run_settings {
@@ -47,7 +48,9 @@ static const char *take_seed(void *settings, const char *value)
 	run_settings *s = settings;
 
 	s->has_seed = true;
-	return number_read_whole(value, strlen(value), UINT64_MAX, &s->sampling.seed) ? NULL : "a whole number below 2^64";
+	return number_read_whole(value, strlen(value), UINT64_MAX, &s->sampling.seed)
+	               ? NULL
+	               : "a whole number below 2^64";
 }
 
 static const char *take_bias(void *settings, const char *value)
@@ -73,23 +76,102 @@ static const char *take_bias(void *settings, const char *value)
 #define AT(member) offsetof(run_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "file", .alias = 'f', .type = OPTION_STRING, .offset = AT(file), .value = "FILE", .help = "prompt from FILE (default: standard input)" },
-	{ .name = "tokens", .alias = 'n', .type = OPTION_U32, .offset = AT(tokens), .value = "N", .help = "stop after N tokens (default: at the end token)", .low = 0, .high = 4e9 },
-	{ .name = "ignore-eos", .type = OPTION_FLAG, .offset = AT(ignore_eos), .help = "go on after the end token" },
-	{ .name = "temperature", .type = OPTION_FLOAT, .offset = AT(sampling.temperature), .value = "X", .help = "0: always the likeliest (default 0.7)", .low = 0, .high = 100 },
-	{ .name = "greedy", .type = OPTION_FLAG, .offset = AT(greedy), .help = "the same as --temperature 0" },
-	{ .name = "top-k", .type = OPTION_U32, .offset = AT(sampling.top_k), .value = "N", .low = 0, .high = 4e9 },
-	{ .name = "top-p", .type = OPTION_FLOAT, .offset = AT(sampling.top_p), .value = "X", .help = "the N likeliest; those that make up X (0.95)", .low = 0, .high = 1 },
-	{ .name = "min-p", .type = OPTION_FLOAT, .offset = AT(sampling.min_p), .value = "X", .help = "those at least X times as likely as the first", .low = 0, .high = 1 },
-	{ .name = "repetition-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.repetition_penalty), .value = "X", .help = "above 1: avoid recent tokens", .low = 0.01, .high = 100 },
-	{ .name = "presence-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.presence_penalty), .value = "X", .help = "subtract from recent tokens", .low = -100, .high = 100 },
-	{ .name = "frequency-penalty", .type = OPTION_FLOAT, .offset = AT(sampling.frequency_penalty), .value = "X", .help = "the same, times occurrences", .low = -100, .high = 100 },
-	{ .name = "penalty-last", .type = OPTION_U32, .offset = AT(sampling.penalty_last), .value = "N", .help = "what recent means (default 64)", .low = 0, .high = 1e6 },
-	{ .name = "logit-bias", .type = OPTION_TAKE, .value = "ID=X", .help = "add X to a token's logit, -inf bans; repeatable", .take = take_bias },
-	{ .name = "seed", .type = OPTION_TAKE, .value = "N", .help = "same seed, same text (default: from the clock)", .take = take_seed },
-	{ .name = "stats", .type = OPTION_FLAG, .offset = AT(stats), .help = "speed and memory at the end" },
+	{ .name = "file",
+	  .alias = 'f',
+	  .type = OPTION_STRING,
+	  .offset = AT(file),
+	  .value = "FILE",
+	  .help = "prompt from FILE (default: standard input)" },
+	{ .name = "tokens",
+	  .alias = 'n',
+	  .type = OPTION_U32,
+	  .offset = AT(tokens),
+	  .value = "N",
+	  .help = "stop after N tokens (default: at the end token)",
+	  .low = 0,
+	  .high = 4e9 },
+	{ .name = "ignore-eos",
+	  .type = OPTION_FLAG,
+	  .offset = AT(ignore_eos),
+	  .help = "go on after the end token" },
+	{ .name = "temperature",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.temperature),
+	  .value = "X",
+	  .help = "0: always the likeliest (default 0.7)",
+	  .low = 0,
+	  .high = 100 },
+	{ .name = "greedy",
+	  .type = OPTION_FLAG,
+	  .offset = AT(greedy),
+	  .help = "the same as --temperature 0" },
+	{ .name = "top-k",
+	  .type = OPTION_U32,
+	  .offset = AT(sampling.top_k),
+	  .value = "N",
+	  .low = 0,
+	  .high = 4e9 },
+	{ .name = "top-p",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.top_p),
+	  .value = "X",
+	  .help = "the N likeliest; those that make up X (0.95)",
+	  .low = 0,
+	  .high = 1 },
+	{ .name = "min-p",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.min_p),
+	  .value = "X",
+	  .help = "those at least X times as likely as the first",
+	  .low = 0,
+	  .high = 1 },
+	{ .name = "repetition-penalty",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.repetition_penalty),
+	  .value = "X",
+	  .help = "above 1: avoid recent tokens",
+	  .low = 0.01,
+	  .high = 100 },
+	{ .name = "presence-penalty",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.presence_penalty),
+	  .value = "X",
+	  .help = "subtract from recent tokens",
+	  .low = -100,
+	  .high = 100 },
+	{ .name = "frequency-penalty",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(sampling.frequency_penalty),
+	  .value = "X",
+	  .help = "the same, times occurrences",
+	  .low = -100,
+	  .high = 100 },
+	{ .name = "penalty-last",
+	  .type = OPTION_U32,
+	  .offset = AT(sampling.penalty_last),
+	  .value = "N",
+	  .help = "what recent means (default 64)",
+	  .low = 0,
+	  .high = 1e6 },
+	{ .name = "logit-bias",
+	  .type = OPTION_TAKE,
+	  .value = "ID=X",
+	  .help = "add X to a token's logit, -inf bans; repeatable",
+	  .take = take_bias },
+	{ .name = "seed",
+	  .type = OPTION_TAKE,
+	  .value = "N",
+	  .help = "same seed, same text (default: from the clock)",
+	  .take = take_seed },
+	{ .name = "stats",
+	  .type = OPTION_FLAG,
+	  .offset = AT(stats),
+	  .help = "speed and memory at the end" },
 	{ .name = "prompt-ids", .type = OPTION_STRING, .offset = AT(prompt_ids), .value = "FILE" },
-	{ .name = "print-ids", .type = OPTION_FLAG, .offset = AT(print_ids), .help = "token ids in, token ids out" },
+	{ .name = "print-ids",
+	  .type = OPTION_FLAG,
+	  .offset = AT(print_ids),
+	  .help = "token ids in, token ids out" },
 	ENGINE_OPTIONS(run_settings, engine),
 };
 
@@ -103,7 +185,8 @@ static const options_command command = {
 	.max_operands = 2,
 };
 
-/* Text from the argument, the file or standard input. A file's final line feed ends its last line, not the prompt. */
+/* Text from the argument, the file or standard input. A file's final line feed ends its last line,
+ * not the prompt. */
 static int read_prompt(run *r, const char *argument)
 {
 	const run_settings *s = r->settings;
@@ -113,7 +196,10 @@ static int read_prompt(run *r, const char *argument)
 	int status;
 
 	if (s->prompt_ids)
-		return input_read_ids(s->prompt_ids, r->engine.facts->vocab, &r->prompt, &r->n_prompt, &err) == BRISE_OK ? COMMANDS_READY : report_status("run", &err);
+		return input_read_ids(s->prompt_ids, r->engine.facts->vocab, &r->prompt,
+		                      &r->n_prompt, &err) == BRISE_OK
+		               ? COMMANDS_READY
+		               : report_status("run", &err);
 	if (!argument && !s->file && isatty(STDIN_FILENO))
 		report_note("run", "reading the prompt; end it with ctrl-D");
 	if (!argument && input_read_text(s->file ? s->file : "-", &text, &bytes, &err) != BRISE_OK)
@@ -122,7 +208,8 @@ static int read_prompt(run *r, const char *argument)
 		bytes = strlen(argument);
 	else if (bytes > 0 && text[bytes - 1] == '\n')
 		bytes--;
-	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes, &r->prompt, &r->n_prompt);
+	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes,
+	                            &r->prompt, &r->n_prompt);
 	free(text);
 	return status;
 }
@@ -152,10 +239,13 @@ static brise_status evaluate_prompt(run *r, const float **logits, brise_error *e
 
 	terminal_open_line(&line);
 	for (done = 0; done < r->n_prompt && status == BRISE_OK; done += n) {
-		n = r->n_prompt - done < r->engine.at_start.chunk ? r->n_prompt - done : r->engine.at_start.chunk;
+		n = r->n_prompt - done < r->engine.at_start.chunk ? r->n_prompt - done
+		                                                  : r->engine.at_start.chunk;
 		status = brise_eval(r->engine.ctx, r->prompt + done, n, logits, err);
 		if (terminal_is_due(&line))
-			terminal_draw_line(&line, "prompt: %zu of %zu tokens, %.0f tokens/s", done + n, r->n_prompt, (double)(done + n) / (terminal_clock() - start));
+			terminal_draw_line(&line, "prompt: %zu of %zu tokens, %.0f tokens/s",
+			                   done + n, r->n_prompt,
+			                   (double)(done + n) / (terminal_clock() - start));
 	}
 	terminal_erase_line(&line);
 	r->prompt_s = terminal_clock() - start;
@@ -179,7 +269,8 @@ static brise_status print_token(run *r, int32_t token, brise_error *err)
 	if (!r->decoder) {
 		printf("%" PRId32 "\n", token);
 	} else {
-		if ((status = brise_decode_token(r->decoder, token, &text, &bytes, err)) != BRISE_OK)
+		if ((status = brise_decode_token(r->decoder, token, &text, &bytes, err)) !=
+		    BRISE_OK)
 			return status;
 		print_text(r, text, bytes);
 	}
@@ -201,12 +292,15 @@ static brise_status generate(run *r, const float *logits, brise_error *err)
 	int32_t token;
 
 	while (r->n_generated < r->settings->tokens || r->settings->tokens == NO_LIMIT) {
-		if (r->n_generated > 0 && (status = brise_eval(r->engine.ctx, &token, 1, &logits, err)) != BRISE_OK)
+		if (r->n_generated > 0 &&
+		    (status = brise_eval(r->engine.ctx, &token, 1, &logits, err)) != BRISE_OK)
 			break;
-		if ((status = brise_sample_token(r->sampler, logits, &token, err)) != BRISE_OK || ends_here(r, token))
+		if ((status = brise_sample_token(r->sampler, logits, &token, err)) != BRISE_OK ||
+		    ends_here(r, token))
 			break;
 		r->n_generated++;
-		if ((status = brise_accept_token(r->sampler, token, err)) != BRISE_OK || (status = print_token(r, token, err)) != BRISE_OK || ferror(stdout))
+		if ((status = brise_accept_token(r->sampler, token, err)) != BRISE_OK ||
+		    (status = print_token(r, token, err)) != BRISE_OK || ferror(stdout))
 			break;
 		if (terminal_was_interrupted(NULL)) {
 			status = BRISE_ECANCELED;
@@ -241,11 +335,18 @@ static void print_stats(const run *r)
 	brise_get_context(r->engine.ctx, &now);
 	terminal_format_bytes((double)now.kv_bytes, kv, sizeof kv);
 	terminal_format_bytes((double)memory, anonymous, sizeof anonymous);
-	report_note("run", "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %zu in %.2f s (%.1f tokens/s)", r->n_prompt, r->prompt_s,
-	            r->prompt_s > 0 ? (double)r->n_prompt / r->prompt_s : 0.0, r->n_generated, r->generate_s,
+	report_note("run",
+	            "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %zu in %.2f s (%.1f "
+	            "tokens/s)",
+	            r->n_prompt, r->prompt_s,
+	            r->prompt_s > 0 ? (double)r->n_prompt / r->prompt_s : 0.0, r->n_generated,
+	            r->generate_s,
 	            r->generate_s > 0 ? (double)r->n_generated / r->generate_s : 0.0);
-	report_note("run", "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64 " positions %s, anonymous memory %s", now.arch, now.threads,
-	            r->settings->sampling.seed, now.slots, kv, memory ? anonymous : "unknown");
+	report_note("run",
+	            "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64
+	            " positions %s, anonymous memory %s",
+	            now.arch, now.threads, r->settings->sampling.seed, now.slots, kv,
+	            memory ? anonymous : "unknown");
 }
 
 /* A model without a window runs out of positions: an end like any other, said in a line. */
@@ -253,7 +354,9 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
 	finish_text(r);
 	if (status == BRISE_EFULL && r->n_generated > 0) {
-		report_note("run", "the context of %" PRIu64 " positions is full (--context N keeps more)", r->engine.at_start.slots);
+		report_note("run",
+		            "the context of %" PRIu64 " positions is full (--context N keeps more)",
+		            r->engine.at_start.slots);
 		status = BRISE_OK;
 	}
 	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
@@ -269,15 +372,23 @@ static int run_model(run *r, const char *path, const char *prompt)
 	brise_error err;
 	int result;
 
-	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY || (result = read_prompt(r, prompt)) != COMMANDS_READY ||
-	    (result = engine_open_context(&r->engine, "run", &s->engine, terminal_was_interrupted, NULL)) != COMMANDS_READY)
+	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
+	    (result = read_prompt(r, prompt)) != COMMANDS_READY ||
+	    (result = engine_open_context(&r->engine, "run", &s->engine, terminal_was_interrupted,
+	                                  NULL)) != COMMANDS_READY)
 		return result;
 	if (r->n_prompt == 0)
 		return report_error("run", "the prompt holds no token");
 	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
-		return report_error("run", "%s: no tokenizer in the file; --prompt-ids and --print-ids work without", path);
-	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &s->sampling, &err) != BRISE_OK ||
-	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model), &err) != BRISE_OK) || tell_prompt(r, &err) != BRISE_OK)
+		return report_error(
+		        "run",
+		        "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
+		        path);
+	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &s->sampling, &err) !=
+	            BRISE_OK ||
+	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model),
+	                                        &err) != BRISE_OK) ||
+	    tell_prompt(r, &err) != BRISE_OK)
 		return report_status("run", &err);
 	status = evaluate_prompt(r, &logits, &err);
 	if (status == BRISE_OK)
@@ -298,7 +409,8 @@ int cli_run(int argc, char **argv)
 	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)
 		return status;
 	if ((settings.file != NULL) + (settings.prompt_ids != NULL) + (result.n_operands > 1) > 1)
-		return report_usage("run", "one prompt expected: an argument, --file or --prompt-ids");
+		return report_usage("run",
+		                    "one prompt expected: an argument, --file or --prompt-ids");
 	if (settings.greedy)
 		settings.sampling.temperature = 0;
 	if (!settings.has_seed)
@@ -306,7 +418,8 @@ int cli_run(int argc, char **argv)
 	settings.sampling.bias = settings.biases;
 	r.to_terminal = terminal_is_terminal(stdout);
 	terminal_catch_signals();
-	status = run_model(&r, result.operands[0], result.n_operands > 1 ? result.operands[1] : NULL);
+	status = run_model(&r, result.operands[0],
+	                   result.n_operands > 1 ? result.operands[1] : NULL);
 	brise_free_decoder(r.decoder);
 	brise_free_sampler(r.sampler);
 	free(r.prompt);

@@ -33,7 +33,7 @@ void terminal_prepare(void)
 
 void terminal_catch_signals(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	size_t i;
 
 	for (i = 0; i < sizeof signals / sizeof signals[0]; i++) {
@@ -41,7 +41,8 @@ void terminal_catch_signals(void)
 
 		memset(&action, 0, sizeof action);
 		action.sa_handler = catch_signal;
-		/* Once only, and reads are not restarted: a program that waits for input stops too. */
+		/* Once only, and reads are not restarted: a program that waits for input stops too.
+		 */
 		action.sa_flags = (int)SA_RESETHAND;
 		(void)sigemptyset(&action.sa_mask);
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
@@ -89,11 +90,12 @@ static int screen_columns(void)
 {
 	struct winsize size;
 
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 8 ? (int)size.ws_col : 80;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 8 ? (int)size.ws_col
+	                                                                       : 80;
 }
 
-/* Blanks cover what is left of a longer line before: no escape sequences, so every terminal understands it. The last column
- * stays free, where some terminals would wrap. */
+/* Blanks cover what is left of a longer line before: no escape sequences, so every terminal
+ * understands it. The last column stays free, where some terminals would wrap. */
 void terminal_draw_line(terminal_line *line, const char *format, ...)
 {
 	char text[256];
@@ -107,7 +109,8 @@ void terminal_draw_line(terminal_line *line, const char *format, ...)
 	va_end(args);
 	width = screen_columns() - 1;
 	length = (int)strlen(text) < width ? (int)strlen(text) : width;
-	fprintf(stderr, "\r%.*s%*s", length, text, line->drawn > length ? line->drawn - length : 0, "");
+	fprintf(stderr, "\r%.*s%*s", length, text, line->drawn > length ? line->drawn - length : 0,
+	        "");
 	(void)fflush(stderr);
 	line->drawn = length;
 	line->next = terminal_clock() + 0.1;
@@ -121,7 +124,8 @@ void terminal_erase_line(terminal_line *line)
 	line->drawn = 0;
 }
 
-/* Length of a control character at text[0..bytes), 0 if it is none: C0 but \n and \t, DEL, and C1 (C2 80 .. C2 9F). */
+/* Length of a control character at text[0..bytes), 0 if it is none: C0 but \n and \t, DEL, and C1
+ * (C2 80 .. C2 9F). */
 static size_t control_length(const char *text, size_t bytes)
 {
 	unsigned char c = (unsigned char)text[0];
@@ -152,7 +156,9 @@ void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t b
 
 void terminal_format_duration(double seconds, char *text, size_t size)
 {
-	unsigned long whole = seconds < 0 ? 0 : seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000ul;
+	unsigned long whole = seconds < 0       ? 0
+	                      : seconds < 3.6e8 ? (unsigned long)(seconds + 0.5)
+	                                        : 360000000ul;
 
 	if (seconds < 9.95)
 		(void)snprintf(text, size, "%.1f s", seconds > 0 ? seconds : 0);
@@ -161,11 +167,13 @@ void terminal_format_duration(double seconds, char *text, size_t size)
 	else if (whole < 3600)
 		(void)snprintf(text, size, "%lu:%02lu", whole / 60, whole % 60);
 	else
-		(void)snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+		(void)snprintf(text, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60,
+		               whole % 60);
 }
 
 /* Three digits, and the unit that leaves at most three before the point. */
-static void format_amount(double amount, const char *const *units, size_t n_units, char *text, size_t size)
+static void format_amount(double amount, const char *const *units, size_t n_units, char *text,
+                          size_t size)
 {
 	size_t unit = 0;
 
@@ -173,19 +181,23 @@ static void format_amount(double amount, const char *const *units, size_t n_unit
 		amount /= 1000;
 		unit++;
 	}
-	(void)snprintf(text, size, "%.*f%s", unit == 0 || amount >= 99.95 ? 0 : amount >= 9.995 ? 1 : 2, amount, units[unit]);
+	(void)snprintf(text, size, "%.*f%s",
+	               unit == 0 || amount >= 99.95 ? 0
+	               : amount >= 9.995            ? 1
+	                                            : 2,
+	               amount, units[unit]);
 }
 
 void terminal_format_bytes(double bytes, char *text, size_t size)
 {
-	static const char *const units[] = {" B", " kB", " MB", " GB", " TB"};
+	static const char *const units[] = { " B", " kB", " MB", " GB", " TB" };
 
 	format_amount(bytes, units, sizeof units / sizeof units[0], text, size);
 }
 
 void terminal_format_count(double count, char *text, size_t size)
 {
-	static const char *const units[] = {"", " k", " M", " G", " T"};
+	static const char *const units[] = { "", " k", " M", " G", " T" };
 
 	format_amount(count, units, sizeof units / sizeof units[0], text, size);
 }

@@ -1,7 +1,7 @@
 /* terminal.h - the program's manners: signals, the progress line, text that reaches a terminal
  *
- * A progress line is drawn on standard error when that is a terminal, ten times a second at most, and erased before
- * anything else is printed. In a pipe nothing of it appears.
+ * A progress line is drawn on standard error when that is a terminal, ten times a second at most,
+ * and erased before anything else is printed. In a pipe nothing of it appears.
  */
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H
@@ -12,11 +12,13 @@
 
 #include "runtime/portable.h"
 
-/* Once, at start: a closed pipe becomes a write error instead of a signal, so that commands can clean up; standard streams
- * that are closed are opened on nothing, so that no file the program opens takes their place. */
+/* Once, at start: a closed pipe becomes a write error instead of a signal, so that commands can
+ * clean up; standard streams that are closed are opened on nothing, so that no file the program
+ * opens takes their place. */
 void terminal_prepare(void);
 
-/* From here on the first SIGINT, SIGTERM or SIGHUP asks to stop, the second kills. Signals ignored at start stay ignored. */
+/* From here on the first SIGINT, SIGTERM or SIGHUP asks to stop, the second kills. Signals ignored
+ * at start stay ignored. */
 void terminal_catch_signals(void);
 
 /* Whether a signal asked to stop. A brise_cancel_fn. */
@@ -40,13 +42,14 @@ void terminal_open_line(terminal_line *line);
 /* True if it is time to draw, so that callers need not compute what will not be shown. */
 bool terminal_is_due(const terminal_line *line);
 
-/* Replaces the line's text, cut to the screen's width. Draws whether due or not; nothing if not enabled. */
+/* Replaces the line's text, cut to the screen's width. Draws whether due or not; nothing if not
+ * enabled. */
 void terminal_draw_line(terminal_line *line, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
 void terminal_erase_line(terminal_line *line);
 
-/* Writes text to `out`. On a terminal, characters that would drive it (all controls but line feed and tab) become U+FFFD.
- * `bytes` of `text` are whole UTF-8 characters. */
+/* Writes text to `out`. On a terminal, characters that would drive it (all controls but line feed
+ * and tab) become U+FFFD. `bytes` of `text` are whole UTF-8 characters. */
 void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t bytes);
 
 bool terminal_is_terminal(FILE *stream);

@@ -1,4 +1,5 @@
-/* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer, a SentencePiece tokenizer.model or a tokenizer.json */
+/* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer, a
+ * SentencePiece tokenizer.model or a tokenizer.json */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 #include "convert/tokenizer/sentencepiece.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/input.h"
-#include "runtime/cli/json_text.h"
+#include "runtime/text/json_text.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/format.h"
+#include "runtime/model/format.h"
 
 typedef struct tokenize_settings {
 	const char *file;
@@ -24,10 +25,25 @@ typedef struct tokenize_settings {
 #define AT(member) offsetof(tokenize_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "decode", .alias = 'd', .type = OPTION_FLAG, .offset = AT(decode), .help = "ids to text" },
-	{ .name = "file", .alias = 'f', .type = OPTION_STRING, .offset = AT(file), .value = "FILE", .help = "text or ids from FILE (default: standard input)" },
-	{ .name = "bos", .type = OPTION_FLAG, .offset = AT(begin), .help = "put the begin token first" },
-	{ .name = "jsonl", .type = OPTION_FLAG, .offset = AT(jsonl), .help = "a JSON string or list of ids a line, in and out" },
+	{ .name = "decode",
+	  .alias = 'd',
+	  .type = OPTION_FLAG,
+	  .offset = AT(decode),
+	  .help = "ids to text" },
+	{ .name = "file",
+	  .alias = 'f',
+	  .type = OPTION_STRING,
+	  .offset = AT(file),
+	  .value = "FILE",
+	  .help = "text or ids from FILE (default: standard input)" },
+	{ .name = "bos",
+	  .type = OPTION_FLAG,
+	  .offset = AT(begin),
+	  .help = "put the begin token first" },
+	{ .name = "jsonl",
+	  .type = OPTION_FLAG,
+	  .offset = AT(jsonl),
+	  .help = "a JSON string or list of ids a line, in and out" },
 };
 
 static const options_command command = {
@@ -38,7 +54,7 @@ static const options_command command = {
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
-	.max_operands = 2,
+	.max_operands = 2
 };
 
 /* A tokenizer, and what keeps it alive. */
@@ -73,10 +89,11 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 			return status;
 		v->tokenizer = brise_get_tokenizer(v->model);
 	} else {
-		status = *magic == '{' ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL, &v->section, &bytes, err)
+		status = *magic == '{' ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL,
+		                                                   &v->section, &bytes, err)
 		                       : sentencepiece_read_model(path, &v->section, &bytes, err);
-		if (status != BRISE_OK ||
-		    (status = brise_open_tokenizer(&v->own, v->section, bytes, path, err)) != BRISE_OK)
+		if (status != BRISE_OK || (status = brise_open_tokenizer(&v->own, v->section, bytes,
+		                                                         path, err)) != BRISE_OK)
 			return status;
 		v->tokenizer = v->own;
 	}
@@ -93,7 +110,8 @@ static void close_vocabulary(vocabulary *v)
 }
 
 /* Ids between separators, after `open` and before `close`. */
-static void print_ids(const vocabulary *v, bool begin, const int32_t *ids, size_t n, const char *open, const char *separator, const char *close)
+static void print_ids(const vocabulary *v, bool begin, const int32_t *ids, size_t n,
+                      const char *open, const char *separator, const char *close)
 {
 	size_t i;
 
@@ -105,7 +123,8 @@ static void print_ids(const vocabulary *v, bool begin, const int32_t *ids, size_
 	(void)fputs(close, stdout);
 }
 
-static brise_status encode(const vocabulary *v, const tokenize_settings *s, const char *text, size_t bytes, brise_error *err)
+static brise_status encode(const vocabulary *v, const tokenize_settings *s, const char *text,
+                           size_t bytes, brise_error *err)
 {
 	int32_t *ids;
 	size_t n;
@@ -122,7 +141,8 @@ static brise_status encode(const vocabulary *v, const tokenize_settings *s, cons
 }
 
 /* The whole text of a list of ids, malloc'ed. */
-static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, char **text, size_t *bytes, brise_error *err)
+static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, char **text,
+                           size_t *bytes, brise_error *err)
 {
 	brise_decoder *decoder;
 	brise_status status = brise_new_decoder(&decoder, v->tokenizer, err);
@@ -134,7 +154,8 @@ static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, ch
 	for (i = 0; i <= n && status == BRISE_OK; i++) {
 		if (i == n)
 			brise_finish_decoder(decoder, &piece, &piece_bytes);
-		else if ((status = brise_decode_token(decoder, ids[i], &piece, &piece_bytes, err)) != BRISE_OK)
+		else if ((status = brise_decode_token(decoder, ids[i], &piece, &piece_bytes,
+		                                      err)) != BRISE_OK)
 			break;
 		if (piece_bytes > room - *bytes) {
 			size_t larger = 2 * room + piece_bytes + 64;
@@ -143,7 +164,8 @@ static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, ch
 			if (!grown) {
 				status = BRISE_ENOMEM;
 				err->code = status;
-				(void)snprintf(err->message, sizeof err->message, "no memory for the text of %zu ids", n);
+				(void)snprintf(err->message, sizeof err->message,
+				               "no memory for the text of %zu ids", n);
 				break;
 			}
 			*text = grown;
@@ -157,7 +179,8 @@ static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, ch
 	return status;
 }
 
-static brise_status print_decoded(const vocabulary *v, const tokenize_settings *s, const int32_t *ids, size_t n, brise_error *err)
+static brise_status print_decoded(const vocabulary *v, const tokenize_settings *s,
+                                  const int32_t *ids, size_t n, brise_error *err)
 {
 	bool terminal = terminal_is_terminal(stdout);
 	size_t bytes;
@@ -181,12 +204,16 @@ static bool read_id(json_reader *r, int64_t *id)
 {
 	if (!json_read_integer(r, id))
 		return false;
-	return *id >= INT32_MIN && *id <= INT32_MAX ? true : json_refuse(r, BRISE_EFORMAT, "a token id out of range");
+	return *id >= INT32_MIN && *id <= INT32_MAX
+	               ? true
+	               : json_refuse(r, BRISE_EFORMAT, "a token id out of range");
 }
 
-static brise_status decode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r, size_t line_bytes, brise_error *err)
+static brise_status decode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r,
+                                size_t line_bytes, brise_error *err)
 {
-	int32_t *ids = malloc((line_bytes / 2 + 1) * sizeof *ids); /* an id and its comma take two bytes */
+	int32_t *ids =
+	        malloc((line_bytes / 2 + 1) * sizeof *ids); /* an id and its comma take two bytes */
 	brise_status status;
 	int64_t id;
 	size_t n = 0;
@@ -205,7 +232,8 @@ static brise_status decode_line(const vocabulary *v, const tokenize_settings *s,
 	return status;
 }
 
-static brise_status encode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r, brise_error *err)
+static brise_status encode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r,
+                                brise_error *err)
 {
 	brise_status status;
 	char *text = NULL;
@@ -219,7 +247,8 @@ static brise_status encode_line(const vocabulary *v, const tokenize_settings *s,
 	return status;
 }
 
-static brise_status work_through_lines(const vocabulary *v, const tokenize_settings *s, FILE *in, const char *name, brise_error *err)
+static brise_status work_through_lines(const vocabulary *v, const tokenize_settings *s, FILE *in,
+                                       const char *name, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	char *line = NULL, place[64];
@@ -227,15 +256,18 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 	ssize_t length;
 	json_reader r;
 
-	while (status == BRISE_OK && !ferror(stdout) && (errno = 0, length = getline(&line, &room, in)) >= 0) {
+	while (status == BRISE_OK && !ferror(stdout) &&
+	       (errno = 0, length = getline(&line, &room, in)) >= 0) {
 		(void)snprintf(place, sizeof place, "%.40s: record %zu", name, ++number);
 		json_begin(&r, line, (size_t)length, place, err);
-		status = s->decode ? decode_line(v, s, &r, (size_t)length, err) : encode_line(v, s, &r, err);
+		status = s->decode ? decode_line(v, s, &r, (size_t)length, err)
+		                   : encode_line(v, s, &r, err);
 	}
 	if (status == BRISE_OK && !feof(in) && !ferror(stdout)) {
 		status = terminal_was_interrupted(NULL) ? BRISE_ECANCELED : BRISE_EIO;
 		err->code = status;
-		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be read: %s", name, strerror(errno));
+		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be read: %s",
+		               name, strerror(errno));
 	}
 	free(line);
 	return status;
@@ -248,7 +280,8 @@ static brise_status work_on_lines(const vocabulary *v, const tokenize_settings *
 
 	if (!in) {
 		err->code = BRISE_EIO;
-		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be opened: %s", s->file, strerror(errno));
+		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be opened: %s",
+		               s->file, strerror(errno));
 		return BRISE_EIO;
 	}
 	status = work_through_lines(v, s, in, input_name(s->file ? s->file : "-"), err);
@@ -257,7 +290,8 @@ static brise_status work_on_lines(const vocabulary *v, const tokenize_settings *
 	return status;
 }
 
-static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s, const char *text, size_t bytes, const char *name, brise_error *err)
+static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s, const char *text,
+                                 size_t bytes, const char *name, brise_error *err)
 {
 	brise_status status;
 	int32_t *ids;
@@ -272,7 +306,8 @@ static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s
 	return status;
 }
 
-static brise_status work(const vocabulary *v, const tokenize_settings *s, const char *argument, brise_error *err)
+static brise_status work(const vocabulary *v, const tokenize_settings *s, const char *argument,
+                         brise_error *err)
 {
 	const char *path = s->file ? s->file : "-";
 	brise_status status;
@@ -304,15 +339,19 @@ int cli_tokenize(int argc, char **argv)
 	if (status != COMMANDS_READY)
 		return status;
 	if ((settings.file || settings.jsonl) && result.n_operands > 1)
-		return report_usage("tokenize", "either TEXT or %s expected", settings.file ? "--file" : "--jsonl with lines on standard input");
+		return report_usage("tokenize", "either TEXT or %s expected",
+		                    settings.file ? "--file"
+		                                  : "--jsonl with lines on standard input");
 	terminal_catch_signals();
 	if ((done = open_vocabulary(&v, result.operands[0], &err)) != BRISE_OK)
 		status = report_status("tokenize", &err);
 	else if (!v.tokenizer)
-		status = report_error("tokenize", "%s: no tokenizer in the file", result.operands[0]);
+		status = report_error("tokenize", "%s: no tokenizer in the file",
+		                      result.operands[0]);
 	else if (settings.begin && v.facts.bos < 0)
 		status = report_error("tokenize", "%s: no begin token", result.operands[0]);
-	else if ((done = work(&v, &settings, result.n_operands > 1 ? result.operands[1] : NULL, &err)) != BRISE_OK)
+	else if ((done = work(&v, &settings, result.n_operands > 1 ? result.operands[1] : NULL,
+	                      &err)) != BRISE_OK)
 		status = report_status("tokenize", &err);
 	else
 		status = 0;

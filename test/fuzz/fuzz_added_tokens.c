@@ -1,4 +1,5 @@
-/* fuzz_added_tokens.c - any bytes as a file of added tokens: refused, or pieces behind a small base whose section opens and encodes
+/* fuzz_added_tokens.c - any bytes as a file of added tokens: refused, or pieces behind a small base
+ * whose section opens and encodes
  *
  * The first byte is the form, the rest the file.
  *
@@ -15,8 +16,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const tokenizer_piece pieces[] = {
-	{ (const uint8_t *)"<unk>", 5, 0, PIECE_UNKNOWN }, { (const uint8_t *)"<s>", 3, 0, PIECE_CONTROL }, { (const uint8_t *)"a", 1, -2, PIECE_NORMAL },
-	{ (const uint8_t *)"b", 1, -3, PIECE_NORMAL },     { (const uint8_t *)"ab", 2, -1, PIECE_NORMAL },
+	{ (const uint8_t *)"<unk>", 5, 0, PIECE_UNKNOWN },
+	{ (const uint8_t *)"<s>", 3, 0, PIECE_CONTROL },
+	{ (const uint8_t *)"a", 1, -2, PIECE_NORMAL },
+	{ (const uint8_t *)"b", 1, -3, PIECE_NORMAL },
+	{ (const uint8_t *)"ab", 2, -1, PIECE_NORMAL },
 };
 
 static void encode_all(const tokenizer_pieces *p, const char *json, size_t size)
@@ -40,7 +44,10 @@ static void encode_all(const tokenizer_pieces *p, const char *json, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	added_tokens added = { .path = strdup("fuzz") };
-	tokenizer_pieces p = { .pieces = malloc(sizeof pieces), .vocab = sizeof pieces / sizeof *pieces, .bos = 1, .eos = -1 };
+	tokenizer_pieces p = { .pieces = malloc(sizeof pieces),
+		               .vocab = sizeof pieces / sizeof *pieces,
+		               .bos = 1,
+		               .eos = -1 };
 	char *json = malloc(size + !size); /* not a byte too long */
 	notes lines = { NULL, 0, false };
 	bool any;
@@ -48,8 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (added.path && p.pieces && json && size > 0) {
 		memcpy(p.pieces, pieces, sizeof pieces);
 		memcpy(json, data + 1, size - 1);
-		if (added_tokens_read_memory(&added, (added_form)(data[0] % 3), json, size - 1, 40, &any, &lines, NULL) == BRISE_OK &&
-		    added_tokens_append(&added, &p, "fuzz.model", &lines, NULL) == BRISE_OK && tokenizer_check_pieces(&p, "fuzz", NULL) == BRISE_OK)
+		if (added_tokens_read_memory(&added, (added_form)(data[0] % 3), json, size - 1, 40,
+		                             &any, &lines, NULL) == BRISE_OK &&
+		    added_tokens_append(&added, &p, "fuzz.model", &lines, NULL) == BRISE_OK &&
+		    tokenizer_check_pieces(&p, "fuzz", NULL) == BRISE_OK)
 			encode_all(&p, json, size - 1);
 	}
 	added_tokens_free(&added);

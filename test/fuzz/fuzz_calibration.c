@@ -1,9 +1,12 @@
-/* fuzz_calibration.c - any bytes as a calibration: refused, or one whose moments and factors encode a tile of finite weights
+/* fuzz_calibration.c - any bytes as a calibration: refused, or one whose moments and factors encode
+ * a tile of finite weights
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_calibration.c SECONDS
  *
- * Input: one byte; if it is even, a file follows, otherwise changes of a valid one, three bytes each: where (little-endian) and what. Checksums would hide
- * everything behind them, so they are mended first. One time in four the bytes are an unfinished file instead, with which a measurement goes on, or not.
+ * Input: one byte; if it is even, a file follows, otherwise changes of a valid one, three bytes
+ * each: where (little-endian) and what. Checksums would hide everything behind them, so they are
+ * mended first. One time in four the bytes are an unfinished file instead, with which a measurement
+ * goes on, or not.
  */
 #include <math.h>
 #include <stdint.h>
@@ -13,7 +16,7 @@
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
-#include "runtime/crc32.h"
+#include "runtime/model/crc32.h"
 #include "test/small_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,8 +24,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define IMAGE_MAX ((size_t)1 << 18)
 #define SPAN      32u
 
-static const format_config tiny = { .dim = 40, .n_layers = 1, .n_heads = 2, .n_kv_heads = 1, .head_dim = 8, .hidden_dim = 24, .vocab = 20, .window = 5,
-	                            .max_context = 16, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e4 };
+static const format_config tiny = { .dim = 40,
+	                            .n_layers = 1,
+	                            .n_heads = 2,
+	                            .n_kv_heads = 1,
+	                            .head_dim = 8,
+	                            .hidden_dim = 24,
+	                            .vocab = 20,
+	                            .window = 5,
+	                            .max_context = 16,
+	                            .bos = 1,
+	                            .eos = 2,
+	                            .norm_eps = 1e-5f,
+	                            .rope_theta = 1e4 };
 static const int32_t ids[] = { 1, 5, 7, 3, 19, 0, 4, 4, 9 };
 
 static char folder[64], model_path[80], cal[80], unfinished[96];
@@ -75,7 +89,8 @@ static void prepare(void)
 	(void)atexit(remove_folder);
 	small_write(&tiny, TYPE_F16, model_path);
 	options.user = &asked;
-	if (brise_open_model(&model, model_path, NULL) != BRISE_OK || calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_ECANCELED)
+	if (brise_open_model(&model, model_path, NULL) != BRISE_OK ||
+	    calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_ECANCELED)
 		abort();
 	unfinished_size = load(unfinished, &unfinished_bytes);
 	options.cancel = NULL;
@@ -111,8 +126,11 @@ static void mend(uint8_t *bytes, size_t size, bool whole)
 static void encode(const calibration *c, uint32_t index, pool *threads)
 {
 	const uint32_t cols = c->inputs[index].cols;
-	q4_encoding how = { .effort = index == 0 ? Q4_NORMAL : Q4_FAST, .importance = calibration_squares(c, index), .errors = q4_errors };
-	float *w = malloc(cols * sizeof *w), *scratch = malloc(q4_scratch(cols, true) * sizeof *scratch);
+	q4_encoding how = { .effort = index == 0 ? Q4_NORMAL : Q4_FAST,
+		            .importance = calibration_squares(c, index),
+		            .errors = q4_errors };
+	float *w = malloc(cols * sizeof *w),
+	      *scratch = malloc(q4_scratch(cols, true) * sizeof *scratch);
 	uint8_t *tile = malloc(q4_tile_bytes(cols));
 	q4_feedback factors = { .cols = 0 };
 	tile_error sum = { 0, 0 };
@@ -128,7 +146,9 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 		for (i = 0; i < cols; i++)
 			if (!isfinite(w[i]))
 				abort();
-		if (way == 1 || c->header.span == 0 || factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK || factor_input(&factors, c, index, threads, NULL, NULL, NULL) != BRISE_OK)
+		if (way == 1 || c->header.span == 0 ||
+		    factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK ||
+		    factor_input(&factors, c, index, threads, NULL, NULL, NULL) != BRISE_OK)
 			break;
 		how.feedback = &factors;
 	}

@@ -9,7 +9,7 @@
 #include "convert/formats/elements.h"
 #include "convert/formats/gguf_parts.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,7 +21,8 @@ static void read_metadata(const gguf_header *h, const tensor_list *list)
 	void *section;
 	size_t bytes;
 
-	if (gguf_read_architecture(&a, h, list, "fuzz", &decisions, NULL) == BRISE_OK && model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (gguf_read_architecture(&a, h, list, "fuzz", &decisions, NULL) == BRISE_OK &&
+	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
 		abort();
 	gguf_note_template(h, &decisions);
 	free(decisions.text);
@@ -43,7 +44,8 @@ static void decode_block(const named_tensor *t, const uint8_t *data, size_t size
 	float out[256];
 	uint8_t *copy;
 
-	if (!elements_measure(t->dtype, n, &bytes) || t->offset > size || bytes > t->bytes || t->bytes > size - t->offset)
+	if (!elements_measure(t->dtype, n, &bytes) || t->offset > size || bytes > t->bytes ||
+	    t->bytes > size - t->offset)
 		abort();
 	copy = malloc((size_t)bytes);
 	for (i = 0; copy && i < bytes; i++)
@@ -59,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gguf_header h;
 	size_t i;
 
-	if (gguf_read_memory(&h, data, size, "fuzz", 0, &list, NULL) == BRISE_OK && tensors_sort(&list, "fuzz", NULL) == BRISE_OK) {
+	if (gguf_read_memory(&h, data, size, "fuzz", 0, &list, NULL) == BRISE_OK &&
+	    tensors_sort(&list, "fuzz", NULL) == BRISE_OK) {
 		read_metadata(&h, &list);
 		for (i = 0; i < list.n; i++)
 			decode_block(&list.items[i], data, size);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/formats/json.h"
+#include "runtime/text/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,7 +52,9 @@ static void read_all(json_reader *r)
 			read_scalar(r);
 		else if (type == JSON_OBJECT ? json_enter_object(r) : json_enter_array(r))
 			object[r->depth - 1] = type == JSON_OBJECT;
-		while (r->status == BRISE_OK && r->depth > 0 && !(object[r->depth - 1] ? json_next_key(r, key, sizeof key) : json_next_element(r)))
+		while (r->status == BRISE_OK && r->depth > 0 &&
+		       !(object[r->depth - 1] ? json_next_key(r, key, sizeof key)
+		                              : json_next_element(r)))
 			;
 		if (r->status != BRISE_OK || r->depth == 0)
 			return;

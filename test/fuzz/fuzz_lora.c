@@ -1,6 +1,8 @@
-/* fuzz_lora.c - any bytes as an adapter: refused, or one that adds finite numbers to rows of every matrix
+/* fuzz_lora.c - any bytes as an adapter: refused, or one that adds finite numbers to rows of every
+ * matrix
  *
- * Two bytes, the length of the configuration and in their highest bit the form, that file, and the rest as tensors.
+ * Two bytes, the length of the configuration and in their highest bit the form, that file, and the
+ * rest as tensors.
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_lora.c SECONDS
  */
@@ -12,12 +14,13 @@
 #include <unistd.h>
 
 #include "convert/checkpoint/lora.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char folder[64];
-static const char *const names[2][2] = { { "adapter_config.json", "adapter_model.safetensors" }, { "params.json", "lora.safetensors" } };
+static const char *const names[2][2] = { { "adapter_config.json", "adapter_model.safetensors" },
+	                                 { "params.json", "lora.safetensors" } };
 
 static void save(const char *name, const uint8_t *data, size_t size)
 {
@@ -49,9 +52,17 @@ static void remove_folder(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const format_config model = { .dim = 8, .n_layers = 2, .n_heads = 2, .n_kv_heads = 1, .head_dim = 4, .hidden_dim = 12, .vocab = 10, .rope_theta = 1e4 };
+	static const format_config model = { .dim = 8,
+		                             .n_layers = 2,
+		                             .n_heads = 2,
+		                             .n_kv_heads = 1,
+		                             .head_dim = 4,
+		                             .hidden_dim = 12,
+		                             .vocab = 10,
+		                             .rope_theta = 1e4 };
 	const char *specs[] = { folder };
-	size_t length = size < 2 ? 0 : (size_t)data[0] | (size_t)(data[1] & 0x7f) << 8, form = size < 2 ? 0 : data[1] >> 7;
+	size_t length = size < 2 ? 0 : (size_t)data[0] | (size_t)(data[1] & 0x7f) << 8,
+	       form = size < 2 ? 0 : data[1] >> 7;
 	notes lines = { NULL, 0, false };
 	uint32_t layer, kind, all, cols, i;
 	float row[12];

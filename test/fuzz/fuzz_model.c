@@ -2,22 +2,34 @@
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_model.c SECONDS
  *
- * Input: one byte; if it is even, a file follows, otherwise changes of a valid model, three bytes each: where (little-endian) and what. Checksums would
- * hide everything behind them, so they are mended first.
+ * Input: one byte; if it is even, a file follows, otherwise changes of a valid model, three bytes
+ * each: where (little-endian) and what. Checksums would hide everything behind them, so they are
+ * mended first.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/crc32.h"
+#include "runtime/model/crc32.h"
 #include "test/small_model.h"
 
 #define IMAGE_MAX ((size_t)1 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const format_config tiny = { .dim = 16, .n_layers = 1, .n_heads = 2, .n_kv_heads = 1, .head_dim = 8, .hidden_dim = 24, .vocab = 20, .window = 5,
-	                            .max_context = 16, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e4 };
+static const format_config tiny = { .dim = 16,
+	                            .n_layers = 1,
+	                            .n_heads = 2,
+	                            .n_kv_heads = 1,
+	                            .head_dim = 8,
+	                            .hidden_dim = 24,
+	                            .vocab = 20,
+	                            .window = 5,
+	                            .max_context = 16,
+	                            .bos = 1,
+	                            .eos = 2,
+	                            .norm_eps = 1e-5f,
+	                            .rope_theta = 1e4 };
 
 static size_t read_base(uint8_t *bytes)
 {
@@ -48,7 +60,9 @@ static void mend(uint8_t *bytes, size_t size)
 	memcpy(&h, bytes, sizeof h);
 	memcpy(h.magic, FORMAT_MAGIC, sizeof h.magic);
 	h.file_bytes = size;
-	for (i = 0; i < h.n_sections && sizeof h + (i + 1) * sizeof(format_section) <= size && i < 16; i++) {
+	for (i = 0;
+	     i < h.n_sections && sizeof h + (i + 1) * sizeof(format_section) <= size && i < 16;
+	     i++) {
 		uint8_t *place = bytes + sizeof h + i * sizeof(format_section);
 		format_section s;
 
@@ -59,7 +73,8 @@ static void mend(uint8_t *bytes, size_t size)
 		}
 	}
 	if (i == h.n_sections)
-		h.sections_crc = crc32_update(0, bytes + sizeof h, h.n_sections * sizeof(format_section));
+		h.sections_crc =
+		        crc32_update(0, bytes + sizeof h, h.n_sections * sizeof(format_section));
 	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
 	memcpy(bytes, &h, sizeof h);
 }
@@ -69,7 +84,8 @@ static void run_model(const brise_model *model)
 	brise_context *ctx;
 	const float *logits;
 
-	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) != BRISE_OK)
+	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) !=
+	    BRISE_OK)
 		return;
 	(void)brise_eval(ctx, (int32_t[]){ 1, 3 }, 2, &logits, NULL);
 	brise_free_context(ctx);

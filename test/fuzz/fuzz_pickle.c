@@ -1,4 +1,5 @@
-/* fuzz_pickle.c - any bytes as a checkpoint's data.pkl: refused, or tensors that lie inside their storages
+/* fuzz_pickle.c - any bytes as a checkpoint's data.pkl: refused, or tensors that lie inside their
+ * storages
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_pickle.c SECONDS
  */
@@ -15,7 +16,8 @@ static void check_tensor(const pickle_tensor *t)
 	uint64_t left = t->storage_elements, elements = 1;
 	uint32_t i;
 
-	if (!t->name || !*t->name || t->first > left || t->n_dims > 4 || t->dtype < ELEMENTS_F16 || t->dtype > ELEMENTS_F32)
+	if (!t->name || !*t->name || t->first > left || t->n_dims > 4 || t->dtype < ELEMENTS_F16 ||
+	    t->dtype > ELEMENTS_F32)
 		abort();
 	for (i = 0; i < t->n_dims; i++)
 		elements *= t->shape[i];

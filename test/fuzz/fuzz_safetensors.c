@@ -1,4 +1,5 @@
-/* fuzz_safetensors.c - any bytes as a safetensors header, as an index of shards and as either configuration
+/* fuzz_safetensors.c - any bytes as a safetensors header, as an index of shards and as either
+ * configuration
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_safetensors.c SECONDS
  */
@@ -8,7 +9,7 @@
 
 #include "convert/checkpoint/architecture.h"
 #include "convert/formats/safetensors.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 #define DATA_BYTES 1000u /* of the file behind the header */
 
@@ -20,13 +21,17 @@ static void read_header(const char *json, size_t size)
 	uint64_t base = 8 + (uint64_t)size, bytes;
 	size_t i;
 
-	if (safetensors_parse(json, size, base + DATA_BYTES, "fuzz", 0, &list, NULL) == BRISE_OK && tensors_sort(&list, "fuzz", NULL) == BRISE_OK)
+	if (safetensors_parse(json, size, base + DATA_BYTES, "fuzz", 0, &list, NULL) == BRISE_OK &&
+	    tensors_sort(&list, "fuzz", NULL) == BRISE_OK)
 		for (i = 0; i < list.n; i++) {
 			const named_tensor *t = &list.items[i];
 
-			if (t->offset < base || t->offset > base + DATA_BYTES || t->bytes > base + DATA_BYTES - t->offset || tensors_find(&list, t->name) != t)
+			if (t->offset < base || t->offset > base + DATA_BYTES ||
+			    t->bytes > base + DATA_BYTES - t->offset ||
+			    tensors_find(&list, t->name) != t)
 				abort();
-			if (t->dtype && t->n_dims <= 4 && (!tensors_size(t, &bytes) || bytes != t->bytes))
+			if (t->dtype && t->n_dims <= 4 &&
+			    (!tensors_size(t, &bytes) || bytes != t->bytes))
 				abort();
 		}
 	tensors_free(&list);
@@ -51,9 +56,11 @@ static void read_configuration(const char *json, size_t size)
 	notes decisions = { 0 };
 	architecture a;
 
-	if (architecture_read_config(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK && model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (architecture_read_config(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK &&
+	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
 		abort();
-	if (architecture_read_params(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK && model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (architecture_read_params(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK &&
+	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
 		abort();
 	free(decisions.text);
 }

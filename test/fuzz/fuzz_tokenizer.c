@@ -1,18 +1,21 @@
-/* fuzz_tokenizer.c - any bytes as a tokenizer section; what opens must encode any text and decode any id
+/* fuzz_tokenizer.c - any bytes as a tokenizer section; what opens must encode any text and decode
+ * any id
  *
- *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -I. -o fuzz_tokenizer test/fuzz/fuzz_tokenizer.c \
- *         runtime/tokenizer.c runtime/bpe.c runtime/detokenize.c runtime/error.c
+ *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -I. -o fuzz_tokenizer
+ * test/fuzz/fuzz_tokenizer.c \ runtime/text/tokenizer.c runtime/text/bpe.c
+ * runtime/text/detokenize.c runtime/error.c
  *
- * Input: one byte, the length of the text; the text; the section. A section's length is in its header, so most changes of length would be refused at once:
- * the header is mended first, which leaves the tables to the fuzzer.
+ * Input: one byte, the length of the text; the text; the section. A section's length is in its
+ * header, so most changes of length would be refused at once: the header is mended first, which
+ * leaves the tables to the fuzzer.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/brise.h"
-#include "runtime/tokenizer_section.h"
-#include "runtime/utf8.h"
+#include "runtime/text/tokenizer_section.h"
+#include "runtime/text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,7 +42,8 @@ static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
 	if (brise_new_decoder(&d, t, NULL) != BRISE_OK)
 		return;
 	for (i = 0; i < n + facts.vocab; i++) {
-		if (brise_decode_token(d, i < n ? ids[i] : (int32_t)(i - n), &text, &bytes, NULL) != BRISE_OK)
+		if (brise_decode_token(d, i < n ? ids[i] : (int32_t)(i - n), &text, &bytes, NULL) !=
+		    BRISE_OK)
 			abort(); /* an id that encoding gave, or one of the vocabulary */
 		for (at = 0; at < bytes; at += (size_t)step) {
 			step = utf8_measure((const uint8_t *)text + at, bytes - at);

@@ -1,4 +1,5 @@
-/* fuzz_tokenizer_json.c - any bytes as a tokenizer.json: refused, or a section that opens and encodes
+/* fuzz_tokenizer_json.c - any bytes as a tokenizer.json: refused, or a section that opens and
+ * encodes
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_tokenizer_json.c SECONDS
  */
@@ -22,10 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(json, data, size);
-	if (tokenizer_json_read_memory(json, size, "fuzz", TOKENIZER_JSON_ALL, NULL, &section, &bytes, NULL) == BRISE_OK) {
+	if (tokenizer_json_read_memory(json, size, "fuzz", TOKENIZER_JSON_ALL, NULL, &section,
+	                               &bytes, NULL) == BRISE_OK) {
 		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
 			abort(); /* what the converter writes, the runtime must accept */
-		if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) != BRISE_OK)
+		if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) !=
+		    BRISE_OK)
 			abort();
 		free(ids);
 		brise_close_tokenizer(t);

@@ -1,4 +1,5 @@
-/* fuzz_torch_zip.c - any bytes as a consolidated.00.pth: refused, or tensors that lie inside the file
+/* fuzz_torch_zip.c - any bytes as a consolidated.00.pth: refused, or tensors that lie inside the
+ * file
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_torch_zip.c SECONDS
  */
@@ -35,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (torch_zip_read(descriptor_of(data, size), size, "fuzz", 0, &list, NULL) == BRISE_OK)
 		for (i = 0; i < list.n; i++)
-			if (!list.items[i].name || list.items[i].offset > size || list.items[i].bytes > size - list.items[i].offset)
+			if (!list.items[i].name || list.items[i].offset > size ||
+			    list.items[i].bytes > size - list.items[i].offset)
 				abort();
 	tensors_free(&list);
 	return 0;

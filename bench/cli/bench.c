@@ -1,0 +1,408 @@
+/* bench.c - brise bench: a model's or the kernels' speed against this machine's limits; synthetic
+ * models to measure */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/kernels.h"
+#include "bench/model.h"
+#include "bench/roofline.h"
+#include "bench/scaling.h"
+#include "bench/synthetic.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/number.h"
+#include "runtime/cli/result_file.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/error.h"
+
+static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
+static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
+
+typedef struct bench_settings {
+	engine_settings engine;
+	uint32_t prompt, generate;
+	uint32_t most_threads; /* of a range that begins at engine.threads; 0: none */
+	int shape, type;       /* shape: index + 1 once given */
+	const char *folder, *picture;
+	bool kernels, json, no_start;
+	terminal_line line;
+} bench_settings;
+
+static const char *take_shape(void *settings, const char *value)
+{
+	bench_settings *s = settings;
+	int i;
+
+	for (i = 0; shape_choices[i]; i++)
+		if (!strcmp(shape_choices[i], value)) {
+			s->shape = i + 1;
+			return NULL;
+		}
+	return "mistral-7b or breeze";
+}
+
+/* A number, auto, or a range, whose end goes to most_threads. */
+static const char *take_threads(void *settings, const char *value)
+{
+	static const char expected[] = "a number from 1 to 256, a range such as 1..4, or auto";
+	bench_settings *s = settings;
+	const char *dots = strstr(value, "..");
+	uint64_t low, high;
+
+	s->most_threads = 0;
+	if (!strcmp(value, "auto")) {
+		s->engine.threads = ENGINE_THREADS_AUTO;
+		return NULL;
+	}
+	if (!number_read_whole(value, dots ? (size_t)(dots - value) : strlen(value), THREADS_MAX,
+	                       &low) ||
+	    low == 0)
+		return expected;
+	if (dots &&
+	    (!number_read_whole(dots + 2, strlen(dots + 2), THREADS_MAX, &high) || high < low))
+		return expected;
+	s->engine.threads = (uint32_t)low;
+	s->most_threads = dots ? (uint32_t)high : 0;
+	return NULL;
+}
+
+#define AT(member) offsetof(bench_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "prompt",
+	  .alias = 'p',
+	  .type = OPTION_U32,
+	  .offset = AT(prompt),
+	  .value = "N",
+	  .help = "tokens of prefill (default 512)",
+	  .low = 0,
+	  .high = 1e6 },
+	{ .name = "generate",
+	  .alias = 'n',
+	  .type = OPTION_U32,
+	  .offset = AT(generate),
+	  .value = "N",
+	  .help = "tokens of decode (default 64)",
+	  .low = 0,
+	  .high = 1e6 },
+	{ .name = "threads",
+	  .alias = 't',
+	  .type = OPTION_TAKE,
+	  .value = "N|A..B|auto",
+	  .help = "threads (default: fast cores); A..B: a table",
+	  .take = take_threads },
+	{ .name = "arch",
+	  .type = OPTION_STRING,
+	  .offset = AT(engine.arch),
+	  .value = "NAME",
+	  .help = "kernel set; brise info lists them" },
+	{ .name = "no-start",
+	  .type = OPTION_FLAG,
+	  .offset = AT(no_start),
+	  .help = "do not time a fresh process" },
+	{ .name = "kernels",
+	  .type = OPTION_FLAG,
+	  .offset = AT(kernels),
+	  .help = "measure the kernels of every set this machine runs" },
+	{ .name = "svg",
+	  .type = OPTION_STRING,
+	  .offset = AT(picture),
+	  .value = "FILE",
+	  .help = "with --kernels: draw their roofline" },
+	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
+	{ .name = "synthetic",
+	  .type = OPTION_TAKE,
+	  .value = "SHAPE",
+	  .help = "write a model: mistral-7b or breeze",
+	  .take = take_shape },
+	{ .name = "type",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(type),
+	  .help = "its type (default q4)",
+	  .choices = type_choices },
+	{ .name = "dir",
+	  .type = OPTION_STRING,
+	  .offset = AT(folder),
+	  .value = "DIR",
+	  .help = "its folder (default: the current one)" },
+};
+
+static const options_command command = {
+	.name = "bench",
+	.operands = "[MODEL]",
+	.summary = "Measures prefill, decode and start of MODEL, and the memory and int8 rates\nof "
+	           "this machine with the same threads and instructions. Fractions are of these.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 0,
+	.max_operands = 1
+};
+
+static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
+{
+	bench_settings *s = user;
+
+	if (terminal_is_due(&s->line))
+		terminal_draw_line(&s->line, "%s: %3.0f %%", tensor,
+		                   100.0 * (double)done / (double)total);
+}
+
+/* The search matters little for random weights: the fast one. */
+static int write_synthetic(bench_settings *s)
+{
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	const char *folder = s->folder ? s->folder : ".", *shape = shape_choices[s->shape - 1];
+	convert_options options;
+	convert_source source;
+	convert_result result;
+	brise_status status;
+	char path[4096];
+	brise_error err;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s-%s.brise", folder, shape,
+	                     type_choices[s->type]) >= sizeof path)
+		return report_usage("bench", "--dir: shorter than %zu characters expected",
+		                    sizeof path);
+	if (!synthetic_make_source(&source, shape))
+		return report_usage("bench", "--synthetic: no shape %s", shape);
+	convert_init_options(&options);
+	options.type = types[s->type];
+	options.effort = Q4_FAST;
+	options.threads = s->engine.threads;
+	options.progress = draw_progress;
+	options.cancel = terminal_was_interrupted;
+	options.user = s;
+	terminal_open_line(&s->line);
+	terminal_catch_signals();
+	status = convert_write(&source, path, &options, &result, &err);
+	terminal_erase_line(&s->line);
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	report_note("bench", "%.2f GB, %.3f bits per weight, in %.1f s",
+	            (double)result.file_bytes / 1e9, result.bits_per_weight, result.seconds);
+	printf("%s\n", path);
+	return 0;
+}
+
+#define SETS_MAX 8u
+
+static void print_set(const bench_set *set, unsigned threads)
+{
+	unsigned i;
+
+	printf("%s, %u threads: memory %.1f GB/s, int8 %.0f GOPS\n", set->arch, threads,
+	       set->limits.read_gbps, set->limits.int8_gops);
+	for (i = 0; i < BENCH_ROWS; i++) {
+		const bench_row *row = &set->rows[i];
+
+		printf("  %-21s %8.1f %-5s", row->kernel, row->rate, row->unit);
+		if (row->limit > 0)
+			printf("%4.0f %% of the limit", 100 * row->rate / row->limit);
+		printf("\n");
+	}
+	(void)fflush(stdout);
+}
+
+static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned threads)
+{
+	unsigned s, i;
+
+	printf("{\"threads\":%u,\"sets\":[", threads);
+	for (s = 0; s < n_sets; s++) {
+		printf("%s{\"arch\":\"%s\",\"read_gbps\":%.2f,\"int8_gops\":%.1f,\"kernels\":[",
+		       s ? "," : "", sets[s].arch, sets[s].limits.read_gbps,
+		       sets[s].limits.int8_gops);
+		for (i = 0; i < BENCH_ROWS; i++) {
+			const bench_row *row = &sets[s].rows[i];
+
+			printf("%s{\"kernel\":\"%s\",\"rate\":%.2f,\"unit\":\"%s\",\"limit\":%.2f}",
+			       i ? "," : "", row->kernel, row->rate, row->unit, row->limit);
+		}
+		printf("]}");
+	}
+	printf("]}\n");
+}
+
+static int draw_picture(const char *path, const bench_set *sets, unsigned n_sets, unsigned threads)
+{
+	result_file file;
+	brise_error err;
+
+	if (result_open(&file, path, &err) != BRISE_OK)
+		return report_status("bench", &err);
+	roofline_write(file.stream, sets, n_sets, threads);
+	if (result_commit(&file, &err) == BRISE_OK)
+		return 0;
+	result_discard(&file);
+	return report_status("bench", &err);
+}
+
+/* Every set this machine supports, or the one chosen. */
+static brise_status measure_sets(bench_set *sets, unsigned *n_sets, const bench_settings *s,
+                                 pool *workers, unsigned threads, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	arch_cpu cpu;
+	size_t i;
+
+	arch_detect(&cpu);
+	for (i = 0; arch_list(i) && *n_sets < SETS_MAX && status == BRISE_OK; i++) {
+		bench_set *set = &sets[*n_sets];
+		arch_kernels kernels;
+
+		if ((s->engine.arch && strcmp(s->engine.arch, arch_list(i)->name) != 0) ||
+		    !arch_choose(&kernels, arch_list(i)->name, &cpu))
+			continue;
+		if (terminal_was_interrupted(NULL))
+			return error_set(err, BRISE_ECANCELED, "interrupted");
+		status = bench_measure_limits(&set->limits, &kernels, workers, bench_read_bytes(0),
+		                              err);
+		if (status == BRISE_OK)
+			status = bench_measure_kernels(set, &kernels, workers, err);
+		*n_sets += status == BRISE_OK;
+		if (status == BRISE_OK && !s->json)
+			print_set(set, threads);
+	}
+	return status;
+}
+
+static int measure_kernels(const bench_settings *s)
+{
+	unsigned threads = s->engine.threads ? s->engine.threads : threads_available(), n_sets = 0;
+	bench_set sets[SETS_MAX];
+	brise_status status;
+	brise_error err;
+	pool *workers;
+
+	if (pool_new(&workers, threads, &err) != BRISE_OK)
+		return report_status("bench", &err);
+	terminal_catch_signals();
+	status = measure_sets(sets, &n_sets, s, workers, threads, &err);
+	pool_free(workers);
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	if (s->json)
+		print_sets_json(sets, n_sets, threads);
+	return s->picture ? draw_picture(s->picture, sets, n_sets, threads) : 0;
+}
+
+/* A row for each number of threads, and the number to choose. */
+static int measure_scaling(const bench_settings *s)
+{
+	scaling_row rows[SCALING_ROWS];
+	unsigned threads, n = 0;
+	arch_kernels kernels;
+	brise_error err;
+	arch_cpu cpu;
+
+	arch_detect(&cpu);
+	if (!arch_choose(&kernels, s->engine.arch, &cpu))
+		return report_error("bench",
+		                    "kernel set %s: this processor or system does not support it",
+		                    s->engine.arch ? s->engine.arch : "");
+	terminal_catch_signals();
+	printf(s->json ? "{\"arch\":\"%s\",\"scaling\":[" : "%s    decode GB/s  prefill GOPS\n",
+	       kernels.name);
+	for (threads = s->engine.threads; threads <= s->most_threads; threads++, n++) {
+		if (terminal_was_interrupted(NULL))
+			return terminal_exit_status();
+		if (scaling_measure(&rows[n], &kernels, threads, false, &err) != BRISE_OK)
+			return report_status("bench", &err);
+		printf(s->json ? "%s{\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f}"
+		               : "%s%3u threads  %8.1f  %12.0f\n",
+		       s->json && n ? "," : "", threads, rows[n].read_gbps, rows[n].int8_gops);
+		(void)fflush(stdout);
+	}
+	printf(s->json ? "],\"threads\":%u}\n" : "choose %u: more bring less than 3 %% in decode\n",
+	       scaling_choose(rows, n));
+	return 0;
+}
+
+static void print_model(const bench_settings *s, const bench_model_result *r)
+{
+	if (s->json) {
+		printf("{\"type\":\"%s\",\"arch\":\"%s\",\"threads\":%" PRIu32
+		       ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f,",
+		       r->type, r->arch, r->threads, r->prefill_tokens_per_s,
+		       r->decode_tokens_per_s);
+		printf("\"read_gbps\":%.3f,\"file_gbps\":%.3f,\"int8_gops\":%.2f,\"decode_"
+		       "fraction\":%.4f,\"prefill_fraction\":%.4f,",
+		       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops, r->decode_fraction,
+		       r->prefill_fraction);
+		printf("\"first_token_s\":%.4f,\"anon_bytes\":%" PRIu64 ",\"token_bytes\":%" PRIu64
+		       "}\n",
+		       r->first_token_s, r->anon_bytes, r->token_bytes);
+		return;
+	}
+	printf("%s with %s, %" PRIu32 " threads\n", r->type, r->arch, r->threads);
+	printf("  limits      %8.1f GB/s read", r->limits.read_gbps);
+	if (r->file_gbps > 0)
+		printf(" (%.1f from the mapped file)", r->file_gbps);
+	printf(", %.0f GOPS int8\n", r->limits.int8_gops);
+	printf("  decode      %8.2f tokens/s    %4.0f %% of the read rate (%.3f GB a token)\n",
+	       r->decode_tokens_per_s, 100 * r->decode_fraction, (double)r->token_bytes / 1e9);
+	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n",
+	       r->prefill_tokens_per_s, 100 * r->prefill_fraction);
+	if (r->first_token_s > 0)
+		printf("  first token %8.3f s from the start of a process, %.1f MB of anonymous "
+		       "memory\n",
+		       r->first_token_s, (double)r->anon_bytes / 1e6);
+}
+
+static int measure_model(const bench_settings *s, const char *path)
+{
+	bench_model_options options = { path,
+		                        s->no_start ? NULL : "/proc/self/exe",
+		                        s->prompt,
+		                        s->generate,
+		                        s->engine.threads,
+		                        s->engine.arch,
+		                        terminal_was_interrupted,
+		                        NULL };
+	bench_model_result result;
+	brise_error err;
+	brise_status status;
+
+	terminal_catch_signals();
+	status = bench_measure_model(&result, &options, &err);
+	if (status == BRISE_ECANCELED)
+		return terminal_exit_status();
+	if (status != BRISE_OK)
+		return report_status("bench", &err);
+	print_model(s, &result);
+	return 0;
+}
+
+int cli_bench(int argc, char **argv)
+{
+	bench_settings settings = { .prompt = 512, .generate = 64 };
+	options_result result;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY)
+		return status;
+	if ((status = engine_check_settings("bench", &settings.engine)) != COMMANDS_READY)
+		return status;
+	if (settings.most_threads > 0)
+		return commands_end("bench", measure_scaling(&settings));
+	if (settings.engine.threads == ENGINE_THREADS_AUTO &&
+	    (status = engine_measure_threads(&settings.engine.threads, "bench",
+	                                     &settings.engine)) != COMMANDS_READY)
+		return status;
+	if (settings.shape == 0 && !settings.kernels && result.n_operands == 0)
+		return report_usage("bench", "a MODEL, --kernels or --synthetic SHAPE expected; "
+		                             "brise bench --help explains");
+	if (settings.shape > 0)
+		status = write_synthetic(&settings);
+	else if (settings.kernels)
+		status = measure_kernels(&settings);
+	else
+		status = measure_model(&settings, result.operands[0]);
+	return commands_end("bench", status);
+}

@@ -1,0 +1,275 @@
+/* calibrate.c - brise calibrate: a model reads a text, and what its matrices multiplied is kept for
+ * the converter */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "convert/calibration/calibrate.h"
+#include "convert/calibration/calibration.h"
+#include "convert/convert.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
+#include "runtime/cli/input.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/os/target.h"
+
+#define TOKENS_DEFAULT 49152u
+
+typedef struct calibrate_settings {
+	const char *ids, *text, *output, *arch;
+	uint32_t threads, tokens, span;
+	terminal_line line;
+	double start;
+	uint64_t before; /* tokens times layers that were done at the start */
+	bool counted;
+} calibrate_settings;
+
+#define AT(member) offsetof(calibrate_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "text",
+	  .type = OPTION_STRING,
+	  .offset = AT(text),
+	  .value = "FILE",
+	  .help = "a text like those the model is for" },
+	{ .name = "ids",
+	  .type = OPTION_STRING,
+	  .offset = AT(ids),
+	  .value = "FILE",
+	  .help = "token ids as they are, instead of a text" },
+	{ .name = "output",
+	  .alias = 'o',
+	  .type = OPTION_STRING,
+	  .offset = AT(output),
+	  .value = "FILE.cal",
+	  .help = "file to write" },
+	{ .name = "tokens",
+	  .type = OPTION_U32,
+	  .offset = AT(tokens),
+	  .value = "N",
+	  .help = "at most so many tokens (default 49152)",
+	  .low = 1,
+	  .high = (double)(1u << 24) },
+	{ .name = "span",
+	  .type = OPTION_U32,
+	  .offset = AT(span),
+	  .value = "N",
+	  .help = "columns correlated (default 4096); 0: none",
+	  .low = 0,
+	  .high = (double)(1u << 20) },
+	{ .name = "threads",
+	  .alias = 't',
+	  .type = OPTION_U32,
+	  .offset = AT(threads),
+	  .value = "N",
+	  .help = "threads (default: fast cores)",
+	  .low = 1,
+	  .high = 256 },
+	{ .name = "arch",
+	  .type = OPTION_STRING,
+	  .offset = AT(arch),
+	  .value = "NAME",
+	  .help = "kernel set; brise info lists them" },
+};
+
+static const options_command command = {
+	.name = "calibrate",
+	.operands = "MODEL.brise|CHECKPOINT --text FILE -o FILE.cal",
+	.summary =
+	        "Runs a model over a text and keeps the second moments of what each matrix\n"
+	        "multiplies. brise convert --calibration FILE.cal weighs errors by them; with\n"
+	        "--effort high it makes the errors of one column good in the next ones.\n"
+	        "MODEL is best of type q8 or f16; a checkpoint is made a q8 file first, which\n"
+	        "lies beside FILE.cal and is gone at the end. The same text gives the same file\n"
+	        "for any number of threads. After ctrl-C the layers that are done stay in\n"
+	        "FILE.cal.unfinished, and the same command goes on behind them.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+static void draw_progress(void *user, uint32_t layer, uint32_t n_layers, uint64_t token,
+                          uint64_t tokens)
+{
+	calibrate_settings *s = user;
+	double done, seconds = terminal_clock() - s->start;
+	char left[32];
+
+	if (!s->counted) {
+		s->before = layer * tokens;
+		s->counted = true;
+	}
+	if (!terminal_is_due(&s->line))
+		return;
+	done = (double)(layer * tokens + token - s->before);
+	terminal_format_duration(
+	        done > 0 ? ((double)(n_layers * tokens - s->before) - done) * seconds / done : 0,
+	        left, sizeof left);
+	terminal_draw_line(&s->line,
+	                   "layer %" PRIu32 " of %" PRIu32 ": token %" PRIu64 " of %" PRIu64
+	                   ", %s left",
+	                   layer < n_layers ? layer + 1 : n_layers, n_layers, token, tokens, left);
+}
+
+static void draw_conversion(void *user, const char *tensor, uint64_t done, uint64_t total)
+{
+	calibrate_settings *s = user;
+
+	if (terminal_is_due(&s->line))
+		terminal_draw_line(&s->line, "q8 file, %s: %3.0f %%", tensor,
+		                   100.0 * (double)done / (double)total);
+}
+
+static void print_note(void *user, const char *line)
+{
+	calibrate_settings *s = user;
+
+	terminal_erase_line(&s->line);
+	report_note("calibrate", "%s", line);
+}
+
+static int take_ids(const engine *e, const calibrate_settings *s, const char *text, size_t bytes,
+                    int32_t **ids, size_t *n)
+{
+	brise_error err;
+
+	if (!s->ids)
+		return engine_encode_text(e, "calibrate", text, bytes, ids, n);
+	return input_parse_ids(text, bytes, input_name(s->ids), e->facts->vocab, ids, n, &err) ==
+	                       BRISE_OK
+	               ? COMMANDS_READY
+	               : report_status("calibrate", &err);
+}
+
+static int run(const engine *e, calibrate_settings *s, const int32_t *ids, size_t n)
+{
+	calibrate_options options;
+	calibrate_result result;
+	brise_status status;
+	char bytes[32], duration[32];
+	brise_error err;
+
+	calibrate_init_options(&options);
+	options.span = s->span;
+	options.threads = s->threads;
+	options.arch = s->arch;
+	options.progress = draw_progress;
+	options.note = print_note;
+	options.cancel = terminal_was_interrupted;
+	options.user = s;
+	s->start = terminal_clock();
+	status = calibrate_model(e->model, ids, n, s->output, &options, &result, &err);
+	terminal_erase_line(&s->line);
+	if (status == BRISE_ECANCELED)
+		report_note("calibrate", "%s", err.message);
+	if (status != BRISE_OK)
+		return report_status("calibrate", &err);
+	terminal_format_bytes((double)result.file_bytes, bytes, sizeof bytes);
+	terminal_format_duration(result.seconds, duration, sizeof duration);
+	if (result.resumed > 0)
+		report_note("calibrate", "went on behind layer %" PRIu32 " of an interrupted run",
+		            result.resumed);
+	report_note("calibrate", "%s: %s, %zu tokens, %s", s->output, bytes, n, duration);
+	return 0;
+}
+
+static bool is_model(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length > 6 && strcmp(path + length - 6, ".brise") == 0;
+}
+
+/* A checkpoint as a q8 file beside the output, of a name that nobody else has. q8 instead of f16:
+ * half the room, several times as fast, and on the project's model a calibration as good. *path:
+ * malloc'ed; the caller removes the file. */
+static int make_model(calibrate_settings *s, const char *checkpoint, char **path)
+{
+	size_t room = strlen(s->output) + 32;
+	convert_options options;
+	brise_status status;
+	struct stat facts;
+	brise_error err;
+	char *made = malloc(room);
+
+	if (!made)
+		return report_error("calibrate", "no memory");
+	(void)snprintf(made, room, "%s.q8-%ld", s->output, (long)getpid());
+	if (lstat(made, &facts) == 0) {
+		(void)report_error("calibrate", "%s: exists; it would be overwritten", made);
+		free(made);
+		return EXIT_FAILED;
+	}
+	*path = made;
+	convert_init_options(&options);
+	options.type = TYPE_Q8;
+	options.threads = s->threads;
+	options.arch = s->arch;
+	options.no_tokenizer = s->ids != NULL;
+	options.progress = draw_conversion;
+	options.cancel = terminal_was_interrupted;
+	options.user = s;
+	status = convert_checkpoint(checkpoint, made, &options, NULL, &err);
+	terminal_erase_line(&s->line);
+	return status == BRISE_OK ? COMMANDS_READY : report_status("calibrate", &err);
+}
+
+/* The model, and where one was made for this run, its name removed at once: the file then ends with
+ * the process, whatever ends that. */
+static int open_model(engine *e, calibrate_settings *s, const char *operand)
+{
+	char *made = NULL;
+	int status = is_model(operand) ? COMMANDS_READY : make_model(s, operand, &made);
+
+	if (status == COMMANDS_READY)
+		status = engine_open_model(e, "calibrate", made ? made : operand);
+	if (made)
+		(void)unlink(made);
+	free(made);
+	return status;
+}
+
+int cli_calibrate(int argc, char **argv)
+{
+	calibrate_settings settings = { .tokens = TOKENS_DEFAULT, .span = 4096 };
+	engine e = { .model = NULL };
+	options_result result;
+	int32_t *ids = NULL;
+	char *text = NULL;
+	size_t bytes = 0, n = 0;
+	brise_error err;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY)
+		return status;
+	if (!settings.ids == !settings.text)
+		return report_usage("calibrate", "either --text FILE or --ids FILE expected");
+	if (!settings.output)
+		return report_usage("calibrate", "-o FILE expected: where to write");
+	if (settings.span % 32 != 0)
+		return report_usage("calibrate",
+		                    "--span: expected a multiple of 32, found %" PRIu32,
+		                    settings.span);
+	terminal_open_line(&settings.line);
+	terminal_catch_signals();
+	/* Output and text first: what is wrong with them shows before minutes are spent. */
+	if (target_check_kind(settings.output, CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
+	                      "a calibration", &err) != BRISE_OK ||
+	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) !=
+	            BRISE_OK)
+		status = report_status("calibrate", &err);
+	if (status == COMMANDS_READY)
+		status = open_model(&e, &settings, result.operands[0]);
+	if (status == COMMANDS_READY)
+		status = take_ids(&e, &settings, text, bytes, &ids, &n);
+	if (status == COMMANDS_READY)
+		status = run(&e, &settings, ids, n < settings.tokens ? n : settings.tokens);
+	free(ids);
+	free(text);
+	engine_close(&e);
+	return commands_end("calibrate", status);
+}

@@ -1,0 +1,254 @@
+/* convert.c - brise convert: the converter's face; convert/ does the work */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "convert/convert.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/model/model.h"
+
+static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
+static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
+
+#define LORAS_MAX        16u
+#define TENSOR_TYPES_MAX 32u
+
+/* Of all matrices of one kind. */
+typedef struct kind_loss {
+	double sum, worst;
+	uint32_t n, worst_layer;
+} kind_loss;
+
+typedef struct convert_settings {
+	int type, effort;
+	uint32_t threads, window;
+	float bits;
+	const char *calibration;
+	bool no_tokenizer;
+	const char *loras[LORAS_MAX];
+	size_t n_loras;
+	const char *tensor_types[TENSOR_TYPES_MAX];
+	size_t n_tensor_types;
+	terminal_line line;
+	double start;
+	kind_loss losses[TENSOR_KINDS];
+} convert_settings;
+
+static const char *take_lora(void *settings, const char *value)
+{
+	convert_settings *s = settings;
+
+	if (s->n_loras == LORAS_MAX)
+		return "at most 16 adapters";
+	s->loras[s->n_loras++] = value;
+	return NULL;
+}
+
+static const char *take_tensor_type(void *settings, const char *value)
+{
+	convert_settings *s = settings;
+
+	if (!strchr(value, '='))
+		return "PATTERN=TYPE";
+	if (s->n_tensor_types == TENSOR_TYPES_MAX)
+		return "at most 32 patterns";
+	s->tensor_types[s->n_tensor_types++] = value;
+	return NULL;
+}
+
+#define AT(member) offsetof(convert_settings, member)
+
+static const options_entry entries[] = {
+	{ .name = "type",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(type),
+	  .help = "format of the matrices (default q4)",
+	  .choices = type_choices },
+	{ .name = "bits",
+	  .type = OPTION_FLOAT,
+	  .offset = AT(bits),
+	  .value = "N",
+	  .help = "with q4: room to store some as q8, as 4.5",
+	  .low = 4,
+	  .high = 9 },
+	{ .name = "tensor-type",
+	  .type = OPTION_TAKE,
+	  .value = "PATTERN=TYPE",
+	  .help = "another type for some, as wv=q8; repeatable",
+	  .take = take_tensor_type },
+	{ .name = "effort",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(effort),
+	  .help = "search for q4's scales (default normal)",
+	  .choices = effort_choices },
+	{ .name = "calibration",
+	  .type = OPTION_STRING,
+	  .offset = AT(calibration),
+	  .value = "FILE",
+	  .help = "from brise calibrate: weighs q4's errors" },
+	{ .name = "threads",
+	  .alias = 't',
+	  .type = OPTION_U32,
+	  .offset = AT(threads),
+	  .value = "N",
+	  .help = "threads (default: fast cores)",
+	  .low = 1,
+	  .high = 256 },
+	{ .name = "lora",
+	  .type = OPTION_TAKE,
+	  .value = "DIR[:SCALE]",
+	  .help = "add SCALE times this LoRA adapter; repeatable",
+	  .take = take_lora },
+	{ .name = "window",
+	  .type = OPTION_U32,
+	  .offset = AT(window),
+	  .value = "N",
+	  .help = "attention window instead of the file's; 0: none",
+	  .low = 0,
+	  .high = (double)(1u << 24) },
+	{ .name = "no-tokenizer",
+	  .type = OPTION_FLAG,
+	  .offset = AT(no_tokenizer),
+	  .help = "convert a checkpoint that has none" },
+};
+
+static const options_command command = {
+	.name = "convert",
+	.operands = "CHECKPOINT OUT.brise",
+	.summary =
+	        "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
+	        "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
+	        "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
+	        "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
+	        "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q8\n"
+	        "8.25, f16 16. The same input gives the same file, which appears when it is\n"
+	        "complete or not at all. Adapters are folders of PEFT's or mistral-finetune's.",
+	.entries = entries,
+	.n_entries = sizeof entries / sizeof *entries,
+	.min_operands = 2,
+	.max_operands = 2,
+};
+
+static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
+{
+	convert_settings *s = user;
+	double seconds = terminal_clock() - s->start,
+	       rate = (double)done / (seconds > 0 ? seconds : 1);
+	char left[32];
+
+	if (!terminal_is_due(&s->line))
+		return;
+	terminal_format_duration(rate > 0 ? (double)(total - done) / rate : 0, left, sizeof left);
+	terminal_draw_line(&s->line, "%s: %3.0f %%, %.0f MB/s, %s left", tensor,
+	                   100.0 * (double)done / (double)total, rate / 1e6, left);
+}
+
+static void print_decision(void *user, const char *line)
+{
+	convert_settings *s = user;
+
+	terminal_erase_line(&s->line);
+	report_note("convert", "%s", line);
+}
+
+static void add_loss(void *user, uint32_t kind, uint32_t layer, double relative_error)
+{
+	kind_loss *l = &((convert_settings *)user)->losses[kind];
+
+	l->sum += relative_error;
+	l->n++;
+	if (l->n == 1 || relative_error > l->worst) {
+		l->worst = relative_error;
+		l->worst_layer = layer;
+	}
+}
+
+/* What rounding already rounded weights added: a line for each kind; brise info --tensors has each
+ * matrix. */
+static void print_losses(const convert_settings *s)
+{
+	const char *name;
+	char worst[48];
+	uint32_t kind;
+
+	report_note("convert", "the second rounding adds a relative squared error of (brise info "
+	                       "--tensors lists every matrix)");
+	for (kind = 1; kind < TENSOR_KINDS; kind++) {
+		const kind_loss *l = &s->losses[kind];
+
+		if (l->n == 0)
+			continue;
+		model_tensor_name(worst, kind, l->worst_layer);
+		name = strrchr(worst, '.') ? strrchr(worst, '.') + 1 : worst;
+		if (l->n == 1)
+			report_note("convert", "  %-9s %.5f", name, l->worst);
+		else
+			report_note("convert", "  %-9s %.5f in the mean, at worst %.5f (%s)", name,
+			            l->sum / l->n, l->worst, worst);
+	}
+}
+
+static void print_result(const char *out, const convert_result *r)
+{
+	char bytes[32], duration[32];
+
+	terminal_format_bytes((double)r->file_bytes, bytes, sizeof bytes);
+	terminal_format_duration(r->seconds, duration, sizeof duration);
+	report_note(
+	        "convert",
+	        "%s: %s, %.3f bits per weight, relative squared error %.5f, %s (%.0f MB/s of fp16)",
+	        out, bytes, r->bits_per_weight, r->relative_error, duration,
+	        r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
+}
+
+int cli_convert(int argc, char **argv)
+{
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH };
+	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
+	options_result result;
+	convert_options options;
+	convert_result outcome;
+	brise_status done;
+	brise_error err;
+	int status = commands_begin(&command, argc, argv, &settings, &result);
+
+	if (status != COMMANDS_READY)
+		return status;
+	if (settings.bits > 0 && settings.type != 0)
+		return report_usage("convert", "--bits: room for q8 is what --type q4 spends");
+	if (settings.calibration && types[settings.type] != TYPE_Q4)
+		return report_usage("convert",
+		                    "--calibration is for --type q4 alone, found --type %s",
+		                    type_choices[settings.type]);
+	convert_init_options(&options);
+	options.type = types[settings.type];
+	options.effort = efforts[settings.effort];
+	options.threads = settings.threads;
+	options.calibration = settings.calibration;
+	options.no_tokenizer = settings.no_tokenizer;
+	options.loras = settings.loras;
+	options.bits = (double)settings.bits;
+	options.tensor_types = settings.tensor_types;
+	options.n_tensor_types = settings.n_tensor_types;
+	options.n_loras = settings.n_loras;
+	options.window = settings.window;
+	options.progress = draw_progress;
+	options.decision = print_decision;
+	options.loss = add_loss;
+	options.cancel = terminal_was_interrupted;
+	options.user = &settings;
+	terminal_open_line(&settings.line);
+	terminal_catch_signals();
+	settings.start = terminal_clock();
+	done = convert_checkpoint(result.operands[0], result.operands[1], &options, &outcome, &err);
+	terminal_erase_line(&settings.line);
+	if (done == BRISE_OK && outcome.requantized)
+		print_losses(&settings);
+	if (done == BRISE_OK)
+		print_result(result.operands[1], &outcome);
+	else
+		status = report_status("convert", &err);
+	return commands_end("convert", done == BRISE_OK ? 0 : status);
+}

@@ -1,0 +1,155 @@
+/* q4_encode.c - rows whose weights are rounded each for itself: the best scale of every block, then
+ * the nearest codes */
+#include "quant/encode/q4_encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/encode/q4_feedback.h"
+#include "quant/encode/q4_row.h"
+
+/* Sums over weights w and what they become, q: weighted ww and wq, plain ww, wq and qq. */
+typedef struct row_sums {
+	double weighted_ww, weighted_wq, ww, wq, qq;
+} row_sums;
+
+/* Codes of a block at its choice, and what its weights become: q [32]. Loops of their own, so that
+ * compilers find vectors in all but the one that looks up. */
+static void round_weights(const q4_row *row, size_t b, const q4_choice *choice, float row_scale,
+                          uint8_t code[TILE_BLOCK], float q[TILE_BLOCK])
+{
+	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] *
+	              q4_pair_sign(choice->pair),
+	      shift = q4_pair_shift(choice->pair);
+	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, half = scale * 0.5f;
+	const float *w = row->w + b * TILE_BLOCK;
+	int32_t cell[TILE_BLOCK];
+	size_t i;
+
+	for (i = 0; i < TILE_BLOCK; i++) {
+		float at = w[i] * by + plus;
+
+		at = at > 0 ? at : 0;
+		cell[i] = (int32_t)(at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at);
+	}
+	for (i = 0; i < TILE_BLOCK; i++) {
+		code[i] = row->tables->code[cell[i]];
+		q[i] = row->tables->value[cell[i]];
+	}
+	for (i = 0; i < TILE_BLOCK; i++)
+		q[i] = half * (q[i] - plus);
+	for (i = row->cols - b * TILE_BLOCK; i < TILE_BLOCK; i++)
+		q[i] = 0; /* padding */
+}
+
+static double dot(const float a[TILE_BLOCK], const float b[TILE_BLOCK])
+{
+	float lanes[8];
+	unsigned k;
+
+	for (k = 0; k < 8; k++)
+		lanes[k] = a[k] * b[k] + a[k + 8] * b[k + 8] + a[k + 16] * b[k + 16] +
+		           a[k + 24] * b[k + 24];
+	return (double)tile_sum_lanes(lanes);
+}
+
+static void add_sums(row_sums *sums, const q4_row *row, size_t b, const float q[TILE_BLOCK])
+{
+	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
+	double ww = dot(w, w), wq = dot(w, q);
+	float weighted[TILE_BLOCK];
+	unsigned i;
+
+	for (i = 0; i < TILE_BLOCK; i++)
+		weighted[i] = importance[i] * w[i];
+	sums->weighted_ww += row->alike ? ww : dot(weighted, w);
+	sums->weighted_wq += row->alike ? wq : dot(weighted, q);
+	sums->ww += ww;
+	sums->wq += wq;
+	sums->qq += dot(q, q);
+}
+
+/* Rounding to the nearest code shortens: a code stands at its cell's middle of mass, so the product
+ * of w and q is that of q and q. Row after row of a model shrunk by half a percent costs more than
+ * the tiny error of stretching q until its projection on w is as long as w. */
+static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
+{
+	double stretch = sums->weighted_wq > 0 ? sums->weighted_ww / sums->weighted_wq : 1;
+	float stretched;
+
+	if (!isfinite(stretch)) /* importance that leaves a float's range */
+		stretch = 1;
+	stretched = (float)(scale * stretch);
+
+	sum->error += sums->ww - 2 * stretch * sums->wq + stretch * stretch * sums->qq;
+	sum->norm += sums->ww;
+	return stretched;
+}
+
+static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan,
+                       tile_error *all)
+{
+	int exponent;
+	float scale = q4_tame_row(row, plan, &exponent);
+	row_sums sums = { 0 };
+	tile_error sum = { 0, 0 };
+	uint8_t code[TILE_BLOCK];
+	size_t b;
+
+	if (scale == 0)
+		return;
+	for (b = 0; b < row->blocks; b++) {
+		q4_choice choice = q4_choose_block(row, b, scale, &plan->search);
+		float q[TILE_BLOCK] = { 0 };
+
+		if (choice.magnitude > 0) {
+			round_weights(row, b, &choice, scale, code, q);
+			q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
+		}
+		add_sums(&sums, row, b, q);
+	}
+	scale = ldexpf(stretch_scale(scale, &sums, &sum), exponent);
+	all->error += ldexp(sum.error, 2 * exponent);
+	all->norm += ldexp(sum.norm, 2 * exponent);
+	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
+}
+
+static void encode_alone(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                         const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	size_t padded = tile_padded(cols), i;
+	q4_row row = { .w = scratch,
+		       .importance = scratch + padded,
+		       .needs = (q4_needs *)(void *)(scratch + 2 * padded),
+		       .blocks = tile_blocks(cols),
+		       .cols = cols,
+		       .alike = !how->importance };
+	q4_tables tables;
+	unsigned r;
+
+	q4_fill_tables(&tables, how->errors);
+	row.tables = &tables;
+	memset(scratch, 0, 2 * padded * sizeof *scratch);
+	for (i = 0; i < cols; i++)
+		row.importance[i] = how->importance ? how->importance[i] : 1;
+	for (r = 0; r < n_rows; r++) {
+		memcpy(row.w, weights + r * cols, cols * sizeof *weights);
+		encode_row(tile, r, &row, &q4_plans[how->effort], sum);
+	}
+}
+
+size_t q4_scratch(size_t cols, bool feedback)
+{
+	return (feedback ? q4_feedback_scratch(cols) : 2 * tile_padded(cols)) +
+	       tile_blocks(cols) * sizeof(q4_needs) / sizeof(float);
+}
+
+void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                    const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	memset(tile, 0, q4_tile_bytes(cols));
+	if (how->feedback)
+		q4_encode_with_feedback(tile, weights, n_rows, cols, how, scratch, sum);
+	else
+		encode_alone(tile, weights, n_rows, cols, how, scratch, sum);
+}

@@ -1,0 +1,41 @@
+/* q4_feedback.h - rounding in which later columns make good what earlier ones lost
+ *
+ * With H the second moments of a matrix's inputs, a row's error e costs e H e^T. Factor H = A D
+ * A^T, A upper triangular with a unit diagonal, D diagonal: the cost is sum_j D_j (e A)_j^2, and (e
+ * A)_j = e_j + sum_{k<j} e_k A_kj. So column j is rounded not from its weight w_j but from w_j +
+ * sum_{k<j} e_k A_kj, where e_k = w_k - rounded_k, and each D_j weighs one rounding alone. This is
+ * GPTQ's update (arXiv 2210.17323), in the form that needs no inverse (LDLQ, arXiv 2307.13304,
+ * section 3). Columns of different spans are taken as uncorrelated.
+ */
+#ifndef QUANT_Q4_FEEDBACK_H
+#define QUANT_Q4_FEEDBACK_H
+
+#include "quant/encode/q4_encode.h"
+
+/* The factors of one matrix. */
+struct q4_feedback {
+	size_t cols, span; /* span: a multiple of 32 */
+	float *variance;   /* D, [tile_padded(cols)]; 0 in the padding */
+	float **panels;    /* A, per span; see q4_panel */
+};
+
+typedef struct q4_feedback q4_feedback;
+
+/* The columns of block `block` of a span: [32 * (block + 1)][32], A's rows from the span's first to
+ * the block's last. */
+static inline size_t q4_panel(size_t block)
+{
+	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
+}
+
+/* The part of encoding that quant/encode/q4_encode.c hands over; scratch but for what blocks need.
+ */
+static inline size_t q4_feedback_scratch(size_t cols)
+{
+	return 2 * TILE_ROWS * tile_padded(cols) + TILE_ROWS * TILE_BLOCK;
+}
+
+void q4_encode_with_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                             const q4_encoding *how, float *scratch, tile_error *sum);
+
+#endif

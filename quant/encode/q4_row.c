@@ -1,0 +1,124 @@
+/* q4_row.c - a row's scale, and a block's place in the tile
+ *
+ * The row scale at which the block that needs most is just covered by the largest magnitude is the
+ * natural one. Smaller ones clip that block but move all others on the grid of magnitudes: a few
+ * are tried with a quick search, and the best is searched well.
+ */
+#include "quant/encode/q4_row.h"
+
+#include <math.h>
+
+/* Normal weights lose 0.0062, 0.0047 and 0.0047 of their square; one core of a 2023 server encodes
+ * 260, 21 and 10 million weights a second with AVX2. Where only one magnitude is tried, a little
+ * clipping is the best guess. */
+const q4_plan q4_plans[] = {
+	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
+	[Q4_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { Q4_PAIRS, 2, 1 } },
+	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
+};
+
+/* The natural scale. */
+static float measure_row(const q4_row *row, int pairs)
+{
+	float largest = 0;
+	size_t b;
+
+	for (b = 0; b < row->blocks; b++) {
+		q4_find_needs(&row->needs[b], row->tables, row->w + b * TILE_BLOCK, pairs);
+		largest = row->needs[b].scale[0] > largest ? row->needs[b].scale[0] : largest;
+	}
+	return largest / (float)q4_magnitudes[Q4_LARGEST];
+}
+
+/* The weighted error of a block that becomes zeros. */
+static float error_of_zeros(const float *w, const float *importance)
+{
+	float sum = 0;
+	unsigned i;
+
+	for (i = 0; i < TILE_BLOCK; i++)
+		sum += w[i] * w[i] * importance[i];
+	return sum;
+}
+
+q4_choice q4_choose_block(const q4_row *row, size_t b, float scale, const q4_reach *reach)
+{
+	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
+	const q4_choice zeros = { 0, 0, 0 };
+	q4_choice choice;
+
+	if (!(row->needs[b].scale[0] > 0))
+		return zeros;
+	q4_search_block(row->tables, w, importance, &row->needs[b], scale, reach, &choice, 1);
+	if (choice.magnitude == 1) { /* beside weights far larger, the smallest may be too large */
+		float error = error_of_zeros(w, importance);
+
+		if (error <= choice.error)
+			return (q4_choice){ error, 0, 0 };
+	}
+	return choice;
+}
+
+/* 0: a row of zeros, or of numbers so small that their scale would have no inverse. */
+static float choose_row_scale(const q4_row *row, const q4_plan *plan)
+{
+	float base = measure_row(row, plan->search.pairs), best_scale = base;
+	double best = INFINITY;
+	int i;
+
+	if (!(base > 1e-35f))
+		return 0;
+	for (i = 0; i < plan->scales && plan->scales > 1; i++) {
+		float scale = base * (1 - plan->step * (float)i);
+		double error = 0;
+		size_t b;
+
+		for (b = 0; b < row->blocks && error < best; b++)
+			error += (double)q4_choose_block(row, b, scale, &plan->probe).error;
+		if (error < best) {
+			best = error;
+			best_scale = scale;
+		}
+	}
+	return best_scale;
+}
+
+/* Divides the row by a power of two that brings its largest weight below 1, and returns the
+ * exponent. */
+static int divide_row(const q4_row *row)
+{
+	float largest = 0;
+	int exponent;
+	size_t i;
+
+	for (i = 0; i < row->cols; i++)
+		largest = fabsf(row->w[i]) > largest ? fabsf(row->w[i]) : largest;
+	(void)frexpf(largest, &exponent);
+	for (i = 0; i < row->cols; i++)
+		row->w[i] = ldexpf(row->w[i], -exponent);
+	return exponent;
+}
+
+float q4_tame_row(const q4_row *row, const q4_plan *plan, int *exponent)
+{
+	float scale = choose_row_scale(row, plan);
+
+	*exponent = 0;
+	if (scale > 1e-12f && scale < 1e12f)
+		return scale;
+	*exponent = divide_row(row);
+	return choose_row_scale(row, plan);
+}
+
+void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale,
+                  const uint8_t code[TILE_BLOCK])
+{
+	uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
+	uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES + row * 4;
+	unsigned i;
+
+	group[b % TILE_BLOCKS * TILE_ROWS + row] = scale;
+	for (i = 0; i < TILE_BLOCK / 2; i++)
+		codes[i / 4 * (4 * TILE_ROWS) + i % 4] =
+		        (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
+}

@@ -1,0 +1,111 @@
+/* format.h - the file's fixed structures; quant/FORMAT.md explains them byte by byte
+ *
+ * All integers are little-endian and naturally aligned, so the structures below are the bytes of
+ * the file. Machines of the other byte order refuse at open.
+ */
+#ifndef RUNTIME_FORMAT_H
+#define RUNTIME_FORMAT_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* 8 bytes; a transfer that rewrites line ends spoils it visibly */
+#define FORMAT_MAGIC   "BRISE\r\n\x1a"
+#define FORMAT_VERSION 1u
+#define FORMAT_PAGE    4096u /* alignment of every tensor */
+
+typedef struct format_header {
+	char magic[8];
+	uint32_t version; /* a reader refuses versions above its own */
+	/* size of one entry of the section table, >= 32: newer files may append fields */
+	uint32_t section_bytes;
+	uint64_t file_bytes;
+	uint32_t n_sections;
+	uint32_t sections_crc; /* CRC-32 of the section table, which follows the header */
+	uint32_t reserved[7];
+	uint32_t header_crc; /* CRC-32 of the 60 bytes before */
+} format_header;
+
+enum format_section_kind {
+	SECTION_CONFIG = 1,
+	SECTION_TENSORS = 2,
+	SECTION_TOKENIZER = 3,
+	SECTION_ORIGIN = 4 /* what the converter decided, UTF-8 lines */
+};
+
+#define SECTION_REQUIRED 1u /* a reader that does not know the kind must refuse the file */
+
+typedef struct format_section {
+	uint32_t kind;
+	uint32_t flags;
+	uint64_t offset; /* multiple of 64 */
+	uint64_t bytes;
+	uint32_t crc;
+	uint32_t reserved;
+} format_section;
+
+typedef struct format_config {
+	uint32_t dim, n_layers, n_heads, n_kv_heads;
+	uint32_t head_dim, hidden_dim, vocab, window; /* window 0: none */
+	uint32_t max_context;                         /* 0: not stated */
+	int32_t bos, eos;                             /* -1: none */
+	float norm_eps;
+	double rope_theta;
+	uint32_t reserved[2];
+} format_config;
+
+/* Kinds of tensors, in the order of use within a layer; "layer" is 0 for those outside. */
+enum format_tensor_kind {
+	TENSOR_EMBEDDING = 1, /* [vocab][dim] */
+	TENSOR_ATTENTION_NORM = 2,
+	/* rows of q and k: within a head the first halves of the rotated pairs, then the second
+	   halves */
+	TENSOR_WQ = 3,
+	TENSOR_WK = 4,
+	TENSOR_WV = 5,
+	TENSOR_WO = 6,
+	TENSOR_FFN_NORM = 7,
+	TENSOR_W1 = 8,  /* gate */
+	TENSOR_W3 = 9,  /* up */
+	TENSOR_W2 = 10, /* down */
+	TENSOR_FINAL_NORM = 11,
+	TENSOR_OUTPUT = 12,
+	TENSOR_KINDS = 13
+};
+
+enum format_tensor_type {
+	TYPE_F32 = 1, /* plain row of floats: norm weights */
+	TYPE_F16 = 2, /* tiles, quant/f16.h */
+	TYPE_Q8 = 3,  /* tiles, quant/q8.h */
+	TYPE_Q4 = 4,  /* tiles, quant/q4.h */
+	TYPE_KINDS = 5
+};
+
+typedef struct format_tensor {
+	uint32_t kind, layer, type;
+	uint32_t rows, cols;
+	uint32_t crc;
+	uint64_t offset; /* multiple of FORMAT_PAGE */
+	uint64_t bytes;
+	float relative_error; /* squared error of the conversion over the squared norm */
+	uint32_t reserved[5];
+} format_tensor;
+
+static_assert(sizeof(format_header) == 64, "header is 64 bytes in the file");
+static_assert(sizeof(format_section) == 32, "section entry is 32 bytes in the file");
+static_assert(sizeof(format_config) == 64, "configuration is 64 bytes in the file");
+static_assert(sizeof(format_tensor) == 64, "tensor entry is 64 bytes in the file");
+
+/* The structures are the bytes of the file only where integers are little-endian. */
+static inline bool format_is_native(void)
+{
+	const uint16_t probe = 1;
+	uint8_t first;
+
+	memcpy(&first, &probe, 1);
+	return first == 1;
+}
+
+#endif

@@ -1,0 +1,490 @@
+/* model.c - opening a file: every count, product, offset and alignment is checked before it is used
+ *
+ * Only the header, the configuration and the tables are read, so opening costs the same for 16 MB
+ * and 14 GB.
+ */
+#include "runtime/model/model.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/checked.h"
+#include "runtime/model/crc32.h"
+#include "runtime/error.h"
+#include "runtime/os/map.h"
+
+#define SECTIONS_MAX 1024u
+#define ORIGIN_MAX   (1u << 20)
+#define DIM_MAX      (1u << 20)
+#define LAYERS_MAX   1024u
+
+static brise_status check_header(brise_model *m, format_header *header, brise_error *err)
+{
+	uint64_t table;
+
+	if (!format_is_native())
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: brise files are little-endian and so must the processor be",
+		                 m->name);
+	if (m->size < sizeof *header)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %zu bytes are too few for a brise header (%zu)", m->name,
+		                 m->size, sizeof *header);
+	memcpy(header, m->bytes, sizeof *header);
+	if (memcmp(header->magic, FORMAT_MAGIC, sizeof header->magic) != 0)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: not a brise file (bytes 0..7 are not its mark); make one "
+		                 "with brise convert",
+		                 m->name);
+	if (crc32_update(0, header, sizeof *header - sizeof header->header_crc) !=
+	    header->header_crc)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: header, bytes 0..63: checksum differs, the file is damaged",
+		                 m->name);
+	if (header->version == 0 || header->version > FORMAT_VERSION)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: format version %" PRIu32 ", this program reads up to %u",
+		                 m->name, header->version, FORMAT_VERSION);
+	if (header->file_bytes != m->size)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %zu bytes, but the header says %" PRIu64
+		                 ": cut off or appended to",
+		                 m->name, m->size, header->file_bytes);
+	if (header->n_sections > SECTIONS_MAX || header->section_bytes < sizeof(format_section) ||
+	    header->section_bytes % 8 != 0 || header->section_bytes > 4096)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: section table of %" PRIu32 " entries of %" PRIu32 " bytes",
+		                 m->name, header->n_sections, header->section_bytes);
+	table = (uint64_t)header->n_sections * header->section_bytes;
+	if (!checked_inside(sizeof *header, table, m->size))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: section table, bytes 64..+%" PRIu64 ", lies outside the file",
+		                 m->name, table);
+	if (crc32_update(0, m->bytes + sizeof *header, (size_t)table) != header->sections_crc)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: section table, bytes 64..+%" PRIu64
+		                 ": checksum differs, the file is damaged",
+		                 m->name, table);
+	return BRISE_OK;
+}
+
+/* Small sections are worth their checksum at every start; the tokenizer is checked by its own rules
+ * when opened. */
+static brise_status check_section(const brise_model *m, const format_section *s, brise_error *err)
+{
+	bool known = s->kind >= SECTION_CONFIG && s->kind <= SECTION_ORIGIN;
+
+	if (s->offset % 64 != 0 || !checked_inside(s->offset, s->bytes, m->size))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: section kind %" PRIu32 ": bytes %" PRIu64 "..+%" PRIu64
+		                 " lie outside the file (%zu bytes) or unaligned",
+		                 m->name, s->kind, s->offset, s->bytes, m->size);
+	if (!known && s->flags & SECTION_REQUIRED)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: section kind %" PRIu32
+		                 " is required and unknown to this version",
+		                 m->name, s->kind);
+	if ((s->kind == SECTION_CONFIG || s->kind == SECTION_TENSORS) &&
+	    crc32_update(0, m->bytes + s->offset, (size_t)s->bytes) != s->crc)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: section kind %" PRIu32 ", bytes %" PRIu64 "..+%" PRIu64
+		                 ": checksum differs, the file is damaged",
+		                 m->name, s->kind, s->offset, s->bytes);
+	return BRISE_OK;
+}
+
+static brise_status find_sections(brise_model *m, const format_header *header,
+                                  format_section found[SECTION_ORIGIN + 1], brise_error *err)
+{
+	uint32_t i;
+
+	memset(found, 0, (SECTION_ORIGIN + 1) * sizeof *found);
+	m->sections = (const format_section *)(const void *)(m->bytes + sizeof *header);
+	m->n_sections = header->n_sections;
+	m->section_stride = header->section_bytes;
+	for (i = 0; i < header->n_sections; i++) {
+		format_section s;
+		brise_status status;
+
+		memcpy(&s, m->bytes + sizeof *header + (size_t)i * header->section_bytes, sizeof s);
+		if ((status = check_section(m, &s, err)) != BRISE_OK)
+			return status;
+		if (s.kind == 0 || s.kind > SECTION_ORIGIN)
+			continue;
+		if (found[s.kind].kind != 0)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: section kind %" PRIu32 " stands twice", m->name,
+			                 s.kind);
+		found[s.kind] = s;
+	}
+	if (found[SECTION_CONFIG].kind == 0 || found[SECTION_TENSORS].kind == 0)
+		return error_set(err, BRISE_EFORMAT, "%s: no %s section", m->name,
+		                 found[SECTION_CONFIG].kind ? "tensor" : "configuration");
+	return BRISE_OK;
+}
+
+brise_status model_check_config(const format_config *c, const char *name, brise_error *err)
+{
+	const struct {
+		const char *name;
+		uint32_t value, most;
+	} sizes[] = {
+		{ "dim", c->dim, DIM_MAX },
+		{ "n_layers", c->n_layers, LAYERS_MAX },
+		{ "n_heads", c->n_heads, 4096 },
+		{ "n_kv_heads", c->n_kv_heads, 4096 },
+		{ "head_dim", c->head_dim, ARCH_HEAD_DIM_MAX },
+		{ "hidden_dim", c->hidden_dim, DIM_MAX },
+		{ "vocab", c->vocab, DIM_MAX },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		if (sizes[i].value == 0 || sizes[i].value > sizes[i].most)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: configuration: %s %" PRIu32 ", expected 1..%" PRIu32,
+			                 name, sizes[i].name, sizes[i].value, sizes[i].most);
+	if (c->n_heads % c->n_kv_heads != 0)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: configuration: %" PRIu32 " heads do not divide among %" PRIu32
+		                 " key/value heads",
+		                 name, c->n_heads, c->n_kv_heads);
+	if (c->head_dim % 2 != 0 || (uint64_t)c->n_heads * c->head_dim > DIM_MAX)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: configuration: %" PRIu32 " heads of %" PRIu32
+		                 ", expected an even size and at most %u in all",
+		                 name, c->n_heads, c->head_dim, DIM_MAX);
+	if (!(c->norm_eps > 0 && c->norm_eps < 1) || !(c->rope_theta >= 1 && c->rope_theta < 1e15))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: configuration: norm_eps %g or rope_theta %g out of range",
+		                 name, (double)c->norm_eps, c->rope_theta);
+	if (c->bos < -1 || c->eos < -1 || c->bos >= (int64_t)c->vocab ||
+	    c->eos >= (int64_t)c->vocab)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: configuration: bos %" PRId32 " or eos %" PRId32
+		                 " outside the vocabulary of %" PRIu32,
+		                 name, c->bos, c->eos, c->vocab);
+	return BRISE_OK;
+}
+
+static brise_status read_config(brise_model *m, const format_section *section, brise_error *err)
+{
+	if (section->bytes < sizeof m->config)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: configuration of %" PRIu64 " bytes, expected %zu or more",
+		                 m->name, section->bytes, sizeof m->config);
+	memcpy(&m->config, m->bytes + section->offset, sizeof m->config);
+	return model_check_config(&m->config, m->name, err);
+}
+
+/* Where a tensor of that kind belongs in the model: a matrix or a vector of floats. */
+static void find_place(brise_model *m, const format_tensor *t, model_matrix **matrix,
+                       const float ***vector)
+{
+	model_layer *layer = &m->layers[t->layer];
+
+	*matrix = NULL;
+	*vector = NULL;
+	switch (t->kind) {
+	case TENSOR_EMBEDDING:
+		*matrix = &m->embedding;
+		break;
+	case TENSOR_OUTPUT:
+		*matrix = &m->output;
+		break;
+	case TENSOR_WQ:
+		*matrix = &layer->wq;
+		break;
+	case TENSOR_WK:
+		*matrix = &layer->wk;
+		break;
+	case TENSOR_WV:
+		*matrix = &layer->wv;
+		break;
+	case TENSOR_WO:
+		*matrix = &layer->wo;
+		break;
+	case TENSOR_W1:
+		*matrix = &layer->w1;
+		break;
+	case TENSOR_W3:
+		*matrix = &layer->w3;
+		break;
+	case TENSOR_W2:
+		*matrix = &layer->w2;
+		break;
+	case TENSOR_ATTENTION_NORM:
+		*vector = &layer->attention_norm;
+		break;
+	case TENSOR_FFN_NORM:
+		*vector = &layer->ffn_norm;
+		break;
+	default:
+		*vector = &m->final_norm;
+		break;
+	}
+}
+
+static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_error *err)
+{
+	uint32_t rows, cols;
+	model_matrix *matrix;
+	const float **vector;
+	uint64_t bytes;
+	char name[48];
+
+	model_tensor_name(name, t->kind, t->layer);
+	if (t->offset % FORMAT_PAGE != 0 || !checked_inside(t->offset, t->bytes, m->size))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: bytes %" PRIu64 "..+%" PRIu64
+		                 " lie off the page grid or outside the file (%zu bytes)",
+		                 m->name, name, t->offset, t->bytes, m->size);
+	if (!model_tensor_shape(&m->config, t->kind, &rows, &cols))
+		return BRISE_OK; /* of a later version; unknown kinds do no harm */
+	if (t->layer >= (model_kind_in_layer(t->kind) ? m->config.n_layers : 1))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: the model has %" PRIu32 " layers", m->name, name,
+		                 m->config.n_layers);
+	find_place(m, t, &matrix, &vector);
+	if (t->rows != rows || t->cols != cols)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: %" PRIu32 " x %" PRIu32 ", expected %" PRIu32
+		                 " x %" PRIu32,
+		                 m->name, name, t->rows, t->cols, rows, cols);
+	if ((matrix && (t->type < TYPE_F16 || t->type > TYPE_Q4)) ||
+	    (vector && t->type != TYPE_F32))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %s: type %" PRIu32
+		                 " is not one this version runs there",
+		                 m->name, name, t->type);
+	if (!model_tensor_bytes(t->type, rows, cols, &bytes) || bytes != t->bytes)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor %s: %" PRIu64 " bytes do not fit its shape and type",
+		                 m->name, name, t->bytes);
+	if (matrix ? matrix->view.tiles != NULL : *vector != NULL)
+		return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", m->name, name);
+	if (vector)
+		*vector = (const float *)(const void *)(m->bytes + t->offset);
+	else
+		*matrix = (model_matrix){ { m->bytes + t->offset,
+			                    (size_t)(bytes / tile_count(rows)), tile_blocks(cols) },
+			                  t->type,
+			                  rows,
+			                  cols };
+	return BRISE_OK;
+}
+
+/* Bits from 1 for each type in use, and the sums that info and bench need. */
+static void count_tensor(brise_model *m, const format_tensor *t, unsigned *types)
+{
+	uint64_t weights = (uint64_t)t->rows * t->cols;
+
+	if (!model_kind_known(t->kind))
+		return;
+	if (t->type != TYPE_F32) {
+		*types |= 1u << t->type;
+		m->facts.matrix_weights += weights;
+		m->facts.matrix_bytes += t->bytes;
+	}
+	if (t->kind != TENSOR_EMBEDDING) {
+		m->facts.token_weights += t->type != TYPE_F32 ? weights : 0;
+		m->facts.token_bytes += t->bytes;
+	}
+}
+
+static void fill_facts(brise_model *m, unsigned types)
+{
+	const format_config *c = &m->config;
+	uint32_t type;
+
+	m->facts.dim = c->dim;
+	m->facts.n_layers = c->n_layers;
+	m->facts.n_heads = c->n_heads;
+	m->facts.n_kv_heads = c->n_kv_heads;
+	m->facts.head_dim = c->head_dim;
+	m->facts.hidden_dim = c->hidden_dim;
+	m->facts.vocab = c->vocab;
+	m->facts.window = c->window;
+	m->facts.max_context = c->max_context;
+	m->facts.norm_eps = c->norm_eps;
+	m->facts.rope_theta = c->rope_theta;
+	m->facts.bos = c->bos;
+	m->facts.eos = c->eos;
+	m->facts.file_bytes = m->size;
+	m->facts.origin = m->origin;
+	m->facts.type = "mixed";
+	for (type = 0; type < TYPE_KINDS; type++)
+		if (types == 1u << type)
+			m->facts.type = model_type_name(type);
+}
+
+static brise_status check_complete(const brise_model *m, brise_error *err)
+{
+	bool complete = m->embedding.view.tiles && m->output.view.tiles && m->final_norm;
+	uint32_t layer = 0;
+
+	for (; complete && layer < m->config.n_layers; layer++) {
+		const model_layer *l = &m->layers[layer];
+
+		complete = l->attention_norm && l->ffn_norm && l->wq.view.tiles &&
+		           l->wk.view.tiles && l->wv.view.tiles && l->wo.view.tiles &&
+		           l->w1.view.tiles && l->w3.view.tiles && l->w2.view.tiles;
+	}
+	if (!complete)
+		return error_set(err, BRISE_EFORMAT, "%s: tensor table: %s incomplete", m->name,
+		                 layer ? "a layer is" : "embedding, output or final norm is");
+	return BRISE_OK;
+}
+
+static brise_status read_tensors(brise_model *m, const format_section *section, brise_error *err)
+{
+	unsigned types = 0;
+	size_t i;
+
+	if (section->bytes % sizeof(format_tensor) != 0)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor table of %" PRIu64 " bytes is no multiple of %zu",
+		                 m->name, section->bytes, sizeof(format_tensor));
+	m->tensors = (const format_tensor *)(const void *)(m->bytes + section->offset);
+	m->n_tensors = (size_t)(section->bytes / sizeof(format_tensor));
+	/* Nine entries a layer stand in the file, so the allocation is smaller than the table. */
+	if (m->n_tensors / 9 < m->config.n_layers)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tensor table: %zu tensors are too few for %" PRIu32 " layers",
+		                 m->name, m->n_tensors, m->config.n_layers);
+	m->layers = calloc(m->config.n_layers, sizeof *m->layers);
+	if (!m->layers)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " layers", m->name,
+		                 m->config.n_layers);
+	for (i = 0; i < m->n_tensors; i++) {
+		brise_status status = place_tensor(m, &m->tensors[i], err);
+
+		if (status != BRISE_OK)
+			return status;
+		count_tensor(m, &m->tensors[i], &types);
+	}
+	fill_facts(m, types);
+	return check_complete(m, err);
+}
+
+static brise_status read_origin(brise_model *m, const format_section *section, brise_error *err)
+{
+	size_t bytes = section->bytes < ORIGIN_MAX ? (size_t)section->bytes : ORIGIN_MAX;
+
+	m->origin = malloc(bytes + 1);
+	if (!m->origin)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the converter's notes",
+		                 m->name);
+	memcpy(m->origin, m->bytes + section->offset, bytes);
+	m->origin[bytes] = 0;
+	m->facts.origin = m->origin;
+	return BRISE_OK;
+}
+
+static brise_status read_tokenizer(brise_model *m, const format_section *section, brise_error *err)
+{
+	brise_tokenizer_facts facts;
+	brise_status status;
+
+	if (section->kind == 0)
+		return BRISE_OK;
+	status = brise_open_tokenizer(&m->tokenizer, m->bytes + section->offset,
+	                              (size_t)section->bytes, m->name, err);
+	if (status != BRISE_OK)
+		return status;
+	brise_get_tokenizer_facts(m->tokenizer, &facts);
+	if (facts.vocab > m->config.vocab)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tokenizer of %" PRIu32 " tokens for a model of %" PRIu32,
+		                 m->name, facts.vocab, m->config.vocab);
+	return BRISE_OK;
+}
+
+static brise_status read_model(brise_model *m, brise_error *err)
+{
+	format_section sections[SECTION_ORIGIN + 1];
+	format_header header = { .version = 0 };
+	brise_status status;
+
+	if ((status = check_header(m, &header, err)) != BRISE_OK ||
+	    (status = find_sections(m, &header, sections, err)) != BRISE_OK ||
+	    (status = read_config(m, &sections[SECTION_CONFIG], err)) != BRISE_OK ||
+	    (status = read_origin(m, &sections[SECTION_ORIGIN], err)) != BRISE_OK ||
+	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK)
+		return status;
+	return read_tokenizer(m, &sections[SECTION_TOKENIZER], err);
+}
+
+/* Takes over a mapping: closed with the model or, after an error, here. */
+static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t size, bool mapped,
+                               const char *name, brise_error *err)
+{
+	brise_model *m = calloc(1, sizeof *m);
+	brise_status status;
+
+	*out = NULL;
+	if (m)
+		m->name = malloc(strlen(name) + 1);
+	if (!m || !m->name) {
+		free(m);
+		if (mapped)
+			map_close(bytes, size);
+		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", name);
+	}
+	strcpy(m->name, name);
+	m->bytes = bytes;
+	m->size = size;
+	m->mapped = mapped;
+	status = read_model(m, err);
+	if (status != BRISE_OK)
+		brise_close_model(m);
+	else
+		*out = m;
+	return status;
+}
+
+brise_status brise_open_model(brise_model **out, const char *path, brise_error *err)
+{
+	const uint8_t *bytes;
+	brise_status status;
+	size_t size;
+
+	*out = NULL;
+	status = map_open(&bytes, &size, path, err);
+	return status == BRISE_OK ? open_bytes(out, bytes, size, true, path, err) : status;
+}
+
+brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
+                               brise_error *err)
+{
+	*out = NULL;
+	if ((uintptr_t)data % 64 != 0)
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: the memory range is not aligned to 64 bytes", name);
+	return open_bytes(out, data, size, false, name, err);
+}
+
+void brise_close_model(brise_model *m)
+{
+	if (!m)
+		return;
+	brise_close_tokenizer(m->tokenizer);
+	if (m->mapped)
+		map_close(m->bytes, m->size);
+	free(m->layers);
+	free(m->origin);
+	free(m->name);
+	free(m);
+}
+
+const brise_model_facts *brise_get_facts(const brise_model *model)
+{
+	return &model->facts;
+}
+
+const brise_tokenizer *brise_get_tokenizer(const brise_model *model)
+{
+	return model->tokenizer;
+}

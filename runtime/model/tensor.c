@@ -1,0 +1,233 @@
+/* tensor.c - kinds, types, shapes and rows of tensors; what info, verify and the converter need to
+ * know of them */
+#include "runtime/model/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "quant/checked.h"
+#include "quant/f16.h"
+#include "quant/q4.h"
+#include "quant/q8.h"
+#include "runtime/model/crc32.h"
+#include "runtime/error.h"
+
+#define VERIFY_STEP ((uint64_t)8 << 20) /* bytes between calls of progress and cancel */
+
+const char *model_type_name(uint32_t type)
+{
+	static const char *const names[TYPE_KINDS] = { "?", "f32", "f16", "q8", "q4" };
+
+	return type < TYPE_KINDS ? names[type] : "?";
+}
+
+bool model_tensor_bytes(uint32_t type, uint32_t rows, uint32_t cols, uint64_t *bytes)
+{
+	uint64_t tile;
+
+	if (rows == 0 || cols == 0 || cols > UINT32_MAX - TILE_GROUP ||
+	    rows > UINT32_MAX - TILE_ROWS)
+		return false;
+	switch (type) {
+	case TYPE_F32:
+		return checked_mul(rows, (uint64_t)cols * sizeof(float), bytes);
+	case TYPE_F16:
+		tile = f16_tile_bytes(cols);
+		break;
+	case TYPE_Q8:
+		tile = q8_tile_bytes(cols);
+		break;
+	case TYPE_Q4:
+		tile = q4_tile_bytes(cols);
+		break;
+	default:
+		return false;
+	}
+	return checked_mul(tile_count(rows), tile, bytes);
+}
+
+void model_tensor_name(char *name, uint32_t kind, uint32_t layer)
+{
+	static const char *const names[TENSOR_KINDS] = {
+		"?",  "embedding", "attention_norm", "wq",    "wk", "wv", "wo", "ffn_norm", "w1",
+		"w3", "w2",        "final_norm",     "output"
+	};
+	const char *base = model_kind_known(kind) ? names[kind] : "?";
+
+	if (model_kind_in_layer(kind))
+		(void)snprintf(name, 48, "layers.%" PRIu32 ".%s", layer, base);
+	else
+		(void)snprintf(name, 48, "%s", base);
+}
+
+bool model_kind_in_layer(uint32_t kind)
+{
+	return kind >= TENSOR_ATTENTION_NORM && kind <= TENSOR_W2;
+}
+
+bool model_tensor_shape(const format_config *c, uint32_t kind, uint32_t *rows, uint32_t *cols)
+{
+	uint32_t queries = c->n_heads * c->head_dim, keys = c->n_kv_heads * c->head_dim;
+	const uint32_t shapes[TENSOR_KINDS][2] = {
+		[TENSOR_EMBEDDING] = { c->vocab, c->dim },
+		[TENSOR_ATTENTION_NORM] = { 1, c->dim },
+		[TENSOR_WQ] = { queries, c->dim },
+		[TENSOR_WK] = { keys, c->dim },
+		[TENSOR_WV] = { keys, c->dim },
+		[TENSOR_WO] = { c->dim, queries },
+		[TENSOR_FFN_NORM] = { 1, c->dim },
+		[TENSOR_W1] = { c->hidden_dim, c->dim },
+		[TENSOR_W3] = { c->hidden_dim, c->dim },
+		[TENSOR_W2] = { c->dim, c->hidden_dim },
+		[TENSOR_FINAL_NORM] = { 1, c->dim },
+		[TENSOR_OUTPUT] = { c->vocab, c->dim },
+	};
+
+	if (!model_kind_known(kind))
+		return false;
+	*rows = shapes[kind][0];
+	*cols = shapes[kind][1];
+	return true;
+}
+
+void model_decode_row(const model_matrix *matrix, uint32_t row, float *out)
+{
+	const uint8_t *tile = matrix->view.tiles + row / TILE_ROWS * matrix->view.tile_bytes;
+
+	if (matrix->type == TYPE_Q4)
+		q4_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
+	else if (matrix->type == TYPE_Q8)
+		q8_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
+	else
+		f16_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
+}
+
+size_t brise_count_tensors(const brise_model *model)
+{
+	return model->n_tensors;
+}
+
+brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tensor_facts *facts,
+                              brise_error *err)
+{
+	const format_tensor *t;
+
+	if (index >= model->n_tensors)
+		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
+		                 model->n_tensors);
+	t = &model->tensors[index];
+	memset(facts, 0, sizeof *facts);
+	model_tensor_name(facts->name, t->kind, t->layer);
+	facts->type = model_type_name(t->type);
+	facts->rows = t->rows;
+	facts->cols = t->cols;
+	facts->offset = t->offset;
+	facts->bytes = t->bytes;
+	facts->relative_error = t->relative_error;
+	return BRISE_OK;
+}
+
+brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
+                            brise_error *err)
+{
+	const format_tensor *t;
+	model_matrix matrix;
+
+	if (index >= model->n_tensors)
+		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
+		                 model->n_tensors);
+	t = &model->tensors[index];
+	if (!model_kind_known(t->kind))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %zu is of a kind this version does not know",
+		                 model->name, index);
+	if (row_index >= t->rows)
+		return error_set(err, BRISE_EINVAL, "row %" PRIu32 ": the tensor has %" PRIu32,
+		                 row_index, t->rows);
+	if (t->type == TYPE_F32) {
+		memcpy(row, model->bytes + t->offset + (uint64_t)row_index * t->cols * sizeof *row,
+		       t->cols * sizeof *row);
+		return BRISE_OK;
+	}
+	matrix.view.tiles = model->bytes + t->offset;
+	matrix.view.tile_bytes = (size_t)(t->bytes / tile_count(t->rows));
+	matrix.view.blocks = tile_blocks(t->cols);
+	matrix.type = t->type;
+	matrix.rows = t->rows;
+	matrix.cols = t->cols;
+	model_decode_row(&matrix, row_index, row);
+	return BRISE_OK;
+}
+
+typedef struct verify_run {
+	const brise_model *model;
+	brise_progress_fn *progress;
+	brise_cancel_fn *cancel;
+	void *user;
+	uint64_t done, total;
+} verify_run;
+
+static brise_status verify_range(verify_run *run, const char *what, uint64_t offset, uint64_t bytes,
+                                 uint32_t expected, brise_error *err)
+{
+	uint64_t left = bytes, at = offset;
+	uint32_t crc = 0;
+
+	while (left > 0) {
+		uint64_t step = left < VERIFY_STEP ? left : VERIFY_STEP;
+
+		crc = crc32_update(crc, run->model->bytes + at, (size_t)step);
+		at += step;
+		left -= step;
+		run->done += step;
+		if (run->progress)
+			run->progress(run->user, run->done, run->total);
+		if (run->cancel && run->cancel(run->user))
+			return error_set(err, BRISE_ECANCELED, "%s: verification cancelled",
+			                 run->model->name);
+	}
+	if (crc != expected)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %s, bytes %" PRIu64 "..+%" PRIu64 ": checksum %08" PRIx32
+		                 ", expected %08" PRIx32,
+		                 run->model->name, what, offset, bytes, crc, expected);
+	return BRISE_OK;
+}
+
+static format_section section_at(const brise_model *model, size_t index)
+{
+	format_section section;
+
+	memcpy(&section, (const uint8_t *)model->sections + index * model->section_stride,
+	       sizeof section);
+	return section;
+}
+
+brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
+                                brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	verify_run run = { model, progress, cancel, user, 0, 0 };
+	brise_status status = BRISE_OK;
+	char name[64];
+	size_t i;
+
+	for (i = 0; i < model->n_tensors; i++)
+		run.total += model->tensors[i].bytes;
+	for (i = 0; i < model->n_sections; i++)
+		run.total += section_at(model, i).bytes;
+	for (i = 0; i < model->n_sections && status == BRISE_OK; i++) {
+		format_section section = section_at(model, i);
+
+		(void)snprintf(name, sizeof name, "section %zu (kind %" PRIu32 ")", i,
+		               section.kind);
+		status = verify_range(&run, name, section.offset, section.bytes, section.crc, err);
+	}
+	for (i = 0; i < model->n_tensors && status == BRISE_OK; i++) {
+		const format_tensor *t = &model->tensors[i];
+
+		model_tensor_name(name, t->kind, t->layer);
+		status = verify_range(&run, name, t->offset, t->bytes, t->crc, err);
+	}
+	return status;
+}

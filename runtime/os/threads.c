@@ -1,0 +1,245 @@
+/* threads.c - the worker pool
+ *
+ * One 64-bit gate holds everything that workers and caller must agree on: the number of the loop
+ * (upper half), whether it is closed to newcomers, and how many workers are inside. A worker enters
+ * by compare-and-swap, takes pieces from a shared counter, and leaves. The caller works too; when
+ * no piece is left it closes the gate and waits only for those inside. So a worker that the system
+ * has not woken yet, or has taken the core from, delays nobody.
+ *
+ * Idle workers watch the gate for about a tenth of a millisecond (matrices follow each other faster
+ * than a sleeper wakes), then sleep on a condition variable: between calls no processor is kept
+ * busy.
+ */
+#include "runtime/os/threads.h"
+
+#include "runtime/os/cores.h"
+#include "runtime/error.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define GATE_CLOSED ((uint64_t)1 << 31)
+#define GATE_INSIDE (GATE_CLOSED - 1)
+#define GATE_LOOP   ((uint64_t)1 << 32)
+
+#define SPIN_NS      100000
+#define SPINS_A_LOOK 64 /* gate reads between looks at the clock */
+/* that would be left, were all as large as the next: as many times slower may a core be and hold
+ * nobody up */
+#define PIECES_A_THREAD 6
+
+struct pool {
+	_Atomic uint64_t gate;
+	char pad[56]; /* gate and counter are written by different cores at different times */
+	_Atomic size_t next;
+	pool_fn *fn;
+	void *job;
+	size_t items, grain;
+	atomic_uint sleepers;
+	atomic_bool stop;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	unsigned n_workers; /* besides the caller */
+	struct worker {
+		pool *owner;
+		unsigned index;
+		pthread_t thread;
+	} workers[];
+};
+
+unsigned threads_available(void)
+{
+	cores_facts facts;
+
+	cores_read(&facts, "");
+	return facts.chosen > THREADS_MAX ? THREADS_MAX : facts.chosen;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Pieces shrink with what is left, whole grains first, single items at the very end: a core a few
+ * times slower than the others holds them up for one small piece, not more (guided self-scheduling:
+ * Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). */
+static size_t piece_size(const pool *p, size_t left)
+{
+	size_t threads = p->n_workers + 1,
+	       large = left / (PIECES_A_THREAD * threads) / p->grain * p->grain,
+	       small = left / (2 * threads);
+
+	if (large > 0)
+		return large;
+	return small >= p->grain ? p->grain : small > 0 ? small : 1;
+}
+
+static void take_pieces(pool *p, unsigned worker)
+{
+	size_t first = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	while (first < p->items) {
+		size_t size = piece_size(p, p->items - first);
+
+		if (atomic_compare_exchange_weak_explicit(&p->next, &first, first + size,
+		                                          memory_order_relaxed,
+		                                          memory_order_relaxed)) {
+			p->fn(p->job, worker, first, first + size);
+			first = atomic_load_explicit(&p->next, memory_order_relaxed);
+		}
+	}
+}
+
+static bool gate_news(uint64_t gate, uint64_t seen)
+{
+	return gate >> 32 != seen >> 32 && !(gate & GATE_CLOSED);
+}
+
+/* Returns once the gate shows an open loop after `seen`, or the pool stops. */
+static void wait_for_loop(pool *p, uint64_t seen)
+{
+	int64_t until = now_ns() + SPIN_NS;
+	unsigned spins = 0;
+
+	do {
+		if (gate_news(atomic_load_explicit(&p->gate, memory_order_acquire), seen) ||
+		    atomic_load(&p->stop))
+			return;
+		if (++spins % SPINS_A_LOOK == 0)
+			sched_yield();
+	} while (spins % SPINS_A_LOOK != 0 || now_ns() < until);
+	pthread_mutex_lock(&p->mutex);
+	atomic_fetch_add(&p->sleepers, 1);
+	while (!gate_news(atomic_load(&p->gate), seen) && !atomic_load(&p->stop))
+		pthread_cond_wait(&p->wake, &p->mutex);
+	atomic_fetch_sub(&p->sleepers, 1);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *me = argument;
+	pool *p = me->owner;
+	uint64_t seen = 0;
+
+	for (;;) {
+		uint64_t gate;
+
+		wait_for_loop(p, seen);
+		if (atomic_load(&p->stop))
+			return NULL;
+		gate = atomic_load(&p->gate);
+		while (gate_news(gate, seen))
+			if (atomic_compare_exchange_weak(&p->gate, &gate, gate + 1)) {
+				seen = gate;
+				take_pieces(p, me->index);
+				atomic_fetch_sub_explicit(&p->gate, 1, memory_order_release);
+				break;
+			}
+	}
+}
+
+void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain)
+{
+	unsigned spins = 0;
+
+	if (grain == 0)
+		grain = 1;
+	if (p->n_workers == 0 || items <= grain) {
+		if (items > 0)
+			fn(job, 0, 0, items);
+		return;
+	}
+	p->fn = fn;
+	p->job = job;
+	p->items = items;
+	p->grain = grain;
+	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+	atomic_store(&p->gate, (atomic_load_explicit(&p->gate, memory_order_relaxed) >> 32 << 32) +
+	                               GATE_LOOP);
+	if (atomic_load(&p->sleepers) > 0) {
+		pthread_mutex_lock(&p->mutex);
+		pthread_cond_broadcast(&p->wake);
+		pthread_mutex_unlock(&p->mutex);
+	}
+	take_pieces(p, 0);
+	atomic_fetch_or(&p->gate, GATE_CLOSED);
+	while (atomic_load_explicit(&p->gate, memory_order_acquire) & GATE_INSIDE)
+		if (++spins % SPINS_A_LOOK == 0)
+			sched_yield();
+}
+
+static void stop_workers(pool *p)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&p->mutex);
+	atomic_store(&p->stop, true);
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->mutex);
+	for (i = 0; i < p->n_workers; i++)
+		pthread_join(p->workers[i].thread, NULL);
+}
+
+/* Signals are for the program's own threads: workers block all of them. */
+static int start_worker(struct worker *w)
+{
+	sigset_t all, before;
+	int failed;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(&w->thread, NULL, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed;
+}
+
+brise_status pool_new(pool **out, unsigned threads, brise_error *err)
+{
+	pool *p = calloc(1, sizeof *p + (threads - 1) * sizeof *p->workers);
+	unsigned i;
+
+	*out = NULL;
+	if (!p)
+		return error_set(err, BRISE_ENOMEM, "no memory for a pool of %u threads", threads);
+	atomic_store(&p->gate, GATE_CLOSED);
+	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	for (i = 0; i + 1 < threads; i++) {
+		p->workers[i].owner = p;
+		p->workers[i].index = i + 1;
+		if ((errno = start_worker(&p->workers[i])) != 0) {
+			error_errno(err, "thread %u of %u could not be started", i + 2, threads);
+			pool_free(p);
+			return BRISE_EIO;
+		}
+		p->n_workers++;
+	}
+	*out = p;
+	return BRISE_OK;
+}
+
+void pool_free(pool *p)
+{
+	if (!p)
+		return;
+	stop_workers(p);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->mutex);
+	free(p);
+}
+
+unsigned pool_threads(const pool *p)
+{
+	return p->n_workers + 1;
+}

@@ -1,0 +1,30 @@
+/* threads.h - a pool that runs loops: items are handed out piece by piece, so unequal cores finish
+ * together */
+#ifndef RUNTIME_THREADS_H
+#define RUNTIME_THREADS_H
+
+#include <stddef.h>
+
+#include "runtime/brise.h"
+
+#define THREADS_MAX 256u
+
+typedef struct pool pool;
+
+/* Works on items [first, end); worker is in [0, threads). */
+typedef void pool_fn(void *job, unsigned worker, size_t first, size_t end);
+
+/* Threads that suit this process here: see runtime/os/cores.h. */
+unsigned threads_available(void);
+
+/* threads in 1..THREADS_MAX, the caller's included. Errors: BRISE_ENOMEM, BRISE_EIO (no more
+ * threads). */
+brise_status pool_new(pool **out, unsigned threads, brise_error *err);
+void pool_free(pool *p);
+unsigned pool_threads(const pool *p);
+
+/* Calls fn on pieces of the items until all are done, and returns then. Pieces are multiples of
+ * `grain` items but for the last few. One caller at a time. */
+void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain);
+
+#endif

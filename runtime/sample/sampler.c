@@ -1,0 +1,414 @@
+/* sampler.c - choosing the next token from logits
+ *
+ * Order: penalties, bias, top-k, temperature, top-p (Holtzman and others, arXiv 1904.09751), min-p
+ * (Nguyen and others, arXiv 2407.01082), draw. The same seed and logits give the same choice
+ * everywhere: exp is the project's own, sums are doubles in a fixed order, and the only numbers are
+ * from xoshiro.h.
+ *
+ * What is exact:
+ * - only finite logits take part: NaN and infinities are never chosen;
+ * - of two tokens the better is the one with the larger logit, of equal ones that with the lower
+ * id. Top-k and top-p keep the best;
+ * - every choice at a temperature above 0 takes exactly one random number u. The tokens kept are
+ * lined up, best first after top-k or top-p, by id otherwise, and the one is chosen at which the
+ * sum of their weights first exceeds u times the whole.
+ *
+ * A vocabulary of 32,768 is never sorted: top-k is a heap of k, and top-p takes the best from a
+ * heap of those that can matter until p is reached.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/math.h"
+#include "runtime/brise.h"
+#include "runtime/error.h"
+#include "runtime/sample/xoshiro.h"
+
+#define PENALTY_LAST_MAX (1u << 20)
+
+typedef struct candidate {
+	float logit;
+	float weight; /* probability over that of the best: in [0, 1], 1 for the best */
+	uint32_t id;
+} candidate;
+
+struct brise_sampler {
+	brise_sampling settings; /* bias points to our copy */
+	uint32_t vocab;
+	xoshiro random;
+	brise_logit_bias *bias;
+	float *logits;         /* [vocab] adjusted */
+	candidate *candidates; /* [vocab] */
+	uint32_t *recent;      /* [penalty_last], a ring of tokens */
+	uint32_t n_recent, next_recent;
+	uint32_t *counts;     /* [vocab] how often a token is among the recent */
+	uint32_t *last_place; /* [vocab] where in the ring it stands last, if it is there */
+};
+
+/* ---- making one ----------------------------------------------------------------------------- */
+
+void brise_init_sampling(brise_sampling *sampling)
+{
+	memset(sampling, 0, sizeof *sampling);
+	sampling->temperature = 0.7f;
+	sampling->top_p = 0.95f;
+	sampling->repetition_penalty = 1;
+	sampling->penalty_last = 64;
+}
+
+/* Comparisons are written so that NaN fails them. */
+static brise_status check_sampling(const brise_sampling *s, uint32_t vocab, brise_error *err)
+{
+	size_t i;
+
+	if (vocab == 0 || vocab > INT32_MAX)
+		return error_set(err, BRISE_EINVAL,
+		                 "vocabulary of %" PRIu32 ", expected 1..%" PRId32, vocab,
+		                 INT32_MAX);
+	if (!(s->temperature >= 0) || !isfinite(s->temperature))
+		return error_set(err, BRISE_EINVAL, "temperature %g, expected 0 or more",
+		                 (double)s->temperature);
+	if (!(s->top_p >= 0 && s->top_p <= 1))
+		return error_set(err, BRISE_EINVAL, "top_p %g, expected 0..1", (double)s->top_p);
+	if (!(s->min_p >= 0 && s->min_p <= 1))
+		return error_set(err, BRISE_EINVAL, "min_p %g, expected 0..1", (double)s->min_p);
+	if (!(s->repetition_penalty > 0) || !isfinite(s->repetition_penalty))
+		return error_set(err, BRISE_EINVAL, "repetition_penalty %g, expected more than 0",
+		                 (double)s->repetition_penalty);
+	if (!isfinite(s->presence_penalty))
+		return error_set(err, BRISE_EINVAL, "presence_penalty %g, expected a number",
+		                 (double)s->presence_penalty);
+	if (!isfinite(s->frequency_penalty))
+		return error_set(err, BRISE_EINVAL, "frequency_penalty %g, expected a number",
+		                 (double)s->frequency_penalty);
+	if (s->penalty_last > PENALTY_LAST_MAX)
+		return error_set(err, BRISE_EINVAL, "penalty_last %" PRIu32 ", expected at most %u",
+		                 s->penalty_last, PENALTY_LAST_MAX);
+	if (s->n_bias > 0 && !s->bias)
+		return error_set(err, BRISE_EINVAL, "%zu biases at no address", s->n_bias);
+	for (i = 0; i < s->n_bias; i++) {
+		if (s->bias[i].token < 0 || (uint32_t)s->bias[i].token >= vocab)
+			return error_set(err, BRISE_EINVAL,
+			                 "bias %zu: token id %" PRId32
+			                 " outside the vocabulary of %" PRIu32,
+			                 i, s->bias[i].token, vocab);
+		if (!(s->bias[i].bias < INFINITY))
+			return error_set(err, BRISE_EINVAL,
+			                 "bias %zu: %g, expected a number or -infinity", i,
+			                 (double)s->bias[i].bias);
+	}
+	return BRISE_OK;
+}
+
+static bool has_penalties(const brise_sampling *s)
+{
+	return s->penalty_last > 0 && (s->repetition_penalty != 1 || s->presence_penalty != 0 ||
+	                               s->frequency_penalty != 0);
+}
+
+brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
+                               brise_error *err)
+{
+	brise_sampler *s;
+	brise_status status = check_sampling(sampling, vocab, err);
+
+	*out = NULL;
+	if (status != BRISE_OK)
+		return status;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		goto no_memory;
+	s->settings = *sampling;
+	s->vocab = vocab;
+	s->random = xoshiro_seed(sampling->seed);
+	s->logits = calloc(vocab, sizeof *s->logits);
+	s->candidates = calloc(vocab, sizeof *s->candidates);
+	s->bias = calloc(sampling->n_bias + 1, sizeof *s->bias);
+	if (!s->logits || !s->candidates || !s->bias)
+		goto no_memory;
+	if (sampling->n_bias > 0)
+		memcpy(s->bias, sampling->bias, sampling->n_bias * sizeof *s->bias);
+	s->settings.bias = s->bias;
+	if (has_penalties(sampling)) {
+		s->recent = calloc(sampling->penalty_last, sizeof *s->recent);
+		s->counts = calloc(vocab, sizeof *s->counts);
+		s->last_place = calloc(vocab, sizeof *s->last_place);
+		if (!s->recent || !s->counts || !s->last_place)
+			goto no_memory;
+	}
+	*out = s;
+	return BRISE_OK;
+no_memory:
+	brise_free_sampler(s);
+	return error_set(err, BRISE_ENOMEM, "no memory for a sampler of %" PRIu32 " tokens", vocab);
+}
+
+void brise_free_sampler(brise_sampler *sampler)
+{
+	if (!sampler)
+		return;
+	free(sampler->bias);
+	free(sampler->logits);
+	free(sampler->candidates);
+	free(sampler->recent);
+	free(sampler->counts);
+	free(sampler->last_place);
+	free(sampler);
+}
+
+/* ---- penalties and bias --------------------------------------------------------------------- */
+
+brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err)
+{
+	brise_sampler *s = sampler;
+
+	if (token < 0 || (uint32_t)token >= s->vocab)
+		return error_set(err, BRISE_EINVAL,
+		                 "token id %" PRId32 " outside the vocabulary of %" PRIu32, token,
+		                 s->vocab);
+	if (!s->recent)
+		return BRISE_OK;
+	if (s->n_recent == s->settings.penalty_last)
+		s->counts[s->recent[s->next_recent]]--;
+	else
+		s->n_recent++;
+	s->recent[s->next_recent] = (uint32_t)token;
+	s->counts[token]++;
+	s->last_place[token] = s->next_recent;
+	s->next_recent = s->next_recent + 1 == s->settings.penalty_last ? 0 : s->next_recent + 1;
+	return BRISE_OK;
+}
+
+static float penalize(const brise_sampling *set, float logit, uint32_t count)
+{
+	logit = logit > 0 ? logit / set->repetition_penalty : logit * set->repetition_penalty;
+	return logit - (set->presence_penalty + set->frequency_penalty * (float)count);
+}
+
+/* The logits to choose from; the caller's own where nothing changes. */
+static const float *adjust_logits(brise_sampler *s, const float *logits)
+{
+	uint32_t place;
+	size_t i;
+
+	if (s->n_recent == 0 && s->settings.n_bias == 0)
+		return logits;
+	memcpy(s->logits, logits, s->vocab * sizeof *logits);
+	for (place = 0; place < s->n_recent; place++) {
+		uint32_t token = s->recent[place];
+
+		if (s->last_place[token] == place) /* once per token */
+			s->logits[token] =
+			        penalize(&s->settings, s->logits[token], s->counts[token]);
+	}
+	for (i = 0; i < s->settings.n_bias; i++)
+		s->logits[s->bias[i].token] += s->bias[i].bias;
+	return s->logits;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+static bool is_better(const candidate *a, const candidate *b)
+{
+	return a->logit > b->logit || (a->logit == b->logit && a->id < b->id);
+}
+
+/* Moves c[at] down until the heap's order holds: the best on top, or the worst. */
+static void sift_down(candidate *c, size_t n, size_t at, bool best_on_top)
+{
+	candidate moved = c[at];
+	size_t child;
+
+	for (; (child = 2 * at + 1) < n; at = child) {
+		if (child + 1 < n && is_better(&c[child + 1], &c[child]) == best_on_top)
+			child++;
+		if (is_better(&c[child], &moved) != best_on_top)
+			break;
+		c[at] = c[child];
+	}
+	c[at] = moved;
+}
+
+static void build_heap(candidate *c, size_t n, bool best_on_top)
+{
+	size_t i;
+
+	for (i = n / 2; i > 0; i--)
+		sift_down(c, n, i - 1, best_on_top);
+}
+
+/* Swaps the top to c[n - 1] and repairs the heap of the n - 1 others. */
+static void take_top(candidate *c, size_t n, bool best_on_top)
+{
+	candidate top = c[0];
+
+	c[0] = c[n - 1];
+	c[n - 1] = top;
+	sift_down(c, n - 1, 0, best_on_top);
+}
+
+/* All finite logits, by id. */
+static size_t collect_all(candidate *c, const float *logits, uint32_t vocab)
+{
+	size_t n = 0;
+	uint32_t id;
+
+	for (id = 0; id < vocab; id++)
+		if (isfinite(logits[id]))
+			c[n++] = (candidate){ logits[id], 0, id };
+	return n;
+}
+
+/* The k best, 0 < k < vocab, best first: a heap of the best so far with the worst of them on top,
+ * where each newcomer must pass it. */
+static size_t collect_top_k(candidate *c, const float *logits, uint32_t vocab, uint32_t k)
+{
+	size_t n = 0, i;
+	uint32_t id;
+
+	for (id = 0; id < vocab; id++) {
+		candidate next = { logits[id], 0, id };
+
+		if (!isfinite(next.logit) || (n == k && !is_better(&next, &c[0])))
+			continue;
+		if (n < k) {
+			c[n++] = next;
+			if (n == k)
+				build_heap(c, n, false);
+		} else {
+			c[0] = next;
+			sift_down(c, n, 0, false);
+		}
+	}
+	if (n < k)
+		build_heap(c, n, false);
+	for (i = n; i > 1; i--)
+		take_top(c, i, false);
+	return n;
+}
+
+static void weigh(candidate *c, size_t n, float temperature)
+{
+	float best = c[0].logit;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		best = c[i].logit > best ? c[i].logit : best;
+	for (i = 0; i < n; i++)
+		c[i].weight = math_exp((c[i].logit - best) / temperature);
+}
+
+static double sum_weights(const candidate *c, size_t n)
+{
+	double sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += (double)c[i].weight;
+	return sum;
+}
+
+/* Keeps the smallest set whose weight reaches p of the whole, 0 <= p < 1. `sorted`: best first
+ * already. */
+static size_t keep_top_p(candidate *c, size_t n, double p, bool sorted)
+{
+	double whole = sum_weights(c, n), sum = 0;
+	/* n tokens lighter than this weigh less than 1 - p together, so those heavier reach p
+	 * without them; the factor stands for rounding. */
+	double least = sorted ? 0 : (1 - p) * whole / (double)n * 0.999;
+	size_t heavy = 0, kept = 0, i;
+
+	for (i = 0; i < n; i++)
+		if ((double)c[i].weight >= least)
+			c[heavy++] = c[i];
+	if (!sorted)
+		build_heap(c, heavy, true);
+	while (kept < heavy && (kept == 0 || sum < p * whole)) {
+		if (!sorted)
+			take_top(c, heavy - kept, true);
+		sum += (double)c[sorted ? kept : heavy - kept - 1].weight;
+		kept++;
+	}
+	/* Taken from the heap they stand at the end, the best last. */
+	for (i = 0; !sorted && i < kept && i < heavy - 1 - i; i++) {
+		candidate swapped = c[i];
+
+		c[i] = c[heavy - 1 - i];
+		c[heavy - 1 - i] = swapped;
+	}
+	return kept;
+}
+
+static size_t keep_min_p(candidate *c, size_t n, float min_p)
+{
+	size_t kept = 0, i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].weight >= min_p)
+			c[kept++] = c[i];
+	return kept;
+}
+
+static uint32_t draw(xoshiro *random, const candidate *c, size_t n)
+{
+	double limit = xoshiro_uniform(random) * sum_weights(c, n), sum = 0;
+	uint32_t chosen = c[0].id;
+	size_t i;
+
+	for (i = 0; i < n && !(sum > limit); i++) {
+		sum += (double)c[i].weight;
+		if (c[i].weight > 0)
+			chosen = c[i].id; /* stands if rounding takes the limit up to the whole */
+	}
+	return chosen;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+static int32_t choose_largest(const float *logits, uint32_t vocab)
+{
+	float best = -INFINITY;
+	int32_t chosen = -1;
+	uint32_t id;
+
+	for (id = 0; id < vocab; id++)
+		if (logits[id] > best && isfinite(logits[id])) {
+			best = logits[id];
+			chosen = (int32_t)id;
+		}
+	return chosen;
+}
+
+brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
+                                brise_error *err)
+{
+	const brise_sampling *set = &sampler->settings;
+	candidate *c = sampler->candidates;
+	bool sorted = set->top_k > 0 && set->top_k < sampler->vocab;
+	size_t n;
+
+	*token = -1;
+	logits = adjust_logits(sampler, logits);
+	if (set->temperature == 0) {
+		*token = choose_largest(logits, sampler->vocab);
+		n = *token >= 0;
+	} else {
+		n = sorted ? collect_top_k(c, logits, sampler->vocab, set->top_k)
+		           : collect_all(c, logits, sampler->vocab);
+	}
+	if (n == 0)
+		return error_set(err, BRISE_EINVAL,
+		                 "none of the %" PRIu32 " logits is a finite number",
+		                 sampler->vocab);
+	if (set->temperature == 0)
+		return BRISE_OK;
+	weigh(c, n, set->temperature);
+	if (set->top_p < 1)
+		n = keep_top_p(c, n, (double)set->top_p, sorted);
+	if (set->min_p > 0)
+		n = keep_min_p(c, n, set->min_p);
+	*token = (int32_t)draw(&sampler->random, c, n);
+	return BRISE_OK;
+}

@@ -1,0 +1,54 @@
+/* tokenizer.h - an open tokenizer: the section's tables, checked */
+#ifndef RUNTIME_TOKENIZER_H
+#define RUNTIME_TOKENIZER_H
+
+#include <string.h>
+
+#include "runtime/brise.h"
+#include "runtime/text/tokenizer_section.h"
+
+#define TOKENIZER_SPACE       "\xe2\x96\x81" /* U+2581, what stands for a space in pieces */
+#define TOKENIZER_SPACE_BYTES 3
+
+struct brise_tokenizer {
+	uint32_t vocab, longest, slots, n_user;
+	unsigned slot_bits;
+	int32_t unk, bos, eos;
+	bool dummy_prefix, byte_fallback, cuts_words;
+	bool has_unused; /* some piece is of type unused: encoding must be able to take merges back
+	                  */
+	const uint32_t *offsets;  /* [vocab + 1] */
+	const float *scores;      /* [vocab] */
+	const uint8_t *types;     /* [vocab] */
+	const uint32_t *byte_ids; /* [256], NULL without byte fallback */
+	const uint32_t *hash;     /* [slots] */
+	const uint32_t *user;     /* [n_user] */
+	const uint8_t *text;
+	bool begins_user[256]; /* some user-defined symbol begins with that byte */
+};
+
+static inline uint32_t tokenizer_piece_bytes(const brise_tokenizer *t, uint32_t id)
+{
+	return t->offsets[id + 1] - t->offsets[id];
+}
+
+/* True if a space stands at text[at] and none before it; at > 0. */
+static inline bool tokenizer_begins_word(const uint8_t *text, size_t at, size_t bytes)
+{
+	return text[at] == (uint8_t)TOKENIZER_SPACE[0] && bytes - at >= TOKENIZER_SPACE_BYTES &&
+	       memcmp(text + at, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES) == 0 &&
+	       (at < TOKENIZER_SPACE_BYTES || memcmp(text + at - TOKENIZER_SPACE_BYTES,
+	                                             TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES) != 0);
+}
+
+/* The piece text may be cut into, with exactly these bytes, or -1. Control, unknown and byte tokens
+ * are never found. */
+int32_t tokenizer_find_piece(const brise_tokenizer *t, const uint8_t *text, size_t bytes);
+
+/* Length of the longest user-defined symbol that text begins with, 0: none. */
+size_t tokenizer_match_user(const brise_tokenizer *t, const uint8_t *text, size_t bytes);
+
+/* The byte that a piece of type byte stands for ("<0x0A>"), or -1 if it is not of that form. */
+int tokenizer_parse_byte(const uint8_t *piece, size_t bytes);
+
+#endif
