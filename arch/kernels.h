@@ -20,6 +20,7 @@
 
 #include "arch/cpu.h"
 #include "quant/encode/q4_encode.h"
+#include "quant/span.h"
 
 /* A quantized matrix as it lies in the file: tile after tile of 16 rows. */
 typedef struct arch_matrix {
@@ -70,19 +71,7 @@ static inline size_t vectors_slabs(size_t blocks)
 typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                          size_t first, size_t end, float *scratch);
 
-/* Keys and values of 32 successive positions of one key/value head, int8, laid out for integer dot
- * products: keys    [2][dim / 4][16 positions][4]     dimension 4g + k of position 16h + i at ((h *
- * dim / 4 + g) * 16 + i) * 4 + k values  [8][dim][4]                       dimension d of position
- * 4h + k at (h * dim + d) * 4 + k float key_scale[32], value_scale[32] dim is head_dim padded to a
- * multiple of 16. */
-#define SPAN_POSITIONS    32u
 #define ARCH_HEAD_DIM_MAX 512u
-#define SPAN_SCALES       64u /* floats */
-
-static inline size_t span_bytes(size_t dim)
-{
-	return 2 * SPAN_POSITIONS * dim + SPAN_SCALES * sizeof(float);
-}
 
 /* Attention is summed segment by segment of 512 absolute positions, each relative to its own
  * largest score; a segment's result is merged into what stands for the segments before. So a
@@ -98,10 +87,11 @@ typedef struct arch_attended {
 } arch_attended;
 
 typedef struct arch_attention {
-	const int8_t *queries;       /* [n_queries][dim], int8 */
-	const float *query_scales;   /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
-	const uint8_t *const *spans; /* of this segment, as many as the queries reach */
-	const uint8_t *next;         /* the span that will be read after them; NULL: none */
+	const int8_t *queries;     /* [n_queries][dim], int8 */
+	const float *query_scales; /* [n_queries]: the code's scale times 1 / sqrt(head_dim) */
+	const uint8_t *const
+	        *spans;      /* quant/span.h; of this segment, as many as the queries reach */
+	const uint8_t *next; /* the span that will be read after them; NULL: none */
 	/* [n_queries]: positions [first, end) of the segment are attended; first < end */
 	const uint16_t *first, *end;
 	unsigned n_queries;

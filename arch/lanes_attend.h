@@ -24,10 +24,9 @@ typedef struct span_view {
 
 INLINE span_view view_span(const uint8_t *span, size_t dim)
 {
-	const float *scales = (const float *)(const void *)(span + 2 * SPAN_POSITIONS * dim);
-
-	return (span_view){ span, (const int8_t *)span + SPAN_POSITIONS * dim, scales,
-		            scales + SPAN_POSITIONS };
+	return (span_view){ span, (const int8_t *)span + span_values(dim),
+		            (const float *)(const void *)(span + span_key_scales(dim)),
+		            (const float *)(const void *)(span + span_value_scales(dim)) };
 }
 
 /* Scores of n queries with the 32 positions of a span; starts: where their sums begin. */

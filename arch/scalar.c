@@ -258,20 +258,14 @@ static void scalar_add(float *x, const float *y, size_t n)
 		x[i] += y[i];
 }
 
-static int32_t key_dot(const int8_t *query, const int8_t *keys, unsigned position, size_t dim)
+static int32_t key_dot(const int8_t *query, const int8_t *span, unsigned position, size_t dim)
 {
-	const int8_t *half = keys + position / 16 * 16 * dim;
 	int32_t dot = 0;
 	size_t d;
 
 	for (d = 0; d < dim; d++)
-		dot += query[d] * half[d / 4 * 64 + position % 16 * 4 + d % 4];
+		dot += query[d] * span[span_key(dim, position, d) + d % 4];
 	return dot;
-}
-
-static const float *span_scales(const uint8_t *span, size_t dim)
-{
-	return (const float *)(const void *)(span + 2 * SPAN_POSITIONS * dim);
 }
 
 /* Scores of the attended positions of a segment; returns the largest. */
@@ -282,11 +276,12 @@ static float score_segment(const arch_attention *job, unsigned q, float *scores)
 
 	for (p = job->first[q]; p < job->end[q]; p++) {
 		const uint8_t *span = job->spans[p / SPAN_POSITIONS];
-		float key_scale = span_scales(span, job->dim)[p % SPAN_POSITIONS];
+		const float *key_scales =
+		        (const float *)(const void *)(span + span_key_scales(job->dim));
 		int32_t dot = key_dot(job->queries + q * job->dim, (const int8_t *)span,
 		                      p % SPAN_POSITIONS, job->dim);
 
-		scores[p] = (float)dot * (job->query_scales[q] * key_scale);
+		scores[p] = (float)dot * (job->query_scales[q] * key_scales[p % SPAN_POSITIONS]);
 		largest = scores[p] > largest ? scores[p] : largest;
 	}
 	return largest;
@@ -296,8 +291,7 @@ static float score_segment(const arch_attention *job, unsigned q, float *scores)
  * to 7 bits of the largest. */
 static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSITIONS], size_t dim)
 {
-	const int8_t *values = (const int8_t *)span + SPAN_POSITIONS * dim;
-	const float *value_scale = span_scales(span, dim) + SPAN_POSITIONS;
+	const float *value_scale = (const float *)(const void *)(span + span_value_scales(dim));
 	float weights[SPAN_POSITIONS], largest = 0;
 	int32_t codes[SPAN_POSITIONS];
 	unsigned j;
@@ -315,7 +309,7 @@ static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSIT
 		int32_t dot = 0;
 
 		for (j = 0; j < SPAN_POSITIONS; j++)
-			dot += codes[j] * values[(j / 4 * dim + d) * 4 + j % 4];
+			dot += codes[j] * (int8_t)span[span_value(dim, j, d)];
 		sum[d] += (float)dot * (largest / 127);
 	}
 }

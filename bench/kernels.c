@@ -133,7 +133,7 @@ static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_l
 	for (span = 0; span < heads * POSITIONS / SPAN_POSITIONS; span++)
 		for (i = 0; i < SPAN_SCALES; i++)
 			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) +
-			                   2 * SPAN_POSITIONS * HEAD_DIM))[i] = 0.01f;
+			                   span_key_scales(HEAD_DIM)))[i] = 0.01f;
 	b->n_queries = 4;
 	seconds = time_work(b, attend_piece, heads, 1);
 	rows[0] = (bench_row){

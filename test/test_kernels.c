@@ -308,7 +308,7 @@ static void check_attend(check_counts *counts, const arch_kernels *set, const at
 	for (round = 0; round < 3; round++) { /* three segments, merged */
 		for (i = 0; i < c->n_spans; i++) {
 			uint8_t *span = spans.data + i * span_bytes(c->dim);
-			float *span_scale = (float *)(void *)(span + 2 * SPAN_POSITIONS * c->dim);
+			float *span_scale = (float *)(void *)(span + span_key_scales(c->dim));
 
 			for (k = 0; k < 2 * SPAN_POSITIONS * c->dim; k++)
 				span[k] = (uint8_t)random_next(&seed);

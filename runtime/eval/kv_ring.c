@@ -5,7 +5,7 @@
  * quantized once, when produced, so that prefill and decode read the same numbers.
  *
  * Spans are aligned to absolute positions: span s covers positions 32 s .. 32 s + 31 and lies in
- * place s mod (W / 32) of its head's window, laid out for integer dot products (arch/kernels.h). A
+ * place s mod (W / 32) of its head's window, laid out for integer dot products (quant/span.h). A
  * head's window is contiguous.
  *
  * A chunk of tokens is first kept beside the ring: its queries may still need the positions that it
@@ -68,7 +68,7 @@ brise_status kv_ring_new(kv_ring *ring, const arch_kernels *kernels, brise_kv_ty
 	ring->n_layers = n_layers;
 	ring->n_heads = n_heads;
 	ring->head_dim = head_dim;
-	ring->dim = (head_dim + 15) / 16 * 16;
+	ring->dim = (uint32_t)span_dim(head_dim);
 	if (!checked_round_up(window, SPAN_POSITIONS, &slots) || slots > UINT32_MAX)
 		return error_set(err, BRISE_EINVAL, "a cache of %" PRIu64 " positions is too large",
 		                 window);
@@ -114,16 +114,16 @@ void kv_ring_share(kv_ring *ring, uint32_t layer, uint32_t head)
 static void put_int8(const kv_ring *ring, uint8_t *span, unsigned at, const float *key,
                      const float *value)
 {
-	int8_t codes[ARCH_HEAD_DIM_MAX + 16], *values = (int8_t *)span + SPAN_POSITIONS * ring->dim;
-	float *scales = (float *)(void *)(span + 2 * SPAN_POSITIONS * ring->dim);
+	int8_t codes[ARCH_HEAD_DIM_MAX + SPAN_LANES];
+	float *scales = (float *)(void *)(span + span_key_scales(ring->dim));
 	uint32_t d;
 
 	scales[at] = ring->quantize(codes, key, ring->head_dim, ring->dim);
 	for (d = 0; d < ring->dim; d += 4)
-		memcpy(span + at / 16 * 16 * ring->dim + d / 4 * 64 + at % 16 * 4, codes + d, 4);
+		memcpy(span + span_key(ring->dim, at, d), codes + d, 4);
 	scales[SPAN_POSITIONS + at] = ring->quantize(codes, value, ring->head_dim, ring->dim);
 	for (d = 0; d < ring->dim; d++)
-		values[(at / 4 * ring->dim + d) * 4 + at % 4] = codes[d];
+		span[span_value(ring->dim, at, d)] = (uint8_t)codes[d];
 }
 
 void kv_ring_put(kv_ring *ring, uint32_t layer, uint32_t head, uint64_t position, const float *key,
@@ -152,19 +152,16 @@ const uint8_t *kv_ring_span(const kv_ring *ring, uint32_t layer, uint32_t head, 
 /* A position's share of an int8 span: scattered dwords of keys, bytes of values. */
 static void copy_int8(const kv_ring *ring, uint8_t *to, const uint8_t *from, unsigned at)
 {
-	size_t keys = at / 16 * 16 * (size_t)ring->dim + at % 16 * 4,
-	       values = SPAN_POSITIONS * (size_t)ring->dim;
-	size_t scales = 2 * values + at * sizeof(float);
+	size_t key_scale = span_key_scales(ring->dim) + at * sizeof(float),
+	       value_scale = span_value_scales(ring->dim) + at * sizeof(float);
 	uint32_t d;
 
 	for (d = 0; d < ring->dim; d += 4)
-		memcpy(to + keys + d / 4 * 64, from + keys + d / 4 * 64, 4);
+		memcpy(to + span_key(ring->dim, at, d), from + span_key(ring->dim, at, d), 4);
 	for (d = 0; d < ring->dim; d++)
-		to[values + (at / 4 * (size_t)ring->dim + d) * 4 + at % 4] =
-		        from[values + (at / 4 * (size_t)ring->dim + d) * 4 + at % 4];
-	memcpy(to + scales, from + scales, sizeof(float));
-	memcpy(to + scales + SPAN_POSITIONS * sizeof(float),
-	       from + scales + SPAN_POSITIONS * sizeof(float), sizeof(float));
+		to[span_value(ring->dim, at, d)] = from[span_value(ring->dim, at, d)];
+	memcpy(to + key_scale, from + key_scale, sizeof(float));
+	memcpy(to + value_scale, from + value_scale, sizeof(float));
 }
 
 static void copy_f32(const kv_ring *ring, uint8_t *to, const uint8_t *from, unsigned at)
