@@ -22,15 +22,8 @@ typedef struct compare_settings {
 #define AT(member) offsetof(compare_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
-	{ .name = "threads",
-	  .alias = 't',
-	  .type = OPTION_U32,
-	  .offset = AT(threads),
-	  .value = "N",
-	  .help = "threads (default: fast cores)",
-	  .low = 1,
-	  .high = 256 },
+	FLAG(0, "json", json, "one JSON object"),
+	NUMBER('t', "threads", threads, "N", 1, 256, NULL, "threads (default: fast cores)"),
 };
 
 static const options_command command = {

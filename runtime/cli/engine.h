@@ -15,44 +15,22 @@ typedef struct engine_settings {
 
 extern const char *const engine_kv_choices[];
 
-/* Table entries for a command whose settings hold an engine_settings called `member`. */
-#define ENGINE_OPTIONS(settings, member)                                                           \
-	ENGINE_OPTIONS_BUT_CONTEXT(settings, member),                                              \
-	{                                                                                          \
-		.name = "context", .type = OPTION_U32,                                             \
-		.offset = offsetof(settings, member.context), .value = "N",                        \
-		.help = "positions kept by models without a window", .low = 1,                     \
-		.high = (double)(1u << 24)                                                         \
-	}
+/* Table entries for a command whose settings hold an engine_settings called `engine`. */
+/* clang-format off */
+#define ENGINE_OPTIONS ENGINE_OPTIONS_BUT_CONTEXT, \
+	NUMBER(0, "context", engine.context, "N", 1, 1 << 24, NULL, \
+	       "positions kept by models without a window")
 
-#define ENGINE_OPTIONS_BUT_CONTEXT(settings, member)                                               \
-	{ .name = "threads",                                                                       \
-	  .alias = 't',                                                                            \
-	  .type = OPTION_U32,                                                                      \
-	  .offset = offsetof(settings, member.threads),                                            \
-	  .value = "N",                                                                            \
-	  .help = "threads (default: fast cores; auto: measured now)",                             \
-	  .low = 1,                                                                                \
-	  .high = 256,                                                                             \
-	  .word = "auto" },                                                                        \
-	        { .name = "chunk",                                                                 \
-		  .type = OPTION_U32,                                                              \
-		  .offset = offsetof(settings, member.chunk),                                      \
-		  .value = "N",                                                                    \
-		  .help = "tokens per pass over the weights (default 256)",                        \
-		  .low = 1,                                                                        \
-		  .high = 4096 },                                                                  \
-	        { .name = "kv",                                                                    \
-		  .type = OPTION_CHOICE,                                                           \
-		  .offset = offsetof(settings, member.kv),                                         \
-		  .help = "keys and values (default int8)",                                        \
-		  .choices = engine_kv_choices },                                                  \
-	{                                                                                          \
-		.name = "arch", .type = OPTION_STRING, .offset = offsetof(settings, member.arch),  \
-		.value = "NAME", .help = "kernel set; brise info lists them"                       \
-	}
+#define ENGINE_OPTIONS_BUT_CONTEXT \
+	NUMBER('t', "threads", engine.threads, "N", 1, 256, "auto", \
+	       "threads (default: fast cores; auto: measured now)"), \
+	NUMBER(0, "chunk", engine.chunk, "N", 1, 4096, NULL, \
+	       "tokens per pass over the weights (default 256)"), \
+	CHOICE(0, "kv", engine.kv, engine_kv_choices, "keys and values (default int8)"), \
+	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them")
+/* clang-format on */
 
-/* Refuses a kernel set nobody has heard of, from --arch or BRISE_ARCH. Returns COMMANDS_READY or
+/* Refuses an unknown kernel set, from --arch or BRISE_ARCH. Returns COMMANDS_READY or
  * EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
 

@@ -20,16 +20,10 @@ typedef struct info_settings {
 #define AT(member) offsetof(info_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "verify",
-	  .type = OPTION_FLAG,
-	  .offset = AT(verify),
-	  .help = "compare everything with its checksum" },
-	{ .name = "tensors",
-	  .type = OPTION_FLAG,
-	  .offset = AT(tensors),
-	  .help = "list all tensors" },
-	{ .name = "json", .type = OPTION_FLAG, .offset = AT(json), .help = "one JSON object" },
-	ENGINE_OPTIONS(info_settings, engine),
+	FLAG(0, "verify", verify, "compare everything with its checksum"),
+	FLAG(0, "tensors", tensors, "list all tensors"),
+	FLAG(0, "json", json, "one JSON object"),
+	ENGINE_OPTIONS,
 };
 
 static const options_command command = {

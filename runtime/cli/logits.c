@@ -18,18 +18,9 @@ typedef struct logits_settings {
 #define AT(member) offsetof(logits_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "ids",
-	  .type = OPTION_STRING,
-	  .offset = AT(ids),
-	  .value = "FILE",
-	  .help = "token ids, separated by white space" },
-	{ .name = "out",
-	  .alias = 'o',
-	  .type = OPTION_STRING,
-	  .offset = AT(out),
-	  .value = "FILE",
-	  .help = "the logits (-: standard output)" },
-	ENGINE_OPTIONS(logits_settings, engine),
+	STRING(0, "ids", ids, "FILE", "token ids, separated by white space"),
+	STRING('o', "out", out, "FILE", "the logits (-: standard output)"),
+	ENGINE_OPTIONS,
 };
 
 static const options_command command = {

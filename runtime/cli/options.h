@@ -40,6 +40,29 @@ typedef struct options_entry {
 	options_take_fn *take;
 } options_entry;
 
+/* Table entries, one a line. `letter` is the short name or 0; `field` is a member of the command's
+ * settings, whose offset its own macro AT(field) gives; `unit` is how the help calls the value, and
+ * `text` is its help (NULL: on the line of the entry that follows). */
+/* clang-format off */
+#define FLAG(letter, long_name, field, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_FLAG, .offset = AT(field), .help = (text) }
+#define STRING(letter, long_name, field, unit, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_STRING, .offset = AT(field), \
+	  .value = (unit), .help = (text) }
+#define NUMBER(letter, long_name, field, unit, least, most, instead, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_U32, .offset = AT(field), \
+	  .value = (unit), .low = (least), .high = (most), .word = (instead), .help = (text) }
+#define REAL(letter, long_name, field, unit, least, most, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_FLOAT, .offset = AT(field), \
+	  .value = (unit), .low = (least), .high = (most), .help = (text) }
+#define CHOICE(letter, long_name, field, names, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_CHOICE, .offset = AT(field), \
+	  .choices = (names), .help = (text) }
+#define TAKE(letter, long_name, function, unit, text) \
+	{ .name = (long_name), .alias = (letter), .type = OPTION_TAKE, .take = (function), \
+	  .value = (unit), .help = (text) }
+/* clang-format on */
+
 typedef struct options_command {
 	const char *name;     /* "run" */
 	const char *operands; /* "MODEL [PROMPT]" */

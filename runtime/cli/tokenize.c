@@ -25,25 +25,10 @@ typedef struct tokenize_settings {
 #define AT(member) offsetof(tokenize_settings, member)
 
 static const options_entry entries[] = {
-	{ .name = "decode",
-	  .alias = 'd',
-	  .type = OPTION_FLAG,
-	  .offset = AT(decode),
-	  .help = "ids to text" },
-	{ .name = "file",
-	  .alias = 'f',
-	  .type = OPTION_STRING,
-	  .offset = AT(file),
-	  .value = "FILE",
-	  .help = "text or ids from FILE (default: standard input)" },
-	{ .name = "bos",
-	  .type = OPTION_FLAG,
-	  .offset = AT(begin),
-	  .help = "put the begin token first" },
-	{ .name = "jsonl",
-	  .type = OPTION_FLAG,
-	  .offset = AT(jsonl),
-	  .help = "a JSON string or list of ids a line, in and out" },
+	FLAG('d', "decode", decode, "ids to text"),
+	STRING('f', "file", file, "FILE", "text or ids from FILE (default: standard input)"),
+	FLAG(0, "bos", begin, "put the begin token first"),
+	FLAG(0, "jsonl", jsonl, "a JSON string or list of ids a line, in and out"),
 };
 
 static const options_command command = {
