@@ -1,42 +1,61 @@
 # make            build/brise and build/libbrise.a
 # make demo       converts test/models/breeze to 4 bits and lets it write
-# make test       all tests that need a compiler only
+# make test       all tests that need a compiler only (make check is the same)
 # make bench      speed of this machine's kernels against its limits
 # make quality    what each type loses on test/models/breeze, as a table and a picture; TEXT=FILE: on that text
-# make install    to $(DESTDIR)$(PREFIX)
+# make install    to $(DESTDIR)$(prefix): bindir, libdir and includedir may be set one by one
 #
-# make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; CC, CFLAGS, LDFLAGS as usual; WERROR= keeps warnings warnings, V=1 shows commands
+# make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; V=1 shows commands
+# CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS as usual: CFLAGS are added, and the build's own -O goes where they name one. WERROR=-Werror makes warnings errors.
 
-BUILD   ?= release
-PREFIX  ?= /usr/local
-WERROR  ?= -Werror
-AR      ?= ar
+BUILD ?= release
+AR    ?= ar
 
-OUT     ?= $(if $(filter release,$(BUILD)),build,build/$(BUILD))
+PREFIX        ?= /usr/local
+prefix        ?= $(PREFIX)
+exec_prefix   ?= $(prefix)
+bindir        ?= $(exec_prefix)/bin
+libdir        ?= $(exec_prefix)/lib
+includedir    ?= $(prefix)/include
+pkgconfigdir  ?= $(libdir)/pkgconfig
+INSTALL         ?= install
+INSTALL_PROGRAM ?= $(INSTALL) -m 755
+INSTALL_DATA    ?= $(INSTALL) -m 644
 
+OUT ?= $(if $(filter release,$(BUILD)),build,build/$(BUILD))
 out := $(OUT)
 
-CFLAGS_release := -O3 -DNDEBUG
-CFLAGS_debug   := -O0 -g
-CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS_tsan    := -O1 -g -fsanitize=thread
-ifeq ($(origin CFLAGS_$(BUILD)),undefined)
+level_release := -O3
+level_debug   := -O0
+level_asan    := -O1
+level_tsan    := -O1
+build_release :=
+build_debug   := -g
+build_asan    := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+build_tsan    := -g -fsanitize=thread
+ifeq ($(origin build_$(BUILD)),undefined)
 $(error BUILD=$(BUILD) is not one of release, debug, asan, tsan)
 endif
-LDFLAGS_asan := -fsanitize=address,undefined
-LDFLAGS_tsan := -fsanitize=thread
 
-CFLAGS ?= $(CFLAGS_$(BUILD))
+# -Ofast is -O3 -ffast-math; a program that is linked with it starts in flush-to-zero mode, whatever follows.
+user_cflags := $(patsubst -Ofast,-O3,$(CFLAGS))
+level := $(if $(filter -O%,$(user_cflags)),,$(level_$(BUILD)))
 machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
+# Flags as they are, if the compiler takes them with others; otherwise none.
+known = $(shell echo 'typedef int known;' | $(CC) $(2) $(1) -fsyntax-only -x c - 2>/dev/null && echo '$(1)')
+
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wvla -Wundef -Wwrite-strings -Wno-pass-failed $(WERROR)
-# Separately rounded multiply and add are part of the numeric contract (quant/FORMAT.md, arch/kernels.h).
-contract := -std=c11 -ffp-contract=off -fno-fast-math
-# The 387 keeps more bits than the contract has: 32-bit x86 needs SSE2.
-contract += $(if $(filter i386-% i486-% i586-% i686-%,$(machine)),-msse2 -mfpmath=sse)
-flags := $(contract) -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(CFLAGS)
-links := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
-libs  := -lm -lpthread
+# The numeric contract (quant/FORMAT.md, arch/kernels.h): multiply and add are rounded separately, and floats follow IEEE 754. It stands behind
+# CFLAGS, and takes back every part of -ffast-math by its own name: -fno-fast-math does not take back what was asked for alone.
+contract := -std=c11 -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-finite-math-only -fno-associative-math -fno-reciprocal-math \
+            -fsigned-zeros $(foreach f,-fexcess-precision=standard -fno-single-precision-constant -fno-approx-func,$(call known,$f,-Werror))
+# The 387 keeps more bits than the contract has: x86 needs SSE2, which 64 bits have.
+contract += $(if $(filter x86_64-% i386-% i486-% i586-% i686-%,$(machine)),-msse2 -mfpmath=sse)
+defines  := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+flags := $(defines) $(CPPFLAGS) $(warnings) $(level) $(build_$(BUILD)) $(user_cflags) $(contract)
+link  := $(level) $(filter -fsanitize=%,$(build_$(BUILD))) $(user_cflags) $(contract) $(LDFLAGS)
+libs  := $(LDLIBS) -lm -lpthread
 
 # x86, arm, or the processor's own name where arch/ has a folder of that name
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
@@ -57,9 +76,8 @@ all: $(out)/brise $(out)/libbrise.a
 # A kernel set says in its opening comment with which flags it is built; its object is the only one
 # built with them. What the compiler does not know is left out, and the set with it.
 sets := $(if $(family),$(wildcard arch/$(family)/*.c))
-wishes = $(shell sed -n '1,9s/.*build with: //p' $(1))
-known = $(shell $(CC) $(CFLAGS) $(1) -fsyntax-only -x c /dev/null 2>/dev/null && echo $(1))
-$(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call wishes,$(set)))))
+set_flags = $(shell sed -n '1,9s/.*build with: //p' $(1))
+$(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags))))
 
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
@@ -68,13 +86,13 @@ $(out)/libbrise.a: $(lib_objects)
 	$(call run,ar)$(AR) rcs $@ $^
 
 $(out)/brise: $(app_objects) $(out)/libbrise.a
-	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
+	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
 
 # Objects follow a change of compiler or flags, not only of sources.
-settings := $(CC) $(flags) $(links)
+settings := '$(subst ','\'',$(CC) $(flags) $(link) $(libs))'
 $(out)/obj/settings: force
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(settings)' | cmp -s - $@ || printf '%s\n' '$(settings)' > $@
+	@printf '%s\n' $(settings) | cmp -s - $@ || printf '%s\n' $(settings) > $@
 
 $(out)/obj/%.o: %.c $(out)/obj/settings
 	@mkdir -p $(@D)
@@ -82,9 +100,13 @@ $(out)/obj/%.o: %.c $(out)/obj/settings
 
 $(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $(out)/libbrise.a
 	@mkdir -p $(@D)
-	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
+	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 
-test: all $(tests)
+# Compiled as everything is, and linked alone: test/test_build.sh makes it with all kinds of CFLAGS.
+$(out)/contract_probe: $(out)/obj/test/contract_probe.o
+	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
+
+test check: all $(tests)
 	@sh test/run.sh $(out)
 
 demo: $(out)/brise
@@ -94,25 +116,32 @@ bench: $(out)/brise
 	$(out)/brise bench --kernels
 
 $(out)/draw_quality: $(call objects,bench/quality/draw.c bench/chart.c)
-	$(call run,link)$(CC) $(CFLAGS) $(links) -o $@ $^ $(libs)
+	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 
 quality: $(out)/brise $(out)/draw_quality
 	@sh bench/quality/run.sh $(out) '$(TEXT)'
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(out)/brise $(DESTDIR)$(PREFIX)/bin/brise
-	install -m 644 $(out)/libbrise.a $(DESTDIR)$(PREFIX)/lib/libbrise.a
-	install -m 644 runtime/brise.h $(DESTDIR)$(PREFIX)/include/brise.h
+# For programs built on the library: cc $(pkg-config --cflags brise) program.c $(pkg-config --libs brise)
+$(out)/brise.pc: runtime/brise.h force
+	@printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: brise' \
+		'Description: quantized CPU runtime for Mistral 7B' "Version: $$(sed -n 's/^#define BRISE_VERSION "\(.*\)"/\1/p' runtime/brise.h)" \
+		'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lbrise -lm -lpthread' >$@
+
+install: all $(out)/brise.pc
+	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)' '$(DESTDIR)$(includedir)' '$(DESTDIR)$(pkgconfigdir)'
+	$(INSTALL_PROGRAM) $(out)/brise '$(DESTDIR)$(bindir)/brise'
+	$(INSTALL_DATA) $(out)/libbrise.a '$(DESTDIR)$(libdir)/libbrise.a'
+	$(INSTALL_DATA) runtime/brise.h '$(DESTDIR)$(includedir)/brise.h'
+	$(INSTALL_DATA) $(out)/brise.pc '$(DESTDIR)$(pkgconfigdir)/brise.pc'
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/brise $(DESTDIR)$(PREFIX)/lib/libbrise.a $(DESTDIR)$(PREFIX)/include/brise.h
+	rm -f '$(DESTDIR)$(bindir)/brise' '$(DESTDIR)$(libdir)/libbrise.a' '$(DESTDIR)$(includedir)/brise.h' '$(DESTDIR)$(pkgconfigdir)/brise.pc'
 
 clean:
 	rm -rf build
 
 force:
-.PHONY: all test demo bench quality install uninstall clean force
+.PHONY: all test check demo bench quality install uninstall clean force
 .SECONDARY:
 
 -include $(patsubst %.o,%.d,$(lib_objects) $(app_objects) $(call objects,$(test_sources) bench/quality/draw.c))
