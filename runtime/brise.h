@@ -228,7 +228,8 @@ brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *token
 void brise_free_decoder(brise_decoder *decoder);
 
 /* *text: UTF-8, [*bytes], not NUL-terminated, valid until the next call on this decoder; often
- * empty. Errors: BRISE_EINVAL id outside the vocabulary, BRISE_ENOMEM. */
+ * empty, and always for control tokens and rows of the model without a piece. Errors: BRISE_EINVAL
+ * id outside the model's vocabulary. */
 brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char **text,
                                 size_t *bytes, brise_error *err);
 
@@ -236,10 +237,16 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
  * Never fails. */
 void brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes);
 
-/* A token's piece as stored, U+2581 for space: [*bytes], valid as long as the tokenizer. Errors:
- * BRISE_EINVAL. */
+/* A token's piece as stored, U+2581 for space: [*bytes], valid as long as the tokenizer; empty for
+ * a row of the model without a piece. Errors: BRISE_EINVAL id outside the model's vocabulary. */
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err);
+
+/* The id of the token whose piece, as stored, is exactly piece [bytes]; control tokens are found as
+ * well. *id is -1 if there is none. Takes time in proportion to the vocabulary. Errors:
+ * BRISE_EINVAL no such piece. */
+brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
+                              int32_t *id, brise_error *err);
 
 /* ---- sampler -------------------------------------------------------------------------------- */
 
@@ -262,9 +269,13 @@ typedef struct brise_sampling {
 	const brise_logit_bias *bias; /* [n_bias], copied */
 	size_t n_bias;
 	uint64_t seed;
+	/* the tokenizer's vocabulary where the model's is larger: rows from there on have no piece
+	 * and are never drawn; 0: every row may be */
+	uint32_t n_pieces;
 } brise_sampling;
 
-/* temperature 0.7, top_k 0, top_p 0.95, min_p 0, penalties off with penalty_last 64, seed 0. */
+/* temperature 0.7, top_k 0, top_p 0.95, min_p 0, penalties off with penalty_last 64, seed 0,
+ * n_pieces 0. */
 void brise_init_sampling(brise_sampling *sampling);
 
 /* Errors: BRISE_EINVAL names the value that makes no sense; BRISE_ENOMEM. No allocation happens
@@ -277,9 +288,17 @@ void brise_free_sampler(brise_sampler *sampler);
  * BRISE_EINVAL. */
 brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err);
 
-/* Chooses the next token from logits [vocab]; order: penalties, bias, top-k, temperature, top-p,
- * min-p, draw. Does not accept it. The same seed and logits give the same choice on every machine.
- * Errors: BRISE_EINVAL no finite logit is left. */
+/* Restricts what is drawn from now on, before everything else: token id may be drawn if bit id % 32
+ * of allowed[id / 32] is set, [(vocab + 31) / 32]. The mask is read at each brise_sample_token, so
+ * it may change between calls, and stays the caller's; it must live as long as it is set. NULL: no
+ * mask.
+ */
+void brise_set_mask(brise_sampler *sampler, const uint32_t *allowed);
+
+/* Chooses the next token from logits [vocab]; order: mask, penalties, bias, top-k, temperature,
+ * top-p, min-p, draw. Penalties and finite biases, however large, leave a finite logit finite. Does
+ * not accept the token. The same seed and logits give the same choice on every machine. Errors:
+ * BRISE_EINVAL no logit that may be drawn is finite. */
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
 

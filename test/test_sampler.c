@@ -1,5 +1,6 @@
 /* test_sampler.c - statements about choosing tokens with known answers, and against a slow sampler
  * that sorts everything */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -527,6 +528,155 @@ static void test_choices_are_pinned(void)
 	}
 }
 
+/* ---- mask and rows without a piece ---------------------------------------------------------- */
+
+static void test_rows_without_a_piece_are_never_drawn(void)
+{
+	const float logits[] = { 1, 2, 0, 1, 50, 90 };
+	brise_logit_bias bias = { 5, 100 };
+	brise_sampling set = plain();
+
+	set.n_pieces = 4;
+	set.temperature = 5;
+	CHECK(&counts, choices(&set, logits, 6) == 15, "only the four pieces are drawn");
+	set.top_k = 2;
+	CHECK(&counts, choices(&set, logits, 6) == 3, "top-k counts pieces only");
+	set.bias = &bias;
+	set.n_bias = 1;
+	CHECK(&counts, choices(&set, logits, 6) == 3, "no bias brings such a row back");
+	set.temperature = 0;
+	CHECK(&counts, choose(&set, logits, 6, NULL, 0) == 1, "greedy takes the best piece");
+	set.n_pieces = 6;
+	CHECK(&counts, choose(&set, logits, 6, NULL, 0) == 5, "as many pieces as rows: all");
+	set.n_pieces = 0;
+	CHECK(&counts, choose(&set, logits, 6, NULL, 0) == 5, "0 pieces stated: all rows");
+}
+
+static void test_the_mask_is_applied_before_everything_else(void)
+{
+	const float logits[] = { 9, 8, 7, 6, 5 };
+	uint32_t mask[2] = { 0x1a, 0 }; /* 1, 3, 4 */
+	brise_logit_bias bias = { 0, 100 };
+	brise_sampling set = plain();
+	static float wide[70];
+	brise_sampler *s;
+	unsigned i, seen = 0;
+
+	set.top_k = 2;
+	set.bias = &bias;
+	set.n_bias = 1;
+	s = make(&set, 5);
+	CHECK(&counts, sample(s, logits) == 0, "without a mask the bias decides");
+	brise_set_mask(s, mask);
+	for (i = 0; i < 500; i++)
+		seen |= 1u << sample(s, logits);
+	CHECK(&counts, seen == 0xa, "the two best that the mask allows: 0x%x", seen);
+	mask[0] = 4;
+	CHECK(&counts, sample(s, logits) == 2, "a mask that changes counts at once");
+	mask[0] = 0;
+	CHECK(&counts, sample(s, logits) == -1, "nothing allowed is an error");
+	brise_set_mask(s, NULL);
+	CHECK(&counts, sample(s, logits) == 0, "NULL takes the mask away");
+	brise_free_sampler(s);
+	set = greedy();
+	s = make(&set, 70);
+	mask[0] = mask[1] = 0;
+	{
+		uint32_t three[3] = { 0, 0, 1u << 5 };
+
+		brise_set_mask(s, three);
+		CHECK(&counts, sample(s, wide) == 69, "bit 5 of the third word is token 69");
+	}
+	brise_free_sampler(s);
+}
+
+/* ---- numbers at the ends of floats ---------------------------------------------------------- */
+
+static void check_extremes(brise_sampling *set, const float *logits, uint32_t vocab)
+{
+	static const float temperatures[] = { 0, 1e-45f, 1e-38f, 1e-30f, 1, FLT_MAX },
+	                   top_ps[] = { 0, 0.5f, 1 }, min_ps[] = { 0, 0.5f, 1 };
+	static const uint32_t top_ks[] = { 0, 1, 3 };
+	unsigned t, p, m, k, i;
+
+	for (t = 0; t < LENGTH(temperatures); t++)
+		for (p = 0; p < LENGTH(top_ps); p++)
+			for (m = 0; m < LENGTH(min_ps); m++)
+				for (k = 0; k < LENGTH(top_ks); k++) {
+					const int32_t accepted[] = { 0, 1, 1, 2, 3, 4 };
+					int32_t token;
+
+					set->temperature = temperatures[t];
+					set->top_p = top_ps[p];
+					set->min_p = min_ps[m];
+					set->top_k = top_ks[k];
+					for (i = 0; i < 2; i++) {
+						set->seed = i;
+						token = choose(set, logits, vocab, accepted,
+						               LENGTH(accepted));
+						CHECK(&counts,
+						      token >= 0 && isfinite(logits[token]),
+						      "penalties %g %g %g, temperature %g: a "
+						      "finite logit is chosen, found %d",
+						      (double)set->repetition_penalty,
+						      (double)set->presence_penalty,
+						      (double)set->frequency_penalty,
+						      (double)set->temperature, token);
+					}
+				}
+}
+
+static void test_huge_penalties_and_biases_leave_a_choice(void)
+{
+	static const float penalties[] = { 0, 1e38f, -1e38f, FLT_MAX, -FLT_MAX },
+	                   repetitions[] = { 1e-45f, 1e-38f, 1, 1e38f, FLT_MAX },
+	                   biases[] = { 0, FLT_MAX, -FLT_MAX };
+	static const float rows[][5] = { { 1, -2, 3, 0, -1 },
+		                         { 1, -INFINITY, NAN, INFINITY, -1 },
+		                         { FLT_MAX, -FLT_MAX, 0, 1e-45f, -1e-45f },
+		                         { -FLT_MAX, -FLT_MAX, -FLT_MAX, -FLT_MAX, -FLT_MAX } };
+	unsigned r, p, f, b, l;
+
+	for (r = 0; r < LENGTH(repetitions); r++)
+		for (p = 0; p < LENGTH(penalties); p++)
+			for (f = 0; f < LENGTH(penalties); f++)
+				for (b = 0; b < LENGTH(biases); b++) {
+					brise_logit_bias bias[] = { { 0, biases[b] },
+						                    { 0, biases[b] },
+						                    { 4, -biases[b] } };
+					brise_sampling set = plain();
+
+					set.repetition_penalty = repetitions[r];
+					set.presence_penalty = penalties[p];
+					set.frequency_penalty = penalties[f];
+					set.bias = bias;
+					set.n_bias = LENGTH(bias);
+					l = (r + p + f + b) % LENGTH(rows);
+					check_extremes(&set, rows[l], 5);
+				}
+}
+
+static void test_an_overflown_logit_keeps_its_sign(void)
+{
+	const int32_t accepted[] = { 0 };
+	size_t n_accepted = 1;
+	brise_logit_bias bias[] = { { 0, -INFINITY }, { 0, FLT_MAX } };
+	brise_sampling set = greedy();
+
+	set.presence_penalty = FLT_MAX;
+	GREEDY(&set, 1, -FLT_MAX, -5); /* stays the worst */
+	set.presence_penalty = -FLT_MAX;
+	GREEDY(&set, 0, FLT_MAX, 5); /* stays the best */
+	set = greedy();
+	set.repetition_penalty = 1e-45f;
+	GREEDY(&set, 0, 1, 1e30f); /* 1 / 1e-45 is beyond floats and above 1e30 */
+	set = greedy();
+	set.bias = bias;
+	set.n_bias = 2;
+	GREEDY(&set, 1, 5, -5); /* banned is banned, whatever else is added */
+	GREEDY(&set, -1, 5, NAN);
+}
+
 static void refuses(const brise_sampling *set, uint32_t vocab, const char *part)
 {
 	brise_sampler *s;
@@ -563,6 +713,7 @@ static void test_senseless_settings_are_named(void)
 	bias.token = 1, bias.bias = INFINITY, refuses(&set, 5, "bias 0");
 	bias.bias = NAN, refuses(&set, 5, "bias 0");
 	set = plain(), refuses(&set, 0, "vocabulary of 0");
+	set.n_pieces = 6, refuses(&set, 5, "n_pieces 6");
 	brise_free_sampler(NULL);
 }
 
@@ -580,6 +731,10 @@ int main(void)
 	test_choices_are_those_of_sorting_everything();
 	test_distribution();
 	test_choices_are_pinned();
+	test_rows_without_a_piece_are_never_drawn();
+	test_the_mask_is_applied_before_everything_else();
+	test_huge_penalties_and_biases_leave_a_choice();
+	test_an_overflown_logit_keeps_its_sign();
 	test_senseless_settings_are_named();
 	return check_report("sampler", &counts);
 }

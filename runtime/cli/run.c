@@ -292,9 +292,21 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 	return status == BRISE_OK ? 0 : report_status("run", err);
 }
 
+/* Tokens with a piece; 0: the file has no tokenizer. */
+static uint32_t count_pieces(const brise_model *model)
+{
+	const brise_tokenizer *tokenizer = brise_get_tokenizer(model);
+	brise_tokenizer_facts facts = { .vocab = 0 };
+
+	if (tokenizer)
+		brise_get_tokenizer_facts(tokenizer, &facts);
+	return facts.vocab;
+}
+
 static int run_model(run *r, const char *path, const char *prompt)
 {
 	const run_settings *s = r->settings;
+	brise_sampling sampling = s->sampling;
 	const float *logits = NULL;
 	brise_status status;
 	brise_error err;
@@ -312,8 +324,8 @@ static int run_model(run *r, const char *path, const char *prompt)
 		        "run",
 		        "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
 		        path);
-	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &s->sampling, &err) !=
-	            BRISE_OK ||
+	sampling.n_pieces = count_pieces(r->engine.model);
+	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &sampling, &err) != BRISE_OK ||
 	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model),
 	                                        &err) != BRISE_OK) ||
 	    tell_prompt(r, &err) != BRISE_OK)

@@ -46,6 +46,7 @@ static const options_command command = {
 typedef struct vocabulary {
 	const brise_tokenizer *tokenizer;
 	brise_tokenizer_facts facts;
+	uint32_t rows; /* ids that may be decoded */
 	brise_model *model;
 	brise_tokenizer *own;
 	void *section;
@@ -84,6 +85,7 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 	}
 	if (v->tokenizer)
 		brise_get_tokenizer_facts(v->tokenizer, &v->facts);
+	v->rows = v->model ? brise_get_facts(v->model)->vocab : v->facts.vocab;
 	return BRISE_OK;
 }
 
@@ -284,7 +286,7 @@ static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s
 
 	if (!s->decode)
 		return encode(v, s, text, bytes, err);
-	status = input_parse_ids(text, bytes, name, v->facts.vocab, &ids, &n, err);
+	status = input_parse_ids(text, bytes, name, v->rows, &ids, &n, err);
 	if (status == BRISE_OK)
 		status = print_decoded(v, s, ids, n, err);
 	free(ids);

@@ -14,6 +14,7 @@
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/os/map.h"
+#include "runtime/text/tokenizer.h"
 
 #define SECTIONS_MAX 1024u
 #define ORIGIN_MAX   (1u << 20)
@@ -399,6 +400,7 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer of %" PRIu32 " tokens for a model of %" PRIu32,
 		                 m->name, facts.vocab, m->config.vocab);
+	m->tokenizer->rows = m->config.vocab;
 	return BRISE_OK;
 }
 

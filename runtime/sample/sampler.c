@@ -1,12 +1,13 @@
 /* sampler.c - choosing the next token from logits
  *
- * Order: penalties, bias, top-k, temperature, top-p (Holtzman and others, arXiv 1904.09751), min-p
- * (Nguyen and others, arXiv 2407.01082), draw. The same seed and logits give the same choice
+ * Order: mask, penalties, bias, top-k, temperature, top-p (Holtzman and others, arXiv 1904.09751),
+ * min-p (Nguyen and others, arXiv 2407.01082), draw. The same seed and logits give the same choice
  * everywhere: exp is the project's own, sums are doubles in a fixed order, and the only numbers are
  * from xoshiro.h.
  *
  * What is exact:
- * - only finite logits take part: NaN and infinities are never chosen;
+ * - only finite logits take part: NaN and infinities are never chosen. Penalties and biases keep a
+ * finite logit finite: what overflows stays at the largest float, so they never end a text;
  * - of two tokens the better is the one with the larger logit, of equal ones that with the lower
  * id. Top-k and top-p keep the best;
  * - every choice at a temperature above 0 takes exactly one random number u. The tokens kept are
@@ -16,6 +17,7 @@
  * A vocabulary of 32,768 is never sorted: top-k is a heap of k, and top-p takes the best from a
  * heap of those that can matter until p is reached.
  */
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,6 +47,8 @@ struct brise_sampler {
 	uint32_t n_recent, next_recent;
 	uint32_t *counts;     /* [vocab] how often a token is among the recent */
 	uint32_t *last_place; /* [vocab] where in the ring it stands last, if it is there */
+	uint32_t n_pieces;    /* ids from here on are never drawn */
+	const uint32_t *mask; /* the caller's; NULL: none */
 };
 
 /* ---- making one ----------------------------------------------------------------------------- */
@@ -86,8 +90,13 @@ static brise_status check_sampling(const brise_sampling *s, uint32_t vocab, bris
 	if (s->penalty_last > PENALTY_LAST_MAX)
 		return error_set(err, BRISE_EINVAL, "penalty_last %" PRIu32 ", expected at most %u",
 		                 s->penalty_last, PENALTY_LAST_MAX);
+	if (s->n_pieces > vocab)
+		return error_set(err, BRISE_EINVAL,
+		                 "n_pieces %" PRIu32
+		                 ", expected at most the vocabulary of %" PRIu32,
+		                 s->n_pieces, vocab);
 	if (s->n_bias > 0 && !s->bias)
-		return error_set(err, BRISE_EINVAL, "%zu biases at no address", s->n_bias);
+		return error_set(err, BRISE_EINVAL, "n_bias is %zu but bias is NULL", s->n_bias);
 	for (i = 0; i < s->n_bias; i++) {
 		if (s->bias[i].token < 0 || (uint32_t)s->bias[i].token >= vocab)
 			return error_set(err, BRISE_EINVAL,
@@ -122,6 +131,7 @@ brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_
 		goto no_memory;
 	s->settings = *sampling;
 	s->vocab = vocab;
+	s->n_pieces = sampling->n_pieces > 0 ? sampling->n_pieces : vocab;
 	s->random = xoshiro_seed(sampling->seed);
 	s->logits = calloc(vocab, sizeof *s->logits);
 	s->candidates = calloc(vocab, sizeof *s->candidates);
@@ -158,7 +168,13 @@ void brise_free_sampler(brise_sampler *sampler)
 	free(sampler);
 }
 
-/* ---- penalties and bias --------------------------------------------------------------------- */
+/* ---- mask, penalties and bias --------------------------------------------------------------- */
+
+void brise_set_mask(brise_sampler *sampler, const uint32_t *allowed)
+{
+	if (sampler)
+		sampler->mask = allowed;
+}
 
 brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err)
 {
@@ -181,10 +197,36 @@ brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_err
 	return BRISE_OK;
 }
 
+/* What a finite logit became, finite again. */
+static float keep_finite(float logit)
+{
+	return logit > FLT_MAX ? FLT_MAX : logit < -FLT_MAX ? -FLT_MAX : logit;
+}
+
 static float penalize(const brise_sampling *set, float logit, uint32_t count)
 {
-	logit = logit > 0 ? logit / set->repetition_penalty : logit * set->repetition_penalty;
-	return logit - (set->presence_penalty + set->frequency_penalty * (float)count);
+	if (!isfinite(logit))
+		return logit;
+	logit = keep_finite(logit > 0 ? logit / set->repetition_penalty
+	                              : logit * set->repetition_penalty);
+	return keep_finite(logit - (set->presence_penalty + set->frequency_penalty * (float)count));
+}
+
+/* -INFINITY bans; every other bias leaves a finite logit finite. */
+static float add_bias(float logit, float bias)
+{
+	return isfinite(logit) && isfinite(bias) ? keep_finite(logit + bias) : logit + bias;
+}
+
+static void mask_logits(brise_sampler *s)
+{
+	uint32_t id;
+
+	for (id = s->n_pieces; id < s->vocab; id++)
+		s->logits[id] = -INFINITY;
+	for (id = 0; s->mask && id < s->n_pieces; id++)
+		if (!(s->mask[id / 32] >> id % 32 & 1))
+			s->logits[id] = -INFINITY;
 }
 
 /* The logits to choose from; the caller's own where nothing changes. */
@@ -193,9 +235,10 @@ static const float *adjust_logits(brise_sampler *s, const float *logits)
 	uint32_t place;
 	size_t i;
 
-	if (s->n_recent == 0 && s->settings.n_bias == 0)
+	if (s->n_recent == 0 && s->settings.n_bias == 0 && !s->mask && s->n_pieces == s->vocab)
 		return logits;
 	memcpy(s->logits, logits, s->vocab * sizeof *logits);
+	mask_logits(s);
 	for (place = 0; place < s->n_recent; place++) {
 		uint32_t token = s->recent[place];
 
@@ -204,7 +247,8 @@ static const float *adjust_logits(brise_sampler *s, const float *logits)
 			        penalize(&s->settings, s->logits[token], s->counts[token]);
 	}
 	for (i = 0; i < s->settings.n_bias; i++)
-		s->logits[s->bias[i].token] += s->bias[i].bias;
+		s->logits[s->bias[i].token] =
+		        add_bias(s->logits[s->bias[i].token], s->bias[i].bias);
 	return s->logits;
 }
 
@@ -289,11 +333,14 @@ static size_t collect_top_k(candidate *c, const float *logits, uint32_t vocab, u
 	return n;
 }
 
+/* Temperatures below the smallest normal float count as that: a host that flushes denormals to zero
+ * would divide 0 by 0. Differences that overflow to -infinity weigh 0. */
 static void weigh(candidate *c, size_t n, float temperature)
 {
 	float best = c[0].logit;
 	size_t i;
 
+	temperature = temperature < FLT_MIN ? FLT_MIN : temperature;
 	for (i = 1; i < n; i++)
 		best = c[i].logit > best ? c[i].logit : best;
 	for (i = 0; i < n; i++)
@@ -400,8 +447,8 @@ brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int
 	}
 	if (n == 0)
 		return error_set(err, BRISE_EINVAL,
-		                 "none of the %" PRIu32 " logits is a finite number",
-		                 sampler->vocab);
+		                 "none of the %" PRIu32 " logits is a finite number%s",
+		                 sampler->vocab, sampler->mask ? " that the mask allows" : "");
 	if (set->temperature == 0)
 		return BRISE_OK;
 	weigh(c, n, set->temperature);

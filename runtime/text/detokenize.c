@@ -7,7 +7,8 @@
  * - byte tokens that follow one another are read as UTF-8, and each that fits into no character
  * becomes U+FFFD. Up to three are held back until the next token decides; any other token, even a
  * control token, breaks their row;
- * - control tokens give nothing, the unknown token gives U+2047 between spaces.
+ * - control tokens and rows without a piece give nothing, the unknown token gives U+2047 between
+ * spaces.
  */
 #include "runtime/text/tokenizer.h"
 
@@ -115,6 +116,7 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
 	brise_decoder *d = decoder;
 	const char *stored;
 	size_t stored_bytes;
+	unsigned type;
 	brise_status status;
 
 	*text = d->text;
@@ -122,18 +124,19 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
 	status = brise_get_piece(d->t, id, &stored, &stored_bytes, err);
 	if (status != BRISE_OK)
 		return status;
-	if (d->t->types[id] == PIECE_BYTE) {
+	type = (uint32_t)id < d->t->vocab ? d->t->types[id] : PIECE_CONTROL;
+	if (type == PIECE_BYTE) {
 		d->held[d->n_held++] =
 		        (uint8_t)tokenizer_parse_byte((const uint8_t *)stored, stored_bytes);
 		release_held(d, false);
 	} else {
 		release_held(d, true);
-		if (d->t->types[id] == PIECE_UNKNOWN)
+		if (type == PIECE_UNKNOWN)
 			append(d, UNKNOWN_SURFACE, sizeof UNKNOWN_SURFACE - 1);
-		else if (d->t->types[id] != PIECE_CONTROL)
+		else if (type != PIECE_CONTROL)
 			append_piece(d, (const uint8_t *)stored, stored_bytes);
 	}
-	if (d->t->types[id] != PIECE_CONTROL)
+	if (type != PIECE_CONTROL)
 		d->at_start = false;
 	*bytes = d->n;
 	return BRISE_OK;

@@ -55,7 +55,7 @@ static void set_tables(brise_tokenizer *t, const tokenizer_header *h, const uint
 {
 	tokenizer_places p = tokenizer_find_places(h);
 
-	t->vocab = h->vocab;
+	t->vocab = t->rows = h->vocab;
 	t->longest = h->longest;
 	t->slots = h->slots;
 	t->n_user = h->n_user;
@@ -326,13 +326,33 @@ void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err)
 {
-	if (id < 0 || (uint32_t)id >= tokenizer->vocab)
+	bool has_piece = id >= 0 && (uint32_t)id < tokenizer->vocab;
+
+	if (id < 0 || (uint32_t)id >= tokenizer->rows)
 		return error_set(err, BRISE_EINVAL,
 		                 "token id %" PRId32 " outside the vocabulary of %" PRIu32, id,
-		                 tokenizer->vocab);
-	*piece = (const char *)tokenizer->text + tokenizer->offsets[id];
-	*bytes = tokenizer_piece_bytes(tokenizer, (uint32_t)id);
+		                 tokenizer->rows);
+	*piece = has_piece ? (const char *)tokenizer->text + tokenizer->offsets[id] : "";
+	*bytes = has_piece ? tokenizer_piece_bytes(tokenizer, (uint32_t)id) : 0;
 	return BRISE_OK;
+}
+
+/* A walk over all pieces: control and byte tokens stand in no table by their text. */
+brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
+                              int32_t *id, brise_error *err)
+{
+	const brise_tokenizer *t = tokenizer;
+	uint32_t i;
+
+	for (i = 0; i < t->vocab; i++)
+		if (tokenizer_piece_bytes(t, i) == bytes &&
+		    memcmp(t->text + t->offsets[i], piece, bytes) == 0) {
+			*id = (int32_t)i;
+			return BRISE_OK;
+		}
+	*id = -1;
+	return error_set(err, BRISE_EINVAL, "no token is \"%.*s\"", bytes > 100 ? 100 : (int)bytes,
+	                 piece);
 }
 
 int32_t tokenizer_find_piece(const brise_tokenizer *t, const uint8_t *text, size_t bytes)

@@ -12,6 +12,8 @@
 
 struct brise_tokenizer {
 	uint32_t vocab, longest, slots, n_user;
+	uint32_t rows; /* of the model's embedding, at least vocab: ids from vocab on have no piece
+	                */
 	unsigned slot_bits;
 	int32_t unk, bos, eos;
 	bool dummy_prefix, byte_fallback, cuts_words;
