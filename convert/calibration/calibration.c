@@ -9,6 +9,7 @@
 #include "quant/checked.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
+#include "runtime/model/contents.h"
 #include "runtime/os/map.h"
 
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer)
@@ -127,10 +128,16 @@ static bool in_range(uint32_t value, uint32_t most)
 static brise_status check(calibration *c, const char *path, brise_error *err)
 {
 	calibration_header *h = &c->header;
+	size_t head = c->size < CONTENTS_HEAD ? c->size : CONTENTS_HEAD;
+	brise_status status = contents_check(c->bytes, head, c->size, CONTENTS_BINARY, path, err);
 
 	if (c->size < sizeof *h || memcmp(c->bytes, CALIBRATION_MAGIC, sizeof h->magic) != 0)
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: not a calibration file; brise calibrate makes one", path);
+		return status != BRISE_OK &&
+		                       contents_recognize(c->bytes, head, c->size) != CONTENTS_BRISE
+		               ? status
+		               : error_set(err, BRISE_EFORMAT,
+		                           "%s: not a calibration file; brise calibrate makes one",
+		                           path);
 	memcpy(h, c->bytes, sizeof *h);
 	if (h->version > CALIBRATION_VERSION)
 		return error_set(err, BRISE_EUNSUPPORTED,

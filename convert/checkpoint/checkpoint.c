@@ -3,7 +3,6 @@
  */
 #include "convert/checkpoint/checkpoint.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +48,12 @@ static brise_status no_memory(const opened *o)
 	return error_set(o->err, BRISE_ENOMEM, "%s: no memory to open it", o->folder);
 }
 
+/* Whatever it is: opening refuses what is not a regular file. */
 static bool has_file(const opened *o, const char *name)
 {
 	char *path = files_join(o->folder, name);
 	struct stat facts;
-	bool has = path && stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+	bool has = path && stat(path, &facts) == 0;
 
 	free(path);
 	return has;
@@ -71,10 +71,9 @@ static bool has_entry(const opened *o, const char *name)
 
 /* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for
  * it. */
-static brise_status open_path(opened *o, char *path)
+static brise_status open_path(opened *o, char *path, contents expected)
 {
 	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
-	struct stat facts;
 
 	if (files)
 		o->cp.files = files;
@@ -84,14 +83,8 @@ static brise_status open_path(opened *o, char *path)
 	}
 	file = &files[o->cp.n_files];
 	file->path = path;
-	file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
 	o->cp.n_files++; /* closed with the rest from here on, opened or not */
-	if (file->descriptor < 0 || fstat(file->descriptor, &facts) != 0)
-		return files_explain_open(file->path, o->err);
-	if (!S_ISREG(facts.st_mode))
-		return error_set(o->err, BRISE_EIO, "%s: not a regular file", file->path);
-	file->bytes = (uint64_t)facts.st_size;
-	return BRISE_OK;
+	return files_open(&file->descriptor, &file->bytes, file->path, expected, o->err);
 }
 
 typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const char *name,
@@ -99,7 +92,9 @@ typedef brise_status read_tensors_fn(int descriptor, uint64_t file_bytes, const 
 
 static brise_status add_file(opened *o, const char *name, read_tensors_fn *read)
 {
-	brise_status status = open_path(o, files_join(o->folder, name));
+	brise_status status =
+	        open_path(o, files_join(o->folder, name),
+	                  read == torch_zip_read ? CONTENTS_ZIP : CONTENTS_SAFETENSORS);
 	const checkpoint_file *file;
 
 	if (status != BRISE_OK)
@@ -115,7 +110,7 @@ static brise_status read_text(const opened *o, const char *name, size_t most, ch
 	*text = NULL;
 	if (!(*path = files_join(o->folder, name)))
 		return no_memory(o);
-	return files_read_whole(*path, most, text, size, o->err);
+	return files_read_whole(*path, CONTENTS_JSON, most, text, size, o->err);
 }
 
 static brise_status add_shards(opened *o, const char *index)
@@ -229,7 +224,7 @@ static brise_status read_mistral(opened *o)
 /* One part, and its header kept if it is the first. */
 static brise_status add_gguf(opened *o, char **path, size_t part, size_t n)
 {
-	brise_status status = open_path(o, *path);
+	brise_status status = open_path(o, *path, CONTENTS_GGUF);
 	const checkpoint_file *file;
 	gguf_header h = { .bytes = NULL };
 

@@ -77,7 +77,8 @@ static bool read_reference(const char *folder, char name[NAME_BYTES])
 {
 	char *path = files_join(folder, "refs/main"), *text = NULL;
 	size_t size = 0;
-	bool good = path && files_read_whole(path, NAME_BYTES - 1, &text, &size, NULL) == BRISE_OK;
+	bool good = path && files_read_whole(path, CONTENTS_ANY, NAME_BYTES - 1, &text, &size,
+	                                     NULL) == BRISE_OK;
 
 	while (good && size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
 		size--;
@@ -310,7 +311,7 @@ brise_status locate_checkpoint(location *out, const char *path, brise_error *err
 		return locate_folder(&out->folder, path, err);
 	if (S_ISREG(facts.st_mode))
 		return locate_file(out, path, err);
-	return error_set(err, BRISE_EIO, "%s: neither a folder nor a file", path);
+	return error_set(err, BRISE_EIO, "%s: is not a regular file and not a folder", path);
 }
 
 void locate_free(location *l)

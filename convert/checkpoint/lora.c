@@ -14,8 +14,6 @@
  */
 #include "convert/checkpoint/lora.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -362,7 +360,7 @@ static brise_status read_configuration(reading *in, notes *decisions)
 
 	if (!path)
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
-	status = files_read_whole(path, CONFIG_MAX, &text, &size, in->err);
+	status = files_read_whole(path, CONTENTS_JSON, CONFIG_MAX, &text, &size, in->err);
 	if (status == BRISE_OK)
 		status = in->form == &peft ? lora_read_config(&in->config, text, size, path,
 		                                              decisions, in->err)
@@ -373,26 +371,34 @@ static brise_status read_configuration(reading *in, notes *decisions)
 	return status;
 }
 
+/* Links to nothing count: reading them says so. */
+static bool holds(const char *folder, const char *name)
+{
+	char *path = files_join(folder, name);
+	struct stat facts;
+	bool has = path && lstat(path, &facts) == 0;
+
+	free(path);
+	return has;
+}
+
 static brise_status read_tensors(reading *in)
 {
-	struct stat facts;
+	uint64_t bytes;
 	brise_status status;
 	size_t i;
 
 	if (!(in->path = files_join(in->folder, in->form->tensors)))
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", in->folder);
-	in->descriptor = open(in->path, O_RDONLY | O_CLOEXEC);
-	if (in->descriptor < 0 && errno == ENOENT)
+	if (!holds(in->folder, in->form->tensors))
 		return error_set(
 		        in->err, BRISE_EIO,
 		        "%s: not there; adapters in other forms than safetensors are not read",
 		        in->path);
-	if (in->descriptor < 0 || fstat(in->descriptor, &facts) != 0)
-		return error_errno(in->err, "%s: cannot be opened", in->path);
-	if (!S_ISREG(facts.st_mode))
-		return error_set(in->err, BRISE_EIO, "%s: not a regular file", in->path);
-	if ((status = safetensors_read(in->descriptor, (uint64_t)facts.st_size, in->path, 0,
-	                               &in->list, in->err)) != BRISE_OK ||
+	if ((status = files_open(&in->descriptor, &bytes, in->path, CONTENTS_SAFETENSORS,
+	                         in->err)) != BRISE_OK ||
+	    (status = safetensors_read(in->descriptor, bytes, in->path, 0, &in->list, in->err)) !=
+	            BRISE_OK ||
 	    (status = tensors_sort(&in->list, in->path, in->err)) != BRISE_OK)
 		return status;
 	for (i = 0; i < in->list.n && status == BRISE_OK; i++)
@@ -423,17 +429,6 @@ static void note_adapter(const reading *in, notes *decisions)
 	                  ? "adapter_config.json: lora_alpha, use_rslora"
 	                  : "adapter_config.json: lora_alpha",
 	          in->scale);
-}
-
-/* Links to nothing count: reading them says so. */
-static bool holds(const char *folder, const char *name)
-{
-	char *path = files_join(folder, name);
-	struct stat facts;
-	bool has = path && lstat(path, &facts) == 0;
-
-	free(path);
-	return has;
 }
 
 /* PEFT's, unless there is only the other's file. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "convert/compare.h"
+#include "convert/formats/files.h"
 #include "convert/model_source.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
@@ -49,21 +50,15 @@ typedef struct side {
 static bool looks_like_model(const char *path)
 {
 	const char *end = strrchr(path, '.');
-	char magic[sizeof FORMAT_MAGIC - 1];
+	contents found;
 	struct stat facts;
-	FILE *file;
-	size_t n;
 
 	if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
 		return stat(path, &facts) !=
 		       0; /* what is missing is reported as a model that is missing */
 	if (end && !strcmp(end, ".brise"))
 		return true;
-	if (!(file = fopen(path, "rb")))
-		return true;
-	n = fread(magic, 1, sizeof magic, file);
-	(void)fclose(file);
-	return n == sizeof magic && !memcmp(magic, FORMAT_MAGIC, sizeof magic);
+	return files_look(&found, path, NULL) != BRISE_OK || found == CONTENTS_BRISE;
 }
 
 static brise_status open_side(side *s, const char *path, brise_error *err)

@@ -1,7 +1,8 @@
-/* files.c - pread and fread with every short read, interruption and limit in one place */
+/* files.c - opening, pread and read with every short read, interruption and limit in one place */
 #include "convert/formats/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,43 +40,102 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
 	return BRISE_OK;
 }
 
-static brise_status read_stream(FILE *file, const char *path, size_t most, char **bytes,
-                                size_t *size, brise_error *err)
+static brise_status examine(int descriptor, uint64_t *bytes, const char *path, contents expected,
+                            brise_error *err)
 {
-	size_t room = FIRST_ROOM, n;
+	uint8_t head[CONTENTS_HEAD];
+	struct stat facts;
+	brise_status status;
+	size_t n;
+
+	if (fstat(descriptor, &facts) != 0)
+		return error_errno(err, "%s: cannot be examined", path);
+	if (S_ISDIR(facts.st_mode))
+		return error_set(err, BRISE_EIO, "%s: is a folder, expected a file", path);
+	if (!S_ISREG(facts.st_mode))
+		return error_set(err, BRISE_EIO, "%s: is not a regular file", path);
+	*bytes = (uint64_t)facts.st_size;
+	n = *bytes < sizeof head ? (size_t)*bytes : sizeof head;
+	status = files_read_at(descriptor, head, n, 0, path, err);
+	return status == BRISE_OK ? contents_check(head, n, *bytes, expected, path, err) : status;
+}
+
+brise_status files_open(int *descriptor, uint64_t *bytes, const char *path, contents expected,
+                        brise_error *err)
+{
+	brise_status status;
+
+	*bytes = 0;
+	*descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*descriptor < 0)
+		return files_explain_open(path, err);
+	status = examine(*descriptor, bytes, path, expected, err);
+	if (status != BRISE_OK) {
+		(void)close(*descriptor);
+		*descriptor = -1;
+	}
+	return status;
+}
+
+brise_status files_look(contents *found, const char *path, brise_error *err)
+{
+	uint8_t head[CONTENTS_HEAD];
+	uint64_t bytes;
+	int descriptor;
+	brise_status status = files_open(&descriptor, &bytes, path, CONTENTS_ANY, err);
+	size_t n;
+
+	*found = CONTENTS_BINARY;
+	if (status != BRISE_OK)
+		return status;
+	n = bytes < sizeof head ? (size_t)bytes : sizeof head;
+	status = files_read_at(descriptor, head, n, 0, path, err);
+	if (status == BRISE_OK)
+		*found = contents_recognize(head, n, bytes);
+	(void)close(descriptor);
+	return status;
+}
+
+static brise_status read_all(int descriptor, const char *path, size_t most, char **bytes,
+                             size_t *size, brise_error *err)
+{
+	size_t room = FIRST_ROOM;
+	ssize_t got;
 
 	do {
-		char *grown = realloc(*bytes, room + 1);
+		char *grown = *size + 1 < room ? realloc(*bytes, room) : realloc(*bytes, room *= 2);
 
 		if (!grown)
 			return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes", path,
 			                 room);
 		*bytes = grown;
-		n = fread(*bytes + *size, 1, room - *size, file);
-		*size += n;
+		got = read(descriptor, *bytes + *size, room - 1 - *size);
+		if (got < 0 && errno != EINTR)
+			return error_errno(err, "%s: cannot be read", path);
+		*size += got > 0 ? (size_t)got : 0;
 		if (*size > most)
 			return error_set(
 			        err, BRISE_EUNSUPPORTED,
 			        "%s: more than %zu bytes, too large to be what its name says", path,
 			        most);
-		room *= 2;
-	} while (n > 0);
+	} while (got != 0);
 	(*bytes)[*size] = 0;
-	return ferror(file) ? error_errno(err, "%s: cannot be read", path) : BRISE_OK;
+	return BRISE_OK;
 }
 
-brise_status files_read_whole(const char *path, size_t most, char **bytes, size_t *size,
-                              brise_error *err)
+brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,
+                              size_t *size, brise_error *err)
 {
-	FILE *file = fopen(path, "rb");
-	brise_status status;
+	uint64_t claimed;
+	int descriptor;
+	brise_status status = files_open(&descriptor, &claimed, path, expected, err);
 
 	*bytes = NULL;
 	*size = 0;
-	if (!file)
-		return files_explain_open(path, err);
-	status = read_stream(file, path, most, bytes, size, err);
-	(void)fclose(file);
+	if (status != BRISE_OK)
+		return status;
+	status = read_all(descriptor, path, most, bytes, size, err);
+	(void)close(descriptor);
 	if (status != BRISE_OK) {
 		free(*bytes);
 		*bytes = NULL;

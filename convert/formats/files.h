@@ -6,17 +6,27 @@
 #include <stdint.h>
 
 #include "runtime/brise.h"
+#include "runtime/model/contents.h"
+
+/* Opens a regular file for reading and looks at its first bytes; nothing else is opened for long,
+ * so that a FIFO or device is refused instead of waited for. expected: see contents_check.
+ * *descriptor is -1 after an error. Errors: BRISE_EIO, BRISE_EFORMAT other contents. */
+brise_status files_open(int *descriptor, uint64_t *bytes, const char *path, contents expected,
+                        brise_error *err);
 
 /* Reads exactly n bytes at `offset` into `out`, from any thread. name is for messages. Errors:
  * BRISE_EIO; an early end of the file is one. */
 brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset, const char *name,
                            brise_error *err);
 
+/* What the regular file at `path` holds. Errors: BRISE_EIO. */
+brise_status files_look(contents *found, const char *path, brise_error *err);
+
 /* A whole file of at most `most` bytes: *bytes malloc'ed [*size] with a NUL behind, freed by the
- * caller. Memory follows what was read, not what the file's size claims. Errors: BRISE_EIO,
- * BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
-brise_status files_read_whole(const char *path, size_t most, char **bytes, size_t *size,
-                              brise_error *err);
+ * caller. Memory follows what was read, not what the file's size claims. Errors: those of
+ * files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
+brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,
+                              size_t *size, brise_error *err);
 
 /* Why `path` could not be opened, from errno: BRISE_EIO, with a link to nothing called one. */
 brise_status files_explain_open(const char *path, brise_error *err);

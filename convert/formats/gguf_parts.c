@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "convert/formats/files.h"
 #include "convert/formats/gguf.h"
 #include "runtime/error.h"
 
@@ -22,21 +23,10 @@
 bool gguf_is_file(const char *path)
 {
 	size_t n = strlen(path);
-	struct stat facts;
-	char magic[4];
-	FILE *file;
-	bool is;
+	contents found;
 
-	if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
-		return false;
-	if (n > 5 && !strcmp(path + n - 5, ".gguf"))
-		return true;
-	file = fopen(path, "rb");
-	is = file && fread(magic, 1, sizeof magic, file) == sizeof magic &&
-	     !memcmp(magic, GGUF_MAGIC, sizeof magic);
-	if (file)
-		(void)fclose(file);
-	return is;
+	return files_look(&found, path, NULL) == BRISE_OK &&
+	       (found == CONTENTS_GGUF || (n > 5 && !strcmp(path + n - 5, ".gguf")));
 }
 
 static bool read_five_digits(const char *text, size_t *number)

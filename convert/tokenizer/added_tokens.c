@@ -225,7 +225,7 @@ static brise_status read_file(added_tokens *out, added_form form, const char *mo
 	strcpy(out->path + folder, names[form]);
 	if (lstat(out->path, &facts) != 0) /* a link to nothing counts: reading it says so */
 		return BRISE_OK;
-	status = files_read_whole(out->path, FILE_MAX, &json, &size, err);
+	status = files_read_whole(out->path, CONTENTS_JSON, FILE_MAX, &json, &size, err);
 	if (status == BRISE_OK)
 		status = added_tokens_read_memory(out, form, json, size, rows, any, decisions, err);
 	free(json);

@@ -341,7 +341,8 @@ brise_status sentencepiece_read_extended(const char *path, const added_tokens *a
 {
 	char *model;
 	size_t model_bytes;
-	brise_status status = files_read_whole(path, FILE_MAX, &model, &model_bytes, err);
+	brise_status status =
+	        files_read_whole(path, CONTENTS_BINARY, FILE_MAX, &model, &model_bytes, err);
 
 	*section = NULL;
 	*bytes = 0;

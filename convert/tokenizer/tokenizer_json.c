@@ -275,7 +275,7 @@ brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *d
 {
 	size_t size;
 	char *json;
-	brise_status status = files_read_whole(path, FILE_MAX, &json, &size, err);
+	brise_status status = files_read_whole(path, CONTENTS_JSON, FILE_MAX, &json, &size, err);
 
 	*section = NULL;
 	*bytes = 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/text/json.h"
+#include "convert/formats/files.h"
 #include "convert/tokenizer/sentencepiece.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/brise.h"
@@ -15,7 +16,7 @@
 #include "runtime/cli/input.h"
 #include "runtime/text/json_text.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/model/format.h"
+#include "runtime/model/contents.h"
 
 typedef struct tokenize_settings {
 	const char *file;
@@ -52,32 +53,31 @@ typedef struct vocabulary {
 	void *section;
 } vocabulary;
 
-/* The first bytes of a file; zeros where it is shorter or cannot be read. */
-static void read_magic(const char *path, char magic[8])
+/* Other forms of models are refused with brise_open_model's message, other text with the
+ * tokenizer's. */
+static bool is_model(contents found)
 {
-	FILE *file = fopen(path, "rb");
-	size_t n = file ? fread(magic, 1, 8, file) : 0;
-
-	memset(magic + n, 0, 8 - n);
-	if (file)
-		(void)fclose(file);
+	return found == CONTENTS_BRISE || found == CONTENTS_GGUF || found == CONTENTS_SAFETENSORS ||
+	       found == CONTENTS_ZIP;
 }
 
 static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error *err)
 {
 	brise_status status;
-	char magic[8];
+	contents found;
 	size_t bytes;
 
-	read_magic(path, magic);
-	if (memcmp(magic, FORMAT_MAGIC, sizeof magic) == 0) {
+	if ((status = files_look(&found, path, err)) != BRISE_OK)
+		return status;
+	if (is_model(found)) {
 		if ((status = brise_open_model(&v->model, path, err)) != BRISE_OK)
 			return status;
 		v->tokenizer = brise_get_tokenizer(v->model);
 	} else {
-		status = *magic == '{' ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL,
-		                                                   &v->section, &bytes, err)
-		                       : sentencepiece_read_model(path, &v->section, &bytes, err);
+		status = found == CONTENTS_JSON
+		                 ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL,
+		                                             &v->section, &bytes, err)
+		                 : sentencepiece_read_model(path, &v->section, &bytes, err);
 		if (status != BRISE_OK || (status = brise_open_tokenizer(&v->own, v->section, bytes,
 		                                                         path, err)) != BRISE_OK)
 			return status;

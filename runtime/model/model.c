@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "quant/checked.h"
+#include "runtime/model/contents.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/os/map.h"
@@ -24,11 +25,16 @@
 static brise_status check_header(brise_model *m, format_header *header, brise_error *err)
 {
 	uint64_t table;
+	brise_status status;
 
 	if (!format_is_native())
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: brise files are little-endian and so must the processor be",
 		                 m->name);
+	status = contents_check(m->bytes, m->size < CONTENTS_HEAD ? m->size : CONTENTS_HEAD,
+	                        m->size, CONTENTS_BRISE, m->name, err);
+	if (status != BRISE_OK)
+		return status;
 	if (m->size < sizeof *header)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: %zu bytes are too few for a brise header (%zu)", m->name,
