@@ -62,7 +62,7 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 
 rooms := os model text eval sample
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(if $(family),$(wildcard arch/$(family)/*.c))
-app_sources := $(wildcard quant/encode/*.c runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
+app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
@@ -75,7 +75,7 @@ all: $(out)/brise $(out)/libbrise.a
 
 # A kernel set says in its opening comment with which flags it is built; its object is the only one
 # built with them. What the compiler does not know is left out, and the set with it.
-sets := $(if $(family),$(wildcard arch/$(family)/*.c))
+sets := $(if $(family),$(wildcard arch/$(family)/*.c arch/tools/$(family)/*.c))
 set_flags = $(shell sed -n '1,9s/.*build with: //p' $(1))
 $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags))))
 

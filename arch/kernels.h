@@ -1,4 +1,4 @@
-/* kernels.h - the table of kernels, and the arithmetic they all share
+/* kernels.h - the table of kernels that running a model needs, and the arithmetic they share
  *
  * arch/scalar.c defines every function in plain C; the sets in arch/x86/ and arch/arm/ repeat it
  * faster and must give the same bits, which test/test_kernels.c checks with memcmp. What makes that
@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #include "arch/cpu.h"
-#include "quant/encode/q4_encode.h"
 #include "quant/span.h"
+#include "quant/tile.h"
 
 /* A quantized matrix as it lies in the file: tile after tile of 16 rows. */
 typedef struct arch_matrix {
@@ -134,25 +134,12 @@ struct arch_kernels {
 
 	/* Attends one segment and merges it. */
 	void (*attend)(const arch_attention *job);
-
-	/* For the converter: quant/encode/q4_encode.h. */
-	q4_errors_fn *q4_errors;
-
-	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j].
-	 * That sum begins at zero and goes in order of t; a and b are panels [n][16], 64-byte
-	 * aligned as sums [16][16] are. */
-	void (*add_products)(float *sums, const float *a, const float *b, size_t n);
-
-	/* Runs the set's int8 dot product sequence on registers alone and returns how many
-	 * multiplications and additions that were. */
-	uint64_t (*dot_peak)(uint64_t rounds);
 };
 
 /* Every function of the table, for what goes through all of them. */
 #define ARCH_FUNCTIONS(each)                                                                       \
 	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head)        \
-	        each(turn) each(norm) each(silu) each(add) each(attend) each(q4_errors)            \
-	                each(add_products) each(dot_peak)
+	        each(turn) each(norm) each(silu) each(add) each(attend)
 
 /* The sets of this machine's family, best first: the one place that lists them. Each is a file in
  * arch/<family>/ that defines arch_<name>. */
@@ -181,7 +168,7 @@ static inline void arch_quantize(const arch_kernels *kernels, const arch_vectors
 	}
 }
 
-/* What stands for a set that the compiler at hand cannot make. */
+/* Placeholder for a set that this compiler cannot build. */
 #define ARCH_ABSENT(set) const arch_kernels arch_##set = { .name = #set };
 
 /* The sets by index, as they are listed: functions may be NULL. NULL past the last. */

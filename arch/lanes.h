@@ -1,41 +1,46 @@
 /* lanes.h - kernels written once for vectors of any width
  *
- * A kernel set is one file. It says in its second line with which compiler flags it is built,
+ * A kernel set is one file. It says in its opening comment with which compiler flags it is built,
  * defines the vector types and primitives below with its instructions (sets of one width share a
- * header for most of them), includes the templates it wants and lists their functions in its table:
+ * header for most of them), includes the templates it wants and lists their functions in its table.
+ * What it leaves out is taken from the set below it.
  *
- *     lanes_matmul.h   lanes_matmul_q4, lanes_matmul_q8      lanes_f16.h      lanes_matmul_f16
- *     lanes_attend.h   lanes_attend                          lanes_vector.h   everything that goes
- * element by element lanes_errors.h   lanes_errors                          lanes_peak.h
- * lanes_dot_peak lanes_products.h lanes_add_products lanes_all.h      all of them but
- * lanes_errors.h, and their entries in the table
+ *     lanes_matmul.h   lanes_matmul_q4, lanes_matmul_q8
+ *     lanes_f16.h      lanes_matmul_f16
+ *     lanes_attend.h   lanes_attend
+ *     lanes_vector.h   everything that goes element by element
+ *     lanes_all.h      all of these, and their entries in the table
  *
- * What it leaves out is taken from the set below it. What a set provides:
+ * Templates of tools (arch/tools/tools.h) are built of the same primitives.
  *
- *     LANES                  rows of a vector: 4, 8 or 16; a tile is LANES_PARTS vectors wide
- *     lanes_int, lanes_float LANES int32, or 4 * LANES bytes; LANES floats
+ * What a set provides:
  *
- *     lanes_load, lanes_store, lanes_load_float, lanes_store_float      any alignment
- *     lanes_fill(i), lanes_fill_float(f), lanes_fill_bytes(b)           all lanes, or bytes, the
- * same lanes_widen(p), lanes_widen_unsigned(p)                           LANES bytes, signed or
- * not, as int32 lanes_spread(p)                                                   LANES bytes, each
- * four times lanes_load_half(p)                                                LANES binary16 as
- * floats lanes_table(values), lanes_lookup(table, indices)                 16 bytes; each byte of
- * indices, 0..15, picks one lanes_low4(bytes), lanes_high4(bytes)                             the
- * nibbles of each byte lanes_add_bytes, lanes_sub_bytes, lanes_and, lanes_xor, lanes_add_int,
- * lanes_max_int lanes_times(a, b)                                                 int32 a, scalar
- * b, both within 16 bits lanes_sum_int(v), lanes_largest_int(v)                            across
- * lanes lanes_narrow(codes, v)                                            32 / LANES vectors of
- * int32 in -128..127 as 32 bytes lanes_add, lanes_sub, lanes_mul, lanes_div, lanes_min, lanes_max
- * the last gives its second operand if the first is no number lanes_to_float(i), lanes_round(f),
- * lanes_as_int(f)                conversions, to nearest even; the bits as they are lanes_power(n)
- * 2^n, n an int32 in -126..127 lanes_cut(f), lanes_gather(table, i)                              to
- * int32, towards zero; LANES floats by index; for lanes_errors.h alone lanes_where_at_least(value,
- * x, low)                               value in lanes where x >= low, 0 elsewhere
- *     lanes_product(dots, magnitude, lift)                              (float)(magnitude * dot),
- * rounded once; see LANES_START lanes_settle(v)                                                   v
- * must be in its register here; keeps a compiler from interleaving too much lanes_prefetch(p) the
- * cache line of p, into L2
+ *     LANES                   rows of a vector: 4, 8 or 16; a tile is LANES_PARTS vectors wide
+ *     lanes_int, lanes_float  LANES int32, or 4 * LANES bytes; LANES floats
+ *
+ *     lanes_load, lanes_store, lanes_load_float, lanes_store_float   any alignment
+ *     lanes_fill(i), lanes_fill_float(f), lanes_fill_bytes(b)        the same in all lanes, or
+ * bytes lanes_widen(p), lanes_widen_unsigned(p)   LANES bytes, signed or not, as int32
+ *     lanes_spread(p)                           LANES bytes, each four times
+ *     lanes_load_half(p)                        LANES binary16 as floats
+ *     lanes_table(values)                       16 bytes
+ *     lanes_lookup(table, indices)              each byte of indices, 0..15, picks one
+ *     lanes_low4(bytes), lanes_high4(bytes)     the nibbles of each byte
+ *     lanes_add_bytes, lanes_sub_bytes, lanes_and, lanes_xor, lanes_add_int, lanes_max_int
+ *     lanes_times(a, b)                         int32 a, scalar b, both within 16 bits
+ *     lanes_sum_int(v), lanes_largest_int(v)    across lanes
+ *     lanes_narrow(codes, v)                    32 / LANES vectors of int32 in -128..127 as 32
+ * bytes lanes_add, lanes_sub, lanes_mul, lanes_div lanes_min(a, b), lanes_max(a, b)          b if a
+ * is not a number lanes_to_float(i), lanes_round(f)         conversions, to nearest even
+ *     lanes_as_int(f)                           the bits as they are
+ *     lanes_power(n)                            2^n, n an int32 in -126..127
+ *     lanes_where_at_least(value, x, low)       value in lanes where x >= low, 0 elsewhere
+ *     lanes_product(dots, magnitude, lift)      (float)(magnitude * dot), rounded once; LANES_START
+ *     lanes_settle(v)                           v must be in its register here; keeps a compiler
+ *                                               from interleaving too much
+ *     lanes_prefetch(p)                         the cache line of p, into L2
+ *     lanes_cut(f), lanes_gather(table, i)      to int32, towards zero; LANES floats by index: for
+ *                                               tools alone
  *
  * Dot products add to each lane the products of its four bytes of w with the i-th four of the
  * sixteen bytes at x, i a constant:
@@ -44,21 +49,24 @@
  *     lanes_dot_full(sum, w, x, i)     w: any int8 but -128, plus LANES_BIAS_FULL
  *     lanes_dot_weights(sum, w, x, i)  w: any int8; x: 0..127
  *
- *     LANES_BIAS_VECTOR      added to the 7-bit codebook when one token is multiplied
- *     LANES_BIAS_PANEL       added to the shifted codebook when several are
- *     LANES_BIAS_FULL        added to q8 codes and keys
- *     LANES_START            where sums of dot products begin. With a fused multiply-add, the bits
- * of 1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot, and fused(that,
- * magnitude, lift = -1.5 * 2^23 * magnitude) is magnitude * dot rounded once: the conversion costs
- * nothing. Exact, because |dot| <= 32 * 127 * 127 < 2^22 and lift has ten significant bits.
- *     LANES_OWN_WIDENING     defined by a set that has a shorter way for lanes_starts and
- * lanes_magnitudes of lanes_matvec.h LANES_OWN_DOTS         defined by a set that has one for a
- * whole block of LANES rows: lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h,
- * and lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs lanes_hide(p), which
- * makes the compiler forget what it read at p LANES_KEEP_ORDER(v)    lanes_settle(v) where a
- * compiler needs that between the dot products of a pass; nothing by default LANES_TILES,
- * LANES_TOKENS, LANES_QUERIES   multiplied together in one pass, as many as fit in the registers;
- * LANES_PRODUCT_ROWS alike, where the one that lanes_products.h takes is too few
+ *     LANES_BIAS_VECTOR  added to the 7-bit codebook when one token is multiplied
+ *     LANES_BIAS_PANEL   added to the shifted codebook when several are
+ *     LANES_BIAS_FULL    added to q8 codes and keys
+ *     LANES_START        where sums of dot products begin. With a fused multiply-add, the bits of
+ *                        1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot,
+ *                        and fused(that, magnitude, lift = -1.5 * 2^23 * magnitude) is magnitude *
+ *                        dot rounded once: the conversion costs nothing. Exact, because |dot| <=
+ *                        32 * 127 * 127 < 2^22 and lift has ten significant bits.
+ *     LANES_OWN_WIDENING defined by a set that has a shorter way for lanes_starts and
+ *                        lanes_magnitudes of lanes_matvec.h
+ *     LANES_OWN_DOTS     defined by a set that has one for a whole block of LANES rows:
+ *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
+ *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
+ *                        lanes_hide(p), which makes the compiler forget what it read at p
+ *     LANES_KEEP_ORDER(v)  lanes_settle(v) where a compiler needs that between the dot products of
+ *                        a pass; nothing by default
+ *     LANES_TILES, LANES_TOKENS, LANES_QUERIES  multiplied together in one pass, as many as fit in
+ *                        the registers
  */
 #ifndef ARCH_LANES_H
 #define ARCH_LANES_H

@@ -6,8 +6,6 @@
 #include "arch/lanes_attend.h"
 #include "arch/lanes_f16.h"
 #include "arch/lanes_matmul.h"
-#include "arch/lanes_peak.h"
-#include "arch/lanes_products.h"
 #include "arch/lanes_vector.h"
 
 /* Its entries in the table. */
@@ -15,7 +13,6 @@
 	.matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8,                                \
 	.matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,                                \
 	.quantize_head = lanes_quantize_head, .turn = lanes_turn, .norm = lanes_norm,              \
-	.silu = lanes_silu, .add = lanes_add_vector, .attend = lanes_attend,                       \
-	.add_products = lanes_add_products, .dot_peak = lanes_dot_peak
+	.silu = lanes_silu, .add = lanes_add_vector, .attend = lanes_attend
 
 #endif

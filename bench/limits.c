@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/tools/tools.h"
 #include "runtime/error.h"
 #include "runtime/portable.h"
 
@@ -82,7 +83,7 @@ static void read_piece(void *argument, unsigned worker, size_t first, size_t end
 }
 
 typedef struct dot_job {
-	const arch_kernels *kernels;
+	const arch_tools *tools;
 	uint64_t operations;
 } dot_job;
 
@@ -92,7 +93,7 @@ static void dot_piece(void *argument, unsigned worker, size_t first, size_t end)
 	uint64_t operations = 0;
 
 	for (; first < end; first++)
-		operations += job->kernels->dot_peak(DOT_ROUNDS);
+		operations += job->tools->dot_peak(DOT_ROUNDS);
 	if (worker == 0)
 		job->operations = operations;
 }
@@ -137,14 +138,14 @@ size_t bench_read_bytes(uint64_t wanted)
 	return (size_t)((bytes < quarter ? bytes : quarter) / READ_PIECE * READ_PIECE);
 }
 
-static double measure_dots(pool *threads, const arch_kernels *kernels)
+static double measure_dots(pool *threads, const arch_tools *tools)
 {
 	double rates[PASSES];
 	unsigned pass, n = pool_threads(threads);
-	uint64_t one = kernels->dot_peak(1);
+	uint64_t one = tools->dot_peak(1);
 
 	for (pass = 0; pass < PASSES; pass++) {
-		dot_job job = { kernels, 0 };
+		dot_job job = { tools, 0 };
 		double start = bench_clock();
 
 		pool_run(threads, dot_piece, &job, 8 * (size_t)n, 1);
@@ -157,6 +158,7 @@ static double measure_dots(pool *threads, const arch_kernels *kernels)
 brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kernels, pool *threads,
                                   size_t size, brise_error *err)
 {
+	arch_tools tools;
 	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (bytes == MAP_FAILED)
@@ -168,6 +170,7 @@ brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kern
 	memset(bytes, 1, size);
 	limits->read_gbps = bench_measure_reads(threads, bytes, size);
 	munmap(bytes, size);
-	limits->int8_gops = measure_dots(threads, kernels);
+	arch_find_tools(&tools, kernels->name);
+	limits->int8_gops = measure_dots(threads, &tools);
 	return BRISE_OK;
 }

@@ -15,13 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/tools/tools.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
 #include "convert/sample.h"
 #include "convert/types.h"
 #include "quant/checked.h"
-#include "quant/f16.h"
-#include "quant/q8.h"
+#include "quant/encode/f16_encode.h"
+#include "quant/encode/q8_encode.h"
 #include "runtime/eval/context.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
@@ -57,7 +58,7 @@ typedef struct writer {
 	size_t n_pieces;
 	worker_space *spaces;
 	unsigned threads;
-	arch_kernels kernels;
+	arch_tools tools;
 	calibration *calibration; /* NULL: none */
 	q4_feedback feedback;     /* factors of the tensor under way, of input `factored` */
 	uint32_t factored;
@@ -166,7 +167,7 @@ static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
 static brise_status plan(writer *w, brise_error *err)
 {
 	const convert_options *o = w->options;
-	sample s = { w->source, w->calibration, w->kernels.q4_errors };
+	sample s = { w->source, w->calibration, w->tools.q4_errors };
 	uint64_t at;
 	brise_status status;
 
@@ -227,7 +228,7 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 			             .feedback = input != UINT32_MAX && w->feedback.span > 0
 			                                 ? &w->feedback
 			                                 : NULL,
-			             .errors = w->kernels.q4_errors };
+			             .errors = w->tools.q4_errors };
 		q4_encode_tile(out, space->rows, n, t->cols, &how, space->scratch, sum);
 		return BRISE_OK;
 	case TYPE_Q8:
@@ -573,6 +574,7 @@ brise_status convert_write(const convert_source *source, const char *out,
 		     .options = options,
 		     .target = { .name = out, .descriptor = -1 } };
 	convert_result facts = { 0 };
+	arch_kernels kernels;
 	double start = now_seconds();
 	brise_status status;
 
@@ -592,8 +594,10 @@ brise_status convert_write(const convert_source *source, const char *out,
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 		goto done;
 	}
-	if ((status = context_choose_kernels(&w.kernels, options->arch, err)) != BRISE_OK ||
-	    (status = open_calibration(&w, err)) != BRISE_OK ||
+	if ((status = context_choose_kernels(&kernels, options->arch, err)) != BRISE_OK)
+		goto done;
+	arch_find_tools(&w.tools, kernels.name);
+	if ((status = open_calibration(&w, err)) != BRISE_OK ||
 	    (status = plan(&w, err)) != BRISE_OK || (status = allocate_spaces(&w, err)) != BRISE_OK)
 		goto done;
 	plan_pieces(&w);

@@ -26,11 +26,6 @@ static inline size_t q8_tile_bytes(size_t cols)
 	return Q8_TILE_HEAD + tile_groups(cols) * Q8_GROUP_BYTES;
 }
 
-/* Encodes up to 16 rows, [n_rows][cols] finite weights, into one tile; missing rows are zeros.
- * scratch: [tile_padded(cols)]. Adds to *sum. */
-void q8_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols, float *scratch,
-                    tile_error *sum);
-
 /* Decodes one row (0..15) of a tile into [cols] floats. */
 void q8_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols);
 

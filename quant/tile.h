@@ -40,17 +40,4 @@ static inline size_t tile_blocks(size_t cols)
 	return tile_groups(cols) * TILE_BLOCKS;
 }
 
-/* Eight running sums joined as a tree: a fixed order that compilers can keep in vector registers.
- */
-static inline float tile_sum_lanes(const float lanes[8])
-{
-	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-	       ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
-}
-
-/* Squared error of a conversion and squared norm of what was converted, summed in a fixed order. */
-typedef struct tile_error {
-	double error, norm;
-} tile_error;
-
 #endif

@@ -7,9 +7,9 @@
 #include <limits.h>
 #include <math.h>
 
-#include "arch/kernels.h"
+#include "arch/tools/tools.h"
 #include "convert/calibration/factor.h"
-#include "quant/q8.h"
+#include "quant/encode/q8_encode.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -17,8 +17,9 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 static const char *const effort_names[] = { "fast", "normal", "high" };
-static arch_kernels
-        best; /* the fastest set here: every set gives the same tiles, which is tested below */
+
+/* The fastest set here: every set gives the same tiles, which is tested below. */
+static arch_tools best;
 
 /* ---- one tile ------------------------------------------------------------------------------- */
 
@@ -821,7 +822,7 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 
 /* ---- kernel sets ---------------------------------------------------------------------------- */
 
-static void check_set(check_counts *counts, const arch_kernels *set)
+static void check_set(check_counts *counts, const arch_tools *set)
 {
 	by_hand m = make_moments(1000, 512, COMMON_CAUSES);
 	float *w = malloc(TILE_ROWS * m.cols * sizeof *w);
@@ -858,7 +859,7 @@ static void check_set(check_counts *counts, const arch_kernels *set)
 
 /* Sums themselves, over what no search would ask for as well: cells far outside, infinite and not a
  * number excepted. */
-static void check_sums(check_counts *counts, const arch_kernels *set)
+static void check_sums(check_counts *counts, const arch_tools *set)
 {
 	float table[Q4_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37],
 	        expected[37], got[37];
@@ -894,6 +895,7 @@ static void test_every_kernel_set_gives_the_same_tile(check_counts *counts)
 	arch_detect(&cpu);
 	for (i = 0; arch_list(i); i++) {
 		arch_kernels set;
+		arch_tools tools;
 
 		if (only && *only && strcmp(only, arch_list(i)->name) != 0)
 			continue;
@@ -901,19 +903,22 @@ static void test_every_kernel_set_gives_the_same_tile(check_counts *counts)
 			check_skip(counts, arch_list(i)->name, "not here");
 			continue;
 		}
-		check_sums(counts, &set);
-		check_set(counts, &set);
+		arch_find_tools(&tools, set.name);
+		check_sums(counts, &tools);
+		check_set(counts, &tools);
 	}
 }
 
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
+	arch_kernels set;
 	arch_cpu cpu;
 
 	arch_detect(&cpu);
-	if (!arch_choose(&best, NULL, &cpu))
+	if (!arch_choose(&set, NULL, &cpu))
 		return 1;
+	arch_find_tools(&best, set.name);
 	test_relative_error_is_below_what_is_promised(&counts);
 	test_told_error_is_the_decoded_error(&counts);
 	test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts);

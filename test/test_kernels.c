@@ -6,11 +6,12 @@
 
 #include "arch/kernels.h"
 #include "arch/math.h"
-#include "quant/f16.h"
-#include "quant/half.h"
+#include "arch/tools/tools.h"
+#include "quant/encode/f16_encode.h"
 #include "quant/encode/q4_encode.h"
 #include "quant/encode/q4_search.h"
-#include "quant/q8.h"
+#include "quant/encode/q8_encode.h"
+#include "quant/half.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -492,7 +493,7 @@ static void test_math_is_accurate(check_counts *counts)
 
 /* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole cells.
  */
-static void test_search_errors(check_counts *counts, const arch_kernels *set)
+static void test_search_errors(check_counts *counts, const arch_tools *set)
 {
 	static const float spreads[] = { 0, 1, 60, 1000 };
 	float w[TILE_BLOCK], importance[TILE_BLOCK], table[Q4_CELLS], by[37], plus[37], a[37],
@@ -512,7 +513,7 @@ static void test_search_errors(check_counts *counts, const arch_kernels *set)
 				plus[i] = i % 3   ? 128 + 16 * random_float(&seed)
 				          : i % 2 ? 0
 				                  : 255;
-			arch_scalar.q4_errors(a, w, importance, table, by, plus, n);
+			arch_tools_scalar.q4_errors(a, w, importance, table, by, plus, n);
 			set->q4_errors(b, w, importance, table, by, plus, n);
 			CHECK(counts, !memcmp(a, b, n * sizeof *a),
 			      "%s errors of %u candidates, spread %g", set->name, n,
@@ -521,7 +522,7 @@ static void test_search_errors(check_counts *counts, const arch_kernels *set)
 }
 
 /* Also without tokens; sums that are there already; products out of range. */
-static void test_products(check_counts *counts, const arch_kernels *set)
+static void test_products(check_counts *counts, const arch_tools *set)
 {
 	static const size_t tokens[] = { 0, 1, 2, 7, 64, 255, 256 };
 	unsigned i;
@@ -543,7 +544,7 @@ static void test_products(check_counts *counts, const arch_kernels *set)
 				fa[k] = fb[k] = k % 3 ? 3e38f : -3e38f;
 			memcpy(sums[1].data, sums[0].data, 1024);
 			set->add_products(mine, fa, fb, n);
-			arch_scalar.add_products((float *)(void *)sums[1].data, fa, fb, n);
+			arch_tools_scalar.add_products((float *)(void *)sums[1].data, fa, fb, n);
 			for (k = 0; data == DATA_KINDS && k < TILE_ROWS * TILE_ROWS;
 			     k++) /* of infinities' differences nobody says which NaN they are */
 				if (isnan(mine[k]) && isnan(((float *)(void *)sums[1].data)[k]))
@@ -570,7 +571,7 @@ static void test_products_are_those_of_doubles(check_counts *counts)
 	random_fill(&seed, sums, TILE_ROWS * TILE_ROWS, 10);
 	for (i = 0; i < TILE_ROWS * TILE_ROWS; i++)
 		begun[i] = (double)sums[i];
-	arch_scalar.add_products(sums, a, b, N);
+	arch_tools_scalar.add_products(sums, a, b, N);
 	for (i = 0; i < TILE_ROWS * TILE_ROWS; i++) {
 		double expected = begun[i], off;
 
@@ -596,6 +597,7 @@ int main(void)
 	test_products_are_those_of_doubles(&counts);
 	for (i = 0; arch_list(i); i++) {
 		arch_kernels set;
+		arch_tools tools;
 
 		if (!arch_choose(&set, arch_list(i)->name, &cpu)) {
 			check_skip(&counts, arch_list(i)->name,
@@ -608,8 +610,9 @@ int main(void)
 		test_heads(&counts, &set);
 		test_vectors(&counts, &set);
 		test_attention(&counts, &set);
-		test_search_errors(&counts, &set);
-		test_products(&counts, &set);
+		arch_find_tools(&tools, set.name);
+		test_search_errors(&counts, &tools);
+		test_products(&counts, &tools);
 	}
 	return check_report("kernels", &counts);
 }

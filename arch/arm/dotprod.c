@@ -17,8 +17,6 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 8
 
-#define LANES_PEAK_SUMS 16
-
 /* The element is part of the instruction: unoptimized builds, which do not unroll, need it spelled
  * out. */
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
@@ -46,14 +44,8 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 	return lanes_dot(sum, w, x, i);
 }
 
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
-{
-	return vdotq_s32(sum, lanes_bytes(w), lanes_bytes(x));
-}
-
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
-#include "arch/lanes_peak.h"
 
 static bool dotprod_supported(const arch_cpu *cpu) { return cpu->neon && cpu->dotprod; }
 
@@ -62,8 +54,7 @@ const arch_kernels arch_dotprod = { .name = "dotprod",
 	                            .below = &arch_neon,
 	                            .matmul_q4 = lanes_matmul_q4,
 	                            .matmul_q8 = lanes_matmul_q8,
-	                            .attend = lanes_attend,
-	                            .dot_peak = lanes_dot_peak };
+	                            .attend = lanes_attend };
 
 #else
 ARCH_ABSENT(dotprod)

@@ -16,16 +16,7 @@
 
 #define LANES_TILES 1
 
-#define LANES_PEAK_SUMS       16
-#define LANES_PEAK_OPERATIONS 64 /* 2 x 2 sums of eight products */
-
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
-{
-	return vmmlaq_s32(sum, lanes_bytes(w), lanes_bytes(x));
-}
-
 #include "arch/lanes_panel.h"
-#include "arch/lanes_peak.h"
 
 #define PAIRS 2 /* pairs of tokens in a pass: 2 x 8 accumulators of 2 x 2 */
 
@@ -158,8 +149,7 @@ const arch_kernels arch_i8mm = { .name = "i8mm",
 	                         .supported = i8mm_supported,
 	                         .below = &arch_dotprod,
 	                         .matmul_q4 = i8mm_matmul_q4,
-	                         .matmul_q8 = i8mm_matmul_q8,
-	                         .dot_peak = lanes_dot_peak };
+	                         .matmul_q8 = i8mm_matmul_q8 };
 
 #else
 ARCH_ABSENT(i8mm)

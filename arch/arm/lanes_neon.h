@@ -188,4 +188,14 @@ INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
 #define lanes_hide(p) __asm__ volatile("" : "+r"(p))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
+INLINE lanes_int lanes_dot_pairs(lanes_int sum, lanes_int w, lanes_int x)
+{
+	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);
+
+	sum = vpadalq_s16(
+	        sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
+	LANES_KEEP_ORDER(sum);
+	return sum;
+}
+
 #endif

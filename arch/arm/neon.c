@@ -17,24 +17,9 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
-#define LANES_PEAK_SUMS 16
-
-/* Of four vectors: 16 sums, four factors and one that all lanes share. */
-#define LANES_PRODUCT_ROWS 4
-
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
-{
-	int8x16_t a = lanes_bytes(w), b = lanes_bytes(x);
-
-	sum = vpadalq_s16(
-	        sum, vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b)));
-	LANES_KEEP_ORDER(sum);
-	return sum;
-}
-
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i)));
+	return lanes_dot_pairs(sum, w, vdupq_n_s32((int32_t)lanes_word(x + 4 * i)));
 }
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
@@ -116,7 +101,6 @@ INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_colu
 }
 
 #include "arch/lanes_all.h"
-#include "arch/lanes_errors.h"
 
 static bool neon_supported(const arch_cpu *cpu) { return cpu->neon; }
 
@@ -124,5 +108,4 @@ const arch_kernels arch_neon = {
 	.name = "neon",
 	.supported = neon_supported,
 	LANES_ALL,
-	.q4_errors = lanes_errors,
 };

@@ -23,6 +23,7 @@
 #if defined(__AMX_INT8__) || defined(__AMXINT8__) /* gcc, clang */
 
 #include "arch/x86/lanes512.h"
+#include "arch/x86/tiles.h"
 
 /* Both operands are signed: no bias. */
 #define LANES_BIAS_PANEL 0
@@ -32,23 +33,6 @@
 #include "arch/lanes_panel.h"
 
 #define BATCH 16 /* tokens of a pass */
-
-/* Layout: Intel SDM volume 2, LDTILECFG. */
-typedef struct tile_config {
-	uint8_t palette, start_row, reserved[14];
-	uint16_t row_bytes[16];
-	uint8_t rows[16];
-} tile_config;
-
-_Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
-
-/* The intrinsics do not tell the compiler what memory they read: all of it must be written before.
- */
-INLINE void load_config(const tile_config *c)
-{
-	__asm__ volatile("" : : "r"(c) : "memory");
-	_tile_loadconfig(c);
-}
 
 /* Registers 0 to 3: products; 4 and 5: tokens; 6 and 7: weights. A block is multiplied three blocks
  * before its product is added and stored one before: a product is ready some 100 cycles after its
@@ -68,7 +52,7 @@ INLINE void configure_tiles(void)
 		c.rows[2 + i] = TILE_BLOCK / 4;
 		c.row_bytes[2 + i] = 64;
 	}
-	load_config(&c);
+	tiles_configure(&c);
 }
 
 /* Intrinsics want literal registers. x is the slab of 16 tokens, from the block's column on. */
@@ -202,37 +186,11 @@ static bool amx_supported(const arch_cpu *cpu)
 	return cpu->avx512 && cpu->avx512vnni && cpu->amx_int8;
 }
 
-/* Multiplies full registers of 64 columns, as the instruction is meant: the limit that blocks of 32
- * cannot reach. */
-static uint64_t amx_dot_peak(uint64_t rounds)
-{
-	tile_config c = { .palette = 1 };
-	uint64_t round;
-	int i;
-
-	for (i = 0; i < 8; i++) {
-		c.rows[i] = 16;
-		c.row_bytes[i] = 64;
-	}
-	load_config(&c);
-	_tile_zero(4);
-	_tile_zero(5);
-	for (round = 0; round < rounds; round++) {
-		_tile_dpbssd(0, 4, 5);
-		_tile_dpbssd(1, 4, 5);
-		_tile_dpbssd(2, 4, 5);
-		_tile_dpbssd(3, 4, 5);
-	}
-	_tile_release();
-	return rounds * 4 * 2 * 16 * 16 * 64;
-}
-
 const arch_kernels arch_amx = { .name = "amx",
 	                        .supported = amx_supported,
 	                        .below = &arch_avx512vnni,
 	                        .matmul_q4 = amx_matmul_q4,
-	                        .matmul_q8 = amx_matmul_q8,
-	                        .dot_peak = amx_dot_peak };
+	                        .matmul_q8 = amx_matmul_q8 };
 
 #else
 ARCH_ABSENT(amx)

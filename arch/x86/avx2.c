@@ -20,37 +20,23 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
-#define LANES_PEAK_SUMS 8
-
-/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int unsigned_bytes,
-                                     lanes_int signed_bytes)
-{
-	sum = _mm256_add_epi32(sum,
-	                       _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes),
-	                                         _mm256_set1_epi16(1)));
-	lanes_settle(sum);
-	return sum;
-}
-
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, lanes_four(x, i));
+	return lanes_dot_maddubs(sum, w, lanes_four(x, i));
 }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, lanes_four(x, i), w);
+	return lanes_dot_maddubs(sum, lanes_four(x, i), w);
 }
 
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
 	lanes_int four = lanes_four(x, i);
 
-	return lanes_dot_registers(sum, _mm256_abs_epi8(four), _mm256_sign_epi8(w, four));
+	return lanes_dot_maddubs(sum, _mm256_abs_epi8(four), _mm256_sign_epi8(w, four));
 }
 
 #include "arch/lanes_all.h"
-#include "arch/lanes_errors.h"
 
 static bool avx2_supported(const arch_cpu *cpu) { return cpu->avx2 && cpu->fma && cpu->f16c; }
 
@@ -58,5 +44,4 @@ const arch_kernels arch_avx2 = {
 	.name = "avx2",
 	.supported = avx2_supported,
 	LANES_ALL,
-	.q4_errors = lanes_errors,
 };

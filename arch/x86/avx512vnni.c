@@ -23,23 +23,17 @@
 #define LANES_TOKENS  6
 #define LANES_QUERIES 8
 
-#define LANES_PEAK_SUMS 12
-
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
-{
-	return _mm512_dpbusd_epi32(sum, w, x);
-}
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, lanes_four(x, i));
+	return lanes_dot_dpbusd(sum, w, lanes_four(x, i));
 }
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, lanes_four(x, i));
+	return lanes_dot_dpbusd(sum, w, lanes_four(x, i));
 }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, lanes_four(x, i), w);
+	return lanes_dot_dpbusd(sum, lanes_four(x, i), w);
 }
 
 #include "arch/lanes_all.h"

@@ -22,28 +22,21 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
 
-#define LANES_PEAK_SUMS 12
-
-INLINE lanes_int lanes_dot_registers(lanes_int sum, lanes_int w, lanes_int x)
-{
-	return _mm256_dpbusd_avx_epi32(sum, w, x);
-}
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, lanes_four(x, i));
+	return lanes_dot_dpbusd(sum, w, lanes_four(x, i));
 }
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, w, lanes_four(x, i));
+	return lanes_dot_dpbusd(sum, w, lanes_four(x, i));
 }
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	return lanes_dot_registers(sum, lanes_four(x, i), w);
+	return lanes_dot_dpbusd(sum, lanes_four(x, i), w);
 }
 
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
-#include "arch/lanes_peak.h"
 
 static bool avxvnni_supported(const arch_cpu *cpu)
 {
@@ -55,8 +48,7 @@ const arch_kernels arch_avxvnni = { .name = "avxvnni",
 	                            .below = &arch_avx2,
 	                            .matmul_q4 = lanes_matmul_q4,
 	                            .matmul_q8 = lanes_matmul_q8,
-	                            .attend = lanes_attend,
-	                            .dot_peak = lanes_dot_peak };
+	                            .attend = lanes_attend };
 
 #else
 ARCH_ABSENT(avxvnni)

@@ -131,4 +131,21 @@ INLINE lanes_int lanes_four(const int8_t *x, int i)
 	return _mm256_set1_epi32(four);
 }
 
+/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
+INLINE lanes_int lanes_dot_maddubs(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
+{
+	sum = _mm256_add_epi32(sum,
+	                       _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes),
+	                                         _mm256_set1_epi16(1)));
+	lanes_settle(sum);
+	return sum;
+}
+
+#if defined(__AVXVNNI__)
+INLINE lanes_int lanes_dot_dpbusd(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
+{
+	return _mm256_dpbusd_avx_epi32(sum, unsigned_bytes, signed_bytes);
+}
+#endif
+
 #endif

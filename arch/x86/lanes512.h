@@ -112,4 +112,11 @@ INLINE lanes_int lanes_four(const int8_t *x, int i)
 	return _mm512_set1_epi32(four);
 }
 
+#if defined(__AVX512VNNI__)
+INLINE lanes_int lanes_dot_dpbusd(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
+{
+	return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
+}
+#endif
+
 #endif

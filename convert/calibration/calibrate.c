@@ -23,6 +23,7 @@ typedef struct calibrating {
 	const calibrate_options *options;
 	unfinished file;
 	brise_context *ctx;
+	arch_tools tools;
 	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the
 	                                        output's */
 	uint32_t states_crc; /* of the states that the step under way has written so far */
@@ -56,7 +57,7 @@ static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *r
 	(void)layer;
 	moments_add(
 	        &c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)],
-	        rows, stride, n, &c->ctx->kernels, c->ctx->pool);
+	        rows, stride, n, &c->tools, c->ctx->pool);
 }
 
 static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
@@ -213,6 +214,7 @@ static brise_status open_context(calibrating *c)
 	o.context = (uint32_t)(c->n < UINT32_MAX ? c->n : UINT32_MAX);
 	if ((status = brise_new_context(&c->ctx, c->model, &o, c->err)) != BRISE_OK)
 		return status;
+	arch_find_tools(&c->tools, c->ctx->kernels.name);
 	c->ctx->observe = add_inputs;
 	c->ctx->observer = c;
 	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)

@@ -111,7 +111,7 @@ typedef struct add_job {
 	const float *rows;
 	size_t stride;
 	uint32_t n; /* at most BLOCK */
-	const arch_kernels *kernels;
+	const arch_tools *tools;
 	size_t strips; /* of a whole span */
 } add_job;
 
@@ -147,9 +147,8 @@ static void add_strip(const add_job *job, uint32_t span, size_t first)
 
 	for (j = 0; j < end; j++)
 		for (i = j > first ? j : first; i < end; i++)
-			job->kernels->add_products(job->m->sums[span] + tile_at(i, j) * TILE_FLOATS,
-			                           panels + i * floats, panels + j * floats,
-			                           job->n);
+			job->tools->add_products(job->m->sums[span] + tile_at(i, j) * TILE_FLOATS,
+			                         panels + i * floats, panels + j * floats, job->n);
 }
 
 /* Items are the strips of all spans from the last to the first, so that long ones come before short
@@ -166,16 +165,16 @@ static void add_strips(void *argument, unsigned worker, size_t first, size_t end
 	}
 }
 
-void moments_add(moments *m, const float *rows, size_t stride, uint32_t n,
-                 const arch_kernels *kernels, pool *threads)
+void moments_add(moments *m, const float *rows, size_t stride, uint32_t n, const arch_tools *tools,
+                 pool *threads)
 {
 	size_t strips = m->span ? (span_panels(m, 0) + STRIP - 1) / STRIP : 0;
 	uint32_t first;
 
 	for (first = 0; first < n; first += BLOCK) {
-		add_job job = { m,       rows + first * stride,
-			        stride,  n - first < BLOCK ? n - first : BLOCK,
-			        kernels, strips };
+		add_job job = { m,      rows + first * stride,
+			        stride, n - first < BLOCK ? n - first : BLOCK,
+			        tools,  strips };
 
 		pool_run(threads, turn_panels, &job, n_panels(m->cols), STRIP);
 		pool_run(threads, add_strips, &job, n_spans(m) * strips, 1);

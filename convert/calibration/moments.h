@@ -2,7 +2,8 @@
 #ifndef CONVERT_CALIBRATION_MOMENTS_H
 #define CONVERT_CALIBRATION_MOMENTS_H
 
-#include "runtime/eval/context.h"
+#include "arch/tools/tools.h"
+#include "runtime/os/threads.h"
 
 /* Sums over tokens of x x^T, within spans of columns. */
 typedef struct moments {
@@ -19,10 +20,10 @@ void moments_clear(moments *m);
 void moments_free(moments *m);
 
 /* Adds n rows of cols elements, stride apart; padding up to the stride, a multiple of 128, is
- * zeros. The result depends neither on threads nor on kernels, and on the division into calls only
+ * zeros. The result depends neither on threads nor on tools, and on the division into calls only
  * where they do not end at multiples of 256 rows. */
-void moments_add(moments *m, const float *rows, size_t stride, uint32_t n,
-                 const arch_kernels *kernels, pool *threads);
+void moments_add(moments *m, const float *rows, size_t stride, uint32_t n, const arch_tools *tools,
+                 pool *threads);
 
 /* The input's data as a calibration file holds it (convert/calibration/calibration.h), of which
  * `bytes` has room for all. */

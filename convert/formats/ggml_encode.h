@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "convert/formats/gguf.h"
-#include "quant/tile.h"
+#include "quant/encode/tile_error.h"
 
 /* "F16" and so on, for messages; "?" for a type that is not written here. */
 const char *ggml_encoded_name(enum ggml_type type);

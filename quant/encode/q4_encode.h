@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "quant/encode/tile_error.h"
 #include "quant/q4.h"
 
 enum q4_effort { Q4_FAST, Q4_NORMAL, Q4_HIGH };

@@ -7,8 +7,8 @@
  *     LANES_PEAK_OPERATIONS            multiplications and additions of one; if not said, of 4 *
  * LANES bytes
  */
-#ifndef ARCH_LANES_PEAK_H
-#define ARCH_LANES_PEAK_H
+#ifndef ARCH_TOOLS_LANES_PEAK_H
+#define ARCH_TOOLS_LANES_PEAK_H
 
 #include "arch/lanes.h"
 

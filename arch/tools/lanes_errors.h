@@ -1,7 +1,7 @@
 /* lanes_errors.h - template of the converter's inner loop (quant/encode/q4_encode.h); arch/lanes.h
  * says what it is made of */
-#ifndef ARCH_LANES_ERRORS_H
-#define ARCH_LANES_ERRORS_H
+#ifndef ARCH_TOOLS_LANES_ERRORS_H
+#define ARCH_TOOLS_LANES_ERRORS_H
 
 #include "arch/lanes.h"
 #include "quant/encode/q4_encode.h"

@@ -6,8 +6,8 @@
  * server, 16 rows of one register reach 86 % of what it can multiply and add, 8 rows as much, 4
  * rows 81 %.
  */
-#ifndef ARCH_LANES_PRODUCTS_H
-#define ARCH_LANES_PRODUCTS_H
+#ifndef ARCH_TOOLS_LANES_PRODUCTS_H
+#define ARCH_TOOLS_LANES_PRODUCTS_H
 
 #include "arch/lanes.h"
 
