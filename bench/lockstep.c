@@ -62,6 +62,30 @@ static bool score_position(void *user, size_t index, const float *logits)
 	return w->job->progress && w->job->progress(w->job->user, w->d, w->total);
 }
 
+/* The first n tokens of a passage, from an empty cache. */
+static brise_status begin_passage(const lockstep_job *job, const lockstep_model *m,
+                                  const int32_t *tokens, size_t n, brise_error *err)
+{
+	brise_status status = brise_rewind_sequence(m->sequence, 0, err);
+
+	return status == BRISE_OK ? brise_eval_tokens(m->engine, m->sequence, tokens, n, NULL,
+	                                              job->cancel, job->cancel_user, err)
+	                          : status;
+}
+
+static bool is_cancelled(void *user)
+{
+	const walker *w = user;
+
+	return w->job->cancel && w->job->cancel(w->job->cancel_user);
+}
+
+static brise_status eval_piece(walker *w, const lockstep_model *m, const int32_t *tokens, size_t n,
+                               brise_logits_fn *each, brise_error *err)
+{
+	return brise_eval_all(m->engine, m->sequence, tokens, n, each, is_cancelled, w, err);
+}
+
 /* tokens [n] from an empty cache; those from index `first` on are scored. The last is only
  * predicted, never evaluated. */
 static brise_status walk_passage(walker *w, const int32_t *tokens, size_t n, size_t first,
@@ -69,23 +93,18 @@ static brise_status walk_passage(walker *w, const int32_t *tokens, size_t n, siz
 {
 	const lockstep_job *job = w->job;
 	size_t at = first - 1, step;
-	brise_status status;
+	brise_status status = begin_passage(job, &job->model, tokens, at, err);
 
-	brise_reset_context(job->model);
-	status = brise_eval(job->model, tokens, at, NULL, err);
-	if (job->reference && status == BRISE_OK) {
-		brise_reset_context(job->reference);
-		status = brise_eval(job->reference, tokens, at, NULL, err);
-	}
+	if (job->reference.engine && status == BRISE_OK)
+		status = begin_passage(job, &job->reference, tokens, at, err);
 	for (; at + 1 < n && status == BRISE_OK; at += step) {
 		step = n - 1 - at < w->piece ? n - 1 - at : w->piece;
 		w->next = tokens + at + 1;
-		if (job->reference)
-			status = brise_eval_all(job->reference, tokens + at, step, keep_position, w,
-			                        err);
+		if (job->reference.engine)
+			status = eval_piece(w, &job->reference, tokens + at, step, keep_position,
+			                    err);
 		if (status == BRISE_OK)
-			status = brise_eval_all(job->model, tokens + at, step, score_position, w,
-			                        err);
+			status = eval_piece(w, &job->model, tokens + at, step, score_position, err);
 	}
 	return status;
 }
@@ -113,15 +132,16 @@ static brise_status walk_chunks(walker *w, brise_error *err)
 brise_status lockstep_measure(divergence *d, const lockstep_job *job, brise_error *err)
 {
 	walker w = { .job = job, .d = d, .piece = job->n, .total = lockstep_count_scored(job) };
-	brise_context_facts facts;
-	brise_status status = divergence_prepare(d, job->vocab, job->reference ? w.total : 0, err);
+	brise_status status =
+	        divergence_prepare(d, job->vocab, job->reference.engine ? w.total : 0, err);
 
 	if (status != BRISE_OK || w.total == 0)
 		return status;
-	if (job->reference) {
-		brise_get_context(job->model, &facts);
+	if (job->reference.engine) {
+		size_t rows = brise_get_engine_facts(job->model.engine)->rows;
+
 		w.piece = KEPT_BYTES / (job->vocab * sizeof *w.kept);
-		w.piece = w.piece > facts.chunk ? facts.chunk : w.piece > 0 ? w.piece : 1;
+		w.piece = w.piece > rows ? rows : w.piece > 0 ? w.piece : 1;
 		if (!(w.kept = malloc(w.piece * job->vocab * sizeof *w.kept)))
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for the logits of %zu positions of %zu tokens",

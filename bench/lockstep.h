@@ -28,10 +28,15 @@
 
 #include "bench/divergence.h"
 
+typedef struct lockstep_model {
+	brise_engine *engine;
+	brise_sequence *sequence; /* starts at position 0 */
+} lockstep_model;
+
 typedef struct lockstep_job {
-	brise_context *model, *reference; /* reference NULL: none */
-	size_t vocab;                     /* of both */
-	const int32_t *ids;               /* [n] in [0, vocab) */
+	lockstep_model model, reference; /* reference.engine NULL: none */
+	size_t vocab;                    /* of both */
+	const int32_t *ids;              /* [n] in [0, vocab) */
 	size_t n;
 	/* context 0: one stream; else at least LOCKSTEP_CONTEXT_MIN, and stride at least 1 */
 	size_t context, stride;
@@ -39,6 +44,8 @@ typedef struct lockstep_job {
 	/* After each scored position; returning true cancels. NULL: never called. */
 	bool (*progress)(void *user, const divergence *so_far, size_t total);
 	void *user;
+	brise_cancel_fn *cancel; /* asked once per layer and pass, with cancel_user; NULL: never */
+	void *cancel_user;
 } lockstep_job;
 
 #define LOCKSTEP_CONTEXT_MIN 3u /* a begin token, one that is not scored, one that is */
@@ -49,9 +56,9 @@ size_t lockstep_count_chunks(const lockstep_job *job);
 /* Positions the job scores. */
 size_t lockstep_count_scored(const lockstep_job *job);
 
-/* Evaluates the job into *d, which it prepares and the caller frees, also after errors. Resets the
- * contexts; chunk size and threads change no figure. Errors: those of brise_eval_all, BRISE_ENOMEM;
- * BRISE_ECANCELED when progress or a context's cancel asked for it. */
+/* Evaluates the job into *d, which it prepares and the caller frees, also after errors. Rewinds the
+ * sequences; rows of a pass and threads change no figure. Errors: those of brise_eval_all,
+ * BRISE_ENOMEM; BRISE_ECANCELED when progress or cancel asked for it. */
 brise_status lockstep_measure(divergence *d, const lockstep_job *job, brise_error *err);
 
 #endif

@@ -31,7 +31,21 @@ static void fill_tokens(int32_t *tokens, size_t n, uint32_t vocab)
 		tokens[i] = (int32_t)(i * 7919 % vocab);
 }
 
-static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t vocab,
+/* What is measured. */
+typedef struct evaluator {
+	brise_engine *engine;
+	brise_sequence *sequence;
+	const bench_model_options *options;
+} evaluator;
+
+static brise_status evaluate(const evaluator *e, const int32_t *tokens, size_t n,
+                             const float **logits, brise_error *err)
+{
+	return brise_eval_tokens(e->engine, e->sequence, tokens, n, logits, e->options->cancel,
+	                         e->options->user, err);
+}
+
+static brise_status measure_prefill(const evaluator *e, uint32_t n, uint32_t vocab,
                                     double *tokens_per_s, brise_error *err)
 {
 	int32_t *tokens = malloc(n * sizeof *tokens);
@@ -42,13 +56,13 @@ static brise_status measure_prefill(brise_context *ctx, uint32_t n, uint32_t voc
 		return error_set(err, BRISE_ENOMEM, "no memory for %u ids", n);
 	fill_tokens(tokens, n, vocab);
 	start = bench_clock();
-	status = brise_eval(ctx, tokens, n, NULL, err);
+	status = evaluate(e, tokens, n, NULL, err);
 	*tokens_per_s = n / (bench_clock() - start);
 	free(tokens);
 	return status;
 }
 
-static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t vocab,
+static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t vocab,
                                    double *tokens_per_s, brise_error *err)
 {
 	double *seconds = malloc(n * sizeof *seconds);
@@ -62,7 +76,7 @@ static brise_status measure_decode(brise_context *ctx, uint32_t n, uint32_t voca
 		int32_t token = (int32_t)(i * 104729 % vocab);
 		double start = bench_clock();
 
-		status = brise_eval(ctx, &token, 1, &logits, err);
+		status = evaluate(e, &token, 1, &logits, err);
 		seconds[i] = bench_clock() - start;
 	}
 	if (status == BRISE_OK)
@@ -158,44 +172,52 @@ done:
 	return outcome;
 }
 
-static brise_status measure_context(bench_model_result *result, const bench_model_options *o,
-                                    const brise_model *model, brise_error *err)
+static brise_status measure_speeds(bench_model_result *result, const evaluator *e,
+                                   const brise_model_facts *facts, brise_error *err)
 {
-	brise_options options;
-	brise_context *ctx;
-	const brise_model_facts *facts = brise_get_facts(model);
-	brise_status status;
+	const bench_model_options *o = e->options;
+	const brise_sequence_facts *now = brise_get_sequence_facts(e->sequence);
 	int32_t token = 0;
+	/* A first pass brings the file into memory; it is not measured. */
+	brise_status status = evaluate(e, &token, 1, NULL, err);
 
-	brise_init_options(&options);
-	options.threads = o->threads;
-	options.arch = o->arch;
-	options.cancel = o->cancel;
-	options.user = o->user;
-	if (o->prompt + o->generate + 1 > 4096)
-		options.context = o->prompt + o->generate + 1;
-	status = brise_new_context(&ctx, model, &options, err);
-	if (status != BRISE_OK)
-		return status;
-	/* A pass nobody counts brings the file into memory. */
-	status = brise_eval(ctx, &token, 1, NULL, err);
-	brise_reset_context(ctx);
+	if (status == BRISE_OK)
+		status = brise_rewind_sequence(e->sequence, 0, err);
 	if (status == BRISE_OK && o->prompt > 0)
-		status = measure_prefill(ctx, o->prompt, facts->vocab,
-		                         &result->prefill_tokens_per_s, err);
+		status = measure_prefill(e, o->prompt, facts->vocab, &result->prefill_tokens_per_s,
+		                         err);
 	if (status == BRISE_OK && o->generate > 0) {
-		brise_context_facts now;
 		uint64_t attended;
 
-		status = measure_decode(ctx, o->generate, facts->vocab,
-		                        &result->decode_tokens_per_s, err);
-		brise_get_context(ctx, &now);
-		attended = now.position < now.slots ? now.position : now.slots;
+		status = measure_decode(e, o->generate, facts->vocab, &result->decode_tokens_per_s,
+		                        err);
+		attended = now->window > 0 && now->position > now->window ? now->window
+		                                                          : now->position;
 		result->token_bytes = facts->token_bytes + attended * facts->n_layers *
 		                                                   facts->n_kv_heads *
 		                                                   (2 * facts->head_dim + 8);
 	}
-	brise_free_context(ctx);
+	return status;
+}
+
+static brise_status measure_evaluation(bench_model_result *result, const bench_model_options *o,
+                                       const brise_model *model, brise_error *err)
+{
+	brise_engine_options engine = { .size = sizeof engine,
+		                        .threads = o->threads,
+		                        .arch = o->arch };
+	brise_sequence_options sequence = { .size = sizeof sequence };
+	evaluator e = { NULL, NULL, o };
+	brise_status status = brise_new_engine(&e.engine, model, &engine, err);
+
+	if (o->prompt + o->generate + 1 > 4096)
+		sequence.context = o->prompt + o->generate + 1;
+	if (status == BRISE_OK)
+		status = brise_new_sequence(&e.sequence, model, &sequence, err);
+	if (status == BRISE_OK)
+		status = measure_speeds(result, &e, brise_get_facts(model), err);
+	brise_free_sequence(e.sequence);
+	brise_free_engine(e.engine);
 	return status;
 }
 
@@ -258,7 +280,7 @@ brise_status bench_measure_model(bench_model_result *result, const bench_model_o
 	status = measure_limits(result, &o, facts->file_bytes, err);
 	o.arch = result->arch;
 	if (status == BRISE_OK)
-		status = measure_context(result, &o, model, err);
+		status = measure_evaluation(result, &o, model, err);
 	if (status == BRISE_OK && o.program)
 		status = measure_start(result, &o, err);
 	result->decode_fraction = (double)result->token_bytes * result->decode_tokens_per_s /

@@ -23,7 +23,7 @@
 #include "quant/checked.h"
 #include "quant/encode/f16_encode.h"
 #include "quant/encode/q8_encode.h"
-#include "runtime/eval/context.h"
+#include "runtime/eval/engine.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
@@ -594,7 +594,7 @@ brise_status convert_write(const convert_source *source, const char *out,
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 		goto done;
 	}
-	if ((status = context_choose_kernels(&kernels, options->arch, err)) != BRISE_OK)
+	if ((status = engine_choose_kernels(&kernels, options->arch, err)) != BRISE_OK)
 		goto done;
 	arch_find_tools(&w.tools, kernels.name);
 	if ((status = open_calibration(&w, err)) != BRISE_OK ||

@@ -1,13 +1,19 @@
 /* brise.h - the whole public interface of libbrise: Mistral models on the CPU
  *
- *     brise_model *model;  brise_context *ctx;  brise_error err;  const float *logits;
+ *     brise_model *model;  brise_engine *engine;  brise_sequence *sequence;  brise_error err;
  *     if (brise_open_model(&model, "mistral.brise", &err) != BRISE_OK) ... err.message
- *     brise_new_context(&ctx, model, NULL, &err);
- *     brise_eval(ctx, ids, n, &logits, &err);
+ *     brise_new_engine(&engine, model, NULL, &err);
+ *     brise_new_sequence(&sequence, model, NULL, &err);
+ *     brise_eval_tokens(engine, sequence, ids, n, &logits, NULL, NULL, &err);
  *
- * A model is read-only and may be shared by any number of contexts and threads. A context, a
- * sampler and a decoder belong to one caller at a time. Nothing here prints, exits, or keeps state
- * outside the objects it returns.
+ * A model is read-only and may be shared by any number of engines, sequences and threads. An engine
+ * evaluates; a sequence is one text's keys, values and position. Engines, sequences, samplers and
+ * decoders belong to one caller at a time. Nothing here prints, exits, or keeps state outside the
+ * objects it returns.
+ *
+ * Options begin with their size, so that a program built with an older header works with a newer
+ * library: fields it does not know have their defaults. Larger options than the library knows are
+ * taken if what it does not know is zero.
  *
  * Every function that can fail returns a brise_status and, when err is not NULL, fills *err with
  * the same code and a one-line message that names the file, the place, what was expected and what
@@ -24,7 +30,7 @@
 extern "C" {
 #endif
 
-#define BRISE_VERSION "0.1.0"
+#define BRISE_VERSION "0.2.0"
 
 typedef enum brise_status {
 	BRISE_OK = 0,
@@ -33,8 +39,8 @@ typedef enum brise_status {
 	BRISE_EIO,     /* the operating system refused: missing file, full disk, read error */
 	BRISE_EFORMAT, /* the file is damaged or not what it claims to be */
 	BRISE_EUNSUPPORTED, /* well-formed, but not something this version runs */
-	BRISE_EFULL, /* the context has no room for another position and the model has no window */
-	BRISE_ECANCELED /* the cancel callback asked to stop */
+	BRISE_EFULL,        /* the sequence has no room for another position */
+	BRISE_ECANCELED     /* the cancel callback asked to stop */
 } brise_status;
 
 typedef struct brise_error {
@@ -43,7 +49,8 @@ typedef struct brise_error {
 } brise_error;
 
 typedef struct brise_model brise_model;
-typedef struct brise_context brise_context;
+typedef struct brise_engine brise_engine;
+typedef struct brise_sequence brise_sequence;
 typedef struct brise_tokenizer brise_tokenizer;
 typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
@@ -70,7 +77,7 @@ brise_status brise_open_model(brise_model **out, const char *path, brise_error *
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
                                brise_error *err);
 
-/* Frees the model; NULL is allowed. All its contexts must have been freed. */
+/* Frees the model; NULL is allowed. All its engines and sequences must have been freed. */
 void brise_close_model(brise_model *model);
 
 typedef struct brise_model_facts {
@@ -119,76 +126,149 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
                                 brise_cancel_fn *cancel, void *user, brise_error *err);
 
-/* ---- context -------------------------------------------------------------------------------- */
+/* ---- engine --------------------------------------------------------------------------------- */
 
-typedef enum brise_kv_type { BRISE_KV_INT8 = 0, BRISE_KV_F32 = 1 } brise_kv_type;
+/* Positions lie in [0, BRISE_POSITION_END). Up to here the angles of rotary embeddings are off by
+ * less than 2^-25, half a unit in the last place of their sines and cosines as floats
+ * (runtime/eval/rope.c). */
+#define BRISE_POSITION_END (UINT64_C(1) << 28)
 
-typedef struct brise_options {
-	/* positions to keep for a model without a window; 0: its trained length, at most 4096.
-	 * Ignored with a window */
-	uint32_t context;
-	/* tokens per pass over the weights, 1..4096; 0: 256. Any value gives the same bits */
-	uint32_t chunk;
-	uint32_t threads; /* 1..256; 0: one per core this process may use. Any value gives the same
-	                     bits */
-	brise_kv_type kv; /* int8 unless reference values are wanted */
+typedef struct brise_engine_options {
+	size_t size; /* sizeof(brise_engine_options) */
+	/* most rows of one pass over the weights, 1..4096; 0: 256. Any value gives the same bits */
+	uint32_t rows;
+	/* 1..256; 0: one per core this process may use. Any value gives the same bits */
+	uint32_t threads;
 	/* kernel set, as brise_get_arch lists them; NULL: BRISE_ARCH from the environment, else the
 	 * best supported */
 	const char *arch;
-	brise_cancel_fn *cancel; /* asked once per layer and chunk; NULL: never */
-	void *user;              /* handed to cancel */
-} brise_options;
+} brise_engine_options;
 
-/* Fills *options with the defaults above. */
-void brise_init_options(brise_options *options);
+/* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
+void brise_init_engine_options(brise_engine_options *options, size_t size);
 
-/* Makes an evaluation context: rolling key/value cache, activations, worker threads. options NULL:
- * defaults. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here), BRISE_ENOMEM.
- */
-brise_status brise_new_context(brise_context **out, const brise_model *model,
-                               const brise_options *options, brise_error *err);
+/* Makes what evaluates a model: worker threads and the activations of `rows` rows. Any number of
+ * sequences may go through it, one pass at a time. options NULL: defaults. *out is NULL after an
+ * error. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here), BRISE_ENOMEM,
+ * BRISE_EIO (no threads). */
+brise_status brise_new_engine(brise_engine **out, const brise_model *model,
+                              const brise_engine_options *options, brise_error *err);
 
-/* Stops the threads and frees the context; NULL is allowed. */
-void brise_free_context(brise_context *ctx);
+/* Stops the threads and frees the engine; NULL is allowed. Sequences are not affected. */
+void brise_free_engine(brise_engine *engine);
 
-/* Evaluates n tokens that follow those already in the context.
- *
- * tokens   [n] ids in [0, vocab)
- * logits   [vocab] of the last token, natural-log scale, not normalised; valid until the next call.
- * NULL: not wanted
- *
- * Any n gives the same bits as n calls with one token. Cost: one pass over the weights per chunk of
- * options.chunk tokens. Errors: BRISE_EINVAL an id out of range, BRISE_EFULL no window and no room:
- * nothing is evaluated. BRISE_ECANCELED: the position is that of the last whole chunk; evaluation
- * may go on from there. */
-brise_status brise_eval(brise_context *ctx, const int32_t *tokens, size_t n, const float **logits,
-                        brise_error *err);
+typedef struct brise_engine_facts {
+	uint32_t rows, threads;
+	uint64_t work_bytes; /* anonymous memory of the activations */
+	const char *arch;    /* kernel set in use */
+} brise_engine_facts;
 
-/* Receives the logits [vocab] that follow tokens[index]; they are valid during the call. Returning
- * true cancels. */
-typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
-
-/* As brise_eval, but hands out the logits of every token, in order. Errors also: BRISE_ECANCELED
- * when `each` asked for it. */
-brise_status brise_eval_all(brise_context *ctx, const int32_t *tokens, size_t n,
-                            brise_logits_fn *each, void *user, brise_error *err);
-
-/* Forgets all positions; the next token is at position 0. */
-void brise_reset_context(brise_context *ctx);
-
-typedef struct brise_context_facts {
-	uint64_t position; /* tokens evaluated since the last reset */
-	uint64_t slots;    /* positions the cache holds: W, or the chosen context */
-	uint32_t chunk, threads;
-	uint64_t kv_bytes, work_bytes; /* anonymous memory: cache, activations */
-	const char *arch;              /* kernel set in use */
-} brise_context_facts;
-
-void brise_get_context(const brise_context *ctx, brise_context_facts *facts);
+/* Facts of an engine, valid as long as it; NULL for NULL. */
+const brise_engine_facts *brise_get_engine_facts(const brise_engine *engine);
 
 /* Name of kernel set `index`, best first, and through *supported (may be NULL) whether this machine
  * runs it; NULL past the end. */
 const char *brise_get_arch(size_t index, bool *supported);
+
+/* ---- sequence ------------------------------------------------------------------------------- */
+
+typedef enum brise_kv_type { BRISE_KV_INT8 = 0, BRISE_KV_F32 = 1 } brise_kv_type;
+
+typedef struct brise_sequence_options {
+	size_t size;      /* sizeof(brise_sequence_options) */
+	brise_kv_type kv; /* int8 unless reference values are wanted */
+	/* positions a token attends to, itself included; 0: as the model was trained. A smaller
+	 * window takes less memory and changes the output */
+	uint32_t window;
+	/* positions kept where there is no window; 0: the trained length, at most 4096. Ignored
+	 * with a window */
+	uint32_t context;
+	/* with a window: positions kept beyond it, 1..4096; 0: 256. A pass takes at most so many
+	 * rows of the sequence, and brise_rewind_sequence goes back as far at any time. Ignored
+	 * without a window */
+	uint32_t slack;
+	uint64_t position; /* of the first token; nothing before it is attended */
+} brise_sequence_options;
+
+/* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
+void brise_init_sequence_options(brise_sequence_options *options, size_t size);
+
+/* Makes an empty sequence: the rolling cache of keys and values, and a position. It belongs to the
+ * model, not to an engine: any engine of that model may take it further. options NULL: defaults.
+ * *out is NULL after an error. Errors: BRISE_EINVAL, BRISE_ENOMEM. */
+brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
+                                const brise_sequence_options *options, brise_error *err);
+
+void brise_free_sequence(brise_sequence *sequence); /* NULL is allowed */
+
+typedef struct brise_sequence_facts {
+	uint64_t position; /* of the next token */
+	uint64_t start;    /* of the first */
+	uint64_t end;      /* no token can be at this position or behind it */
+	/* the earliest position but `start` that brise_rewind_sequence takes now */
+	uint64_t rewind_from;
+	uint64_t window; /* positions a token attends to; 0: all before it */
+	uint64_t slots;  /* positions the cache holds: window or context, and slack */
+	uint64_t kv_bytes;
+	uint32_t pass_rows; /* most rows of this sequence in one pass */
+} brise_sequence_facts;
+
+/* Facts of a sequence as it is now, valid as long as it and kept up to date; NULL for NULL. */
+const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *sequence);
+
+/* Goes back to an earlier position: the next token is there, and all bits are as if nothing had
+ * ever followed. Back to the start is always possible; elsewhere the cache must still hold the
+ * window of that position, which it does for the last `slack` positions at least, and without a
+ * window for all. Errors: BRISE_EINVAL the position lies before the start or ahead, or its window
+ * is no longer held: the sequence stays as it is. */
+brise_status brise_rewind_sequence(brise_sequence *sequence, uint64_t position, brise_error *err);
+
+/* ---- evaluation ----------------------------------------------------------------------------- */
+
+/* A token to evaluate at its sequence's next position. */
+typedef struct brise_row {
+	brise_sequence *sequence;
+	int32_t token; /* in [0, vocab) */
+	bool logits;   /* whether the logits that follow it are wanted */
+} brise_row;
+
+/* Receives the logits [vocab] that follow row (or token) `index`, natural-log scale, not
+ * normalised; they are valid during the call. Returning true cancels. The engine must not be used
+ * from here. */
+typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
+
+/* Evaluates n rows in one pass over the weights, n at most the engine's `rows`. Rows of different
+ * sequences may be mixed in any order; those of one sequence are successive positions of it. A
+ * row's bits depend on its own sequence alone.
+ *
+ * each     given the logits of the rows that want them, in order; NULL: wanted by none
+ * cancel   asked once per layer; NULL: never
+ * user     handed to both
+ *
+ * To keep only the first m of a sequence's rows, rewind it to its old position + m afterwards.
+ * Errors: BRISE_EINVAL (an id out of range, another model's sequence, more rows than the engine or
+ * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated. BRISE_ECANCELED
+ * by `cancel`: no position has moved, and evaluating may be tried again; by `each`: all have. */
+brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
+                             brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                             brise_error *err);
+
+/* Evaluates n tokens of one sequence, in as many passes as they take.
+ *
+ * logits   [vocab] of the last token; valid until the engine is used again. NULL: not wanted
+ *
+ * Any n gives the same bits as n calls with one token. Errors: as brise_eval_rows; room for all n
+ * is checked before the first is evaluated. BRISE_ECANCELED: the position is that of the last whole
+ * pass; evaluation may continue from there. */
+brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
+                               const int32_t *tokens, size_t n, const float **logits,
+                               brise_cancel_fn *cancel, void *user, brise_error *err);
+
+/* As brise_eval_tokens, but hands out the logits of every token, in order. Errors also:
+ * BRISE_ECANCELED when `each` asked for it. */
+brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
+                            size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                            brise_error *err);
 
 /* ---- tokenizer ------------------------------------------------------------------------------ */
 

@@ -13,9 +13,11 @@
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/convert.h"
-#include "runtime/eval/context.h"
+#include "runtime/eval/attention.h"
+#include "runtime/eval/forward.h"
 #include "runtime/model/crc32.h"
 #include "test/check.h"
+#include "test/evaluator.h"
 #include "test/reference.h"
 #include "test/small_model.h"
 
@@ -186,19 +188,22 @@ static void see(void *user, uint32_t kind, uint32_t layer, const float *rows, si
 static void see_usual_pass(check_counts *counts, seen *s, const brise_model *model,
                            const int32_t *ids)
 {
-	brise_context *ctx;
-	brise_options o;
+	const evaluator_options o = { .chunk = 37, .threads = 1, .context = TOKENS };
+	uint32_t done, n;
+	evaluator e;
 
-	brise_init_options(&o);
-	o.chunk = 37;
-	o.threads = 1;
-	o.context = TOKENS;
 	start_seeing(s, &model->config);
-	CHECK(counts, brise_new_context(&ctx, model, &o, NULL) == BRISE_OK, "context");
-	ctx->observe = see;
-	ctx->observer = s;
-	CHECK(counts, brise_eval(ctx, ids, TOKENS, NULL, NULL) == BRISE_OK, "evaluation");
-	brise_free_context(ctx);
+	CHECK(counts, evaluator_open(&e, model, o, NULL) == BRISE_OK, "engine");
+	for (done = 0; done < TOKENS; done += n) {
+		n = TOKENS - done < o.chunk ? TOKENS - done : o.chunk;
+		pass_plan_run(&e.engine->pass, e.sequence, ids + done, n,
+		              attention_block_rows(&model->config));
+		CHECK(counts,
+		      forward_pass(e.engine, &e.engine->pass, (forward_observer){ see, s }, NULL,
+		                   NULL, NULL) == BRISE_OK,
+		      "evaluation");
+	}
+	evaluator_close(&e);
 }
 
 static void see_doubles(void *user, uint32_t kind, uint32_t layer, const double *rows)

@@ -7,6 +7,7 @@
 
 #include "runtime/model/crc32.h"
 #include "test/check.h"
+#include "test/evaluator.h"
 #include "test/small_model.h"
 
 #define MUTATIONS 4000
@@ -46,19 +47,19 @@ static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *er
 {
 	brise_status status;
 	brise_model *model;
-	brise_context *ctx;
+	evaluator e;
 	float *row = NULL;
 	size_t i;
 
 	status = brise_open_memory(&model, bytes, size, "image", err);
 	if (status != BRISE_OK)
 		return status;
-	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) ==
+	if (evaluator_open(&e, model, (evaluator_options){ .threads = 1, .chunk = 4 }, NULL) ==
 	    BRISE_OK) {
 		const float *logits;
 
-		(void)brise_eval(ctx, (int32_t[]){ 0, 0, 0 }, 3, &logits, NULL);
-		brise_free_context(ctx);
+		(void)evaluator_eval(&e, (int32_t[]){ 0, 0, 0 }, 3, &logits, NULL);
+		evaluator_close(&e);
 	}
 	for (i = 0; i < brise_count_tensors(model); i++) {
 		brise_tensor_facts facts;

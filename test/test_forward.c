@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "test/check.h"
+#include "test/evaluator.h"
 #include "test/reference.h"
 #include "test/small_model.h"
 
@@ -25,19 +26,20 @@ static bool collect(void *user, size_t index, const float *logits)
 
 /* All logits of n tokens under the given options; freed by the caller. */
 static float *run(check_counts *counts, const brise_model *model, const int32_t *tokens, size_t n,
-                  brise_options options)
+                  evaluator_options options)
 {
 	collected all = { calloc(n * model->config.vocab, sizeof(float)), model->config.vocab };
-	brise_context *ctx;
+	evaluator e;
 	brise_error err = { BRISE_OK, "" };
 
 	if (options.context == 0)
 		options.context = (uint32_t)n;
-	CHECK(counts, brise_new_context(&ctx, model, &options, &err) == BRISE_OK, "%s",
-	      err.message);
-	CHECK(counts, brise_eval_all(ctx, tokens, n, collect, &all, &err) == BRISE_OK, "%s",
-	      err.message);
-	brise_free_context(ctx);
+	CHECK(counts, evaluator_open(&e, model, options, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts,
+	      brise_eval_all(e.engine, e.sequence, tokens, n, collect, NULL, &all, &err) ==
+	              BRISE_OK,
+	      "%s", err.message);
+	evaluator_close(&e);
 	return all.logits;
 }
 
@@ -60,9 +62,9 @@ static void test_equals_the_reference(check_counts *counts, const format_config 
 	/* Unquantized, only float rounding is left; int8 activations and cache cost 2 to 4 % in
 	 * these little random models. */
 	const double allowed = type == TYPE_F16 ? 2e-6 : 0.05;
-	brise_options options = { .kv = type == TYPE_F16 ? BRISE_KV_F32 : BRISE_KV_INT8,
-		                  .threads = 2,
-		                  .chunk = 64 };
+	evaluator_options options = { .kv = type == TYPE_F16 ? BRISE_KV_F32 : BRISE_KV_INT8,
+		                      .threads = 2,
+		                      .chunk = 64 };
 	int32_t tokens[TOKENS];
 	brise_error err;
 	brise_model *model;
@@ -111,14 +113,15 @@ static void test_same_bits_however_run(check_counts *counts, const format_config
 		return;
 	}
 	small_tokens(tokens, TOKENS, config->vocab, 9);
-	first = run(counts, model, tokens, TOKENS,
-	            (brise_options){ .kv = kv, .threads = 1, .chunk = TOKENS, .arch = "scalar" });
+	first = run(
+	        counts, model, tokens, TOKENS,
+	        (evaluator_options){ .kv = kv, .threads = 1, .chunk = TOKENS, .arch = "scalar" });
 	for (set = 0; brise_get_arch(set, &supported); set++)
 		for (i = 0; supported && is_wanted(brise_get_arch(set, NULL)) && i < 5; i++) {
-			brise_options options = { .kv = kv,
-				                  .threads = threads[(i + set) % 4],
-				                  .chunk = chunks[i],
-				                  .arch = brise_get_arch(set, NULL) };
+			evaluator_options options = { .kv = kv,
+				                      .threads = threads[(i + set) % 4],
+				                      .chunk = chunks[i],
+				                      .arch = brise_get_arch(set, NULL) };
 
 			other = run(counts, model, tokens, TOKENS, options);
 			CHECK(counts, !memcmp(first, other, bytes),
@@ -144,11 +147,10 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 {
 	int32_t tokens[TOKENS];
 	const float *a, *b;
-	brise_context *disturbed, *calm;
-	brise_context_facts facts;
+	evaluator calm, disturbed;
 	brise_model *model;
 	brise_error err;
-	int left = 1000;
+	int left = 3; /* into the second layer of the second pass */
 	size_t bytes = small_odd.vocab * sizeof *a;
 
 	small_write(&small_odd, TYPE_Q4, path);
@@ -158,26 +160,25 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 	}
 	small_tokens(tokens, TOKENS, small_odd.vocab, 9);
 	CHECK(counts,
-	      brise_new_context(&calm, model, &(brise_options){ .chunk = 16 }, &err) == BRISE_OK,
+	      evaluator_open(&calm, model, (evaluator_options){ .chunk = 16 }, &err) == BRISE_OK,
 	      "%s", err.message);
 	CHECK(counts,
-	      brise_new_context(
-	              &disturbed, model,
-	              &(brise_options){ .chunk = 16, .cancel = cancel_after, .user = &left },
-	              &err) == BRISE_OK,
+	      evaluator_open(&disturbed, model, (evaluator_options){ .chunk = 16 }, &err) ==
+	              BRISE_OK,
 	      "%s", err.message);
-	CHECK(counts, brise_eval(calm, tokens, 50, &a, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_eval(disturbed, tokens, 20, NULL, &err) == BRISE_OK, "%s", err.message);
-	left = 3; /* into the second layer of the second chunk from here */
-	CHECK(counts, brise_eval(disturbed, tokens + 20, 30, NULL, &err) == BRISE_ECANCELED, "%s",
+	CHECK(counts, evaluator_eval(&calm, tokens, 50, &a, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, evaluator_eval(&disturbed, tokens, 20, NULL, &err) == BRISE_OK, "%s",
 	      err.message);
-	brise_get_context(disturbed, &facts);
-	CHECK(counts, facts.position == 36, "position %u", (unsigned)facts.position);
-	left = 1000;
-	CHECK(counts, brise_eval(disturbed, tokens + 36, 14, &b, &err) == BRISE_OK, "%s",
+	CHECK(counts,
+	      brise_eval_tokens(disturbed.engine, disturbed.sequence, tokens + 20, 30, NULL,
+	                        cancel_after, &left, &err) == BRISE_ECANCELED,
+	      "%s", err.message);
+	CHECK(counts, evaluator_position(&disturbed) == 36, "position %u",
+	      (unsigned)evaluator_position(&disturbed));
+	CHECK(counts, evaluator_eval(&disturbed, tokens + 36, 14, &b, &err) == BRISE_OK, "%s",
 	      err.message);
-	CHECK(counts, !memcmp(a, b, bytes), "logits differ after a cancelled chunk");
-	brise_free_context(calm), brise_free_context(disturbed);
+	CHECK(counts, !memcmp(a, b, bytes), "logits differ after a cancelled pass");
+	evaluator_close(&calm), evaluator_close(&disturbed);
 	brise_close_model(model);
 	(void)unlink(path);
 }
@@ -186,8 +187,7 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 {
 	int32_t tokens[TOKENS];
 	const float *logits;
-	brise_context_facts facts;
-	brise_context *ctx;
+	evaluator e;
 	brise_model *model;
 	brise_error err;
 
@@ -198,36 +198,36 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 	}
 	small_tokens(tokens, TOKENS, small_open.vocab, 9);
 	CHECK(counts,
-	      brise_new_context(&ctx, model, &(brise_options){ .context = 100 }, &err) == BRISE_OK,
+	      evaluator_open(&e, model, (evaluator_options){ .context = 100 }, &err) == BRISE_OK,
 	      "%s", err.message);
-	CHECK(counts, brise_eval(ctx, tokens, 99, &logits, &err) == BRISE_OK, "%s", err.message);
-	CHECK(counts, brise_eval(ctx, tokens, 2, &logits, &err) == BRISE_EFULL,
+	CHECK(counts, evaluator_eval(&e, tokens, 99, &logits, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, evaluator_eval(&e, tokens, 2, &logits, &err) == BRISE_EFULL,
 	      "two more than fit: %s", err.message);
 	CHECK(counts,
-	      brise_eval(ctx, (int32_t[]){ (int32_t)small_open.vocab }, 1, &logits, &err) ==
+	      evaluator_eval(&e, (int32_t[]){ (int32_t)small_open.vocab }, 1, &logits, &err) ==
 	              BRISE_EINVAL,
 	      "id too large: %s", err.message);
-	CHECK(counts, brise_eval(ctx, (int32_t[]){ -1 }, 1, &logits, &err) == BRISE_EINVAL,
+	CHECK(counts, evaluator_eval(&e, (int32_t[]){ -1 }, 1, &logits, &err) == BRISE_EINVAL,
 	      "negative id: %s", err.message);
-	brise_get_context(ctx, &facts);
-	CHECK(counts, facts.position == 99, "position %u", (unsigned)facts.position);
-	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_OK, "the last place: %s",
+	CHECK(counts, evaluator_position(&e) == 99, "position %u",
+	      (unsigned)evaluator_position(&e));
+	CHECK(counts, evaluator_eval(&e, tokens, 1, &logits, &err) == BRISE_OK,
+	      "the last place: %s", err.message);
+	CHECK(counts, evaluator_eval(&e, tokens, 1, &logits, &err) == BRISE_EFULL, "full: %s",
 	      err.message);
-	CHECK(counts, brise_eval(ctx, tokens, 1, &logits, &err) == BRISE_EFULL, "full: %s",
-	      err.message);
-	brise_reset_context(ctx);
-	CHECK(counts, brise_eval(ctx, tokens, 100, &logits, &err) == BRISE_OK, "after a reset: %s",
-	      err.message);
-	brise_free_context(ctx);
+	CHECK(counts, brise_rewind_sequence(e.sequence, 0, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, evaluator_eval(&e, tokens, 100, &logits, &err) == BRISE_OK,
+	      "from the start again: %s", err.message);
+	evaluator_close(&e);
 	CHECK(counts,
-	      brise_new_context(&ctx, model, &(brise_options){ .arch = "z80" }, &err) ==
+	      evaluator_open(&e, model, (evaluator_options){ .arch = "z80" }, &err) ==
 	                      BRISE_EINVAL &&
-	              !ctx,
+	              !e.engine,
 	      "%s", err.message);
 	CHECK(counts,
-	      brise_new_context(&ctx, model, &(brise_options){ .chunk = 5000 }, &err) ==
+	      evaluator_open(&e, model, (evaluator_options){ .chunk = 5000 }, &err) ==
 	                      BRISE_EINVAL &&
-	              !ctx,
+	              !e.engine,
 	      "%s", err.message);
 	brise_close_model(model);
 	(void)unlink(path);

@@ -6,6 +6,7 @@
 
 #include "bench/lockstep.h"
 #include "test/check.h"
+#include "test/evaluator.h"
 #include "test/random.h"
 #include "test/small_model.h"
 
@@ -112,25 +113,25 @@ static void test_percentile_tells_its_own_spread(check_counts *counts)
 
 typedef struct opened {
 	brise_model *model;
-	brise_context *ctx;
+	evaluator e;
 } opened;
 
-static opened open_model(check_counts *counts, const char *path, brise_options options)
+static opened open_model(check_counts *counts, const char *path, evaluator_options options)
 {
-	opened o = { NULL, NULL };
+	opened o = { NULL, { NULL, NULL } };
 	brise_error err = { BRISE_OK, "" };
 
 	options.context = TOKENS;
 	CHECK(counts,
 	      brise_open_model(&o.model, path, &err) == BRISE_OK &&
-	              brise_new_context(&o.ctx, o.model, &options, &err) == BRISE_OK,
+	              evaluator_open(&o.e, o.model, options, &err) == BRISE_OK,
 	      "%s", err.message);
 	return o;
 }
 
 static void close_model(opened *o)
 {
-	brise_free_context(o->ctx);
+	evaluator_close(&o->e);
 	brise_close_model(o->model);
 }
 
@@ -154,21 +155,21 @@ typedef struct by_hand {
 
 /* Adds one passage, token by token: `first` is the first token that is scored, `start` its place in
  * the text. */
-static void add_by_hand(by_hand *h, const opened *m, const opened *r, const int32_t *tokens,
-                        size_t n, size_t first, size_t start, size_t vocab)
+static void add_by_hand(by_hand *h, opened *m, opened *r, const int32_t *tokens, size_t n,
+                        size_t first, size_t start, size_t vocab)
 {
 	double *p = malloc(vocab * sizeof *p), *q = malloc(vocab * sizeof *q);
 	const float *logits;
 	size_t i, k;
 
-	brise_reset_context(m->ctx);
-	brise_reset_context(r->ctx);
+	(void)brise_rewind_sequence(m->e.sequence, 0, NULL);
+	(void)brise_rewind_sequence(r->e.sequence, 0, NULL);
 	for (i = 0; i + 1 < n; i++) {
 		size_t p_top = 0, q_top = 0;
 
-		(void)brise_eval(m->ctx, tokens + i, 1, &logits, NULL);
+		(void)evaluator_eval(&m->e, tokens + i, 1, &logits, NULL);
 		find_probabilities(logits, vocab, q);
-		(void)brise_eval(r->ctx, tokens + i, 1, &logits, NULL);
+		(void)evaluator_eval(&r->e, tokens + i, 1, &logits, NULL);
 		find_probabilities(logits, vocab, p);
 		if (i + 1 < first)
 			continue;
@@ -204,15 +205,15 @@ static void check_equal(check_counts *counts, const char *what, const divergence
 	      "%s: same top %zu, expected %zu", what, d->same_top, h->same_top);
 }
 
-static const brise_options int8_options = { .threads = 2, .chunk = 64 },
-                           f32_options = { .threads = 2, .chunk = 64, .kv = BRISE_KV_F32 };
+static const evaluator_options int8_options = { .threads = 2, .chunk = 64 },
+                               f32_options = { .threads = 2, .chunk = 64, .kv = BRISE_KV_F32 };
 
 static void test_stream_is_a_loop_over_tokens(check_counts *counts, const format_config *config,
                                               const char *q4, const char *f16, const int32_t *ids)
 {
 	opened m = open_model(counts, q4, int8_options), r = open_model(counts, f16, f32_options);
-	lockstep_job job = { .model = m.ctx,
-		             .reference = r.ctx,
+	lockstep_job job = { .model = { m.e.engine, m.e.sequence },
+		             .reference = { r.e.engine, r.e.sequence },
 		             .vocab = config->vocab,
 		             .ids = ids,
 		             .n = TOKENS,
@@ -246,8 +247,8 @@ static void test_chunks_are_the_described_protocol(check_counts *counts,
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t context = cases[i][0], stride = cases[i][1], chunks = 0,
 		       half = context / 2 + 1, twice = 0, left_out = 0;
-		lockstep_job job = { .model = m.ctx,
-			             .reference = r.ctx,
+		lockstep_job job = { .model = { m.e.engine, m.e.sequence },
+			             .reference = { r.e.engine, r.e.sequence },
 			             .vocab = config->vocab,
 			             .ids = ids,
 			             .n = TOKENS,
@@ -307,7 +308,7 @@ static void test_chunks_begin_with_the_begin_token_if_there_is_one(check_counts 
 {
 	double with[2], without;
 	opened m = open_model(counts, path, f32_options);
-	lockstep_job job = { .model = m.ctx,
+	lockstep_job job = { .model = { m.e.engine, m.e.sequence },
 		             .vocab = config->vocab,
 		             .ids = ids,
 		             .n = 40,
@@ -356,11 +357,11 @@ static void test_figures_do_not_depend_on_chunks_and_threads(check_counts *count
 
 	for (i = 0; i < 4; i++)
 		for (chunked = 0; chunked < 2; chunked++) {
-			brise_options options = { .chunk = chunks[i], .threads = threads[i] };
+			evaluator_options options = { .chunk = chunks[i], .threads = threads[i] };
 			opened m = open_model(counts, q4, options),
 			       r = open_model(counts, f16, options);
-			lockstep_job job = { .model = m.ctx,
-				             .reference = r.ctx,
+			lockstep_job job = { .model = { m.e.engine, m.e.sequence },
+				             .reference = { r.e.engine, r.e.sequence },
 				             .vocab = config->vocab,
 				             .ids = ids,
 				             .n = TOKENS,
@@ -389,9 +390,11 @@ static void test_a_file_does_not_diverge_from_itself(check_counts *counts,
 {
 	opened m = open_model(counts, path, int8_options),
 	       r = open_model(counts, path, int8_options);
-	lockstep_job job = {
-		.model = m.ctx, .reference = r.ctx, .vocab = config->vocab, .ids = ids, .n = TOKENS
-	};
+	lockstep_job job = { .model = { m.e.engine, m.e.sequence },
+		             .reference = { r.e.engine, r.e.sequence },
+		             .vocab = config->vocab,
+		             .ids = ids,
+		             .n = TOKENS };
 	divergence d;
 
 	CHECK(counts, lockstep_measure(&d, &job, NULL) == BRISE_OK, "itself");
@@ -416,7 +419,7 @@ static void test_progress_may_cancel(check_counts *counts, const format_config *
                                      const char *path, const int32_t *ids)
 {
 	opened m = open_model(counts, path, int8_options);
-	lockstep_job job = { .model = m.ctx,
+	lockstep_job job = { .model = { m.e.engine, m.e.sequence },
 		             .vocab = config->vocab,
 		             .ids = ids,
 		             .n = TOKENS,
@@ -493,8 +496,8 @@ static void test_divergence_of_a_model_calculated_by_hand(check_counts *counts, 
 	write_plain(counts, b, 0);
 	m = open_model(counts, a, f32_options);
 	r = open_model(counts, b, f32_options);
-	job.model = m.ctx;
-	job.reference = r.ctx;
+	job.model = (lockstep_model){ m.e.engine, m.e.sequence };
+	job.reference = (lockstep_model){ r.e.engine, r.e.sequence };
 	CHECK(counts, lockstep_measure(&d, &job, NULL) == BRISE_OK, "plain");
 	CHECK(counts,
 	      fabs(divergence_mean(&d).value - kld) < 1e-6 && divergence_mean(&d).error < 1e-6,

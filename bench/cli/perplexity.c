@@ -91,7 +91,7 @@ static void print_json(divergence *d, const lockstep_job *job)
 {
 	printf("{");
 	print_json_estimate("perplexity", divergence_perplexity(d));
-	if (job->reference) {
+	if (job->reference.engine) {
 		print_json_estimate("reference_perplexity", divergence_reference_perplexity(d));
 		print_json_estimate("perplexity_ratio", divergence_perplexity_ratio(d));
 		print_json_estimate("kld_mean", divergence_mean(d));
@@ -126,7 +126,7 @@ static void print_lines(divergence *d, const lockstep_job *job)
 	divergence_estimate perplexity = divergence_perplexity(d),
 	                    ratio = divergence_perplexity_ratio(d);
 
-	if (!job->reference) {
+	if (!job->reference.engine) {
 		printf("perplexity %.4f", perplexity.value);
 		if (isfinite(perplexity.error))
 			printf(" +- %.4f", perplexity.error);
@@ -150,8 +150,8 @@ static void print_lines(divergence *d, const lockstep_job *job)
 static int measure(const engine *e, const engine *reference, perplexity_settings *settings,
                    const int32_t *ids, size_t n)
 {
-	lockstep_job job = { .model = e->ctx,
-		             .reference = reference->ctx,
+	lockstep_job job = { .model = { e->engine, e->sequence },
+		             .reference = { reference->engine, reference->sequence },
 		             .vocab = e->facts->vocab,
 		             .ids = ids,
 		             .n = n,
@@ -159,7 +159,8 @@ static int measure(const engine *e, const engine *reference, perplexity_settings
 		             .stride = settings->stride ? settings->stride : settings->context,
 		             .bos = e->facts->bos,
 		             .progress = draw_progress,
-		             .user = settings };
+		             .user = settings,
+		             .cancel = terminal_was_interrupted };
 	divergence d = { .n = 0 };
 	brise_status status;
 	brise_error err;
@@ -236,8 +237,8 @@ static int check_vocabularies(const engine *e, const engine *reference, const ch
 
 /* Both with the same threads, chunk and kernels. A stream needs room for the whole text where no
  * window limits it, a chunk for itself. */
-static int open_contexts(engine *e, engine *reference, const perplexity_settings *settings,
-                         size_t n)
+static int open_sequences(engine *e, engine *reference, const perplexity_settings *settings,
+                          size_t n)
 {
 	engine_settings fitting = settings->engine;
 	size_t positions = settings->context && settings->context < n ? settings->context : n;
@@ -246,11 +247,11 @@ static int open_contexts(engine *e, engine *reference, const perplexity_settings
 	if (fitting.threads == ENGINE_THREADS_AUTO)
 		status = engine_measure_threads(&fitting.threads, "perplexity", &settings->engine);
 	if (status == COMMANDS_READY)
-		status = engine_open_context_for(e, "perplexity", &fitting, positions);
+		status = engine_open_sequence_for(e, "perplexity", &fitting, positions);
 	if (status != COMMANDS_READY || !reference->model)
 		return status;
 	fitting.kv = settings->reference_kv;
-	return engine_open_context_for(reference, "perplexity", &fitting, positions);
+	return engine_open_sequence_for(reference, "perplexity", &fitting, positions);
 }
 
 int cli_perplexity(int argc, char **argv)
@@ -280,7 +281,7 @@ int cli_perplexity(int argc, char **argv)
 	if (status == COMMANDS_READY)
 		status = read_ids(&e, &settings, &ids, &n);
 	if (status == COMMANDS_READY)
-		status = open_contexts(&e, &reference, &settings, n);
+		status = open_sequences(&e, &reference, &settings, n);
 	if (status == COMMANDS_READY)
 		status = measure(&e, &reference, &settings, ids, n);
 	free(ids);

@@ -10,9 +10,10 @@
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/moments.h"
 #include "convert/calibration/unfinished.h"
-#include "runtime/eval/context.h"
-#include "runtime/model/crc32.h"
 #include "runtime/error.h"
+#include "runtime/eval/attention.h"
+#include "runtime/eval/forward.h"
+#include "runtime/model/crc32.h"
 
 #define SPAN_DEFAULT 4096u
 
@@ -22,7 +23,8 @@ typedef struct calibrating {
 	size_t n;
 	const calibrate_options *options;
 	unfinished file;
-	brise_context *ctx;
+	brise_engine *engine;
+	brise_sequence *sequence;
 	arch_tools tools;
 	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the
 	                                        output's */
@@ -57,7 +59,7 @@ static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *r
 	(void)layer;
 	moments_add(
 	        &c->sums[kind == TENSOR_OUTPUT ? 0 : calibration_index(&c->model->config, kind, 0)],
-	        rows, stride, n, &c->tools, c->ctx->pool);
+	        rows, stride, n, &c->tools, c->engine->pool);
 }
 
 static brise_status store_input(calibrating *c, uint32_t index, const moments *m)
@@ -71,7 +73,7 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 			                 "%s: what the matrices of layer %" PRIu32
 			                 " multiply is not finite",
 			                 c->model->name, in->layer);
-	moments_store(m, c->n, c->file.bytes + in->offset, c->ctx->pool);
+	moments_store(m, c->n, c->file.bytes + in->offset, c->engine->pool);
 	in->crc = crc32_update(0, c->file.bytes + in->offset, (size_t)in->bytes);
 	return BRISE_OK;
 }
@@ -80,37 +82,41 @@ typedef void step_fn(calibrating *c, uint32_t layer, size_t first, uint32_t n);
 
 static size_t state_bytes(const calibrating *c, size_t tokens)
 {
-	return tokens * context_stride(c->model->config.dim) * sizeof(float);
+	return tokens * engine_stride(c->model->config.dim) * sizeof(float);
 }
 
 static float *states_of(const calibrating *c, uint32_t layer, size_t first)
 {
-	return unfinished_states(&c->file, layer) + first * context_stride(c->model->config.dim);
+	return unfinished_states(&c->file, layer) + first * engine_stride(c->model->config.dim);
 }
 
 static void keep_states(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
-	memcpy(states_of(c, layer, first), c->ctx->x, state_bytes(c, n));
-	c->states_crc = crc32_update(c->states_crc, c->ctx->x, state_bytes(c, n));
+	memcpy(states_of(c, layer, first), c->engine->x, state_bytes(c, n));
+	c->states_crc = crc32_update(c->states_crc, c->engine->x, state_bytes(c, n));
 }
 
 static void embed_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
-	forward_embed(c->ctx, c->ids + first, n);
+	(void)first;
+	forward_embed(c->engine, &c->engine->pass);
 	keep_states(c, layer, first, n);
 }
 
 static void layer_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
-	memcpy(c->ctx->x, states_of(c, layer, first), state_bytes(c, n));
-	forward_layer(c->ctx, layer, n);
+	memcpy(c->engine->x, states_of(c, layer, first), state_bytes(c, n));
+	forward_angles(c->engine, &c->engine->pass);
+	pass_begin(&c->engine->pass);
+	forward_layer(c->engine, &c->engine->pass, layer, (forward_observer){ add_inputs, c });
+	pass_end(&c->engine->pass);
 	keep_states(c, layer + 1, first, n);
 }
 
 static void output_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
-	memcpy(c->ctx->x, states_of(c, layer, first), state_bytes(c, n));
-	forward_final_norm(c->ctx, n);
+	memcpy(c->engine->x, states_of(c, layer, first), state_bytes(c, n));
+	forward_show_output(c->engine, n, (forward_observer){ add_inputs, c });
 }
 
 static brise_status say_cancelled(const calibrating *c)
@@ -132,19 +138,22 @@ static brise_status say_cancelled(const calibrating *c)
 static brise_status run_step(calibrating *c, step_fn *step, uint32_t layer)
 {
 	const calibrate_options *o = c->options;
+	uint32_t rows = c->engine->facts.rows, n;
+	brise_status status = brise_rewind_sequence(c->sequence, 0, c->err);
 	size_t first;
 
-	brise_reset_context(c->ctx);
 	c->states_crc = 0;
-	for (first = 0; first < c->n; first += c->ctx->chunk) {
+	for (first = 0; first < c->n && status == BRISE_OK; first += rows) {
 		if (o->cancel && o->cancel(o->user))
 			return say_cancelled(c);
 		if (o->progress)
 			o->progress(o->user, layer, c->model->config.n_layers, first, c->n);
-		step(c, layer, first,
-		     c->n - first < c->ctx->chunk ? (uint32_t)(c->n - first) : c->ctx->chunk);
+		n = c->n - first < rows ? (uint32_t)(c->n - first) : rows;
+		pass_plan_run(&c->engine->pass, c->sequence, c->ids + first, n,
+		              attention_block_rows(&c->model->config));
+		step(c, layer, first, n);
 	}
-	return BRISE_OK;
+	return status;
 }
 
 static brise_status run_layer(calibrating *c, uint32_t layer)
@@ -202,21 +211,23 @@ static brise_status check_ids(const calibrating *c)
 }
 
 /* A model without a window attends to all tokens before: its cache takes them all. */
-static brise_status open_context(calibrating *c)
+static brise_status open_engine(calibrating *c)
 {
-	brise_options o;
+	const brise_engine_options engine = { .size = sizeof engine,
+		                              .threads = c->options->threads,
+		                              .arch = c->options->arch };
+	const brise_sequence_options sequence = {
+		.size = sizeof sequence,
+		.context = (uint32_t)(c->n < UINT32_MAX ? c->n : UINT32_MAX)
+	};
 	brise_status status;
 	unsigned i;
 
-	brise_init_options(&o);
-	o.threads = c->options->threads;
-	o.arch = c->options->arch;
-	o.context = (uint32_t)(c->n < UINT32_MAX ? c->n : UINT32_MAX);
-	if ((status = brise_new_context(&c->ctx, c->model, &o, c->err)) != BRISE_OK)
+	if ((status = brise_new_engine(&c->engine, c->model, &engine, c->err)) != BRISE_OK ||
+	    (status = brise_new_sequence(&c->sequence, c->model, &sequence, c->err)) != BRISE_OK ||
+	    (status = sequence_check_room(c->sequence, c->n, c->err)) != BRISE_OK)
 		return status;
-	arch_find_tools(&c->tools, c->ctx->kernels.name);
-	c->ctx->observe = add_inputs;
-	c->ctx->observer = c;
+	arch_find_tools(&c->tools, c->engine->kernels.name);
 	for (i = 0; i < CALIBRATION_PER_LAYER && status == BRISE_OK; i++)
 		status = moments_new(&c->sums[i], c->file.inputs[i].cols, c->options->span, c->err);
 	return status;
@@ -248,7 +259,7 @@ brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_
 	if ((status = check_ids(&c)) != BRISE_OK ||
 	    (status = unfinished_plan(&c.file, out, &model->config, options->span, n,
 	                              take_fingerprint(&c), err)) != BRISE_OK ||
-	    (status = open_context(&c)) != BRISE_OK ||
+	    (status = open_engine(&c)) != BRISE_OK ||
 	    (status = unfinished_open(&c.file, options->note, options->user, err)) != BRISE_OK)
 		goto done;
 	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done
@@ -261,7 +272,8 @@ brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_
 done:
 	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
 		moments_free(&c.sums[i]);
-	brise_free_context(c.ctx);
+	brise_free_sequence(c.sequence);
+	brise_free_engine(c.engine);
 	unfinished_close(&c.file);
 	return status;
 }

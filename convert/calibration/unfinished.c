@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "quant/checked.h"
-#include "runtime/eval/context.h"
+#include "runtime/eval/engine.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 
@@ -30,7 +30,7 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 		return status;
 	u->header.tokens = tokens;
 	u->header.fingerprint = fingerprint;
-	if (!checked_mul(tokens, context_stride(config->dim), &floats) ||
+	if (!checked_mul(tokens, engine_stride(config->dim), &floats) ||
 	    !checked_mul(floats, 2 * sizeof(float), &bytes) ||
 	    !checked_add(bytes, u->header.file_bytes / 64 * 64 + 64, &bytes) ||
 	    !checked_size(bytes, &u->size))

@@ -1,4 +1,4 @@
-/* engine.c - a model and its context, opened from a command's options */
+/* engine.c - a model, its engine and a sequence, opened from a command's options */
 #include "runtime/cli/engine.h"
 #include "bench/scaling.h"
 #include "runtime/cli/commands.h"
@@ -74,37 +74,37 @@ int engine_measure_threads(uint32_t *threads, const char *command, const engine_
 	return COMMANDS_READY;
 }
 
-int engine_open_context(engine *e, const char *command, const engine_settings *settings,
-                        brise_cancel_fn *cancel, void *user)
+int engine_open_sequence(engine *e, const char *command, const engine_settings *settings)
 {
-	brise_options options;
+	brise_engine_options options = { .size = sizeof options,
+		                         .rows = settings->chunk,
+		                         .threads = settings->threads,
+		                         .arch = settings->arch };
+	const brise_sequence_options sequence = {
+		.size = sizeof sequence,
+		.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
+		.context = settings->context,
+		.slack = settings->chunk,
+	};
 	brise_error err;
 
-	brise_init_options(&options);
-	options.context = settings->context;
-	options.chunk = settings->chunk;
-	options.threads = settings->threads;
 	if (settings->threads == ENGINE_THREADS_AUTO &&
 	    engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
 		return EXIT_FAILED;
-	options.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
-	options.arch = settings->arch;
-	options.cancel = cancel;
-	options.user = user;
-	if (brise_new_context(&e->ctx, e->model, &options, &err) != BRISE_OK)
+	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK ||
+	    brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK)
 		return report_status(command, &err);
-	brise_get_context(e->ctx, &e->at_start);
 	return COMMANDS_READY;
 }
 
-int engine_open_context_for(engine *e, const char *command, const engine_settings *settings,
-                            size_t n)
+int engine_open_sequence_for(engine *e, const char *command, const engine_settings *settings,
+                             size_t n)
 {
 	engine_settings fitting = *settings;
 
 	if (fitting.context == 0 && e->facts->window == 0 && n > 0)
 		fitting.context = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
-	return engine_open_context(e, command, &fitting, terminal_was_interrupted, NULL);
+	return engine_open_sequence(e, command, &fitting);
 }
 
 int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes,
@@ -134,7 +134,8 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 
 void engine_close(engine *e)
 {
-	brise_free_context(e->ctx);
+	brise_free_sequence(e->sequence);
+	brise_free_engine(e->engine);
 	brise_close_model(e->model);
 	memset(e, 0, sizeof *e);
 }

@@ -34,12 +34,12 @@ extern const char *const engine_kv_choices[];
  * EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
 
-/* A model with a context. Zero-initialised or opened; engine_close takes both. */
+/* A model with an engine and a sequence. Zero-initialised or opened; engine_close takes both. */
 typedef struct engine {
 	brise_model *model;
-	brise_context *ctx;
+	brise_engine *engine;
+	brise_sequence *sequence;
 	const brise_model_facts *facts;
-	brise_context_facts at_start;
 } engine;
 
 /* Opens the model alone. Returns COMMANDS_READY or the exit status, with the error printed. */
@@ -49,14 +49,14 @@ int engine_open_model(engine *e, const char *command, const char *path);
  * COMMANDS_READY or the exit status, with the error printed. */
 int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings);
 
-/* Makes its context. Returns COMMANDS_READY or the exit status, with the error printed. */
-int engine_open_context(engine *e, const char *command, const engine_settings *settings,
-                        brise_cancel_fn *cancel, void *user);
+/* Makes its engine and sequence. Returns COMMANDS_READY or the exit status, with the error
+ * printed. */
+int engine_open_sequence(engine *e, const char *command, const engine_settings *settings);
 
-/* The same, for one stream of n tokens that ctrl-C cancels: a model without a window gets room for
- * all of them unless the settings say otherwise. */
-int engine_open_context_for(engine *e, const char *command, const engine_settings *settings,
-                            size_t n);
+/* The same, for one stream of n tokens: a model without a window gets room for all of them unless
+ * the settings say otherwise. */
+int engine_open_sequence_for(engine *e, const char *command, const engine_settings *settings,
+                             size_t n);
 
 /* The begin token, if the model has one, and the text's tokens. *ids: malloc'ed [*n], freed by the
  * caller. Returns COMMANDS_READY or the exit status, with the error printed; a file without a

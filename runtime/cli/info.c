@@ -55,16 +55,18 @@ static const char *arch_reason(const info_settings *s)
 static void print_sizes(const engine *e)
 {
 	const brise_model_facts *f = e->facts;
+	const brise_sequence_facts *sequence = brise_get_sequence_facts(e->sequence);
 	char file[32], weights[32], cache[32], work[32];
 
 	terminal_format_bytes((double)f->file_bytes, file, sizeof file);
 	terminal_format_count((double)f->matrix_weights, weights, sizeof weights);
-	terminal_format_bytes((double)e->at_start.kv_bytes, cache, sizeof cache);
-	terminal_format_bytes((double)e->at_start.work_bytes, work, sizeof work);
+	terminal_format_bytes((double)sequence->kv_bytes, cache, sizeof cache);
+	terminal_format_bytes((double)brise_get_engine_facts(e->engine)->work_bytes, work,
+	                      sizeof work);
 	printf("type         %s, %.3f bits per weight, all told\n", f->type, bits_per_weight(f));
 	printf("size         %s in the file, mapped and shared; %s weights\n", file, weights);
 	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n",
-	       cache, e->at_start.slots, work);
+	       cache, sequence->slots, work);
 }
 
 static void print_configuration(const brise_model_facts *f)
@@ -86,19 +88,20 @@ static void print_configuration(const brise_model_facts *f)
 
 static void print_kernels(const engine *e, const info_settings *s)
 {
+	const brise_engine_facts *facts = brise_get_engine_facts(e->engine);
 	cores_facts cores;
 	const char *name;
 	bool supported;
 	size_t i;
 
-	printf("kernels      %s (%s); sets:", e->at_start.arch, arch_reason(s));
+	printf("kernels      %s (%s); sets:", facts->arch, arch_reason(s));
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
 		printf("%s %s%s", i ? "," : "", name, supported ? "" : " (not on this machine)");
 	printf("\n");
 	cores_read(&cores, "");
 	printf("threads      %" PRIu32 " (%s); %u processors allowed, %u cores, %u of them fast",
-	       e->at_start.threads, s->engine.threads ? "--threads" : "the fast cores",
-	       cores.allowed, cores.physical, cores.fast);
+	       facts->threads, s->engine.threads ? "--threads" : "the fast cores", cores.allowed,
+	       cores.physical, cores.fast);
 	if (cores.quota > 0)
 		printf(", time for %u granted", cores.quota);
 	printf("\n");
@@ -161,6 +164,8 @@ static void print_json_tensors(const brise_model *model)
 static void print_json(const engine *e, const info_settings *s)
 {
 	const brise_model_facts *f = e->facts;
+	const brise_engine_facts *facts = brise_get_engine_facts(e->engine);
+	const brise_sequence_facts *sequence = brise_get_sequence_facts(e->sequence);
 	const char *name;
 	bool supported;
 	size_t i;
@@ -179,8 +184,7 @@ static void print_json(const engine *e, const info_settings *s)
 	       f->token_bytes);
 	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64
 	       ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{",
-	       e->at_start.slots, e->at_start.kv_bytes, e->at_start.work_bytes, e->at_start.arch,
-	       e->at_start.threads);
+	       sequence->slots, sequence->kv_bytes, facts->work_bytes, facts->arch, facts->threads);
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
 		printf("%s\"%s\":%s", i ? "," : "", name, supported ? "true" : "false");
 	printf("},\"tokenizer\":%s,\"verified\":%s,\"origin\":",
@@ -231,8 +235,7 @@ int cli_info(int argc, char **argv)
 	terminal_catch_signals();
 	if ((status = engine_open_model(&e, "info", result.operands[0])) != COMMANDS_READY ||
 	    (settings.verify && (status = verify(&e, &settings)) != COMMANDS_READY) ||
-	    (status = engine_open_context(&e, "info", &settings.engine, NULL, NULL)) !=
-	            COMMANDS_READY)
+	    (status = engine_open_sequence(&e, "info", &settings.engine)) != COMMANDS_READY)
 		goto done;
 	status = 0;
 	if (settings.json) {

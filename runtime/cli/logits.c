@@ -65,7 +65,8 @@ static int write_file(engine *e, const logits_settings *s, const int32_t *ids, s
 	if (result_open(&w.file, s->out, &err) != BRISE_OK)
 		return report_status("logits", &err);
 	terminal_open_line(&w.line);
-	status = brise_eval_all(e->ctx, ids, n, write_logits, &w, &err);
+	status = brise_eval_all(e->engine, e->sequence, ids, n, write_logits,
+	                        terminal_was_interrupted, &w, &err);
 	terminal_erase_line(&w.line);
 	if (w.failed) {
 		errno = w.failed;
@@ -105,7 +106,7 @@ int cli_logits(int argc, char **argv)
 		status = report_status("logits", &err);
 		goto done;
 	}
-	status = engine_open_context_for(&e, "logits", &settings.engine, n);
+	status = engine_open_sequence_for(&e, "logits", &settings.engine, n);
 	if (status == COMMANDS_READY)
 		status = write_file(&e, &settings, ids, n);
 done:

@@ -157,19 +157,25 @@ static brise_status tell_prompt(run *r, brise_error *err)
 	return status;
 }
 
+static brise_status evaluate(run *r, const int32_t *tokens, size_t n, const float **logits,
+                             brise_error *err)
+{
+	return brise_eval_tokens(r->engine.engine, r->engine.sequence, tokens, n, logits,
+	                         terminal_was_interrupted, NULL, err);
+}
+
 /* Piece by piece, for the progress line and ctrl-C; any pieces give the same bits. */
 static brise_status evaluate_prompt(run *r, const float **logits, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	double start = terminal_clock();
 	terminal_line line;
-	size_t done, n;
+	size_t done, n, rows = brise_get_engine_facts(r->engine.engine)->rows;
 
 	terminal_open_line(&line);
 	for (done = 0; done < r->n_prompt && status == BRISE_OK; done += n) {
-		n = r->n_prompt - done < r->engine.at_start.chunk ? r->n_prompt - done
-		                                                  : r->engine.at_start.chunk;
-		status = brise_eval(r->engine.ctx, r->prompt + done, n, logits, err);
+		n = r->n_prompt - done < rows ? r->n_prompt - done : rows;
+		status = evaluate(r, r->prompt + done, n, logits, err);
 		if (terminal_is_due(&line))
 			terminal_draw_line(&line, "prompt: %zu of %zu tokens, %.0f tokens/s",
 			                   done + n, r->n_prompt,
@@ -221,7 +227,7 @@ static brise_status generate(run *r, const float *logits, brise_error *err)
 
 	while (r->n_generated < r->settings->tokens || r->settings->tokens == NO_LIMIT) {
 		if (r->n_generated > 0 &&
-		    (status = brise_eval(r->engine.ctx, &token, 1, &logits, err)) != BRISE_OK)
+		    (status = evaluate(r, &token, 1, &logits, err)) != BRISE_OK)
 			break;
 		if ((status = brise_sample_token(r->sampler, logits, &token, err)) != BRISE_OK ||
 		    ends_here(r, token))
@@ -256,12 +262,12 @@ static void finish_text(run *r)
 
 static void print_stats(const run *r)
 {
-	brise_context_facts now;
+	const brise_engine_facts *facts = brise_get_engine_facts(r->engine.engine);
+	const brise_sequence_facts *sequence = brise_get_sequence_facts(r->engine.sequence);
 	char kv[32], anonymous[32];
 	uint64_t memory = process_read_memory(0, "RssAnon");
 
-	brise_get_context(r->engine.ctx, &now);
-	terminal_format_bytes((double)now.kv_bytes, kv, sizeof kv);
+	terminal_format_bytes((double)sequence->kv_bytes, kv, sizeof kv);
 	terminal_format_bytes((double)memory, anonymous, sizeof anonymous);
 	report_note("run",
 	            "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %zu in %.2f s (%.1f "
@@ -273,7 +279,7 @@ static void print_stats(const run *r)
 	report_note("run",
 	            "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64
 	            " positions %s, anonymous memory %s",
-	            now.arch, now.threads, r->settings->sampling.seed, now.slots, kv,
+	            facts->arch, facts->threads, r->settings->sampling.seed, sequence->slots, kv,
 	            memory ? anonymous : "unknown");
 }
 
@@ -284,7 +290,7 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 	if (status == BRISE_EFULL && r->n_generated > 0) {
 		report_note("run",
 		            "the context of %" PRIu64 " positions is full (--context N keeps more)",
-		            r->engine.at_start.slots);
+		            brise_get_sequence_facts(r->engine.sequence)->slots);
 		status = BRISE_OK;
 	}
 	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
@@ -314,8 +320,7 @@ static int run_model(run *r, const char *path, const char *prompt)
 
 	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
 	    (result = read_prompt(r, prompt)) != COMMANDS_READY ||
-	    (result = engine_open_context(&r->engine, "run", &s->engine, terminal_was_interrupted,
-	                                  NULL)) != COMMANDS_READY)
+	    (result = engine_open_sequence(&r->engine, "run", &s->engine)) != COMMANDS_READY)
 		return result;
 	if (r->n_prompt == 0)
 		return report_error("run", "the prompt holds no token");

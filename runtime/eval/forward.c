@@ -1,9 +1,10 @@
 /* forward.c - the forward pass: tokens in, logits out */
-#include <inttypes.h>
-#include <string.h>
+#include "runtime/eval/forward.h"
 
-#include "runtime/eval/context.h"
+#include <inttypes.h>
+
 #include "runtime/error.h"
+#include "runtime/eval/attention.h"
 #include "runtime/eval/rope.h"
 
 /* ---- matrices: several with the same input are one loop ------------------------------------- */
@@ -14,10 +15,12 @@ typedef struct product {
 	const model_matrix *w;
 	float *y; /* [n][stride] */
 	size_t stride;
+	float *sum; /* [n][stride] to which y is added; NULL: none */
 } product;
 
 typedef struct matmul_job {
-	brise_context *ctx;
+	brise_engine *e;
+	const arch_vectors *input;
 	product products[TOGETHER_MAX];
 	unsigned n_products;
 	size_t tiles; /* of all products */
@@ -29,6 +32,19 @@ static arch_matmul *matmul_of(const arch_kernels *kernels, uint32_t type)
 	return type == TYPE_Q4   ? kernels->matmul_q4
 	       : type == TYPE_Q8 ? kernels->matmul_q8
 	                         : kernels->matmul_f16;
+}
+
+/* Tiles [first, end) of one product. */
+static void multiply_tiles(const matmul_job *job, const product *p, size_t first, size_t end,
+                           unsigned worker)
+{
+	const arch_kernels *kernels = &job->e->kernels;
+	size_t t, at = first * TILE_ROWS;
+
+	matmul_of(kernels, p->w->type)(p->y, p->stride, &p->w->view, job->input, first, end,
+	                               job->e->scratch[worker].products);
+	for (t = 0; p->sum && t < job->input->n; t++, at += p->stride)
+		kernels->add(p->sum + at, p->y + at, (end - first) * TILE_ROWS);
 }
 
 static void matmul_piece(void *argument, unsigned worker, size_t first, size_t end)
@@ -43,70 +59,83 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 		size_t tiles = tile_count(p->w->rows), stop = end < tiles ? end : tiles;
 
 		if (first < stop)
-			matmul_of(&job->ctx->kernels,
-			          p->w->type)(p->y, p->stride, &p->w->view, &job->ctx->vectors,
-			                      first, stop, job->ctx->scratch[worker].products);
+			multiply_tiles(job, p, first, stop, worker);
 		first = first > tiles ? first - tiles : 0;
 		end = end > tiles ? end - tiles : 0;
 	}
 }
 
-/* y = W x for each product; the input stands in ctx->vectors. */
-static void multiply(brise_context *ctx, const product *products, unsigned n_products)
+/* y = W input, and then sum += y, for each product. */
+static void multiply(brise_engine *e, const arch_vectors *input, const product *products,
+                     unsigned n_products)
 {
-	matmul_job job = { ctx, { { 0 } }, n_products, 0, ctx->vectors.n > 1 ? ARCH_GRAIN : 1 };
+	matmul_job job = { e, input, { { 0 } }, n_products, 0, input->n > 1 ? ARCH_GRAIN : 1 };
 	unsigned i;
 
 	for (i = 0; i < n_products; i++) {
 		job.products[i] = products[i];
 		job.tiles += tile_count(products[i].w->rows);
 	}
-	pool_run(ctx->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, ARCH_GRAIN);
+	pool_run(e->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, ARCH_GRAIN);
 }
 
-/* ---- steps that go token by token ----------------------------------------------------------- */
+/* ---- steps that go row by row --------------------------------------------------------------- */
 
-typedef struct token_job {
-	brise_context *ctx;
-	float *rows; /* what is made the matrices' input, [n][stride] */
-	size_t stride;
-	const float *weight; /* norm: [dim] */
-	const float *add;    /* norm: added to x first, [n][stride]; NULL: nothing */
-	bool quantized;      /* some matrix wants int8 */
-} token_job;
+/* rows [n][stride] as the input of matrices; as int8, once quantize_row has seen each of them. */
+static arch_vectors input_of(const brise_engine *e, float *rows, size_t stride, uint32_t n)
+{
+	arch_vectors input = e->quantized;
 
-static void quantize_row(const token_job *job, size_t token)
+	input.floats = rows;
+	input.blocks = stride / TILE_BLOCK;
+	input.n = n;
+	return input;
+}
+
+typedef struct row_job {
+	brise_engine *e;
+	arch_vectors input;   /* what is made */
+	bool quantized;       /* some matrix wants it as int8 */
+	const float *weight;  /* norm: [dim] */
+	const uint32_t *rows; /* norm: row of x that becomes row i; NULL: i */
+	const float *up;      /* silu: [n][stride] */
+} row_job;
+
+static float *row_of(const row_job *job, size_t row)
+{
+	return job->input.floats + row * job->input.blocks * TILE_BLOCK;
+}
+
+static void quantize_row(const row_job *job, size_t row)
 {
 	if (job->quantized)
-		arch_quantize(&job->ctx->kernels, &job->ctx->vectors, token);
+		arch_quantize(&job->e->kernels, &job->input, row);
 }
 
 static void norm_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
-	const token_job *job = argument;
-	brise_context *ctx = job->ctx;
-	const format_config *c = &ctx->model->config;
+	const row_job *job = argument;
+	brise_engine *e = job->e;
+	const format_config *c = &e->model->config;
 
 	(void)worker;
 	for (; first < end; first++) {
-		float *x = ctx->x + first * job->stride;
+		size_t row = job->rows ? job->rows[first] : first;
 
-		if (job->add)
-			ctx->kernels.add(x, job->add + first * job->stride, job->stride);
-		ctx->kernels.norm(job->rows + first * job->stride, x, job->weight, c->dim,
-		                  c->norm_eps);
+		e->kernels.norm(row_of(job, first), e->x + row * engine_stride(c->dim), job->weight,
+		                c->dim, c->norm_eps);
 		quantize_row(job, first);
 	}
 }
 
 static void silu_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
-	const token_job *job = argument;
+	const row_job *job = argument;
+	size_t stride = job->input.blocks * TILE_BLOCK;
 
 	(void)worker;
 	for (; first < end; first++) {
-		job->ctx->kernels.silu(job->rows + first * job->stride,
-		                       job->ctx->up + first * job->stride, job->stride);
+		job->e->kernels.silu(row_of(job, first), job->up + first * stride, stride);
 		quantize_row(job, first);
 	}
 }
@@ -118,242 +147,136 @@ static void quantize_piece(void *argument, unsigned worker, size_t first, size_t
 		quantize_row(argument, first);
 }
 
-/* Makes rows [n][stride] the input of the next multiply. */
-static void set_input(brise_context *ctx, float *rows, size_t stride, uint32_t n)
-{
-	ctx->vectors.floats = rows;
-	ctx->vectors.blocks = stride / TILE_BLOCK;
-	ctx->vectors.n = n;
-}
-
 static bool wants_int8(const model_matrix *w)
 {
 	return w->type != TYPE_F16;
 }
 
-/* x += add, then RMSNorm of x becomes the input. */
-static void norm(brise_context *ctx, const float *weight, const float *add, uint32_t n,
-                 bool quantized)
+/* RMSNorm of n rows of x, those that `rows` names or the first. */
+static arch_vectors norm(brise_engine *e, const float *weight, const uint32_t *rows, uint32_t n,
+                         bool quantized)
 {
-	token_job job = { ctx,    ctx->normed, context_stride(ctx->model->config.dim),
-		          weight, add,         quantized };
+	row_job job = { .e = e, .quantized = quantized, .weight = weight, .rows = rows };
 
-	set_input(ctx, job.rows, job.stride, n);
-	pool_run(ctx->pool, norm_piece, &job, n, 1);
+	job.input = input_of(e, e->normed, engine_stride(e->model->config.dim), n);
+	pool_run(e->pool, norm_piece, &job, n, 1);
+	return job.input;
 }
 
-/* The input just set, for who wants to see it. */
-static void show_input(const brise_context *ctx, uint32_t kind, uint32_t layer)
+static void show(forward_observer observer, const arch_vectors *input, uint32_t kind,
+                 uint32_t layer)
 {
-	if (ctx->observe)
-		ctx->observe(ctx->observer, kind, layer, ctx->vectors.floats,
-		             ctx->vectors.blocks * TILE_BLOCK, (uint32_t)ctx->vectors.n);
+	if (observer.observe)
+		observer.observe(observer.user, kind, layer, input->floats,
+		                 input->blocks * TILE_BLOCK, (uint32_t)input->n);
 }
 
 /* ---- the layers ----------------------------------------------------------------------------- */
 
-static void attention(brise_context *ctx, const model_layer *layer, uint32_t index, uint32_t n)
+/* x += wo(attention of norm(x)) */
+static void attention(brise_engine *e, const pass *p, uint32_t index, forward_observer observer)
 {
-	const format_config *c = &ctx->model->config;
-	size_t heads = context_stride(c->n_heads * c->head_dim),
-	       kv = context_stride(c->n_kv_heads * c->head_dim);
-	token_job job = { ctx, ctx->mixed, heads, NULL, NULL, wants_int8(&layer->wo) };
+	const format_config *c = &e->model->config;
+	const model_layer *layer = &e->model->layers[index];
+	size_t dim = engine_stride(c->dim), heads = engine_stride(c->n_heads * c->head_dim),
+	       kv = engine_stride(c->n_kv_heads * c->head_dim);
+	row_job job = { .e = e, .quantized = wants_int8(&layer->wo) };
+	arch_vectors input =
+	        norm(e, layer->attention_norm, NULL, p->n,
+	             wants_int8(&layer->wq) || wants_int8(&layer->wk) || wants_int8(&layer->wv));
 
-	show_input(ctx, TENSOR_WQ, index);
-	multiply(ctx,
-	         (product[]){ { &layer->wq, ctx->q, heads },
-	                      { &layer->wk, ctx->k, kv },
-	                      { &layer->wv, ctx->v, kv } },
+	show(observer, &input, TENSOR_WQ, index);
+	multiply(e, &input,
+	         (product[]){ { &layer->wq, e->q, heads, NULL },
+	                      { &layer->wk, e->k, kv, NULL },
+	                      { &layer->wv, e->v, kv, NULL } },
 	         3);
-	attention_run(ctx, index, n);
-	set_input(ctx, ctx->mixed, heads, n);
-	pool_run(ctx->pool, quantize_piece, &job, n, 1);
-	show_input(ctx, TENSOR_WO, index);
-	multiply(ctx, (product[]){ { &layer->wo, ctx->branch, context_stride(c->dim) } }, 1);
+	attention_run(e, p, index);
+	job.input = input_of(e, e->mixed, heads, p->n);
+	pool_run(e->pool, quantize_piece, &job, p->n, 1);
+	show(observer, &job.input, TENSOR_WO, index);
+	multiply(e, &job.input, &(product){ &layer->wo, e->branch, dim, e->x }, 1);
 }
 
-/* w2(silu(w1 x) * w3 x) */
-static void feed_forward(brise_context *ctx, const model_layer *layer, uint32_t index, uint32_t n)
+/* x += w2(silu(w1 norm(x)) * w3 norm(x)) */
+static void feed_forward(brise_engine *e, const pass *p, uint32_t index, forward_observer observer)
 {
-	const format_config *c = &ctx->model->config;
-	size_t hidden = context_stride(c->hidden_dim);
-	token_job job = { ctx, ctx->gate, hidden, NULL, NULL, wants_int8(&layer->w2) };
+	const format_config *c = &e->model->config;
+	const model_layer *layer = &e->model->layers[index];
+	size_t dim = engine_stride(c->dim), hidden = engine_stride(c->hidden_dim);
+	row_job job = { .e = e, .quantized = wants_int8(&layer->w2), .up = e->up };
+	arch_vectors input = norm(e, layer->ffn_norm, NULL, p->n,
+	                          wants_int8(&layer->w1) || wants_int8(&layer->w3));
 
-	show_input(ctx, TENSOR_W1, index);
-	multiply(ctx,
-	         (product[]){ { &layer->w1, ctx->gate, hidden }, { &layer->w3, ctx->up, hidden } },
+	show(observer, &input, TENSOR_W1, index);
+	multiply(e, &input,
+	         (product[]){ { &layer->w1, e->gate, hidden, NULL },
+	                      { &layer->w3, e->up, hidden, NULL } },
 	         2);
-	set_input(ctx, ctx->gate, hidden, n);
-	pool_run(ctx->pool, silu_piece, &job, n, 1);
-	show_input(ctx, TENSOR_W2, index);
-	multiply(ctx, (product[]){ { &layer->w2, ctx->branch, context_stride(c->dim) } }, 1);
+	job.input = input_of(e, e->gate, hidden, p->n);
+	pool_run(e->pool, silu_piece, &job, p->n, 1);
+	show(observer, &job.input, TENSOR_W2, index);
+	multiply(e, &job.input, &(product){ &layer->w2, e->branch, dim, e->x }, 1);
 }
 
-/* x += add (NULL: nothing), then the layer; what its feed-forward adds is left in ctx->branch. */
-static void run_layer(brise_context *ctx, uint32_t index, const float *add, uint32_t n)
+void forward_angles(brise_engine *e, const pass *p)
 {
-	const model_layer *layer = &ctx->model->layers[index];
+	uint32_t head_dim = e->model->config.head_dim, i, k;
 
-	norm(ctx, layer->attention_norm, add, n,
-	     wants_int8(&layer->wq) || wants_int8(&layer->wk) || wants_int8(&layer->wv));
-	attention(ctx, layer, index, n);
-	norm(ctx, layer->ffn_norm, ctx->branch, n,
-	     wants_int8(&layer->w1) || wants_int8(&layer->w3));
-	feed_forward(ctx, layer, index, n);
+	for (i = 0; i < p->n_runs; i++)
+		for (k = 0; k < p->runs[i].n; k++) {
+			size_t at = (size_t)(p->runs[i].row + k) * (head_dim / 2);
+
+			rope_fill_angles(e->cosines + at, e->sines + at, e->frequencies, head_dim,
+			                 p->runs[i].position + k);
+		}
 }
 
-void forward_embed(brise_context *ctx, const int32_t *tokens, uint32_t n)
+void forward_embed(brise_engine *e, const pass *p)
 {
-	uint32_t t;
+	uint32_t row;
 
-	for (t = 0; t < n; t++)
-		model_decode_row(&ctx->model->embedding, (uint32_t)tokens[t],
-		                 ctx->x + t * context_stride(ctx->model->config.dim));
+	for (row = 0; row < p->n; row++)
+		model_decode_row(&e->model->embedding, (uint32_t)p->tokens[row],
+		                 e->x + row * engine_stride(e->model->config.dim));
 }
 
-/* The chunk's place in the cache, and the angles of its positions. */
-static void begin_chunk(brise_context *ctx, uint32_t n)
+void forward_layer(brise_engine *e, const pass *p, uint32_t layer, forward_observer observer)
 {
-	const format_config *c = &ctx->model->config;
-	uint32_t t;
-
-	kv_ring_begin(&ctx->ring, ctx->position);
-	for (t = 0; t < n; t++)
-		rope_fill_angles(ctx->cosines + (size_t)t * (c->head_dim / 2),
-		                 ctx->sines + (size_t)t * (c->head_dim / 2), ctx->frequencies,
-		                 c->head_dim, ctx->position + t);
+	attention(e, p, layer, observer);
+	feed_forward(e, p, layer, observer);
 }
 
-static void end_chunk(brise_context *ctx, uint32_t n)
+brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
+                          brise_cancel_fn *cancel, void *user, brise_error *err)
 {
-	kv_ring_commit(&ctx->ring, n);
-	ctx->position += n;
-}
+	uint32_t layer;
 
-/* Evaluates one chunk up to the last layer's branch, which is still to be added to x. The cache and
- * position move at its end. */
-static brise_status forward(brise_context *ctx, const int32_t *tokens, uint32_t n, brise_error *err)
-{
-	uint32_t i;
-
-	begin_chunk(ctx, n);
-	forward_embed(ctx, tokens, n);
-	for (i = 0; i < ctx->model->config.n_layers; i++) {
-		if (ctx->cancel && ctx->cancel(ctx->user))
+	forward_angles(e, p);
+	forward_embed(e, p);
+	pass_begin(p);
+	for (layer = 0; layer < e->model->config.n_layers; layer++) {
+		if (cancel && cancel(user))
 			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,
-			                 ctx->position);
-		run_layer(ctx, i, i > 0 ? ctx->branch : NULL, n);
+			                 p->runs[0].position);
+		forward_layer(e, p, layer, observer);
 	}
-	end_chunk(ctx, n);
+	pass_end(p);
 	return BRISE_OK;
 }
 
-void forward_layer(brise_context *ctx, uint32_t layer, uint32_t n)
+void forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n)
 {
-	begin_chunk(ctx, n);
-	run_layer(ctx, layer, NULL, n);
-	ctx->kernels.add(ctx->x, ctx->branch, n * context_stride(ctx->model->config.dim));
-	end_chunk(ctx, n);
-}
+	const brise_model *model = e->model;
+	arch_vectors input = norm(e, model->final_norm, rows, n, wants_int8(&model->output));
 
-void forward_final_norm(brise_context *ctx, uint32_t n)
-{
-	norm(ctx, ctx->model->final_norm, NULL, n, false);
-	show_input(ctx, TENSOR_OUTPUT, 0);
-}
-
-/* Logits of tokens [first, first + n) of the chunk just evaluated, n <= LOGITS_ROWS, into
- * ctx->logits; once per token. */
-static void output(brise_context *ctx, uint32_t first, uint32_t n)
-{
-	const brise_model *model = ctx->model;
-	size_t stride = context_stride(model->config.dim);
-
-	/* The tokens wanted move to the front of x and branch, where norm expects them; those
-	 * behind stay for the next call. */
-	if (first > 0) {
-		memmove(ctx->x, ctx->x + first * stride, n * stride * sizeof(float));
-		memmove(ctx->branch, ctx->branch + first * stride, n * stride * sizeof(float));
-	}
-	norm(ctx, model->final_norm, ctx->branch, n, wants_int8(&model->output));
-	multiply(ctx,
-	         (product[]){ { &model->output, ctx->logits,
-	                        tile_count(model->config.vocab) * TILE_ROWS } },
+	multiply(e, &input, &(product){ &model->output, e->logits, engine_logits_stride(e), NULL },
 	         1);
 }
 
-static brise_status check_tokens(const brise_context *ctx, const int32_t *tokens, size_t n,
-                                 brise_error *err)
+void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer)
 {
-	size_t i;
+	arch_vectors input = norm(e, e->model->final_norm, NULL, n, false);
 
-	for (i = 0; i < n; i++)
-		if (tokens[i] < 0 || (uint32_t)tokens[i] >= ctx->model->config.vocab)
-			return error_set(err, BRISE_EINVAL,
-			                 "token %zu: id %" PRId32
-			                 " outside the vocabulary of %" PRIu32,
-			                 i, tokens[i], ctx->model->config.vocab);
-	if (ctx->model->config.window == 0 && n > ctx->slots - ctx->position)
-		return error_set(err, BRISE_EFULL,
-		                 "context full: %" PRIu64 " of %" PRIu64
-		                 " positions used, %zu more wanted; this model has no window",
-		                 ctx->position, ctx->slots, n);
-	return BRISE_OK;
-}
-
-brise_status brise_eval(brise_context *ctx, const int32_t *tokens, size_t n, const float **logits,
-                        brise_error *err)
-{
-	brise_status status = check_tokens(ctx, tokens, n, err);
-	size_t done = 0;
-
-	if (status == BRISE_OK && n == 0 && logits)
-		status = error_set(err, BRISE_EINVAL, "no token to evaluate");
-	while (status == BRISE_OK && done < n) {
-		uint32_t step = n - done < ctx->chunk ? (uint32_t)(n - done) : ctx->chunk;
-
-		status = forward(ctx, tokens + done, step, err);
-		done += step;
-		if (status == BRISE_OK && done == n && logits) {
-			output(ctx, step - 1, 1);
-			*logits = ctx->logits;
-		}
-	}
-	return status;
-}
-
-/* Hands out the logits of the chunk of n tokens just evaluated. */
-static brise_status give_logits(brise_context *ctx, size_t index, uint32_t n, brise_logits_fn *each,
-                                void *user, brise_error *err)
-{
-	size_t stride = tile_count(ctx->model->config.vocab) * TILE_ROWS;
-	uint32_t first, t;
-
-	for (first = 0; first < n; first += LOGITS_ROWS) {
-		uint32_t rows = n - first < LOGITS_ROWS ? n - first : LOGITS_ROWS;
-
-		output(ctx, first, rows);
-		for (t = 0; t < rows; t++)
-			if (each(user, index + first + t, ctx->logits + t * stride))
-				return error_set(err, BRISE_ECANCELED, "cancelled at token %zu",
-				                 index + first + t);
-	}
-	return BRISE_OK;
-}
-
-brise_status brise_eval_all(brise_context *ctx, const int32_t *tokens, size_t n,
-                            brise_logits_fn *each, void *user, brise_error *err)
-{
-	brise_status status = check_tokens(ctx, tokens, n, err);
-	size_t done = 0;
-
-	while (status == BRISE_OK && done < n) {
-		uint32_t step = n - done < ctx->chunk ? (uint32_t)(n - done) : ctx->chunk;
-
-		status = forward(ctx, tokens + done, step, err);
-		if (status == BRISE_OK)
-			status = give_logits(ctx, done, step, each, user, err);
-		done += step;
-	}
-	return status;
+	show(observer, &input, TENSOR_OUTPUT, 0);
 }

@@ -1,4 +1,11 @@
-/* rope.c - angles in double precision, so that positions far out keep their exact phase */
+/* rope.c - angles in double precision
+ *
+ * The angle of position p and frequency f <= 1 is p * f. Below 2^k, rounding the product to double
+ * costs up to 2^(k-54), and reducing it to a quarter turn (arch/math.h) rounds one more product of
+ * that size: sine and cosine are off by less than 2^(k-53) in all. BRISE_POSITION_END is 2^28,
+ * where that is 2^-25, as much as rounding a float in [0.5, 1) may cost. test/test_sequences.c
+ * measures it.
+ */
 #include "runtime/eval/rope.h"
 
 #include "arch/math.h"

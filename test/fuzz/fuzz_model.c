@@ -12,6 +12,7 @@
 
 #include "runtime/model/crc32.h"
 #include "test/small_model.h"
+#include "test/evaluator.h"
 
 #define IMAGE_MAX ((size_t)1 << 20)
 
@@ -81,14 +82,14 @@ static void mend(uint8_t *bytes, size_t size)
 
 static void run_model(const brise_model *model)
 {
-	brise_context *ctx;
+	const evaluator_options options = { .threads = 1, .chunk = 4 };
 	const float *logits;
+	evaluator e;
 
-	if (brise_new_context(&ctx, model, &(brise_options){ .threads = 1, .chunk = 4 }, NULL) !=
-	    BRISE_OK)
+	if (evaluator_open(&e, model, options, NULL) != BRISE_OK)
 		return;
-	(void)brise_eval(ctx, (int32_t[]){ 1, 3 }, 2, &logits, NULL);
-	brise_free_context(ctx);
+	(void)evaluator_eval(&e, (int32_t[]){ 1, 3 }, 2, &logits, NULL);
+	evaluator_close(&e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,0 +1,58 @@
+/* engine.h - what evaluation needs besides sequences: kernels, threads, activations, scratch */
+#ifndef RUNTIME_ENGINE_H
+#define RUNTIME_ENGINE_H
+
+#include "runtime/eval/pass.h"
+#include "runtime/os/threads.h"
+
+/* Rows whose logits are computed together. */
+#define LOGITS_ROWS 16u
+
+/* Scratch of one thread. */
+typedef struct engine_scratch {
+	float *products; /* [ARCH_SCRATCH]: partial sums of a matrix product */
+	float *scores;   /* [ATTEND_QUERIES * SEGMENT_POSITIONS] */
+	float *sums;     /* [ATTEND_QUERIES][dim] */
+	int8_t *queries; /* [ATTEND_QUERIES][dim] */
+} engine_scratch;
+
+struct brise_engine {
+	const brise_model *model;
+	arch_kernels kernels;
+	pool *pool;
+	brise_engine_facts facts; /* rows among them */
+
+	/* Activations of a pass. Each row is padded as matrices want their input; padding stays
+	 * zero. */
+	float *x;               /* [rows][dim] the residual stream */
+	float *normed;          /* [rows][dim] */
+	float *branch;          /* [rows][dim] what attention or feed-forward adds to x */
+	float *q, *k, *v;       /* [rows][heads * head_dim] */
+	float *mixed;           /* [rows][heads * head_dim] attention's result */
+	float *gate, *up;       /* [rows][hidden_dim] */
+	float *logits;          /* [LOGITS_ROWS][vocab padded to 16] */
+	float *cosines, *sines; /* [rows][head_dim / 2] of the rows' positions */
+	double *frequencies;    /* [head_dim / 2] */
+	arch_vectors quantized; /* room for the input of any matrix as int8 */
+	pass pass;
+	engine_scratch *scratch; /* [threads] */
+	void *arena;             /* all of the above */
+};
+
+/* Row lengths: input of a matrix of that many columns. */
+static inline size_t engine_stride(uint32_t cols)
+{
+	return tile_padded(cols);
+}
+
+/* Floats from one row of logits to the next. */
+static inline size_t engine_logits_stride(const brise_engine *e)
+{
+	return tile_count(e->model->config.vocab) * TILE_ROWS;
+}
+
+/* The kernel set called `name`; NULL: BRISE_ARCH from the environment, else the best supported.
+ * Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED. */
+brise_status engine_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err);
+
+#endif

@@ -1,0 +1,174 @@
+/* eval.c - the public ways to evaluate: rows of any sequences, or tokens of one */
+#include <inttypes.h>
+
+#include "runtime/error.h"
+#include "runtime/eval/attention.h"
+#include "runtime/eval/forward.h"
+
+typedef struct eval_callbacks {
+	brise_logits_fn *each;
+	brise_cancel_fn *cancel;
+	void *user;
+} eval_callbacks;
+
+static uint32_t block_rows(const brise_engine *e)
+{
+	return attention_block_rows(&e->model->config);
+}
+
+static brise_status run_pass(brise_engine *e, const eval_callbacks *calls, brise_error *err)
+{
+	const forward_observer nobody = { NULL, NULL };
+
+	return forward_pass(e, &e->pass, nobody, calls->cancel, calls->user, err);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+/* Computes and hands out the logits of the caller's rows index [n]. */
+static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n,
+                                const eval_callbacks *calls, brise_error *err)
+{
+	uint32_t rows[LOGITS_ROWS], i;
+
+	for (i = 0; i < n; i++)
+		rows[i] = e->pass.rows[index[i]];
+	if (n > 0)
+		forward_logits(e, rows, n);
+	for (i = 0; i < n; i++)
+		if (calls->each(calls->user, index[i], e->logits + i * engine_logits_stride(e)))
+			return error_set(err, BRISE_ECANCELED, "cancelled at the logits of row %zu",
+			                 index[i]);
+	return BRISE_OK;
+}
+
+brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
+                             brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                             brise_error *err)
+{
+	const eval_callbacks calls = { each, cancel, user };
+	size_t index[LOGITS_ROWS], i;
+	brise_status status;
+	uint32_t wanted = 0;
+
+	if (!engine || (!rows && n > 0))
+		return error_set(err, BRISE_EINVAL, "brise_eval_rows: %s is NULL",
+		                 engine ? "rows" : "engine");
+	if (n > engine->facts.rows)
+		return error_set(err, BRISE_EINVAL,
+		                 "%zu rows in a pass; the engine was made for %" PRIu32, n,
+		                 engine->facts.rows);
+	status = pass_plan(&engine->pass, engine->model, rows, n, block_rows(engine), err);
+	if (status == BRISE_OK && n > 0)
+		status = run_pass(engine, &calls, err);
+	for (i = 0; i < n && status == BRISE_OK && each; i++) {
+		if (rows[i].logits)
+			index[wanted++] = i;
+		if (wanted == LOGITS_ROWS || i + 1 == n) {
+			status = give_logits(engine, index, wanted, &calls, err);
+			wanted = 0;
+		}
+	}
+	return status;
+}
+
+/* ---- tokens of one sequence ----------------------------------------------------------------- */
+
+static brise_status check_tokens(const char *function, const brise_engine *e,
+                                 const brise_sequence *sequence, const int32_t *tokens, size_t n,
+                                 brise_error *err)
+{
+	size_t i;
+
+	if (!e || !sequence || (!tokens && n > 0))
+		return error_set(err, BRISE_EINVAL, "%s: %s is NULL", function,
+		                 !e          ? "engine"
+		                 : !sequence ? "sequence"
+		                             : "tokens");
+	if (sequence->model != e->model)
+		return error_set(err, BRISE_EINVAL,
+		                 "the sequence belongs to another model than the engine");
+	for (i = 0; i < n; i++)
+		if (tokens[i] < 0 || (uint32_t)tokens[i] >= e->model->config.vocab)
+			return error_set(err, BRISE_EINVAL,
+			                 "token %zu: id %" PRId32
+			                 " outside the vocabulary of %" PRIu32,
+			                 i, tokens[i], e->model->config.vocab);
+	return sequence_check_room(sequence, n, err);
+}
+
+/* Tokens of the next pass, of those left. */
+static uint32_t next_step(const brise_engine *e, const brise_sequence *sequence, size_t left)
+{
+	uint32_t most = e->facts.rows < sequence->facts.pass_rows ? e->facts.rows
+	                                                          : sequence->facts.pass_rows;
+
+	return left < most ? (uint32_t)left : most;
+}
+
+brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
+                               const int32_t *tokens, size_t n, const float **logits,
+                               brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	const eval_callbacks calls = { NULL, cancel, user };
+	brise_status status = check_tokens("brise_eval_tokens", engine, sequence, tokens, n, err);
+	size_t done = 0;
+	uint32_t step = 0;
+
+	if (status == BRISE_OK && n == 0 && logits)
+		status = error_set(err, BRISE_EINVAL, "no token to evaluate, but logits wanted");
+	for (; status == BRISE_OK && done < n; done += step) {
+		step = next_step(engine, sequence, n - done);
+		pass_plan_run(&engine->pass, sequence, tokens + done, step, block_rows(engine));
+		status = run_pass(engine, &calls, err);
+	}
+	if (status != BRISE_OK || !logits)
+		return status;
+	forward_logits(engine, &(uint32_t){ step - 1 }, 1);
+	*logits = engine->logits;
+	return BRISE_OK;
+}
+
+/* Computes and hands out the logits of the pass of n tokens just run; `first` is the index of its
+ * first token. */
+static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
+                                    const eval_callbacks *calls, brise_error *err)
+{
+	uint32_t rows[LOGITS_ROWS], done, i;
+
+	for (done = 0; done < n; done += LOGITS_ROWS) {
+		uint32_t step = n - done < LOGITS_ROWS ? n - done : LOGITS_ROWS;
+
+		for (i = 0; i < step; i++)
+			rows[i] = done + i;
+		forward_logits(e, rows, step);
+		for (i = 0; i < step; i++)
+			if (calls->each(calls->user, first + done + i,
+			                e->logits + i * engine_logits_stride(e)))
+				return error_set(err, BRISE_ECANCELED, "cancelled at token %zu",
+				                 first + done + i);
+	}
+	return BRISE_OK;
+}
+
+brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
+                            size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                            brise_error *err)
+{
+	const eval_callbacks calls = { each, cancel, user };
+	brise_status status = check_tokens("brise_eval_all", engine, sequence, tokens, n, err);
+	size_t done = 0;
+
+	if (status == BRISE_OK && !each)
+		status = error_set(err, BRISE_EINVAL, "brise_eval_all: each is NULL");
+	while (status == BRISE_OK && done < n) {
+		uint32_t step = next_step(engine, sequence, n - done);
+
+		pass_plan_run(&engine->pass, sequence, tokens + done, step, block_rows(engine));
+		status = run_pass(engine, &calls, err);
+		if (status == BRISE_OK)
+			status = give_all_logits(engine, done, step, &calls, err);
+		done += step;
+	}
+	return status;
+}

@@ -1,0 +1,42 @@
+/* forward.h - one pass over the weights, whole or layer by layer */
+#ifndef RUNTIME_FORWARD_H
+#define RUNTIME_FORWARD_H
+
+#include "runtime/eval/engine.h"
+
+/* Told what matrices multiply: rows [n][stride], the input of the matrix of that kind and layer and
+ * of all that share it. */
+typedef void forward_observe_fn(void *user, uint32_t kind, uint32_t layer, const float *rows,
+                                size_t stride, uint32_t n);
+
+typedef struct forward_observer {
+	forward_observe_fn *observe; /* NULL: no observer */
+	void *user;
+} forward_observer;
+
+/* Runs the pass p up to the states behind the last layer, in e->x. Positions move at its end.
+ * cancel (NULL: never) is asked before each layer: BRISE_ECANCELED, and no position has moved. */
+brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
+                          brise_cancel_fn *cancel, void *user, brise_error *err);
+
+/* The pass taken apart. e->x holds the states [n][engine_stride(dim)] of the rows of p, in its
+ * order. Steps of a whole pass: forward_angles, forward_embed, pass_begin, forward_layer for each
+ * layer in order, pass_end, forward_logits. */
+
+/* Fills e->cosines and e->sines for the positions of p. */
+void forward_angles(brise_engine *e, const pass *p);
+
+/* e->x = the embeddings of p's tokens. */
+void forward_embed(brise_engine *e, const pass *p);
+
+/* e->x becomes the states behind the layer; keys and values of the layer are written. */
+void forward_layer(brise_engine *e, const pass *p, uint32_t layer, forward_observer observer);
+
+/* Logits of n rows of e->x, n <= LOGITS_ROWS, into e->logits. rows [n]: which. */
+void forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n);
+
+/* Tells the observer what the output matrix would multiply for the first n rows of e->x, without
+ * multiplying. */
+void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer);
+
+#endif

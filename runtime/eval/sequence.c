@@ -1,0 +1,192 @@
+/* sequence.c - making, moving and rewinding a sequence */
+#include "runtime/eval/sequence.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/sized.h"
+
+#define CONTEXT_DEFAULT 4096u
+#define CONTEXT_MAX     (1u << 24)
+#define SLACK_MAX       PASS_ROWS_MAX
+
+void brise_init_sequence_options(brise_sequence_options *options, size_t size)
+{
+	brise_sequence_options defaults = { .size = sizeof defaults };
+
+	sized_write(options, size, &defaults, sizeof defaults);
+}
+
+/* Positions kept where there is no window. */
+static uint64_t choose_context(const format_config *c, uint32_t context)
+{
+	if (context > 0)
+		return context;
+	return c->max_context > 0 && c->max_context < CONTEXT_DEFAULT ? c->max_context
+	                                                              : CONTEXT_DEFAULT;
+}
+
+static brise_status check_options(const brise_sequence_options *o, const format_config *c,
+                                  brise_error *err)
+{
+	if (o->kv != BRISE_KV_INT8 && o->kv != BRISE_KV_F32)
+		return error_set(err, BRISE_EINVAL,
+		                 "sequence options: key/value type %d is unknown", (int)o->kv);
+	if (o->slack > SLACK_MAX)
+		return error_set(err, BRISE_EINVAL,
+		                 "sequence options: a slack of %" PRIu32 ", expected at most %u",
+		                 o->slack, SLACK_MAX);
+	if (c->window > 0 && o->window > c->window)
+		return error_set(err, BRISE_EINVAL,
+		                 "sequence options: a window of %" PRIu32
+		                 " positions, expected at most the model's %" PRIu32,
+		                 o->window, c->window);
+	if (o->position >= BRISE_POSITION_END)
+		return error_set(err, BRISE_EINVAL,
+		                 "sequence options: position %" PRIu64
+		                 ", expected less than %" PRIu64,
+		                 o->position, (uint64_t)BRISE_POSITION_END);
+	return BRISE_OK;
+}
+
+/* What follows from position and oldest. */
+static void update_facts(brise_sequence *s)
+{
+	brise_sequence_facts *f = &s->facts;
+
+	f->rewind_from = s->oldest > f->start ? s->oldest + s->window - 1 : f->start;
+}
+
+/* Window, and the positions that the ring must hold. */
+static brise_status make(brise_sequence *s, const brise_sequence_options *o, brise_error *err)
+{
+	const format_config *c = &s->model->config;
+	brise_sequence_facts *f = &s->facts;
+	uint64_t window = o->window ? o->window : c->window,
+	         kept = window ? window : choose_context(c, o->context),
+	         slack = window == 0 ? 0
+	                 : o->slack  ? o->slack
+	                             : PASS_ROWS_DEFAULT;
+	brise_status status = check_options(o, c, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (kept > CONTEXT_MAX)
+		return error_set(err, BRISE_EINVAL,
+		                 "a context of %" PRIu64 " positions is more than %u", kept,
+		                 CONTEXT_MAX);
+	status = kv_ring_new(&s->ring, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, kept + slack,
+	                     err);
+	if (status != BRISE_OK)
+		return status;
+	s->window = window > 0 ? window : UINT64_MAX;
+	s->oldest = o->position;
+	f->position = f->start = o->position;
+	f->end = window == 0 && kept < BRISE_POSITION_END - o->position ? o->position + kept
+	                                                                : BRISE_POSITION_END;
+	f->window = window;
+	f->slots = window > 0 ? s->ring.slots : kept;
+	f->kv_bytes = kv_ring_bytes(&s->ring);
+	f->pass_rows = PASS_ROWS_MAX;
+	if (window > 0 && s->ring.slots - (window - 1) < PASS_ROWS_MAX)
+		f->pass_rows = (uint32_t)(s->ring.slots - (window - 1));
+	update_facts(s);
+	return BRISE_OK;
+}
+
+brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
+                                const brise_sequence_options *options, brise_error *err)
+{
+	brise_sequence_options o = { .size = sizeof o };
+	brise_sequence *s;
+	brise_status status;
+
+	if (out)
+		*out = NULL;
+	if (!out || !model)
+		return error_set(err, BRISE_EINVAL, "brise_new_sequence: %s is NULL",
+		                 out ? "model" : "out");
+	if ((status = sized_read(&o, sizeof o, options, "sequence options", err)) != BRISE_OK)
+		return status;
+	if (!(s = calloc(1, sizeof *s)))
+		return error_set(err, BRISE_ENOMEM, "no memory for a sequence");
+	s->model = model;
+	status = make(s, &o, err);
+	if (status != BRISE_OK)
+		brise_free_sequence(s);
+	else
+		*out = s;
+	return status;
+}
+
+void brise_free_sequence(brise_sequence *sequence)
+{
+	if (!sequence)
+		return;
+	kv_ring_free(&sequence->ring);
+	free(sequence);
+}
+
+const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *sequence)
+{
+	return sequence ? &sequence->facts : NULL;
+}
+
+brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_error *err)
+{
+	const brise_sequence_facts *f = &s->facts;
+
+	if (n <= f->end - f->position)
+		return BRISE_OK;
+	if (f->end == BRISE_POSITION_END)
+		return error_set(err, BRISE_EFULL,
+		                 "sequence full: at position %" PRIu64 ", %" PRIu64
+		                 " more wanted; positions end at %" PRIu64,
+		                 f->position, n, f->end);
+	return error_set(err, BRISE_EFULL,
+	                 "context full: %" PRIu64 " of %" PRIu64 " positions used, %" PRIu64
+	                 " more wanted; this model has no window",
+	                 f->position - f->start, f->end - f->start, n);
+}
+
+void sequence_begin_pass(brise_sequence *s, uint32_t n)
+{
+	uint64_t written = s->facts.position + n, slots = s->ring.slots;
+
+	if (written > slots && s->oldest < written - slots)
+		s->oldest = written - slots;
+	update_facts(s);
+}
+
+void sequence_end_pass(brise_sequence *s, uint32_t n)
+{
+	s->facts.position += n;
+}
+
+brise_status brise_rewind_sequence(brise_sequence *sequence, uint64_t position, brise_error *err)
+{
+	brise_sequence_facts *f;
+
+	if (!sequence)
+		return error_set(err, BRISE_EINVAL, "brise_rewind_sequence: sequence is NULL");
+	f = &sequence->facts;
+	if (position < f->start || position > f->position)
+		return error_set(err, BRISE_EINVAL,
+		                 "cannot rewind to position %" PRIu64
+		                 ": the sequence begins at %" PRIu64 " and is at %" PRIu64,
+		                 position, f->start, f->position);
+	/* Nothing is attended to from the start, so nothing need be held. */
+	if (position == f->start)
+		sequence->oldest = f->start;
+	else if (position < f->rewind_from)
+		return error_set(err, BRISE_EINVAL,
+		                 "cannot rewind to position %" PRIu64
+		                 ": part of its window has been overwritten; the earliest possible "
+		                 "is %" PRIu64 ", or the start, %" PRIu64,
+		                 position, f->rewind_from, f->start);
+	f->position = position;
+	update_facts(sequence);
+	return BRISE_OK;
+}
