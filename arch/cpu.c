@@ -25,6 +25,8 @@
 #define XCR0_AVX512  0xe6u
 #define XCR0_AMX     0x60000u
 
+#define ZEN5_FAMILY 0x1au
+
 #define ARCH_REQ_XCOMP_PERM 0x1023 /* arch_prctl */
 #define XFEATURE_XTILEDATA  18
 
@@ -47,6 +49,17 @@ static bool ask_for_tiles(void)
 
 static bool has_bit(unsigned word, unsigned bit) { return (word >> bit & 1) != 0; }
 
+/* AMD's processor families: 0Fh plus the extended family, bits 20 to 27 of CPUID 1's EAX (AMD64
+ * Architecture Programmer's Manual volume 3, E.3.2). */
+static bool is_amd_since_zen5(unsigned signature)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx &&
+	       d == signature_AMD_edx && (signature >> 8 & 15) == 15 &&
+	       (signature >> 20 & 255) + 15 >= ZEN5_FAMILY;
+}
+
 /* Bits by number: Intel SDM volume 2A, CPUID, tables 3-8 and following. */
 void arch_detect(arch_cpu *cpu)
 {
@@ -55,6 +68,7 @@ void arch_detect(arch_cpu *cpu)
 	memset(cpu, 0, sizeof *cpu);
 	if (!__get_cpuid(1, &a, &b, &c, &d))
 		return;
+	cpu->one_stream = is_amd_since_zen5(a);
 	cpu->ssse3 = has_bit(c, 9);
 	cpu->sse41 = has_bit(c, 19);
 	xcr0 = has_bit(c, 27) ? read_xcr0() : 0;

@@ -12,9 +12,18 @@ const arch_kernels *arch_list(size_t index)
 	return index < sizeof sets / sizeof *sets ? sets[index] : NULL;
 }
 
+/* The set's own way with one stream stands in for its matmul where the processor prefers it. */
+static void prefer_one_stream(arch_kernels *set)
+{
+	set->matmul_q4 = set->one_stream_q4 ? set->one_stream_q4 : set->matmul_q4;
+	set->matmul_q8 = set->one_stream_q8 ? set->one_stream_q8 : set->matmul_q8;
+	set->matmul_f16 = set->one_stream_f16 ? set->one_stream_f16 : set->matmul_f16;
+}
+
 bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu)
 {
 	const arch_kernels *below;
+	arch_kernels set;
 	size_t i;
 
 	for (i = 0; i < sizeof sets / sizeof *sets; i++)
@@ -24,9 +33,13 @@ bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu)
 	if (i == sizeof sets / sizeof *sets)
 		return false;
 	*kernels = *sets[i];
+	if (cpu->one_stream)
+		prefer_one_stream(kernels);
 	for (below = kernels->below; below; below = below->below) {
-#define INHERIT(function)                                                                          \
-	kernels->function = kernels->function ? kernels->function : below->function;
+		set = *below;
+		if (cpu->one_stream)
+			prefer_one_stream(&set);
+#define INHERIT(function) kernels->function = kernels->function ? kernels->function : set.function;
 		ARCH_FUNCTIONS(INHERIT)
 	}
 	return true;

@@ -110,6 +110,10 @@ struct arch_kernels {
 	                                           the set */
 	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
 
+	/* The same for processors with arch_cpu.one_stream: arch_choose puts them in the place of
+	 * those above. NULL: the set has no such way. */
+	arch_matmul *one_stream_q4, *one_stream_q8, *one_stream_f16;
+
 	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 /
 	 * largest). A block whose largest is below 1e-30 or not finite becomes zeros. */
 	void (*quantize)(int8_t *codes, float *scales, int32_t *sums, const float *x,

@@ -89,6 +89,9 @@
 #define ROLL   _Pragma("GCC unroll 1")
 #endif
 
+/* The cache line of p, into L1. */
+INLINE void lanes_prefetch_near(const void *p) { __builtin_prefetch(p, 0, 3); }
+
 #define LANES_PARTS ((int)TILE_ROWS / LANES)
 
 #define LANES_START_FUSED 0x4b400000 /* the bits of MATH_ROUND */

@@ -5,14 +5,15 @@
 #ifndef ARCH_LANES_F16_H
 #define ARCH_LANES_F16_H
 
-#include "arch/lanes.h"
+#include "arch/lanes_prefetch.h"
 #include "quant/f16.h"
 
 #define F16_TOKENS   4
 #define F16_PREFETCH 4096
+#define F16_LINES    (TILE_BLOCK * F16_COLUMN_BYTES / 64) /* of a block */
 
 INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const float *floats,
-                              size_t blocks, const int tokens)
+                              size_t blocks, const int tokens, const bool one_stream)
 {
 	lanes_float sums[F16_TOKENS][LANES_PARTS];
 	int t, part;
@@ -27,8 +28,12 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 		const float *x = floats + b * TILE_BLOCK;
 		lanes_float block[F16_TOKENS][LANES_PARTS];
 
-		for (i = 0; tokens == 1 && i < TILE_BLOCK * F16_COLUMN_BYTES; i += 64)
-			lanes_prefetch(halves + F16_PREFETCH + i);
+		if (one_stream) {
+			prefetch_first(halves, true);
+			prefetch_lines(halves + 64, F16_LINES - 1, true);
+		}
+		for (i = 0; tokens == 1 && !one_stream && i < F16_LINES; i++)
+			lanes_prefetch(halves + F16_PREFETCH + 64 * i);
 		UNROLL
 		for (t = 0; t < tokens; t++)
 			UNROLL
@@ -64,29 +69,35 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 			                  sums[t][part]);
 }
 
-static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                             size_t first, size_t end, float *scratch)
+INLINE void multiply_tiles_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                               size_t first, size_t end, const bool one_stream)
 {
 	size_t tile, t, row = x->blocks * TILE_BLOCK;
 
-	(void)scratch;
 	for (tile = first; tile < end; tile++) {
 		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 		float *out = y + tile * TILE_ROWS;
 
 		for (t = 0; t + F16_TOKENS <= x->n; t += F16_TOKENS)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
-			                  F16_TOKENS);
+			                  F16_TOKENS, false);
 		if (x->n - t == 3)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
-			                  3);
+			                  3, false);
 		else if (x->n - t == 2)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
-			                  2);
+			                  2, false);
 		else if (x->n - t == 1)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
-			                  1);
+			                  1, one_stream);
 	}
+}
+
+static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
+{
+	(void)scratch;
+	multiply_tiles_f16(y, ldy, w, x, first, end, false);
 }
 
 #endif

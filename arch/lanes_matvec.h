@@ -1,29 +1,17 @@
 /* lanes_matvec.h - template of the products with one token; arch/lanes.h says what it is made of
  *
- * Codes are looked up and multiplied as they stream by; memory is the limit. Several tiles go side
- * by side, each from its own part of the rows, and what comes next in each part is prefetched into
- * L2 a fixed distance ahead: the hardware's own prefetchers begin anew with every page, and with
- * one stream nothing else is under way then.
+ * Codes are looked up and multiplied as they are read; memory is the limit. Four tiles side by
+ * side, each from its own part of the rows, or one after another: arch/lanes_prefetch.h says why.
  */
 #ifndef ARCH_LANES_MATVEC_H
 #define ARCH_LANES_MATVEC_H
 
+#include "arch/lanes_prefetch.h"
 #include "arch/lanes_scales.h"
 
-#define LANES_PREFETCH 2048 /* bytes ahead */
-#define LANES_STREAMS  4    /* tiles side by side */
+#define LANES_STREAMS 4 /* tiles side by side */
 
-INLINE void prefetch_lines(const uint8_t *p, unsigned lines)
-{
-	unsigned i;
-
-	UNROLL
-	for (i = 0; i < lines; i++)
-		lanes_prefetch(p + LANES_PREFETCH + 64 * i);
-}
-
-/* Where the streams begin nothing is under way yet: all that the loops would have prefetched by
- * then, at once. */
+/* The beginnings of the streams, which no group before them has prefetched. */
 INLINE void prefetch_starts(const arch_matrix *w, size_t first, size_t each)
 {
 	size_t s, i;
@@ -104,7 +92,8 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 
 /* Tiles tile, tile + apart and so on, `streams` of them. */
 INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile,
-                                size_t apart, const lanes_tables *tables, const int streams)
+                                size_t apart, const lanes_tables *tables, const int streams,
+                                const bool one_stream)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
@@ -123,11 +112,11 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 			lanes_scales scales;
 
 			read_scales(&scales, group, tables);
-			prefetch_lines(group, 1);
+			prefetch_first(group, one_stream);
 			for (i = 0; i < TILE_BLOCKS; i++) {
 				const uint8_t *codes = group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES;
 
-				prefetch_lines(codes, 4);
+				prefetch_lines(codes, 4, one_stream);
 				add_block_q4(sums[s], codes, scales.shift + i * TILE_ROWS,
 				             scales.magnitude + i * TILE_ROWS, x, b + i,
 				             tables->codes);
@@ -147,9 +136,9 @@ static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *
 
 	prefetch_starts(w, first, each);
 	for (i = 0; i < each; i++)
-		multiply_streams_q4(y, w, x, first + i, each, &tables, LANES_STREAMS);
+		multiply_streams_q4(y, w, x, first + i, each, &tables, LANES_STREAMS, false);
 	for (first += each * LANES_STREAMS; first < end; first++)
-		multiply_streams_q4(y, w, x, first, 0, &tables, 1);
+		multiply_streams_q4(y, w, x, first, 0, &tables, 1, false);
 }
 
 INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude,
@@ -183,7 +172,7 @@ INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t
 }
 
 INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile,
-                                size_t apart, const int streams)
+                                size_t apart, const int streams, const bool one_stream)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
@@ -200,11 +189,11 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 		for (s = 0; s < streams; s++) {
 			const uint8_t *group = bytes + (size_t)s * stride + at;
 
-			prefetch_lines(group, 1);
+			prefetch_first(group, one_stream);
 			for (i = 0; i < TILE_BLOCKS; i++) {
 				const uint8_t *codes = group + Q8_GROUP_SCALES + i * Q8_BLOCK_BYTES;
 
-				prefetch_lines(codes, 8);
+				prefetch_lines(codes, 8, one_stream);
 				add_block_q8(sums[s], codes, group + i * TILE_ROWS, x, b + i);
 			}
 		}
@@ -221,9 +210,9 @@ static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *
 
 	prefetch_starts(w, first, each);
 	for (i = 0; i < each; i++)
-		multiply_streams_q8(y, w, x, first + i, each, LANES_STREAMS);
+		multiply_streams_q8(y, w, x, first + i, each, LANES_STREAMS, false);
 	for (first += each * LANES_STREAMS; first < end; first++)
-		multiply_streams_q8(y, w, x, first, 0, 1);
+		multiply_streams_q8(y, w, x, first, 0, 1, false);
 }
 
 #endif

@@ -170,6 +170,26 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 	}
 }
 
+/* The way of reading that this processor does not prefer: the sets that have one offer it to
+ * processors that do, and its bits are the same. */
+static void test_both_ways_of_reading(check_counts *counts, const char *name, const arch_cpu *cpu)
+{
+	arch_kernels ways[2];
+	arch_cpu other = *cpu;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		other.one_stream = i > 0;
+		CHECK(counts, arch_choose(&ways[i], name, &other), "%s: no set", name);
+	}
+	CHECK(counts,
+	      !ways[0].one_stream_q4 || !strcmp(name, "amx") ||
+	              (ways[1].matmul_q4 == ways[1].one_stream_q4 &&
+	               ways[0].matmul_q4 != ways[0].one_stream_q4),
+	      "%s: not the way of reading that the processor prefers", name);
+	test_matrix_products(counts, &ways[!cpu->one_stream]);
+}
+
 static void test_quantize(check_counts *counts, const arch_kernels *set)
 {
 	enum { BLOCKS = 7, N = BLOCKS * TILE_BLOCK };
@@ -606,6 +626,7 @@ int main(void)
 			continue;
 		}
 		test_matrix_products(&counts, &set);
+		test_both_ways_of_reading(&counts, set.name, &cpu);
 		test_quantize(&counts, &set);
 		test_heads(&counts, &set);
 		test_vectors(&counts, &set);

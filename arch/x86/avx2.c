@@ -37,6 +37,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_one_stream.h"
 
 static bool avx2_supported(const arch_cpu *cpu) { return cpu->avx2 && cpu->fma && cpu->f16c; }
 
@@ -44,4 +45,5 @@ const arch_kernels arch_avx2 = {
 	.name = "avx2",
 	.supported = avx2_supported,
 	LANES_ALL,
+	LANES_ONE_STREAM_ALL,
 };

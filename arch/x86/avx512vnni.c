@@ -37,6 +37,7 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_one_stream.h"
 
 static bool avx512vnni_supported(const arch_cpu *cpu) { return cpu->avx512 && cpu->avx512vnni; }
 
@@ -45,6 +46,7 @@ const arch_kernels arch_avx512vnni = {
 	.below = &arch_avx2,
 	.supported = avx512vnni_supported,
 	LANES_ALL,
+	LANES_ONE_STREAM_ALL,
 };
 
 #else

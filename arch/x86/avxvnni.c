@@ -37,6 +37,7 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 
 #include "arch/lanes_attend.h"
 #include "arch/lanes_matmul.h"
+#include "arch/lanes_one_stream.h"
 
 static bool avxvnni_supported(const arch_cpu *cpu)
 {
@@ -48,6 +49,7 @@ const arch_kernels arch_avxvnni = { .name = "avxvnni",
 	                            .below = &arch_avx2,
 	                            .matmul_q4 = lanes_matmul_q4,
 	                            .matmul_q8 = lanes_matmul_q8,
+	                            LANES_ONE_STREAM,
 	                            .attend = lanes_attend };
 
 #else

@@ -35,6 +35,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 }
 
 #include "arch/lanes_all.h"
+#include "arch/lanes_one_stream.h"
 
 static bool sse_supported(const arch_cpu *cpu) { return cpu->ssse3 && cpu->sse41; }
 
@@ -42,4 +43,5 @@ const arch_kernels arch_sse = {
 	.name = "sse",
 	.supported = sse_supported,
 	LANES_ALL,
+	LANES_ONE_STREAM_ALL,
 };
