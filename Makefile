@@ -10,6 +10,7 @@
 
 BUILD ?= release
 AR    ?= ar
+SYSTEM ?= posix
 
 PREFIX        ?= /usr/local
 prefix        ?= $(PREFIX)
@@ -61,7 +62,7 @@ libs  := $(LDLIBS) -lm -lpthread
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
 rooms := os model text eval sample
-lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(if $(family),$(wildcard arch/$(family)/*.c))
+lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 

@@ -12,16 +12,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "arch/tools/tools.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 #include "runtime/portable.h"
 
 #define READ_LEAST  ((uint64_t)1 << 30)
 #define READ_MOST   ((uint64_t)4 << 30)
+#define HUGE_BYTES  ((size_t)2 << 20)
 #define READ_PIECE  ((size_t)1 << 20)
 #define DOT_ROUNDS  ((uint64_t)1 << 18)
 #define PASSES      5u
@@ -29,10 +29,7 @@
 
 double bench_clock(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return os_clock();
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -127,14 +124,14 @@ double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 
 size_t bench_read_bytes(uint64_t wanted)
 {
-	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	uint64_t memory = os_machine_memory();
 	uint64_t bytes = wanted < READ_LEAST  ? READ_LEAST
 	                 : wanted < READ_MOST ? wanted
 	                                      : READ_MOST,
 	         quarter = bytes;
 
-	if (pages > 0 && page > 0)
-		quarter = (uint64_t)pages * (uint64_t)page / 4;
+	if (memory > 0)
+		quarter = memory / 4;
 	return (size_t)((bytes < quarter ? bytes : quarter) / READ_PIECE * READ_PIECE);
 }
 
@@ -159,17 +156,16 @@ brise_status bench_measure_limits(bench_limits *limits, const arch_kernels *kern
                                   size_t size, brise_error *err)
 {
 	arch_tools tools;
-	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory = memory_new(size + HUGE_BYTES, 1), *bytes;
 
-	if (bytes == MAP_FAILED)
+	if (!memory)
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory to measure the read rate (%zu bytes)", size);
-#ifdef MADV_HUGEPAGE
-	(void)madvise(bytes, size, MADV_HUGEPAGE);
-#endif
+	bytes = memory + (HUGE_BYTES - (uintptr_t)memory % HUGE_BYTES) % HUGE_BYTES;
+	os_advise_huge(bytes, size);
 	memset(bytes, 1, size);
 	limits->read_gbps = bench_measure_reads(threads, bytes, size);
-	munmap(bytes, size);
+	memory_free(memory);
 	arch_find_tools(&tools, kernels->name);
 	limits->int8_gops = measure_dots(threads, &tools);
 	return BRISE_OK;

@@ -225,16 +225,18 @@ static brise_status measure_evaluation(bench_model_result *result, const bench_m
 static brise_status measure_file(bench_model_result *result, const bench_model_options *o,
                                  pool *threads, brise_error *err)
 {
-	const uint8_t *bytes;
-	size_t size;
-	brise_status status = map_open(&bytes, &size, o->path, err);
+	map_file map;
+	brise_status status = map_open(&map, o->path, true, err);
+	size_t most;
 
 	if (status != BRISE_OK)
 		return status;
-	result->file_gbps = bench_measure_reads(
-	        threads, bytes, size < bench_read_bytes(size) ? size : bench_read_bytes(size));
-	map_close(bytes, size);
-	return BRISE_OK;
+	most = bench_read_bytes(map.size);
+	result->file_gbps =
+	        bench_measure_reads(threads, map.bytes, map.size < most ? map.size : most);
+	status = map_check(&map, o->path, err);
+	map_close(&map);
+	return status;
 }
 
 static brise_status measure_limits(bench_model_result *result, const bench_model_options *o,

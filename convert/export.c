@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "convert/checkpoint/naming.h"
 #include "convert/formats/export_plan.h"
@@ -25,6 +24,7 @@
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
+#include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/target_folder.h"
 #include "runtime/text/tokenizer.h"
@@ -499,21 +499,13 @@ static brise_status check_options(const exporter *e, brise_error *err)
 	return BRISE_OK;
 }
 
-static double now_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 brise_status export_model(const brise_model *model, const char *out, const export_options *options,
                           export_result *result, brise_error *err)
 {
 	exporter e = { .options = options,
 		       .plan = { .model = model, .name = options->name, .type = options->type } };
 	export_result facts = { 0 };
-	double start = now_seconds();
+	double start = os_clock();
 	brise_status status;
 
 	e.plan.tokenizer = options->tokenizer ? options->tokenizer : model->tokenizer;
@@ -526,7 +518,7 @@ brise_status export_model(const brise_model *model, const char *out, const expor
 	plan_pieces(&e);
 	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err)
 	                                        : write_safetensors(&e, out, &facts, err);
-	facts.seconds = now_seconds() - start;
+	facts.seconds = os_clock() - start;
 	if (status == BRISE_OK && result)
 		*result = facts;
 done:

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/tools/tools.h"
@@ -27,6 +26,7 @@
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/threads.h"
 
@@ -520,16 +520,10 @@ static brise_status encode_all(writer *w, brise_error *err)
 	for (i = 0; i < w->threads && status == BRISE_OK; i++)
 		if ((status = w->statuses[i]) != BRISE_OK && err)
 			*err = w->errors[i];
+	if (status == BRISE_OK && w->calibration)
+		status = calibration_check_read(w->calibration, err);
 	return status == BRISE_OK ? ask_cancel(w, err)
 	                          : status; /* of few pieces, worker 0 may have had none */
-}
-
-static double now_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* Short rows take more than 4.25 bits, and rules may spend what they like. */
@@ -575,7 +569,7 @@ brise_status convert_write(const convert_source *source, const char *out,
 		     .target = { .name = out, .descriptor = -1 } };
 	convert_result facts = { 0 };
 	arch_kernels kernels;
-	double start = now_seconds();
+	double start = os_clock();
 	brise_status status;
 
 	if (!format_is_native())
@@ -612,7 +606,7 @@ brise_status convert_write(const convert_source *source, const char *out,
 	join_pieces(&w, &facts);
 	if ((status = write_tables(&w, err)) == BRISE_OK)
 		status = target_commit(&w.target, err);
-	facts.seconds = now_seconds() - start;
+	facts.seconds = os_clock() - start;
 	if (status == BRISE_OK)
 		tell_losses(&w);
 	if (status == BRISE_OK && result)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "runtime/os/cores.h"
+#include "runtime/os/ram.h"
 #include "test/check.h"
 
 static char root[64];
@@ -156,6 +157,44 @@ static void test_kinds_of_cores(check_counts *counts)
 	remove_system();
 }
 
+static void test_memory_is_the_least_of_machine_and_groups(check_counts *counts)
+{
+	static const char meminfo[] =
+	        "MemTotal:        8000 kB\nMemFree: 1 kB\nMemAvailable:    4000 kB";
+	ram_facts facts;
+
+	fresh_system();
+	put(meminfo, "/proc/meminfo");
+	ram_read(&facts, root);
+	CHECK(counts,
+	      facts.total == 8192000 && facts.available == 4096000 && facts.limit == 0 &&
+	              facts.most == 8192000,
+	      "no groups");
+	put("0::/a/b", "/proc/self/cgroup");
+	put("max", "/sys/fs/cgroup/a/b/memory.max");
+	put("1000000", "/sys/fs/cgroup/a/memory.max");
+	put("900000", "/sys/fs/cgroup/a/memory.current");
+	put("anon 1\ninactive_file 100000\nactive_file 50000", "/sys/fs/cgroup/a/memory.stat");
+	ram_read(&facts, root);
+	CHECK(counts, facts.limit == 1000000 && facts.most == 1000000 && facts.available == 250000,
+	      "version 2: limit %llu, available %llu", (unsigned long long)facts.limit,
+	      (unsigned long long)facts.available);
+	remove_system();
+	fresh_system();
+	put(meminfo, "/proc/meminfo");
+	put("9:memory:/docker/x", "/proc/self/cgroup");
+	put("9223372036854771712", "/sys/fs/cgroup/memory/docker/memory.limit_in_bytes");
+	put("2000000", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
+	put("3000000", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
+	ram_read(&facts, root);
+	CHECK(counts, facts.limit == 2000000 && facts.available == 1,
+	      "version 1: limit %llu, available %llu", (unsigned long long)facts.limit,
+	      (unsigned long long)facts.available);
+	remove_system();
+	ram_read(&facts, "");
+	CHECK(counts, facts.most > 0 && facts.available > 0, "this machine's is known");
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -166,5 +205,6 @@ int main(void)
 	cores_read(&facts, "");
 	CHECK(&counts, facts.chosen >= 1 && facts.chosen <= facts.allowed, "this machine: %u of %u",
 	      facts.chosen, facts.allowed);
+	test_memory_is_the_least_of_machine_and_groups(&counts);
 	return check_report("cores", &counts);
 }

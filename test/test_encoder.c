@@ -470,7 +470,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 	    !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
 		exit(1);
 	m.c.inputs = m.inputs;
-	m.c.bytes = m.bytes;
+	m.c.map = (map_file){ m.bytes, 0, -1 };
 	squares = (float *)(void *)(m.bytes + m.inputs[0].offset);
 	out = (int16_t *)(void *)(squares + cols);
 	for (i = 0; i < cols; i++) {
@@ -486,7 +486,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 			*out++ = correlation;
 		}
 	}
-	m.c.size = (size_t)m.c.header.file_bytes;
+	m.c.map.size = (size_t)m.c.header.file_bytes;
 	if ((uint8_t *)out != m.bytes + m.inputs[0].offset + m.inputs[0].bytes)
 		exit(1);
 	return m;

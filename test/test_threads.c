@@ -9,7 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/os/threads.h"
 #include "test/check.h"
@@ -189,6 +192,106 @@ static void test_sleepers_wake(check_counts *counts)
 	CHECK(counts, wrong == 0, "%u loops wrong", wrong);
 }
 
+/* Runs check in a child of fork and returns how it ended: 0 is well, 14 the alarm. */
+static int run_in_child(int (*check)(void *), void *argument)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		(void)alarm(20);
+		_exit(check(argument));
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Address space for some stacks of threads, not for all. */
+static int use_starved_pool(void *argument)
+{
+	struct rlimit limit = { (rlim_t)200 << 20, (rlim_t)200 << 20 };
+	counted_job job = { .threads = 64 };
+	brise_error err;
+	pool *p;
+
+	(void)argument;
+	if (setrlimit(RLIMIT_AS, &limit) != 0)
+		return 1;
+	if (pool_new(&p, 64, &err) != BRISE_OK)
+		return 2;
+	if (pool_threads(p) >= 64)
+		return 3;
+	if (run_loops(p, &job, 40, 1000, 1) != 0 || run_loops(p, &job, 40, 7, 1) != 0)
+		return 4;
+	pool_free(p);
+	return 0;
+}
+
+static void test_a_pool_goes_on_with_the_threads_that_started(check_counts *counts)
+{
+	if (SANITIZED) {
+		check_skip(counts, "threads that do not start", "sanitizers need all addresses");
+		return;
+	}
+	CHECK(counts, run_in_child(use_starved_pool, NULL) == 0,
+	      "loops with fewer threads than wanted");
+}
+
+static int use_inherited_pool(void *argument)
+{
+	counted_job job = { .threads = 8 };
+
+	if (run_loops(argument, &job, 40, 1000, 1) != 0)
+		return 1;
+	pool_free(argument);
+	return 0;
+}
+
+static int free_inherited_pool(void *argument)
+{
+	pool_free(argument);
+	return 0;
+}
+
+/* At once after a loop the workers look out for the next, a moment later they go to sleep, then
+ * they sleep: the fork meets all three. */
+static void test_the_child_of_a_fork_works_alone_and_frees(check_counts *counts)
+{
+	counted_job job = { .threads = 8 };
+	unsigned round, wrong = 0, failed = 0;
+	brise_error err;
+	pool *p;
+
+	if (pool_new(&p, 8, &err) != BRISE_OK) {
+		CHECK(counts, false, "%s", err.message);
+		return;
+	}
+	for (round = 0; round < 60; round++) {
+		struct timespec nap = { 0, (long)(round % 20) * 20000 };
+
+		wrong += run_loops(p, &job, 2, 100, 1);
+		(void)nanosleep(&nap, NULL);
+		failed +=
+		        run_in_child(round % 2 ? use_inherited_pool : free_inherited_pool, p) != 0;
+		wrong += run_loops(p, &job, 2, 100, 1);
+	}
+	CHECK(counts, failed == 0, "%u of 60 children failed or hung", failed);
+	CHECK(counts, wrong == 0, "%u loops of the parent wrong", wrong);
+	pool_free(p);
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -197,5 +300,7 @@ int main(void)
 	test_cores_may_come_and_go(&counts);
 	test_a_pool_born_on_one_core_works(&counts);
 	test_sleepers_wake(&counts);
+	test_a_pool_goes_on_with_the_threads_that_started(&counts);
+	test_the_child_of_a_fork_works_alone_and_frees(&counts);
 	return check_report("threads", &counts);
 }

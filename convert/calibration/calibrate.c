@@ -5,7 +5,6 @@
 #include <float.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/moments.h"
@@ -14,6 +13,7 @@
 #include "runtime/eval/attention.h"
 #include "runtime/eval/forward.h"
 #include "runtime/model/crc32.h"
+#include "runtime/os/os.h"
 
 #define SPAN_DEFAULT 4096u
 
@@ -233,14 +233,6 @@ static brise_status open_engine(calibrating *c)
 	return status;
 }
 
-static double now_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
                              const char *out, const calibrate_options *options,
                              calibrate_result *result, brise_error *err)
@@ -251,7 +243,7 @@ brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_
 		          .options = options,
 		          .file = { .descriptor = -1 },
 		          .err = err };
-	double start = now_seconds();
+	double start = os_clock();
 	uint32_t resumed;
 	brise_status status;
 	unsigned i;
@@ -267,8 +259,8 @@ brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_
 	if ((status = run_layers(&c)) == BRISE_OK)
 		status = unfinished_finish(&c.file, err);
 	if (status == BRISE_OK && result)
-		*result = (calibrate_result){ c.file.header.file_bytes, resumed,
-			                      now_seconds() - start };
+		*result =
+		        (calibrate_result){ c.file.header.file_bytes, resumed, os_clock() - start };
 done:
 	for (i = 0; i < CALIBRATION_PER_LAYER; i++)
 		moments_free(&c.sums[i]);

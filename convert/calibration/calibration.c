@@ -3,14 +3,13 @@
 
 #include <float.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/checked.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
-#include "runtime/os/map.h"
+#include "runtime/os/memory.h"
 
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer)
 {
@@ -86,7 +85,7 @@ brise_status calibration_plan(calibration_header *header, calibration_input **in
 	header->hidden_dim = config->hidden_dim;
 	header->span = span;
 	header->n_inputs = config->n_layers * CALIBRATION_PER_LAYER + 1;
-	if (!(*inputs = calloc(header->n_inputs, sizeof **inputs)))
+	if (!(*inputs = memory_new(header->n_inputs, sizeof **inputs)))
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory for a calibration of %" PRIu32 " layers",
 		                 config->n_layers);
@@ -98,16 +97,16 @@ brise_status calibration_plan(calibration_header *header, calibration_input **in
 static brise_status check_inputs(const calibration *c, const char *path, brise_error *err)
 {
 	const calibration_header *h = &c->header;
-	calibration_input *expected = calloc(h->n_inputs, sizeof *expected);
+	calibration_input *expected = memory_new(h->n_inputs, sizeof *expected);
 	brise_status status = BRISE_OK;
 	uint32_t i;
 
 	if (!expected)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " inputs", path,
 		                 h->n_inputs);
-	if (fill_inputs(expected, h) != c->size)
+	if (fill_inputs(expected, h) != c->map.size)
 		status = error_set(err, BRISE_EFORMAT, "%s: %zu bytes do not fit its dimensions",
-		                   path, c->size);
+		                   path, c->map.size);
 	for (i = 0; i < h->n_inputs && status == BRISE_OK; i++) {
 		expected[i].crc = c->inputs[i].crc;
 		if (memcmp(&expected[i], &c->inputs[i], sizeof *expected) != 0)
@@ -116,7 +115,7 @@ static brise_status check_inputs(const calibration *c, const char *path, brise_e
 			                   " of the table does not fit its dimensions",
 			                   path, i);
 	}
-	free(expected);
+	memory_free(expected);
 	return status;
 }
 
@@ -128,17 +127,19 @@ static bool in_range(uint32_t value, uint32_t most)
 static brise_status check(calibration *c, const char *path, brise_error *err)
 {
 	calibration_header *h = &c->header;
-	size_t head = c->size < CONTENTS_HEAD ? c->size : CONTENTS_HEAD;
-	brise_status status = contents_check(c->bytes, head, c->size, CONTENTS_BINARY, path, err);
+	size_t head = c->map.size < CONTENTS_HEAD ? c->map.size : CONTENTS_HEAD;
+	brise_status status =
+	        contents_check(c->map.bytes, head, c->map.size, CONTENTS_BINARY, path, err);
 
-	if (c->size < sizeof *h || memcmp(c->bytes, CALIBRATION_MAGIC, sizeof h->magic) != 0)
-		return status != BRISE_OK &&
-		                       contents_recognize(c->bytes, head, c->size) != CONTENTS_BRISE
+	if (c->map.size < sizeof *h ||
+	    memcmp(c->map.bytes, CALIBRATION_MAGIC, sizeof h->magic) != 0)
+		return status != BRISE_OK && contents_recognize(c->map.bytes, head, c->map.size) !=
+		                                     CONTENTS_BRISE
 		               ? status
 		               : error_set(err, BRISE_EFORMAT,
 		                           "%s: not a calibration file; brise calibrate makes one",
 		                           path);
-	memcpy(h, c->bytes, sizeof *h);
+	memcpy(h, c->map.bytes, sizeof *h);
 	if (h->version > CALIBRATION_VERSION)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: calibration version %" PRIu32 ", this program reads up to %u",
@@ -153,13 +154,15 @@ static brise_status check(calibration *c, const char *path, brise_error *err)
 		        path);
 	if (h->n_inputs != h->n_layers * CALIBRATION_PER_LAYER + 1 || !in_range(h->dim, 1u << 20) ||
 	    !in_range(h->mixed_dim, 1u << 20) || !in_range(h->hidden_dim, 1u << 20) ||
-	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->size)
+	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->map.size)
 		return error_set(
 		        err, BRISE_EFORMAT,
 		        "%s: the header's dimensions make no sense, or the file was cut off", path);
-	if ((c->size - sizeof *h) / sizeof *c->inputs < h->n_inputs)
+	if ((c->map.size - sizeof *h) / sizeof *c->inputs < h->n_inputs)
 		return error_set(err, BRISE_EFORMAT, "%s: cut off within its table", path);
-	c->inputs = (const calibration_input *)(const void *)(c->bytes + sizeof *h);
+	c->inputs = memory_copy(c->map.bytes + sizeof *h, h->n_inputs * sizeof *c->inputs);
+	if (!c->inputs)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for its table", path);
 	if (crc32_update(0, c->inputs, h->n_inputs * sizeof *c->inputs) != h->inputs_crc)
 		return error_set(err, BRISE_EFORMAT, "%s: the table does not fit its checksum",
 		                 path);
@@ -168,17 +171,21 @@ static brise_status check(calibration *c, const char *path, brise_error *err)
 
 brise_status calibration_open(calibration **out, const char *path, brise_error *err)
 {
-	calibration *c = calloc(1, sizeof *c);
+	calibration *c = memory_new(1, sizeof *c);
 	brise_status status;
 
 	*out = NULL;
-	if (!c || !(c->name = strdup(path))) {
-		free(c);
+	if (c)
+		c->map.guard = -1;
+	if (!c || !(c->name = memory_copy_text(path))) {
+		memory_free(c);
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 	}
-	status = map_open(&c->bytes, &c->size, path, err);
+	status = map_open(&c->map, path, true, err);
 	if (status == BRISE_OK)
 		status = check(c, path, err);
+	if (status != BRISE_ENOMEM && map_failed(&c->map))
+		status = map_check(&c->map, path, err);
 	if (status != BRISE_OK)
 		calibration_close(c);
 	else
@@ -190,10 +197,10 @@ void calibration_close(calibration *c)
 {
 	if (!c)
 		return;
-	if (c->bytes)
-		map_close(c->bytes, c->size);
-	free(c->name);
-	free(c);
+	map_close(&c->map);
+	memory_free(c->inputs);
+	memory_free(c->name);
+	memory_free(c);
 }
 
 brise_status calibration_fits(const calibration *c, const format_config *config, const char *model,
@@ -216,9 +223,11 @@ brise_status calibration_verify_input(const calibration *c, uint32_t index, bris
 {
 	const calibration_input *in = &c->inputs[index];
 	const float *squares = calibration_squares(c, index);
-	uint32_t i;
+	uint32_t i, crc = crc32_update(0, c->map.bytes + in->offset, (size_t)in->bytes);
 
-	if (crc32_update(0, c->bytes + in->offset, (size_t)in->bytes) != in->crc)
+	if (map_failed(&c->map))
+		return calibration_check_read(c, err);
+	if (crc != in->crc)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: the data of input %" PRIu32 " do not fit their checksum",
 		                 c->name, index);
@@ -230,15 +239,21 @@ brise_status calibration_verify_input(const calibration *c, uint32_t index, bris
 	return BRISE_OK;
 }
 
+brise_status calibration_check_read(const calibration *c, brise_error *err)
+{
+	return map_check(&c->map, c->name, err);
+}
+
 const float *calibration_squares(const calibration *c, uint32_t index)
 {
-	return (const float *)(const void *)(c->bytes + c->inputs[index].offset);
+	return (const float *)(const void *)(c->map.bytes + c->inputs[index].offset);
 }
 
 const int16_t *calibration_correlations(const calibration *c, uint32_t index, uint32_t first)
 {
 	const calibration_input *in = &c->inputs[index];
 
-	return (const int16_t *)(const void *)(c->bytes + in->offset + in->cols * sizeof(float) +
+	return (const int16_t *)(const void *)(c->map.bytes + in->offset +
+	                                       in->cols * sizeof(float) +
 	                                       correlation_bytes(c->header.span, first));
 }

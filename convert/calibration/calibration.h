@@ -16,6 +16,7 @@
 
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
+#include "runtime/os/map.h"
 
 #define CALIBRATION_MAGIC   "BRISECAL"
 #define CALIBRATION_VERSION 1u
@@ -57,10 +58,9 @@ static_assert(sizeof(calibration_input) == 32, "input entry is 32 bytes in the f
 
 typedef struct calibration {
 	char *name;
-	const uint8_t *bytes;
-	size_t size;
+	map_file map;
 	calibration_header header;
-	const calibration_input *inputs;
+	calibration_input *inputs; /* [n_inputs], a copy */
 } calibration;
 
 /* Index of the input of a matrix; UINT32_MAX: the embedding, which multiplies nothing. */
@@ -86,8 +86,12 @@ brise_status calibration_fits(const calibration *c, const format_config *config,
                               brise_error *err);
 
 /* Checks what opening did not read, before the first use of an input's data: its checksum, and that
- * its mean squares are finite and not negative. Errors: BRISE_EFORMAT. */
+ * its mean squares are finite and not negative. Errors: BRISE_EFORMAT, BRISE_EIO. */
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
+
+/* What was read through squares and correlations is worthless if this fails: the file became
+ * shorter meanwhile, or its disk failed. Errors: BRISE_EIO. */
+brise_status calibration_check_read(const calibration *c, brise_error *err);
 
 /* Mean squares [cols] of an input. */
 const float *calibration_squares(const calibration *c, uint32_t index);

@@ -1,13 +1,13 @@
 /* terminal.c - signals, progress line, safe text */
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/report.h"
+#include "runtime/os/os.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The one variable of the program outside functions: a signal handler reaches nothing else. */
@@ -63,10 +63,7 @@ int terminal_exit_status(void)
 
 double terminal_clock(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+	return os_clock();
 }
 
 bool terminal_is_terminal(FILE *stream)

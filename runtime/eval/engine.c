@@ -9,7 +9,7 @@
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/eval/rope.h"
-#include "runtime/os/map.h"
+#include "runtime/os/os.h"
 #include "runtime/sized.h"
 
 #define ARENA_MAX ((uint64_t)1 << 40)
@@ -117,7 +117,7 @@ static brise_status allocate(brise_engine *e, brise_error *err)
 		                 e->facts.rows, a.used);
 	/* Rows of activations are multiples of 4 KB apart, so that products touch a page per token:
 	 * 4 % of prefill of 7B. */
-	map_wish_huge(e->arena, (size_t)a.used);
+	os_advise_huge(e->arena, (size_t)a.used);
 	a.base = (uint8_t *)e->arena + (TILE_ALIGN - (uintptr_t)e->arena % TILE_ALIGN) % TILE_ALIGN;
 	a.used = 0;
 	lay_out(e, &a);

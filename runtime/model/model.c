@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/checked.h"
@@ -16,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/os/map.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/os/memory.h"
 
 #define SECTIONS_MAX 1024u
 #define ORIGIN_MAX   (1u << 20)
@@ -361,7 +361,7 @@ static brise_status read_tensors(brise_model *m, const format_section *section, 
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor table: %zu tensors are too few for %" PRIu32 " layers",
 		                 m->name, m->n_tensors, m->config.n_layers);
-	m->layers = calloc(m->config.n_layers, sizeof *m->layers);
+	m->layers = memory_new(m->config.n_layers, sizeof *m->layers);
 	if (!m->layers)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " layers", m->name,
 		                 m->config.n_layers);
@@ -380,7 +380,7 @@ static brise_status read_origin(brise_model *m, const format_section *section, b
 {
 	size_t bytes = section->bytes < ORIGIN_MAX ? (size_t)section->bytes : ORIGIN_MAX;
 
-	m->origin = malloc(bytes + 1);
+	m->origin = memory_new(bytes + 1, 1);
 	if (!m->origin)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the converter's notes",
 		                 m->name);
@@ -425,27 +425,27 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	return read_tokenizer(m, &sections[SECTION_TOKENIZER], err);
 }
 
-/* Takes over a mapping: closed with the model or, after an error, here. */
-static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t size, bool mapped,
+/* Takes over an open mapping: closed with the model or, after an error, here. */
+static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t size, map_file *map,
                                const char *name, brise_error *err)
 {
-	brise_model *m = calloc(1, sizeof *m);
+	brise_model *m = memory_new(1, sizeof *m);
 	brise_status status;
 
 	*out = NULL;
 	if (m)
-		m->name = malloc(strlen(name) + 1);
+		m->name = memory_copy_text(name);
 	if (!m || !m->name) {
-		free(m);
-		if (mapped)
-			map_close(bytes, size);
+		memory_free(m);
+		map_close(map);
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", name);
 	}
-	strcpy(m->name, name);
 	m->bytes = bytes;
 	m->size = size;
-	m->mapped = mapped;
+	m->map = *map;
 	status = read_model(m, err);
+	if (map_failed(map))
+		status = map_check(map, name, err);
 	if (status != BRISE_OK)
 		brise_close_model(m);
 	else
@@ -455,23 +455,24 @@ static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t s
 
 brise_status brise_open_model(brise_model **out, const char *path, brise_error *err)
 {
-	const uint8_t *bytes;
 	brise_status status;
-	size_t size;
+	map_file map;
 
 	*out = NULL;
-	status = map_open(&bytes, &size, path, err);
-	return status == BRISE_OK ? open_bytes(out, bytes, size, true, path, err) : status;
+	status = map_open(&map, path, true, err);
+	return status == BRISE_OK ? open_bytes(out, map.bytes, map.size, &map, path, err) : status;
 }
 
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
                                brise_error *err)
 {
+	map_file none = { NULL, 0, -1 };
+
 	*out = NULL;
 	if ((uintptr_t)data % 64 != 0)
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: the memory range is not aligned to 64 bytes", name);
-	return open_bytes(out, data, size, false, name, err);
+	return open_bytes(out, data, size, &none, name, err);
 }
 
 void brise_close_model(brise_model *m)
@@ -479,12 +480,11 @@ void brise_close_model(brise_model *m)
 	if (!m)
 		return;
 	brise_close_tokenizer(m->tokenizer);
-	if (m->mapped)
-		map_close(m->bytes, m->size);
-	free(m->layers);
-	free(m->origin);
-	free(m->name);
-	free(m);
+	map_close(&m->map);
+	memory_free(m->layers);
+	memory_free(m->origin);
+	memory_free(m->name);
+	memory_free(m);
 }
 
 const brise_model_facts *brise_get_facts(const brise_model *model)

@@ -5,6 +5,7 @@
 #include "arch/kernels.h"
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
+#include "runtime/os/map.h"
 
 typedef struct model_matrix {
 	arch_matrix view;
@@ -20,7 +21,7 @@ typedef struct model_layer {
 struct brise_model {
 	const uint8_t *bytes;
 	size_t size;
-	bool mapped; /* bytes are ours to unmap */
+	map_file map; /* bytes' own; closed if they are the caller's */
 	char *name;
 	format_config config;
 	const format_tensor *tensors;

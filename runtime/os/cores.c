@@ -9,36 +9,23 @@
  */
 #include "runtime/os/cores.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 1024
+#include "runtime/os/groups.h"
+#include "runtime/os/os.h"
+
 /* A core with less than this share of the fastest one's capacity is of a slower kind. */
 #define FAST_PERCENT 70
 
-#if defined(__linux__)
-
-/* First line of root/path, without its end; false if there is none. */
-static bool read_line(char line[LINE_MAX_BYTES], const char *root, const char *path)
-{
-	char name[LINE_MAX_BYTES * 2];
-	FILE *file;
-	bool got;
-
-	if (snprintf(name, sizeof name, "%s%s", root, path) >= (int)sizeof name ||
-	    !(file = fopen(name, "re")))
-		return false;
-	got = fgets(line, LINE_MAX_BYTES, file) != NULL;
-	(void)fclose(file);
-	if (got)
-		line[strcspn(line, "\n")] = 0;
-	return got;
-}
+/* The logical processors that the process may use. */
+typedef struct allowed_list {
+	unsigned numbers[OS_PROCESSORS_MAX];
+	unsigned n;
+} allowed_list;
 
 /* Lists such as "0-3,8,10-11". */
 static bool list_contains(const char *list, unsigned cpu)
@@ -60,54 +47,52 @@ static bool list_contains(const char *list, unsigned cpu)
 	return false;
 }
 
-static bool read_cpu_line(char line[LINE_MAX_BYTES], const char *root, unsigned cpu,
-                          const char *what)
+static bool read_cpu_line(char line[GROUPS_LINE], const char *root, unsigned cpu, const char *what)
 {
 	char path[128];
 
 	(void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/%s", cpu, what);
-	return read_line(line, root, path);
+	return groups_read_line(line, root, path);
 }
 
-/* Whether an earlier processor of the mask is another hardware thread of the same core. */
-static bool is_second_of_core(const char *root, const cpu_set_t *mask, unsigned cpu)
+/* Whether an earlier processor of the list is another hardware thread of the same core. */
+static bool is_second_of_core(const char *root, const allowed_list *allowed, unsigned at)
 {
-	char siblings[LINE_MAX_BYTES];
-	unsigned other;
+	char siblings[GROUPS_LINE];
+	unsigned i;
 
-	if (!read_cpu_line(siblings, root, cpu, "topology/thread_siblings_list"))
+	if (!read_cpu_line(siblings, root, allowed->numbers[at], "topology/thread_siblings_list"))
 		return false;
-	for (other = 0; other < cpu; other++)
-		if (CPU_ISSET(other, mask) && list_contains(siblings, other))
+	for (i = 0; i < at; i++)
+		if (list_contains(siblings, allowed->numbers[i]))
 			return true;
 	return false;
 }
 
 static unsigned capacity_of(const char *root, unsigned cpu)
 {
-	char line[LINE_MAX_BYTES];
+	char line[GROUPS_LINE];
 
 	return read_cpu_line(line, root, cpu, "cpu_capacity") ? (unsigned)strtoul(line, NULL, 10)
 	                                                      : 0;
 }
 
-static void count_cores(cores_facts *facts, const cpu_set_t *mask, const char *root)
+static void count_cores(cores_facts *facts, const allowed_list *allowed, const char *root)
 {
-	char fast_list[LINE_MAX_BYTES];
-	bool hybrid = read_line(fast_list, root, "/sys/devices/cpu_core/cpus");
-	unsigned cpu, most = 0;
+	char fast_list[GROUPS_LINE];
+	bool hybrid = groups_read_line(fast_list, root, "/sys/devices/cpu_core/cpus");
+	unsigned i, most = 0;
 
-	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, mask)) {
-			unsigned capacity = capacity_of(root, cpu);
+	for (i = 0; i < allowed->n; i++) {
+		unsigned capacity = capacity_of(root, allowed->numbers[i]);
 
-			most = capacity > most ? capacity : most;
-		}
-	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, mask))
-			continue;
-		facts->allowed++;
-		if (is_second_of_core(root, mask, cpu))
+		most = capacity > most ? capacity : most;
+	}
+	facts->allowed = allowed->n;
+	for (i = 0; i < allowed->n; i++) {
+		unsigned cpu = allowed->numbers[i];
+
+		if (is_second_of_core(root, allowed, i))
 			continue;
 		facts->physical++;
 		facts->fast += (!hybrid || list_contains(fast_list, cpu)) &&
@@ -133,98 +118,38 @@ static unsigned smaller_quota(unsigned a, unsigned b)
 	return a == 0 ? b : b == 0 ? a : a < b ? a : b;
 }
 
-/* The quota of one group, 0 if it has none. unified: version 2. */
-static unsigned quota_of_group(const char *root, const char *group, bool unified)
+/* user: unsigned *, the smallest quota so far. */
+static void read_quota(void *user, const char *root, const char *folder, bool unified)
 {
-	char path[LINE_MAX_BYTES + 64], line[LINE_MAX_BYTES], period[LINE_MAX_BYTES], *end;
-	double quota;
+	char path[GROUPS_LINE + 128], line[GROUPS_LINE], period[GROUPS_LINE], *end;
+	unsigned *quota = user;
+	double share;
 
+	(void)snprintf(path, sizeof path, "%s/%s", folder,
+	               unified ? "cpu.max" : "cpu.cfs_quota_us");
+	if (!groups_read_line(line, root, path))
+		return;
+	share = strtod(line, &end); /* "max" is no number */
+	if (end == line)
+		return;
 	if (unified) {
-		(void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
-		if (!read_line(line, root, path))
-			return 0;
-		quota = strtod(line, &end); /* "max" is no number */
-		return end == line ? 0 : processors_of(quota, strtod(end, NULL));
+		*quota = smaller_quota(*quota, processors_of(share, strtod(end, NULL)));
+		return;
 	}
-	(void)snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", group);
-	if (!read_line(line, root, path))
-		return 0;
-	(void)snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", group);
-	return read_line(period, root, path)
-	               ? processors_of(strtod(line, NULL), strtod(period, NULL))
-	               : 0;
-}
-
-/* The group and all it lies in. */
-static unsigned quota_of_path(const char *root, char *group, bool unified)
-{
-	unsigned quota = 0;
-
-	for (;;) {
-		char *slash;
-
-		quota = smaller_quota(quota, quota_of_group(root, group, unified));
-		slash = strrchr(group, '/');
-		if (!slash)
-			return quota;
-		*slash = 0;
-	}
-}
-
-/* Lines of /proc/self/cgroup: "0::/path" for version 2, "4:cpu,cpuacct:/path" for version 1. */
-static unsigned read_quota(const char *root)
-{
-	char name[LINE_MAX_BYTES], line[LINE_MAX_BYTES];
-	unsigned quota = 0;
-	FILE *file;
-
-	if (snprintf(name, sizeof name, "%s/proc/self/cgroup", root) >= (int)sizeof name ||
-	    !(file = fopen(name, "re")))
-		return 0;
-	while (fgets(line, sizeof line, file)) {
-		char *controllers = strchr(line, ':'),
-		     *group = controllers ? strchr(controllers + 1, ':') : NULL;
-		bool unified;
-
-		if (!group)
-			continue;
-		*group++ = 0;
-		group[strcspn(group, "\n")] = 0;
-		unified = controllers[1] == 0;
-		if (unified || !strncmp(controllers + 1, "cpu,", 4) ||
-		    strstr(controllers, ",cpu,") || !strcmp(controllers + 1, "cpu"))
-			quota = smaller_quota(quota, quota_of_path(root, group, unified));
-	}
-	(void)fclose(file);
-	return quota;
+	(void)snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+	if (groups_read_line(period, root, path))
+		*quota = smaller_quota(*quota, processors_of(share, strtod(period, NULL)));
 }
 
 void cores_read(cores_facts *facts, const char *root)
 {
-	cpu_set_t mask;
+	allowed_list allowed;
 
 	memset(facts, 0, sizeof *facts);
-	if (sched_getaffinity(0, sizeof mask, &mask) == 0)
-		count_cores(facts, &mask, root);
-	facts->quota = read_quota(root);
+	allowed.n = os_list_processors(allowed.numbers, OS_PROCESSORS_MAX);
+	count_cores(facts, &allowed, root);
+	groups_visit(root, "cpu", read_quota, &facts->quota);
 	facts->chosen = smaller_quota(facts->fast, facts->quota);
 	if (facts->chosen == 0)
 		facts->chosen = 1;
 }
-
-#else
-
-#include <unistd.h>
-
-/* Systems without affinity masks: what is online. */
-void cores_read(cores_facts *facts, const char *root)
-{
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-
-	(void)root;
-	memset(facts, 0, sizeof *facts);
-	facts->chosen = facts->fast = facts->physical = facts->allowed =
-	        online > 0 ? (unsigned)online : 1;
-}
-
-#endif

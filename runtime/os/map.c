@@ -1,74 +1,71 @@
-/* map.c - mapping a file with POSIX calls */
+/* map.c - mapping a file that is what it should be */
 #include "runtime/os/map.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/os.h"
 
-void map_wish_huge(const void *bytes, size_t size)
+static brise_status check_regular(int file, const char *path, size_t *size, brise_error *err)
 {
-#ifdef MADV_HUGEPAGE
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
-	          skip = (page - (uintptr_t)bytes % page) % page;
+	os_facts facts;
 
-	if (size > skip)
-		(void)madvise((void *)((uintptr_t)bytes + skip), size - skip, MADV_HUGEPAGE);
-#else
-	(void)bytes, (void)size;
-#endif
-}
-
-static brise_status check_regular(int descriptor, const char *path, size_t *size, brise_error *err)
-{
-	struct stat facts;
-
-	if (fstat(descriptor, &facts) != 0)
+	if (!os_examine_open(file, &facts))
 		return error_errno(err, "%s: cannot be examined", path);
-	if (S_ISDIR(facts.st_mode))
+	if (facts.kind == OS_FOLDER)
 		return error_set(err, BRISE_EIO, "%s: is a folder, expected a .brise file", path);
-	if (!S_ISREG(facts.st_mode))
+	if (facts.kind != OS_FILE)
 		return error_set(err, BRISE_EIO, "%s: is not a regular file", path);
-	if (facts.st_size <= 0)
+	if (facts.bytes == 0)
 		return error_set(err, BRISE_EFORMAT, "%s: is empty", path);
-	if (!checked_size((uint64_t)facts.st_size, size))
+	if (!checked_size(facts.bytes, size))
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: too large to map on this machine",
 		                 path);
 	return BRISE_OK;
 }
 
-brise_status map_open(const uint8_t **bytes, size_t *size, const char *path, brise_error *err)
+brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err)
 {
+	int file = os_open(path);
 	brise_status status;
-	int descriptor;
-	void *mapped;
 
-	*bytes = NULL;
-	descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (descriptor < 0)
+	*map = (map_file){ NULL, 0, -1 };
+	if (file < 0)
 		return error_errno(err, "%s: cannot be opened", path);
-	status = check_regular(descriptor, path, size, err);
+	status = check_regular(file, path, &map->size, err);
 	if (status == BRISE_OK) {
-		mapped = mmap(NULL, *size, PROT_READ, MAP_SHARED, descriptor, 0);
-		if (mapped == MAP_FAILED)
+		map->bytes = os_map(file, map->size);
+		if (!map->bytes)
 			status = error_errno(err, "%s: cannot be mapped", path);
-		else
-			*bytes = mapped;
+	}
+	if (map->bytes) {
 		/* File systems with large folios may then read what is not in memory yet into huge
 		 * pages. */
-		if (*bytes)
-			map_wish_huge(mapped, *size);
+		os_advise_huge(map->bytes, map->size);
+		if (guarded)
+			map->guard = os_guard(map->bytes, map->size);
 	}
-	close(descriptor);
+	(void)os_close(file);
 	return status;
 }
 
-void map_close(const uint8_t *bytes, size_t size)
+void map_close(map_file *map)
 {
-	if (bytes)
-		munmap((void *)(uintptr_t)bytes, size);
+	os_unguard(map->guard);
+	os_unmap(map->bytes, map->size);
+	*map = (map_file){ NULL, 0, -1 };
+}
+
+bool map_failed(const map_file *map)
+{
+	return os_guard_hit(map->guard);
+}
+
+brise_status map_check(const map_file *map, const char *path, brise_error *err)
+{
+	if (!map_failed(map))
+		return BRISE_OK;
+	return error_set(
+	        err, BRISE_EIO,
+	        "%s: cannot be read any more: the file has become shorter or its disk failed",
+	        path);
 }

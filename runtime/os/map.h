@@ -1,16 +1,28 @@
-/* map.h - a file's bytes in memory, read-only; wishes about pages */
+/* map.h - a file's bytes in memory, read-only */
 #ifndef RUNTIME_MAP_H
 #define RUNTIME_MAP_H
 
 #include "runtime/brise.h"
 
-/* Maps a whole regular file. *bytes: page-aligned [*size]; unmapped by map_close.
- * Errors: BRISE_EIO (missing, a folder, not readable), BRISE_EFORMAT (empty). */
-brise_status map_open(const uint8_t **bytes, size_t *size, const char *path, brise_error *err);
-void map_close(const uint8_t *bytes, size_t size);
+typedef struct map_file {
+	const uint8_t *bytes; /* page-aligned; NULL: not open */
+	size_t size;
+	int guard; /* runtime/os/os.h; -1: none */
+} map_file;
 
-/* Asks the system to use huge pages for what of [bytes, bytes + size) they would cover whole. A
- * wish: nothing tells whether it came true. */
-void map_wish_huge(const void *bytes, size_t size);
+/* Maps a whole regular file. guarded: a page that cannot be read, because the file has become
+ * shorter or its disk fails, reads as zeros and map_failed tells, instead of a signal that ends the
+ * process. Errors: BRISE_EIO (missing, a folder, not readable), BRISE_EFORMAT (empty),
+ * BRISE_EUNSUPPORTED (too large for an address space); *map is closed then. */
+brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err);
+
+/* A closed map is allowed. */
+void map_close(map_file *map);
+
+/* A page could not be read since the file was mapped; what was read since may be zeros. */
+bool map_failed(const map_file *map);
+
+/* BRISE_EIO if map_failed; `path` is for the message. */
+brise_status map_check(const map_file *map, const char *path, brise_error *err);
 
 #endif

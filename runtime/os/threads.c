@@ -12,18 +12,13 @@
  */
 #include "runtime/os/threads.h"
 
-#include "runtime/os/cores.h"
-#include "runtime/error.h"
-
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+
+#include "runtime/error.h"
+#include "runtime/os/cores.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define GATE_CLOSED ((uint64_t)1 << 31)
 #define GATE_INSIDE (GATE_CLOSED - 1)
@@ -31,8 +26,8 @@
 
 #define SPIN_NS      100000
 #define SPINS_A_LOOK 64 /* gate reads between looks at the clock */
-/* that would be left, were all as large as the next: as many times slower may a core be and hold
- * nobody up */
+/* Every thread's share of what is left is cut into so many pieces: a core up to 6 times slower than
+ * the others delays them by one small piece at most. */
 #define PIECES_A_THREAD 6
 
 struct pool {
@@ -44,13 +39,12 @@ struct pool {
 	size_t items, grain;
 	atomic_uint sleepers;
 	atomic_bool stop;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	unsigned n_workers; /* besides the caller */
+	os_monitor *monitor; /* where idle workers sleep */
+	unsigned n_workers;  /* besides the caller */
 	struct worker {
 		pool *owner;
 		unsigned index;
-		pthread_t thread;
+		os_thread *thread;
 	} workers[];
 };
 
@@ -60,14 +54,6 @@ unsigned threads_available(void)
 
 	cores_read(&facts, "");
 	return facts.chosen > THREADS_MAX ? THREADS_MAX : facts.chosen;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* Pieces shrink with what is left, whole grains first, single items at the very end: a core a few
@@ -108,7 +94,7 @@ static bool gate_news(uint64_t gate, uint64_t seen)
 /* Returns once the gate shows an open loop after `seen`, or the pool stops. */
 static void wait_for_loop(pool *p, uint64_t seen)
 {
-	int64_t until = now_ns() + SPIN_NS;
+	int64_t until = os_clock_ns() + SPIN_NS;
 	unsigned spins = 0;
 
 	do {
@@ -116,17 +102,17 @@ static void wait_for_loop(pool *p, uint64_t seen)
 		    atomic_load(&p->stop))
 			return;
 		if (++spins % SPINS_A_LOOK == 0)
-			sched_yield();
-	} while (spins % SPINS_A_LOOK != 0 || now_ns() < until);
-	pthread_mutex_lock(&p->mutex);
+			os_yield();
+	} while (spins % SPINS_A_LOOK != 0 || os_clock_ns() < until);
+	os_lock(p->monitor);
 	atomic_fetch_add(&p->sleepers, 1);
 	while (!gate_news(atomic_load(&p->gate), seen) && !atomic_load(&p->stop))
-		pthread_cond_wait(&p->wake, &p->mutex);
+		os_wait(p->monitor);
 	atomic_fetch_sub(&p->sleepers, 1);
-	pthread_mutex_unlock(&p->mutex);
+	os_unlock(p->monitor);
 }
 
-static void *worker_main(void *argument)
+static void worker_main(void *argument)
 {
 	struct worker *me = argument;
 	pool *p = me->owner;
@@ -137,7 +123,7 @@ static void *worker_main(void *argument)
 
 		wait_for_loop(p, seen);
 		if (atomic_load(&p->stop))
-			return NULL;
+			return;
 		gate = atomic_load(&p->gate);
 		while (gate_news(gate, seen))
 			if (atomic_compare_exchange_weak(&p->gate, &gate, gate + 1)) {
@@ -167,76 +153,61 @@ void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain)
 	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
 	atomic_store(&p->gate, (atomic_load_explicit(&p->gate, memory_order_relaxed) >> 32 << 32) +
 	                               GATE_LOOP);
-	if (atomic_load(&p->sleepers) > 0) {
-		pthread_mutex_lock(&p->mutex);
-		pthread_cond_broadcast(&p->wake);
-		pthread_mutex_unlock(&p->mutex);
-	}
+	if (atomic_load(&p->sleepers) > 0)
+		os_wake_all(p->monitor);
 	take_pieces(p, 0);
 	atomic_fetch_or(&p->gate, GATE_CLOSED);
 	while (atomic_load_explicit(&p->gate, memory_order_acquire) & GATE_INSIDE)
 		if (++spins % SPINS_A_LOOK == 0)
-			sched_yield();
+			os_yield();
 }
 
-static void stop_workers(pool *p)
+/* Starts as many as the system allows. */
+static void start_workers(pool *p, unsigned n)
 {
-	unsigned i;
+	for (; p->n_workers < n; p->n_workers++) {
+		struct worker *w = &p->workers[p->n_workers];
 
-	pthread_mutex_lock(&p->mutex);
-	atomic_store(&p->stop, true);
-	pthread_cond_broadcast(&p->wake);
-	pthread_mutex_unlock(&p->mutex);
-	for (i = 0; i < p->n_workers; i++)
-		pthread_join(p->workers[i].thread, NULL);
-}
-
-/* Signals are for the program's own threads: workers block all of them. */
-static int start_worker(struct worker *w)
-{
-	sigset_t all, before;
-	int failed;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed;
+		w->owner = p;
+		w->index = p->n_workers + 1;
+		w->thread = os_start_thread(worker_main, w);
+		if (!w->thread)
+			return;
+	}
 }
 
 brise_status pool_new(pool **out, unsigned threads, brise_error *err)
 {
-	pool *p = calloc(1, sizeof *p + (threads - 1) * sizeof *p->workers);
-	unsigned i;
+	pool *p = memory_new(1, sizeof *p + (threads - 1) * sizeof *p->workers);
 
 	*out = NULL;
-	if (!p)
+	if (p)
+		p->monitor = os_new_monitor();
+	if (!p || !p->monitor) {
+		memory_free(p);
 		return error_set(err, BRISE_ENOMEM, "no memory for a pool of %u threads", threads);
-	atomic_store(&p->gate, GATE_CLOSED);
-	pthread_mutex_init(&p->mutex, NULL);
-	pthread_cond_init(&p->wake, NULL);
-	for (i = 0; i + 1 < threads; i++) {
-		p->workers[i].owner = p;
-		p->workers[i].index = i + 1;
-		if ((errno = start_worker(&p->workers[i])) != 0) {
-			error_errno(err, "thread %u of %u could not be started", i + 2, threads);
-			pool_free(p);
-			return BRISE_EIO;
-		}
-		p->n_workers++;
 	}
+	atomic_store(&p->gate, GATE_CLOSED);
+	start_workers(p, threads - 1);
 	*out = p;
 	return BRISE_OK;
 }
 
+/* In a process made by fork the workers do not exist: waking does nothing there, and joining
+ * frees. */
 void pool_free(pool *p)
 {
+	unsigned i;
+
 	if (!p)
 		return;
-	stop_workers(p);
-	pthread_cond_destroy(&p->wake);
-	pthread_mutex_destroy(&p->mutex);
-	free(p);
+	atomic_store(&p->stop, true);
+	if (p->n_workers > 0)
+		os_wake_all(p->monitor);
+	for (i = 0; i < p->n_workers; i++)
+		os_join_thread(p->workers[i].thread);
+	os_free_monitor(p->monitor);
+	memory_free(p);
 }
 
 unsigned pool_threads(const pool *p)

@@ -14,13 +14,18 @@ typedef struct pool pool;
 /* Works on items [first, end); worker is in [0, threads). */
 typedef void pool_fn(void *job, unsigned worker, size_t first, size_t end);
 
-/* Threads that suit this process here: see runtime/os/cores.h. */
+/* Threads that suit this process: see runtime/os/cores.h. */
 unsigned threads_available(void);
 
-/* threads in 1..THREADS_MAX, the caller's included. Errors: BRISE_ENOMEM, BRISE_EIO (no more
- * threads). */
+/* threads in 1..THREADS_MAX, the caller's included. Where the system starts no more threads, the
+ * pool has those that did start. Errors: BRISE_ENOMEM.
+ *
+ * After fork the child's copy of a pool has no workers: pool_run does all work on its caller, and
+ * pool_free frees. The fork must not happen during pool_run. */
 brise_status pool_new(pool **out, unsigned threads, brise_error *err);
 void pool_free(pool *p);
+
+/* How many run, the caller included. */
 unsigned pool_threads(const pool *p);
 
 /* Calls fn on pieces of the items until all are done, and returns then. Pieces are multiples of

@@ -1,0 +1,19 @@
+/* heap.h - where memory.c gets bytes: the one place that can run out of them
+ *
+ * heap.c takes them from libc. A program that defines these three functions itself and links
+ * libbrise.a takes them from elsewhere: firmware from an arena, tests from a heap that fails.
+ */
+#ifndef RUNTIME_HEAP_H
+#define RUNTIME_HEAP_H
+
+#include <stddef.h>
+
+/* bytes > 0, zeroed, aligned for any type. NULL: none left. */
+void *heap_get(size_t bytes);
+
+/* old NULL: as heap_get, but not zeroed. */
+void *heap_resize(void *old, size_t bytes);
+
+void heap_free(void *memory);
+
+#endif

@@ -1,0 +1,53 @@
+/* memory.c - sizes are checked here, so that no caller multiplies */
+#include "runtime/os/memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "quant/checked.h"
+#include "runtime/os/heap.h"
+
+/* At least one byte: heaps may answer NULL to none. */
+static bool total(size_t count, size_t size, size_t *bytes)
+{
+	uint64_t product;
+
+	if (!checked_mul(count, size, &product) || !checked_size(product, bytes))
+		return false;
+	*bytes += *bytes == 0;
+	return true;
+}
+
+void *memory_new(size_t count, size_t size)
+{
+	size_t bytes;
+
+	return total(count, size, &bytes) ? heap_get(bytes) : NULL;
+}
+
+void *memory_resize(void *old, size_t count, size_t size)
+{
+	size_t bytes;
+
+	return total(count, size, &bytes) ? heap_resize(old, bytes) : NULL;
+}
+
+void *memory_copy(const void *bytes, size_t n)
+{
+	void *copy = memory_new(n, 1);
+
+	if (copy && n > 0)
+		memcpy(copy, bytes, n);
+	return copy;
+}
+
+char *memory_copy_text(const char *text)
+{
+	return memory_copy(text, strlen(text) + 1);
+}
+
+void memory_free(void *memory)
+{
+	heap_free(memory);
+}

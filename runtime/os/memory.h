@@ -1,0 +1,26 @@
+/* memory.h - all memory comes from here; nothing else calls malloc
+ *
+ * Memory is zeroed. NULL means that there is none, or that count * size overflows. Any thread may
+ * call at any time. Below lies runtime/os/heap.h, which an arena or a test can replace.
+ */
+#ifndef RUNTIME_MEMORY_H
+#define RUNTIME_MEMORY_H
+
+#include <stddef.h>
+
+/* [count] items of `size` bytes, zeroed; large pieces that are not touched take no memory on
+ * systems with paging. Of 0 bytes: a pointer that may only be freed. */
+void *memory_new(size_t count, size_t size);
+
+/* Moves `old` (NULL allowed) to [count] items of `size` bytes; what is new is not zeroed. NULL:
+ * `old` is as it was. */
+void *memory_resize(void *old, size_t count, size_t size);
+
+/* A copy of n bytes, and of a text with its end. */
+void *memory_copy(const void *bytes, size_t n);
+char *memory_copy_text(const char *text);
+
+/* NULL allowed. */
+void memory_free(void *memory);
+
+#endif

@@ -1,0 +1,265 @@
+/* none.c - no operating system: no files, no threads, no clock; models come from memory
+ *
+ * Every function refuses. What is built on them goes on without: the pool runs loops on its caller,
+ * brise_open_memory needs no file. A board with a timer fills in os_clock_ns.
+ */
+#include "runtime/os/os.h"
+
+#include <errno.h>
+
+#ifdef ENOSYS
+#define REFUSED ENOSYS
+#else
+#define REFUSED EDOM /* the one code for a wrong request that C has */
+#endif
+
+static bool refuse(void)
+{
+	errno = REFUSED;
+	return false;
+}
+
+bool os_examine(const char *path, os_facts *facts)
+{
+	(void)path, (void)facts;
+	return refuse();
+}
+
+bool os_examine_link(const char *path, os_facts *facts)
+{
+	(void)path, (void)facts;
+	return refuse();
+}
+
+bool os_examine_open(int file, os_facts *facts)
+{
+	(void)file, (void)facts;
+	return refuse();
+}
+
+bool os_may_write(const char *path)
+{
+	(void)path;
+	return refuse();
+}
+
+int os_open(const char *path)
+{
+	(void)path;
+	return refuse() ? 0 : -1;
+}
+
+int os_create(const char *path, uint32_t mode)
+{
+	(void)path, (void)mode;
+	return refuse() ? 0 : -1;
+}
+
+int os_open_writable(const char *path)
+{
+	(void)path;
+	return refuse() ? 0 : -1;
+}
+
+bool os_close(int file)
+{
+	(void)file;
+	return refuse();
+}
+
+int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset)
+{
+	(void)file, (void)bytes, (void)n, (void)offset;
+	return refuse() ? 0 : -1;
+}
+
+bool os_write_at(int file, const void *bytes, size_t n, uint64_t offset)
+{
+	(void)file, (void)bytes, (void)n, (void)offset;
+	return refuse();
+}
+
+bool os_sync(int file)
+{
+	(void)file;
+	return refuse();
+}
+
+bool os_sync_folder(const char *path)
+{
+	(void)path;
+	return refuse();
+}
+
+bool os_set_mode(int file, uint32_t mode)
+{
+	(void)file, (void)mode;
+	return refuse();
+}
+
+bool os_free_bytes(int file, uint64_t *bytes)
+{
+	(void)file, (void)bytes;
+	return refuse();
+}
+
+bool os_rename(const char *from, const char *to)
+{
+	(void)from, (void)to;
+	return refuse();
+}
+
+bool os_remove(const char *path)
+{
+	(void)path;
+	return refuse();
+}
+
+bool os_make_folder(const char *path)
+{
+	(void)path;
+	return refuse();
+}
+
+bool os_remove_folder(const char *path)
+{
+	(void)path;
+	return refuse();
+}
+
+bool os_list_folder(const char *path, os_entry_fn *each, void *user)
+{
+	(void)path, (void)each, (void)user;
+	return refuse();
+}
+
+char *os_resolve(const char *path)
+{
+	(void)path;
+	(void)refuse();
+	return NULL;
+}
+
+char *os_read_link(const char *path)
+{
+	(void)path;
+	(void)refuse();
+	return NULL;
+}
+
+const void *os_map(int file, size_t size)
+{
+	(void)file, (void)size;
+	(void)refuse();
+	return NULL;
+}
+
+os_thread *os_start_thread(os_thread_fn *run, void *argument)
+{
+	(void)run, (void)argument;
+	(void)refuse();
+	return NULL;
+}
+
+void os_unmap(const void *bytes, size_t size)
+{
+	(void)bytes, (void)size;
+}
+
+long os_process(void)
+{
+	return 1;
+}
+
+size_t os_page_bytes(void)
+{
+	return 4096;
+}
+
+void os_advise_huge(const void *bytes, size_t size)
+{
+	(void)bytes, (void)size;
+}
+
+int os_guard(const void *bytes, size_t size)
+{
+	(void)bytes, (void)size;
+	return -1;
+}
+
+bool os_guard_hit(int guard)
+{
+	(void)guard;
+	return false;
+}
+
+void os_unguard(int guard)
+{
+	(void)guard;
+}
+
+/* ---- threads: there is one, so a lock is always free ---------------------------------------- */
+
+void os_join_thread(os_thread *thread)
+{
+	(void)thread;
+}
+
+void os_yield(void)
+{
+}
+
+struct os_monitor {
+	char nothing;
+};
+
+/* Nothing is kept in it; the address is only never NULL. */
+os_monitor *os_new_monitor(void)
+{
+	static const os_monitor one = { 0 };
+
+	return (os_monitor *)(uintptr_t)&one;
+}
+
+void os_free_monitor(os_monitor *monitor)
+{
+	(void)monitor;
+}
+
+void os_lock(os_monitor *monitor)
+{
+	(void)monitor;
+}
+
+void os_unlock(os_monitor *monitor)
+{
+	(void)monitor;
+}
+
+void os_wait(os_monitor *monitor)
+{
+	(void)monitor;
+}
+
+void os_wake_all(os_monitor *monitor)
+{
+	(void)monitor;
+}
+
+/* ---- clock, processors, memory -------------------------------------------------------------- */
+
+int64_t os_clock_ns(void)
+{
+	return 0;
+}
+
+unsigned os_list_processors(unsigned *numbers, unsigned most)
+{
+	(void)numbers, (void)most;
+	return 0;
+}
+
+uint64_t os_machine_memory(void)
+{
+	return 0;
+}

@@ -1,0 +1,252 @@
+/* files.c - files, folders and mappings with POSIX calls */
+#include "runtime/os/os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "quant/checked.h"
+#include "runtime/os/memory.h"
+
+#if defined(__APPLE__)
+#define st_mtim st_mtimespec
+#endif
+
+static void fill_facts(os_facts *facts, const struct stat *s)
+{
+	facts->kind = S_ISREG(s->st_mode)   ? OS_FILE
+	              : S_ISDIR(s->st_mode) ? OS_FOLDER
+	              : S_ISLNK(s->st_mode) ? OS_LINK
+	                                    : OS_OTHER;
+	facts->mode = (uint32_t)s->st_mode & 07777u;
+	facts->bytes = s->st_size > 0 ? (uint64_t)s->st_size : 0;
+	facts->device = (uint64_t)s->st_dev;
+	facts->serial = (uint64_t)s->st_ino;
+	facts->changed_ns = (int64_t)s->st_mtim.tv_sec * 1000000000 + s->st_mtim.tv_nsec;
+}
+
+bool os_examine(const char *path, os_facts *facts)
+{
+	struct stat s;
+
+	if (stat(path, &s) != 0)
+		return false;
+	fill_facts(facts, &s);
+	return true;
+}
+
+bool os_examine_link(const char *path, os_facts *facts)
+{
+	struct stat s;
+
+	if (lstat(path, &s) != 0)
+		return false;
+	fill_facts(facts, &s);
+	return true;
+}
+
+bool os_examine_open(int file, os_facts *facts)
+{
+	struct stat s;
+
+	if (fstat(file, &s) != 0)
+		return false;
+	fill_facts(facts, &s);
+	return true;
+}
+
+bool os_may_write(const char *path)
+{
+	return access(path, W_OK) == 0;
+}
+
+int os_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+int os_create(const char *path, uint32_t mode)
+{
+	return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+}
+
+int os_open_writable(const char *path)
+{
+	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+}
+
+bool os_close(int file)
+{
+	return close(file) == 0;
+}
+
+int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(file, (char *)bytes + done, n - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (int64_t)done;
+}
+
+bool os_write_at(int file, const void *bytes, size_t n, uint64_t offset)
+{
+	const char *from = bytes;
+
+	while (n > 0) {
+		ssize_t written = pwrite(file, from, n, (off_t)offset);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		from += written;
+		n -= (size_t)written;
+		offset += (uint64_t)written;
+	}
+	return true;
+}
+
+bool os_sync(int file)
+{
+	return fsync(file) == 0;
+}
+
+bool os_sync_folder(const char *path)
+{
+	int folder = open(path, O_RDONLY | O_CLOEXEC);
+	bool synced;
+
+	if (folder < 0)
+		return false;
+	synced = fsync(folder) == 0;
+	(void)close(folder);
+	return synced;
+}
+
+bool os_set_mode(int file, uint32_t mode)
+{
+	return fchmod(file, (mode_t)mode) == 0;
+}
+
+bool os_free_bytes(int file, uint64_t *bytes)
+{
+	struct statvfs facts;
+
+	return fstatvfs(file, &facts) == 0 && checked_mul(facts.f_bavail, facts.f_frsize, bytes);
+}
+
+bool os_rename(const char *from, const char *to)
+{
+	return rename(from, to) == 0;
+}
+
+bool os_remove(const char *path)
+{
+	return unlink(path) == 0;
+}
+
+bool os_make_folder(const char *path)
+{
+	return mkdir(path, 0777) == 0;
+}
+
+bool os_remove_folder(const char *path)
+{
+	return rmdir(path) == 0;
+}
+
+bool os_list_folder(const char *path, os_entry_fn *each, void *user)
+{
+	DIR *list = opendir(path);
+	struct dirent *entry;
+
+	if (!list)
+		return false;
+	while ((entry = readdir(list)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    !each(user, entry->d_name))
+			break;
+	(void)closedir(list);
+	return true;
+}
+
+char *os_resolve(const char *path)
+{
+	char *real = realpath(path, NULL), *copy;
+
+	if (!real)
+		return NULL;
+	copy = memory_copy_text(real);
+	free(real);
+	if (!copy)
+		errno = ENOMEM;
+	return copy;
+}
+
+char *os_read_link(const char *path)
+{
+	char link[4096];
+	ssize_t length = readlink(path, link, sizeof link);
+
+	if (length <= 0 || (size_t)length == sizeof link)
+		return NULL;
+	link[length] = '\0';
+	return memory_copy_text(link);
+}
+
+long os_process(void)
+{
+	return (long)getpid();
+}
+
+/* ---- mappings ------------------------------------------------------------------------------- */
+
+const void *os_map(int file, size_t size)
+{
+	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+void os_unmap(const void *bytes, size_t size)
+{
+	if (bytes)
+		(void)munmap((void *)(uintptr_t)bytes, size);
+}
+
+size_t os_page_bytes(void)
+{
+	long bytes = sysconf(_SC_PAGESIZE);
+
+	return bytes > 0 ? (size_t)bytes : 4096;
+}
+
+void os_advise_huge(const void *bytes, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t page = os_page_bytes(), skip = (page - (uintptr_t)bytes % page) % page;
+
+	if (size > skip)
+		(void)madvise((void *)((uintptr_t)bytes + skip), size - skip, MADV_HUGEPAGE);
+#else
+	(void)bytes, (void)size;
+#endif
+}
