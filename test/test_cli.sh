@@ -180,6 +180,30 @@ succeeds "brise --version succeeds" --version
 refuses "an unknown command names the nearest" 2 "did you mean run?" rnu "$model"
 refuses "an unknown command is refused" 2 "unknown command 'zzz'" zzz
 refuses "help on an unknown command names the nearest" 2 "did you mean convert?" help convrt
+# Other programs' commands, one with what must be in the answer.
+bad=$(while IFS='|' read -r arguments text; do
+	try $arguments
+	wrong=$(refusal 2 "$text")
+	[ -z "$wrong" ] || printf '(%s: %s) ' "$arguments" "$wrong"
+done <<'END'
+chat|there is no chat yet
+serve|there is no server yet
+llama-server -m x|there is no server yet
+quantize in.gguf out.gguf|brise convert CHECKPOINT OUT.brise
+llama-quantize|brise convert CHECKPOINT OUT.brise
+help quantize|brise convert CHECKPOINT OUT.brise
+pull mistral|downloads nothing
+list|keeps no list
+imatrix|brise calibrate
+-z -p x|unknown option '-z'
+END
+)
+none "other programs' commands are answered with ours" "$bad"
+"$brise" help run >"$dir/help"
+for c in generate main llama-cli; do
+	"$brise" $c --help >"$dir/out"
+	same "$c is run" "$dir/out" "$dir/help"
+done
 refuses "an unknown option before the command names the nearest" 2 "did you mean --help?" --hepl
 refuses "an unknown option names the nearest" 2 "did you mean --tokens?" run "$model" x --tokns 3
 refuses "an unknown choice names the nearest" 2 "did you mean int8?" run "$model" x --kv in8
@@ -424,18 +448,58 @@ for signal in INT:130 TERM:143 HUP:129; do
 		continue
 	fi
 	interrupt "${signal%:*}" '[ -s "$dir/out" ]' run "$model" "The file" -n 100000 --ignore-eos
-	none "SIG${signal%:*} stops run, status ${signal#*:}" "$(stopped "${signal#*:}")$(cat "$dir/err")"
+	none "SIG${signal%:*} stops run, status ${signal#*:}" "$(stopped "${signal#*:}")"
+	holds "SIG${signal%:*}: run says in one line that it was interrupted" [ "$(cat "$dir/err")" = "brise run: interrupted" ]
 	interrupt "${signal%:*}" '[ -n "$(part_files)" ]' convert "$checkpoint" "$dir/stopped.brise" --effort high -t 1
 	none "SIG${signal%:*} stops convert, status ${signal#*:}" "$(stopped "${signal#*:}")"
 	holds "SIG${signal%:*} leaves no target" [ ! -e "$dir/stopped.brise" ]
 	none "SIG${signal%:*} leaves no part of one" "$(part_files)"
 done
 
+# ---- what fits ------------------------------------------------------------------------------------------------------
+
+"$brise" convert "$checkpoint" "$dir/whole.brise" --effort fast --window 0 2>/dev/null
+awk 'BEGIN { for (i = 0; i < 40; i++) print i + 300 }' >"$dir/forty"
+refuses "a prompt longer than the context is refused with both numbers and the option" 1 "the prompt has 40 tokens, the context 30 positions; --context 42 " \
+	run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 -c 30
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 --context 42
+holds "the context it names is enough" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 3 -a ! -s "$dir/err" ]
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 --context 41 --ignore-eos
+holds "one less is said at the start, and ends the text" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 2 -a "$(grep -cF "ends the text after 2 of 3 tokens; --context 42" "$dir/err")" -eq 1 ]
+try run "$model" --prompt-ids "$dir/forty" --print-ids -n 3 -c 30
+holds "a model with a window takes any length" [ "$status" -eq 0 -a ! -s "$dir/err" ]
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 32769
+holds "a context beyond the trained length is said in one line" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 1 -a "$(grep -cF "32769 positions exceeds the 32768" "$dir/err")" -eq 1 ]
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 0 --stats
+holds "--context 0 is the trained length" grep -qF "cache of 32768 positions" "$dir/err"
+rm -f "$dir/whole.brise"
+
+# ---- terminals ------------------------------------------------------------------------------------------------------
+
+if script -qec true /dev/null >/dev/null 2>&1; then
+	awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/many"
+	script -qec "$brise run $model --prompt-ids $dir/many --print-ids -n 1 --chunk 4096" /dev/null </dev/null >"$dir/out" 2>&1
+	holds "a long prompt shows progress within its one pass" [ "$(tr '\r' '\n' <"$dir/out" | grep -c '^prompt: [0-9]* of 300 tokens')" -ge 1 ]
+	script -qec "$brise run $model x -n 1 --greedy" /dev/null </dev/null >"$dir/out" 2>&1
+	holds "a short one shows none" [ "$(grep -c 'prompt:' "$dir/out")" -eq 0 ]
+else
+	skip "progress on a terminal" "no script(1) of util-linux here"
+fi
+
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 prompt='The "file" is'
 succeeds "run prints on standard output alone" run "$model" "$prompt" -n 24 --greedy
 cp "$dir/out" "$dir/text"
+cp "$dir/out" "$dir/continued"
+bad=
+for arguments in "-m $model" "--model=$model -n 9" "generate -m $model" "run -m $model --n_predict 24" "run -m $model --temp 0 --ctx-size 64 -ngl 0 -s -1"; do
+	"$brise" $arguments -p "$prompt" -n 24 --greedy >"$dir/out" 2>&1
+	cmp -s "$dir/out" "$dir/continued" || bad="$bad ($arguments: $(head -n 1 "$dir/out"))"
+done
+"$brise" "$model" "$prompt" -n 24 --greedy >"$dir/out" 2>&1
+cmp -s "$dir/out" "$dir/continued" || bad="$bad (the file alone)"
+none "run is understood as other programs spell it, or without its name" "$bad"
 try run "$model" "$prompt" -n 24 --temperature 0
 same "--greedy is --temperature 0" "$dir/out" "$dir/text"
 for options in "-t 1" "-t 3 --chunk 2" "--arch scalar"; do

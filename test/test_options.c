@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
 #include "runtime/text/json_text.h"
 #include "runtime/cli/nearest.h"
@@ -288,6 +289,202 @@ static void check_help(void)
 	      "an entry without help shares the next one's line");
 	CHECK(&counts, strstr(text, "--kind int8|f32|sparse") != NULL, "choices are listed");
 	free(text);
+}
+
+/* ---- other programs' options ---------------------------------------------------------------- */
+
+typedef struct run_like {
+	uint32_t tokens, context, chunk, penalty_last;
+	float temperature, repetition_penalty;
+	bool stats;
+	char taken[64];
+} run_like;
+
+static const char *take_seed(void *target, const char *value)
+{
+	run_like *s = target;
+
+	(void)snprintf(s->taken, sizeof s->taken, "%s", value);
+	return NULL;
+}
+
+#undef AT
+#define AT(member) offsetof(run_like, member)
+
+static const options_entry run_entries[] = {
+	NUMBER('n', "tokens", tokens, "N", 0, 4e9, "-1", "limit"),
+	NUMBER(0, "context", context, "N", 1, 1e6, "0", "positions"),
+	NUMBER(0, "chunk", chunk, "N", 1, 4096, NULL, "pass"),
+	NUMBER(0, "penalty-last", penalty_last, "N", 0, 1e6, "-1", "recent"),
+	REAL(0, "temperature", temperature, "X", 0, 100, "heat"),
+	REAL(0, "repetition-penalty", repetition_penalty, "X", 0.01, 100, "repeats"),
+	FLAG(0, "stats", stats, "speed"),
+	TAKE(0, "seed", take_seed, "N", "seed"),
+};
+
+static const options_command run_command = { .name = "run",
+	                                     .operands = "MODEL [PROMPT]",
+	                                     .summary = "Runs.",
+	                                     .entries = run_entries,
+	                                     .n_entries = sizeof run_entries / sizeof *run_entries,
+	                                     .min_operands = 1,
+	                                     .max_operands = 2 };
+
+typedef struct run_attempt {
+	run_like s;
+	options_result result;
+	options_outcome outcome;
+	char line[256];
+	char *argv[MOST_WORDS];
+} run_attempt;
+
+static void parse_run(run_attempt *a, const char *line)
+{
+	char *word, *rest = a->line;
+	int argc = 0;
+
+	memset(a, 0, sizeof *a);
+	(void)snprintf(a->line, sizeof a->line, "run %s", line);
+	while (argc < MOST_WORDS && (word = strsep(&rest, " ")) != NULL)
+		a->argv[argc++] = word;
+	a->outcome = options_parse(&run_command, argc, a->argv, &a->s, &a->result);
+}
+
+static bool has_operands(const run_attempt *a, const char *model, const char *prompt)
+{
+	return a->outcome == OPTIONS_READY && a->result.n_operands == 1 + (prompt != NULL) &&
+	       is_text(a->result.operands[0], model) &&
+	       (!prompt || is_text(a->result.operands[1], prompt));
+}
+
+static void check_model_and_prompt_as_options(void)
+{
+	static const struct {
+		const char *line, *model, *prompt;
+	} lines[] = {
+		{ "-m a -p b", "a", "b" },
+		{ "-p b -m a", "a", "b" },
+		{ "a -p b", "a", "b" },
+		{ "-p b a", "a", "b" },
+		{ "-m a b", "a", "b" },
+		{ "b -m a", "a", "b" },
+		{ "--model=a --prompt=b", "a", "b" },
+		{ "--model a --prompt b", "a", "b" },
+		{ "-m a", "a", NULL },
+		{ "-ma -pb", "a", "b" },
+		{ "-m a -m c -p b", "c", "b" },
+		{ "-m a -n 5 -p -b", "a", "-b" },
+	};
+	run_attempt a;
+	size_t i;
+
+	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+		parse_run(&a, lines[i].line);
+		CHECK(&counts, has_operands(&a, lines[i].model, lines[i].prompt),
+		      "'%s' names model and prompt: %s", lines[i].line, a.result.message);
+	}
+	parse_run(&a, "-m a b c");
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "'c'"),
+	      "-m a b c is one operand too many: %s", a.result.message);
+	parse_run(&a, "a b -p c");
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "'c'"),
+	      "two prompts are one too many: %s", a.result.message);
+	parse_run(&a, "-p b");
+	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 1,
+	      "-p alone leaves the model to be found missing or not: %s", a.result.message);
+}
+
+static void check_synonyms(void)
+{
+	run_attempt a;
+
+	parse_run(&a, "a --n-predict 7 --ctx-size 99 --batch-size 8 --temp 0.5 --repeat-penalty "
+	              "1.5 --repeat-last-n 3 -s 4");
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.s.tokens == 7 && a.s.context == 99 &&
+	              a.s.chunk == 8 && a.s.temperature == 0.5f && a.s.penalty_last == 3 &&
+	              a.s.repetition_penalty == 1.5f && is_text(a.s.taken, "4"),
+	      "other programs' long names are understood: %s", a.result.message);
+	parse_run(&a,
+	          "a -n -1 -c 0 -ub 16 --repeat_last_n=-1 --n_predict=9 --repetition_penalty 2");
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.s.tokens == 9 && a.s.context == UINT32_MAX &&
+	              a.s.chunk == 16 && a.s.penalty_last == UINT32_MAX &&
+	              a.s.repetition_penalty == 2,
+	      "and short ones, underscores and their values: %s", a.result.message);
+	parse_run(&a, "a -c4096 -n-1 --verbose --log-disable -no-cnv --no-warmup -ngl 0 --keep=0");
+	CHECK(&counts,
+	      a.outcome == OPTIONS_READY && a.s.tokens == UINT32_MAX && a.s.context == 4096 &&
+	              a.s.stats,
+	      "what asks for nothing else is taken: %s", a.result.message);
+}
+
+static void check_answers(void)
+{
+	static const struct {
+		const char *line, *says;
+	} lines[] = {
+		{ "a -ngl 99", "-ngl: brise runs on the CPU" },
+		{ "a --n_gpu_layers=1", "--n-gpu-layers: brise runs on the CPU" },
+		{ "a -i", "no chat yet" },
+		{ "a -cnv", "no chat yet" },
+		{ "a -sys x", "no chat yet" },
+		{ "a --chat-template chatml", "no chat yet" },
+		{ "a --mlock", "--mlock: " },
+		{ "a --no-mmap", "always mapped" },
+		{ "a --verbose-prompt", "brise tokenize" },
+		{ "a --lora x", "brise convert CHECKPOINT" },
+		{ "a -ctk q8_0", "--kv int8" },
+		{ "a -r x", "no stop texts yet" },
+		{ "a --mirostat 2", "--temperature" },
+		{ "a -hf org/name", "downloads nothing" },
+		{ "a --ctx-size x", "--context: expected a whole number" },
+		{ "a --ctx-size", "--ctx-size: expected a value, found nothing" },
+		{ "a -c --stats", "-c: expected a value, found '--stats'" },
+		{ "a --log-disable=yes", "takes no value" },
+		{ "a --tmep 1", "unknown option --tmep" },
+		{ "a --contxt 1", "did you mean --context?" },
+	};
+	attempt other;
+	run_attempt a;
+	size_t i;
+
+	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+		parse_run(&a, lines[i].line);
+		CHECK(&counts,
+		      a.outcome == OPTIONS_WRONG && strstr(a.result.message, lines[i].says),
+		      "'%s' says '%s', not '%s'", lines[i].line, lines[i].says, a.result.message);
+	}
+	parse_line(&other, "m -p x");
+	CHECK(&counts, other.outcome == OPTIONS_WRONG && strstr(other.result.message, "unknown"),
+	      "a command without a prompt knows no -p: %s", other.result.message);
+	parse_line(&other, "m --temp 1");
+	CHECK(&counts, other.outcome == OPTIONS_WRONG && strstr(other.result.message, "unknown"),
+	      "nor a name for an option it lacks: %s", other.result.message);
+}
+
+/* ---- what fits ------------------------------------------------------------------------------ */
+
+static void check_memory_note(void)
+{
+	brise_model_facts facts = { .file_bytes = 3850000000u };
+	char text[256];
+
+	CHECK(&counts, !fit_describe_memory(&facts, 300000000, 8000000000u, text, sizeof text),
+	      "a model of 3.85 GB fits 8 GB");
+	CHECK(&counts, !fit_describe_memory(&facts, 300000000, 4150000000u, text, sizeof text),
+	      "memory that is just enough is enough");
+	CHECK(&counts,
+	      fit_describe_memory(&facts, 300000000, 4149999999u, text, sizeof text) &&
+	              strstr(text, "3.85 GB") && strstr(text, "300 MB") &&
+	              strstr(text, "4.15 GB") && strstr(text, "disk"),
+	      "a byte less is said with all three sizes: %s", text);
+	CHECK(&counts,
+	      fit_describe_memory(&facts, 9000000000u, 8000000000u, text, sizeof text) &&
+	              strstr(text, "--context"),
+	      "a cache larger than memory names the option: %s", text);
+	CHECK(&counts, !fit_describe_memory(&facts, 300000000, 0, text, sizeof text),
+	      "unknown memory says nothing");
 }
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -776,6 +973,10 @@ int main(void)
 	check_refused();
 	check_long_words();
 	check_help();
+	check_model_and_prompt_as_options();
+	check_synonyms();
+	check_answers();
+	check_memory_note();
 	check_whole();
 	check_real();
 	check_nearest();

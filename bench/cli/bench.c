@@ -134,8 +134,6 @@ static int write_synthetic(bench_settings *s)
 	terminal_catch_signals();
 	status = convert_write(&source, path, &options, &result, &err);
 	terminal_erase_line(&s->line);
-	if (status == BRISE_ECANCELED)
-		return terminal_exit_status();
 	if (status != BRISE_OK)
 		return report_status("bench", &err);
 	report_note("bench", "%.2f GB, %.3f bits per weight, in %.1f s",
@@ -239,8 +237,6 @@ static int measure_kernels(const bench_settings *s)
 	terminal_catch_signals();
 	status = measure_sets(sets, &n_sets, s, workers, threads, &err);
 	pool_free(workers);
-	if (status == BRISE_ECANCELED)
-		return terminal_exit_status();
 	if (status != BRISE_OK)
 		return report_status("bench", &err);
 	if (s->json)
@@ -267,7 +263,7 @@ static int measure_scaling(const bench_settings *s)
 	       kernels.name);
 	for (threads = s->engine.threads; threads <= s->most_threads; threads++, n++) {
 		if (terminal_was_interrupted(NULL))
-			return terminal_exit_status();
+			return report_interruption("bench", "interrupted");
 		if (scaling_measure(&rows[n], &kernels, threads, false, &err) != BRISE_OK)
 			return report_status("bench", &err);
 		printf(s->json ? "%s{\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f}"
@@ -327,8 +323,6 @@ static int measure_model(const bench_settings *s, const char *path)
 
 	terminal_catch_signals();
 	status = bench_measure_model(&result, &options, &err);
-	if (status == BRISE_ECANCELED)
-		return terminal_exit_status();
 	if (status != BRISE_OK)
 		return report_status("bench", &err);
 	print_model(s, &result);

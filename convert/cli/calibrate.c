@@ -130,8 +130,6 @@ static int run(const engine *e, calibrate_settings *s, const int32_t *ids, size_
 	s->start = terminal_clock();
 	status = calibrate_model(e->model, ids, n, s->output, &options, &result, &err);
 	terminal_erase_line(&s->line);
-	if (status == BRISE_ECANCELED)
-		report_note("calibrate", "%s", err.message);
 	if (status != BRISE_OK)
 		return report_status("calibrate", &err);
 	terminal_format_bytes((double)result.file_bytes, bytes, sizeof bytes);

@@ -2,6 +2,7 @@
 #include "runtime/cli/engine.h"
 #include "bench/scaling.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/fit.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/terminal.h"
 
@@ -83,7 +84,8 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 	const brise_sequence_options sequence = {
 		.size = sizeof sequence,
 		.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
-		.context = settings->context,
+		.context = settings->context == ENGINE_CONTEXT_TRAINED ? e->facts->max_context
+		                                                       : settings->context,
 		.slack = settings->chunk,
 	};
 	brise_error err;
@@ -94,6 +96,9 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK ||
 	    brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK)
 		return report_status(command, &err);
+	fit_note_limits(command, e->facts, brise_get_sequence_facts(e->sequence)->slots,
+	                brise_get_sequence_facts(e->sequence)->kv_bytes +
+	                        brise_get_engine_facts(e->engine)->work_bytes);
 	return COMMANDS_READY;
 }
 

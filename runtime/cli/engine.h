@@ -6,10 +6,13 @@
 #include "runtime/cli/options.h"
 
 #define ENGINE_THREADS_AUTO UINT32_MAX
+#define ENGINE_CONTEXT_TRAINED                                                                     \
+	UINT32_MAX /* --context 0: as many positions as the model was trained for */
 
 typedef struct engine_settings {
-	uint32_t threads, chunk, context; /* threads: 0 for the default, or ENGINE_THREADS_AUTO */
-	int kv;                           /* brise_kv_type */
+	/* 0: the default; threads also ENGINE_THREADS_AUTO, context also ENGINE_CONTEXT_TRAINED */
+	uint32_t threads, chunk, context;
+	int kv; /* brise_kv_type */
 	const char *arch;
 } engine_settings;
 
@@ -18,7 +21,7 @@ extern const char *const engine_kv_choices[];
 /* Table entries for a command whose settings hold an engine_settings called `engine`. */
 /* clang-format off */
 #define ENGINE_OPTIONS ENGINE_OPTIONS_BUT_CONTEXT, \
-	NUMBER(0, "context", engine.context, "N", 1, 1 << 24, NULL, \
+	NUMBER(0, "context", engine.context, "N", 1, 1 << 24, "0", \
 	       "positions kept by models without a window")
 
 #define ENGINE_OPTIONS_BUT_CONTEXT \

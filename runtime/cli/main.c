@@ -1,6 +1,7 @@
 /* main.c - brise: finds the command and runs it */
 #include "runtime/cli/commands.h"
 #include "runtime/cli/nearest.h"
+#include "runtime/cli/synonyms.h"
 #include "runtime/cli/terminal.h"
 
 #include <string.h>
@@ -9,16 +10,16 @@ static const struct {
 	const char *name, *summary;
 	commands_main *run;
 } commands[] = {
-	{ "run", "continue a text", cli_run },
+	{ "run", "continue a prompt", cli_run },
 	{ "convert", "turn an fp16 checkpoint into a .brise file", cli_convert },
-	{ "calibrate", "learn from a text which weights matter", cli_calibrate },
-	{ "export", "give a model back as GGUF or safetensors", cli_export },
-	{ "info", "what a model is and what it needs", cli_info },
-	{ "tokenize", "text to token ids and back", cli_tokenize },
-	{ "logits", "logits of every position, for comparisons", cli_logits },
-	{ "perplexity", "how well a model predicts a text", cli_perplexity },
-	{ "compare", "what conversion did to every tensor", cli_compare },
-	{ "bench", "speed against this machine's limits", cli_bench },
+	{ "calibrate", "measure on a text which weights matter", cli_calibrate },
+	{ "export", "write a model as GGUF or safetensors", cli_export },
+	{ "info", "print a model's configuration and memory needs", cli_info },
+	{ "tokenize", "turn text into token ids, or ids into text", cli_tokenize },
+	{ "logits", "write the logits of every position", cli_logits },
+	{ "perplexity", "measure how well a model predicts a text", cli_perplexity },
+	{ "compare", "print what conversion changed in every tensor", cli_compare },
+	{ "bench", "measure speed and this machine's limits", cli_bench },
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -40,8 +41,11 @@ static int print_help(FILE *out, int status)
 
 static commands_main *find_command(const char *name)
 {
+	const synonym *other = synonyms_find_command(name);
 	size_t i;
 
+	if (other && other->kind == SYNONYM_OPTION)
+		name = other->ours;
 	for (i = 0; i < N_COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].run;
@@ -51,10 +55,13 @@ static commands_main *find_command(const char *name)
 static int refuse(const char *name)
 {
 	const char *kind = name[0] == '-' ? "option" : "command";
+	const synonym *other = synonyms_find_command(name);
 	nearest_match match = { NULL, 0 };
 	const char *meant;
 	size_t i;
 
+	if (other)
+		return report_usage(NULL, "%s: %s", name, other->ours);
 	for (i = 0; i < N_COMMANDS; i++)
 		nearest_offer(&match, name, commands[i].name);
 	nearest_offer(&match, name, "--help");
@@ -65,6 +72,23 @@ static int refuse(const char *name)
 		                    meant);
 	return report_usage(NULL, "unknown %s '%.60s'; brise --help lists the commands", kind,
 	                    name);
+}
+
+/* Whether the words are those of `run` without the command: a model file first, or -m among them,
+ * as other programs take them. */
+static bool is_run(int argc, char **argv)
+{
+	size_t length = strlen(argv[1]);
+	int i;
+
+	if (argv[1][0] != '-')
+		return (length > 6 && strcmp(argv[1] + length - 6, ".brise") == 0) ||
+		       (length > 5 && strcmp(argv[1] + length - 5, ".gguf") == 0);
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-m") == 0 || strcmp(argv[i], "--model") == 0 ||
+		    strncmp(argv[i], "--model=", 8) == 0)
+			return true;
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -89,5 +113,7 @@ int main(int argc, char **argv)
 		return command ? command(2, help_argv) : refuse(argv[2]);
 	}
 	command = find_command(argv[1]);
-	return command ? command(argc - 1, argv + 1) : refuse(argv[1]);
+	if (command)
+		return command(argc - 1, argv + 1);
+	return is_run(argc, argv) ? cli_run(argc, argv) : refuse(argv[1]);
 }

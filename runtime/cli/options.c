@@ -2,6 +2,7 @@
 #include "runtime/cli/options.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/number.h"
+#include "runtime/cli/synonyms.h"
 #include "runtime/portable.h"
 
 #include <stdarg.h>
@@ -13,6 +14,7 @@ typedef struct parser {
 	options_result *result;
 	char **argv;
 	int argc, next;
+	char *model, *prompt; /* operands given as options, -m and -p; or NULL */
 } parser;
 
 static options_outcome wrong(parser *p, const char *format, ...) PORTABLE_PRINTF(2, 3);
@@ -27,14 +29,24 @@ static options_outcome wrong(parser *p, const char *format, ...)
 	return OPTIONS_WRONG;
 }
 
+/* Other programs write underscores where we write dashes. */
+static bool is_name(const char *name, const char *typed, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (name[i] != (typed[i] == '_' ? '-' : typed[i]))
+			return false;
+	return name[length] == '\0';
+}
+
 static const options_entry *find_long(const options_command *command, const char *name,
                                       size_t length)
 {
 	size_t i;
 
 	for (i = 0; i < command->n_entries; i++)
-		if (strlen(command->entries[i].name) == length &&
-		    memcmp(command->entries[i].name, name, length) == 0)
+		if (is_name(command->entries[i].name, name, length))
 			return &command->entries[i];
 	return NULL;
 }
@@ -156,24 +168,94 @@ static options_outcome store_value(parser *p, const options_entry *entry, const 
 }
 
 /* The value that follows as an argument of its own. "--x" there is far more likely a forgotten
- * value than a value. */
-static options_outcome store_next(parser *p, const options_entry *entry)
+ * value than a value. `name` is the option with its dashes. */
+static options_outcome next_value(parser *p, const char *name, size_t length, char **value)
 {
-	const char *value = p->next < p->argc ? p->argv[p->next] : NULL;
-
-	if (!value || strncmp(value, "--", 2) == 0)
-		return wrong(p, "--%s: expected a value, found %s%.40s%s", entry->name,
-		             value ? "'" : "nothing", value ? value : "", value ? "'" : "");
+	*value = p->next < p->argc ? p->argv[p->next] : NULL;
+	if (!*value || strncmp(*value, "--", 2) == 0)
+		return wrong(p, "%.*s: expected a value, found %s%.40s%s",
+		             (int)(length < 60 ? length : 60), name, *value ? "'" : "nothing",
+		             *value ? *value : "", *value ? "'" : "");
 	p->next++;
-	return store_value(p, entry, value);
+	return OPTIONS_READY;
 }
 
-static options_outcome take_long(parser *p, const char *name)
+static options_outcome store_next(parser *p, const options_entry *entry)
 {
-	const char *equals = strchr(name, '=');
+	char name[64], *value;
+	options_outcome outcome;
+
+	(void)snprintf(name, sizeof name, "--%s", entry->name);
+	outcome = next_value(p, name, strlen(name), &value);
+	return outcome == OPTIONS_READY ? store_value(p, entry, value) : outcome;
+}
+
+/* Whether the command has what this row of the table leads to. */
+static bool applies(const options_command *command, const synonym *s)
+{
+	switch (s->kind) {
+	case SYNONYM_OPTION:
+		return find_long(command, s->ours, strlen(s->ours)) != NULL;
+	case SYNONYM_MODEL:
+		return strncmp(command->operands, "MODEL", 5) == 0;
+	case SYNONYM_PROMPT:
+		return strstr(command->operands, "[PROMPT]") || strstr(command->operands, "[TEXT]");
+	default:
+		return true;
+	}
+}
+
+/* `typed` has its dashes. */
+static const synonym *find_synonym(const options_command *command, const char *typed, size_t length)
+{
+	const synonym *s;
+	unsigned i;
+
+	for (i = 0; (s = synonyms_option(i)) != NULL; i++)
+		if (is_name(s->typed, typed, length) && applies(command, s))
+			return s;
+	return NULL;
+}
+
+/* value NULL: the next word, if the option has one. */
+static options_outcome take_synonym(parser *p, const synonym *s, char *value)
+{
+	const options_entry *entry = NULL;
+	options_outcome outcome;
+	uint64_t number;
+
+	if (s->kind == SYNONYM_ANSWER)
+		return wrong(p, "%s: %s", s->typed, s->ours);
+	if (s->kind == SYNONYM_OPTION)
+		entry = find_long(p->command, s->ours, strlen(s->ours));
+	if (s->kind == SYNONYM_FLAG || (entry && entry->type == OPTION_FLAG)) {
+		if (value)
+			return wrong(p, "%s takes no value, found '%.40s'", s->typed, value);
+		return entry ? store_value(p, entry, "") : OPTIONS_READY;
+	}
+	if (!value &&
+	    (outcome = next_value(p, s->typed, strlen(s->typed), &value)) != OPTIONS_READY)
+		return outcome;
+	if (entry)
+		return store_value(p, entry, value);
+	if (s->kind == SYNONYM_ZERO)
+		return number_read_whole(value, strlen(value), 0, &number)
+		               ? OPTIONS_READY
+		               : wrong(p, "%s: %s", s->typed, s->ours);
+	*(s->kind == SYNONYM_MODEL ? &p->model : &p->prompt) = value;
+	return OPTIONS_READY;
+}
+
+/* `word` has its dashes. */
+static options_outcome take_long(parser *p, char *word)
+{
+	char *name = word + 2, *equals = strchr(name, '=');
 	size_t length = equals ? (size_t)(equals - name) : strlen(name);
 	const options_entry *entry = find_long(p->command, name, length);
+	const synonym *s = entry ? NULL : find_synonym(p->command, word, length + 2);
 
+	if (s)
+		return take_synonym(p, s, equals ? equals + 1 : NULL);
 	if (!entry && length == 4 && memcmp(name, "help", 4) == 0)
 		return equals ? wrong(p, "--help takes no value, found '%.40s'", equals + 1)
 		              : OPTIONS_HELP;
@@ -186,20 +268,43 @@ static options_outcome take_long(parser *p, const char *name)
 	return equals ? store_value(p, entry, equals + 1) : store_next(p, entry);
 }
 
-static options_outcome take_short(parser *p, const char *text)
+static options_outcome take_short(parser *p, char *word)
 {
+	char *text = word + 1;
 	const options_entry *entry = find_short(p->command, text[0]);
+	const synonym *s;
 
+	if ((!entry || text[1]) && (s = find_synonym(p->command, word, strlen(word))) != NULL)
+		return take_synonym(p, s, NULL);
 	if (!entry && text[0] == 'h' && text[1] == '\0')
 		return OPTIONS_HELP;
-	if (!entry) /* -name for --name is the usual slip */
-		return text[1] ? unknown_long(p, text, strlen(text))
-		               : wrong(p, "unknown option -%s; brise %s --help lists them", text,
-		                       p->command->name);
+	if (!entry && text[1] == '\0')
+		return wrong(p, "unknown option -%s; brise %s --help lists them", text,
+		             p->command->name);
+	if (!entry) { /* -c4096, or -name for --name, which is the usual slip */
+		s = find_synonym(p->command, word, 2);
+		return s && s->kind <= SYNONYM_PROMPT ? take_synonym(p, s, text + 1)
+		                                      : unknown_long(p, text, strlen(text));
+	}
 	if (entry->type == OPTION_FLAG)
 		return text[1] ? wrong(p, "-%c takes no value, found '%.40s'", text[0], text + 1)
 		               : store_value(p, entry, "");
 	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
+}
+
+/* Puts -m's value before the operands and -p's behind them. Their own words have left room in argv.
+ */
+static void insert_operands(parser *p)
+{
+	options_result *r = p->result;
+
+	if (p->model) {
+		memmove(r->operands + 1, r->operands, (size_t)r->n_operands * sizeof *r->operands);
+		r->operands[0] = p->model;
+		r->n_operands++;
+	}
+	if (p->prompt)
+		r->operands[r->n_operands++] = p->prompt;
 }
 
 static options_outcome check_operands(parser *p)
@@ -227,7 +332,7 @@ static options_outcome check_operands(parser *p)
 options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings,
                               options_result *result)
 {
-	parser p = { command, settings, result, argv, argc, 1 };
+	parser p = { command, settings, result, argv, argc, 1, NULL, NULL };
 	bool options_end = false;
 
 	result->operands = argv + 1;
@@ -242,10 +347,10 @@ options_outcome options_parse(const options_command *command, int argc, char **a
 		else if (strcmp(word, "--") == 0)
 			options_end = true;
 		else
-			outcome =
-			        word[1] == '-' ? take_long(&p, word + 2) : take_short(&p, word + 1);
+			outcome = word[1] == '-' ? take_long(&p, word) : take_short(&p, word);
 		if (outcome != OPTIONS_READY)
 			return outcome;
 	}
+	insert_operands(&p);
 	return check_operands(&p);
 }

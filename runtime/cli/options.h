@@ -3,8 +3,9 @@
  *
  * Long options take --name value or --name=value, short ones -n value or -nvalue; "--" ends the
  * options; "-" is an operand or a value (a standard stream). Options and operands mix in any order,
- * and the last of a repeated option counts. What is not in the table, and every value that does not
- * fit, is refused with what was expected and the nearest name.
+ * and the last of a repeated option counts. Names that other programs use are understood or
+ * answered (synonyms.h); anything else that is not in the table, and every value that does not fit,
+ * is refused with what was expected and the nearest name.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H

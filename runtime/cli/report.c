@@ -46,9 +46,18 @@ void report_note(const char *command, const char *format, ...)
 	va_end(args);
 }
 
+int report_interruption(const char *command, const char *message)
+{
+	/* A terminal has echoed ^C where the cursor stood. */
+	if (terminal_is_terminal(stderr))
+		(void)fputc('\r', stderr);
+	report_note(command, "%s", message);
+	return terminal_exit_status();
+}
+
 int report_status(const char *command, const brise_error *err)
 {
 	if (err->code == BRISE_ECANCELED)
-		return terminal_exit_status();
+		return report_interruption(command, err->message);
 	return report_error(command, "%s", err->message);
 }

@@ -21,7 +21,10 @@ int report_usage(const char *command, const char *format, ...) PORTABLE_PRINTF(2
 /* A remark that does not change the exit status. */
 void report_note(const char *command, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
-/* The exit status for a library error, printed unless it is a cancellation: that was asked for. */
+/* Prints `message`, that a signal ended the command; returns its exit status. */
+int report_interruption(const char *command, const char *message);
+
+/* Prints a library error, a cancellation among them, and returns the exit status. */
 int report_status(const char *command, const brise_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* run.c - brise run: a text goes on, streaming
+/* run.c - brise run: continues a prompt, streaming the output
  *
  * Standard output gets the continuation only, so that a pipe can use it; progress and statistics go
  * to standard error.
@@ -14,13 +14,16 @@
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
+#include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/process.h"
+#include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
 
-#define NO_LIMIT    UINT32_MAX
+#define NO_LIMIT    FIT_NO_LIMIT
 #define MOST_BIASES 256
+#define MOST_RECENT 1000000u
 
 typedef struct run_settings {
 	engine_settings engine;
@@ -34,6 +37,7 @@ typedef struct run_settings {
 typedef struct run {
 	const run_settings *settings;
 	engine engine;
+	prompt_progress progress;
 	brise_sampler *sampler;
 	brise_decoder *decoder; /* NULL: ids are printed */
 	int32_t *prompt;
@@ -47,8 +51,9 @@ static const char *take_seed(void *settings, const char *value)
 {
 	run_settings *s = settings;
 
-	s->has_seed = true;
-	return number_read_whole(value, strlen(value), UINT64_MAX, &s->sampling.seed)
+	s->has_seed = strcmp(value, "-1") != 0; /* as other programs ask for the clock's */
+	return !s->has_seed || number_read_whole(value, strlen(value), UINT64_MAX,
+	                                         &s->sampling.seed)
 	               ? NULL
 	               : "a whole number below 2^64";
 }
@@ -77,13 +82,13 @@ static const char *take_bias(void *settings, const char *value)
 
 static const options_entry entries[] = {
 	STRING('f', "file", file, "FILE", "prompt from FILE (default: standard input)"),
-	NUMBER('n', "tokens", tokens, "N", 0, 4e9, NULL,
+	NUMBER('n', "tokens", tokens, "N", 0, 4e9, "-1",
 	       "stop after N tokens (default: at the end token)"),
 	FLAG(0, "ignore-eos", ignore_eos, "continue past the end token"),
 	REAL(0, "temperature", sampling.temperature, "X", 0, 100,
 	     "0: always the likeliest (default 0.7)"),
 	FLAG(0, "greedy", greedy, "the same as --temperature 0"),
-	NUMBER(0, "top-k", sampling.top_k, "N", 0, 4e9, NULL, NULL),
+	NUMBER(0, "top-k", sampling.top_k, "N", 0, 4e9, "-1", NULL),
 	REAL(0, "top-p", sampling.top_p, "X", 0, 1, "the N likeliest; those that make up X (0.95)"),
 	REAL(0, "min-p", sampling.min_p, "X", 0, 1,
 	     "those at least X times as likely as the first"),
@@ -93,7 +98,7 @@ static const options_entry entries[] = {
 	     "subtract from recent tokens"),
 	REAL(0, "frequency-penalty", sampling.frequency_penalty, "X", -100, 100,
 	     "the same, times occurrences"),
-	NUMBER(0, "penalty-last", sampling.penalty_last, "N", 0, 1e6, NULL,
+	NUMBER(0, "penalty-last", sampling.penalty_last, "N", 0, MOST_RECENT, "-1",
 	       "what recent means (default 64)"),
 	TAKE(0, "logit-bias", take_bias, "ID=X", "add X to a token's logit, -inf bans; repeatable"),
 	TAKE(0, "seed", take_seed, "N", "same seed, same text (default: from the clock)"),
@@ -106,7 +111,8 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "run",
 	.operands = "MODEL [PROMPT]",
-	.summary = "Continues PROMPT; prints the continuation.",
+	.summary =
+	        "Continues PROMPT; prints the continuation. -m MODEL and -p PROMPT name them too.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
@@ -142,8 +148,9 @@ static int read_prompt(run *r, const char *argument)
 	return status;
 }
 
-/* The decoder hears the prompt first, so that the first word keeps its space. */
-static brise_status tell_prompt(run *r, brise_error *err)
+/* Feeds the prompt to the sampler, and to the decoder so that the first generated word keeps its
+ * space. */
+static brise_status accept_prompt(run *r, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	const char *text;
@@ -161,27 +168,31 @@ static brise_status evaluate(run *r, const int32_t *tokens, size_t n, const floa
                              brise_error *err)
 {
 	return brise_eval_tokens(r->engine.engine, r->engine.sequence, tokens, n, logits,
-	                         terminal_was_interrupted, NULL, err);
+	                         prompt_progress_layer, &r->progress, err);
 }
 
-/* Piece by piece, for the progress line and ctrl-C; any pieces give the same bits. */
+/* Whether a small board may need more than half a second: to read the weights from a card, or for
+ * the arithmetic of the prompt. */
+static bool is_slow(const run *r)
+{
+	return r->engine.facts->token_bytes > 32000000 ||
+	       (double)r->engine.facts->token_weights * (double)r->n_prompt > 1e9;
+}
+
+/* Pass by pass, for the progress line; any passes give the same bits. */
 static brise_status evaluate_prompt(run *r, const float **logits, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	double start = terminal_clock();
-	terminal_line line;
 	size_t done, n, rows = brise_get_engine_facts(r->engine.engine)->rows;
 
-	terminal_open_line(&line);
+	prompt_progress_begin(&r->progress, r->n_prompt, r->engine.facts->n_layers, is_slow(r));
 	for (done = 0; done < r->n_prompt && status == BRISE_OK; done += n) {
 		n = r->n_prompt - done < rows ? r->n_prompt - done : rows;
+		prompt_progress_pass(&r->progress, n);
 		status = evaluate(r, r->prompt + done, n, logits, err);
-		if (terminal_is_due(&line))
-			terminal_draw_line(&line, "prompt: %zu of %zu tokens, %.0f tokens/s",
-			                   done + n, r->n_prompt,
-			                   (double)(done + n) / (terminal_clock() - start));
 	}
-	terminal_erase_line(&line);
+	prompt_progress_pass(&r->progress, 0);
 	r->prompt_s = terminal_clock() - start;
 	return status;
 }
@@ -295,6 +306,8 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 	}
 	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
 		print_stats(r);
+	if (status == BRISE_ECANCELED)
+		return report_interruption("run", "interrupted");
 	return status == BRISE_OK ? 0 : report_status("run", err);
 }
 
@@ -323,7 +336,11 @@ static int run_model(run *r, const char *path, const char *prompt)
 	    (result = engine_open_sequence(&r->engine, "run", &s->engine)) != COMMANDS_READY)
 		return result;
 	if (r->n_prompt == 0)
-		return report_error("run", "the prompt holds no token");
+		return report_error("run", "the prompt has no tokens");
+	if ((result = fit_check_prompt("run", r->engine.facts,
+	                               brise_get_sequence_facts(r->engine.sequence)->slots,
+	                               r->n_prompt, s->tokens)) != COMMANDS_READY)
+		return result;
 	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
 		return report_error(
 		        "run",
@@ -333,7 +350,7 @@ static int run_model(run *r, const char *path, const char *prompt)
 	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &sampling, &err) != BRISE_OK ||
 	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model),
 	                                        &err) != BRISE_OK) ||
-	    tell_prompt(r, &err) != BRISE_OK)
+	    accept_prompt(r, &err) != BRISE_OK)
 		return report_status("run", &err);
 	status = evaluate_prompt(r, &logits, &err);
 	if (status == BRISE_OK)
@@ -358,6 +375,8 @@ int cli_run(int argc, char **argv)
 		                    "one prompt expected: an argument, --file or --prompt-ids");
 	if (settings.greedy)
 		settings.sampling.temperature = 0;
+	if (settings.sampling.penalty_last == UINT32_MAX)
+		settings.sampling.penalty_last = MOST_RECENT;
 	if (!settings.has_seed)
 		settings.sampling.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
 	settings.sampling.bias = settings.biases;

@@ -1,4 +1,4 @@
-/* terminal.c - signals, progress line, safe text */
+/* terminal.c - signals, the progress line, text without control characters */
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/report.h"
 #include "runtime/os/os.h"
@@ -115,8 +115,10 @@ void terminal_draw_line(terminal_line *line, const char *format, ...)
 
 void terminal_erase_line(terminal_line *line)
 {
+	int echoed = caught_signal ? 2 : 0; /* ^C, behind the line */
+
 	if (line->drawn > 0)
-		fprintf(stderr, "\r%*s\r", line->drawn, "");
+		fprintf(stderr, "\r%*s\r", line->drawn + echoed, "");
 	(void)fflush(stderr);
 	line->drawn = 0;
 }

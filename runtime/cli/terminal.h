@@ -1,4 +1,4 @@
-/* terminal.h - the program's manners: signals, the progress line, text that reaches a terminal
+/* terminal.h - terminal handling: signals, the progress line, text without control characters
  *
  * A progress line is drawn on standard error when that is a terminal, ten times a second at most,
  * and erased before anything else is printed. In a pipe nothing of it appears.

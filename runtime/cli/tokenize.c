@@ -251,10 +251,13 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 		                   : encode_line(v, s, &r, err);
 	}
 	if (status == BRISE_OK && !feof(in) && !ferror(stdout)) {
-		status = terminal_was_interrupted(NULL) ? BRISE_ECANCELED : BRISE_EIO;
+		bool interrupted = terminal_was_interrupted(NULL);
+
+		status = interrupted ? BRISE_ECANCELED : BRISE_EIO;
 		err->code = status;
-		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be read: %s",
-		               name, strerror(errno));
+		(void)snprintf(err->message, sizeof err->message, "%.200s: %s%s", name,
+		               interrupted ? "interrupted" : "cannot be read: ",
+		               interrupted ? "" : strerror(errno));
 	}
 	free(line);
 	return status;

@@ -1,0 +1,214 @@
+/* synonyms.c - the table */
+#include "runtime/cli/synonyms.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define NO_CHAT                                                                                    \
+	"there is no chat yet: write the model's template into the prompt, "                       \
+	"such as \"[INST] question [/INST]\" for Mistral 7B Instruct v0.1 and v0.2"
+#define NO_SERVER                                                                                  \
+	"there is no server yet: brise run MODEL PROMPT, or libbrise (runtime/brise.h) in a "      \
+	"program"
+#define NO_DOWNLOAD                                                                                \
+	"brise downloads nothing: fetch a checkpoint or a GGUF file, then brise convert "          \
+	"CHECKPOINT OUT.brise"
+#define NO_REGISTRY                                                                                \
+	"brise keeps no list of models: they are files, and brise info FILE describes one"
+#define NO_GPU        "brise runs on the CPU; leave it out"
+#define NO_LOCK       "brise maps the file and locks nothing in memory; leave it out"
+#define NO_MAP_CHOICE "the file is always mapped and never copied; leave it out"
+#define NO_STOP_TEXT  "there are no stop texts yet: generation stops at the end token or after -n N"
+#define NO_GRAMMAR    "there are no grammars yet"
+#define NO_SESSION    "there are no saved prompts yet"
+#define ROPE_IS_FIXED "rotary positions are as the checkpoint says; leave it out"
+#define OUR_SAMPLING                                                                               \
+	"not a way brise samples; there are --temperature, --top-k, --top-p, --min-p and "         \
+	"penalties"
+#define OUR_CACHE "the cache is --kv int8 (default) or --kv f32"
+#define OUR_ADAPTERS                                                                               \
+	"adapters are merged when converting: brise convert CHECKPOINT OUT.brise --lora DIR"
+#define OUR_AFFINITY "processors are chosen by taskset; --threads N says how many"
+#define OUR_CONVERT                                                                                \
+	"brise convert CHECKPOINT OUT.brise --type q4 (or q8, f16) quantizes a checkpoint or a "   \
+	"GGUF file"
+
+/* clang-format off */
+static const synonym options[] = {
+	{ "-m",                   SYNONYM_MODEL,  NULL },
+	{ "--model",              SYNONYM_MODEL,  NULL },
+	{ "-p",                   SYNONYM_PROMPT, NULL },
+	{ "--prompt",             SYNONYM_PROMPT, NULL },
+	{ "-f",                   SYNONYM_OPTION, "text" }, /* of calibrate and perplexity */
+	{ "--file",               SYNONYM_OPTION, "text" },
+	{ "--predict",            SYNONYM_OPTION, "tokens" },
+	{ "--n-predict",          SYNONYM_OPTION, "tokens" },
+	{ "--num-predict",        SYNONYM_OPTION, "tokens" },
+	{ "--max-tokens",         SYNONYM_OPTION, "tokens" },
+	{ "--n-prompt",           SYNONYM_OPTION, "prompt" }, /* of bench */
+	{ "--n-gen",              SYNONYM_OPTION, "generate" },
+	{ "-c",                   SYNONYM_OPTION, "context" },
+	{ "--ctx-size",           SYNONYM_OPTION, "context" },
+	{ "--num-ctx",            SYNONYM_OPTION, "context" },
+	{ "-b",                   SYNONYM_OPTION, "chunk" },
+	{ "--batch-size",         SYNONYM_OPTION, "chunk" },
+	{ "--num-batch",          SYNONYM_OPTION, "chunk" },
+	{ "-ub",                  SYNONYM_OPTION, "chunk" },
+	{ "--ubatch-size",        SYNONYM_OPTION, "chunk" },
+	{ "--num-thread",         SYNONYM_OPTION, "threads" },
+	{ "--n-threads",          SYNONYM_OPTION, "threads" },
+	{ "-s",                   SYNONYM_OPTION, "seed" },
+	{ "--temp",               SYNONYM_OPTION, "temperature" },
+	{ "--repeat-penalty",     SYNONYM_OPTION, "repetition-penalty" },
+	{ "--repeat-last-n",      SYNONYM_OPTION, "penalty-last" },
+	{ "--verbose",            SYNONYM_OPTION, "stats" },
+	{ "--log-disable",        SYNONYM_FLAG,   NULL },
+	{ "--no-display-prompt",  SYNONYM_FLAG,   NULL },
+	{ "-no-cnv",              SYNONYM_FLAG,   NULL },
+	{ "--no-conversation",    SYNONYM_FLAG,   NULL },
+	{ "--no-context-shift",   SYNONYM_FLAG,   NULL },
+	{ "--no-escape",          SYNONYM_FLAG,   NULL },
+	{ "--no-warmup",          SYNONYM_FLAG,   NULL },
+	{ "--no-mlock",           SYNONYM_FLAG,   NULL },
+	{ "--mmap",               SYNONYM_FLAG,   NULL },
+	{ "--simple-io",          SYNONYM_FLAG,   NULL },
+	{ "-ngl",                 SYNONYM_ZERO,   NO_GPU },
+	{ "--gpu-layers",         SYNONYM_ZERO,   NO_GPU },
+	{ "--n-gpu-layers",       SYNONYM_ZERO,   NO_GPU },
+	{ "--num-gpu",            SYNONYM_ZERO,   NO_GPU },
+	{ "-mg",                  SYNONYM_ZERO,   NO_GPU },
+	{ "--main-gpu",           SYNONYM_ZERO,   NO_GPU },
+	{ "-sm",                  SYNONYM_ANSWER, NO_GPU },
+	{ "--split-mode",         SYNONYM_ANSWER, NO_GPU },
+	{ "-ts",                  SYNONYM_ANSWER, NO_GPU },
+	{ "--tensor-split",       SYNONYM_ANSWER, NO_GPU },
+	{ "-dev",                 SYNONYM_ANSWER, NO_GPU },
+	{ "--device",             SYNONYM_ANSWER, NO_GPU },
+	{ "--mlock",              SYNONYM_ANSWER, NO_LOCK },
+	{ "--no-mmap",            SYNONYM_ANSWER, NO_MAP_CHOICE },
+	{ "--numa",               SYNONYM_ANSWER, OUR_AFFINITY },
+	{ "-C",                   SYNONYM_ANSWER, OUR_AFFINITY },
+	{ "--cpu-mask",           SYNONYM_ANSWER, OUR_AFFINITY },
+	{ "--cpu-range",          SYNONYM_ANSWER, OUR_AFFINITY },
+	{ "-tb",                  SYNONYM_ANSWER, "one number of threads serves prompt and generation: --threads N" },
+	{ "--threads-batch",      SYNONYM_ANSWER, "one number of threads serves prompt and generation: --threads N" },
+	{ "-fa",                  SYNONYM_ANSWER, "attention has one implementation; leave it out" },
+	{ "--flash-attn",         SYNONYM_ANSWER, "attention has one implementation; leave it out" },
+	{ "-ctk",                 SYNONYM_ANSWER, OUR_CACHE },
+	{ "-ctv",                 SYNONYM_ANSWER, OUR_CACHE },
+	{ "--cache-type-k",       SYNONYM_ANSWER, OUR_CACHE },
+	{ "--cache-type-v",       SYNONYM_ANSWER, OUR_CACHE },
+	{ "--keep",               SYNONYM_ZERO,   "a window keeps the last positions; a context without one is not shifted" },
+	{ "--context-shift",      SYNONYM_ANSWER, "a model without a window stops when its context is full: --context N" },
+	{ "-i",                   SYNONYM_ANSWER, NO_CHAT },
+	{ "--interactive",        SYNONYM_ANSWER, NO_CHAT },
+	{ "-if",                  SYNONYM_ANSWER, NO_CHAT },
+	{ "--interactive-first",  SYNONYM_ANSWER, NO_CHAT },
+	{ "-ins",                 SYNONYM_ANSWER, NO_CHAT },
+	{ "--instruct",           SYNONYM_ANSWER, NO_CHAT },
+	{ "-cnv",                 SYNONYM_ANSWER, NO_CHAT },
+	{ "--conversation",       SYNONYM_ANSWER, NO_CHAT },
+	{ "-st",                  SYNONYM_ANSWER, NO_CHAT },
+	{ "--single-turn",        SYNONYM_ANSWER, NO_CHAT },
+	{ "-sys",                 SYNONYM_ANSWER, NO_CHAT },
+	{ "--system-prompt",      SYNONYM_ANSWER, NO_CHAT },
+	{ "--system",             SYNONYM_ANSWER, NO_CHAT },
+	{ "-sysf",                SYNONYM_ANSWER, NO_CHAT },
+	{ "--system-prompt-file", SYNONYM_ANSWER, NO_CHAT },
+	{ "--jinja",              SYNONYM_ANSWER, NO_CHAT },
+	{ "--chat-template",      SYNONYM_ANSWER, NO_CHAT },
+	{ "--chat-template-file", SYNONYM_ANSWER, NO_CHAT },
+	{ "--in-prefix",          SYNONYM_ANSWER, NO_CHAT },
+	{ "--in-suffix",          SYNONYM_ANSWER, NO_CHAT },
+	{ "-r",                   SYNONYM_ANSWER, NO_STOP_TEXT },
+	{ "--reverse-prompt",     SYNONYM_ANSWER, NO_STOP_TEXT },
+	{ "--stop",               SYNONYM_ANSWER, NO_STOP_TEXT },
+	{ "--grammar",            SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "--grammar-file",       SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "-j",                   SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "--json-schema",        SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "--format",             SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "--prompt-cache",       SYNONYM_ANSWER, NO_SESSION },
+	{ "--prompt-cache-all",   SYNONYM_ANSWER, NO_SESSION },
+	{ "--prompt-cache-ro",    SYNONYM_ANSWER, NO_SESSION },
+	{ "-e",                   SYNONYM_ANSWER, "the prompt is taken as it is: let the shell expand escapes, $'a\\nb', or use --file FILE" },
+	{ "--escape",             SYNONYM_ANSWER, "the prompt is taken as it is: let the shell expand escapes, $'a\\nb', or use --file FILE" },
+	{ "--verbose-prompt",     SYNONYM_ANSWER, "brise tokenize MODEL TEXT prints a prompt's token ids" },
+	{ "-sp",                  SYNONYM_ANSWER, "control tokens have no text; --print-ids prints their ids" },
+	{ "--special",            SYNONYM_ANSWER, "control tokens have no text; --print-ids prints their ids" },
+	{ "-co",                  SYNONYM_ANSWER, "brise prints no colours; leave it out" },
+	{ "--color",              SYNONYM_ANSWER, "brise prints no colours; leave it out" },
+	{ "--mirostat",           SYNONYM_ZERO,   OUR_SAMPLING },
+	{ "--samplers",           SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--typical",            SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--tfs",                SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--dynatemp-range",     SYNONYM_ZERO,   OUR_SAMPLING },
+	{ "--xtc-probability",    SYNONYM_ZERO,   OUR_SAMPLING },
+	{ "--dry-multiplier",     SYNONYM_ZERO,   OUR_SAMPLING },
+	{ "--rope-freq-base",     SYNONYM_ZERO,   ROPE_IS_FIXED },
+	{ "--rope-freq-scale",    SYNONYM_ANSWER, ROPE_IS_FIXED },
+	{ "--rope-scaling",       SYNONYM_ANSWER, ROPE_IS_FIXED },
+	{ "--rope-scale",         SYNONYM_ANSWER, ROPE_IS_FIXED },
+	{ "--lora",               SYNONYM_ANSWER, OUR_ADAPTERS },
+	{ "--lora-scaled",        SYNONYM_ANSWER, OUR_ADAPTERS },
+	{ "-hf",                  SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "--hf-repo",            SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "-mu",                  SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "--model-url",          SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "--outfile",            SYNONYM_ANSWER, "the output is the second name: brise convert CHECKPOINT OUT.brise" },
+	{ "--outtype",            SYNONYM_OPTION, "type" },
+	{ "--imatrix",            SYNONYM_ANSWER, "brise calibrate CHECKPOINT --text FILE -o FILE.cal, then brise convert --calibration FILE.cal" },
+	{ "--kl-divergence",      SYNONYM_ANSWER, "brise perplexity MODEL --text FILE --against F16.brise measures the divergence" },
+	{ "--kl-divergence-base", SYNONYM_ANSWER, "brise perplexity MODEL --text FILE --against F16.brise measures the divergence" },
+	{ "--version",            SYNONYM_ANSWER, "brise --version prints the version" },
+};
+
+static const synonym commands[] = {
+	{ "generate",         SYNONYM_OPTION, "run" },
+	{ "complete",         SYNONYM_OPTION, "run" },
+	{ "completion",       SYNONYM_OPTION, "run" },
+	{ "main",             SYNONYM_OPTION, "run" },
+	{ "cli",              SYNONYM_OPTION, "run" },
+	{ "llama-cli",        SYNONYM_OPTION, "run" },
+	{ "llama-completion", SYNONYM_OPTION, "run" },
+	{ "show",             SYNONYM_OPTION, "info" },
+	{ "llama-tokenize",   SYNONYM_OPTION, "tokenize" },
+	{ "llama-perplexity", SYNONYM_OPTION, "perplexity" },
+	{ "llama-bench",      SYNONYM_OPTION, "bench" },
+	{ "chat",             SYNONYM_ANSWER, NO_CHAT },
+	{ "serve",            SYNONYM_ANSWER, NO_SERVER },
+	{ "server",           SYNONYM_ANSWER, NO_SERVER },
+	{ "llama-server",     SYNONYM_ANSWER, NO_SERVER },
+	{ "quantize",         SYNONYM_ANSWER, OUR_CONVERT },
+	{ "llama-quantize",   SYNONYM_ANSWER, OUR_CONVERT },
+	{ "create",           SYNONYM_ANSWER, OUR_CONVERT },
+	{ "imatrix",          SYNONYM_ANSWER, "brise calibrate CHECKPOINT --text FILE -o FILE.cal measures which weights matter" },
+	{ "llama-imatrix",    SYNONYM_ANSWER, "brise calibrate CHECKPOINT --text FILE -o FILE.cal measures which weights matter" },
+	{ "pull",             SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "download",         SYNONYM_ANSWER, NO_DOWNLOAD },
+	{ "push",             SYNONYM_ANSWER, "brise uploads nothing; a model is one file" },
+	{ "list",             SYNONYM_ANSWER, NO_REGISTRY },
+	{ "ls",               SYNONYM_ANSWER, NO_REGISTRY },
+	{ "rm",               SYNONYM_ANSWER, NO_REGISTRY },
+	{ "cp",               SYNONYM_ANSWER, NO_REGISTRY },
+	{ "ps",               SYNONYM_ANSWER, "brise runs nothing in the background" },
+	{ "stop",             SYNONYM_ANSWER, "brise runs nothing in the background" },
+	{ "lora",             SYNONYM_ANSWER, OUR_ADAPTERS },
+	{ "version",          SYNONYM_ANSWER, "brise --version prints the version" },
+};
+/* clang-format on */
+
+const synonym *synonyms_option(unsigned index)
+{
+	return index < sizeof options / sizeof *options ? &options[index] : NULL;
+}
+
+const synonym *synonyms_find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(commands[i].typed, name) == 0)
+			return &commands[i];
+	return NULL;
+}
