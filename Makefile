@@ -84,7 +84,7 @@ $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(cal
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 
 $(out)/libbrise.a: $(lib_objects)
-	$(call run,ar)$(AR) rcs $@ $^
+	$(call run,ar)rm -f $@ && $(AR) rcs $@ $^
 
 $(out)/brise: $(app_objects) $(out)/libbrise.a
 	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(out)/libbrise.a $(libs)

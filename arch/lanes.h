@@ -46,7 +46,7 @@
  * sixteen bytes at x, i a constant:
  *
  *     lanes_dot(sum, w, x, i)          w: codes of q4 plus a bias that the set chooses
- *     lanes_dot_full(sum, w, x, i)     w: any int8 but -128, plus LANES_BIAS_FULL
+ *     lanes_dot_full(sum, w, x, i)     w: any int8, plus LANES_BIAS_FULL; x: -127..127
  *     lanes_dot_weights(sum, w, x, i)  w: any int8; x: 0..127
  *
  *     LANES_BIAS_VECTOR  added to the 7-bit codebook when one token is multiplied
@@ -56,7 +56,7 @@
  *                        1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot,
  *                        and fused(that, magnitude, lift = -1.5 * 2^23 * magnitude) is magnitude *
  *                        dot rounded once: the conversion costs nothing. Exact, because |dot| <=
- *                        32 * 127 * 127 < 2^22 and lift has ten significant bits.
+ *                        32 * 128 * 127 < 2^22 and lift has ten significant bits.
  *     LANES_OWN_WIDENING defined by a set that has a shorter way for lanes_starts and
  *                        lanes_magnitudes of lanes_matvec.h
  *     LANES_OWN_DOTS     defined by a set that has one for a whole block of LANES rows:

@@ -7,8 +7,11 @@
 #ifndef ARCH_MATH_H
 #define ARCH_MATH_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "quant/contract.h"
 
 /* exp for floats: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 for exp(r) (its
  * first left-out term is below 0.35^8 / 8! = 5e-9), times 2^n. Error below 1.5 ulp. Below -87 the
@@ -107,6 +110,18 @@ static inline void math_sincos(double x, double *sine, double *cosine)
 	s *= r;
 	*sine = quarter == 0 ? s : quarter == 1 ? c : quarter == 2 ? -s : -c;
 	*cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
+}
+
+/* NaN in place of every NaN: which payload and sign an operation leaves differs between processors
+ * and compilers. */
+static inline void math_unify_nans(float *x, size_t n)
+{
+	const uint32_t quiet = 0x7fc00000;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (x[i] != x[i])
+			memcpy(&x[i], &quiet, sizeof x[i]);
 }
 
 /* Sum of 16 lanes as one fixed tree; the lanes are used up. */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "arch/float_env.h"
 #include "convert/pieces.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
@@ -197,9 +198,9 @@ static void free_comparison(comparison *c)
 	free(c->pieces);
 }
 
-brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
-                             const char *b_name, const compare_options *options,
-                             compare_tensor **list, size_t *n, brise_error *err)
+static brise_status compare(const convert_source *a, const char *a_name, const convert_source *b,
+                            const char *b_name, const compare_options *options,
+                            compare_tensor **list, size_t *n, brise_error *err)
 {
 	comparison c = { .a = a,
 		         .b = b,
@@ -232,5 +233,16 @@ brise_status compare_sources(const convert_source *a, const char *a_name, const 
 		*list = NULL;
 		*n = 0;
 	}
+	return status;
+}
+
+brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
+                             const char *b_name, const compare_options *options,
+                             compare_tensor **list, size_t *n, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = compare(a, a_name, b, b_name, options, list, n, err);
+
+	float_env_leave(host);
 	return status;
 }

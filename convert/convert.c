@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "convert/calibration/calibration.h"
 #include "convert/formats/names.h"
 #include "convert/source.h"
@@ -138,8 +139,8 @@ static brise_status apply_options(source *s, const convert_options *o, notes *li
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 
-brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options,
-                                convert_result *result, brise_error *err)
+static brise_status convert(const char *path, const char *out, const convert_options *options,
+                            convert_result *result, brise_error *err)
 {
 	void *section = NULL;
 	notes lines = { NULL, 0, false };
@@ -164,5 +165,15 @@ done:
 	s->origin = lines.text; /* which has grown, and is freed with the source */
 	free(section);
 	source_close(s);
+	return status;
+}
+
+brise_status convert_checkpoint(const char *path, const char *out, const convert_options *options,
+                                convert_result *result, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = convert(path, out, options, result, err);
+
+	float_env_leave(host);
 	return status;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "convert/checkpoint/naming.h"
 #include "convert/formats/export_plan.h"
 #include "convert/formats/files.h"
@@ -499,8 +500,8 @@ static brise_status check_options(const exporter *e, brise_error *err)
 	return BRISE_OK;
 }
 
-brise_status export_model(const brise_model *model, const char *out, const export_options *options,
-                          export_result *result, brise_error *err)
+static brise_status export(const brise_model *model, const char *out, const export_options *options,
+                           export_result *result, brise_error *err)
 {
 	exporter e = { .options = options,
 		       .plan = { .model = model, .name = options->name, .type = options->type } };
@@ -523,5 +524,15 @@ brise_status export_model(const brise_model *model, const char *out, const expor
 		*result = facts;
 done:
 	free_exporter(&e);
+	return status;
+}
+
+brise_status export_model(const brise_model *model, const char *out, const export_options *options,
+                          export_result *result, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = export(model, out, options, result, err);
+
+	float_env_leave(host);
 	return status;
 }

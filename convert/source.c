@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "convert/formats/elements.h"
 #include "runtime/error.h"
 
@@ -111,12 +112,21 @@ void source_close(source *s)
 	free(s);
 }
 
-brise_status convert_open_source(convert_source *rows, const char *path, brise_error *err)
+static brise_status open_source(convert_source *rows, const char *path, brise_error *err)
 {
 	source *s;
 	brise_status status = source_open(&s, path, NULL, 0, err);
 
 	*rows = status == BRISE_OK ? s->rows : (convert_source){ .self = NULL };
+	return status;
+}
+
+brise_status convert_open_source(convert_source *rows, const char *path, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = open_source(rows, path, err);
+
+	float_env_leave(host);
 	return status;
 }
 

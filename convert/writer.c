@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/float_env.h"
 #include "arch/tools/tools.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
@@ -561,8 +562,9 @@ static void tell_decisions(const writer *w)
 	tell_excess(w);
 }
 
-brise_status convert_write(const convert_source *source, const char *out,
-                           const convert_options *options, convert_result *result, brise_error *err)
+static brise_status write_model(const convert_source *source, const char *out,
+                                const convert_options *options, convert_result *result,
+                                brise_error *err)
 {
 	writer w = { .source = source,
 		     .options = options,
@@ -614,5 +616,15 @@ brise_status convert_write(const convert_source *source, const char *out,
 done:
 	target_discard(&w.target);
 	free_writer(&w);
+	return status;
+}
+
+brise_status convert_write(const convert_source *source, const char *out,
+                           const convert_options *options, convert_result *result, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = write_model(source, out, options, result, err);
+
+	float_env_leave(host);
 	return status;
 }

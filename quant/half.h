@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "quant/contract.h"
+
 static inline float half_from_bits(uint32_t bits)
 {
 	float value;

@@ -1,6 +1,6 @@
 /* q8.h - 8-bit weights: int8 codes, and one byte of scale per row and block of 32 columns
  *
- *     weight = row_scale * magnitude * code        magnitude 0..255, code -127..127
+ *     weight = row_scale * magnitude * code        magnitude 0..255, code -128..127
  *
  * A tile (16 rows):   float row_scale[16]
  *                     per group of 128 columns:  uint8 magnitude[4 blocks][16 rows]
@@ -8,8 +8,8 @@
  * Byte [g][row][k] of a block is the code of column 4g + k. 8.25 bits per weight and one float per
  * row.
  *
- * Largest block sum: 32 * 127 * 127 = 516,128 < 2^19, exact as a float; times the magnitude it
- * rounds once.
+ * The encoder makes codes of -127..127; -128 means -128 to every reader, too. Largest block sum: 32
+ * * 128 * 127 = 520,192 < 2^19, exact as a float; times the magnitude it rounds once.
  */
 #ifndef QUANT_Q8_H
 #define QUANT_Q8_H

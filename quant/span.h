@@ -9,6 +9,8 @@
  *     key scales    float [32]
  *     value scales  float [32]
  *
+ * Codes are any int8; scales are finite and not negative.
+ *
  * Kernels, ring and session files share this layout; all offsets are in bytes from the span.
  */
 #ifndef QUANT_SPAN_H

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quant/contract.h"
+
 #define TILE_ROWS   16u
 #define TILE_BLOCK  32u /* columns that share a scale */
 #define TILE_BLOCKS 4u  /* blocks of a group */

@@ -25,7 +25,7 @@ check "quant includes only quant" "$(includes quant/*.[ch] | grep -v '"quant/')"
 check "arch includes only quant and arch" "$(includes arch/*.[ch] arch/*/*.[ch] arch/tools/*/*.[ch] | grep -v -e '"quant/' -e '"arch/')"
 check "what running needs includes no encoder and no tools" "$(includes quant/*.[ch] arch/*.[ch] arch/x86/*.[ch] arch/arm/*.[ch] runtime/*.[ch] runtime/*/*.[ch] | grep -e '"quant/encode/' -e '"arch/tools/' | grep -v '^runtime/cli/')"
 check "runtime includes only quant, arch and runtime" "$(includes runtime/*.[ch] runtime/os/*.[ch] runtime/model/*.[ch] runtime/text/*.[ch] runtime/eval/*.[ch] runtime/sample/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/')"
-check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] convert/*/*.[ch] | grep -v '^convert/cli/' | grep -v -e '"quant/' -e '"arch/tools/tools.h"' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/' -e '"convert/')"
+check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] convert/*/*.[ch] | grep -v '^convert/cli/' | grep -v -e '"quant/' -e '"arch/tools/tools.h"' -e '"arch/float_env.h"' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/' -e '"convert/')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
 	room=${inner%%:*}
 	check "convert/$room includes of convert only what it may" \

@@ -4,8 +4,8 @@
  * build with: -march=armv8-a
  *
  * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never
- * overflows: shifted codebook values of q4 lie in -71..54, q8 codes, keys, values and activations
- * in -127..127, and 2 * 127 * 127 = 32,258.
+ * overflows: shifted codebook values of q4 lie in -71..54, q8 codes, keys and values in
+ * -128..127, activations in -127..127, and 2 * 128 * 127 = 32,512.
  */
 #include "arch/kernels.h"
 
@@ -80,7 +80,7 @@ INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_colu
 	                                 vpadalq_s16(vpaddlq_s16(high[0]), high[1])));
 }
 
-/* Decoded codes, or those of q8, allow two products to a 16-bit lane: 2 * 127 * 127 = 32,258. */
+/* Decoded codes, or those of q8, allow two products to a 16-bit lane: 2 * 128 * 127 = 32,512. */
 INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_columns x)
 {
 	int32x4_t low = vdupq_n_s32(0), high = vdupq_n_s32(0);

@@ -4,8 +4,9 @@
  *
  * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's
  * weights are made the unsigned operand: shifted codebook values plus 71 lie in 0..125, and 125 *
- * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the activation's sign
- * moves to the weight: 127 * 127 * 2 = 32,258.
+ * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the weight's sign moves
+ * to the activation, which is never -128, while the weight's absolute value may be 128: 128 * 127 *
+ * 2 = 32,512.
  */
 #include "arch/kernels.h"
 #include "arch/x86/lanes256.h"
@@ -31,9 +32,7 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	lanes_int four = lanes_four(x, i);
-
-	return lanes_dot_maddubs(sum, _mm256_abs_epi8(four), _mm256_sign_epi8(w, four));
+	return lanes_dot_maddubs(sum, _mm256_abs_epi8(w), _mm256_sign_epi8(lanes_four(x, i), w));
 }
 
 #include "arch/lanes_all.h"

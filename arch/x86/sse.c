@@ -29,9 +29,7 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 
 INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
-	lanes_int four = lanes_four(x, i);
-
-	return lanes_dot_maddubs(sum, _mm_abs_epi8(four), _mm_sign_epi8(w, four));
+	return lanes_dot_maddubs(sum, _mm_abs_epi8(w), _mm_sign_epi8(lanes_four(x, i), w));
 }
 
 #include "arch/lanes_all.h"

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/moments.h"
 #include "convert/calibration/unfinished.h"
@@ -233,9 +234,9 @@ static brise_status open_engine(calibrating *c)
 	return status;
 }
 
-brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
-                             const char *out, const calibrate_options *options,
-                             calibrate_result *result, brise_error *err)
+static brise_status calibrate(const brise_model *model, const int32_t *ids, size_t n,
+                              const char *out, const calibrate_options *options,
+                              calibrate_result *result, brise_error *err)
 {
 	calibrating c = { .model = model,
 		          .ids = ids,
@@ -267,5 +268,16 @@ done:
 	brise_free_sequence(c.sequence);
 	brise_free_engine(c.engine);
 	unfinished_close(&c.file);
+	return status;
+}
+
+brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
+                             const char *out, const calibrate_options *options,
+                             calibrate_result *result, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = calibrate(model, ids, n, out, options, result, err);
+
+	float_env_leave(host);
 	return status;
 }

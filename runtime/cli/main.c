@@ -1,4 +1,5 @@
 /* main.c - brise: finds the command and runs it */
+#include "arch/float_env.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/synonyms.h"
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 	char *help_argv[] = { NULL, help, NULL };
 
 	terminal_prepare();
+	(void)float_env_enter(); /* numbers in options and files, too */
 	if (argc < 2)
 		return print_help(stderr, EXIT_USAGE);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/eval/rope.h"
@@ -178,6 +179,7 @@ brise_status brise_new_engine(brise_engine **out, const brise_model *model,
 	brise_engine_options o = { .size = sizeof o };
 	brise_engine *e;
 	brise_status status;
+	float_env host;
 
 	if (out)
 		*out = NULL;
@@ -189,7 +191,9 @@ brise_status brise_new_engine(brise_engine **out, const brise_model *model,
 	if (!(e = calloc(1, sizeof *e)))
 		return error_set(err, BRISE_ENOMEM, "no memory for an engine");
 	e->model = model;
+	host = float_env_enter(); /* threads inherit it */
 	status = make(e, &o, err);
+	float_env_leave(host);
 	if (status != BRISE_OK)
 		brise_free_engine(e);
 	else

@@ -1,6 +1,7 @@
 /* eval.c - the public ways to evaluate: rows of any sequences, or tokens of one */
 #include <inttypes.h>
 
+#include "arch/float_env.h"
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
 #include "runtime/eval/forward.h"
@@ -42,9 +43,9 @@ static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n
 	return BRISE_OK;
 }
 
-brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
-                             brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
-                             brise_error *err)
+static brise_status eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
+                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                              brise_error *err)
 {
 	const eval_callbacks calls = { each, cancel, user };
 	size_t index[LOGITS_ROWS], i;
@@ -69,6 +70,17 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
 			wanted = 0;
 		}
 	}
+	return status;
+}
+
+brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
+                             brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                             brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = eval_rows(engine, rows, n, each, cancel, user, err);
+
+	float_env_leave(host);
 	return status;
 }
 
@@ -106,9 +118,9 @@ static uint32_t next_step(const brise_engine *e, const brise_sequence *sequence,
 	return left < most ? (uint32_t)left : most;
 }
 
-brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
-                               const int32_t *tokens, size_t n, const float **logits,
-                               brise_cancel_fn *cancel, void *user, brise_error *err)
+static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
+                                const int32_t *tokens, size_t n, const float **logits,
+                                brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	const eval_callbacks calls = { NULL, cancel, user };
 	brise_status status = check_tokens("brise_eval_tokens", engine, sequence, tokens, n, err);
@@ -127,6 +139,17 @@ brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
 	forward_logits(engine, &(uint32_t){ step - 1 }, 1);
 	*logits = engine->logits;
 	return BRISE_OK;
+}
+
+brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
+                               const int32_t *tokens, size_t n, const float **logits,
+                               brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = eval_tokens(engine, sequence, tokens, n, logits, cancel, user, err);
+
+	float_env_leave(host);
+	return status;
 }
 
 /* Computes and hands out the logits of the pass of n tokens just run; `first` is the index of its
@@ -151,9 +174,9 @@ static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
 	return BRISE_OK;
 }
 
-brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
-                            size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
-                            brise_error *err)
+static brise_status eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
+                             size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                             brise_error *err)
 {
 	const eval_callbacks calls = { each, cancel, user };
 	brise_status status = check_tokens("brise_eval_all", engine, sequence, tokens, n, err);
@@ -170,5 +193,16 @@ brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, cons
 			status = give_all_logits(engine, done, step, &calls, err);
 		done += step;
 	}
+	return status;
+}
+
+brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
+                            size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
+                            brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = eval_all(engine, sequence, tokens, n, each, cancel, user, err);
+
+	float_env_leave(host);
 	return status;
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "arch/math.h"
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
 #include "runtime/eval/rope.h"
@@ -272,6 +273,7 @@ void forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n)
 
 	multiply(e, &input, &(product){ &model->output, e->logits, engine_logits_stride(e), NULL },
 	         1);
+	math_unify_nans(e->logits, n * engine_logits_stride(e)); /* of damaged weights */
 }
 
 void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer)

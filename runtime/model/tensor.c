@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "quant/checked.h"
 #include "quant/f16.h"
 #include "quant/q4.h"
@@ -128,8 +129,8 @@ brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tens
 	return BRISE_OK;
 }
 
-brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
-                            brise_error *err)
+static brise_status read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
+                             brise_error *err)
 {
 	const format_tensor *t;
 	model_matrix matrix;
@@ -158,6 +159,16 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 	matrix.cols = t->cols;
 	model_decode_row(&matrix, row_index, row);
 	return BRISE_OK;
+}
+
+brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
+                            brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = read_row(model, index, row_index, row, err);
+
+	float_env_leave(host);
+	return status;
 }
 
 typedef struct verify_run {

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "arch/math.h"
 #include "runtime/brise.h"
 #include "runtime/error.h"
@@ -428,8 +429,8 @@ static int32_t choose_largest(const float *logits, uint32_t vocab)
 	return chosen;
 }
 
-brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
-                                brise_error *err)
+static brise_status sample(brise_sampler *sampler, const float *logits, int32_t *token,
+                           brise_error *err)
 {
 	const brise_sampling *set = &sampler->settings;
 	candidate *c = sampler->candidates;
@@ -458,4 +459,14 @@ brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int
 		n = keep_min_p(c, n, set->min_p);
 	*token = (int32_t)draw(&sampler->random, c, n);
 	return BRISE_OK;
+}
+
+brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
+                                brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = sample(sampler, logits, token, err);
+
+	float_env_leave(host);
+	return status;
 }
