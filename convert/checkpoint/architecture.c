@@ -1,13 +1,10 @@
-/* architecture.c - what a configuration means, and which field said so
+/* architecture.c - what a config.json means, and which field said so
  *
  * Every field that could change the mathematics is known here by name: handled, or refused with its
- * name. Fields about training, precision of the checkpoint or generation are passed over. Where a
- * field is missing the default is that of the reference implementation that reads such files, and a
- * line says so:
- *   - config.json: transformers' MistralConfig and LlamaConfig (rope_theta 10000, head_dim
- * hidden_size / num_attention_heads);
- *   - params.json: mistral-inference (rope_theta 10000 with a sliding window, which is v0.1, and
- * 1000000 without, v0.2 and v0.3).
+ * name unless its value changes nothing. Fields about training, precision of the checkpoint or
+ * generation are passed over. Where a field is absent, the default of transformers for that type of
+ * model holds (models/mistral/configuration_mistral.py and models/llama/configuration_llama.py),
+ * and a line says so.
  */
 #include "convert/checkpoint/architecture.h"
 
@@ -16,194 +13,85 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/text/json.h"
+#include "convert/checkpoint/config_fields.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 
-#define THETA_CLASSIC 10000.0
-#define THETA_LONG    1000000.0
-#define CONTEXT_LONG  32768
+#define THETA_DEFAULT 10000.0
+#define EPS_DEFAULT   1e-6f
 
-/* A field of type integer into 32 bits; what was read is remembered by a bit. */
-typedef struct size_field {
-	const char *name;
-	size_t offset; /* in format_config */
-	bool required;
-} size_field;
-
-static const size_field config_sizes[] = {
-	{ "hidden_size", offsetof(format_config, dim), true },
-	{ "num_hidden_layers", offsetof(format_config, n_layers), true },
-	{ "num_attention_heads", offsetof(format_config, n_heads), true },
-	{ "intermediate_size", offsetof(format_config, hidden_dim), true },
-	{ "vocab_size", offsetof(format_config, vocab), true },
-	{ "num_key_value_heads", offsetof(format_config, n_kv_heads), false },
-	{ "head_dim", offsetof(format_config, head_dim), false },
-	{ "max_position_embeddings", offsetof(format_config, max_context), false },
-	{ "sliding_window", offsetof(format_config, window), false },
+static const size_field sizes[] = {
+	{ "hidden_size", offsetof(format_config, dim) },
+	{ "num_hidden_layers", offsetof(format_config, n_layers) },
+	{ "num_attention_heads", offsetof(format_config, n_heads) },
+	{ "intermediate_size", offsetof(format_config, hidden_dim) },
+	{ "vocab_size", offsetof(format_config, vocab) },
+	{ "num_key_value_heads", offsetof(format_config, n_kv_heads) },
+	{ "head_dim", offsetof(format_config, head_dim) },
+	{ "max_position_embeddings", offsetof(format_config, max_context) },
+	{ "sliding_window", offsetof(format_config, window) },
 };
 
-static const size_field params_sizes[] = {
-	{ "dim", offsetof(format_config, dim), true },
-	{ "n_layers", offsetof(format_config, n_layers), true },
-	{ "n_heads", offsetof(format_config, n_heads), true },
-	{ "hidden_dim", offsetof(format_config, hidden_dim), true },
-	{ "vocab_size", offsetof(format_config, vocab), true },
-	{ "n_kv_heads", offsetof(format_config, n_kv_heads), false },
-	{ "head_dim", offsetof(format_config, head_dim), false },
-	{ "max_seq_len", offsetof(format_config, max_context), false },
-	{ "sliding_window", offsetof(format_config, window), false },
-};
+/* Defaults of each type; 0: as many as heads, or none. */
+typedef struct model_type {
+	const char *name, *class; /* model_type, and what architectures holds */
+	uint32_t hidden_dim, n_kv_heads, max_context, window;
+} model_type;
+
+static const model_type mistral = { "mistral", "Mistral", 14336, 8, 4096 * 32, 4096 };
+static const model_type llama = { "llama", "Llama", 11008, 0, 2048, 0 };
 
 typedef struct reading {
-	json_reader r;
-	architecture *a;
-	notes *decisions;
-	const size_field *sizes;
-	size_t n_sizes;
-	unsigned seen; /* bit i: sizes[i] had a number */
-	bool has_theta, has_eps, has_bos, has_eos;
-	char file[64];       /* the configuration's name without its folder */
-	const char *refused; /* static text: what is not supported */
+	config_fields f;
+	const model_type *type; /* NULL: not said */
+	const model_type *by_class;
+	double query_scalar, multiplier; /* 0: not said */
+	uint32_t rotated;                /* dimensions of a head; 0: not said */
 } reading;
-
-static uint32_t *size_at(architecture *a, const size_field *field)
-{
-	return (uint32_t *)(void *)((char *)&a->config + field->offset);
-}
-
-/* null counts as absent. */
-static void read_size(reading *in, size_t index)
-{
-	int64_t value;
-
-	if (json_peek(&in->r) == JSON_NULL) {
-		json_read_null(&in->r);
-		return;
-	}
-	if (!json_read_integer(&in->r, &value))
-		return;
-	if (value < 0 || value > UINT32_MAX) {
-		json_refuse(&in->r, BRISE_EFORMAT, "a size out of range");
-		return;
-	}
-	*size_at(in->a, &in->sizes[index]) = (uint32_t)value;
-	in->seen |= 1u << index;
-}
-
-/* An id, or a list of which the first counts. */
-static void read_id(reading *in, const char *field, int32_t *id, bool *has)
-{
-	bool list = json_peek(&in->r) == JSON_ARRAY;
-	int64_t value = -1;
-	size_t n = 0;
-
-	if (json_peek(&in->r) == JSON_NULL) {
-		json_read_null(&in->r);
-		return;
-	}
-	if (!list) {
-		n = json_read_integer(&in->r, &value);
-	} else if (json_enter_array(&in->r)) {
-		while (json_next_element(&in->r)) {
-			int64_t one;
-
-			if (!json_read_integer(&in->r, &one))
-				return;
-			value = n++ ? value : one;
-		}
-	}
-	if (n == 0)
-		return;
-	if (value < -1 || value > INT32_MAX) {
-		json_refuse(&in->r, BRISE_EFORMAT, "a token id out of range");
-		return;
-	}
-	*id = (int32_t)value;
-	*has = true;
-	if (n > 1)
-		notes_add(in->decisions, "%s %" PRId32 ": the first of %zu (%s: %s)", field, *id, n,
-		          in->file, field);
-}
 
 static void refuse(reading *in, const char *what)
 {
-	json_refuse(&in->r, BRISE_EUNSUPPORTED, what);
+	json_refuse(&in->f.r, BRISE_EUNSUPPORTED, what);
 }
 
-/* A flag that must be false. */
-static void forbid_flag(reading *in, const char *what)
+static bool is_null(reading *in)
 {
-	bool value = false;
-
-	if (json_peek(&in->r) == JSON_NULL)
-		json_read_null(&in->r);
-	else if (json_read_bool(&in->r, &value) && value)
-		refuse(in, what);
-}
-
-/* A value that must be absent or null, or an empty object. */
-static void forbid_value(reading *in, const char *what)
-{
-	if (json_peek(&in->r) == JSON_NULL)
-		json_read_null(&in->r);
-	else
-		refuse(in, what);
-}
-
-static void read_theta(reading *in)
-{
-	if (json_peek(&in->r) == JSON_NULL)
-		json_read_null(&in->r);
-	else if (json_read_double(&in->r, &in->a->config.rope_theta))
-		in->has_theta = true;
-}
-
-/* rope_scaling, or rope_parameters of newer files: only the default type, perhaps with theta
- * inside. */
-static void read_rope(reading *in)
-{
-	char key[64], type[64];
-
-	if (json_peek(&in->r) == JSON_NULL) {
-		json_read_null(&in->r);
-		return;
-	}
-	json_enter_object(&in->r);
-	while (in->r.status == BRISE_OK && json_next_key(&in->r, key, sizeof key)) {
-		if (!strcmp(key, "rope_theta"))
-			read_theta(in);
-		else if ((!strcmp(key, "rope_type") || !strcmp(key, "type")) &&
-		         json_read_name(&in->r, type, sizeof type)) {
-			if (strcmp(type, "default") != 0)
-				refuse(in, "rope scaling is not supported");
-		} else if (in->r.status == BRISE_OK) {
-			refuse(in, "rope scaling is not supported");
-		}
-	}
+	return json_peek(&in->f.r) == JSON_NULL && json_read_null(&in->f.r);
 }
 
 static void read_model_type(reading *in)
 {
 	char type[64];
 
-	if (!json_read_name(&in->r, type, sizeof type))
+	if (is_null(in) || !json_read_name(&in->f.r, type, sizeof type))
 		return;
-	if (!strcmp(type, "llama"))
-		notes_add(in->decisions,
-		          "model_type llama without biases and rope scaling: the same mathematics "
-		          "as mistral (%s: model_type)",
-		          in->file);
-	else if (strcmp(type, "mistral") != 0)
+	in->type = !strcmp(type, mistral.name) ? &mistral
+	           : !strcmp(type, llama.name) ? &llama
+	                                       : NULL;
+	if (!in->type)
 		refuse(in, "model_type is neither mistral nor llama: not supported");
+}
+
+/* ["MistralForCausalLM"], for files without model_type. */
+static void read_classes(reading *in)
+{
+	char class[96];
+
+	if (is_null(in) || !json_enter_array(&in->f.r))
+		return;
+	while (json_next_element(&in->f.r) && json_read_name(&in->f.r, class, sizeof class))
+		if (!strncmp(class, llama.class, strlen(llama.class)))
+			in->by_class = &llama;
+		else if (!strncmp(class, mistral.class, strlen(mistral.class)))
+			in->by_class = &mistral;
 }
 
 static void read_activation(reading *in)
 {
 	char name[64];
 
-	if (json_read_name(&in->r, name, sizeof name) && strcmp(name, "silu") != 0 &&
-	    strcmp(name, "swish") != 0)
+	if (!is_null(in) && json_read_name(&in->f.r, name, sizeof name) &&
+	    strcmp(name, "silu") != 0 && strcmp(name, "swish") != 0)
 		refuse(in, "hidden_act other than silu is not supported");
 }
 
@@ -212,13 +100,10 @@ static void read_layer_types(reading *in)
 {
 	char type[64], before[64] = "";
 
-	if (json_peek(&in->r) == JSON_NULL) {
-		json_read_null(&in->r);
+	if (is_null(in) || !json_enter_array(&in->f.r))
 		return;
-	}
-	json_enter_array(&in->r);
-	while (in->r.status == BRISE_OK && json_next_element(&in->r)) {
-		if (!json_read_name(&in->r, type, sizeof type))
+	while (in->f.r.status == BRISE_OK && json_next_element(&in->f.r)) {
+		if (!json_read_name(&in->f.r, type, sizeof type))
 			return;
 		if (*before && strcmp(before, type) != 0)
 			refuse(in, "layer_types that differ between layers are not supported");
@@ -226,266 +111,268 @@ static void read_layer_types(reading *in)
 	}
 }
 
-static bool read_common(reading *in, const char *key)
+/* The method's name is in it: which other files to look for. */
+static void read_quantization(reading *in)
 {
-	size_t i;
+	char key[64], method[40] = "", what[160];
+	bool said = false;
 
-	for (i = 0; i < in->n_sizes; i++)
-		if (!strcmp(key, in->sizes[i].name)) {
-			read_size(in, i);
-			return true;
-		}
-	if (!strcmp(key, "rope_theta")) {
-		read_theta(in);
-		return true;
-	}
-	if (!strcmp(key, "tie_word_embeddings") || !strcmp(key, "tied_embeddings")) {
-		json_read_bool(&in->r, &in->a->tied);
-		return true;
-	}
-	return false;
-}
-
-static void read_eps(reading *in)
-{
-	double eps;
-
-	if (json_read_double(&in->r, &eps)) {
-		in->a->config.norm_eps = (float)eps;
-		in->has_eps = true;
-	}
-}
-
-static void read_config_field(reading *in, const char *key)
-{
-	static const char *const forbidden_flags[] = { "attention_bias", "mlp_bias",
-		                                       "use_qk_norm" };
-	static const char *const forbidden_values[] = { "num_local_experts",
-		                                        "num_experts",
-		                                        "quantization_config",
-		                                        "attn_logit_softcapping",
-		                                        "final_logit_softcapping",
-		                                        "query_pre_attn_scalar",
-		                                        "partial_rotary_factor",
-		                                        "text_config",
-		                                        "vision_config" };
-	char what[128];
-	size_t i;
-
-	if (read_common(in, key))
+	if (is_null(in) || !json_enter_object(&in->f.r))
 		return;
-	for (i = 0; i < sizeof forbidden_flags / sizeof *forbidden_flags; i++)
-		if (!strcmp(key, forbidden_flags[i])) {
-			(void)snprintf(what, sizeof what, "%s is not supported", key);
-			forbid_flag(in, what);
-			return;
-		}
-	for (i = 0; i < sizeof forbidden_values / sizeof *forbidden_values; i++)
-		if (!strcmp(key, forbidden_values[i])) {
-			(void)snprintf(what, sizeof what, "%s is not supported", key);
-			forbid_value(in, what);
-			return;
-		}
+	while (in->f.r.status == BRISE_OK && json_next_key(&in->f.r, key, sizeof key)) {
+		said = true;
+		if (strcmp(key, "quant_method") != 0 || json_peek(&in->f.r) != JSON_STRING)
+			json_skip(&in->f.r);
+		else
+			json_read_name(&in->f.r, method, sizeof method);
+	}
+	(void)snprintf(what, sizeof what,
+	               "quantization_config%s%s is not supported; convert the model it was made "
+	               "from, or a GGUF file",
+	               *method ? ": " : "", method);
+	if (said && in->f.r.status == BRISE_OK)
+		refuse(in, what);
+}
+
+static void read_number(reading *in, double *number)
+{
+	if (!is_null(in))
+		json_read_double(&in->f.r, number);
+}
+
+static void read_field(reading *in, const char *key)
+{
+	static const neutral_field neutrals[] = {
+		{ "use_qk_norm", 0, 0 },
+		{ "qk_norm", 0, 0 },
+		{ "qk_layernorm", 0, 0 },
+		{ "use_qk_layernorm", 0, 0 },
+		{ "num_local_experts", 0, 1 },
+		{ "num_experts", 0, 1 },
+		{ "n_routed_experts", 0, 0 },
+		{ "attn_logit_softcapping", 0, 0 },
+		{ "final_logit_softcapping", 0, 0 },
+		{ "logit_scale", 1, 1 },
+		{ "logits_scaling", 1, 1 },
+		{ "embedding_multiplier", 1, 1 },
+		{ "residual_multiplier", 1, 1 },
+		{ "scale_emb", 1, 1 },
+		{ "clip_qkv", 0, 0 },
+		{ "alibi", 0, 0 },
+		{ "parallel_attn", 0, 0 },
+		{ "use_parallel_residual", 0, 0 },
+		{ "partial_rotary_factor", 1, 1 },
+		{ "rotary_pct", 1, 1 },
+		{ "llama_4_scaling_beta", 0, 0 },
+		{ "no_rope_layers", 0, 0 },
+		{ "cross_attention_layers", 0, 0 },
+		{ "pruned_heads", 0, 0 },
+		{ "text_config", 0, 0 },
+		{ "vision_config", 0, 0 },
+		{ "audio_config", 0, 0 },
+	};
+	double rotated = 0;
+
+	if (config_fields_read_common(&in->f, key) ||
+	    config_fields_read_neutral(&in->f, key, neutrals, sizeof neutrals / sizeof *neutrals))
+		return;
 	if (!strcmp(key, "rms_norm_eps"))
-		read_eps(in);
-	else if (!strcmp(key, "rope_scaling") || !strcmp(key, "rope_parameters"))
-		read_rope(in);
+		config_fields_read_eps(&in->f);
 	else if (!strcmp(key, "model_type"))
 		read_model_type(in);
+	else if (!strcmp(key, "architectures"))
+		read_classes(in);
 	else if (!strcmp(key, "hidden_act"))
 		read_activation(in);
 	else if (!strcmp(key, "layer_types"))
 		read_layer_types(in);
-	else if (!strcmp(key, "bos_token_id"))
-		read_id(in, "bos_token_id", &in->a->config.bos, &in->has_bos);
+	else if (!strcmp(key, "quantization_config"))
+		read_quantization(in);
+	else if (!strcmp(key, "query_pre_attn_scalar"))
+		read_number(in, &in->query_scalar);
+	else if (!strcmp(key, "attention_multiplier"))
+		read_number(in, &in->multiplier);
+	else if (!strcmp(key, "rotary_dim")) {
+		read_number(in, &rotated);
+		in->rotated = rotated > 0 && rotated < 65536 ? (uint32_t)rotated : 0;
+	} else if (!strcmp(key, "bos_token_id"))
+		config_fields_read_id(&in->f, key, &in->f.a->config.bos, &in->f.bos);
 	else if (!strcmp(key, "eos_token_id"))
-		read_id(in, "eos_token_id", &in->a->config.eos, &in->has_eos);
-	else
-		json_skip(&in->r);
+		config_fields_read_id(&in->f, key, &in->f.a->config.eos, &in->f.eos);
+	else /* biases are seen from the tensors */
+		json_skip(&in->f.r);
 }
 
-static void read_params_field(reading *in, const char *key)
-{
-	static const char *const forbidden[] = { "moe",  "vision_encoder",  "quantization",
-		                                 "yarn", "llama_4_scaling", "ple_dim" };
-	static const char *const known[] = { "norm_eps",    "max_batch_size",     "model_type",
-		                             "multiple_of", "ffn_dim_multiplier", "causal" };
-	char what[128];
-	size_t i;
+/* ---- defaults ---------------------------------------------------------------------------------
+ */
 
-	if (read_common(in, key))
-		return;
-	for (i = 0; i < sizeof forbidden / sizeof *forbidden; i++)
-		if (!strcmp(key, forbidden[i])) {
-			(void)snprintf(what, sizeof what, "%s is not supported", key);
-			forbid_value(in, what);
-			return;
-		}
-	if (!strcmp(key, "norm_eps")) {
-		read_eps(in);
-		return;
-	}
-	/* mistral-finetune leaves it behind when it has merged its adapter; matrices that are not
-	 * merged have names of their own and are refused. */
-	if (!strcmp(key, "lora")) {
-		if (json_peek(&in->r) != JSON_NULL)
-			notes_add(in->decisions,
-			          "%s: field lora passed over: what was trained is in the weights",
-			          in->file);
-		json_skip(&in->r);
-		return;
-	}
-	for (i = 0; i < sizeof known / sizeof *known; i++)
-		if (!strcmp(key, known[i])) {
-			json_skip(&in->r);
-			return;
-		}
-	notes_add(in->decisions, "%s: field %.60s passed over", in->file, key);
-	json_skip(&in->r);
+/* A size that must be known: given, or absent with a default. */
+static brise_status decide_size(reading *in, uint32_t *size, const char *field, uint32_t fallback,
+                                brise_error *err)
+{
+	architecture *a = in->f.a;
+	size_t offset = (size_t)((char *)size - (char *)&a->config), n = strlen(a->assumed);
+	field_state state = config_fields_state(&in->f, offset);
+
+	if (state == FIELD_GIVEN)
+		return BRISE_OK;
+	if (state == FIELD_NULL)
+		return error_set(err, BRISE_EFORMAT, "%s: %s is null", in->f.r.name, field);
+	*size = fallback;
+	(void)snprintf(a->assumed + n, sizeof a->assumed - n, "%s%s", n ? ", " : "", field);
+	notes_add(in->f.decisions, "%s %" PRIu32 ": transformers' default for %s (%s says nothing)",
+	          field, fallback, in->type->name, in->f.file);
+	return BRISE_OK;
 }
 
-static bool seen_size(const reading *in, size_t offset)
+static void decide_kv_heads(reading *in)
 {
-	size_t i;
+	format_config *c = &in->f.a->config;
+	field_state state = config_fields_state(&in->f, offsetof(format_config, n_kv_heads));
 
-	for (i = 0; i < in->n_sizes; i++)
-		if (in->sizes[i].offset == offset)
-			return in->seen >> i & 1;
-	return false;
-}
-
-static void decide_heads(reading *in)
-{
-	format_config *c = &in->a->config;
-
-	if (!seen_size(in, offsetof(format_config, n_kv_heads))) {
-		c->n_kv_heads = c->n_heads;
-		notes_add(in->decisions,
-		          "key/value heads %" PRIu32 ", one for each head (%s says nothing)",
-		          c->n_kv_heads, in->file);
-	}
-	if (!seen_size(in, offsetof(format_config, head_dim))) {
-		c->head_dim = c->n_heads ? c->dim / c->n_heads : 0;
-		notes_add(in->decisions, "head size %" PRIu32 " = width / heads (%s says nothing)",
-		          c->head_dim, in->file);
-	}
+	if (state == FIELD_GIVEN)
+		return;
+	c->n_kv_heads =
+	        state == FIELD_NULL || !in->type->n_kv_heads ? c->n_heads : in->type->n_kv_heads;
+	notes_add(in->f.decisions, "key/value heads %" PRIu32 ": %s (%s: num_key_value_heads %s)",
+	          c->n_kv_heads,
+	          c->n_kv_heads == c->n_heads ? "one for each head" : "transformers' default",
+	          in->f.file, state == FIELD_NULL ? "null" : "absent");
 }
 
 static void decide_window(reading *in)
 {
-	const format_config *c = &in->a->config;
+	format_config *c = &in->f.a->config;
+	field_state state = config_fields_state(&in->f, offsetof(format_config, window));
 
-	if (c->window > 0)
-		notes_add(in->decisions, "window %" PRIu32 " (%s: sliding_window)", c->window,
-		          in->file);
-	else
-		notes_add(in->decisions,
-		          "no window: every token attends to all before it (%s: sliding_window "
-		          "null, 0 or absent)",
-		          in->file);
-}
-
-static void decide_theta(reading *in, double fallback, const char *why)
-{
-	if (in->has_theta) {
-		notes_add(in->decisions, "rope theta %g (%s: rope_theta)", in->a->config.rope_theta,
-		          in->file);
-		return;
+	if (!in->type->window) {
+		if (c->window > 0)
+			notes_add(in->f.decisions,
+			          "sliding_window %" PRIu32 " passed over: transformers' %s has "
+			          "none; --window gives it one",
+			          c->window, in->type->name);
+		c->window = 0;
+		config_fields_note_window(&in->f, "model_type llama");
+	} else if (state == FIELD_ABSENT) {
+		c->window = in->type->window;
+		notes_add(in->f.decisions,
+		          "window %" PRIu32
+		          ": transformers' default (%s has no sliding_window; null "
+		          "is none)",
+		          c->window, in->f.file);
+	} else {
+		config_fields_note_window(&in->f, state == FIELD_NULL ? "sliding_window null"
+		                                                      : "sliding_window 0");
 	}
-	in->a->config.rope_theta = fallback;
-	notes_add(in->decisions, "rope theta %g: %s (%s has no rope_theta)", fallback, why,
-	          in->file);
 }
 
-static brise_status begin(reading *in, architecture *a, const char *json, size_t size,
-                          const char *name, notes *decisions, brise_error *err)
+static void decide_positions(reading *in)
 {
-	const char *slash = strrchr(name, '/');
+	format_config *c = &in->f.a->config;
+	field_state state = config_fields_state(&in->f, offsetof(format_config, max_context));
 
-	memset(in, 0, sizeof *in);
-	memset(a, 0, sizeof *a);
-	a->config.bos = a->config.eos = -1;
-	in->a = a;
-	in->decisions = decisions;
-	(void)snprintf(in->file, sizeof in->file, "%s", slash ? slash + 1 : name);
-	json_begin(&in->r, json, size, name, err);
-	json_enter_object(&in->r);
-	return in->r.status;
+	if (state == FIELD_ABSENT)
+		c->max_context = in->type->max_context;
+	if (c->max_context > 0)
+		notes_add(in->f.decisions, "trained for %" PRIu32 " positions (%s: %s)",
+		          c->max_context, in->f.file,
+		          state == FIELD_ABSENT
+		                  ? "no max_position_embeddings; transformers' default"
+		                  : "max_position_embeddings");
 }
 
-static brise_status check_required(reading *in, brise_error *err)
+static void decide_tokens(reading *in)
 {
-	brise_status status = json_end(&in->r);
-	size_t i;
+	format_config *c = &in->f.a->config;
 
-	for (i = 0; i < in->n_sizes && status == BRISE_OK; i++)
-		if (in->sizes[i].required && !(in->seen >> i & 1))
-			status = error_set(err, BRISE_EFORMAT, "%s: no field %s", in->r.name,
-			                   in->sizes[i].name);
-	return status;
+	if (in->f.bos == FIELD_ABSENT && c->vocab > 1)
+		c->bos = 1;
+	if (in->f.eos == FIELD_ABSENT && c->vocab > 2)
+		c->eos = 2;
+	notes_add(in->f.decisions,
+	          "begin token %" PRId32 ", end token %" PRId32 " (%s: bos_token_id, eos_token_id)",
+	          c->bos, c->eos, in->f.file);
+}
+
+static brise_status decide_sizes(reading *in, brise_error *err)
+{
+	format_config *c = &in->f.a->config;
+	brise_status status;
+
+	if ((status = decide_size(in, &c->dim, "hidden_size", 4096, err)) != BRISE_OK ||
+	    (status = decide_size(in, &c->n_layers, "num_hidden_layers", 32, err)) != BRISE_OK ||
+	    (status = decide_size(in, &c->n_heads, "num_attention_heads", 32, err)) != BRISE_OK ||
+	    (status = decide_size(in, &c->hidden_dim, "intermediate_size", in->type->hidden_dim,
+	                          err)) != BRISE_OK)
+		return status;
+	return decide_size(in, &c->vocab, "vocab_size", 32000, err);
+}
+
+static void decide_type(reading *in)
+{
+	in->type = in->type ? in->type : in->by_class ? in->by_class : &mistral;
+	if (in->type == &llama)
+		notes_add(in->f.decisions,
+		          "model_type llama without biases and rope scaling: the same mathematics "
+		          "as mistral (%s: model_type)",
+		          in->f.file);
+}
+
+/* Scales of attention and rotated dimensions that are not Mistral's. */
+static brise_status check_attention(const reading *in, brise_error *err)
+{
+	double head_dim = in->f.a->config.head_dim;
+
+	if (in->query_scalar != 0 && in->query_scalar != head_dim)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: query_pre_attn_scalar %g is not supported, but for the head "
+		                 "size %g",
+		                 in->f.r.name, in->query_scalar, head_dim);
+	if (in->multiplier != 0 && fabs(in->multiplier * sqrt(head_dim) - 1) > 1e-6)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: attention_multiplier %g is not supported, but for %g",
+		                 in->f.r.name, in->multiplier, 1 / sqrt(head_dim));
+	if (in->rotated != 0 && in->rotated != in->f.a->config.head_dim)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: rotary_dim %" PRIu32 " of %g: heads rotated in part are not "
+		                 "supported",
+		                 in->f.r.name, in->rotated, head_dim);
+	return BRISE_OK;
 }
 
 brise_status architecture_read_config(architecture *a, const char *json, size_t size,
                                       const char *name, notes *decisions, brise_error *err)
 {
+	reading in = { .type = NULL };
 	brise_status status;
 	char key[96];
-	reading in;
 
-	begin(&in, a, json, size, name, decisions, err);
-	in.sizes = config_sizes;
-	in.n_sizes = sizeof config_sizes / sizeof *config_sizes;
-	while (in.r.status == BRISE_OK && json_next_key(&in.r, key, sizeof key))
-		read_config_field(&in, key);
-	if ((status = check_required(&in, err)) != BRISE_OK)
+	config_fields_begin(&in.f, a, json, size, name, decisions, err);
+	in.f.sizes = sizes;
+	in.f.n_sizes = sizeof sizes / sizeof *sizes;
+	while (in.f.r.status == BRISE_OK && json_next_key(&in.f.r, key, sizeof key))
+		read_field(&in, key);
+	if ((status = json_end(&in.f.r)) != BRISE_OK)
 		return status;
-	if (!in.has_eps)
-		return error_set(err, BRISE_EFORMAT, "%s: no field rms_norm_eps", name);
-	decide_heads(&in);
-	decide_window(&in);
-	decide_theta(&in, THETA_CLASSIC, "transformers' default");
-	if (a->config.max_context > 0)
-		notes_add(decisions,
-		          "trained for %" PRIu32 " positions (%s: max_position_embeddings)",
-		          a->config.max_context, in.file);
-	notes_add(decisions,
-	          "begin token %" PRId32 ", end token %" PRId32 " (%s: bos_token_id, eos_token_id)",
-	          a->config.bos, a->config.eos, in.file);
-	return model_check_config(&a->config, name, err);
-}
-
-brise_status architecture_read_params(architecture *a, const char *json, size_t size,
-                                      const char *name, notes *decisions, brise_error *err)
-{
-	brise_status status;
-	char key[96];
-	reading in;
-
-	begin(&in, a, json, size, name, decisions, err);
-	in.sizes = params_sizes;
-	in.n_sizes = sizeof params_sizes / sizeof *params_sizes;
-	while (in.r.status == BRISE_OK && json_next_key(&in.r, key, sizeof key))
-		read_params_field(&in, key);
-	if ((status = check_required(&in, err)) != BRISE_OK)
+	if (!in.type && !in.by_class &&
+	    config_fields_state(&in.f, offsetof(format_config, dim)) == FIELD_ABSENT)
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: no model_type and no hidden_size: not a model's configuration", name);
+	decide_type(&in);
+	if ((status = decide_sizes(&in, err)) != BRISE_OK)
 		return status;
-	if (!in.has_eps)
-		return error_set(err, BRISE_EFORMAT, "%s: no field norm_eps", name);
-	decide_heads(&in);
-	decide_window(&in);
-	if (a->config.window > 0)
-		decide_theta(&in, THETA_CLASSIC, "the model has a window, so it is v0.1");
-	else
-		decide_theta(&in, THETA_LONG, "the model has no window, so it is v0.2 or later");
-	if (!seen_size(&in, offsetof(format_config, max_context))) {
-		a->config.max_context = CONTEXT_LONG;
-		notes_add(decisions,
-		          "trained for %d positions, as Mistral's models are (%s says nothing)",
-		          CONTEXT_LONG, in.file);
+	if (in.f.eps == FIELD_ABSENT) {
+		a->config.norm_eps = EPS_DEFAULT;
+		notes_add(decisions, "rms_norm_eps %g: transformers' default (%s says nothing)",
+		          (double)EPS_DEFAULT, in.f.file);
 	}
-	a->config.bos = 1;
-	a->config.eos = 2;
-	notes_add(decisions,
-	          "begin token 1, end token 2, as in Mistral's tokenizers (%s says nothing)",
-	          in.file);
-	return model_check_config(&a->config, name, err);
+	decide_kv_heads(&in);
+	config_fields_decide_head_dim(&in.f);
+	decide_window(&in);
+	config_fields_decide_theta(&in.f, THETA_DEFAULT, "transformers' default");
+	decide_positions(&in);
+	decide_tokens(&in);
+	status = check_attention(&in, err);
+	return status == BRISE_OK ? model_check_config(&a->config, name, err) : status;
 }

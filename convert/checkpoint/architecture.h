@@ -8,7 +8,8 @@
 
 typedef struct architecture {
 	format_config config;
-	bool tied; /* the output matrix is the embedding */
+	bool tied;         /* the output matrix is the embedding */
+	char assumed[160]; /* sizes that the file does not say and that have a default; "": none */
 } architecture;
 
 /* Hugging Face's config.json. Refused by the field's name: whatever changes the mathematics. Each

@@ -10,17 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "convert/checkpoint/architecture.h"
 #include "convert/checkpoint/gguf_architecture.h"
 #include "convert/checkpoint/gguf_folder.h"
-#include "convert/checkpoint/locate.h"
-#include "convert/checkpoint/naming.h"
-#include "convert/formats/elements.h"
+#include "convert/checkpoint/opened.h"
+#include "convert/checkpoint/place.h"
+#include "convert/checkpoint/prefix.h"
 #include "convert/formats/files.h"
 #include "convert/formats/gguf_parts.h"
-#include "convert/formats/notes.h"
+#include "convert/formats/names.h"
 #include "convert/formats/safetensors.h"
-#include "convert/formats/tensors.h"
+#include "convert/formats/shard_index.h"
 #include "convert/formats/torch_zip.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "runtime/error.h"
@@ -28,20 +27,6 @@
 
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
-
-/* What a caller sees comes first; the names its tensors point to live in the list. */
-typedef struct opened {
-	checkpoint cp;
-	tensor_list list;
-	architecture arch;
-	notes decisions;
-	gguf_header gguf; /* of the first part */
-	location place;
-	char *gguf_path;    /* the GGUF model of a folder that holds no other checkpoint */
-	const char *folder; /* of place, or the path until that is known, or gguf_path */
-	const naming *names;
-	brise_error *err;
-} opened;
 
 static brise_status no_memory(const opened *o)
 {
@@ -113,24 +98,99 @@ static brise_status read_text(const opened *o, const char *name, size_t most, ch
 	return files_read_whole(*path, CONTENTS_JSON, most, text, size, o->err);
 }
 
-static brise_status add_shards(opened *o, const char *index)
+/* ---- shards ---------------------------------------------------------------------------------- */
+
+static bool is_missing(const opened *o, const char *name)
 {
-	char *path, *text, **shards = NULL;
-	size_t size, n = 0, i;
-	brise_status status = read_text(o, index, INDEX_MAX, &path, &text, &size);
+	char *path = files_join(o->folder, name);
+	struct stat facts;
+	bool missing = path && lstat(path, &facts) != 0;
+
+	free(path);
+	return missing;
+}
+
+/* A tensor's copy in another shard than the index says; false: this is the one, or the index does
+ * not list it. */
+static bool is_other_copy(const shard_index *index, const named_tensor *t)
+{
+	shard_entry *entry = shard_index_find(index, t->name);
+
+	if (!entry)
+		return false;
+	entry->found = entry->found || entry->shard == t->file;
+	return entry->shard != t->file;
+}
+
+/* A tensor that the index does not list is passed over unless it is part of a model. */
+static bool is_stray(const opened *o, const shard_index *index, const named_tensor *t)
+{
+	return !shard_index_find(index, t->name) && prefix_measure(o->names, t->name) < 0 &&
+	       !names_end_with(t->name, "embed_tokens.weight") &&
+	       !names_end_with(t->name, "norm.weight") &&
+	       !names_end_with(t->name, "lm_head.weight");
+}
+
+/* Keeps the tensors that the index lists where it lists them: overlays of changed tensors leave old
+ * copies in their shards. */
+static brise_status keep_listed(opened *o, const shard_index *index, const char *name)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < o->list.n; i++) {
+		named_tensor *t = &o->list.items[i];
+		bool copy = is_other_copy(index, t);
+
+		if (!copy && !is_stray(o, index, t)) {
+			o->list.items[kept++] = *t;
+			continue;
+		}
+		notes_add(&o->decisions,
+		          copy ? "tensor %.120s: the copy in %.80s is passed over (%s)"
+		               : "tensor %.120s in %.80s passed over: not listed in %s",
+		          t->name, index->shards[t->file], name);
+		free(t->name);
+	}
+	o->list.n = kept;
+	for (i = 0; i < index->n_entries; i++)
+		if (!index->entries[i].found)
+			return error_set(
+			        o->err, BRISE_EFORMAT,
+			        "%s: %s: tensor %.120s should be in %s, which does not hold it",
+			        o->folder, name, index->entries[i].name,
+			        index->shards[index->entries[i].shard]);
+	return BRISE_OK;
+}
+
+static brise_status read_shards(opened *o, const shard_index *index, const char *name)
+{
+	brise_status status = BRISE_OK;
+	size_t i;
+
+	for (i = 0; i < index->n_shards && status == BRISE_OK; i++)
+		status = is_missing(o, index->shards[i])
+		                 ? error_set(o->err, BRISE_EIO,
+		                             "%s/%s: not there, but %s names it; is the download "
+		                             "complete?",
+		                             o->folder, index->shards[i], name)
+		                 : add_file(o, index->shards[i], safetensors_read);
+	if (status == BRISE_OK)
+		notes_add(&o->decisions, "weights: %zu shards (%s)", index->n_shards, name);
+	return status == BRISE_OK ? keep_listed(o, index, name) : status;
+}
+
+static brise_status add_shards(opened *o, const char *name)
+{
+	shard_index index = { .shards = NULL };
+	char *path, *text;
+	size_t size;
+	brise_status status = read_text(o, name, INDEX_MAX, &path, &text, &size);
 
 	if (status == BRISE_OK)
-		status = safetensors_read_index(text, size, path, &shards, &n, o->err);
-	if (status == BRISE_OK && n == 0)
-		status = error_set(o->err, BRISE_EFORMAT, "%s: names no files", path);
-	for (i = 0; i < n; i++) {
-		if (status == BRISE_OK)
-			status = add_file(o, shards[i], safetensors_read);
-		free(shards[i]);
-	}
+		status = shard_index_read(&index, text, size, path, o->err);
 	if (status == BRISE_OK)
-		notes_add(&o->decisions, "weights: %zu shards (%s)", n, index);
-	free(shards);
+		status = read_shards(o, &index, name);
+	shard_index_free(&index);
 	free(text);
 	free(path);
 	return status;
@@ -258,7 +318,7 @@ static brise_status read_gguf(opened *o)
 	if (status != BRISE_OK ||
 	    (status = gguf_check_total(&o->gguf, o->list.n, o->cp.files[0].path, o->err)) !=
 	            BRISE_OK ||
-	    (status = tensors_sort(&o->list, o->folder, o->err)) != BRISE_OK ||
+	    (status = place_sort(o)) != BRISE_OK ||
 	    (status = gguf_read_architecture(&o->arch, &o->gguf, &o->list, o->cp.files[0].path,
 	                                     &o->decisions, o->err)) != BRISE_OK)
 		return status;
@@ -314,138 +374,6 @@ static brise_status read_folder(opened *o)
 	        o->folder);
 }
 
-static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
-{
-	const char *path = o->cp.files[t->file].path;
-	bool vector = kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM ||
-	              kind == TENSOR_FINAL_NORM;
-	uint32_t rows, cols;
-
-	model_tensor_shape(&o->arch.config, kind, &rows, &cols);
-	if (t->dtype == 0)
-		return error_set(o->err, BRISE_EUNSUPPORTED,
-		                 "%s: tensor %s is neither F16, BF16 nor F32", path, t->name);
-	if (vector ? t->n_dims != 1 || t->shape[0] != cols
-	           : t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols)
-		return error_set(o->err, BRISE_EFORMAT,
-		                 "%s: tensor %s: shape [%" PRIu32 "%s%" PRIu32
-		                 "] expected from the configuration, found %" PRIu32
-		                 " dimensions [%" PRIu64 ", %" PRIu64 "]",
-		                 path, t->name, vector ? cols : rows, vector ? "" : ", ",
-		                 vector ? 0 : cols, t->n_dims, t->shape[0],
-		                 t->n_dims > 1 ? t->shape[1] : 0);
-	return BRISE_OK;
-}
-
-/* GGUF files may hold a factor for each rotary frequency (Llama 3.1); Mistral's models have none
- * but ones. */
-static brise_status check_rope_factors(const opened *o, const named_tensor *t)
-{
-	const checkpoint_file *file = &o->cp.files[t->file];
-	brise_status status = BRISE_OK;
-	float factors[256];
-	uint64_t at, n, i;
-
-	if (t->dtype != ELEMENTS_F32)
-		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is not F32", file->path,
-		                 t->name);
-	for (at = 0; at < t->bytes && status == BRISE_OK; at += n) {
-		n = t->bytes - at < sizeof factors ? t->bytes - at : sizeof factors;
-		status = files_read_at(file->descriptor, factors, (size_t)n, t->offset + at,
-		                       file->path, o->err);
-		for (i = 0; i < n / sizeof *factors && status == BRISE_OK; i++)
-			if (!(factors[i] == 1))
-				status = error_set(o->err, BRISE_EUNSUPPORTED,
-				                   "%s: tensor %s: rotary frequencies with factors "
-				                   "other than 1 are not supported",
-				                   file->path, t->name);
-	}
-	return status;
-}
-
-static brise_status place_tensor(opened *o, const named_tensor *t, bool *frequencies)
-{
-	checkpoint_tensor *place;
-	uint32_t layer, kind = naming_find_kind(o->names, t->name, o->arch.config.n_layers, &layer);
-	brise_status status;
-
-	if (kind == 0 && naming_is_frequency_table(t->name)) {
-		*frequencies = true;
-		return BRISE_OK;
-	}
-	if (kind == 0 && o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
-		return check_rope_factors(o, t);
-	if (kind == 0)
-		return error_set(o->err, BRISE_EUNSUPPORTED,
-		                 "%s: tensor %s is not part of a Mistral model of %" PRIu32
-		                 " layers",
-		                 o->cp.files[t->file].path, t->name, o->arch.config.n_layers);
-	if ((status = check_shape(o, t, kind)) != BRISE_OK)
-		return status;
-	place = &o->cp.tensors[layer][kind];
-	model_tensor_shape(&o->arch.config, kind, &place->rows, &place->cols);
-	place->name = t->name;
-	place->dtype = (elements_type)t->dtype;
-	place->file = t->file;
-	place->offset = t->offset;
-	return BRISE_OK;
-}
-
-/* The output matrix may be the embedding, if the configuration says so. */
-static void tie_output(opened *o)
-{
-	checkpoint_tensor *outside = o->cp.tensors[0];
-
-	if (!o->arch.tied)
-		return;
-	notes_add(&o->decisions, "output matrix: the embedding%s (%s)",
-	          outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
-	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
-	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
-}
-
-static brise_status find_missing(const opened *o)
-{
-	uint32_t layer, kind;
-
-	for (layer = 0; layer < o->arch.config.n_layers; layer++)
-		for (kind = 1; kind < TENSOR_KINDS; kind++) {
-			if ((layer > 0 && !model_kind_in_layer(kind)) ||
-			    o->cp.tensors[layer][kind].name)
-				continue;
-			if (model_kind_in_layer(kind))
-				return error_set(o->err, BRISE_EFORMAT,
-				                 "%s: tensor %s%" PRIu32 ".%s is missing",
-				                 o->folder, o->names->layer, layer,
-				                 o->names->inside[kind]);
-			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s is missing",
-			                 o->folder, o->names->outside[kind]);
-		}
-	return BRISE_OK;
-}
-
-static brise_status place_tensors(opened *o)
-{
-	brise_status status = tensors_sort(&o->list, o->folder, o->err);
-	bool frequencies = false;
-	size_t i;
-
-	if (status != BRISE_OK)
-		return status;
-	o->cp.tensors = calloc(o->arch.config.n_layers, sizeof *o->cp.tensors);
-	if (!o->cp.tensors)
-		return no_memory(o);
-	for (i = 0; i < o->list.n && status == BRISE_OK; i++)
-		status = place_tensor(o, &o->list.items[i], &frequencies);
-	if (status != BRISE_OK)
-		return status;
-	if (frequencies)
-		notes_add(&o->decisions,
-		          "tables of rotary frequencies passed over: they follow from rope theta");
-	tie_output(o);
-	return find_missing(o);
-}
-
 /* How many tensors have which type, and what a quantized one means. */
 static void note_types(opened *o)
 {
@@ -494,6 +422,10 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 		o->folder = o->place.folder;
 		status = read_folder(o);
 	}
+	if (status == BRISE_OK && !o->cp.gguf)
+		status = prefix_remove(&o->list, o->names, o->folder, &o->decisions, err);
+	if (status == BRISE_OK)
+		status = place_sort(o);
 	if (status == BRISE_OK)
 		status = place_tensors(o);
 	if (status == BRISE_OK)

@@ -161,30 +161,44 @@ static brise_status read_heads(const reading *in)
 	return BRISE_OK;
 }
 
-/* The embedding's rows where nothing else says it. */
+/* The embedding's rows: llama.cpp, too, goes by tokens, and lets vocab_size be another number. */
+static const named_tensor *find_embedding(const tensor_list *tensors)
+{
+	size_t i;
+
+	for (i = 0; i < tensors->n; i++)
+		if (!strcmp(tensors->items[i].name, "token_embd.weight"))
+			return &tensors->items[i];
+	return NULL;
+}
+
 static brise_status read_vocabulary(const reading *in, const tensor_list *tensors)
 {
 	const gguf_value *tokens = gguf_find(in->h, "tokenizer.ggml.tokens");
+	const named_tensor *embedding = find_embedding(tensors);
 	uint32_t *vocab = &in->a->config.vocab;
+	named_tensor squeezed;
 	bool found;
 	brise_status status = read_size(in, "vocab_size", vocab, &found);
-	size_t i;
 
-	if (status != BRISE_OK || found)
+	if (status != BRISE_OK)
 		return status;
-	for (i = 0; i < tensors->n; i++) {
-		const named_tensor *t = &tensors->items[i];
-
-		if (!strcmp(t->name, "token_embd.weight") && t->n_dims == 2 &&
-		    t->shape[0] <= UINT32_MAX) {
-			*vocab = (uint32_t)t->shape[0];
-			notes_add(in->decisions,
-			          "vocabulary %" PRIu32
-			          ", the rows of token_embd.weight (no %svocab_size)",
-			          *vocab, in->prefix);
+	if (embedding) {
+		squeezed = *embedding;
+		tensors_squeeze(&squeezed, 2);
+		if (squeezed.n_dims == 2 && squeezed.shape[0] <= UINT32_MAX) {
+			if (!found || *vocab != squeezed.shape[0])
+				notes_add(in->decisions,
+				          "vocabulary %" PRIu64
+				          ", the rows of token_embd.weight (%svocab_size %s)",
+				          squeezed.shape[0], in->prefix,
+				          found ? "says another number" : "is absent");
+			*vocab = (uint32_t)squeezed.shape[0];
 			return BRISE_OK;
 		}
 	}
+	if (found)
+		return BRISE_OK;
 	if (!tokens || !tokens->is_array || tokens->n > UINT32_MAX)
 		return error_set(in->err, BRISE_EFORMAT,
 		                 "%s: no %svocab_size and no token_embd.weight", in->name,

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "convert/formats/names.h"
+
 const naming naming_hugging_face = {
+	.body = "model.",
 	.outside = { [TENSOR_EMBEDDING] = "model.embed_tokens.weight",
 	             [TENSOR_FINAL_NORM] = "model.norm.weight",
 	             [TENSOR_OUTPUT] = "lm_head.weight" },
@@ -26,6 +29,7 @@ const naming naming_hugging_face = {
 };
 
 const naming naming_mistral = {
+	.body = "",
 	.outside = { [TENSOR_EMBEDDING] = "tok_embeddings.weight",
 	             [TENSOR_FINAL_NORM] = "norm.weight",
 	             [TENSOR_OUTPUT] = "output.weight" },
@@ -42,6 +46,7 @@ const naming naming_mistral = {
 };
 
 const naming naming_gguf = {
+	.body = "",
 	.outside = { [TENSOR_EMBEDDING] = "token_embd.weight",
 	             [TENSOR_FINAL_NORM] = "output_norm.weight",
 	             [TENSOR_OUTPUT] = "output.weight" },
@@ -79,11 +84,24 @@ uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_laye
 	return 0;
 }
 
-bool naming_is_frequency_table(const char *name)
+bool naming_is_buffer(const char *name)
 {
-	static const char tail[] = "rotary_emb.inv_freq";
-	size_t length = strlen(name), tail_length = sizeof tail - 1;
+	static const char *const ends[] = { "rotary_emb.inv_freq",
+		                            "rotary_emb.original_inv_freq",
+		                            "rotary_emb.cos_cached",
+		                            "rotary_emb.sin_cached",
+		                            "rope.freqs",
+		                            ".masked_bias",
+		                            "attn.bias",
+		                            "position_ids",
+		                            "attn.k_scale",
+		                            "attn.v_scale",
+		                            "k_proj.k_scale",
+		                            "v_proj.v_scale" };
+	size_t i;
 
-	return (length >= tail_length && !strcmp(name + length - tail_length, tail)) ||
-	       !strcmp(name, "rope.freqs");
+	for (i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (names_end_with(name, ends[i]))
+			return true;
+	return false;
 }

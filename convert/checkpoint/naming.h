@@ -8,6 +8,7 @@
 #include "runtime/model/format.h"
 
 typedef struct naming {
+	const char *body;                  /* what all names but the output's begin with */
 	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
 	const char *layer;                 /* prefix of a layer's number */
 	const char *inside[TENSOR_KINDS];  /* behind the number and a dot */
@@ -19,7 +20,9 @@ extern const naming naming_hugging_face, naming_mistral, naming_gguf;
 uint32_t naming_find_kind(const naming *names, const char *name, uint32_t n_layers,
                           uint32_t *layer);
 
-/* Tables of rotary frequencies that old checkpoints carry; rope theta says the same. */
-bool naming_is_frequency_table(const char *name);
+/* Buffers that checkpoints carry beside the weights: tables of rotary frequencies, which follow
+ * from rope theta, masks, positions, scales of a cache in 8 bits. They hold nothing that was
+ * trained. */
+bool naming_is_buffer(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* safetensors.c - the header of a safetensors file and the index of a set of them
+/* safetensors.c - the header of a safetensors file
  *
  * Format: 8 bytes little-endian length N, N bytes of JSON {"name": {"dtype", "shape",
  * "data_offsets": [begin, end]}, "__metadata__": {...}}, then data; offsets count from the data's
@@ -32,6 +32,8 @@ static bool read_shape(json_reader *r, named_tensor *t)
 			return json_refuse(r, BRISE_EFORMAT, "a negative dimension");
 		if (t->n_dims < 4)
 			t->shape[t->n_dims] = (uint64_t)size;
+		else if (size == 1)
+			continue; /* changes neither size nor order */
 		t->n_dims += t->n_dims < 5;
 	}
 	return r->status == BRISE_OK;
@@ -168,78 +170,4 @@ brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *n
 		status = safetensors_parse(json, (size_t)length, file_bytes, name, file, list, err);
 	free(json);
 	return status;
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorts and keeps each name once. */
-static size_t keep_distinct(char **names, size_t n)
-{
-	size_t i, kept = 0;
-
-	if (n > 1)
-		qsort(names, n, sizeof *names, compare_strings);
-	for (i = 0; i < n; i++) {
-		if (kept > 0 && !strcmp(names[kept - 1], names[i]))
-			free(names[i]);
-		else
-			names[kept++] = names[i];
-	}
-	return kept;
-}
-
-static bool add_shard(json_reader *r, char ***shards, size_t *n)
-{
-	char *shard;
-	size_t bytes;
-	char **grown;
-
-	if (!json_read_string(r, &shard, &bytes))
-		return false;
-	if (bytes == 0 || bytes > 255 || strlen(shard) != bytes || strchr(shard, '/') ||
-	    !strcmp(shard, "..") || !strcmp(shard, ".")) {
-		free(shard);
-		return json_refuse(r, BRISE_EFORMAT, "a shard that is no plain file name");
-	}
-	/* Thousands of tensors name a few shards: drop repetitions before the list doubles. */
-	if (*n >= 64 && (*n & (*n - 1)) == 0)
-		*n = keep_distinct(*shards, *n);
-	grown = *n < TENSORS_MAX ? realloc(*shards, (*n + 1) * sizeof *grown) : NULL;
-	if (!grown) {
-		free(shard);
-		return json_refuse(r, BRISE_ENOMEM, "too many shards");
-	}
-	*shards = grown;
-	grown[(*n)++] = shard;
-	return true;
-}
-
-brise_status safetensors_read_index(const char *json, size_t size, const char *name, char ***shards,
-                                    size_t *n, brise_error *err)
-{
-	bool found = false;
-	json_reader r;
-	char key[64];
-
-	*shards = NULL;
-	*n = 0;
-	json_begin(&r, json, size, name, err);
-	json_enter_object(&r);
-	while (r.status == BRISE_OK && json_next_key(&r, key, sizeof key)) {
-		if (strcmp(key, "weight_map") != 0) {
-			json_skip(&r);
-			continue;
-		}
-		found = true;
-		json_enter_object(&r);
-		while (r.status == BRISE_OK && json_next_key(&r, key, sizeof key))
-			add_shard(&r, shards, n);
-	}
-	if (r.status == BRISE_OK && !found)
-		json_refuse(&r, BRISE_EFORMAT, "no weight_map");
-	*n = keep_distinct(*shards, *n);
-	return json_end(&r);
 }

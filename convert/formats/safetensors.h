@@ -15,9 +15,4 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file,
                               tensor_list *list, brise_error *err);
 
-/* Names of the shards in an index (model.safetensors.index.json), each once, in ascending order:
- * *shards malloc'ed [*n] of malloc'ed strings. Refused: names with a slash. */
-brise_status safetensors_read_index(const char *json, size_t size, const char *name, char ***shards,
-                                    size_t *n, brise_error *err);
-
 #endif

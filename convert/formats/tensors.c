@@ -2,6 +2,7 @@
 #include "convert/formats/tensors.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +39,17 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const named_tensor *)a)->name, ((const named_tensor *)b)->name);
 }
 
+void tensors_order(tensor_list *list)
+{
+	if (list->n > 1)
+		qsort(list->items, list->n, sizeof *list->items, compare_names);
+}
+
 brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err)
 {
 	size_t i;
 
-	if (list->n > 1)
-		qsort(list->items, list->n, sizeof *list->items, compare_names);
+	tensors_order(list);
 	for (i = 1; i < list->n; i++)
 		if (!strcmp(list->items[i - 1].name, list->items[i].name))
 			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", where,
@@ -102,6 +108,29 @@ void tensors_free(tensor_list *list)
 		free(list->items[i].name);
 	free(list->items);
 	*list = (tensor_list){ NULL, 0, 0 };
+}
+
+void tensors_squeeze(named_tensor *tensor, uint32_t n_dims)
+{
+	uint64_t *shape = tensor->shape;
+
+	while (tensor->n_dims > n_dims && tensor->n_dims <= 4 && shape[tensor->n_dims - 1] == 1)
+		tensor->n_dims--;
+	while (tensor->n_dims > n_dims && tensor->n_dims <= 4 && shape[0] == 1)
+		memmove(shape, shape + 1, --tensor->n_dims * sizeof *shape);
+}
+
+const char *tensors_shape_text(char text[TENSORS_SHAPE_MAX], const named_tensor *tensor)
+{
+	uint32_t i, n = tensor->n_dims < 4 ? tensor->n_dims : 4;
+	size_t at = 1;
+
+	(void)snprintf(text, TENSORS_SHAPE_MAX, "[");
+	for (i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, TENSORS_SHAPE_MAX - at, "%s%" PRIu64,
+		                       i ? ", " : "", tensor->shape[i]);
+	(void)snprintf(text + at, TENSORS_SHAPE_MAX - at, tensor->n_dims > 4 ? ", ...]" : "]");
+	return text;
 }
 
 bool tensors_size(const named_tensor *tensor, uint64_t *bytes)

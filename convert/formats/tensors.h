@@ -27,6 +27,9 @@ typedef struct tensor_list {
 brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file,
                          brise_error *err);
 
+/* Sorts by name. */
+void tensors_order(tensor_list *list);
+
 /* Sorts by name and refuses names that stand twice. */
 brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err);
 
@@ -37,6 +40,14 @@ brise_status tensors_check_overlaps(named_tensor *items, size_t n, const char *f
 /* NULL if there is none of that name; the list must be sorted. */
 const named_tensor *tensors_find(const tensor_list *list, const char *name);
 void tensors_free(tensor_list *list);
+
+/* Takes dimensions of one off both ends of the shape until n_dims are left: they change neither
+ * size nor order. */
+void tensors_squeeze(named_tensor *tensor, uint32_t n_dims);
+
+/* "[400, 16]" in `text`, which is returned. */
+#define TENSORS_SHAPE_MAX 100u
+const char *tensors_shape_text(char text[TENSORS_SHAPE_MAX], const named_tensor *tensor);
 
 /* Bytes of shape and dtype; false: overflow or unknown dtype. */
 bool tensors_size(const named_tensor *tensor, uint64_t *bytes);

@@ -20,6 +20,8 @@ void json_begin(json_reader *r, const char *text, size_t size, const char *name,
 	r->size = size;
 	r->name = name;
 	r->err = err;
+	if (size >= 3 && memcmp(text, UTF8_BYTE_ORDER_MARK, 3) == 0)
+		r->at = 3;
 }
 
 bool json_refuse(json_reader *r, brise_status status, const char *what)
@@ -59,7 +61,7 @@ json_type json_peek(json_reader *r)
 {
 	int c = ahead(r);
 
-	if (c == '-' || (c >= '0' && c <= '9'))
+	if (c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I')
 		return JSON_NUMBER;
 	switch (c) {
 	case '{':
@@ -301,6 +303,19 @@ bool json_read_name(json_reader *r, char *text, size_t bytes)
 	return strlen(text) == length ? true : wrong(r, "a zero character in a name");
 }
 
+/* Length of the NaN, Infinity or -Infinity ahead, which Python's json writes; 0: none. */
+static size_t not_finite_length(const json_reader *r)
+{
+	static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof *words; i++)
+		if (r->size - r->at >= strlen(words[i]) &&
+		    !memcmp(r->text + r->at, words[i], strlen(words[i])))
+			return strlen(words[i]);
+	return 0;
+}
+
 /* Length of the number ahead by JSON's grammar; 0: none. *integer: no fraction, no exponent. */
 static size_t number_length(const json_reader *r, bool *integer)
 {
@@ -340,6 +355,8 @@ static bool take_number(json_reader *r, char text[NUMBER_MAX + 8], bool *integer
 	const char *point = localeconv()->decimal_point;
 	size_t length, i, n = 0;
 
+	if (json_peek(r) == JSON_NUMBER && not_finite_length(r))
+		return wrong(r, "a finite number expected");
 	if (json_peek(r) != JSON_NUMBER || (length = number_length(r, integer)) == 0)
 		return wrong(r, "a number expected");
 	if (length > NUMBER_MAX || strlen(point) > 4)
@@ -428,7 +445,8 @@ static bool skip_scalar(json_reader *r)
 	case JSON_STRING:
 		return read_string(r, NULL, 0, &length);
 	case JSON_NUMBER:
-		length = number_length(r, &integer);
+		if ((length = not_finite_length(r)) == 0)
+			length = number_length(r, &integer);
 		r->at += length;
 		return length ? true : wrong(r, "a number expected");
 	case JSON_BOOL:

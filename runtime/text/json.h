@@ -1,5 +1,9 @@
 /* json.h - a strict, bounded JSON reader (RFC 8259) that walks the text once
  *
+ * Beyond the standard it passes over a byte order mark at the beginning and, where a value is
+ * skipped, over NaN, Infinity and -Infinity, which Python writes. Asked for a number, it refuses
+ * them.
+ *
  * The caller asks for what it expects; the first surprise fills the error with the line and byte,
  * and every later call returns false. No tree is built and nothing is allocated but strings, so
  * memory is bounded by the input. Nesting is bounded by JSON_DEPTH.

@@ -8,6 +8,7 @@
 
 #define UTF8_REPLACEMENT       "\xef\xbf\xbd" /* U+FFFD */
 #define UTF8_REPLACEMENT_BYTES 3
+#define UTF8_BYTE_ORDER_MARK   "\xef\xbb\xbf" /* U+FEFF, where it begins a text */
 
 /* Bytes of the character at the start of text[n], n > 0; 0: only its beginning is there; -1: the
  * first byte begins no character. */

@@ -9,6 +9,7 @@
 
 #include "convert/checkpoint/architecture.h"
 #include "convert/formats/safetensors.h"
+#include "convert/formats/shard_index.h"
 #include "runtime/model/model.h"
 
 #define DATA_BYTES 1000u /* of the file behind the header */
@@ -39,16 +40,19 @@ static void read_header(const char *json, size_t size)
 
 static void read_index(const char *json, size_t size)
 {
-	char **shards;
-	size_t n, i;
-	brise_status status = safetensors_read_index(json, size, "fuzz", &shards, &n, NULL);
+	shard_index index = { .shards = NULL };
+	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (status == BRISE_OK && (strchr(shards[i], '/') || !strcmp(shards[i], "..")))
-			abort();
-		free(shards[i]);
-	}
-	free(shards);
+	if (shard_index_read(&index, json, size, "fuzz", NULL) == BRISE_OK)
+		for (i = 0; i < index.n_entries; i++) {
+			const shard_entry *entry = &index.entries[i];
+			const char *shard = index.shards[entry->shard];
+
+			if (entry->shard >= index.n_shards || strchr(shard, '/') ||
+			    !strcmp(shard, "..") || shard_index_find(&index, entry->name) != entry)
+				abort();
+		}
+	shard_index_free(&index);
 }
 
 static void read_configuration(const char *json, size_t size)

@@ -1,0 +1,266 @@
+/* config_fields.c - one field at a time, and the decisions that both forms share */
+#include "convert/checkpoint/config_fields.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+
+void config_fields_begin(config_fields *f, architecture *a, const char *json, size_t size,
+                         const char *name, notes *decisions, brise_error *err)
+{
+	const char *slash = strrchr(name, '/');
+
+	memset(f, 0, sizeof *f);
+	memset(a, 0, sizeof *a);
+	a->config.bos = a->config.eos = -1;
+	f->a = a;
+	f->decisions = decisions;
+	(void)snprintf(f->file, sizeof f->file, "%s", slash ? slash + 1 : name);
+	json_begin(&f->r, json, size, name, err);
+	json_enter_object(&f->r);
+}
+
+void config_fields_refuse(config_fields *f, const char *what)
+{
+	char text[200];
+
+	(void)snprintf(text, sizeof text, "%s is not supported", what);
+	json_refuse(&f->r, BRISE_EUNSUPPORTED, text);
+}
+
+/* ---- values -----------------------------------------------------------------------------------
+ */
+
+static bool is_null(config_fields *f)
+{
+	return json_peek(&f->r) == JSON_NULL && json_read_null(&f->r);
+}
+
+/* A window may be text, or a list with one for each layer, in params.json. */
+static bool read_window(config_fields *f, int64_t *value, bool *null)
+{
+	char text[24], *end;
+	int64_t one;
+	size_t n = 0;
+
+	if (json_peek(&f->r) == JSON_STRING) {
+		if (!json_read_name(&f->r, text, sizeof text))
+			return false;
+		*value = strtoll(text, &end, 10);
+		return *text && !*end ? true
+		                      : json_refuse(&f->r, BRISE_EFORMAT, "an integer expected");
+	}
+	if (!json_enter_array(&f->r))
+		return false;
+	for (*value = 0; json_next_element(&f->r); n++) {
+		one = 0;
+		if (!is_null(f) && !json_read_integer(&f->r, &one))
+			return false;
+		if (n > 0 && one != *value) {
+			config_fields_refuse(f, "a window that differs between layers");
+			return false;
+		}
+		*value = one;
+	}
+	*null = n == 0;
+	return f->r.status == BRISE_OK;
+}
+
+void config_fields_read_size(config_fields *f, size_t index)
+{
+	const size_field *field = &f->sizes[index];
+	bool window = field->offset == offsetof(format_config, window), null = false;
+	json_type type = json_peek(&f->r);
+	int64_t value;
+
+	if (type == JSON_NULL) {
+		json_read_null(&f->r);
+		f->states[index] = FIELD_NULL;
+		return;
+	}
+	if (window && (type == JSON_STRING || type == JSON_ARRAY)
+	            ? !read_window(f, &value, &null)
+	            : !json_read_integer(&f->r, &value))
+		return;
+	if (value < 0 || value > UINT32_MAX) {
+		json_refuse(&f->r, BRISE_EFORMAT, "a size out of range");
+		return;
+	}
+	*(uint32_t *)(void *)((char *)&f->a->config + field->offset) = (uint32_t)value;
+	f->states[index] = null ? FIELD_NULL : FIELD_GIVEN;
+}
+
+void config_fields_read_id(config_fields *f, const char *field, int32_t *id, field_state *state)
+{
+	bool list = json_peek(&f->r) == JSON_ARRAY;
+	int64_t value = -1, one;
+	size_t n = 0;
+
+	*id = -1;
+	*state = FIELD_NULL;
+	if (is_null(f))
+		return;
+	if (!list) {
+		n = json_read_integer(&f->r, &value);
+	} else if (json_enter_array(&f->r)) {
+		while (json_next_element(&f->r)) {
+			if (!json_read_integer(&f->r, &one))
+				return;
+			value = n++ ? value : one;
+		}
+	}
+	if (n == 0)
+		return;
+	if (value < -1 || value > INT32_MAX) {
+		json_refuse(&f->r, BRISE_EFORMAT, "a token id out of range");
+		return;
+	}
+	*id = (int32_t)value;
+	*state = FIELD_GIVEN;
+	if (n > 1)
+		notes_add(f->decisions, "%s %" PRId32 ": the first of %zu (%s: %s)", field, *id, n,
+		          f->file, field);
+}
+
+void config_fields_read_eps(config_fields *f)
+{
+	double eps;
+
+	if (!is_null(f) && json_read_double(&f->r, &eps)) {
+		f->a->config.norm_eps = (float)eps;
+		f->eps = FIELD_GIVEN;
+	}
+}
+
+bool config_fields_read_common(config_fields *f, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_sizes; i++)
+		if (!strcmp(key, f->sizes[i].name)) {
+			config_fields_read_size(f, i);
+			return true;
+		}
+	if (!strcmp(key, "rope_theta")) {
+		if (!is_null(f) && json_read_double(&f->r, &f->rope.outer_theta))
+			f->rope.has_outer_theta = true;
+		return true;
+	}
+	if (!strcmp(key, "rope_scaling") || !strcmp(key, "rope_parameters")) {
+		rope_fields_read(&f->rope, &f->r, key);
+		return true;
+	}
+	if (!strcmp(key, "tie_word_embeddings") || !strcmp(key, "tied_embeddings")) {
+		if (!is_null(f))
+			json_read_bool(&f->r, &f->a->tied);
+		return true;
+	}
+	return false;
+}
+
+/* ---- values that change nothing ---------------------------------------------------------------
+ */
+
+/* Reads the value at hand; true: it says something. */
+static bool says_something(json_reader *r, const neutral_field *allowed)
+{
+	double number = 0;
+	bool flag = false;
+	char key[2];
+
+	switch (json_peek(r)) {
+	case JSON_NULL:
+		json_read_null(r);
+		return false;
+	case JSON_BOOL:
+		json_read_bool(r, &flag);
+		number = flag;
+		break;
+	case JSON_NUMBER:
+		json_read_double(r, &number);
+		break;
+	case JSON_OBJECT:
+		json_enter_object(r);
+		return json_next_key(r, key, sizeof key);
+	case JSON_ARRAY:
+		json_enter_array(r);
+		return json_next_element(r);
+	default:
+		return json_skip(r);
+	}
+	return number != allowed->value && number != allowed->other;
+}
+
+bool config_fields_read_neutral(config_fields *f, const char *key, const neutral_field *list,
+                                size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && strcmp(key, list[i].name) != 0; i++)
+		;
+	if (i == n)
+		return false;
+	if (says_something(&f->r, &list[i]) && f->r.status == BRISE_OK)
+		config_fields_refuse(f, key);
+	return true;
+}
+
+/* ---- decisions --------------------------------------------------------------------------------
+ */
+
+field_state config_fields_state(const config_fields *f, size_t offset)
+{
+	field_state state = FIELD_ABSENT;
+	size_t i;
+
+	for (i = 0; i < f->n_sizes; i++)
+		if (f->sizes[i].offset == offset && f->states[i] > state)
+			state = f->states[i];
+	return state;
+}
+
+void config_fields_decide_head_dim(config_fields *f)
+{
+	format_config *c = &f->a->config;
+
+	if (config_fields_state(f, offsetof(format_config, head_dim)) == FIELD_GIVEN)
+		return;
+	c->head_dim = c->n_heads ? c->dim / c->n_heads : 0;
+	notes_add(f->decisions, "head size %" PRIu32 " = width / heads (%s says nothing)",
+	          c->head_dim, f->file);
+}
+
+void config_fields_note_window(config_fields *f, const char *why_none)
+{
+	const format_config *c = &f->a->config;
+
+	if (c->window > 0)
+		notes_add(f->decisions, "window %" PRIu32 " (%s: sliding_window)", c->window,
+		          f->file);
+	else
+		notes_add(f->decisions, "no window: every token attends to all before it (%s: %s)",
+		          f->file, why_none);
+}
+
+void config_fields_decide_theta(config_fields *f, double fallback, const char *why)
+{
+	const rope_fields *rope = &f->rope;
+
+	if (!rope->has_theta && !rope->has_outer_theta) {
+		f->a->config.rope_theta = fallback;
+		notes_add(f->decisions, "rope theta %g: %s (%s has no rope_theta)", fallback, why,
+		          f->file);
+		return;
+	}
+	f->a->config.rope_theta = rope->has_theta ? rope->theta : rope->outer_theta;
+	notes_add(f->decisions, "rope theta %g (%s: %s)", f->a->config.rope_theta, f->file,
+	          rope->has_theta ? "rope_theta within the rope parameters" : "rope_theta");
+	if (rope->dynamic)
+		notes_add(
+		        f->decisions,
+		        "dynamic rope scaling by 1: nothing changes up to the trained length, and "
+		        "beyond it frequencies stay as they are");
+}
