@@ -12,7 +12,7 @@
 
 #include "runtime/model/model.h"
 
-/* Told what matrices multiply, [n][cols], as context_observe_fn is. */
+/* Told what matrices multiply, [n][cols], as forward_observe_fn is. */
 typedef void reference_see_fn(void *user, uint32_t kind, uint32_t layer, const double *rows);
 
 typedef struct reference {
@@ -20,7 +20,7 @@ typedef struct reference {
 	const format_config *c;
 	size_t n;
 	double *x;             /* [n][dim] */
-	reference_see_fn *see; /* NULL: nobody looks */
+	reference_see_fn *see; /* NULL: no observer */
 	void *user;
 } reference;
 

@@ -40,7 +40,7 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
  * touched. Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
-/* States behind `layer` layers, [tokens][context_stride(dim)]. There are none where everything is
+/* States behind `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is
  * done. */
 float *unfinished_states(const unfinished *u, uint32_t layer);
 
