@@ -13,8 +13,10 @@
 #include "convert/tokenizer/added_tokens.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/text_settings.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/error.h"
+#include "runtime/text/tokenizer_section.h"
 
 void convert_init_options(convert_options *options)
 {
@@ -60,25 +62,82 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 }
 
 /* The model may have more rows than the tokenizer has pieces (padding), never fewer. */
-static brise_status check_vocabularies(const checkpoint *cp, const void *section, size_t bytes,
+static brise_status check_vocabularies(const checkpoint *cp, const brise_tokenizer *tokenizer,
                                        brise_error *err)
 {
-	brise_tokenizer *tokenizer;
 	brise_tokenizer_facts facts;
-	brise_status status;
 
-	if (!section)
-		return BRISE_OK;
-	status = brise_open_tokenizer(&tokenizer, section, bytes, cp->tokenizer_path, err);
-	if (status != BRISE_OK)
-		return status;
 	brise_get_tokenizer_facts(tokenizer, &facts);
-	brise_close_tokenizer(tokenizer);
 	if (facts.vocab > cp->config.vocab)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: %" PRIu32 " pieces for a model of %" PRIu32 " tokens",
 		                 cp->tokenizer_path, facts.vocab, cp->config.vocab);
 	return BRISE_OK;
+}
+
+/* The folder of the weights; malloc'ed. */
+static char *copy_folder(const checkpoint *cp)
+{
+	const char *path = cp->n_files > 0 ? cp->files[0].path : "", *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 1;
+	char *folder = malloc(n + 2);
+
+	if (folder) {
+		memcpy(folder, slash ? path : ".", n);
+		folder[n] = 0;
+		if (n == 0)
+			strcpy(folder, "/");
+	}
+	return folder;
+}
+
+static brise_status read_settings(const checkpoint *cp, text_settings *settings, notes *decisions,
+                                  brise_error *err)
+{
+	char *folder;
+	brise_status status;
+
+	if (cp->gguf)
+		return gguf_read_settings(cp->gguf, cp->files[0].path, settings, decisions, err);
+	if (!(folder = copy_folder(cp)))
+		return error_set(err, BRISE_ENOMEM, "no memory for a path");
+	status = text_settings_read(settings, folder, decisions, err);
+	free(folder);
+	return status;
+}
+
+/* What was read of the tokenizer, and what the files beside the weights say about texts, as parts
+ * of the file to write. section: as tokenizer_write_section makes it; NULL: none. */
+static brise_status place_texts(source *s, void *section, size_t bytes, text_settings *settings,
+                                notes *decisions, brise_error *err)
+{
+	convert_source *rows = &s->rows;
+	brise_tokenizer *tokenizer = NULL;
+	tokenizer_header h = { .vocab = 0 };
+	brise_status status = BRISE_OK;
+
+	if (section) {
+		memcpy(&h, section, sizeof h);
+		status = brise_open_tokenizer(&tokenizer, section, bytes, s->cp->tokenizer_path,
+		                              err);
+		if (status == BRISE_OK)
+			status = check_vocabularies(s->cp, tokenizer, err);
+		rows->tokenizer = section;
+		rows->tokenizer_bytes = (size_t)h.bytes;
+		rows->added = (uint8_t *)section + h.bytes;
+		rows->added_bytes = bytes - (size_t)h.bytes;
+	}
+	if (status == BRISE_OK)
+		status = read_settings(s->cp, settings, decisions, err);
+	if (status == BRISE_OK)
+		text_settings_apply(settings, tokenizer, &rows->config, decisions);
+	rows->chat_template = settings->chat_template;
+	if (settings->ends.n > 1) {
+		rows->ends = settings->ends.ids;
+		rows->n_ends = settings->ends.n;
+	}
+	brise_close_tokenizer(tokenizer);
+	return status;
 }
 
 /* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided
@@ -143,6 +202,8 @@ static brise_status convert(const char *path, const char *out, const convert_opt
                             convert_result *result, brise_error *err)
 {
 	void *section = NULL;
+	size_t section_bytes = 0;
+	text_settings settings = { .bos = NULL };
 	notes lines = { NULL, 0, false };
 	brise_status status;
 	source *s;
@@ -150,19 +211,18 @@ static brise_status convert(const char *path, const char *out, const convert_opt
 	if ((status = source_open(&s, path, options->loras, options->n_loras, err)) != BRISE_OK)
 		return status;
 	lines = (notes){ s->origin, strlen(s->origin), false };
-	if ((status = read_tokenizer(s->cp, options, &lines, &section, &s->rows.tokenizer_bytes,
-	                             err)) != BRISE_OK ||
-	    (status = check_vocabularies(s->cp, section, s->rows.tokenizer_bytes, err)) !=
+	if ((status = read_tokenizer(s->cp, options, &lines, &section, &section_bytes, err)) !=
 	            BRISE_OK ||
+	    (status = place_texts(s, section, section_bytes, &settings, &lines, err)) != BRISE_OK ||
 	    (status = apply_options(s, options, &lines, err)) != BRISE_OK)
 		goto done;
-	s->rows.tokenizer = section;
 	s->rows.origin = lines.text;
 	status = convert_write(&s->rows, out, options, result, err);
 	if (status == BRISE_OK && result)
 		result->requantized = s->cp->quantized;
 done:
 	s->origin = lines.text; /* which has grown, and is freed with the source */
+	text_settings_free(&settings);
 	free(section);
 	source_close(s);
 	return status;

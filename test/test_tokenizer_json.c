@@ -96,8 +96,8 @@ static bool same_ids(const brise_tokenizer *a, const brise_tokenizer *b, const c
 {
 	int32_t *ids_a = NULL, *ids_b = NULL;
 	size_t n_a = 0, n_b = 0;
-	bool same = brise_encode_text(a, text, n, &ids_a, &n_a, NULL) == BRISE_OK &&
-	            brise_encode_text(b, text, n, &ids_b, &n_b, NULL) == BRISE_OK;
+	bool same = brise_encode_text(a, text, n, false, &ids_a, &n_a, NULL) == BRISE_OK &&
+	            brise_encode_text(b, text, n, false, &ids_b, &n_b, NULL) == BRISE_OK;
 
 	same = same && n_a == n_b && (n_a == 0 || !memcmp(ids_a, ids_b, n_a * sizeof *ids_a));
 	free(ids_a);
@@ -283,7 +283,7 @@ static void test_breeze_encodes_as_its_tokenizer_model_does(check_counts *counts
 			      o.bytes == again.bytes && !memcmp(o.section, again.section, o.bytes),
 			      "two readings differ");
 			CHECK(counts,
-			      o.bytes == sp.bytes && o.t->bos == sp.t->bos &&
+			      o.bytes > sp.bytes && o.t->bos == sp.t->bos &&
 			              o.t->eos == sp.t->eos && o.t->unk == sp.t->unk &&
 			              o.t->dummy_prefix == sp.t->dummy_prefix,
 			      "other facts");
@@ -292,9 +292,14 @@ static void test_breeze_encodes_as_its_tokenizer_model_does(check_counts *counts
 			              !memcmp(o.t->offsets, sp.t->offsets,
 			                      sp.t->vocab * sizeof *sp.t->offsets),
 			      "other pieces");
-			for (i = wrong = 0; i < 5000; i++)
-				wrong += !same_ids(o.t, sp.t, text,
-				                   draw_text(sp.t, &seed, text, sizeof text));
+			/* Metaspace puts no space in front of one. */
+			for (i = wrong = 0; i < 5000; i++) {
+				size_t n = draw_text(sp.t, &seed, text, sizeof text);
+				bool begins = n > 0 && (text[0] == ' ' ||
+				                        (n > 2 && !memcmp(text, SPACE, 3)));
+
+				wrong += !(newer && begins) && !same_ids(o.t, sp.t, text, n);
+			}
 			CHECK(counts, wrong == 0, "%s: %u of %u texts are encoded otherwise",
 			      newer ? "newer" : "older", wrong, i);
 		}
@@ -319,7 +324,7 @@ static void test_breeze_encodes_as_its_tokenizer_model_does(check_counts *counts
 	"\"content\": \"<s>\", \"special\": true}, "                                               \
 	"{\"id\": 2, \"content\": \"</s>\", \"special\": true}, {\"id\": 11, \"content\": "        \
 	"\"<|end|>\", \"lstrip\": true, \"special\": true}, "                                      \
-	"{\"id\": 10, \"content\": \"<|begin|>\", \"lstrip\": false, \"normalized\": true, "       \
+	"{\"id\": 10, \"content\": \"<|begin|>\", \"lstrip\": false, \"normalized\": false, "      \
 	"\"special\": false}]"
 #define SMALL_NORMALIZER                                                                           \
 	"\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", "      \
@@ -362,7 +367,7 @@ static void expect_ids(check_counts *counts, const brise_tokenizer *t, const cha
 	size_t n = 0, i;
 
 	put(&found, "%s", "");
-	if (brise_encode_text(t, text, bytes, &ids, &n, NULL) != BRISE_OK)
+	if (brise_encode_text(t, text, bytes, false, &ids, &n, NULL) != BRISE_OK)
 		put(&found, "error");
 	for (i = 0; i < n; i++)
 		put(&found, "%s%" PRId32, i ? " " : "", ids[i]);
@@ -391,7 +396,7 @@ static void test_tokens_are_what_the_file_says(check_counts *counts)
 	      "other types");
 	expect_ids(counts, o.t, "ab", 2, "3 6"); /* "a b" ranks above the space's merge */
 	expect_ids(counts, o.t, "a", 1, "7");
-	expect_ids(counts, o.t, "a<|begin|>a", 11, "7 10 4");
+	expect_ids(counts, o.t, "a<|begin|>a", 11, "7 10 7");
 	expect_ids(counts, o.t, "a<|end|>", 8, "7 0"); /* no text spells a control token */
 	expect_ids(counts, o.t, "xyb", 3, "3 0 5");
 	expect_ids(counts, o.t, "\0a", 2, "3 9");
@@ -570,12 +575,6 @@ static const struct {
 	{ "\"id\": 10", "\"id\": 99", BRISE_EFORMAT, "id 99 leaves a gap" },
 	{ "\"content\": \"<|begin|>\"", "\"content\": \"<|end|>\"", BRISE_EFORMAT,
 	  "token \"<|end|>\" stands twice" },
-	{ "\"lstrip\": false", "\"lstrip\": true", BRISE_EUNSUPPORTED,
-	  "added token \"<|begin|>\": lstrip" },
-	{ "\"content\": \"<|begin|>\"", "\"content\": \"a b\"", BRISE_EUNSUPPORTED,
-	  "added token \"a b\": spaces" },
-	{ "\"lstrip\": false", "\"single_word\": true", BRISE_EUNSUPPORTED,
-	  "added token \"<|begin|>\": lstrip" },
 	{ "\"a b\"", "\"a  b\"", BRISE_EFORMAT, "a merge that is not two texts" },
 	{ "\"a b\"", "\"ab\"", BRISE_EFORMAT, "a merge that is not two texts" },
 	{ "\"a b\"", "\"a \"", BRISE_EUNSUPPORTED, "merge 0 is not of two texts" },

@@ -9,8 +9,9 @@
  * the model can neither be given nor produce them.
  *
  * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which
- * no text spells; others are user-defined symbols, cut out of text. added_tokens.json does not tell
- * them apart; its tokens become symbols, as Hugging Face's programs find them in text.
+ * text spells only on request; others are user-defined symbols, cut out of text. added_tokens.json
+ * does not tell them apart; its tokens become symbols, as Hugging Face's programs find them in
+ * text.
  */
 #include "convert/tokenizer/added_tokens.h"
 
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 
 #include "convert/formats/files.h"
+#include "convert/tokenizer/json_rule.h"
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
@@ -76,9 +78,8 @@ static bool has_row(reading *in, const json_added_token *token)
 static void add(reading *in, json_added_token *token)
 {
 	if (has_row(in, token) && make_room(in))
-		in->out->items[in->out->n++] =
-		        (added_token){ token->text, token->bytes, (uint32_t)token->id,
-			               token->special, json_find_refusal(token) };
+		in->out->items[in->out->n++] = (added_token){ token->text, token->bytes,
+			                                      (uint32_t)token->id, token->flags };
 	else
 		free(token->text);
 }
@@ -107,6 +108,9 @@ static void read_decoder(reading *in)
 		id = strtoll(key, &end, 10);
 		json_read_added_token(&in->r, &token);
 		token.id = *end || end == key ? -1 : id;
+		/* transformers' default */
+		if (!token.tells_normalized && !(token.flags & ADDED_SPECIAL))
+			token.flags |= ADDED_NORMALIZED;
 		add(in, &token);
 	}
 }
@@ -123,23 +127,53 @@ static void read_plain(reading *in)
 	}
 }
 
-static bool read_field(reading *in, added_form form)
+/* transformers makes normalizers Prepend and Replace where "legacy" is true, as by default, else
+ * Metaspace with prepend_scheme "first" (convert_slow_tokenizer.py, LlamaConverter). */
+static void read_legacy(reading *in)
+{
+	bool legacy = true;
+
+	if (json_peek(&in->r) != JSON_BOOL) {
+		json_skip(&in->r);
+		return;
+	}
+	json_read_bool(&in->r, &legacy);
+	if (in->out->rule == 0)
+		in->out->rule = legacy ? ADDED_EVERY : ADDED_FIRST;
+}
+
+static bool read_tokenizer(reading *in)
+{
+	json_rule rule = { .normalizes = false };
+	bool any = false;
+	char key[32];
+
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key))
+		if (!strcmp(key, "added_tokens") && json_peek(&in->r) != JSON_NULL) {
+			any = true;
+			read_list(in);
+		} else {
+			json_read_rule(&in->r, key, &rule);
+		}
+	in->out->rule = json_choose_rule(&rule);
+	return any;
+}
+
+static bool read_config(reading *in)
 {
 	bool any = false;
 	char key[32];
 
 	json_enter_object(&in->r);
 	while (json_next_key(&in->r, key, sizeof key))
-		if (strcmp(key, form == ADDED_TOKENIZER ? "added_tokens"
-		                                        : "added_tokens_decoder") != 0 ||
-		    json_peek(&in->r) == JSON_NULL) {
-			json_skip(&in->r);
-		} else {
+		if (!strcmp(key, "added_tokens_decoder") && json_peek(&in->r) != JSON_NULL) {
 			any = true;
-			if (form == ADDED_TOKENIZER)
-				read_list(in);
-			else
-				read_decoder(in);
+			read_decoder(in);
+		} else if (!strcmp(key, "legacy")) {
+			read_legacy(in);
+		} else {
+			json_skip(&in->r);
 		}
 	return any;
 }
@@ -149,7 +183,7 @@ static int compare_tokens(const void *a, const void *b)
 	const added_token *x = a, *y = b;
 	int order = x->id != y->id ? (x->id < y->id ? -1 : 1) : strcmp(x->text, y->text);
 
-	return order != 0 ? order : x->special - y->special;
+	return order != 0 ? order : x->flags < y->flags ? -1 : x->flags > y->flags;
 }
 
 /* By id, and one of each. */
@@ -169,7 +203,7 @@ static brise_status sort_tokens(added_tokens *out, brise_error *err)
 		}
 		if (status == BRISE_OK &&
 		    (before->bytes != t->bytes || memcmp(before->text, t->text, t->bytes) != 0 ||
-		     before->special != t->special))
+		     ((before->flags ^ t->flags) & ADDED_SPECIAL)))
 			status = error_set(err, BRISE_EFORMAT,
 			                   "%s: added token %" PRIu32
 			                   " stands twice, as \"%.60s\" and \"%.60s\"",
@@ -192,7 +226,7 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
 	if (form == ADDED_PLAIN)
 		read_plain(&in);
 	else
-		*any = read_field(&in, form);
+		*any = form == ADDED_TOKENIZER ? read_tokenizer(&in) : read_config(&in);
 	status = json_end(&in.r);
 	if (status == BRISE_OK)
 		status = sort_tokens(out, err);
@@ -269,7 +303,8 @@ static brise_status check_name(const added_tokens *tokens, const added_token *t,
 {
 	if (t->bytes == piece->bytes && !memcmp(t->text, piece->text, t->bytes))
 		return BRISE_OK;
-	if (t->special && (piece->type == PIECE_CONTROL || piece->type == PIECE_USER_DEFINED)) {
+	if ((t->flags & ADDED_SPECIAL) &&
+	    (piece->type == PIECE_CONTROL || piece->type == PIECE_USER_DEFINED)) {
 		++*n_renamed;
 		return BRISE_OK;
 	}
@@ -280,6 +315,13 @@ static brise_status check_name(const added_tokens *tokens, const added_token *t,
 	                 (const char *)piece->text, file_name(model_path));
 }
 
+/* A control token of the base stays one, which text spells only on request. */
+static void take_flags(tokenizer_piece *piece, const added_token *t)
+{
+	piece->listed = true;
+	piece->flags = t->flags | (piece->type == PIECE_CONTROL ? ADDED_SPECIAL : 0);
+}
+
 static brise_status append_one(const added_tokens *tokens, const added_token *t,
                                tokenizer_pieces *p, brise_error *err)
 {
@@ -288,12 +330,13 @@ static brise_status append_one(const added_tokens *tokens, const added_token *t,
 		                 "%s: added token \"%.60s\" has id %" PRIu32 ", but %" PRIu32
 		                 " before it has no token",
 		                 tokens->path, t->text, t->id, p->vocab);
-	if (t->refusal)
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: added token \"%.60s\": %s",
-		                 tokens->path, t->text, t->refusal);
 	p->pieces[p->vocab++] =
-	        (tokenizer_piece){ (const uint8_t *)t->text, (uint32_t)t->bytes, 0,
-		                   t->special ? PIECE_CONTROL : PIECE_USER_DEFINED };
+	        (tokenizer_piece){ (const uint8_t *)t->text,
+		                   (uint32_t)t->bytes,
+		                   0,
+		                   t->flags & ADDED_SPECIAL ? PIECE_CONTROL : PIECE_USER_DEFINED,
+		                   t->flags,
+		                   true };
 	return tokenizer_check_piece(p, t->id, tokens->path, err);
 }
 
@@ -310,7 +353,7 @@ static void note_added(const added_tokens *tokens, size_t first, notes *decision
 
 		at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.60s %" PRIu32 " (%s)",
 		                       i ? ", " : "", t->text, t->id,
-		                       t->special ? "control" : "symbol");
+		                       t->flags & ADDED_SPECIAL ? "control" : "symbol");
 	}
 	if (n > SHOWN_MAX)
 		(void)snprintf(shown + at, sizeof shown - at, " and %zu more", n - SHOWN_MAX);
@@ -324,9 +367,13 @@ brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p
 	size_t i, n_base, n_renamed = 0;
 	tokenizer_piece *grown;
 
-	for (i = 0; i < tokens->n && tokens->items[i].id < p->vocab && status == BRISE_OK; i++)
+	if (tokens->n > 0 || tokens->rule != 0)
+		p->rule = tokens->rule != 0 ? tokens->rule : ADDED_EVERY;
+	for (i = 0; i < tokens->n && tokens->items[i].id < p->vocab && status == BRISE_OK; i++) {
 		status = check_name(tokens, &tokens->items[i], &p->pieces[tokens->items[i].id],
 		                    model_path, &n_renamed, err);
+		take_flags(&p->pieces[tokens->items[i].id], &tokens->items[i]);
+	}
 	if (n_renamed > 0 && status == BRISE_OK)
 		notes_add(decisions,
 		          "tokenizer: reserved tokens that %s calls otherwise, while the names of "

@@ -18,14 +18,17 @@ typedef struct added_token {
 	char *text;
 	size_t bytes;
 	uint32_t id;
-	bool special;        /* a control token; the others are user-defined symbols */
-	const char *refusal; /* what of it is not supported; NULL: nothing */
+	/* ADDED_SPECIAL, a control token, and so on; the others are user-defined symbols */
+	uint32_t flags;
 } added_token;
 
 typedef struct added_tokens {
 	added_token *items; /* by id, each once */
 	size_t n, room;
 	char *path; /* the file they are from; NULL: none beside the model */
+	/* how text is treated between them: what tokenizer.json says, else tokenizer_config.json's
+	 * "legacy"; 0: neither says anything */
+	uint32_t rule;
 } added_tokens;
 
 typedef enum added_form { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN } added_form;

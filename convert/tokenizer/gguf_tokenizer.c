@@ -261,6 +261,9 @@ static brise_status read_pieces(reading *r)
 			return status;
 	if ((status = tokenizer_check_pieces(&r->out, r->name, r->err)) != BRISE_OK)
 		return status;
+	for (i = 0; i < r->out.vocab; i++)
+		if (r->out.pieces[i].type == PIECE_USER_DEFINED)
+			r->out.rule = ADDED_GGML;
 	return find_ends(r);
 }
 
@@ -276,6 +279,48 @@ brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **
 		status = tokenizer_write_section(&r.out, name, section, bytes, err);
 	free(r.out.pieces);
 	return status;
+}
+
+/* ---- end tokens ----------------------------------------------------------------------------- */
+
+/* As llama.cpp: a value that is no id of the vocabulary is passed over. */
+static void add_end(const gguf_header *h, const char *key, const char *source, end_tokens *ends)
+{
+	const gguf_value *v = gguf_find(h, key);
+	uint64_t i, n = v ? (v->is_array ? v->n : 1) : 0;
+	int64_t id;
+
+	for (i = 0; i < n && i < FORMAT_ENDS_MAX; i++)
+		if (gguf_get_integer(h, v, i, &id))
+			end_tokens_add(ends, id, source);
+}
+
+brise_status gguf_read_settings(const gguf_header *h, const char *name, text_settings *out,
+                                notes *decisions, brise_error *err)
+{
+	static const char *const keys[][2] = {
+		{ "tokenizer.ggml.eos_token_id", "eos_token_id" },
+		{ "tokenizer.ggml.eos_token_ids", "eos_token_ids" },
+		{ "tokenizer.ggml.eot_token_id", "eot_token_id" },
+		{ "tokenizer.ggml.eom_token_id", "eom_token_id" },
+		{ "tokenizer.ggml.fim_pad_token_id", "fim_pad_token_id" },
+		{ "tokenizer.ggml.fim_rep_token_id", "fim_rep_token_id" },
+		{ "tokenizer.ggml.fim_sep_token_id", "fim_sep_token_id" },
+	};
+	const gguf_value *v = gguf_find(h, "tokenizer.chat_template");
+	gguf_text text;
+	size_t i, at;
+
+	(void)name;
+	memset(out, 0, sizeof *out);
+	for (i = 0; i < sizeof keys / sizeof *keys; i++)
+		add_end(h, keys[i][0], keys[i][1], &out->ends);
+	if (!v || v->is_array || v->type != GGUF_STRING)
+		return BRISE_OK;
+	at = v->at;
+	text = gguf_next_text(h, &at);
+	return text_settings_keep_template(out, text.bytes, text.n, "tokenizer.chat_template",
+	                                   decisions, err);
 }
 
 /* ---- the chat template ---------------------------------------------------------------------- */

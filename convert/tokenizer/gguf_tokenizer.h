@@ -5,6 +5,7 @@
 
 #include "convert/formats/gguf_reader.h"
 #include "convert/formats/notes.h"
+#include "convert/tokenizer/text_settings.h"
 
 /* Makes a section from tokens, scores and types: for an unedited file the same bytes that the
  * model's tokenizer.model gives.
@@ -14,6 +15,11 @@
  * does not use), BRISE_ENOMEM. */
 brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section,
                                  size_t *bytes, brise_error *err);
+
+/* The end tokens and the chat template of the metadata. *out must be freed with text_settings_free,
+ * also after an error. Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
+brise_status gguf_read_settings(const gguf_header *h, const char *name, text_settings *out,
+                                notes *decisions, brise_error *err);
 
 /* Says which of Mistral's chat templates tokenizer.chat_template looks like. It is recognised by
  * what only that form writes, never executed. */

@@ -97,7 +97,8 @@ static bool add_text(reading *in, const char *text, size_t bytes, size_t *at)
 	return true;
 }
 
-static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, token_origin origin)
+static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, token_origin origin,
+                      uint32_t flags)
 {
 	json_token *tokens, *t;
 
@@ -112,7 +113,7 @@ static bool add_token(reading *in, const char *text, size_t bytes, int64_t id, t
 		return false;
 	in->out->tokens = tokens;
 	t = &tokens[in->out->n_tokens];
-	*t = (json_token){ 0, (uint32_t)bytes, (uint32_t)id, origin };
+	*t = (json_token){ 0, (uint32_t)bytes, (uint32_t)id, origin, flags };
 	in->out->n_tokens += add_text(in, text, bytes, &t->at);
 	return in->r.status == BRISE_OK;
 }
@@ -131,7 +132,7 @@ static void read_vocab(reading *in)
 	json_enter_object(&in->r);
 	while (json_next_whole_key(&in->r, &text, &bytes)) {
 		if (json_read_integer(&in->r, &id))
-			add_token(in, text, bytes, id, FROM_VOCABULARY);
+			add_token(in, text, bytes, id, FROM_VOCABULARY, 0);
 		free(text);
 	}
 }
@@ -266,7 +267,16 @@ static void read_model(reading *in)
 
 bool json_read_added_token(json_reader *r, json_added_token *token)
 {
+	static const struct {
+		const char *name;
+		uint32_t flag;
+	} flags[] = { { "special", ADDED_SPECIAL },
+		      { "lstrip", ADDED_LSTRIP },
+		      { "rstrip", ADDED_RSTRIP },
+		      { "single_word", ADDED_SINGLE_WORD },
+		      { "normalized", ADDED_NORMALIZED } };
 	char key[32];
+	size_t i;
 	bool flag;
 
 	*token = (json_added_token){ .id = -1 };
@@ -276,37 +286,28 @@ bool json_read_added_token(json_reader *r, json_added_token *token)
 			json_read_integer(r, &token->id);
 		else if (!strcmp(key, "content") && !token->text)
 			json_read_string(r, &token->text, &token->bytes);
-		else if (!strcmp(key, "special"))
-			json_read_bool(r, &token->special);
-		else if (!strcmp(key, "lstrip") || !strcmp(key, "rstrip") ||
-		         !strcmp(key, "single_word"))
-			token->strips = (json_read_bool(r, &flag) && flag) || token->strips;
-		else
-			json_skip(r);
+		else {
+			for (i = 0; i < sizeof flags / sizeof *flags; i++)
+				if (!strcmp(key, flags[i].name))
+					break;
+			if (i == sizeof flags / sizeof *flags)
+				json_skip(r);
+			else if (json_read_bool(r, &flag) && flag)
+				token->flags |= flags[i].flag;
+			token->tells_normalized =
+			        token->tells_normalized || !strcmp(key, "normalized");
+		}
 	}
 	return r->status == BRISE_OK;
-}
-
-/* What surrounds a control token is no text's business. */
-const char *json_find_refusal(const json_added_token *token)
-{
-	if (token->special || !token->text)
-		return NULL;
-	if (memchr(token->text, ' ', token->bytes))
-		return "spaces in symbols are not supported";
-	return token->strips ? "lstrip, rstrip and single_word are not supported" : NULL;
 }
 
 static void read_added(reading *in)
 {
 	json_added_token token;
-	const char *refusal;
 
-	if (json_read_added_token(&in->r, &token) && (refusal = json_find_refusal(&token)) != NULL)
-		refuse(in, "added token \"%.60s\": %s", token.text, refusal);
-	if (in->r.status == BRISE_OK)
+	if (json_read_added_token(&in->r, &token))
 		add_token(in, token.text ? token.text : "", token.bytes, token.id,
-		          token.special ? ADDED_SPECIAL : ADDED);
+		          token.flags & ADDED_SPECIAL ? FROM_SPECIAL : FROM_ADDED, token.flags);
 	free(token.text);
 }
 
@@ -426,8 +427,7 @@ static void handle_normalizer(reading *in, const component *c)
 	}
 }
 
-/* Older files have add_prefix_space, newer ones prepend_scheme; "first" and "always" differ behind
- * added tokens only. */
+/* Older files have add_prefix_space, newer ones prepend_scheme. */
 static bool read_prefix(reading *in, const component *c)
 {
 	if (*c->scheme && strcmp(c->scheme, "first") != 0 && strcmp(c->scheme, "always") != 0 &&
@@ -447,6 +447,7 @@ static void handle_pre_tokenizer(reading *in, const component *c)
 	}
 	in->metaspace = true;
 	in->metaspace_prefix = read_prefix(in, c);
+	in->out->rule = *c->scheme && strcmp(c->scheme, "always") != 0 ? ADDED_FIRST : ADDED_ALWAYS;
 	in->out->splits = c->split;
 }
 
@@ -539,6 +540,8 @@ brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t s
 	json_begin(&in.r, json, size, name, err);
 	status = read_file(&in);
 	out->prefix = in.prepends || in.metaspace_prefix;
+	if (in.prepends || !in.metaspace)
+		out->rule = ADDED_EVERY;
 	return status == BRISE_OK ? check_pipeline(&in, err) : status;
 }
 

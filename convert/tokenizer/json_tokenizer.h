@@ -6,16 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/text/json.h"
 #include "runtime/brise.h"
+#include "runtime/text/added_section.h"
+#include "runtime/text/json.h"
 
-typedef enum token_origin { FROM_VOCABULARY, ADDED, ADDED_SPECIAL } token_origin;
+typedef enum token_origin { FROM_VOCABULARY, FROM_ADDED, FROM_SPECIAL } token_origin;
 
 /* One entry of model.vocab or added_tokens; a token may stand in both. */
 typedef struct json_token {
 	size_t at;          /* of its text in the pool */
 	uint32_t bytes, id; /* 1..TOKENIZER_PIECE_MAX; below TOKENIZER_VOCAB_MAX */
 	token_origin origin;
+	uint32_t flags; /* of added ones: ADDED_SPECIAL and so on */
 } json_token;
 
 typedef struct json_merge {
@@ -34,6 +36,7 @@ typedef struct json_tokenizer {
 	bool byte_fallback; /* characters without a token become bytes */
 	bool prefix;        /* a text gets a space in front */
 	bool splits;        /* words are merged each on its own */
+	added_rule rule;    /* how text between added tokens is treated */
 } json_tokenizer;
 
 /* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no
@@ -41,16 +44,13 @@ typedef struct json_tokenizer {
 typedef struct json_added_token {
 	char *text; /* malloc'ed; NULL: none */
 	size_t bytes;
-	int64_t id; /* -1: none */
-	bool special;
-	bool strips; /* lstrip, rstrip or single_word is set */
+	int64_t id;            /* -1: none */
+	uint32_t flags;        /* ADDED_SPECIAL and so on */
+	bool tells_normalized; /* has the field "normalized" */
 } json_added_token;
 
 /* *token: its text must be freed, also after an error. */
 bool json_read_added_token(json_reader *r, json_added_token *token);
-
-/* What of a token is not supported, static text; NULL: nothing. */
-const char *json_find_refusal(const json_added_token *token);
 
 /* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's
  * normalization, BPE and decoding by its name. *out must be freed with json_free_tokenizer, also

@@ -195,7 +195,8 @@ static brise_status read_piece(reader *r, const protobuf_field *whole)
 	if (text.size > TOKENIZER_PIECE_MAX)
 		return tokenizer_refuse_length(r->name, id, text.size, r->err);
 	r->out.pieces[r->out.vocab++] =
-	        (tokenizer_piece){ text.bytes, (uint32_t)text.size, score, (tokenizer_type)type };
+	        (tokenizer_piece){ text.bytes, (uint32_t)text.size, score, (tokenizer_type)type, 0,
+		                   false };
 	return tokenizer_check_piece(&r->out, id, r->name, r->err);
 }
 

@@ -1,11 +1,9 @@
 /* tokenizer_json.c - makes pieces, types and scores of what a tokenizer.json says
  *
- * Added tokens are control tokens if special, which no text spells here; the others are
- * user-defined symbols, cut out of the text first. Merges become scores in
- * convert/tokenizer/merges.c. Where Hugging Face's program does otherwise than SentencePiece, with
- * which the models were trained, SentencePiece counts: special tokens in the text stay text, no
- * space is put in front of what follows a symbol, and a text that begins with a space gets another
- * one.
+ * Added tokens are control tokens if special, which text spells only on request; the others are
+ * user-defined symbols, cut out of the text first. What happens beside them is Hugging Face's way,
+ * which differs with the spelling (runtime/text/added_section.h). Merges become scores in
+ * convert/tokenizer/merges.c.
  */
 #include "convert/tokenizer/tokenizer_json.h"
 
@@ -27,7 +25,7 @@
 typedef struct indexed {
 	tokenizer_piece piece; /* its text and bytes */
 	token_origin origin;
-	uint32_t id;
+	uint32_t id, flags;
 } indexed;
 
 static int compare_indexed(const void *a, const void *b)
@@ -44,9 +42,9 @@ static tokenizer_type type_of(const json_tokenizer *j, const indexed *t)
 		return PIECE_UNKNOWN;
 	if (j->byte_fallback && tokenizer_parse_byte(t->piece.text, t->piece.bytes) >= 0)
 		return PIECE_BYTE;
-	return t->origin == ADDED_SPECIAL ? PIECE_CONTROL
-	       : t->origin == ADDED       ? PIECE_USER_DEFINED
-	                                  : PIECE_NORMAL;
+	return t->origin == FROM_SPECIAL ? PIECE_CONTROL
+	       : t->origin == FROM_ADDED ? PIECE_USER_DEFINED
+	                                 : PIECE_NORMAL;
 }
 
 /* Sorts tokens by text, and makes one of each that stands both in the vocabulary and among the
@@ -58,9 +56,10 @@ static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed 
 
 	for (i = 0; i < j->n_tokens; i++)
 		all[i] = (indexed){ { (const uint8_t *)j->pool + j->tokens[i].at,
-			              j->tokens[i].bytes, 0, PIECE_NORMAL },
+			              j->tokens[i].bytes, 0, PIECE_NORMAL, 0, false },
 			            j->tokens[i].origin,
-			            j->tokens[i].id };
+			            j->tokens[i].id,
+			            j->tokens[i].flags };
 	qsort(all, j->n_tokens, sizeof *all, compare_indexed);
 	for (i = 0; i < j->n_tokens; i++) {
 		indexed *before =
@@ -88,7 +87,7 @@ static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed 
 
 static int32_t find_text(const indexed *all, uint32_t n, const void *text, uint32_t bytes)
 {
-	tokenizer_piece wanted = { text, bytes, 0, PIECE_NORMAL };
+	tokenizer_piece wanted = { text, bytes, 0, PIECE_NORMAL, 0, false };
 	uint32_t from = 0, to = n;
 
 	while (from < to) {
@@ -129,6 +128,8 @@ static brise_status place_pieces(const json_tokenizer *j, const char *name, cons
 			                 p->vocab, id,
 			                 id >= p->vocab ? "leaves a gap" : "stands twice");
 		p->pieces[id] = all[i].piece;
+		p->pieces[id].listed = all[i].origin != FROM_VOCABULARY;
+		p->pieces[id].flags = all[i].flags;
 		if (all[i].piece.type == PIECE_UNKNOWN)
 			p->unk = (int32_t)id;
 		if (all[i].piece.type == PIECE_BYTE &&
@@ -145,6 +146,7 @@ static brise_status place_pieces(const json_tokenizer *j, const char *name, cons
 		                 "%s: model.byte_fallback is set, but only %" PRIu32
 		                 " bytes have a token",
 		                 name, n_bytes);
+	p->rule = j->rule;
 	p->bos = find_control(all, p->vocab, "<s>");
 	p->eos = find_control(all, p->vocab, "</s>");
 	p->flags = (j->prefix ? TOKENIZER_DUMMY_PREFIX : 0) |

@@ -160,13 +160,47 @@ static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint3
 	return BRISE_OK;
 }
 
+static bool is_cut_out(const tokenizer_piece *piece)
+{
+	return piece->type == PIECE_CONTROL || piece->type == PIECE_UNKNOWN ||
+	       piece->type == PIECE_USER_DEFINED;
+}
+
+/* Bytes of the section of added tokens. */
+static size_t measure_added(const tokenizer_pieces *p)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; p->rule != 0 && i < p->vocab; i++)
+		n += is_cut_out(&p->pieces[i]);
+	return p->rule != 0 ? sizeof(added_header) + n * sizeof(added_entry) : 0;
+}
+
+static void fill_added(const tokenizer_pieces *p, uint8_t *section)
+{
+	added_header h = { p->rule, 0 };
+	uint8_t *entries = section + sizeof h;
+	uint32_t i;
+
+	for (i = 0; i < p->vocab; i++) {
+		const tokenizer_piece *piece = &p->pieces[i];
+		added_entry entry = { i, piece->listed                       ? piece->flags
+			                 : piece->type == PIECE_USER_DEFINED ? 0
+			                                                     : ADDED_SPECIAL };
+
+		if (is_cut_out(piece))
+			memcpy(entries + h.n++ * sizeof entry, &entry, sizeof entry);
+	}
+	memcpy(section, &h, sizeof h);
+}
+
 brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section,
                                      size_t *bytes, brise_error *err)
 {
 	tokenizer_header h;
 	tokenizer_places places;
 	uint8_t *block;
-	size_t size;
+	size_t size, added = measure_added(p);
 	brise_status status = fill_header(p, name, &h, err);
 
 	*section = NULL;
@@ -174,13 +208,15 @@ brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name
 	if (status != BRISE_OK)
 		return status;
 	places = tokenizer_find_places(&h);
-	block = checked_size(h.bytes, &size) ? calloc(1, size) : NULL;
+	block = checked_size(h.bytes + added, &size) ? calloc(1, size) : NULL;
 	if (!block)
 		return error_set(err, BRISE_ENOMEM,
 		                 "%s: no memory for a tokenizer section of %" PRIu64 " bytes", name,
 		                 h.bytes);
 	memcpy(block, &h, sizeof h);
 	fill_pieces(p, block, &places);
+	if (added > 0)
+		fill_added(p, block + h.bytes);
 	status = fill_hash(p, name, (uint32_t *)(void *)(block + places.hash), h.slots, err);
 	if (status == BRISE_OK)
 		status = fill_user(p, name, (uint32_t *)(void *)(block + places.user), h.n_user,

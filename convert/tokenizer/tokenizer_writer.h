@@ -3,7 +3,10 @@
 #ifndef CONVERT_TOKENIZER_TOKENIZER_WRITER_H
 #define CONVERT_TOKENIZER_TOKENIZER_WRITER_H
 
+#include <stdbool.h>
+
 #include "runtime/brise.h"
+#include "runtime/text/added_section.h"
 #include "runtime/text/tokenizer_section.h"
 
 typedef struct tokenizer_piece {
@@ -11,6 +14,9 @@ typedef struct tokenizer_piece {
 	uint32_t bytes; /* 1..TOKENIZER_PIECE_MAX */
 	float score;
 	tokenizer_type type;
+	/* ADDED_SPECIAL and so on of a listed added token. Others: special if control or unknown */
+	uint32_t flags;
+	bool listed;
 } tokenizer_piece;
 
 typedef struct tokenizer_pieces {
@@ -20,13 +26,17 @@ typedef struct tokenizer_pieces {
 	/* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest
 	 * follows from the pieces */
 	uint32_t flags;
+	/* how text is cut beside control tokens and symbols (added_rule); 0: as SentencePiece does
+	 */
+	uint32_t rule;
 } tokenizer_pieces;
 
 /* By bytes, a prefix first; -1, 0 or 1. */
 int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b);
 
-/* *section: malloc'ed [*bytes], freed by the caller. `name` is for messages. Errors: BRISE_ENOMEM,
- * BRISE_EUNSUPPORTED (text or hash table too large). */
+/* *section: malloc'ed [*bytes], freed by the caller; with a rule the section of added tokens
+ * follows that of the tokenizer, as brise_open_tokenizer takes them. `name` is for messages.
+ * Errors: BRISE_ENOMEM, BRISE_EUNSUPPORTED (text or hash table too large). */
 brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section,
                                      size_t *bytes, brise_error *err);
 

@@ -125,7 +125,7 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 	if (!tokenizer)
 		return report_error(command,
 		                    "the file holds no tokenizer, so it takes token ids only");
-	if (brise_encode_text(tokenizer, text, bytes, &encoded, &n_text, &err) != BRISE_OK)
+	if (brise_encode_text(tokenizer, text, bytes, false, &encoded, &n_text, &err) != BRISE_OK)
 		return report_status(command, &err);
 	if ((*ids = malloc((n_text + 1) * sizeof **ids)) != NULL) {
 		(*ids)[0] = e->facts->bos;

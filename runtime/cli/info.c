@@ -69,6 +69,42 @@ static void print_sizes(const engine *e)
 	       cache, sequence->slots, work);
 }
 
+static void print_token(const brise_model *model, int32_t id)
+{
+	const brise_tokenizer *tokenizer = brise_get_tokenizer(model);
+	const char *piece;
+	size_t bytes;
+
+	if (id < 0)
+		printf("none");
+	else
+		printf("%" PRId32, id);
+	if (tokenizer && id >= 0 &&
+	    brise_get_piece(tokenizer, id, &piece, &bytes, NULL) == BRISE_OK && bytes > 0) {
+		printf(" ");
+		terminal_write_text(stdout, true, piece, bytes);
+	}
+}
+
+/* What begins a text, and all that ends a generation. */
+static void print_ends(const brise_model *model, const brise_model_facts *f)
+{
+	size_t i;
+
+	printf("tokens       begin ");
+	print_token(model, f->bos);
+	printf(", end ");
+	if (f->n_ends == 0)
+		printf("none");
+	for (i = 0; i < f->n_ends; i++) {
+		printf("%s", i ? ", " : "");
+		print_token(model, f->ends[i]);
+	}
+	printf("\n");
+	if (f->chat_template)
+		printf("template     %zu bytes, kept as text\n", strlen(f->chat_template));
+}
+
 static void print_configuration(const brise_model_facts *f)
 {
 	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32
@@ -83,7 +119,6 @@ static void print_configuration(const brise_model_facts *f)
 	printf("rope theta   %g, norm eps %g\n", f->rope_theta, (double)f->norm_eps);
 	if (f->max_context)
 		printf("trained for  %" PRIu32 " positions\n", f->max_context);
-	printf("tokens       begin %" PRId32 ", end %" PRId32 "\n", f->bos, f->eos);
 }
 
 static void print_kernels(const engine *e, const info_settings *s)
@@ -178,6 +213,14 @@ static void print_json(const engine *e, const info_settings *s)
 	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32
 	       ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32,
 	       f->window, f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
+	printf(",\"ends\":[");
+	for (i = 0; i < f->n_ends; i++)
+		printf("%s%" PRId32, i ? "," : "", f->ends[i]);
+	printf("],\"chat_template\":");
+	if (f->chat_template)
+		json_write_string(stdout, f->chat_template, strlen(f->chat_template));
+	else
+		printf("null");
 	printf(",\"file_bytes\":%" PRIu64 ",\"matrix_bytes\":%" PRIu64 ",\"weights\":%" PRIu64
 	       ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64,
 	       f->file_bytes, f->matrix_bytes, f->matrix_weights, bits_per_weight(f),
@@ -243,6 +286,7 @@ int cli_info(int argc, char **argv)
 		goto done;
 	}
 	print_configuration(e.facts);
+	print_ends(e.model, e.facts);
 	print_sizes(&e);
 	printf("tokenizer    %s\n", brise_get_tokenizer(e.model) ? "in the file" : "none");
 	print_kernels(&e, &settings);

@@ -227,7 +227,13 @@ static brise_status print_token(run *r, int32_t token, brise_error *err)
 
 static bool ends_here(const run *r, int32_t token)
 {
-	return !r->settings->ignore_eos && token == r->engine.facts->eos;
+	const brise_model_facts *f = r->engine.facts;
+	size_t i;
+
+	for (i = 0; i < f->n_ends && !r->settings->ignore_eos; i++)
+		if (token == f->ends[i])
+			return true;
+	return false;
 }
 
 static brise_status generate(run *r, const float *logits, brise_error *err)

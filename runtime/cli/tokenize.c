@@ -20,7 +20,7 @@
 
 typedef struct tokenize_settings {
 	const char *file;
-	bool decode, jsonl, begin;
+	bool decode, jsonl, begin, control;
 } tokenize_settings;
 
 #define AT(member) offsetof(tokenize_settings, member)
@@ -29,6 +29,7 @@ static const options_entry entries[] = {
 	FLAG('d', "decode", decode, "ids to text"),
 	STRING('f', "file", file, "FILE", "text or ids from FILE (default: standard input)"),
 	FLAG(0, "bos", begin, "put the begin token first"),
+	FLAG(0, "control", control, "recognise control tokens in the text"),
 	FLAG(0, "jsonl", jsonl, "a JSON string or list of ids a line, in and out"),
 };
 
@@ -115,7 +116,8 @@ static brise_status encode(const vocabulary *v, const tokenize_settings *s, cons
 {
 	int32_t *ids;
 	size_t n;
-	brise_status status = brise_encode_text(v->tokenizer, text, bytes, &ids, &n, err);
+	brise_status status =
+	        brise_encode_text(v->tokenizer, text, bytes, s->control, &ids, &n, err);
 
 	if (status != BRISE_OK)
 		return status;

@@ -14,6 +14,7 @@
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/os/map.h"
+#include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/os/memory.h"
 
@@ -81,7 +82,7 @@ static brise_status check_header(brise_model *m, format_header *header, brise_er
  * when opened. */
 static brise_status check_section(const brise_model *m, const format_section *s, brise_error *err)
 {
-	bool known = s->kind >= SECTION_CONFIG && s->kind <= SECTION_ORIGIN;
+	bool known = s->kind >= SECTION_CONFIG && s->kind < SECTION_KINDS;
 
 	if (s->offset % 64 != 0 || !checked_inside(s->offset, s->bytes, m->size))
 		return error_set(err, BRISE_EFORMAT,
@@ -103,11 +104,11 @@ static brise_status check_section(const brise_model *m, const format_section *s,
 }
 
 static brise_status find_sections(brise_model *m, const format_header *header,
-                                  format_section found[SECTION_ORIGIN + 1], brise_error *err)
+                                  format_section found[SECTION_KINDS], brise_error *err)
 {
 	uint32_t i;
 
-	memset(found, 0, (SECTION_ORIGIN + 1) * sizeof *found);
+	memset(found, 0, SECTION_KINDS * sizeof *found);
 	m->sections = (const format_section *)(const void *)(m->bytes + sizeof *header);
 	m->n_sections = header->n_sections;
 	m->section_stride = header->section_bytes;
@@ -118,7 +119,7 @@ static brise_status find_sections(brise_model *m, const format_header *header,
 		memcpy(&s, m->bytes + sizeof *header + (size_t)i * header->section_bytes, sizeof s);
 		if ((status = check_section(m, &s, err)) != BRISE_OK)
 			return status;
-		if (s.kind == 0 || s.kind > SECTION_ORIGIN)
+		if (s.kind == 0 || s.kind >= SECTION_KINDS)
 			continue;
 		if (found[s.kind].kind != 0)
 			return error_set(err, BRISE_EFORMAT,
@@ -390,7 +391,54 @@ static brise_status read_origin(brise_model *m, const format_section *section, b
 	return BRISE_OK;
 }
 
-static brise_status read_tokenizer(brise_model *m, const format_section *section, brise_error *err)
+/* The list of the file, and the configuration's end token where that is not in it. */
+static brise_status read_ends(brise_model *m, const format_section *section, brise_error *err)
+{
+	size_t n = (size_t)section->bytes / sizeof *m->ends, i;
+	bool listed = m->config.eos < 0;
+
+	if (section->bytes % sizeof *m->ends != 0 || n > FORMAT_ENDS_MAX)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: end tokens: %" PRIu64
+		                 " bytes, expected 4 for each of at most %u",
+		                 m->name, section->bytes, FORMAT_ENDS_MAX);
+	if (!(m->ends = memory_new(n + 1, sizeof *m->ends)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu end tokens", m->name, n);
+	if (n > 0)
+		memcpy(m->ends, m->bytes + section->offset, n * sizeof *m->ends);
+	for (i = 0; i < n; i++) {
+		if (m->ends[i] < 0 || (uint32_t)m->ends[i] >= m->config.vocab)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: end tokens: id %" PRId32
+			                 " outside the vocabulary of %" PRIu32,
+			                 m->name, m->ends[i], m->config.vocab);
+		listed = listed || m->ends[i] == m->config.eos;
+	}
+	if (!listed)
+		m->ends[n++] = m->config.eos;
+	m->facts.ends = m->ends;
+	m->facts.n_ends = n;
+	return BRISE_OK;
+}
+
+static brise_status read_template(brise_model *m, const format_section *section, brise_error *err)
+{
+	if (section->kind == 0)
+		return BRISE_OK;
+	if (section->bytes > FORMAT_TEMPLATE_MAX)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: a chat template of %" PRIu64 " bytes, at most %u expected",
+		                 m->name, section->bytes, FORMAT_TEMPLATE_MAX);
+	if (!(m->chat_template = memory_new((size_t)section->bytes + 1, 1)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the chat template", m->name);
+	memcpy(m->chat_template, m->bytes + section->offset, (size_t)section->bytes);
+	m->chat_template[section->bytes] = 0;
+	m->facts.chat_template = m->chat_template;
+	return BRISE_OK;
+}
+
+static brise_status read_tokenizer(brise_model *m, const format_section *section,
+                                   const format_section *added, brise_error *err)
 {
 	brise_tokenizer_facts facts;
 	brise_status status;
@@ -407,12 +455,14 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
 		                 "%s: tokenizer of %" PRIu32 " tokens for a model of %" PRIu32,
 		                 m->name, facts.vocab, m->config.vocab);
 	m->tokenizer->rows = m->config.vocab;
-	return BRISE_OK;
+	return added->kind != 0 ? added_attach(m->tokenizer, m->bytes + added->offset,
+	                                       (size_t)added->bytes, m->name, err)
+	                        : BRISE_OK;
 }
 
 static brise_status read_model(brise_model *m, brise_error *err)
 {
-	format_section sections[SECTION_ORIGIN + 1];
+	format_section sections[SECTION_KINDS];
 	format_header header = { .version = 0 };
 	brise_status status;
 
@@ -420,9 +470,11 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	    (status = find_sections(m, &header, sections, err)) != BRISE_OK ||
 	    (status = read_config(m, &sections[SECTION_CONFIG], err)) != BRISE_OK ||
 	    (status = read_origin(m, &sections[SECTION_ORIGIN], err)) != BRISE_OK ||
-	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK)
+	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK ||
+	    (status = read_ends(m, &sections[SECTION_ENDS], err)) != BRISE_OK ||
+	    (status = read_template(m, &sections[SECTION_TEMPLATE], err)) != BRISE_OK)
 		return status;
-	return read_tokenizer(m, &sections[SECTION_TOKENIZER], err);
+	return read_tokenizer(m, &sections[SECTION_TOKENIZER], &sections[SECTION_ADDED], err);
 }
 
 /* Takes over an open mapping: closed with the model or, after an error, here. */
@@ -483,6 +535,8 @@ void brise_close_model(brise_model *m)
 	map_close(&m->map);
 	memory_free(m->layers);
 	memory_free(m->origin);
+	memory_free(m->chat_template);
+	memory_free(m->ends);
 	memory_free(m->name);
 	memory_free(m);
 }

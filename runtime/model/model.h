@@ -32,7 +32,8 @@ struct brise_model {
 	brise_tokenizer *tokenizer;
 	const format_section *sections; /* [n_sections], entries section_stride apart */
 	uint32_t n_sections, section_stride;
-	char *origin;
+	char *origin, *chat_template;
+	int32_t *ends; /* [facts.n_ends] */
 	brise_model_facts facts;
 };
 

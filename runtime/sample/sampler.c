@@ -20,13 +20,13 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/float_env.h"
 #include "arch/math.h"
 #include "runtime/brise.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/sample/xoshiro.h"
 
 #define PENALTY_LAST_MAX (1u << 20)
@@ -127,25 +127,25 @@ brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_
 	*out = NULL;
 	if (status != BRISE_OK)
 		return status;
-	s = calloc(1, sizeof *s);
+	s = memory_new(1, sizeof *s);
 	if (!s)
 		goto no_memory;
 	s->settings = *sampling;
 	s->vocab = vocab;
 	s->n_pieces = sampling->n_pieces > 0 ? sampling->n_pieces : vocab;
 	s->random = xoshiro_seed(sampling->seed);
-	s->logits = calloc(vocab, sizeof *s->logits);
-	s->candidates = calloc(vocab, sizeof *s->candidates);
-	s->bias = calloc(sampling->n_bias + 1, sizeof *s->bias);
+	s->logits = memory_new(vocab, sizeof *s->logits);
+	s->candidates = memory_new(vocab, sizeof *s->candidates);
+	s->bias = memory_new(sampling->n_bias + 1, sizeof *s->bias);
 	if (!s->logits || !s->candidates || !s->bias)
 		goto no_memory;
 	if (sampling->n_bias > 0)
 		memcpy(s->bias, sampling->bias, sampling->n_bias * sizeof *s->bias);
 	s->settings.bias = s->bias;
 	if (has_penalties(sampling)) {
-		s->recent = calloc(sampling->penalty_last, sizeof *s->recent);
-		s->counts = calloc(vocab, sizeof *s->counts);
-		s->last_place = calloc(vocab, sizeof *s->last_place);
+		s->recent = memory_new(sampling->penalty_last, sizeof *s->recent);
+		s->counts = memory_new(vocab, sizeof *s->counts);
+		s->last_place = memory_new(vocab, sizeof *s->last_place);
 		if (!s->recent || !s->counts || !s->last_place)
 			goto no_memory;
 	}
@@ -160,13 +160,13 @@ void brise_free_sampler(brise_sampler *sampler)
 {
 	if (!sampler)
 		return;
-	free(sampler->bias);
-	free(sampler->logits);
-	free(sampler->candidates);
-	free(sampler->recent);
-	free(sampler->counts);
-	free(sampler->last_place);
-	free(sampler);
+	memory_free(sampler->bias);
+	memory_free(sampler->logits);
+	memory_free(sampler->candidates);
+	memory_free(sampler->recent);
+	memory_free(sampler->counts);
+	memory_free(sampler->last_place);
+	memory_free(sampler);
 }
 
 /* ---- mask, penalties and bias --------------------------------------------------------------- */

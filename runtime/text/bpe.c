@@ -1,41 +1,32 @@
-/* bpe.c - text to token ids: byte pair encoding (Sennrich, Haddow, Birch, arXiv 1508.07909) as
- * SentencePiece does it (arXiv 1808.06226)
+/* bpe.c - normalised text to token ids: byte pair encoding (Sennrich, Haddow, Birch, arXiv
+ * 1508.07909) as SentencePiece does it (arXiv 1808.06226)
  *
- * 1. Normalise: a space in front if the model wants one, every space becomes U+2581, every byte
- * that is not UTF-8 becomes U+FFFD.
- * 2. Cut into symbols: user-defined ones (longest match first, never merged further), else single
- * characters.
- * 3. Merge: of all neighbours that together are a piece, the pair with the highest score, leftmost
+ * 1. Cut into symbols: user-defined ones (longest match first, never merged further) where the text
+ * still holds them, else single characters.
+ * 2. Merge: of all neighbours that together are a piece, the pair with the highest score, leftmost
  * among equals, becomes one symbol; repeat.
- * 4. Take merges into pieces of type "unused" back: they are steps on the way to longer pieces
+ * 3. Take merges into pieces of type "unused" back: they are steps on the way to longer pieces
  * only.
- * 5. Symbols that are no piece become byte tokens, or one unknown token per run of them.
+ * 4. Symbols that are no piece become byte tokens, or one unknown token per run of them.
  *
  * The symbols lie in an array in the order of the text and form a list through it, so that a merge
  * costs the same everywhere. A pair enters the queue when it becomes a pair; one that has changed
  * since is recognised by its length when it comes out. So n characters cost n log n, whatever they
  * are: each merge enters two pairs and takes one symbol away.
  */
-#include "runtime/text/tokenizer.h"
+#include "runtime/text/bpe.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "quant/checked.h"
-#include "runtime/error.h"
-#include "runtime/text/merge_queue.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
-
-/* Normalised text grows to at most three times its bytes, and symbols count them in 32 bits. */
-#define TEXT_MAX ((size_t)1 << 30)
 
 #define NO_SYMBOL UINT32_MAX
 
 enum { NO_PIECE = -1, MERGED_AWAY = -2 };
 
-typedef struct symbol {
-	/* of its first byte in the normalised text; its end is where the next one begins */
+typedef struct bpe_symbol {
+	/* of its first byte in the text; its end is where the next one begins */
 	uint32_t offset;
 	uint32_t prev, next; /* NO_SYMBOL at the ends */
 	int32_t id;          /* piece, NO_PIECE, or MERGED_AWAY */
@@ -43,47 +34,42 @@ typedef struct symbol {
 
 typedef struct bpe {
 	const brise_tokenizer *t;
-	uint8_t *text; /* normalised */
+	const uint8_t *text;
 	uint32_t text_bytes;
+	bool cuts_symbols; /* user-defined symbols are looked for */
 	symbol *symbols;
 	uint32_t n;
 	merge_queue queue;
-	/* [vocab] of an unused piece: bytes of its left part when last seen as a pair, 0: never;
-	 * NULL without unused pieces */
+	/* [vocab] of an unused piece: bytes of its left part when last seen as a pair; NULL without
+	 * unused pieces. Every use follows a merge of the same text, so what earlier texts left
+	 * does no harm */
 	uint32_t *cuts;
 } bpe;
 
-/* Writes normalised text to `out`, if not NULL, and returns its bytes. */
-static size_t normalize(const brise_tokenizer *t, const uint8_t *text, size_t bytes, uint8_t *out)
+/* ---- memory --------------------------------------------------------------------------------- */
+
+bool bpe_add_id(bpe_ids *ids, int32_t id)
 {
-	size_t n = 0, from;
-	int step;
+	size_t room = ids->room > 0 ? 2 * ids->room : 64;
+	int32_t *grown;
 
-	if (t->dummy_prefix) {
-		if (out)
-			memcpy(out, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES);
-		n = TOKENIZER_SPACE_BYTES;
+	if (ids->n == ids->room) {
+		if (!(grown = memory_resize(ids->items, room, sizeof *grown)))
+			return false;
+		ids->items = grown;
+		ids->room = room;
 	}
-	for (from = 0; from < bytes; from += (size_t)step) {
-		const char *replacement = NULL;
-
-		step = utf8_measure(text + from, bytes - from);
-		if (step <= 0) {
-			replacement = UTF8_REPLACEMENT;
-			step = 1;
-		} else if (text[from] == ' ') {
-			replacement = TOKENIZER_SPACE;
-		}
-		if (out)
-			memcpy(out + n, replacement ? (const uint8_t *)replacement : text + from,
-			       replacement ? 3 : (size_t)step);
-		n += replacement ? 3 : (size_t)step;
-	}
-	return n;
+	ids->items[ids->n++] = id;
+	return true;
 }
 
-static_assert(TOKENIZER_SPACE_BYTES == 3 && UTF8_REPLACEMENT_BYTES == 3,
-              "both replacements above are three bytes");
+void bpe_free_space(bpe_space *space)
+{
+	memory_free(space->symbols);
+	memory_free(space->entries);
+	memory_free(space->cuts);
+	*space = (bpe_space){ NULL, NULL, NULL, 0 };
+}
 
 static uint32_t count_characters(const uint8_t *text, size_t bytes)
 {
@@ -95,32 +81,24 @@ static uint32_t count_characters(const uint8_t *text, size_t bytes)
 	return n;
 }
 
-/* The symbols of text and room for everything that follows. */
-static brise_status prepare(bpe *b, const uint8_t *text, size_t bytes, brise_error *err)
+/* Room for the symbols of a text and everything that follows. n - 1 pairs at the start, and every
+ * merge, of n - 1 at most, adds two entries for the one it took out. */
+static bool make_room(bpe_space *space, const brise_tokenizer *t, uint64_t n)
 {
-	size_t symbols, entries;
-	uint64_t n;
-
-	b->text_bytes = (uint32_t)normalize(b->t, text, bytes, NULL);
-	b->text = malloc(b->text_bytes);
-	if (!b->text)
-		goto no_memory;
-	normalize(b->t, text, bytes, b->text);
-	n = count_characters(b->text, b->text_bytes);
-	/* n - 1 pairs at the start, and every merge, of n - 1 at most, adds two entries for the one
-	 * it took out. */
-	if (!checked_size(n * sizeof *b->symbols, &symbols) ||
-	    !checked_size(2 * n * sizeof *b->queue.entries, &entries))
-		goto no_memory;
-	b->symbols = malloc(symbols);
-	b->queue.entries = malloc(entries);
-	if (b->t->has_unused)
-		b->cuts = calloc(b->t->vocab, sizeof *b->cuts);
-	if (b->symbols && b->queue.entries && (b->cuts || !b->t->has_unused))
-		return BRISE_OK;
-no_memory:
-	return error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes", bytes);
+	if (t->has_unused && !space->cuts &&
+	    !(space->cuts = memory_new(t->vocab, sizeof *space->cuts)))
+		return false;
+	if (n <= space->room)
+		return true;
+	memory_free(space->symbols);
+	memory_free(space->entries);
+	space->symbols = memory_new((size_t)n, sizeof *space->symbols);
+	space->entries = memory_new((size_t)n, 2 * sizeof *space->entries);
+	space->room = space->symbols && space->entries ? (size_t)n : 0;
+	return space->room > 0;
 }
+
+/* ---- merging -------------------------------------------------------------------------------- */
 
 static void cut_symbols(bpe *b)
 {
@@ -129,7 +107,9 @@ static void cut_symbols(bpe *b)
 	for (at = 0; at < b->text_bytes; at += step) {
 		symbol *s = &b->symbols[b->n];
 
-		step = (uint32_t)tokenizer_match_user(b->t, b->text + at, b->text_bytes - at);
+		step = b->cuts_symbols ? (uint32_t)tokenizer_match_user(b->t, b->text + at,
+		                                                        b->text_bytes - at)
+		                       : 0;
 		if (step == 0)
 			step = (uint32_t)utf8_measure(b->text + at, b->text_bytes - at);
 		s->offset = at;
@@ -145,8 +125,7 @@ static uint32_t symbol_end(const bpe *b, const symbol *s)
 	return s->next == NO_SYMBOL ? b->text_bytes : b->symbols[s->next].offset;
 }
 
-/* User-defined symbols stay as they were cut. No merge makes one: its text would have been cut out
- * as it. */
+/* User-defined symbols stay as they were cut. */
 static bool is_frozen(const bpe *b, const symbol *s)
 {
 	return s->id >= 0 && b->t->types[s->id] == PIECE_USER_DEFINED;
@@ -166,7 +145,8 @@ static void consider_pair(bpe *b, uint32_t left, uint32_t right)
 	if (bytes > b->t->longest || is_frozen(b, l) || is_frozen(b, r))
 		return;
 	id = tokenizer_find_piece(b->t, b->text + l->offset, bytes);
-	if (id < 0)
+	/* No merge makes a user-defined symbol: where its text stands, it was not to be cut out. */
+	if (id < 0 || b->t->types[id] == PIECE_USER_DEFINED)
 		return;
 	merge_queue_push(&b->queue, (merge){ merge_rank(b->t->scores[id]), left, (uint32_t)id });
 	if (b->t->types[id] == PIECE_UNUSED)
@@ -253,64 +233,47 @@ static void take_back_unused(bpe *b)
 	}
 }
 
-/* Writes the ids to `ids`, if not NULL, and returns their number. */
-static size_t write_ids(const bpe *b, int32_t *ids)
+static bool add_bytes(const bpe *b, const symbol *s, bpe_ids *ids)
 {
-	size_t n = 0;
-	uint32_t i, at;
-	bool after_unknown = false;
+	uint32_t at;
 
-	for (i = 0; i != NO_SYMBOL; i = b->symbols[i].next) {
-		const symbol *s = &b->symbols[i];
-		bool unknown = s->id < 0;
-
-		if (unknown && b->t->byte_fallback) {
-			for (at = s->offset; at < symbol_end(b, s); at++, n++)
-				if (ids)
-					ids[n] = (int32_t)b->t->byte_ids[b->text[at]];
-		} else if (!unknown || !after_unknown) {
-			if (ids)
-				ids[n] = unknown ? b->t->unk : s->id;
-			n++;
-		}
-		after_unknown = unknown;
-	}
-	return n;
+	for (at = s->offset; at < symbol_end(b, s); at++)
+		if (!bpe_add_id(ids, (int32_t)b->t->byte_ids[b->text[at]]))
+			return false;
+	return true;
 }
 
-brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
-                               int32_t **ids, size_t *n, brise_error *err)
+static bool add_ids(const bpe *b, bpe_ids *ids)
 {
-	bpe b = { .t = tokenizer };
-	brise_status status;
+	bool after_unknown = false, unknown, done = true;
+	uint32_t i;
 
-	*ids = NULL;
-	*n = 0;
+	for (i = 0; i != NO_SYMBOL && done; i = b->symbols[i].next, after_unknown = unknown) {
+		const symbol *s = &b->symbols[i];
+
+		unknown = s->id < 0;
+		if (unknown && b->t->byte_fallback)
+			done = add_bytes(b, s, ids);
+		else if (!unknown || !after_unknown)
+			done = bpe_add_id(ids, unknown ? b->t->unk : s->id);
+	}
+	return done;
+}
+
+bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, bool symbols,
+                bpe_space *space, bpe_ids *ids)
+{
+	bpe b = { .t = t, .text = text, .text_bytes = (uint32_t)bytes, .cuts_symbols = symbols };
+
 	if (bytes == 0)
-		return BRISE_OK;
-	if (bytes > TEXT_MAX)
-		return error_set(err, BRISE_EINVAL,
-		                 "a text of %zu bytes, at most %zu are encoded at once", bytes,
-		                 TEXT_MAX);
-	status = prepare(&b, (const uint8_t *)text, bytes, err);
-	if (status != BRISE_OK)
-		goto done;
+		return true;
+	if (!make_room(space, t, count_characters(text, bytes)))
+		return false;
+	b.symbols = space->symbols;
+	b.queue.entries = space->entries;
+	b.cuts = space->cuts;
 	cut_symbols(&b);
 	merge_symbols(&b);
 	take_back_unused(&b);
-	*n = write_ids(&b, NULL);
-	*ids = malloc(*n * sizeof **ids);
-	if (!*ids) {
-		*n = 0;
-		status = error_set(err, BRISE_ENOMEM,
-		                   "no memory for the ids of a text of %zu bytes", bytes);
-		goto done;
-	}
-	write_ids(&b, *ids);
-done:
-	free(b.text);
-	free(b.symbols);
-	free(b.queue.entries);
-	free(b.cuts);
-	return status;
+	return add_ids(&b, ids);
 }

@@ -13,10 +13,10 @@
 #include "runtime/text/tokenizer.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
 
 /* SentencePiece's default; the converter refuses another one */
@@ -43,12 +43,11 @@ static size_t text_room(const brise_tokenizer *t)
 brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *tokenizer,
                                brise_error *err)
 {
-	brise_decoder *d = malloc(sizeof *d + text_room(tokenizer));
+	brise_decoder *d = memory_new(1, sizeof *d + text_room(tokenizer));
 
 	*out = d;
 	if (!d)
 		return error_set(err, BRISE_ENOMEM, "no memory for a decoder");
-	memset(d, 0, sizeof *d);
 	d->t = tokenizer;
 	d->at_start = true;
 	return BRISE_OK;
@@ -56,7 +55,7 @@ brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *token
 
 void brise_free_decoder(brise_decoder *decoder)
 {
-	free(decoder);
+	memory_free(decoder);
 }
 
 static void append(brise_decoder *d, const void *text, size_t bytes)

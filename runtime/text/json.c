@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
 
 #define NUMBER_MAX 400u /* characters; longer ones say nothing a double could hold */
@@ -269,7 +270,7 @@ bool json_read_string(json_reader *r, char **text, size_t *bytes)
 	start = r->at;
 	if (!read_string(r, NULL, 0, &length))
 		return false;
-	*text = malloc(length + 1);
+	*text = memory_new(length + 1, 1);
 	if (!*text)
 		return json_refuse(r, BRISE_ENOMEM, "no memory for a string");
 	r->at = start;
@@ -286,7 +287,7 @@ bool json_next_whole_key(json_reader *r, char **text, size_t *bytes)
 		return false;
 	if (pass_colon(r))
 		return true;
-	free(*text);
+	memory_free(*text);
 	*text = NULL;
 	return false;
 }

@@ -9,10 +9,11 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/text/added.h"
 #include "runtime/text/utf8.h"
 
 static brise_status check_header(const tokenizer_header *h, const char *name, size_t size,
@@ -43,7 +44,7 @@ static brise_status check_header(const tokenizer_header *h, const char *name, si
 		                 "%s: tokenizer: hash table of %" PRIu32
 		                 " entries, expected a power of two, 2..%u",
 		                 name, h->slots, TOKENIZER_SLOTS_MAX);
-	if (h->bytes != size || tokenizer_find_places(h).bytes != h->bytes)
+	if (h->bytes > size || tokenizer_find_places(h).bytes != h->bytes)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: %zu bytes, the header says %" PRIu64
 		                 " and its counts make %" PRIu64,
@@ -289,7 +290,7 @@ brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_
 	status = check_header(&h, name, size, err);
 	if (status != BRISE_OK)
 		return status;
-	t = calloc(1, sizeof *t);
+	t = memory_new(1, sizeof *t);
 	if (!t)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tokenizer", name);
 	set_tables(t, &h, data);
@@ -302,8 +303,11 @@ brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_
 		status = check_hash(t, name, err);
 	if (status == BRISE_OK)
 		status = check_user(t, counts[PIECE_USER_DEFINED], name, err);
+	if (status == BRISE_OK)
+		status = added_attach(t, h.bytes < size ? (const uint8_t *)data + h.bytes : NULL,
+		                      size - (size_t)h.bytes, name, err);
 	if (status != BRISE_OK) {
-		free(t);
+		brise_close_tokenizer(t);
 		return status;
 	}
 	*out = t;
@@ -312,7 +316,9 @@ brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_
 
 void brise_close_tokenizer(brise_tokenizer *tokenizer)
 {
-	free(tokenizer);
+	if (tokenizer)
+		added_free(tokenizer->added);
+	memory_free(tokenizer);
 }
 
 void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts)

@@ -26,7 +26,8 @@ struct brise_tokenizer {
 	const uint32_t *hash;     /* [slots] */
 	const uint32_t *user;     /* [n_user] */
 	const uint8_t *text;
-	bool begins_user[256]; /* some user-defined symbol begins with that byte */
+	bool begins_user[256];         /* some user-defined symbol begins with that byte */
+	struct tokenizer_added *added; /* what is cut out of a text first (runtime/text/added.h) */
 };
 
 static inline uint32_t tokenizer_piece_bytes(const brise_tokenizer *t, uint32_t id)

@@ -34,7 +34,8 @@ static void encode_all(const tokenizer_pieces *p, const char *json, size_t size)
 		return;
 	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
 		abort(); /* what the converter writes, the runtime must accept */
-	if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) != BRISE_OK)
+	if (brise_encode_text(t, json, size < 1000 ? size : 1000, false, &ids, &n, NULL) !=
+	    BRISE_OK)
 		abort();
 	free(ids);
 	brise_close_tokenizer(t);

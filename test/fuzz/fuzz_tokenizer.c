@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (bytes >= sizeof(tokenizer_header))
 		mend(section, bytes);
 	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) == BRISE_OK) {
-		if (brise_encode_text(t, text, text_bytes, &ids, &n, NULL) == BRISE_OK) {
+		if (brise_encode_text(t, text, text_bytes, false, &ids, &n, NULL) == BRISE_OK) {
 			decode_all(t, ids, n);
 			free(ids);
 		}

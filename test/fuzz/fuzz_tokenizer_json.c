@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                               &bytes, NULL) == BRISE_OK) {
 		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
 			abort(); /* what the converter writes, the runtime must accept */
-		if (brise_encode_text(t, json, size < 1000 ? size : 1000, &ids, &n, NULL) !=
+		if (brise_encode_text(t, json, size < 1000 ? size : 1000, false, &ids, &n, NULL) !=
 		    BRISE_OK)
 			abort();
 		free(ids);

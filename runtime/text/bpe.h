@@ -1,0 +1,33 @@
+/* bpe.h - merging one normalised text into pieces */
+#ifndef RUNTIME_BPE_H
+#define RUNTIME_BPE_H
+
+#include "runtime/text/merge_queue.h"
+#include "runtime/text/tokenizer.h"
+
+/* Token ids that grow. */
+typedef struct bpe_ids {
+	int32_t *items; /* malloc'ed */
+	size_t n, room;
+} bpe_ids;
+
+/* Appends one id; false: no memory. */
+bool bpe_add_id(bpe_ids *ids, int32_t id);
+
+/* Memory that one text after another works in. Zero-initialised; freed with bpe_free_space. */
+typedef struct bpe_space {
+	struct bpe_symbol *symbols;
+	merge *entries;
+	uint32_t *cuts; /* [vocab], only where there are unused pieces */
+	size_t room;    /* characters there is room for */
+} bpe_space;
+
+void bpe_free_space(bpe_space *space);
+
+/* Appends the ids of text [bytes], which is normalised: UTF-8, U+2581 for every space. `symbols`:
+ * user-defined symbols are cut out of it; else they have been, and are not found. bytes < 2^32.
+ * False: no memory. */
+bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, bool symbols,
+                bpe_space *space, bpe_ids *ids);
+
+#endif

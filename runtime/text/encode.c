@@ -1,0 +1,190 @@
+/* encode.c - text to token ids: added tokens are cut out, what is between them is normalised and
+ * merged
+ *
+ * 1. Added tokens are looked for in the text as it is, from left to right, the longest at each
+ * place (huggingface/tokenizers, AddedVocabulary; llama.cpp, tokenizer_st_partition). Special ones
+ * count only if control tokens are asked for: text from a user must not become one.
+ * 2. Each text between them is normalised: every space becomes U+2581, every byte that is not UTF-8
+ * becomes U+FFFD, and a space is put in front as the rule says (added_section.h).
+ * 3. Tokens that are to be found in normalised text are cut out of it.
+ * 4. What is left is merged (bpe.c).
+ *
+ * Without rules in the file there are no patterns but control tokens: the whole text is normalised
+ * and merged, as SentencePiece does.
+ */
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/text/added.h"
+#include "runtime/text/bpe.h"
+#include "runtime/text/utf8.h"
+#include "runtime/text/utf8_classes.h"
+
+/* Normalised text grows to at most three times its bytes, and symbols count them in 32 bits. */
+#define TEXT_MAX ((size_t)1 << 30)
+
+typedef struct encoding {
+	const brise_tokenizer *t;
+	const struct tokenizer_added *added;
+	bool control;
+	const uint8_t *text; /* the whole */
+	uint8_t *normalized; /* of one text between tokens */
+	size_t room;
+	bpe_space space;
+	bpe_ids ids;
+} encoding;
+
+/* ---- normalising ---------------------------------------------------------------------------- */
+
+static_assert(TOKENIZER_SPACE_BYTES == 3 && UTF8_REPLACEMENT_BYTES == 3,
+              "both replacements below are three bytes");
+
+/* Writes normalised text to `out`, if not NULL, and returns its bytes. */
+static size_t normalize(bool prefix, const uint8_t *text, size_t bytes, uint8_t *out)
+{
+	size_t n = 0, from;
+	int step;
+
+	if (prefix) {
+		if (out)
+			memcpy(out, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES);
+		n = TOKENIZER_SPACE_BYTES;
+	}
+	for (from = 0; from < bytes; from += (size_t)step) {
+		const char *replacement = NULL;
+
+		step = utf8_measure(text + from, bytes - from);
+		if (step <= 0) {
+			replacement = UTF8_REPLACEMENT;
+			step = 1;
+		} else if (text[from] == ' ') {
+			replacement = TOKENIZER_SPACE;
+		}
+		if (out)
+			memcpy(out + n, replacement ? (const uint8_t *)replacement : text + from,
+			       replacement ? 3 : (size_t)step);
+		n += replacement ? 3 : (size_t)step;
+	}
+	return n;
+}
+
+/* Normalises into e->normalized; *n its bytes. False: no memory. */
+static bool fill_normalized(encoding *e, bool prefix, const uint8_t *text, size_t bytes, size_t *n)
+{
+	uint8_t *grown;
+
+	*n = normalize(prefix, text, bytes, NULL);
+	if (*n > e->room) {
+		if (!(grown = memory_resize(e->normalized, *n, 1)))
+			return false;
+		e->normalized = grown;
+		e->room = *n;
+	}
+	normalize(prefix, text, bytes, e->normalized);
+	return true;
+}
+
+static bool merge_text(encoding *e, const uint8_t *text, size_t bytes)
+{
+	return bpe_encode(e->t, text, bytes, !e->added->symbols, &e->space, &e->ids);
+}
+
+/* Metaspace's rule: a space in front, unless there is one. */
+static bool merge_piece(encoding *e, const uint8_t *text, size_t bytes)
+{
+	bool begins = text[0] == ' ' || (bytes >= TOKENIZER_SPACE_BYTES &&
+	                                 !memcmp(text, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES)),
+	     wanted = e->added->rule == ADDED_ALWAYS || text == e->text;
+	size_t n;
+
+	return fill_normalized(e, e->t->dummy_prefix && wanted && !begins, text, bytes, &n) &&
+	       merge_text(e, e->normalized, n);
+}
+
+/* ---- cutting -------------------------------------------------------------------------------- */
+
+/* What is done with a text between two tokens. False: no memory. */
+typedef bool take_text_fn(encoding *e, const uint8_t *text, size_t bytes);
+
+static bool stands_alone(const uint8_t *text, size_t bytes, size_t from, size_t to)
+{
+	return !utf8_ends_with_word(text, from) && !utf8_begins_with_word(text + to, bytes - to);
+}
+
+/* Cuts patterns of the set out of text [bytes]. */
+static bool cut(encoding *e, const added_set *set, const uint8_t *text, size_t bytes,
+                take_text_fn *take)
+{
+	bool hides = e->added->rule != ADDED_GGML; /* special tokens hide what is in them */
+	size_t start = 0, at = 0, from, to;
+
+	while (at < bytes) {
+		const added_pattern *p =
+		        added_match(set, text + at, bytes - at, e->control || hides);
+
+		if (!p) {
+			at++;
+			continue;
+		}
+		from = at;
+		to = at = at + p->bytes;
+		if (((p->flags & ADDED_SPECIAL) && !e->control) ||
+		    ((p->flags & ADDED_SINGLE_WORD) && !stands_alone(text, bytes, from, to)))
+			continue;
+		if (p->flags & ADDED_LSTRIP)
+			from -= utf8_count_spaces_before(text + start,
+			                                 from > start ? from - start : 0);
+		if (p->flags & ADDED_RSTRIP)
+			to += utf8_count_spaces(text + to, bytes - to);
+		if ((start < from && !take(e, text + start, from - start)) ||
+		    !bpe_add_id(&e->ids, (int32_t)p->id))
+			return false;
+		start = to;
+	}
+	return start >= bytes || take(e, text + start, bytes - start);
+}
+
+static bool take_first(encoding *e, const uint8_t *text, size_t bytes)
+{
+	const struct tokenizer_added *a = e->added;
+	size_t n;
+
+	if (a->rule == ADDED_FIRST || a->rule == ADDED_ALWAYS)
+		return a->normalized.n > 0 ? cut(e, &a->normalized, text, bytes, merge_piece)
+		                           : merge_piece(e, text, bytes);
+	if (!fill_normalized(e, e->t->dummy_prefix, text, bytes, &n))
+		return false;
+	return a->normalized.n > 0 ? cut(e, &a->normalized, e->normalized, n, merge_text)
+	                           : merge_text(e, e->normalized, n);
+}
+
+brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
+                               bool control, int32_t **ids, size_t *n, brise_error *err)
+{
+	encoding e = { .t = tokenizer,
+		       .added = tokenizer->added,
+		       .control = control,
+		       .text = (const uint8_t *)text };
+	bool done;
+
+	*ids = NULL;
+	*n = 0;
+	if (bytes == 0)
+		return BRISE_OK;
+	if (bytes > TEXT_MAX)
+		return error_set(err, BRISE_EINVAL,
+		                 "a text of %zu bytes, at most %zu are encoded at once", bytes,
+		                 TEXT_MAX);
+	done = cut(&e, &e.added->plain, e.text, bytes, take_first);
+	memory_free(e.normalized);
+	bpe_free_space(&e.space);
+	if (!done) {
+		memory_free(e.ids.items);
+		return error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes",
+		                 bytes);
+	}
+	*ids = e.ids.items;
+	*n = e.ids.n;
+	return BRISE_OK;
+}
