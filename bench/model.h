@@ -3,6 +3,7 @@
 #define BENCH_MODEL_H
 
 #include "bench/limits.h"
+#include "bench/pages.h"
 
 typedef struct bench_model_options {
 	const char *path;
@@ -16,10 +17,12 @@ typedef struct bench_model_options {
 typedef struct bench_model_result {
 	bench_limits limits;
 	double prefill_tokens_per_s, decode_tokens_per_s; /* 0: not asked for */
+	/* decode: of what the best plain loop reads from the model's own mapping, of what it reads
+	 * from memory if that is not known; prefill: of limits.int8_gops */
 	double decode_fraction, prefill_fraction;
-	/* what reading the mapped file gives where memory gives limits.read_gbps; 0: it has no
-	 * megabyte */
-	double file_gbps;
+	double file_gbps;     /* what the best plain loop reads from the mapping; 0: no megabyte */
+	bench_pages pages;    /* of the mapping */
+	uint32_t warm_up;     /* passes over the weights before anything was measured */
 	double first_token_s; /* from exec to the first byte on standard output; 0: not measured */
 	uint64_t anon_bytes;  /* peak RssAnon of that process; 0: not known */
 	uint64_t token_bytes; /* file and cache bytes read per decoded token */

@@ -276,28 +276,48 @@ static int measure_scaling(const bench_settings *s)
 	return 0;
 }
 
-static void print_model(const bench_settings *s, const bench_model_result *r)
+static void print_model_json(const bench_model_result *r)
 {
-	if (s->json) {
-		printf("{\"type\":\"%s\",\"arch\":\"%s\",\"threads\":%" PRIu32
-		       ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f,",
-		       r->type, r->arch, r->threads, r->prefill_tokens_per_s,
-		       r->decode_tokens_per_s);
-		printf("\"read_gbps\":%.3f,\"file_gbps\":%.3f,\"int8_gops\":%.2f,\"decode_"
-		       "fraction\":%.4f,\"prefill_fraction\":%.4f,",
-		       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops, r->decode_fraction,
-		       r->prefill_fraction);
-		printf("\"first_token_s\":%.4f,\"anon_bytes\":%" PRIu64 ",\"token_bytes\":%" PRIu64
-		       "}\n",
-		       r->first_token_s, r->anon_bytes, r->token_bytes);
+	printf("{\"type\":\"%s\",\"arch\":\"%s\",\"threads\":%" PRIu32
+	       ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f,",
+	       r->type, r->arch, r->threads, r->prefill_tokens_per_s, r->decode_tokens_per_s);
+	printf("\"read_gbps\":%.3f,\"file_gbps\":%.3f,\"int8_gops\":%.2f,\"decode_fraction\":%.4f,"
+	       "\"prefill_fraction\":%.4f,",
+	       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops, r->decode_fraction,
+	       r->prefill_fraction);
+	if (r->pages.known)
+		printf("\"page_bytes\":%" PRIu64 ",\"huge_fraction\":%.4f,", r->pages.entry_bytes,
+		       r->pages.huge_fraction);
+	if (r->pages.folio_bytes > 0)
+		printf("\"folio_bytes\":%" PRIu64 ",", r->pages.folio_bytes);
+	printf("\"warm_up\":%" PRIu32 ",\"first_token_s\":%.4f,\"anon_bytes\":%" PRIu64
+	       ",\"token_bytes\":%" PRIu64 "}\n",
+	       r->warm_up, r->first_token_s, r->anon_bytes, r->token_bytes);
+}
+
+static void print_pages(const bench_pages *pages)
+{
+	if (!pages->known) {
+		printf("  file's pages  unknown\n");
 		return;
 	}
-	printf("%s with %s, %" PRIu32 " threads\n", r->type, r->arch, r->threads);
-	printf("  limits      %8.1f GB/s read", r->limits.read_gbps);
-	if (r->file_gbps > 0)
-		printf(" (%.1f from the mapped file)", r->file_gbps);
-	printf(", %.0f GOPS int8\n", r->limits.int8_gops);
-	printf("  decode      %8.2f tokens/s    %4.0f %% of the read rate (%.3f GB a token)\n",
+	printf("  file's pages %7.0f KB, %.0f %% of it mapped as huge pages; kept in folios of ",
+	       (double)pages->entry_bytes / 1024, 100 * pages->huge_fraction);
+	if (pages->folio_bytes > 0)
+		printf("%.0f KB (mean)\n", (double)pages->folio_bytes / 1024);
+	else
+		printf("unknown size (root may ask)\n");
+}
+
+static void print_model(const bench_model_result *r)
+{
+	printf("%s with %s, %" PRIu32 " threads, measured after %" PRIu32 " passes\n", r->type,
+	       r->arch, r->threads, r->warm_up);
+	printf("  limits      %8.1f GB/s from memory, %.1f GB/s from the file's mapping, %.0f GOPS "
+	       "int8\n",
+	       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops);
+	print_pages(&r->pages);
+	printf("  decode      %8.2f tokens/s    %4.0f %% of the mapping's rate (%.3f GB a token)\n",
 	       r->decode_tokens_per_s, 100 * r->decode_fraction, (double)r->token_bytes / 1e9);
 	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n",
 	       r->prefill_tokens_per_s, 100 * r->prefill_fraction);
@@ -325,7 +345,10 @@ static int measure_model(const bench_settings *s, const char *path)
 	status = bench_measure_model(&result, &options, &err);
 	if (status != BRISE_OK)
 		return report_status("bench", &err);
-	print_model(s, &result);
+	if (s->json)
+		print_model_json(&result);
+	else
+		print_model(&result);
 	return 0;
 }
 
