@@ -16,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+from counts import report
 import ggml_library
 
 brise, model, libraries = sys.argv[1:4]
@@ -146,5 +147,4 @@ def main():
 
 
 main()
-print("encoders: %(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
-sys.exit(counts["failed"] != 0)
+sys.exit(report("encoders", counts["passed"], counts["failed"], counts["skipped"]))

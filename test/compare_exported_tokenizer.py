@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 
+from counts import report
+
 try:
     import sentencepiece
 except ImportError:
     print("skipped: sentencepiece is not installed", file=sys.stderr)
-    print("compare_exported_tokenizer: 0 passed, 0 failed, 1 skipped")
-    sys.exit(0)
+    sys.exit(report("compare_exported_tokenizer", 0, 0, 1))
 
 from compare_sentencepiece import STRINGS, compare, make_ids, make_string
 
@@ -92,8 +93,7 @@ def main():
             good, bad = check(name, folder)
             passed += good
             failed += bad
-    print("compare_exported_tokenizer: %d passed, %d failed, 0 skipped" % (passed, failed))
-    return failed != 0
+    return report("compare_exported_tokenizer", passed, failed)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 
+from counts import report
 import ggml_library
 
 build, model, libraries = sys.argv[1:4]
@@ -246,5 +247,4 @@ def SILENT(level, message, user):
 compare_blocks()
 with tempfile.TemporaryDirectory() as folder:
     compare_files(folder)
-print("ggml: %(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
-sys.exit(counts["failed"] != 0)
+sys.exit(report("ggml", counts["passed"], counts["failed"], counts["skipped"]))

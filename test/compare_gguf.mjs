@@ -152,4 +152,4 @@ for (const type of Object.keys(TYPES)) {
 	await llama.close();
 }
 console.log(`compare_gguf: ${counts.passed} passed, ${counts.failed} failed, 0 skipped`);
-process.exit(counts.failed ? 1 : 0);
+process.exit(counts.failed || !counts.passed ? 1 : 0);

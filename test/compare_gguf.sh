@@ -9,6 +9,6 @@ trap 'exit 1' HUP INT TERM
 if ! modules=$(sh bench/install_llama.sh "$folder" @huggingface/gguf@0.4.6 2>"$folder/reason"); then
 	echo "skipped: exported GGUF files are read and run by others: $(cat "$folder/reason")" >&2
 	echo "compare_gguf: 0 passed, 0 failed, 1 skipped"
-	exit 0
+	exit 1
 fi
 node test/compare_gguf.mjs "$brise" "$modules" "$folder"

@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 
+from counts import report
+
 STRINGS = 10000
 SHOWN = 5  # differences printed per model and direction
 
@@ -108,8 +110,7 @@ def import_sentencepiece(name):
         import sentencepiece
     except ImportError:
         print("skipped: sentencepiece is not installed", file=sys.stderr)
-        print(f"{name}: 0 passed, 0 failed, {len(sys.argv) - 2} skipped")
-        sys.exit(0)
+        sys.exit(report(name, 0, 0, len(sys.argv) - 2))
     return sentencepiece
 
 
@@ -129,8 +130,7 @@ def main():
                        compare(f"{model}: decode", drawn, decoded, run(sys.argv[1], [model, "--decode"], drawn))):
             passed += result[0]
             failed += result[1]
-    print(f"compare_sentencepiece: {passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    return report("compare_sentencepiece", passed, failed)
 
 
 if __name__ == "__main__":

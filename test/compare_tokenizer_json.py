@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 from compare_sentencepiece import STRINGS, compare, import_sentencepiece, make_ids, make_string, run
+from counts import report
 
 SPACE = "\u2581"
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -152,8 +153,7 @@ def main():
                     plain = [i for i, s in enumerate(strings) if not any(symbol in s for symbol in symbols) and not (newer and s.startswith((" ", SPACE)))]
                     results.append(compare(f"{what}: Hugging Face's", [strings[i] for i in plain], [encoded[i] for i in plain],
                                            run_node(node, path, [strings[i] for i in plain])))
-    print(f"compare_tokenizer_json: {sum(r[0] for r in results)} passed, {sum(r[1] for r in results)} failed, 0 skipped")
-    return 1 if any(r[1] for r in results) else 0
+    return report("compare_tokenizer_json", sum(r[0] for r in results), sum(r[1] for r in results))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ Takes the logits of every position as floats, computes perplexities, divergences
 compares with what brise perplexity prints: as one stream, and in chunks (each chunk evaluated by itself). The percentile's error is compared with a bootstrap.
 IDS: token ids to use, else those of a part of the project's own documents.
 """
-import json, os, shutil, subprocess, sys, tempfile
+import atexit, json, os, shutil, subprocess, sys, tempfile
 import numpy as np
+
+from counts import report
 
 BRISE = sys.argv[1]
 FOLDER = tempfile.mkdtemp(prefix="brise-quality-")
+atexit.register(shutil.rmtree, FOLDER, True)
 CHECKPOINT = "test/models/breeze"
 counts = {True: 0, False: 0}
 
@@ -96,6 +99,4 @@ for context, stride in ((512, 512), (300, 100)):
         first = context // 2 + 1 if begin == 0 else max(context // 2 + 1, context - stride)
         passages.append(([bos] + ids[begin + 1:begin + context], first))
     compare("context %d, stride %d" % (context, stride), q4, f16, ids, "int8", passages, "--context", context, "--stride", stride)
-shutil.rmtree(FOLDER)
-print("quality_numpy: %d passed, %d failed, 0 skipped" % (counts[True], counts[False]))
-sys.exit(counts[False] != 0)
+sys.exit(report("quality_numpy", counts[True], counts[False]))

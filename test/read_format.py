@@ -6,6 +6,8 @@ shape and the bits of some rows. The page is true if both readers agree on every
 """
 import json, struct, sys, zlib
 
+from counts import report
+
 KINDS = {1: "embedding", 2: "attention_norm", 3: "wq", 4: "wk", 5: "wv", 6: "wo", 7: "ffn_norm", 8: "w1", 9: "w3", 10: "w2",
          11: "final_norm", 12: "output"}
 CODEBOOK = [-63, -46, -35, -27, -20, -14, -8, -3, 2, 7, 12, 17, 23, 30, 38, 47]
@@ -81,8 +83,7 @@ def main(path, rows_path):
         for row, bits in want["values"].items():
             mine = [struct.unpack("<I", struct.pack("<f", x))[0] for x in row_floats(body, type_, rows, cols, int(row))]
             check("%s row %s" % (name, row), mine == bits)
-    print("read_format: %d passed, %d failed, 0 skipped" % (passed, failed))
-    return failed != 0
+    return report("read_format", passed, failed)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,31 @@
 #!/bin/sh
 # run.sh BUILD_DIR - runs every test program and script there, as many at once as there are cores, and adds up their counts.
-# BRISE_TESTS="threads forward" runs those alone.
+# BRISE_TESTS="threads forward" runs those alone, "json:test_doubles_are_correctly_rounded" one test of a program.
+# A test fails that tests nothing, that ends otherwise than its last line says, or that leaves something in its temporary folder.
 # Reference vectors of others' making are not part of the project: tests that need them find them through BRISE_GOLD, or skip.
 
 # Runs one test and prints what it says at once, so that tests side by side do not mix lines: what went wrong, then its counts.
-run_one() { # BUILD_DIR, test
-	errors="$1/test.results/${2##*/test_}"
-	case $2 in
-	*.sh) line=$(sh "$2" 2>"$errors") ;;
-	*) line=$("$2" 2>"$errors") ;;
+run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests in it
+	test=${2%%:*}
+	names=$(printf '%s' "${2#"$test"}" | tr ':' ' ')
+	errors="$1/test.results/${test##*/test_}"
+	TMPDIR=$scratch/${test##*/}
+	export TMPDIR
+	mkdir "$TMPDIR"
+	case $test in
+	*.sh) line=$(sh "$test" 2>"$errors") ;;
+	*) line=$("$test" $names 2>"$errors") ;;
 	esac
 	status=$?
 	line=$(printf '%s\n' "$line" | tail -n 1)
 	case "$status $line" in
-	"0 "*": "*" passed, 0 failed, "*" skipped" | [1-9]*": "*" passed, "[1-9]*" failed, "*" skipped") ;;
-	*) line="$2: ended with status $status: $line" ;; # before its report, or behind it, where leaks are found
+	"0 "*": "[1-9]*" passed, 0 failed, "*" skipped" | [1-9]*": "*" passed, "[1-9]*" failed, "*" skipped") ;;
+	*" 0 passed, 0 failed, "*" skipped") line="$test: ended with status $status, having tested nothing" ;;
+	*) line="$test: ended with status $status: $line" ;; # before its report, or behind it, where leaks are found
 	esac
+	left=$(ls -A "$TMPDIR" | tr '\n' ' ')
+	[ -z "$left" ] || line="$line
+$test: ended with status $status, leaving in its temporary folder: $left"
 	printf '%s\n%s\n' "$(cat "$errors")" "$line" | sed '/^$/d'
 }
 
@@ -24,13 +34,30 @@ run_one() { # BUILD_DIR, test
 out=$1
 [ -z "$BRISE_GOLD" ] && [ -d ../shared/gold ] && BRISE_GOLD=../shared/gold && export BRISE_GOLD
 export BRISE_BUILD="$out"
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/brise-tests-XXXXXX") || exit 1
+export scratch
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
 rm -rf "$out/test.results"
 mkdir -p "$out/test.results"
-for t in test/test_*.sh "$out"/test/test_*; do
-	name=${t##*/test_}
-	case $t in *.d | *.o) continue ;; esac
-	case " ${BRISE_TESTS:-${name%.sh}} " in *" ${name%.sh} "*) [ -f "$t" ] && echo "$t" ;; esac
-done | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" sh "$0" --one "$out" | tee "$out/test.results/all"
+
+# Prints the tests that are wanted, each as run_one takes it; what is wanted and is not there comes out too, and fails there.
+list_tests() {
+	for t in test/test_*.sh "$out"/test/test_*; do
+		case $t in *.d | *.o) continue ;; esac
+		[ -f "$t" ] && echo "$t"
+	done >"$scratch/all"
+	[ -n "$BRISE_TESTS" ] || { cat "$scratch/all" && return; }
+	for wanted in $BRISE_TESTS; do
+		found=$(grep -e "/test_${wanted%%:*}\$" -e "/test_${wanted%%:*}\.sh\$" "$scratch/all")
+		names=${wanted#"${wanted%%:*}"}
+		echo "${found:-test/test_${wanted%%:*}}$names"
+	done | sort | awk -F: '{ names = substr($0, length($1) + 1) } $1 == last { line = line names; whole = whole || names == ""; next }
+		last != "" { print whole ? last : line } { last = $1; line = $0; whole = names == "" } END { if (last != "") print whole ? last : line }'
+}
+
+list_tests >"$scratch/list"
+xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" sh "$0" --one "$out" <"$scratch/list" | tee "$out/test.results/all"
 awk '/: ended with status / { failed++ }
 	/^[^ ]*: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $2; failed += $4; skipped += $6 }
 	END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed == 0 }' "$out/test.results/all"

@@ -1,43 +1,50 @@
 #!/bin/sh
-# same_bits.sh - one model and one list of ids give the same logits from every compiler, optimization level, kernel set, thread count and chunk size
-passed=0 failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-awk 'BEGIN { x = 7; for (i = 0; i < 150; i++) { x = (x * 1103 + 12345) % 65536; print i ? x % 4096 : 1 } }' >"$work/ids"
+# same_bits.sh [BUILD...] - one model and one list of ids give the same logits from every compiler, optimization level, kernel set, thread count and chunk size
+. test/statements.sh
+awk 'BEGIN { x = 7; for (i = 0; i < 150; i++) { x = (x * 1103 + 12345) % 65536; print i ? x % 4096 : 1 } }' >"$dir/ids"
 
+# Writes a program's logits and prints their digest; prints nothing, and says why, if they are not there.
 digest() { # brise, model, options...
 	program=$1 model=$2
 	shift 2
-	"$program" logits "$model" --ids "$work/ids" --out - "$@" | sha256sum
+	"$program" logits "$model" --ids "$dir/ids" --out "$dir/logits" "$@" >"$dir/out" 2>"$dir/err" && [ -s "$dir/logits" ] && sha256sum <"$dir/logits"
+	[ -s "$dir/logits" ] || cat "$dir/err" >&2
+	rm -f "$dir/logits"
 }
 
-for build in "gcc -O3" "gcc -O0" "clang -O3" "clang -O0"; do
-	set -- $build
-	out=build/bits/$1$2
-	make -s -j2 CC="$1" CFLAGS="$2" OUT="$out" >/dev/null || exit 1
+gives() { # the digest expected, then digest's arguments
+	expected=$1
+	shift
+	[ -n "$expected" ] && [ "$(digest "$@")" = "$expected" ]
+}
+
+# A build is COMPILER-FLAGS, _ between flags. The last ones would relax arithmetic, if the Makefile let them.
+builds="gcc-O3 gcc-O0 clang-O3 clang-O0 gcc-Ofast"
+[ "$(uname -m)" = x86_64 ] && builds="$builds gcc-O2_-ffp-contract=fast_-mfma"
+[ $# -eq 0 ] || builds="$*"
+for build in $builds; do
+	make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_' ' ')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
+	requires "$build builds" [ -x "build/bits/$build/brise" ]
 done
 for type in q4 q8; do
-	build/bits/gcc-O3/brise convert test/models/breeze "$work/$type.brise" --type $type 2>/dev/null
-	first=$(digest build/bits/gcc-O3/brise "$work/$type.brise" --arch scalar --threads 1 --chunk 64)
-	for program in build/bits/*/brise; do
-		case $program in *O0*) slow=yes ;; *) slow= ;; esac
-		# Every set that this machine runs, from what info says: "arches":{"NAME":true,...}
-		arches=$("$program" info "$work/$type.brise" --json | sed 's/.*"arches":{\([^}]*\)}.*/\1/' | tr ',' '\n' | sed -n 's/"\(.*\)":true/\1/p')
-		for arch in $arches; do
+	reference=build/bits/gcc-O3/brise
+	requires "$reference converts to $type" "$reference" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
+	first=$(digest "$reference" "$dir/$type.brise" --arch scalar --threads 1 --chunk 64)
+	requires "$reference evaluates $type" [ -n "$first" ]
+	for build in $builds; do
+		program=build/bits/$build/brise
+		arches=$(list_arches "$program" "$dir/$type.brise")
+		requires "$program info lists the kernel sets, scalar among them" has_word scalar:true "$arches"
+		for arch in $(printf '%s\n' $arches | sed -n 's/:true$//p'); do
 			for options in "--threads 1 --chunk 1" "--threads 2 --chunk 7" "--threads 3 --chunk 64" "--threads 5 --chunk 512"; do
 				# The slow builds need not repeat everything: one token at a time with all sets but the definition, chunks with a few.
-				[ -n "$slow" ] && [ "$options" = "--threads 1 --chunk 1" ] && [ "$arch" = scalar ] && continue
-				if [ "$(digest "$program" "$work/$type.brise" --arch $arch $options)" = "$first" ]; then
-					passed=$((passed + 1))
-				else
-					failed=$((failed + 1))
-					echo "FAILED: $program $type $arch $options" >&2
-				fi
+				[ "${build#*-O0}" != "$build" ] && [ "$options" = "--threads 1 --chunk 1" ] && [ "$arch" = scalar ] && continue
+				holds "$program $type $arch $options" gives "$first" "$program" "$dir/$type.brise" --arch "$arch" $options
 			done
 		done
-		# The converter's file is the same too.
-		"$program" convert test/models/breeze "$work/again.brise" --type $type 2>/dev/null
-		if cmp -s "$work/again.brise" "$work/$type.brise"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED: $program converts $type differently" >&2; fi
+		"$program" convert test/models/breeze "$dir/again.brise" --type $type 2>/dev/null
+		holds "$program converts to the same $type file" cmp -s "$dir/again.brise" "$dir/$type.brise"
+		rm -f "$dir/again.brise"
 	done
 done
-echo "same_bits: $passed passed, $failed failed, 0 skipped"
+report same_bits

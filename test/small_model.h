@@ -12,6 +12,7 @@
 #include "convert/convert.h"
 #include "runtime/model/model.h"
 #include "test/random.h"
+#include "test/scratch.h"
 
 /* Nothing here is a multiple of a tile or a block, and the window is shorter than a span. */
 static const format_config small_odd = { .dim = 72,
@@ -98,16 +99,10 @@ static inline void small_write(const format_config *config, uint32_t type, const
 	}
 }
 
-/* A folder for the test's files; the caller removes what it puts there. */
+/* A folder for the test's files, gone at the program's end. */
 static inline void small_folder(char *path, size_t bytes)
 {
-	const char *base = getenv("TMPDIR");
-
-	(void)snprintf(path, bytes, "%s/brise-test-XXXXXX", base && *base ? base : "/tmp");
-	if (!mkdtemp(path)) {
-		perror(path);
-		exit(1);
-	}
+	scratch_folder(path, bytes);
 }
 
 static inline void small_tokens(int32_t *tokens, size_t n, uint32_t vocab, uint64_t seed)

@@ -1,6 +1,7 @@
 # statements.sh - what the tests in shell share; they source it first
 #
 #   $brise   the program      $dir   a folder of this run, removed at its end      $passed, $failed, $skipped   the counts
+# A test ends with "report NAME", which prints the counts and is its status.
 brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
 passed=0 failed=0 skipped=0 mounted=
 dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
@@ -19,9 +20,33 @@ holds() { # statement, command...: passes when the command succeeds
 	fi
 }
 
+# What a test needs before it can test anything: failing it fails the test, but it is not counted as passed.
+requires() { # statement, command...
+	before=$passed
+	holds "$@"
+	passed=$before
+}
+
 skip() { # statement, reason
 	skipped=$((skipped + 1))
 	printf 'skipped: %s: %s\n' "$1" "$2" >&2
+}
+
+# The last line of a test, and its status: it fails if a statement failed, or if none was tested.
+report() { # name
+	[ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || printf 'FAILED: %s tested nothing\n' "$1" >&2
+	printf '%s: %d passed, %d failed, %d skipped\n' "$1" "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# Prints the kernel sets that a program knows, as NAME:true or NAME:false: "arches":{"NAME":true,...}
+list_arches() { # brise (may be several words), model
+	$1 info "$2" --json | sed -n 's/.*"arches":{\([^}]*\)}.*/\1/p' | tr ',' '\n' | tr -d '"'
+}
+
+has_word() { # word, list
+	case " $(printf '%s' "$2" | tr '\n' ' ') " in *" $1 "*) return 0 ;; esac
+	return 1
 }
 
 # Runs brise without input; leaves $status, $dir/out and $dir/err.

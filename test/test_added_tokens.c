@@ -392,21 +392,22 @@ static void test_truncation_and_flipped_bytes_do_no_harm(check_counts *counts)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/checkpoint", base);
 	(void)snprintf(out_folder, sizeof out_folder, "%s/out", base);
 	(void)snprintf(out, sizeof out, "%s/model.brise", out_folder);
 	if (mkdir(folder, 0777) != 0 || mkdir(out_folder, 0777) != 0)
 		return 1;
-	test_added_tokens_are_pieces_behind_the_base(&counts);
-	test_converted_file_knows_them(&counts);
-	test_contradictions_and_damage_are_refused(&counts);
-	test_link_to_nothing_is_named(&counts);
-	test_truncation_and_flipped_bytes_do_no_harm(&counts);
+	RUN(test_added_tokens_are_pieces_behind_the_base(&counts));
+	RUN(test_converted_file_knows_them(&counts));
+	RUN(test_contradictions_and_damage_are_refused(&counts));
+	RUN(test_link_to_nothing_is_named(&counts));
+	RUN(test_truncation_and_flipped_bytes_do_no_harm(&counts));
 	(void)maker_clear(folder);
 	(void)rmdir(folder);
 	(void)rmdir(out_folder);

@@ -75,5 +75,4 @@ holds "brise.pc names them, and the version that the program names" \
 run_make -s uninstall DESTDIR="$dir/root" prefix=/usr bindir=/b libdir=/usr/lib/arm includedir=/h
 holds "uninstall removes all of them" [ -z "$(find "$dir/root" -type f)" ]
 
-echo "build: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+report build

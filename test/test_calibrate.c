@@ -1171,7 +1171,7 @@ static void test_calibrated_conversion_loses_less(check_counts *counts)
 	brise_close_model(model);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const uint32_t spans[] = { 32, 96, 4096, 0 };
 	calibrate_options options = { .span = 32, .threads = 1 };
@@ -1181,6 +1181,7 @@ int main(void)
 	size_t i;
 	file good;
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
 	(void)snprintf(cal, sizeof cal, "%s/x.cal", folder);
@@ -1188,33 +1189,33 @@ int main(void)
 	(void)snprintf(other, sizeof other, "%s/other.cal", folder);
 	(void)snprintf(target, sizeof target, "%s/out.brise", folder);
 	for (i = 0; i < LENGTH(spans); i++)
-		test_moments_are_those_of_the_inputs(&counts, &small_odd, spans[i]);
-	test_moments_are_those_of_the_inputs(&counts, &small_wide, 4096);
-	test_moments_are_those_of_the_inputs(&counts, &small_open, 32);
-	test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd);
-	test_any_threads_and_kernels_give_the_same_file(&counts, &small_open);
-	test_interrupted_runs_go_on_to_the_same_file(&counts);
-	test_another_run_begins_anew(&counts);
-	test_complete_files_are_only_finished(&counts);
-	test_what_is_no_calibration_is_not_overwritten(&counts);
-	test_a_run_overwritten_by_another_does_not_go_on(&counts);
-	test_lying_unfinished_files_do_no_harm(&counts);
-	test_places_that_do_not_serve_are_refused(&counts);
-	test_a_second_run_at_once_is_refused(&counts);
-	test_wrong_options_and_ids_are_refused(&counts);
-	test_calibrated_conversion_loses_less(&counts);
+		RUN(test_moments_are_those_of_the_inputs(&counts, &small_odd, spans[i]));
+	RUN(test_moments_are_those_of_the_inputs(&counts, &small_wide, 4096));
+	RUN(test_moments_are_those_of_the_inputs(&counts, &small_open, 32));
+	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd));
+	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_open));
+	RUN(test_interrupted_runs_go_on_to_the_same_file(&counts));
+	RUN(test_another_run_begins_anew(&counts));
+	RUN(test_complete_files_are_only_finished(&counts));
+	RUN(test_what_is_no_calibration_is_not_overwritten(&counts));
+	RUN(test_a_run_overwritten_by_another_does_not_go_on(&counts));
+	RUN(test_lying_unfinished_files_do_no_harm(&counts));
+	RUN(test_places_that_do_not_serve_are_refused(&counts));
+	RUN(test_a_second_run_at_once_is_refused(&counts));
+	RUN(test_wrong_options_and_ids_are_refused(&counts));
+	RUN(test_calibrated_conversion_loses_less(&counts));
 
 	model = open_model(&small_odd, TYPE_F16);
 	small_tokens(ids, 20, small_odd.vocab, 19);
 	good = calibrated(&counts, model, ids, 20, &options);
 	brise_close_model(model);
-	test_damaged_files_are_refused(&counts, &good);
-	test_lying_headers_are_refused(&counts, &good);
-	test_spans_of_no_whole_blocks_are_refused(&counts);
-	test_memory_follows_the_file(&counts, &good);
-	test_damaged_data_do_not_convert(&counts, &good);
-	test_files_that_do_not_belong_are_refused(&counts, &good);
-	test_cancelled_conversions_leave_nothing(&counts, &good);
+	RUN(test_damaged_files_are_refused(&counts, &good));
+	RUN(test_lying_headers_are_refused(&counts, &good));
+	RUN(test_spans_of_no_whole_blocks_are_refused(&counts));
+	RUN(test_memory_follows_the_file(&counts, &good));
+	RUN(test_damaged_data_do_not_convert(&counts, &good));
+	RUN(test_files_that_do_not_belong_are_refused(&counts, &good));
+	RUN(test_cancelled_conversions_leave_nothing(&counts, &good));
 	free(good.bytes);
 	(void)unlink(model_path), (void)unlink(cal), (void)unlink(other), (void)unlink(target),
 	        (void)unlink(unfinished), (void)rmdir(folder);

@@ -908,36 +908,37 @@ static void test_file_that_shrinks_while_open_is_an_error(check_counts *counts)
 	checkpoint_close(cp);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/checkpoint", base);
 	(void)snprintf(out_folder, sizeof out_folder, "%s/out", base);
 	(void)snprintf(out, sizeof out, "%s/model.brise", out_folder);
 	if (mkdir(folder, 0777) != 0 || mkdir(out_folder, 0777) != 0)
 		return 1;
-	test_every_form_gives_the_same_model(&counts);
-	test_configurations_of_both_forms_agree(&counts);
-	test_tied_embeddings_are_the_output(&counts);
-	test_frequency_tables_are_passed_over(&counts);
-	test_threads_do_not_change_a_byte(&counts);
-	test_window_may_be_given(&counts);
-	test_settings_of_a_merged_adapter_are_passed_over(&counts);
-	test_foreign_and_damaged_checkpoints_are_refused(&counts);
-	test_tensor_named_over_and_over_is_refused(&counts);
-	test_compressed_and_encrypted_members_are_refused(&counts);
-	test_missing_files_are_named(&counts);
-	test_missing_tokenizer_is_refused_unless_it_is_not_wanted(&counts);
-	test_weight_that_is_no_number_is_refused(&counts);
-	test_cancelled_conversion_leaves_nothing(&counts);
-	test_flipped_bytes_of_the_pickle_do_no_harm(&counts);
-	test_flipped_bytes_of_the_header_do_no_harm(&counts);
-	test_flipped_bytes_of_the_directory_do_no_harm(&counts);
-	test_truncated_zip_is_refused(&counts);
-	test_truncated_safetensors_is_refused(&counts);
-	test_file_that_shrinks_while_open_is_an_error(&counts);
+	RUN(test_every_form_gives_the_same_model(&counts));
+	RUN(test_configurations_of_both_forms_agree(&counts));
+	RUN(test_tied_embeddings_are_the_output(&counts));
+	RUN(test_frequency_tables_are_passed_over(&counts));
+	RUN(test_threads_do_not_change_a_byte(&counts));
+	RUN(test_window_may_be_given(&counts));
+	RUN(test_settings_of_a_merged_adapter_are_passed_over(&counts));
+	RUN(test_foreign_and_damaged_checkpoints_are_refused(&counts));
+	RUN(test_tensor_named_over_and_over_is_refused(&counts));
+	RUN(test_compressed_and_encrypted_members_are_refused(&counts));
+	RUN(test_missing_files_are_named(&counts));
+	RUN(test_missing_tokenizer_is_refused_unless_it_is_not_wanted(&counts));
+	RUN(test_weight_that_is_no_number_is_refused(&counts));
+	RUN(test_cancelled_conversion_leaves_nothing(&counts));
+	RUN(test_flipped_bytes_of_the_pickle_do_no_harm(&counts));
+	RUN(test_flipped_bytes_of_the_header_do_no_harm(&counts));
+	RUN(test_flipped_bytes_of_the_directory_do_no_harm(&counts));
+	RUN(test_truncated_zip_is_refused(&counts));
+	RUN(test_truncated_safetensors_is_refused(&counts));
+	RUN(test_file_that_shrinks_while_open_is_an_error(&counts));
 	(void)maker_clear(folder);
 	(void)rmdir(folder);
 	(void)rmdir(out_folder);

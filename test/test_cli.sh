@@ -633,4 +633,4 @@ else
 	skip "what --json prints is JSON" "no python3"
 fi
 
-echo "cli: $passed passed, $failed failed, $skipped skipped"
+report cli

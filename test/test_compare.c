@@ -291,20 +291,21 @@ static void test_a_read_error_is_handed_on(check_counts *counts)
 	      "%s", err.message);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	char folder[256], path[300];
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	test_known_perturbations_come_out(&counts);
-	test_threads_change_no_bit(&counts);
-	test_a_file_loses_what_its_table_says(&counts, path);
-	test_forms_of_one_model_are_equal(&counts, folder, path);
-	test_other_shapes_are_refused_by_name(&counts);
-	test_cancel_stops_it(&counts);
-	test_a_read_error_is_handed_on(&counts);
+	RUN(test_known_perturbations_come_out(&counts));
+	RUN(test_threads_change_no_bit(&counts));
+	RUN(test_a_file_loses_what_its_table_says(&counts, path));
+	RUN(test_forms_of_one_model_are_equal(&counts, folder, path));
+	RUN(test_other_shapes_are_refused_by_name(&counts));
+	RUN(test_cancel_stops_it(&counts));
+	RUN(test_a_read_error_is_handed_on(&counts));
 	(void)rmdir(folder);
 	return check_report("compare", &counts);
 }

@@ -311,17 +311,18 @@ static void test_windows_of_params_may_be_text_or_lists(check_counts *counts)
 	      "%s", err.message);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_absent_fields_have_the_defaults_of_mistral(&counts);
-	test_absent_fields_have_the_defaults_of_llama(&counts);
-	test_null_differs_from_absent(&counts);
-	test_what_is_no_configuration_is_refused(&counts);
-	test_values_that_change_nothing_are_taken(&counts);
-	test_values_that_change_something_are_refused_by_name(&counts);
-	test_params_without_effect_are_taken(&counts);
-	test_windows_of_params_may_be_text_or_lists(&counts);
+	check_choose(argc, argv);
+	RUN(test_absent_fields_have_the_defaults_of_mistral(&counts));
+	RUN(test_absent_fields_have_the_defaults_of_llama(&counts));
+	RUN(test_null_differs_from_absent(&counts));
+	RUN(test_what_is_no_configuration_is_refused(&counts));
+	RUN(test_values_that_change_nothing_are_taken(&counts));
+	RUN(test_values_that_change_something_are_refused_by_name(&counts));
+	RUN(test_params_without_effect_are_taken(&counts));
+	RUN(test_windows_of_params_may_be_text_or_lists(&counts));
 	return check_report("config", &counts);
 }

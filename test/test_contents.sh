@@ -121,4 +121,4 @@ refuses "a GGUF model that is a FIFO" "x.gguf: is not a regular file" convert "$
 refuses "a tokenizer that is a FIFO" "pipe: is not a regular file" tokenize "$dir/pipe" hi
 refuses "a calibration that is a FIFO" "pipe: is not a regular file" convert "$checkpoint" "$dir/out.brise" --calibration "$dir/pipe"
 
-echo "contents: $passed passed, $failed failed, 0 skipped"
+report contents

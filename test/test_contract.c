@@ -425,14 +425,15 @@ static void test_host_environment_changes_no_file(check_counts *counts)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
-	test_any_bits_give_the_same_logits_on_every_set(&counts);
-	test_host_environment_changes_no_logit_or_draw(&counts);
-	test_host_environment_changes_no_file(&counts);
+	RUN(test_any_bits_give_the_same_logits_on_every_set(&counts));
+	RUN(test_host_environment_changes_no_logit_or_draw(&counts));
+	RUN(test_host_environment_changes_no_file(&counts));
 	(void)rmdir(folder);
 	return check_report("contract", &counts);
 }

@@ -130,4 +130,4 @@ refuses "a scale that is none" "with a scale behind the colon" "$checkpoint" "--
 refuses "a checkpoint given as adapter" "no adapter_config.json and no lora.safetensors: not an adapter's folder" "$checkpoint" "--lora=$checkpoint"
 refuses "an empty configuration" "adapter_config.json: is an empty file" "$checkpoint" "--lora=$dir/adapter"
 
-echo "convert_paths: $passed passed, $failed failed, 0 skipped"
+report convert_paths

@@ -9,13 +9,14 @@
 #include "runtime/os/cores.h"
 #include "runtime/os/ram.h"
 #include "test/check.h"
+#include "test/scratch.h"
 
-static char root[64];
+static char root[512];
 
 /* Writes a line into root/path, making the folders. */
 static void put(const char *line, const char *form, ...)
 {
-	char path[512], *slash;
+	char path[1024], *slash;
 	va_list arguments;
 	size_t length = strlen(root);
 	FILE *file;
@@ -38,14 +39,12 @@ static void put(const char *line, const char *form, ...)
 
 static void fresh_system(void)
 {
-	(void)snprintf(root, sizeof root, "/tmp/brise-cores-XXXXXX");
-	if (!mkdtemp(root))
-		abort();
+	scratch_folder(root, sizeof root);
 }
 
 static void remove_system(void)
 {
-	char command[128];
+	char command[600];
 
 	(void)snprintf(command, sizeof command, "rm -rf '%s'", root);
 	if (system(command) != 0)
@@ -195,16 +194,17 @@ static void test_memory_is_the_least_of_machine_and_groups(check_counts *counts)
 	CHECK(counts, facts.most > 0 && facts.available > 0, "this machine's is known");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	cores_facts facts;
 
-	test_quotas(&counts);
-	test_kinds_of_cores(&counts);
+	check_choose(argc, argv);
+	RUN(test_quotas(&counts));
+	RUN(test_kinds_of_cores(&counts));
 	cores_read(&facts, "");
 	CHECK(&counts, facts.chosen >= 1 && facts.chosen <= facts.allowed, "this machine: %u of %u",
 	      facts.chosen, facts.allowed);
-	test_memory_is_the_least_of_machine_and_groups(&counts);
+	RUN(test_memory_is_the_least_of_machine_and_groups(&counts));
 	return check_report("cores", &counts);
 }

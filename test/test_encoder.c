@@ -909,29 +909,30 @@ static void test_every_kernel_set_gives_the_same_tile(check_counts *counts)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	arch_kernels set;
 	arch_cpu cpu;
 
+	check_choose(argc, argv);
 	arch_detect(&cpu);
 	if (!arch_choose(&set, NULL, &cpu))
 		return 1;
 	arch_find_tools(&best, set.name);
-	test_relative_error_is_below_what_is_promised(&counts);
-	test_told_error_is_the_decoded_error(&counts);
-	test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts);
-	test_huge_weights_stay_finite(&counts);
-	test_q8_tells_the_decoded_error(&counts);
-	test_importance_lowers_the_weighted_error(&counts);
-	test_importance_has_no_unit(&counts);
-	test_factors_multiply_to_the_moments(&counts);
-	test_factors_do_not_depend_on_threads(&counts);
-	test_feedback_lowers_the_error_of_outputs(&counts);
-	test_impossible_correlations_do_no_harm(&counts);
-	test_feedback_beyond_floats_stays_within_tables(&counts);
-	test_factoring_stops_when_asked_to(&counts);
-	test_every_kernel_set_gives_the_same_tile(&counts);
+	RUN(test_relative_error_is_below_what_is_promised(&counts));
+	RUN(test_told_error_is_the_decoded_error(&counts));
+	RUN(test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts));
+	RUN(test_huge_weights_stay_finite(&counts));
+	RUN(test_q8_tells_the_decoded_error(&counts));
+	RUN(test_importance_lowers_the_weighted_error(&counts));
+	RUN(test_importance_has_no_unit(&counts));
+	RUN(test_factors_multiply_to_the_moments(&counts));
+	RUN(test_factors_do_not_depend_on_threads(&counts));
+	RUN(test_feedback_lowers_the_error_of_outputs(&counts));
+	RUN(test_impossible_correlations_do_no_harm(&counts));
+	RUN(test_feedback_beyond_floats_stays_within_tables(&counts));
+	RUN(test_factoring_stops_when_asked_to(&counts));
+	RUN(test_every_kernel_set_gives_the_same_tile(&counts));
 	return check_report("encoder", &counts);
 }

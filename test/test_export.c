@@ -1122,26 +1122,27 @@ static void test_cancellation_leaves_nothing(check_counts *counts)
 	brise_close_model(model);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	convert_maker(place("m.brise"));
-	test_gguf_holds_the_interleaved_checkpoint(&counts);
-	test_gguf_converts_back(&counts);
-	test_gguf_states_the_configuration(&counts);
-	test_safetensors_hold_the_checkpoint(&counts);
-	test_q4_exports_its_decoded_floats(&counts);
-	test_blocks_hold_the_weights(&counts);
-	test_extreme_blocks(&counts);
-	test_tokenizer_comes_back(&counts);
-	test_gguf_holds_the_tokenizer(&counts);
-	test_gguf_tokenizer_reads_back(&counts);
-	test_threads_change_nothing(&counts);
-	test_refusals_name_what_is_wrong(&counts);
-	test_a_large_tokenizer_is_refused(&counts);
-	test_cancellation_leaves_nothing(&counts);
+	RUN(test_gguf_holds_the_interleaved_checkpoint(&counts));
+	RUN(test_gguf_converts_back(&counts));
+	RUN(test_gguf_states_the_configuration(&counts));
+	RUN(test_safetensors_hold_the_checkpoint(&counts));
+	RUN(test_q4_exports_its_decoded_floats(&counts));
+	RUN(test_blocks_hold_the_weights(&counts));
+	RUN(test_extreme_blocks(&counts));
+	RUN(test_tokenizer_comes_back(&counts));
+	RUN(test_gguf_holds_the_tokenizer(&counts));
+	RUN(test_gguf_tokenizer_reads_back(&counts));
+	RUN(test_threads_change_nothing(&counts));
+	RUN(test_refusals_name_what_is_wrong(&counts));
+	RUN(test_a_large_tokenizer_is_refused(&counts));
+	RUN(test_cancellation_leaves_nothing(&counts));
 	clear_folder(base);
 	return check_report("export", &counts);
 }

@@ -306,24 +306,25 @@ static void test_crc_is_zlibs(check_counts *counts)
 	CHECK(counts, crc32_combine(whole, 0, 0) == whole, "with nothing");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
 	image im;
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
 	small_write(&small_odd, TYPE_Q4, path);
 	im = read_image(path);
-	test_crc_is_zlibs(&counts);
-	test_truncated_file_is_refused_at_every_page(&counts, &im, path);
-	test_every_flipped_header_byte_is_refused(&counts, &im);
-	test_flipped_weights_are_found_by_verify(&counts, &im);
-	test_hostile_tables_do_no_harm(&counts, &im);
-	test_wrong_paths(&counts, folder);
-	test_writer_is_deterministic(&counts, path);
-	test_failed_write_leaves_nothing(&counts, path, folder);
+	RUN(test_crc_is_zlibs(&counts));
+	RUN(test_truncated_file_is_refused_at_every_page(&counts, &im, path));
+	RUN(test_every_flipped_header_byte_is_refused(&counts, &im));
+	RUN(test_flipped_weights_are_found_by_verify(&counts, &im));
+	RUN(test_hostile_tables_do_no_harm(&counts, &im));
+	RUN(test_wrong_paths(&counts, folder));
+	RUN(test_writer_is_deterministic(&counts, path));
+	RUN(test_failed_write_leaves_nothing(&counts, path, folder));
 	free(im.bytes);
 	(void)unlink(path);
 	(void)rmdir(folder);

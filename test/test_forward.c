@@ -233,7 +233,7 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 	(void)unlink(path);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const format_config *const shapes[] = { &small_odd, &small_wide, &small_open };
 	check_counts counts = { 0, 0, 0 };
@@ -241,19 +241,20 @@ int main(void)
 	unsigned shape;
 	uint32_t type;
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
 	for (shape = 0; shape < 3; shape++)
 		for (type = TYPE_F16; type <= TYPE_Q4; type++) {
-			test_equals_the_reference(&counts, shapes[shape], type, path);
-			test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8,
-			                           path);
+			RUN(test_equals_the_reference(&counts, shapes[shape], type, path));
+			RUN(test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8,
+			                               path));
 			if (type != TYPE_Q8)
-				test_same_bits_however_run(&counts, shapes[shape], type,
-				                           BRISE_KV_F32, path);
+				RUN(test_same_bits_however_run(&counts, shapes[shape], type,
+				                               BRISE_KV_F32, path));
 		}
-	test_cancel_leaves_no_trace(&counts, path);
-	test_errors_evaluate_nothing(&counts, path);
+	RUN(test_cancel_leaves_no_trace(&counts, path));
+	RUN(test_errors_evaluate_nothing(&counts, path));
 	(void)rmdir(folder);
 	return check_report("forward", &counts);
 }

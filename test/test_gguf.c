@@ -689,21 +689,22 @@ static void test_chat_templates_are_recognised(check_counts *counts)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_every_value_type_is_read(&counts);
-	test_truncation_at_every_byte_is_refused(&counts);
-	test_flipped_bytes_do_no_harm(&counts);
-	test_hostile_counts_are_refused_at_once(&counts);
-	test_alignment_is_obeyed_and_checked(&counts);
-	test_overlapping_tensors_are_refused(&counts);
-	test_elements_computed_by_hand(&counts);
-	test_elements_measure_whole_blocks_only(&counts);
-	test_tokenizer_equals_that_of_its_model(&counts);
-	test_tokenizers_of_mistral_equal_those_of_their_models(&counts);
-	test_first_mistral_has_its_window_though_no_key_says_so(&counts);
-	test_chat_templates_are_recognised(&counts);
+	check_choose(argc, argv);
+	RUN(test_every_value_type_is_read(&counts));
+	RUN(test_truncation_at_every_byte_is_refused(&counts));
+	RUN(test_flipped_bytes_do_no_harm(&counts));
+	RUN(test_hostile_counts_are_refused_at_once(&counts));
+	RUN(test_alignment_is_obeyed_and_checked(&counts));
+	RUN(test_overlapping_tensors_are_refused(&counts));
+	RUN(test_elements_computed_by_hand(&counts));
+	RUN(test_elements_measure_whole_blocks_only(&counts));
+	RUN(test_tokenizer_equals_that_of_its_model(&counts));
+	RUN(test_tokenizers_of_mistral_equal_those_of_their_models(&counts));
+	RUN(test_first_mistral_has_its_window_though_no_key_says_so(&counts));
+	RUN(test_chat_templates_are_recognised(&counts));
 	return check_report("gguf", &counts);
 }

@@ -595,33 +595,34 @@ static void test_scale_that_is_no_number_is_refused(check_counts *counts)
 	refuse(counts, "m.gguf", BRISE_EFORMAT, "output.weight: a weight in rows");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/gguf", base);
 	(void)snprintf(out, sizeof out, "%s/model.brise", base);
 	if (mkdir(folder, 0777) != 0)
 		return 1;
-	test_model_equals_that_of_safetensors_bit_for_bit(&counts);
-	test_file_is_known_by_its_first_bytes(&counts);
-	test_version_2_is_read(&counts);
-	test_missing_output_is_the_embedding(&counts);
-	test_decisions_name_their_keys(&counts);
-	test_window_may_be_given(&counts);
-	test_quantized_weights_are_counted_and_warned_of(&counts);
-	test_parts_give_the_whole_from_any_of_them(&counts);
-	test_parts_that_do_not_fit_together_are_refused(&counts);
-	test_only_model_of_a_folder_is_taken(&counts);
-	test_safetensors_come_before_models_beside_them(&counts);
-	test_several_models_of_a_folder_are_named(&counts);
-	test_other_mathematics_is_refused_by_name(&counts);
-	test_values_that_change_nothing_are_accepted(&counts);
-	test_missing_keys_are_named(&counts);
-	test_foreign_and_damaged_files_are_refused(&counts);
-	test_rotary_factors_other_than_one_are_refused(&counts);
-	test_scale_that_is_no_number_is_refused(&counts);
+	RUN(test_model_equals_that_of_safetensors_bit_for_bit(&counts));
+	RUN(test_file_is_known_by_its_first_bytes(&counts));
+	RUN(test_version_2_is_read(&counts));
+	RUN(test_missing_output_is_the_embedding(&counts));
+	RUN(test_decisions_name_their_keys(&counts));
+	RUN(test_window_may_be_given(&counts));
+	RUN(test_quantized_weights_are_counted_and_warned_of(&counts));
+	RUN(test_parts_give_the_whole_from_any_of_them(&counts));
+	RUN(test_parts_that_do_not_fit_together_are_refused(&counts));
+	RUN(test_only_model_of_a_folder_is_taken(&counts));
+	RUN(test_safetensors_come_before_models_beside_them(&counts));
+	RUN(test_several_models_of_a_folder_are_named(&counts));
+	RUN(test_other_mathematics_is_refused_by_name(&counts));
+	RUN(test_values_that_change_nothing_are_accepted(&counts));
+	RUN(test_missing_keys_are_named(&counts));
+	RUN(test_foreign_and_damaged_files_are_refused(&counts));
+	RUN(test_rotary_factors_other_than_one_are_refused(&counts));
+	RUN(test_scale_that_is_no_number_is_refused(&counts));
 	(void)unlink(out);
 	(void)maker_clear(folder);
 	(void)rmdir(folder);

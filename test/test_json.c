@@ -760,32 +760,33 @@ static void test_damaged_texts_do_no_harm(check_counts *counts)
 	      "%u accepted, %u strange", accepted, strange);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	page = guarded_new(ROOM, 1);
-	test_valid_texts_are_accepted(&counts);
-	test_what_python_writes_is_passed_over(&counts);
-	test_invalid_texts_are_refused(&counts);
-	test_zero_characters_end_nothing(&counts);
-	test_truncated_text_is_refused_at_every_byte(&counts);
-	test_depth_is_bounded(&counts);
-	test_depth_counts_what_the_caller_entered(&counts);
-	test_escapes_become_utf8(&counts);
-	test_refused_string_allocates_nothing(&counts);
-	test_long_keys_come_out_cut(&counts);
-	test_key_with_a_zero_character_matches_nothing(&counts);
-	test_names_that_do_not_fit_are_refused(&counts);
-	test_integers_end_at_64_bits(&counts);
-	test_doubles_are_correctly_rounded(&counts);
-	test_minus_zero_keeps_its_sign(&counts);
-	test_endless_numbers_are_refused_where_they_are_read(&counts);
-	test_messages_name_line_and_byte(&counts);
-	test_first_error_stays(&counts);
-	test_wrong_types_are_refused(&counts);
-	test_peek_tells_types(&counts);
-	test_damaged_texts_do_no_harm(&counts);
+	RUN(test_valid_texts_are_accepted(&counts));
+	RUN(test_what_python_writes_is_passed_over(&counts));
+	RUN(test_invalid_texts_are_refused(&counts));
+	RUN(test_zero_characters_end_nothing(&counts));
+	RUN(test_truncated_text_is_refused_at_every_byte(&counts));
+	RUN(test_depth_is_bounded(&counts));
+	RUN(test_depth_counts_what_the_caller_entered(&counts));
+	RUN(test_escapes_become_utf8(&counts));
+	RUN(test_refused_string_allocates_nothing(&counts));
+	RUN(test_long_keys_come_out_cut(&counts));
+	RUN(test_key_with_a_zero_character_matches_nothing(&counts));
+	RUN(test_names_that_do_not_fit_are_refused(&counts));
+	RUN(test_integers_end_at_64_bits(&counts));
+	RUN(test_doubles_are_correctly_rounded(&counts));
+	RUN(test_minus_zero_keeps_its_sign(&counts));
+	RUN(test_endless_numbers_are_refused_where_they_are_read(&counts));
+	RUN(test_messages_name_line_and_byte(&counts));
+	RUN(test_first_error_stays(&counts));
+	RUN(test_wrong_types_are_refused(&counts));
+	RUN(test_peek_tells_types(&counts));
+	RUN(test_damaged_texts_do_no_harm(&counts));
 	guarded_free(&page);
 	return check_report("json", &counts);
 }

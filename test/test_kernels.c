@@ -615,17 +615,18 @@ static void test_products_are_those_of_doubles(check_counts *counts)
 	CHECK(counts, worst < 1e-4, "products are off by %g", worst);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	arch_cpu cpu;
 	size_t i;
 
+	check_choose(argc, argv);
 	arch_detect(&cpu);
-	test_half_conversions_are_exact(&counts);
-	test_math_is_accurate(&counts);
-	test_scalar_multiplies_what_the_decoder_says(&counts);
-	test_products_are_those_of_doubles(&counts);
+	RUN(test_half_conversions_are_exact(&counts));
+	RUN(test_math_is_accurate(&counts));
+	RUN(test_scalar_multiplies_what_the_decoder_says(&counts));
+	RUN(test_products_are_those_of_doubles(&counts));
 	for (i = 0; arch_list(i); i++) {
 		arch_kernels set;
 		arch_tools tools;
@@ -636,15 +637,15 @@ int main(void)
 			                                   : "this compiler cannot make it");
 			continue;
 		}
-		test_matrix_products(&counts, &set);
-		test_both_ways_of_reading(&counts, set.name, &cpu);
-		test_quantize(&counts, &set);
-		test_heads(&counts, &set);
-		test_vectors(&counts, &set);
-		test_attention(&counts, &set);
+		RUN(test_matrix_products(&counts, &set));
+		RUN(test_both_ways_of_reading(&counts, set.name, &cpu));
+		RUN(test_quantize(&counts, &set));
+		RUN(test_heads(&counts, &set));
+		RUN(test_vectors(&counts, &set));
+		RUN(test_attention(&counts, &set));
 		arch_find_tools(&tools, set.name);
-		test_search_errors(&counts, &tools);
-		test_products(&counts, &tools);
+		RUN(test_search_errors(&counts, &tools));
+		RUN(test_products(&counts, &tools));
 	}
 	return check_report("kernels", &counts);
 }

@@ -725,10 +725,11 @@ static void test_truncated_adapters_are_refused(check_counts *counts)
 	truncate_at_every(counts, "adapter_model.safetensors", 7);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/checkpoint", base);
 	(void)snprintf(adapter, sizeof adapter, "%s/adapter", base);
@@ -738,17 +739,17 @@ int main(void)
 	if (mkdir(folder, 0777) != 0 || mkdir(adapter, 0777) != 0 || mkdir(other, 0777) != 0 ||
 	    mkdir(out_folder, 0777) != 0)
 		return 1;
-	test_rows_are_the_matrix_and_its_adapter(&counts);
-	test_scales_multiply_and_adapters_add_up(&counts);
-	test_factors_follow_the_configuration(&counts);
-	test_threads_do_not_change_a_byte(&counts);
-	test_file_says_what_was_merged(&counts);
-	test_breeze_is_merged_within_rounding(&counts);
-	test_what_is_not_plain_lora_is_refused_by_name(&counts);
-	test_tied_embeddings_take_no_adapter(&counts);
-	test_missing_and_empty_files_are_named(&counts);
-	test_element_that_is_no_number_is_refused(&counts);
-	test_truncated_adapters_are_refused(&counts);
+	RUN(test_rows_are_the_matrix_and_its_adapter(&counts));
+	RUN(test_scales_multiply_and_adapters_add_up(&counts));
+	RUN(test_factors_follow_the_configuration(&counts));
+	RUN(test_threads_do_not_change_a_byte(&counts));
+	RUN(test_file_says_what_was_merged(&counts));
+	RUN(test_breeze_is_merged_within_rounding(&counts));
+	RUN(test_what_is_not_plain_lora_is_refused_by_name(&counts));
+	RUN(test_tied_embeddings_take_no_adapter(&counts));
+	RUN(test_missing_and_empty_files_are_named(&counts));
+	RUN(test_element_that_is_no_number_is_refused(&counts));
+	RUN(test_truncated_adapters_are_refused(&counts));
 	(void)maker_clear(folder);
 	(void)maker_clear(adapter);
 	(void)maker_clear(other);

@@ -416,10 +416,11 @@ static void test_missing_configuration_is_named(check_counts *counts)
 	expect_refusal(counts, "no params.json", BRISE_EIO, "params.json: cannot be opened");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/checkpoint", base);
 	(void)snprintf(adapter, sizeof adapter, "%s/adapter", base);
@@ -427,12 +428,12 @@ int main(void)
 	(void)snprintf(out, sizeof out, "%s/model.brise", out_folder);
 	if (mkdir(folder, 0777) != 0 || mkdir(adapter, 0777) != 0 || mkdir(out_folder, 0777) != 0)
 		return 1;
-	test_rows_are_those_of_merged_weights(&counts);
-	test_scales_multiply(&counts);
-	test_file_says_what_was_merged(&counts);
-	test_what_does_not_fit_is_refused_by_name(&counts);
-	test_truncated_adapters_are_refused(&counts);
-	test_missing_configuration_is_named(&counts);
+	RUN(test_rows_are_those_of_merged_weights(&counts));
+	RUN(test_scales_multiply(&counts));
+	RUN(test_file_says_what_was_merged(&counts));
+	RUN(test_what_does_not_fit_is_refused_by_name(&counts));
+	RUN(test_truncated_adapters_are_refused(&counts));
+	RUN(test_missing_configuration_is_named(&counts));
 	(void)maker_clear(folder);
 	(void)maker_clear(adapter);
 	(void)rmdir(folder);

@@ -295,10 +295,11 @@ static void test_merges_become_scores_exactly_where_they_can(check_counts *count
 	      refused, strange);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_merges_become_scores_exactly_where_they_can(&counts);
+	check_choose(argc, argv);
+	RUN(test_merges_become_scores_exactly_where_they_can(&counts));
 	return check_report("merges", &counts);
 }

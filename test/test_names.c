@@ -418,12 +418,13 @@ static void test_index_that_does_not_fit_its_shards_is_refused(check_counts *cou
 	maker_close(m);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	maker_model *m = maker_new(false, "F16");
 	brise_error err;
 
+	check_choose(argc, argv);
 	small_folder(base, sizeof base);
 	(void)snprintf(folder, sizeof folder, "%s/checkpoint", base);
 	(void)snprintf(out, sizeof out, "%s/model.brise", base);
@@ -432,16 +433,16 @@ int main(void)
 	make(ONE_FILE, m);
 	CHECK(&counts, convert(&err) == BRISE_OK, "%s", err.message);
 	plain = take_model();
-	test_one_common_prefix_is_taken_off(&counts);
-	test_prefixes_of_mistrals_own_names_are_taken_off(&counts);
-	test_wrappers_of_single_layers_are_left_out(&counts);
-	test_two_prefixes_are_refused_with_names(&counts);
-	test_zero_biases_add_nothing(&counts);
-	test_buffers_are_passed_over(&counts);
-	test_dimensions_of_one_are_left_out(&counts);
-	test_index_decides_which_copy_counts(&counts);
-	test_tensors_that_the_index_does_not_list_are_passed_over(&counts);
-	test_index_that_does_not_fit_its_shards_is_refused(&counts);
+	RUN(test_one_common_prefix_is_taken_off(&counts));
+	RUN(test_prefixes_of_mistrals_own_names_are_taken_off(&counts));
+	RUN(test_wrappers_of_single_layers_are_left_out(&counts));
+	RUN(test_two_prefixes_are_refused_with_names(&counts));
+	RUN(test_zero_biases_add_nothing(&counts));
+	RUN(test_buffers_are_passed_over(&counts));
+	RUN(test_dimensions_of_one_are_left_out(&counts));
+	RUN(test_index_decides_which_copy_counts(&counts));
+	RUN(test_tensors_that_the_index_does_not_list_are_passed_over(&counts));
+	RUN(test_index_that_does_not_fit_its_shards_is_refused(&counts));
 	maker_free(&plain);
 	maker_close(m);
 	(void)maker_clear(folder);

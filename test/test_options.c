@@ -16,6 +16,7 @@
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
 #include "test/check.h"
+#include "test/scratch.h"
 #include "test/random.h"
 
 static check_counts counts;
@@ -952,38 +953,32 @@ static void check_failing_targets(void)
 
 static void check_result_files(void)
 {
-	const char *base = getenv("TMPDIR");
-
-	(void)snprintf(folder, sizeof folder, "%s/brise-test-XXXXXX",
-	               base && *base ? base : "/tmp");
-	if (!mkdtemp(folder)) {
-		perror(folder);
-		exit(1);
-	}
+	scratch_folder(folder, sizeof folder);
 	check_commit_and_discard();
 	check_links();
 	check_failing_targets();
 	CHECK(&counts, rmdir(folder) == 0, "%s is empty at the end", folder);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	check_accepted();
-	check_operands();
-	check_refused();
-	check_long_words();
-	check_help();
-	check_model_and_prompt_as_options();
-	check_synonyms();
-	check_answers();
-	check_memory_note();
-	check_whole();
-	check_real();
-	check_nearest();
-	check_formats();
-	check_terminal_text();
-	check_json_strings();
-	check_ids();
-	check_result_files();
+	check_choose(argc, argv);
+	RUN(check_accepted());
+	RUN(check_operands());
+	RUN(check_refused());
+	RUN(check_long_words());
+	RUN(check_help());
+	RUN(check_model_and_prompt_as_options());
+	RUN(check_synonyms());
+	RUN(check_answers());
+	RUN(check_memory_note());
+	RUN(check_whole());
+	RUN(check_real());
+	RUN(check_nearest());
+	RUN(check_formats());
+	RUN(check_terminal_text());
+	RUN(check_json_strings());
+	RUN(check_ids());
+	RUN(check_result_files());
 	return check_report("options", &counts);
 }

@@ -514,7 +514,7 @@ static void test_divergence_of_a_model_calculated_by_hand(check_counts *counts, 
 	close_model(&m), close_model(&r);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	const format_config *configs[] = { &small_odd, &small_open };
@@ -522,11 +522,12 @@ int main(void)
 	int32_t ids[TOKENS];
 	unsigned i;
 
-	test_divergence_of_two_distributions_is_the_definition(&counts);
-	test_impossible_tokens_of_the_reference_count_nothing(&counts);
-	test_percentile_interpolates_between_order_statistics(&counts);
-	test_percentile_tells_its_own_spread(&counts);
-	test_usual_protocol_scores_255_of_512(&counts);
+	check_choose(argc, argv);
+	RUN(test_divergence_of_two_distributions_is_the_definition(&counts));
+	RUN(test_impossible_tokens_of_the_reference_count_nothing(&counts));
+	RUN(test_percentile_interpolates_between_order_statistics(&counts));
+	RUN(test_percentile_tells_its_own_spread(&counts));
+	RUN(test_usual_protocol_scores_255_of_512(&counts));
 	small_folder(folder, sizeof folder);
 	(void)snprintf(q4, sizeof q4, "%s/q4.brise", folder);
 	(void)snprintf(f16, sizeof f16, "%s/f16.brise", folder);
@@ -534,15 +535,16 @@ int main(void)
 		small_write(configs[i], TYPE_Q4, q4);
 		small_write(configs[i], TYPE_F16, f16);
 		small_tokens(ids, TOKENS, configs[i]->vocab, 21 + i);
-		test_stream_is_a_loop_over_tokens(&counts, configs[i], q4, f16, ids);
-		test_chunks_are_the_described_protocol(&counts, configs[i], q4, f16, ids);
-		test_chunks_begin_with_the_begin_token_if_there_is_one(&counts, configs[i], f16,
-		                                                       ids);
-		test_figures_do_not_depend_on_chunks_and_threads(&counts, configs[i], q4, f16, ids);
-		test_a_file_does_not_diverge_from_itself(&counts, configs[i], q4, ids);
-		test_progress_may_cancel(&counts, configs[i], q4, ids);
+		RUN(test_stream_is_a_loop_over_tokens(&counts, configs[i], q4, f16, ids));
+		RUN(test_chunks_are_the_described_protocol(&counts, configs[i], q4, f16, ids));
+		RUN(test_chunks_begin_with_the_begin_token_if_there_is_one(&counts, configs[i], f16,
+		                                                           ids));
+		RUN(test_figures_do_not_depend_on_chunks_and_threads(&counts, configs[i], q4, f16,
+		                                                     ids));
+		RUN(test_a_file_does_not_diverge_from_itself(&counts, configs[i], q4, ids));
+		RUN(test_progress_may_cancel(&counts, configs[i], q4, ids));
 	}
-	test_divergence_of_a_model_calculated_by_hand(&counts, q4, f16);
+	RUN(test_divergence_of_a_model_calculated_by_hand(&counts, q4, f16));
 	(void)unlink(q4), (void)unlink(f16), (void)rmdir(folder);
 	return check_report("quality", &counts);
 }

@@ -6,19 +6,23 @@
 #   runtime quant, arch, runtime      bench, test  anything
 #   within convert: formats itself; tokenizer formats; calibration itself; checkpoint tokenizer, formats
 # Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path to logits.
-passed=0 failed=0
+. test/statements.sh
 
 check() { # name, offending lines
-	if [ -z "$2" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAILED: %s\n%s\n' "$1" "$2" >&2
-	fi
+	holds "$1" [ -z "$2" ] || true
+	[ -z "$2" ] || printf '%s\n' "$2" >&2
 }
 
 includes() { # files..., prints "file: included" for the project's own headers
-	grep -Hn '^#include "' "$@" /dev/null
+	grep -Hn '^#include "' "$@" /dev/null || echo "nothing is included by $*"
+}
+
+# Lines of files; a file that is not there counts as one, lest nothing be searched.
+lines() { # pattern, files...
+	pattern=$1
+	shift
+	for file in "$@"; do [ -f "$file" ] || echo "$file is not there"; done
+	grep -nE -e "$pattern" "$@" /dev/null
 }
 
 check "quant includes only quant" "$(includes quant/*.[ch] | grep -v '"quant/')"
@@ -33,13 +37,14 @@ for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,format
 done
 check "includes name their room" "$(includes */*.[ch] */*/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/' -e '"convert/' -e '"bench/' -e '"test/')"
 check "no compiler extension outside arch and portable.h" \
-	"$(grep -nE '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
+	"$(lines '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"
-check "no exit, abort or assert in the library" "$(grep -nE '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
-check "nothing prints but the faces" "$(grep -nE '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c | grep -v json_text)"
+check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c | grep -v json_text)"
 objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
+holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $objects | grep -q .'
 # A signal handler reaches nothing but static variables, so runtime/os/posix/faults.c has some.
 # Writable sections only: tables of pointers that the loader relocates are read-only afterwards. Sanitizers add variables of their own.
 check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
 check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
-echo "rooms: $passed passed, $failed failed, 0 skipped"
+report rooms

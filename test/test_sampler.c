@@ -717,24 +717,25 @@ static void test_senseless_settings_are_named(void)
 	brise_free_sampler(NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	test_random_numbers_are_the_published_ones();
-	test_greedy();
-	test_nothing_left_is_an_error();
-	test_top_k();
-	test_top_p();
-	test_min_p();
-	test_penalties();
-	test_the_ring_of_recent_tokens();
-	test_bias();
-	test_choices_are_those_of_sorting_everything();
-	test_distribution();
-	test_choices_are_pinned();
-	test_rows_without_a_piece_are_never_drawn();
-	test_the_mask_is_applied_before_everything_else();
-	test_huge_penalties_and_biases_leave_a_choice();
-	test_an_overflown_logit_keeps_its_sign();
-	test_senseless_settings_are_named();
+	check_choose(argc, argv);
+	RUN(test_random_numbers_are_the_published_ones());
+	RUN(test_greedy());
+	RUN(test_nothing_left_is_an_error());
+	RUN(test_top_k());
+	RUN(test_top_p());
+	RUN(test_min_p());
+	RUN(test_penalties());
+	RUN(test_the_ring_of_recent_tokens());
+	RUN(test_bias());
+	RUN(test_choices_are_those_of_sorting_everything());
+	RUN(test_distribution());
+	RUN(test_choices_are_pinned());
+	RUN(test_rows_without_a_piece_are_never_drawn());
+	RUN(test_the_mask_is_applied_before_everything_else());
+	RUN(test_huge_penalties_and_biases_leave_a_choice());
+	RUN(test_an_overflown_logit_keeps_its_sign());
+	RUN(test_senseless_settings_are_named());
 	return check_report("sampler", &counts);
 }

@@ -511,7 +511,7 @@ static void test_all_mixes(check_counts *counts, const brise_model *const models
 	test_mixes(counts, models, BRISE_KV_F32, "scalar");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const format_config *const shapes[3] = { &small_odd, &small_wide, &small_open };
 	static const uint32_t types[3] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
@@ -521,6 +521,7 @@ int main(void)
 	brise_error err;
 	unsigned i;
 
+	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	for (i = 0; i < 3; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
@@ -531,12 +532,12 @@ int main(void)
 		}
 		(void)unlink(path);
 	}
-	test_all_mixes(&counts, (const brise_model *const *)models);
-	test_rows_are_checked(&counts, (const brise_model *const *)models);
-	test_positions_end(&counts, (const brise_model *const *)models);
-	test_angles_are_exact_up_to_the_end(&counts);
-	test_f32_beyond_its_scratch(&counts, path);
-	test_options_of_other_sizes(&counts, models[2]);
+	RUN(test_all_mixes(&counts, (const brise_model *const *)models));
+	RUN(test_rows_are_checked(&counts, (const brise_model *const *)models));
+	RUN(test_positions_end(&counts, (const brise_model *const *)models));
+	RUN(test_angles_are_exact_up_to_the_end(&counts));
+	RUN(test_f32_beyond_its_scratch(&counts, path));
+	RUN(test_options_of_other_sizes(&counts, models[2]));
 	for (i = 0; i < 3; i++)
 		brise_close_model(models[i]);
 	(void)rmdir(folder);

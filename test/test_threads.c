@@ -292,15 +292,16 @@ static void test_the_child_of_a_fork_works_alone_and_frees(check_counts *counts)
 	pool_free(p);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_items_are_done_once_by_any_number_of_threads(&counts);
-	test_cores_may_come_and_go(&counts);
-	test_a_pool_born_on_one_core_works(&counts);
-	test_sleepers_wake(&counts);
-	test_a_pool_goes_on_with_the_threads_that_started(&counts);
-	test_the_child_of_a_fork_works_alone_and_frees(&counts);
+	check_choose(argc, argv);
+	RUN(test_items_are_done_once_by_any_number_of_threads(&counts));
+	RUN(test_cores_may_come_and_go(&counts));
+	RUN(test_a_pool_born_on_one_core_works(&counts));
+	RUN(test_sleepers_wake(&counts));
+	RUN(test_a_pool_goes_on_with_the_threads_that_started(&counts));
+	RUN(test_the_child_of_a_fork_works_alone_and_frees(&counts));
 	return check_report("threads", &counts);
 }

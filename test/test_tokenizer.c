@@ -1017,26 +1017,27 @@ static void test_refusals_name_their_reason(void)
 	      "a folder is an I/O error");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const names[] = { "breeze", "v1", "v2", "v3" };
 	const char *gold = getenv("BRISE_GOLD");
 	unsigned i;
 
+	check_choose(argc, argv);
 	for (i = 0; i < sizeof names / sizeof *names; i++) {
 		if (gold)
-			test_vectors(gold, names[i]);
+			RUN(test_vectors(gold, names[i]));
 		else
 			check_skip(&counts, names[i],
 			           "no ../shared/gold, and BRISE_GOLD is not set");
 	}
-	test_known_answers();
-	test_encoding_is_the_definition();
-	test_breeze();
-	test_hostile_sections(0);
-	test_hostile_sections(1);
-	test_protobuf_fields();
-	test_hostile_models();
-	test_refusals_name_their_reason();
+	RUN(test_known_answers());
+	RUN(test_encoding_is_the_definition());
+	RUN(test_breeze());
+	RUN(test_hostile_sections(0));
+	RUN(test_hostile_sections(1));
+	RUN(test_protobuf_fields());
+	RUN(test_hostile_models());
+	RUN(test_refusals_name_their_reason());
 	return check_report("tokenizer", &counts);
 }

@@ -777,20 +777,21 @@ static void test_missing_file_is_an_error(check_counts *counts)
 	      "%s", err.message);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_breeze_encodes_as_its_tokenizer_model_does(&counts);
-	test_tokens_are_what_the_file_says(&counts);
-	test_added_tokens_without_a_row_are_left_out(&counts);
-	test_spellings_of_the_space_in_front(&counts);
-	test_other_pipelines_and_damage_are_refused_by_name(&counts);
-	test_words_that_are_split_may_not_be_spanned(&counts);
-	test_characters_without_a_token_become_bytes(&counts);
-	test_truncated_file_is_refused_at_every_byte(&counts);
-	test_flipped_bytes_do_no_harm(&counts);
-	test_work_is_bounded(&counts);
-	test_missing_file_is_an_error(&counts);
+	check_choose(argc, argv);
+	RUN(test_breeze_encodes_as_its_tokenizer_model_does(&counts));
+	RUN(test_tokens_are_what_the_file_says(&counts));
+	RUN(test_added_tokens_without_a_row_are_left_out(&counts));
+	RUN(test_spellings_of_the_space_in_front(&counts));
+	RUN(test_other_pipelines_and_damage_are_refused_by_name(&counts));
+	RUN(test_words_that_are_split_may_not_be_spanned(&counts));
+	RUN(test_characters_without_a_token_become_bytes(&counts));
+	RUN(test_truncated_file_is_refused_at_every_byte(&counts));
+	RUN(test_flipped_bytes_do_no_harm(&counts));
+	RUN(test_work_is_bounded(&counts));
+	RUN(test_missing_file_is_an_error(&counts));
 	return check_report("tokenizer_json", &counts);
 }

@@ -180,13 +180,14 @@ static void test_a_failed_measurement_is_passed_on(check_counts *counts)
 	      "nothing changes then");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 
-	test_patterns_name_whole_names_and_last_parts(&counts);
-	test_patterns_that_mean_nothing_are_refused(&counts);
-	test_bits_go_where_they_help_and_stay_within_their_room(&counts);
-	test_a_failed_measurement_is_passed_on(&counts);
+	check_choose(argc, argv);
+	RUN(test_patterns_name_whole_names_and_last_parts(&counts));
+	RUN(test_patterns_that_mean_nothing_are_refused(&counts));
+	RUN(test_bits_go_where_they_help_and_stay_within_their_room(&counts));
+	RUN(test_a_failed_measurement_is_passed_on(&counts));
 	return check_report("types", &counts);
 }
