@@ -83,8 +83,13 @@ $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(cal
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 
-$(out)/libbrise.a: $(lib_objects)
-	$(call run,ar)rm -f $@ && $(AR) rcs $@ $^
+# Made anew from its list of objects, which changes with the sources.
+$(out)/libbrise.a: $(lib_objects) $(out)/obj/members
+	$(call run,ar)rm -f $@ && $(AR) rcs $@ $(lib_objects)
+
+$(out)/obj/members: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(lib_objects)' | cmp -s - $@ || printf '%s\n' '$(lib_objects)' > $@
 
 $(out)/brise: $(app_objects) $(out)/libbrise.a
 	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(out)/libbrise.a $(libs)

@@ -20,6 +20,7 @@ import tempfile
 
 from compare_sentencepiece import STRINGS, WORDS, compare, import_sentencepiece, make_string, run
 from compare_tokenizer_json import SPACE, make_checkpoint, make_json, read_types, run_node
+from counts import report
 
 CHATML = [("<|im_end|>", {"special": True}), ("<|im_start|>", {})]
 SYMBOLS = [("<|im_end|>", {}), ("<|im_start|>", {}), ("<|im", {}), ("<tool call>", {}), ("[END]", {"special": True})]
@@ -122,8 +123,7 @@ def main():
     for seed, (name, added) in enumerate((("ChatML's", CHATML), ("several", SYMBOLS), ("flagged", FLAGGED))):
         for scheme in SCHEMES:
             results += compare_files(brise, node, model, spell(plain, scheme, added, base), scheme, name, added, base, seed)
-    print(f"compare_added_tokens: {sum(r[0] for r in results)} passed, {sum(r[1] for r in results)} failed, 0 skipped")
-    return 1 if any(r[1] for r in results) else 0
+    return report("compare_added_tokens", sum(r[0] for r in results), sum(r[1] for r in results))
 
 
 if __name__ == "__main__":

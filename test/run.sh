@@ -9,7 +9,7 @@ run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests 
 	test=${2%%:*}
 	names=$(printf '%s' "${2#"$test"}" | tr ':' ' ')
 	errors="$1/test.results/${test##*/test_}"
-	TMPDIR=$scratch/${test##*/}
+	TMPDIR=$scratch/${test##*/test_}
 	export TMPDIR
 	mkdir "$TMPDIR"
 	case $test in
@@ -34,7 +34,7 @@ $test: ended with status $status, leaving in its temporary folder: $left"
 out=$1
 [ -z "$BRISE_GOLD" ] && [ -d ../shared/gold ] && BRISE_GOLD=../shared/gold && export BRISE_GOLD
 export BRISE_BUILD="$out"
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/brise-tests-XXXXXX") || exit 1
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/brise-XXXXXX") || exit 1
 export scratch
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM

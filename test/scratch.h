@@ -53,7 +53,7 @@ static inline void scratch_folder(char *path, size_t bytes)
 	const char *base = getenv("TMPDIR");
 	size_t i;
 
-	(void)snprintf(path, bytes, "%s/brise-test-XXXXXX", base && *base ? base : "/tmp");
+	(void)snprintf(path, bytes, "%s/brise-XXXXXX", base && *base ? base : "/tmp");
 	if (scratch_n == SCRATCH_MAX || strlen(path) >= sizeof scratch_paths[0] || !mkdtemp(path)) {
 		perror(path);
 		exit(1);

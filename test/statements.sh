@@ -4,7 +4,7 @@
 # A test ends with "report NAME", which prints the counts and is its status.
 brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
 passed=0 failed=0 skipped=0 mounted=
-dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-test-XXXXXX") || exit 1
+dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-XXXXXX") || exit 1
 trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 unset BRISE_ARCH

@@ -4,6 +4,7 @@
 # Each script runs in a copy of the tests with a make that does nothing and a brise that is a script, in which FAULT breaks one thing. Without a fault all
 # of them pass: what fails afterwards fails because of the fault.
 . test/statements.sh
+unset BRISE_TESTS
 build=$(cd "${BRISE_BUILD:-build}" && pwd)
 house=$dir/house
 mkdir -p "$house/bin" "$house/build/test" "$house/test" "$dir/tmp"
