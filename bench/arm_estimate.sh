@@ -1,5 +1,5 @@
 #!/bin/sh
-# arm_estimate.sh [WORD...] - how fast q4 would run on Arm boards that are not at hand, estimated with llvm-mca: nothing here is measured
+# arm_estimate.sh [WORD...] - estimates q4's speed on Arm boards with llvm-mca; nothing here is measured
 #
 # The kernel sets of arch/arm are compiled to assembly as the release build compiles them, the loops that do the work are cut out, and llvm-mca simulates them
 # on a model of the core's pipelines, in order or out of order as the core is: cycles = total cycles / rounds. All data are in L1 there, no load waits

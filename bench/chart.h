@@ -1,5 +1,4 @@
-/* chart.h - what the project's pictures share: an SVG with a grid, and places for values on linear
- * or logarithmic axes
+/* chart.h - an SVG with a grid and linear or logarithmic axes, for all pictures of the project
  *
  * Write errors are left in the stream.
  */

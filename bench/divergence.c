@@ -162,9 +162,9 @@ static double value_at(const double *sorted, size_t n, double rank)
  * - p)), whatever the values' distribution. The order statistics one deviation below and above rank
  * np therefore enclose it as often as one standard error around an estimate would, and half their
  * distance is the standard error (R. Woodruff, "Confidence intervals for medians and other position
- * measures", JASA 47, 1952; H. David and H. Nagaraja, "Order Statistics", 3rd edition,
- * section 7.1). Unlike sqrt(p (1 - p) / n) over the density it needs no density, which in the tail
- * nobody knows. */
+ * measures", JASA 47, 1952; H. David and H. Nagaraja, "Order Statistics", 3rd edition, section
+ * 7.1). Unlike sqrt(p (1 - p) / n) over the density it needs no density, which is unknown in the
+ * tail. */
 divergence_estimate divergence_percentile(divergence *d, double p)
 {
 	double rank, deviation, error = NAN;

@@ -10,7 +10,7 @@
  *
  * Standard errors treat positions as independent draws from text of this kind. Neighbours are not
  * quite independent, so the errors are a little small; both models see the same positions, so
- * differences between them (ratio, KL) are far steadier than either perplexity.
+ * differences between them (ratio, KL) vary far less than either perplexity.
  */
 #ifndef CLI_DIVERGENCE_H
 #define CLI_DIVERGENCE_H

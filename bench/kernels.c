@@ -1,5 +1,5 @@
-/* kernels.c - every kernel as the forward pass of Mistral 7B asks for it, over data so large that
- * no cache holds it
+/* kernels.c - every kernel with the shapes of Mistral 7B's forward pass, over more data than any
+ * cache holds
  *
  * Matrices: w1 and w3 of layer after layer, with one token and with a chunk of them. Attention: the
  * whole ring of 4096 positions of layer after layer, with the four queries of a group and with
@@ -36,7 +36,7 @@ typedef struct kernels_bench {
 	unsigned n_queries;
 	arch_matmul *multiply;
 	arch_matrix w;
-	size_t unit; /* tiles that are never parted, as in the forward pass */
+	size_t unit; /* tiles that one thread takes together, as in the forward pass */
 } kernels_bench;
 
 /* Median seconds of `items` pieces of work. */
@@ -129,7 +129,7 @@ static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_l
 	double bytes = (double)heads * (double)head_bytes,
 	       operations = 4.0 * (double)heads * POSITIONS * HEAD_DIM, seconds;
 
-	/* Scales must be small numbers; what matrices left behind are any bits. */
+	/* Scales must be small numbers: the buffer holds arbitrary bits of the matrices before. */
 	for (span = 0; span < heads * POSITIONS / SPAN_POSITIONS; span++)
 		for (i = 0; i < SPAN_SCALES; i++)
 			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) +
@@ -232,7 +232,7 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 		                          kernels->matmul_f16 };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
 	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes(0) };
-	/* rows of all that fit in 1 GB are fewer */
+	/* other rows of 1 GB are fewer */
 	const size_t y_bytes = (size_t)TOKENS * WIDE * sizeof(float);
 	brise_status status = BRISE_OK;
 

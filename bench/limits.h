@@ -17,7 +17,7 @@ double bench_clock(void);
 /* The middle value of `values` [n]; sorts them. */
 double bench_median(double *values, unsigned n);
 
-/* What is read to stand for `wanted` bytes: as many, but 1 GB to 4 GB, and at most a quarter of the
+/* Bytes to read in place of `wanted`: as many, within 1 GB to 4 GB, and at most a quarter of the
  * machine's memory. A multiple of 1 MB. */
 size_t bench_read_bytes(uint64_t wanted);
 

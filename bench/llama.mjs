@@ -12,7 +12,7 @@ function nativeFolder(modules) {
 	return path.join(path.resolve(modules), "@node-llama-cpp", system, "bins", system);
 }
 
-// modules: the node_modules folder. Returns the native module, with the library for this processor loaded. LLAMA_LOG=1 lets it talk.
+// modules: the node_modules folder. Returns the native module, with the library for this processor loaded. LLAMA_LOG=1 prints its log.
 export async function loadLlama(modules) {
 	const folder = nativeFolder(modules), talks = Boolean(process.env.LLAMA_LOG);
 	const native = createRequire(import.meta.url)(path.join(folder, "llama-addon.node"));

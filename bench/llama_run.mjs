@@ -14,7 +14,7 @@ async function measureSpeed(llama) {
 	const ids = Array.from({length: prompt}, (_, i) => promptId(i)), seconds = [];
 	let start;
 
-	await llama.evaluate([0], "logits"); // a pass nobody counts, as brise bench makes one
+	await llama.evaluate([0], "logits"); // a first pass that is not measured, as in brise bench
 	llama.forget();
 	start = performance.now();
 	for (let i = 0; i < prompt; i += BATCH)

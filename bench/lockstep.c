@@ -1,4 +1,4 @@
-/* lockstep.c - pieces of text through both models in turn */
+/* lockstep.c - passages of text through both models in turn */
 #include "bench/lockstep.h"
 
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 typedef struct walker {
 	const lockstep_job *job;
 	divergence *d;
-	const int32_t *next; /* next[i]: the token after position i of the piece at hand */
-	float *kept;         /* [piece][vocab] the reference's logits */
+	const int32_t *next; /* next[i]: the token after position i of the passage under way */
+	float *kept;         /* [passage][vocab] the reference's logits */
 	size_t piece, total;
 } walker;
 

@@ -1,15 +1,15 @@
 /* lockstep.h - a text through one model, or through two side by side, every scored position handed
  * to divergence.h
  *
- * The reference evaluates a piece of the text and its logits are kept; the model evaluates the same
- * piece and each of its positions is compared at once. Memory is that of one piece, whatever the
- * text's length, and each model sees the text in its own window.
+ * The reference evaluates a passage of the text and its logits are kept; the model evaluates the
+ * same passage and each of its positions is compared at once. Memory is that of one passage,
+ * whatever the text's length, and each model sees the text in its own window.
  *
  * Two protocols:
  *
  * One stream (context 0): the text from its first token to its last, without resets; every token
  * but the first is scored, predicted from all before it that the model's window holds. For models
- * with a window this is the figure of endless use.
+ * with a window this is the figure for text of any length.
  *
  * Chunks (context N, stride S), as published figures are measured: chunks of N tokens begin at
  * tokens 0, S, 2S ... as long as a whole one is left, each from an empty cache, its first token
@@ -21,7 +21,7 @@
  * 512 tokens (github.com/ggml-org/llama.cpp, tools/perplexity). With a short stride every token has
  * nearly N before it, as in llama.cpp's --ppl-stride and Hugging Face's recipe for models of fixed
  * length; these put no begin token into later chunks or score the first chunk differently. Tokens
- * after the last whole chunk are not looked at.
+ * after the last whole chunk are ignored.
  */
 #ifndef CLI_LOCKSTEP_H
 #define CLI_LOCKSTEP_H

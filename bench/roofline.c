@@ -1,5 +1,5 @@
-/* roofline.c - drawing the roofline: one slanted roof for memory, one flat roof and one colour for
- * each kernel set */
+/* roofline.c - drawing the roofline: one slanted line for the read rate, one horizontal line and
+ * one colour for each kernel set */
 #include "bench/roofline.h"
 
 #include <math.h>

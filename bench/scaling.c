@@ -16,8 +16,8 @@
 #define FEW    64u   /* tiles multiplied with many tokens */
 #define TOKENS 64u
 #define PASSES 5u
-/* A thread more must bring this much, or it is left out: it costs power, and the rest of the
- * machine wants to live too. */
+/* Least gain for which one more thread is used: a thread costs power and is then missing to other
+ * programs. */
 #define WORTH 1.03
 
 typedef struct scaling_job {
@@ -25,7 +25,7 @@ typedef struct scaling_job {
 	arch_matrix w;
 	arch_vectors x;
 	float *y, *scratch; /* [threads][ARCH_SCRATCH] */
-	size_t unit;        /* tiles that are never parted, as in the forward pass */
+	size_t unit;        /* tiles that one thread takes together, as in the forward pass */
 } scaling_job;
 
 static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)

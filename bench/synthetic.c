@@ -1,4 +1,4 @@
-/* synthetic.c - weights from a hash of their place, so that any thread can make any row
+/* synthetic.c - weights from a hash of their indices, so that any thread can make any row
  *
  * A weight is the sum of four random bytes, centred: close enough to a Gaussian for an encoder
  * (Irwin-Hall), and two of them come out of one 64-bit hash. The variance of a matrix is 1 /

@@ -402,7 +402,7 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 			      calibrate(model, ids, TOKENS, &options, &result, &err) == BRISE_OK,
 			      "question %u: %s", asked, err.message);
 			CHECK(counts, result.resumed == done,
-			      "question %u: went on behind layer %u, expected %u", asked,
+			      "question %u: resumed after layer %u, expected %u", asked,
 			      result.resumed, done);
 			f = read_file(cal);
 			CHECK(counts, is_same(&whole, &f), "question %u: another file", asked);
@@ -484,7 +484,7 @@ static void test_another_run_begins_anew(check_counts *counts)
 		                          strchr(noted, '\n')[1] == 0,
 		      "case %d: notes '%s'", what, noted);
 		CHECK(counts, result.resumed == (what == 0 ? 2u : 0u),
-		      "case %d: went on behind layer %u", what, result.resumed);
+		      "case %d: resumed after layer %u", what, result.resumed);
 		f = read_file(cal);
 		CHECK(counts, is_same(&expected, &f), "case %d: another file than from nothing",
 		      what);
@@ -531,7 +531,7 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 		              BRISE_OK,
 		      "case %d: %s", what, err.message);
 		CHECK(counts, result.resumed == (damaged ? 0u : 2u) && !noted[0] == !damaged,
-		      "case %d: went on behind layer %u, notes '%s'", what, result.resumed, noted);
+		      "case %d: resumed after layer %u, notes '%s'", what, result.resumed, noted);
 		f = read_file(cal);
 		CHECK(counts, is_same(&whole, &f) && !exists(unfinished), "case %d: another file",
 		      what);

@@ -75,7 +75,7 @@ rm -f "$dir/x.cal" "$dir/x.cal.f16"
 refuses "a missing calibration is refused" 1 "$dir/missing.cal" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/missing.cal"
 refuses "a model is no calibration, and the message says what makes one" 1 "brise calibrate" convert "$checkpoint" "$dir/x.brise" --calibration "$model"
 for type in q8 f16; do
-	refuses "a calibration is not for $type" 2 "--calibration is for --type q4" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/whole.cal" --type $type
+	refuses "a calibration is not for $type" 2 "--calibration: works with --type q4 only" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/whole.cal" --type $type
 done
 holds "nor do those: $(left)" [ -z "$(left)" ]
 
@@ -134,7 +134,7 @@ else
 	holds "an unfinished calibration converts nothing" [ "$status" -eq 1 -a "$(grep -cF "interrupted" "$dir/err")" -eq 1 -a ! -e "$dir/x.brise" ]
 	try calibrate "$model" $long -o "$dir/x.cal"
 	holds "the same command goes on" [ "$status" -eq 0 ]
-	says "and says from where" "went on behind layer" 2
+	says "and says from where" "resumed after layer" 2
 	holds "to the same file" cmp -s "$dir/x.cal" "$dir/whole.cal"
 	holds "of which nothing unfinished is left: $(left)" [ "$(left)" = "x.cal " ]
 	rm -f "$dir/x.cal"
@@ -142,7 +142,7 @@ else
 	interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
 	holds "ctrl-C leaves of a checkpoint's run only what was done: $(left)" [ "$status" -eq 130 -a "$(left)" = "x.cal.unfinished " ]
 	try calibrate "$checkpoint" $long -o "$dir/x.cal"
-	holds "which goes on" [ "$status" -eq 0 -a "$(grep -cF "went on behind layer" "$dir/err")" -eq 1 ]
+	holds "which resumes" [ "$status" -eq 0 -a "$(grep -cF "resumed after layer" "$dir/err")" -eq 1 ]
 	holds "to the same file, too" cmp -s "$dir/x.cal" "$dir/whole.cal"
 	rm -f "$dir/x.cal"
 	interrupt '[ -n "$(ls "$dir" | grep "x.cal.q8")" ]' calibrate "$checkpoint" $long -o "$dir/x.cal"

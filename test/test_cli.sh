@@ -223,8 +223,8 @@ refuses "an empty model name is refused" 2 "found an empty name" info ""
 refuses "a folder is no model, and the message says what makes one" 1 "brise convert" run "$checkpoint" x
 refuses "an operand too many is refused" 2 "'words'" run "$model" two words
 printf '1 5 9\n' >"$dir/ids"
-refuses "logits in place of the model are refused" 1 "$model: is what is read" logits "$model" --ids "$dir/ids" --out "$model"
-refuses "logits in place of the ids are refused" 1 "$dir/ids: is what is read" logits "$model" --ids "$dir/ids" --out "$dir/ids"
+refuses "logits in place of the model are refused" 1 "$model: is also read" logits "$model" --ids "$dir/ids" --out "$model"
+refuses "logits in place of the ids are refused" 1 "$dir/ids: is also read" logits "$model" --ids "$dir/ids" --out "$dir/ids"
 holds "and both stay" [ "$(cat "$dir/ids")" = "1 5 9" -a "$(head -c 5 "$model")" = "BRISE" ]
 refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
 refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"

@@ -48,7 +48,7 @@ static const options_command command = {
 	        "exp of the mean negative log-likelihood of tokens 2..n, as one stream.\n"
 	        "With --context N: of tokens N/2+1..N-1 (counted from 0) of chunks of N tokens,\n"
 	        "the first of each replaced by the begin token; where chunks overlap, no token\n"
-	        "counts twice. What fills no chunk is left out. +- is one standard error.",
+	        "counts twice. Tokens after the last chunk are left out. +- is one standard error.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
@@ -235,8 +235,8 @@ static int check_vocabularies(const engine *e, const engine *reference, const ch
 	return COMMANDS_READY;
 }
 
-/* Both with the same threads, chunk and kernels. A stream needs room for the whole text where no
- * window limits it, a chunk for itself. */
+/* Both with the same threads, chunk and kernels. One stream needs room for the whole text in models
+ * without a window, a chunk only for itself. */
 static int open_sequences(engine *e, engine *reference, const perplexity_settings *settings,
                           size_t n)
 {

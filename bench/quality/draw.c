@@ -1,5 +1,5 @@
-/* draw.c - the picture of make quality: divergence against bits per weight, and the crowd of 4-bit
- * types once more on axes of their own
+/* draw.c - the picture of make quality: divergence against bits per weight, and the 4-bit types
+ * again on axes of their own
  *
  *     draw TITLE < POINTS > PICTURE.svg
  *
@@ -140,7 +140,7 @@ static bool is_inside(const chart *c, const point *p)
 	       p->kld <= c->y.high;
 }
 
-/* `names`: others' are written beside their points. */
+/* `names`: write the other programs' names beside their points. */
 static void draw_point(FILE *out, const chart *c, const point *p, bool names)
 {
 	double x = chart_place_x(c, p->bits), y = chart_place_y(c, p->kld);
@@ -158,7 +158,8 @@ static void draw_point(FILE *out, const chart *c, const point *p, bool names)
 		        x + 6, y + 3, p->name);
 }
 
-/* Others first: ours lie on top. In the whole picture names would cover each other around 4 bits.
+/* Other programs' points first, so that ours are drawn over them. In the whole picture names would
+ * cover each other around 4 bits.
  */
 static void draw_points(FILE *out, const chart *c, const point *points, size_t n,
                         const chart *without_names)

@@ -1,4 +1,4 @@
-/* calibrate.c - all tokens through one layer, then the next: so memory holds one layer's moments
+/* calibrate.c - all tokens through one layer, then the next: memory holds the moments of one layer
  * only, and an interrupted run loses one layer at most */
 #include "convert/calibration/calibrate.h"
 
@@ -39,7 +39,7 @@ void calibrate_init_options(calibrate_options *options)
 	options->span = SPAN_DEFAULT;
 }
 
-/* What must be the same for an interrupted run to go on. */
+/* What must be equal for an interrupted run to be resumed. */
 static uint32_t take_fingerprint(const calibrating *c)
 {
 	const brise_model *m = c->model;
@@ -131,7 +131,7 @@ static brise_status say_cancelled(const calibrating *c)
 		        c->file.out);
 	return error_set(c->err, BRISE_ECANCELED,
 	                 "%s: %" PRIu32 " of %" PRIu32
-	                 " layers are done; the same command goes on there",
+	                 " layers are done; the same command resumes there",
 	                 c->file.path, h->done, h->n_layers);
 }
 
@@ -211,7 +211,7 @@ static brise_status check_ids(const calibrating *c)
 	return BRISE_OK;
 }
 
-/* A model without a window attends to all tokens before: its cache takes them all. */
+/* A model without a window attends to all tokens before, so its cache holds them all. */
 static brise_status open_engine(calibrating *c)
 {
 	const brise_engine_options engine = { .size = sizeof engine,

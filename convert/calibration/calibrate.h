@@ -1,4 +1,4 @@
-/* calibrate.h - running a model over a text to learn what its matrices multiply */
+/* calibrate.h - running a model over a text to measure the inputs of its matrices */
 #ifndef CONVERT_CALIBRATION_CALIBRATE_H
 #define CONVERT_CALIBRATION_CALIBRATE_H
 
@@ -8,7 +8,7 @@
 typedef void calibrate_progress_fn(void *user, uint32_t layer, uint32_t n_layers, uint64_t token,
                                    uint64_t tokens);
 
-/* One line about an interrupted run that this one cannot go on with. */
+/* One line about an interrupted run that this one cannot resume. */
 typedef void calibrate_note_fn(void *user, const char *line);
 
 typedef struct calibrate_options {
@@ -35,10 +35,10 @@ typedef struct calibrate_result {
  * states of all tokens are mapped from the file under way.
  *
  * The file is written as `out`.unfinished and renamed when complete
- * (convert/calibration/unfinished.h). A run that was cancelled or failed behind its first layer
- * leaves that, as does a killed one, and the same call goes on behind the last complete layer;
- * result (may be NULL) says so. What else has that name is refused. Errors: BRISE_EINVAL ids or
- * options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes what is not finite,
+ * (convert/calibration/unfinished.h). A run that was cancelled, failed or was killed after its
+ * first layer leaves that file, and the same call resumes after the last complete layer; result
+ * (may be NULL) says so. Any other file of that name is refused. Errors: BRISE_EINVAL ids or
+ * options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes infinities or NaNs,
  * BRISE_ECANCELED. */
 brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
                              const char *out, const calibrate_options *options,

@@ -150,14 +150,15 @@ static brise_status check(calibration *c, const char *path, brise_error *err)
 	if (!in_range(h->n_layers, 1024) || h->done != h->n_layers + 1)
 		return error_set(
 		        err, BRISE_EFORMAT,
-		        "%s: an interrupted calibration: the same brise calibrate goes on with it",
+		        "%s: an interrupted calibration: the same brise calibrate resumes it",
 		        path);
 	if (h->n_inputs != h->n_layers * CALIBRATION_PER_LAYER + 1 || !in_range(h->dim, 1u << 20) ||
 	    !in_range(h->mixed_dim, 1u << 20) || !in_range(h->hidden_dim, 1u << 20) ||
 	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->map.size)
 		return error_set(
 		        err, BRISE_EFORMAT,
-		        "%s: the header's dimensions make no sense, or the file was cut off", path);
+		        "%s: the header's dimensions are out of range, or the file was cut off",
+		        path);
 	if ((c->map.size - sizeof *h) / sizeof *c->inputs < h->n_inputs)
 		return error_set(err, BRISE_EFORMAT, "%s: cut off within its table", path);
 	c->inputs = memory_copy(c->map.bytes + sizeof *h, h->n_inputs * sizeof *c->inputs);

@@ -1,9 +1,10 @@
-/* calibration.h - what matrices multiply in use: second moments of their inputs, measured over a
- * text (convert/calibration/calibrate.h)
+/* calibration.h - second moments of the inputs of all matrices, measured over a text
+ * (convert/calibration/calibrate.h)
  *
  * Matrices with the same input share its moments: q, k and v; w1 and w3. The mean squares say how
- * much an error in each column matters; the correlations within spans of columns say how errors of
- * one column can be made good by others (quant/encode/q4_feedback.h).
+ * much an error in each column matters; the correlations within groups of columns are what error
+ * feedback needs: later columns compensate for the rounding of earlier ones
+ * (quant/encode/q4_feedback.h).
  *
  * The file, little-endian:  calibration_header, calibration_input[n_inputs], then each input's data
  * at a multiple of 64: float mean_square[cols] per span of columns:  int16 correlation[n * (n - 1)
@@ -32,13 +33,13 @@ typedef struct calibration_header {
 	uint32_t span;
 	uint32_t n_inputs;
 	uint32_t inputs_crc;
-	/* of model, text and options: an interrupted measurement goes on only with the same */
+	/* of model, text and options: an interrupted measurement is resumed only with the same */
 	uint32_t fingerprint;
 	/* of a measurement under way: of the states behind `done` layers
 	 * (convert/calibration/unfinished.h); 0: finished */
 	uint32_t states_crc;
 	uint32_t reserved[14];
-	uint32_t header_crc; /* CRC-32 of what stands before it */
+	uint32_t header_crc; /* CRC-32 of the bytes before it */
 } calibration_header;
 
 typedef struct calibration_input {
@@ -85,12 +86,13 @@ void calibration_close(calibration *c);
 brise_status calibration_fits(const calibration *c, const format_config *config, const char *model,
                               brise_error *err);
 
-/* Checks what opening did not read, before the first use of an input's data: its checksum, and that
- * its mean squares are finite and not negative. Errors: BRISE_EFORMAT, BRISE_EIO. */
+/* To be called before the first use of an input's data, which opening does not read: checks its
+ * checksum, and that its mean squares are finite and not negative. Errors: BRISE_EFORMAT,
+ * BRISE_EIO. */
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
 
-/* What was read through squares and correlations is worthless if this fails: the file became
- * shorter meanwhile, or its disk failed. Errors: BRISE_EIO. */
+/* If this fails, discard what was read through squares and correlations: the file became shorter
+ * meanwhile, or its disk failed. Errors: BRISE_EIO. */
 brise_status calibration_check_read(const calibration *c, brise_error *err);
 
 /* Mean squares [cols] of an input. */

@@ -1,9 +1,9 @@
 /* factor.c - H = A D A^T with A upper triangular, from the last column to the first
  *
- * That is Cholesky's factorization begun at the other end: H = R R^T with R upper, A = R / diag R,
+ * That is Cholesky's factorization from the last column on: H = R R^T with R upper, A = R / diag R,
  * D = (diag R)^2. It goes in strips of 64 columns from the right: the strip's diagonal block by
  * itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles,
- * because inputs have directions a thousand times stronger than others.
+ * because some directions of the inputs are a thousand times stronger than others.
  *
  * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some
  * thousand tokens says no more about the weak directions.
@@ -32,8 +32,8 @@ static double *at(const factor_job *job, size_t row, size_t col)
 	return job->h + row * job->n + col;
 }
 
-/* The strip's own triangle. H is positive definite by its damping; rounding may still spoil a
- * pivot, which is then set to what damping guarantees. */
+/* The strip's own triangle. H is positive definite by its damping; rounding may still make a pivot
+ * too small, which is then set to what damping guarantees. */
 static void factor_corner(const factor_job *job, double least)
 {
 	size_t j, i, k;
@@ -72,8 +72,8 @@ static void factor_rows(void *argument, unsigned worker, size_t first, size_t en
 		}
 }
 
-/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read what lies
- * together, where columns of h would share a few sets of the caches. */
+/* The strip's part of R's rows, in panels of 4 rows [64][4]: products of panels read contiguous
+ * memory, while columns of h would map to a few sets of the caches. */
 static void turn_rows(const factor_job *job, double *panels)
 {
 	size_t i, k;
@@ -119,7 +119,7 @@ static void subtract_rows(void *argument, unsigned worker, size_t first, size_t 
 }
 
 typedef struct asking {
-	brise_cancel_fn *cancel; /* NULL: nobody */
+	brise_cancel_fn *cancel; /* NULL: never cancelled */
 	void *user;
 } asking;
 
@@ -129,7 +129,7 @@ static bool is_cancelled(const asking *a)
 }
 
 /* h: [n][n], n a multiple of 64, only the upper triangle is read. panels: scratch [64][n]. Asks
- * before each strip; false: it shall stop. */
+ * before each strip; false: cancelled. */
 static bool factor_span(double *h, size_t n, double least, double *panels, pool *threads,
                         const asking *a)
 {
@@ -176,7 +176,7 @@ static double fill_moments(double *h, size_t n, const calibration *c, uint32_t i
 
 /* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and
  * damping keeps R's diagonal above a tenth of the mean of that. So A's elements stay below 10
- * sqrt(n); what is far above comes of correlations that nothing has. */
+ * sqrt(n); elements far above come from correlations that no data can have. */
 #define LARGEST_FACTOR 1e6
 
 /* R to panels of A, and D. False: they are none. */
@@ -261,7 +261,7 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 			                   index);
 		else if (!store(out, first / span, h, n, first, end))
 			status = error_set(err, BRISE_EFORMAT,
-			                   "%s: input %u has correlations that no inputs have",
+			                   "%s: input %u has correlations that no data can have",
 			                   c->name, index);
 	}
 	free(h);

@@ -1,10 +1,10 @@
 /* moments.c - X^T X in tiles of 16 x 16, each by one thread and in order of tokens
  *
- * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: what a tile multiplies lies in a
- * few sets of the caches and pushes itself out. So tokens go in blocks, of which all columns are
- * first turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of
- * four, which stays in L2, meets all panels to its left. Sums begin at zero in each block: their
- * errors of rounding do not grow with the text.
+ * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: what a tile multiplies maps to a
+ * few sets of the caches and evicts itself. So tokens go in blocks, of which all columns are first
+ * turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of four,
+ * which stays in L2, is multiplied with all panels to its left. Sums begin at zero in each block:
+ * their errors of rounding do not grow with the text.
  */
 #include "convert/calibration/moments.h"
 
@@ -115,7 +115,7 @@ typedef struct add_job {
 	size_t strips; /* of a whole span */
 } add_job;
 
-/* Items are panels: turned, and their squares added on the way. */
+/* Items are panels: transposed, and their squares added at the same time. */
 static void turn_panels(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const add_job *job = argument;

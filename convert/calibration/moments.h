@@ -11,7 +11,7 @@ typedef struct moments {
 	double *squares;     /* [cols padded to 16] */
 	/* per span: tiles [16][16] of the lower triangle, row of tiles after row of tiles */
 	float **sums;
-	float *panels; /* scratch: the inputs of some tokens, turned */
+	float *panels; /* scratch: the inputs of some tokens, transposed */
 } moments;
 
 /* All sums are zero. Errors: BRISE_ENOMEM. After one, and in the end, moments_free. */

@@ -49,7 +49,7 @@ float *unfinished_states(const unfinished *u, uint32_t layer)
 	return (float *)(void *)(u->bytes + u->states_at) + layer % 2 * u->state_floats;
 }
 
-/* ---- what is there -------------------------------------------------------------------------- */
+/* ---- what exists ------------------------------------------------------------------------------ */
 
 /* A file begins with zeros until its first layer is complete. */
 static bool is_calibration(const calibration_header *h, size_t bytes)
@@ -87,8 +87,7 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
 	if ((flock(u->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
 	    !is_in_place(u, &facts))
-		return error_set(err, BRISE_EIO, "%s: another calibration is at work on it",
-		                 u->path);
+		return error_set(err, BRISE_EIO, "%s: another calibration is writing it", u->path);
 	memset(h, 0, sizeof *h);
 	got = pread(u->descriptor, h, sizeof *h, 0);
 	if (got < 0)
@@ -96,13 +95,13 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 	if (got > 0 && !is_calibration(h, (size_t)got))
 		return error_set(
 		        err, BRISE_EIO,
-		        "%s: exists and is no unfinished calibration; it would be overwritten",
+		        "%s: exists and is not an unfinished calibration; it would be overwritten",
 		        u->path);
 	*size = (uint64_t)facts.st_size;
 	return BRISE_OK;
 }
 
-/* Of the same model, text and options, and as long as its header wants it. */
+/* Of the same model, text and options, and as long as its header says. */
 static bool is_same_run(const unfinished *u, const calibration_header *h, uint64_t size)
 {
 	const calibration_header *mine = &u->header;
@@ -149,8 +148,8 @@ static bool take_inputs(unfinished *u, uint32_t n)
 	return true;
 }
 
-/* Whether what the header promises is there: a machine that lost power may have written one without
- * the other. */
+/* Whether the data fit the checksums in the header: after a loss of power one may have been written
+ * without the other. */
 static bool take_over(unfinished *u, const calibration_header *h)
 {
 	if (h->done > u->header.n_layers)
@@ -162,7 +161,7 @@ static bool take_over(unfinished *u, const calibration_header *h)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* All of the file's size on disk, taken now: a full disk shows here, not as a signal from the
+/* Allocates all of the file's size on disk now: a full disk is an error here, not a signal from the
  * mapping. */
 static brise_status take_room(const unfinished *u, brise_error *err)
 {
@@ -206,7 +205,8 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 	if (status != BRISE_OK)
 		return status;
 	if (h.done > 0 && is_same_run(u, &h, size)) {
-		/* Room that the file seems to have it may not have: copies of files can have holes.
+		/* The file's size does not guarantee room on the disk: copies of files can have
+		 * holes.
 		 */
 		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) ||
 		    (status = map(u, (size_t)size, err)) != BRISE_OK)
@@ -229,7 +229,7 @@ static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *e
 {
 	return msync(u->bytes, bytes, MS_SYNC) == 0
 	               ? BRISE_OK
-	               : error_errno(err, "%s: cannot be brought to disk", u->path);
+	               : error_errno(err, "%s: cannot be written to disk", u->path);
 }
 
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err)

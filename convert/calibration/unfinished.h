@@ -1,9 +1,10 @@
-/* unfinished.h - the calibration file under way: what is kept of a run, so that the next goes on
+/* unfinished.h - the calibration file under way: what is kept of a run, so that the next resumes
  * where it stopped
  *
  * OUT.unfinished is the calibration file with the states of all tokens behind it, twice: a layer
- * reads one and writes the other, so that the states it began with survive until it is complete.
- * The end is to cut the states off and rename the file. A run that was killed leaves one of these:
+ * reads one and writes the other, so that the states it began with survive until it is complete. At
+ * the end the states are cut off and the file is renamed. A run that was killed leaves one of
+ * these:
  *     done 0                no layer is complete: begun anew
  *     done 1..n_layers      inputs of that many layers, and the states behind them; checksums of
  * both tell whether the disk has what the header says done n_layers + 1     everything, with the
@@ -15,43 +16,44 @@
 #include "convert/calibration/calibration.h"
 
 typedef struct unfinished {
-	const char *out; /* where the finished file goes; not a copy */
+	const char *out; /* path of the finished file; not a copy */
 	char *path;
 	int descriptor; /* -1: closed */
 	uint8_t *bytes; /* the file, mapped and shared */
 	size_t mapped;
 	/* of the whole file; where states begin, and how many floats they are */
 	size_t size, states_at, state_floats;
-	calibration_header header; /* as it will stand in the file */
+	calibration_header header; /* as in the finished file */
 	calibration_input *inputs;
 } unfinished;
 
 /* One line for the user. */
 typedef void unfinished_note_fn(void *user, const char *line);
 
-/* Sizes and tables of the file for a model and `tokens` tokens; fingerprint tells runs apart.
- * Errors: BRISE_EINVAL, BRISE_ENOMEM. After one, and in the end, unfinished_close. */
+/* Sizes and tables of the file for a model and `tokens` tokens; runs with another fingerprint are
+ * not resumed. Errors: BRISE_EINVAL, BRISE_ENOMEM. After one, and in the end, unfinished_close. */
 brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
                              uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err);
 
 /* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint
- * came, 0 if there is none to go on with: then all room on the disk is taken. What was there and is
- * of no use is replaced, and `note` (may be NULL) told; what was never a calibration is not
- * touched. Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
+ * came, 0 if there is none to resume: then all room on the disk is allocated. An unfinished
+ * calibration that cannot be resumed is replaced, which `note` (may be NULL) receives; a file of
+ * any other kind is left alone. Errors: BRISE_EIO (no room, not writable, something else of that
+ * name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
 /* States behind `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is
  * done. */
 float *unfinished_states(const unfinished *u, uint32_t layer);
 
-/* Brings to disk what is done: data first, then the header that says so. states_crc: of the states
+/* Writes what is done to disk: data first, then the header that says so. states_crc: of the states
  * behind that many layers. Errors: BRISE_EIO. */
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err);
 
-/* Everything is done: the file takes its place. Errors: BRISE_EIO. */
+/* Everything is done: renames the file. Errors: BRISE_EIO. */
 brise_status unfinished_finish(unfinished *u, brise_error *err);
 
-/* Removes the file if it is this run's and holds no layer, and frees what belongs to it. */
+/* Removes the file if it is this run's and holds no layer, and frees its memory. */
 void unfinished_close(unfinished *u);
 
 #endif

@@ -1,5 +1,5 @@
-/* calibrate.c - brise calibrate: a model reads a text, and what its matrices multiplied is kept for
- * the converter */
+/* calibrate.c - brise calibrate: runs a model over a text and keeps the moments of its matrices'
+ * inputs for the converter */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ typedef struct calibrate_settings {
 #define AT(member) offsetof(calibrate_settings, member)
 
 static const options_entry entries[] = {
-	STRING(0, "text", text, "FILE", "a text like those the model is for"),
+	STRING(0, "text", text, "FILE", "a text of the kind that the model is used for"),
 	STRING(0, "ids", ids, "FILE", "token ids as they are, instead of a text"),
 	STRING('o', "output", output, "FILE.cal", "file to write"),
 	NUMBER(0, "tokens", tokens, "N", 1, 1 << 24, NULL,
@@ -44,14 +44,13 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "calibrate",
 	.operands = "MODEL.brise|CHECKPOINT --text FILE -o FILE.cal",
-	.summary =
-	        "Runs a model over a text and keeps the second moments of what each matrix\n"
-	        "multiplies. brise convert --calibration FILE.cal weighs errors by them; with\n"
-	        "--effort high it makes the errors of one column good in the next ones.\n"
-	        "MODEL is best of type q8 or f16; a checkpoint is made a q8 file first, which\n"
-	        "lies beside FILE.cal and is gone at the end. The same text gives the same file\n"
-	        "for any number of threads. After ctrl-C the layers that are done stay in\n"
-	        "FILE.cal.unfinished, and the same command goes on behind them.",
+	.summary = "Runs a model over a text and keeps the second moments of what each matrix\n"
+	           "multiplies. brise convert --calibration FILE.cal weighs errors by them; with\n"
+	           "--effort high later columns compensate for the rounding of earlier ones.\n"
+	           "MODEL is best of type q8 or f16; a checkpoint is converted to a temporary q8\n"
+	           "file beside FILE.cal first. The same text gives the same file\n"
+	           "for any number of threads. After ctrl-C the layers that are done stay in\n"
+	           "FILE.cal.unfinished, and the same command resumes after them.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
@@ -135,7 +134,7 @@ static int run(const engine *e, calibrate_settings *s, const int32_t *ids, size_
 	terminal_format_bytes((double)result.file_bytes, bytes, sizeof bytes);
 	terminal_format_duration(result.seconds, duration, sizeof duration);
 	if (result.resumed > 0)
-		report_note("calibrate", "went on behind layer %" PRIu32 " of an interrupted run",
+		report_note("calibrate", "resumed after layer %" PRIu32 " of an interrupted run",
 		            result.resumed);
 	report_note("calibrate", "%s: %s, %zu tokens, %s", s->output, bytes, n, duration);
 	return 0;
@@ -148,8 +147,8 @@ static bool is_model(const char *path)
 	return length > 6 && strcmp(path + length - 6, ".brise") == 0;
 }
 
-/* A checkpoint as a q8 file beside the output, of a name that nobody else has. q8 instead of f16:
- * half the room, several times as fast, and on the project's model a calibration as good. *path:
+/* A checkpoint as a q8 file beside the output, under a unique name. q8 instead of f16: half the
+ * room, several times as fast, and on the project's model an equally good calibration. *path:
  * malloc'ed; the caller removes the file. */
 static int make_model(calibrate_settings *s, const char *checkpoint, char **path)
 {
@@ -182,8 +181,8 @@ static int make_model(calibrate_settings *s, const char *checkpoint, char **path
 	return status == BRISE_OK ? COMMANDS_READY : report_status("calibrate", &err);
 }
 
-/* The model, and where one was made for this run, its name removed at once: the file then ends with
- * the process, whatever ends that. */
+/* Opens the model. One that was made for this run is unlinked at once, so that the file is freed
+ * when the process ends, however it ends. */
 static int open_model(engine *e, calibrate_settings *s, const char *operand)
 {
 	char *made = NULL;
@@ -220,7 +219,7 @@ int cli_calibrate(int argc, char **argv)
 		                    settings.span);
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
-	/* Output and text first: what is wrong with them shows before minutes are spent. */
+	/* Output and text first: errors in them are found before the long work begins. */
 	if (target_check_kind(settings.output, CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
 	                      "a calibration", &err) != BRISE_OK ||
 	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) !=

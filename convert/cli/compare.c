@@ -54,8 +54,7 @@ static bool looks_like_model(const char *path)
 	struct stat facts;
 
 	if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
-		return stat(path, &facts) !=
-		       0; /* what is missing is reported as a model that is missing */
+		return stat(path, &facts) != 0; /* a missing file is reported as a missing model */
 	if (end && !strcmp(end, ".brise"))
 		return true;
 	return files_look(&found, path, NULL) != BRISE_OK || found == CONTENTS_BRISE;
@@ -171,7 +170,7 @@ static void print_json(const compare_tensor *list, size_t n)
 	printf("]}\n");
 }
 
-/* Weights may be equal and the models still differ. */
+/* Models can differ in their configuration while all weights are equal. */
 static void note_configurations(const format_config *a, const format_config *b)
 {
 	if (a->window != b->window)

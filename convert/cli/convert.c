@@ -1,4 +1,4 @@
-/* convert.c - brise convert: the converter's face; convert/ does the work */
+/* convert.c - brise convert: the converter's command line; convert/ does the work */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static const char *take_tensor_type(void *settings, const char *value)
 
 static const options_entry entries[] = {
 	CHOICE(0, "type", type, type_choices, "format of the matrices (default q4)"),
-	REAL(0, "bits", bits, "N", 4, 9, "with q4: room to store some as q8, as 4.5"),
+	REAL(0, "bits", bits, "N", 4, 9, "with q4: store some as q8, up to N per weight"),
 	TAKE(0, "tensor-type", take_tensor_type, "PATTERN=TYPE",
 	     "another type for some, as wv=q8; repeatable"),
 	CHOICE(0, "effort", effort, effort_choices, "search for q4's scales (default normal)"),
@@ -124,8 +124,8 @@ static void add_loss(void *user, uint32_t kind, uint32_t layer, double relative_
 	}
 }
 
-/* What rounding already rounded weights added: a line for each kind; brise info --tensors has each
- * matrix. */
+/* The error that quantizing quantized weights added, a line for each kind of matrix; brise info
+ * --tensors lists every one. */
 static void print_losses(const convert_settings *s)
 {
 	const char *name;
@@ -177,10 +177,10 @@ int cli_convert(int argc, char **argv)
 	if (status != COMMANDS_READY)
 		return status;
 	if (settings.bits > 0 && settings.type != 0)
-		return report_usage("convert", "--bits: room for q8 is what --type q4 spends");
+		return report_usage("convert", "--bits: works with --type q4 only");
 	if (settings.calibration && types[settings.type] != TYPE_Q4)
 		return report_usage("convert",
-		                    "--calibration is for --type q4 alone, found --type %s",
+		                    "--calibration: works with --type q4 only, found --type %s",
 		                    type_choices[settings.type]);
 	convert_init_options(&options);
 	options.type = types[settings.type];

@@ -1,4 +1,4 @@
-/* export.c - brise export: a model given back in the formats of others; convert/ does the work */
+/* export.c - brise export: writes a model in other programs' formats; convert/ does the work */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static const options_entry entries[] = {
 static const options_command command = {
 	.name = "export",
 	.operands = "MODEL.brise OUT",
-	.summary = "Gives a model back: as a GGUF file for llama.cpp and its relatives, or as a\n"
-	           "folder of Hugging Face's form (config.json, model.safetensors in f16,\n"
+	.summary = "Writes a model as a GGUF file for llama.cpp and other ggml programs, or as a\n"
+	           "folder as Hugging Face has it (config.json, model.safetensors in f16,\n"
 	           "tokenizer.model), from which convert makes the same weights again.\n"
 	           "f16 keeps the weights as they are but for rounding; q8_0 and q4_0, of a GGUF,\n"
 	           "lose as much as a conversion does, on top of what MODEL has lost. OUT appears\n"

@@ -22,8 +22,8 @@ int commands_begin(const options_command *command, int argc, char **argv, void *
 	return report_usage(command->name, "%s", result->message);
 }
 
-/* Whether standard output is a pipe nobody reads: a stream's errno is gone when an earlier write
- * failed. */
+/* Whether standard output is a pipe without a reader: the stream no longer knows the errno of an
+ * earlier write. */
 static bool reader_went_away(void)
 {
 	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };

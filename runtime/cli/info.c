@@ -42,7 +42,7 @@ static double bits_per_weight(const brise_model_facts *f)
 	return 8.0 * (double)f->file_bytes / (double)f->matrix_weights;
 }
 
-/* Who chose the kernel set. */
+/* What chose the kernel set. */
 static const char *arch_reason(const info_settings *s)
 {
 	const char *variable = getenv("BRISE_ARCH");
@@ -63,10 +63,11 @@ static void print_sizes(const engine *e)
 	terminal_format_bytes((double)sequence->kv_bytes, cache, sizeof cache);
 	terminal_format_bytes((double)brise_get_engine_facts(e->engine)->work_bytes, work,
 	                      sizeof work);
-	printf("type         %s, %.3f bits per weight, all told\n", f->type, bits_per_weight(f));
+	printf("type         %s, %.3f bits per weight of the whole file\n", f->type,
+	       bits_per_weight(f));
 	printf("size         %s in the file, mapped and shared; %s weights\n", file, weights);
-	printf("memory       %s for keys and values of %" PRIu64 " positions, %s to work in\n",
-	       cache, sequence->slots, work);
+	printf("memory       %s for keys and values of %" PRIu64 " positions, %s scratch\n", cache,
+	       sequence->slots, work);
 }
 
 static void print_token(const brise_model *model, int32_t id)
@@ -138,7 +139,7 @@ static void print_kernels(const engine *e, const info_settings *s)
 	       facts->threads, s->engine.threads ? "--threads" : "the fast cores", cores.allowed,
 	       cores.physical, cores.fast);
 	if (cores.quota > 0)
-		printf(", time for %u granted", cores.quota);
+		printf(", a quota for %u", cores.quota);
 	printf("\n");
 }
 

@@ -39,7 +39,7 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 
 		used += n;
 		if (feof(stream))
-			break; /* a terminal would be asked again, and want a second ctrl-D */
+			break; /* a terminal would ask for a second ctrl-D */
 		if (used < room - 1)
 			continue;
 		larger = room < INPUT_MOST_BYTES ? realloc(data, 2 * room) : NULL;

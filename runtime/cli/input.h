@@ -8,7 +8,7 @@
 
 #include "runtime/brise.h"
 
-/* Largest text read at once: far beyond any use, and an end for endless streams. */
+/* Largest text read at once, far beyond any use: a limit for endless streams. */
 #define INPUT_MOST_BYTES ((size_t)1 << 30)
 
 /* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(). Errors: BRISE_EIO,

@@ -1,4 +1,4 @@
-/* logits.c - brise logits: every position's logits as they are, for comparisons between machines
+/* logits.c - brise logits: writes the logits of every position, for comparisons between machines
  * and programs */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static const options_command command = {
 	.name = "logits",
 	.operands = "MODEL --ids FILE --out FILE",
 	.summary = "Writes float32 little-endian [tokens][vocab]: what follows each token.\n"
-	           "Threads, chunk and kernel set change nothing in it, bit for bit.",
+	           "The bits do not depend on threads, chunk or kernel set.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
@@ -41,7 +41,7 @@ typedef struct writer {
 	int failed; /* errno of the write that failed */
 } writer;
 
-/* Machines that open models are little-endian, so the floats go out as they lie. */
+/* Machines that open models are little-endian, so the floats are written as they are in memory. */
 static bool write_logits(void *user, size_t index, const float *logits)
 {
 	writer *w = user;
@@ -76,7 +76,7 @@ static int write_file(engine *e, const logits_settings *s, const int32_t *ids, s
 		status = result_commit(&w.file, &err);
 	result_discard(&w.file);
 	if (w.failed == EPIPE)
-		return EXIT_FAILED; /* whoever read had enough */
+		return EXIT_FAILED; /* the reader closed the pipe */
 	return status == BRISE_OK ? 0 : report_status("logits", &err);
 }
 
@@ -97,7 +97,7 @@ int cli_logits(int argc, char **argv)
 		return report_usage("logits", "--ids FILE and --out FILE expected");
 	if (input_is_same_file(settings.out, result.operands[0]) ||
 	    input_is_same_file(settings.out, settings.ids))
-		return report_error("logits", "%s: is what is read: name another file",
+		return report_error("logits", "%s: is also read: name another file for --out",
 		                    settings.out);
 	terminal_catch_signals();
 	if ((status = engine_open_model(&e, "logits", result.operands[0])) != COMMANDS_READY)

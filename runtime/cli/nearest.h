@@ -1,4 +1,4 @@
-/* nearest.h - what somebody probably meant: the name at the smallest edit distance */
+/* nearest.h - suggestions for mistyped names: the name at the smallest edit distance */
 #ifndef CLI_NEAREST_H
 #define CLI_NEAREST_H
 
@@ -17,8 +17,8 @@ typedef struct nearest_match {
 
 void nearest_offer(nearest_match *match, const char *typed, const char *candidate);
 
-/* The best candidate if it is near enough to be worth a suggestion: at most a third of `typed`
- * differs; else NULL. */
+/* The best candidate if it is near enough for a suggestion: at most a third of `typed` differs;
+ * else NULL. */
 const char *nearest_choose(const nearest_match *match, const char *typed);
 
 #endif

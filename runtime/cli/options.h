@@ -36,7 +36,7 @@ typedef struct options_entry {
 	const char *value; /* how the help calls the value; NULL for flags and choices */
 	const char *help;  /* NULL: shares the help line of the entry that follows */
 	double low, high;
-	const char *word; /* OPTION_U32: what may stand instead of a number; NULL: nothing */
+	const char *word; /* OPTION_U32: accepted instead of a number, as UINT32_MAX; NULL: none */
 	const char *const *choices; /* NULL-terminated */
 	options_take_fn *take;
 } options_entry;

@@ -1,5 +1,5 @@
-/* report.h - what the commands say on standard error: one line each, "brise COMMAND: FILE: what:
- * expected, found" */
+/* report.h - messages on standard error: one line each, "brise COMMAND: FILE: what: expected,
+ * found" */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 

@@ -1,4 +1,4 @@
-/* result_file.c - a stream over a target, or straight to where it goes */
+/* result_file.c - a stream into a target file, or directly into a device or pipe */
 #include "runtime/cli/result_file.h"
 
 #include <errno.h>

@@ -300,7 +300,7 @@ static void print_stats(const run *r)
 	            memory ? anonymous : "unknown");
 }
 
-/* A model without a window runs out of positions: an end like any other, said in a line. */
+/* A full context of a model without a window ends the text normally, with a note. */
 static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
 	finish_text(r);

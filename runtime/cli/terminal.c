@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The one variable of the program outside functions: a signal handler reaches nothing else. */
+/* The program's only global variable: a signal handler has no other way to pass anything on. */
 static volatile sig_atomic_t caught_signal;
 
 static void catch_signal(int number)

@@ -48,8 +48,8 @@ void terminal_draw_line(terminal_line *line, const char *format, ...) PORTABLE_P
 
 void terminal_erase_line(terminal_line *line);
 
-/* Writes text to `out`. On a terminal, characters that would drive it (all controls but line feed
- * and tab) become U+FFFD. `bytes` of `text` are whole UTF-8 characters. */
+/* Writes text to `out`. On a terminal, control characters except line feed and tab become U+FFFD.
+ * `bytes` of `text` are whole UTF-8 characters. */
 void terminal_write_text(FILE *out, bool is_terminal, const char *text, size_t bytes);
 
 bool terminal_is_terminal(FILE *stream);
@@ -60,7 +60,7 @@ void terminal_format_duration(double seconds, char *text, size_t size);
 /* "512 B", "3.40 kB", "3.78 GB" into text; units of 1000. */
 void terminal_format_bytes(double bytes, char *text, size_t size);
 
-/* "12", "16.0 M", "7.24 G" into text, for things that are counted. */
+/* "12", "16.0 M", "7.24 G" into text, for numbers of things. */
 void terminal_format_count(double count, char *text, size_t size);
 
 #endif

@@ -44,7 +44,7 @@ static const options_command command = {
 	.max_operands = 2
 };
 
-/* A tokenizer, and what keeps it alive. */
+/* A tokenizer and what owns it. */
 typedef struct vocabulary {
 	const brise_tokenizer *tokenizer;
 	brise_tokenizer_facts facts;
