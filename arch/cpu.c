@@ -1,9 +1,9 @@
 /* cpu.c - detection of instruction sets
  *
  * x86: CPUID says what the processor has, XGETBV whether the system saves the registers (Intel SDM
- * volume 1, 14.3: a program must check OSXSAVE and XCR0 before using AVX; the processor's word
- * alone is not enough under old kernels and some hypervisors). AMX's registers are 8 KB a thread:
- * Linux saves them only for processes that ask (Documentation/arch/x86/xstate.rst).
+ * volume 1, 14.3: a program must check OSXSAVE and XCR0 before using AVX; CPUID alone is not enough
+ * under old kernels and some hypervisors). AMX's registers are 8 KB a thread: Linux saves them only
+ * for processes that ask (Documentation/arch/x86/xstate.rst).
  *
  * arm64: Linux and Android tell by HWCAP (Documentation/arch/arm64/elf_hwcaps.rst), Apple by
  * sysctl.

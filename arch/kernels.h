@@ -74,8 +74,8 @@ typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_
 #define ARCH_HEAD_DIM_MAX 512u
 
 /* Attention is summed segment by segment of 512 absolute positions, each relative to its own
- * largest score; a segment's result is merged into what stands for the segments before. So a
- * query's bits depend on absolute positions only. */
+ * largest score; a segment's result is merged into that of the segments before. So a query's bits
+ * depend on absolute positions only. */
 #define SEGMENT_POSITIONS 512u
 #define SEGMENT_SPANS     (SEGMENT_POSITIONS / SPAN_POSITIONS)
 #define ATTEND_QUERIES    16u /* most queries of one call */
@@ -105,7 +105,7 @@ typedef struct arch_kernels arch_kernels;
 
 struct arch_kernels {
 	const char *name;          /* what --arch takes */
-	const arch_kernels *below; /* the set whose functions stand where this one has NULL */
+	const arch_kernels *below; /* the set whose functions replace NULL entries of this one */
 	bool (*supported)(const arch_cpu *cpu); /* NULL: the compiler that built this could not make
 	                                           the set */
 	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;

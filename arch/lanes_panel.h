@@ -50,7 +50,7 @@ typedef struct lanes_panel {
 	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
 	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
 	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
-	/* decoded, or in the file where that serves as it lies */
+	/* decoded, or the file's own bytes where they need no decoding */
 	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS];
 	lanes_tables tables; /* of q4 */
 

@@ -24,7 +24,7 @@ void divergence_free(divergence *d)
 	*d = (divergence){ .n = 0 };
 }
 
-/* ---- one position --------------------------------------------------------------------------- */
+/* ---- one position ---------------------------------------------------------------------------- */
 
 static size_t find_top(const float *logits, size_t vocab)
 {
@@ -91,7 +91,7 @@ void divergence_add(divergence *d, const float *logits, const float *reference, 
 	d->n++;
 }
 
-/* ---- estimates ------------------------------------------------------------------------------ */
+/* ---- estimates ------------------------------------------------------------------------------- */
 
 /* Mean and its standard error: s / sqrt(n) with the unbiased variance s^2. */
 static divergence_estimate estimate_mean(const divergence_sums *s, size_t n)

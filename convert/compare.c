@@ -1,5 +1,5 @@
-/* compare.c - the comparison: pieces of rows on all threads, joined in order so that the sums do
- * not depend on who did what */
+/* compare.c - the comparison: slices of rows on all threads, added in order so that the sums do not
+ * depend on which thread did what */
 #include "convert/compare.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@ typedef struct comparison {
 	const convert_source *a, *b;
 	const compare_options *options;
 	unsigned workers;
-	uint32_t kind, layer; /* of the tensor at hand */
+	uint32_t kind, layer; /* of the current tensor */
 	compare_tensor *tensor;
 	compare_sums *pieces; /* [pieces of the largest tensor] */
 	float **spaces;       /* [workers] rows of a, rows of b, scratch: [3][PIECE_ROWS][widest] */

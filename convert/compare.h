@@ -15,7 +15,7 @@ typedef struct compare_sums {
 typedef struct compare_tensor {
 	char name[48]; /* "layers.3.wq" */
 	uint32_t rows, cols;
-	const char *types[2]; /* of a and b; NULL: not told */
+	const char *types[2]; /* of a and b; NULL: unknown */
 	compare_sums sums;
 } compare_tensor;
 

@@ -140,7 +140,7 @@ static brise_status place_texts(source *s, void *section, size_t bytes, text_set
 	return status;
 }
 
-/* GGUF files lose the window, and others may say it wrong; rope theta and what else was decided
+/* GGUF files have no window, and others may state a wrong one; rope theta and what else was decided
  * stay as they are. */
 static void set_window(source *s, uint32_t window, notes *lines)
 {

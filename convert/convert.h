@@ -22,7 +22,7 @@ typedef struct convert_source {
 	 * `rows`. `raw` is scratch of the same size. Called from several threads. */
 	brise_status (*read)(void *self, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
 	                     float *rows, void *raw, brise_error *err);
-	/* "bf16": how a tensor is stored, static storage; NULL: not told */
+	/* "bf16": how a tensor is stored, static storage; NULL: unknown */
 	const char *(*name_type)(void *self, uint32_t kind, uint32_t layer);
 	void *self;
 } convert_source;
@@ -51,8 +51,8 @@ typedef struct convert_options {
 	/* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
 	const char *const *tensor_types;
 	size_t n_tensor_types;
-	/* per weight, all told: room above q4 is spent on making q8 of what deserves it most; 0:
-	 * none */
+	/* per weight of the whole file: what q4 leaves is spent on storing as q8 the matrices whose
+	 * errors cost most; 0: none */
 	double bits;
 	enum q4_effort effort; /* of the search for q4 */
 	/* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along
@@ -76,7 +76,7 @@ typedef struct convert_options {
 typedef struct convert_result {
 	uint64_t file_bytes, source_bytes; /* source counted as 2 bytes per weight */
 	uint64_t weights;                  /* of all matrices */
-	double bits_per_weight;            /* 8 * file_bytes / weights: all told */
+	double bits_per_weight;            /* 8 * file_bytes / weights, of the whole file */
 	double relative_error;             /* squared, over all matrices */
 	/* the source's weights had been quantized before: their loss comes on top */
 	bool requantized;

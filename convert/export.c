@@ -1,9 +1,9 @@
 /* export.c - every tensor decoded, encoded as the other format wants it, and written at its place
  *
  * All sizes are known before the first weight is read: the header is written first, then pieces of
- * rows by all threads. What a piece loses is summed in order afterwards, so files and figures are
+ * rows by all threads. The errors of slices are added in order afterwards, so files and figures are
  * the same for any number of threads. Checksums are compared first: a damaged weight would
- * otherwise leave this file as a sound one.
+ * otherwise become part of a valid file.
  */
 #include "convert/export.h"
 
@@ -447,7 +447,7 @@ static brise_status write_weights(exporter *e, const char *folder, const char *o
 	                           : error_set(err, BRISE_ENOMEM, "no memory for a path");
 
 	if (status == BRISE_OK) {
-		target.name = out; /* what the user knows it by */
+		target.name = out; /* the name that the user gave */
 		safetensors_make_header(&e->plan, &header);
 		status = fill_target(e, &target, &header, result, err);
 	}

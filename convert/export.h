@@ -1,9 +1,7 @@
-/* export.h - a .brise file given back as a GGUF file or a Hugging Face folder, so that nobody is
- * locked in
+/* export.h - writes a .brise file as a GGUF file or a Hugging Face folder
  *
  * Every weight is decoded to a float and encoded again. F16 keeps those floats up to the rounding
- * of binary16; Q8_0 and Q4_0 lose what they lose, on top of what the file had lost already. How
- * much is measured and told.
+ * of binary16; Q8_0 and Q4_0 add their own rounding to that of the file; the result says how much.
  */
 #ifndef CONVERT_EXPORT_H
 #define CONVERT_EXPORT_H

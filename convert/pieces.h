@@ -1,4 +1,4 @@
-/* pieces.h - work cut into pieces for all threads, with one place for failures, progress and
+/* pieces.h - work cut into slices for all threads, with one place for failures, progress and
  * cancellation */
 #ifndef CONVERT_PIECES_H
 #define CONVERT_PIECES_H

@@ -5,7 +5,7 @@
 
 #include "runtime/error.h"
 
-#define TILES 8u /* 128 rows: the mean error of a matrix's rows is known to some percent then */
+#define TILES 8u /* 128 rows give the mean error of a matrix's rows within some percent */
 
 typedef struct buffers {
 	float *rows, *raw, *row, *scratch;

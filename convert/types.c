@@ -1,10 +1,11 @@
-/* types.c - rules that name matrices by pattern, and a budget of bits spent where it helps most
+/* types.c - rules that name matrices by pattern, and a budget of bits for the matrices that need
+ * them most
  *
  * How much the errors of a kind of matrix cost was measured: the small model breeze in q4, one kind
  * at a time in q8, and by how much the divergence from f16 fell (mean of the Kullback-Leibler
  * divergence, over 13,417 tokens; all of it is 0.0087). Errors of the output matrix reach the
- * logits as they are; those of a layer are one voice of many, so a kind's share is divided by the
- * layers.
+ * logits directly; those of one layer are one contribution of many, so a kind's share is divided by
+ * the layers.
  */
 #include "convert/types.h"
 
@@ -58,7 +59,7 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 	if (found == 0)
 		return error_set(
 		        err, BRISE_EINVAL,
-		        "tensor type \"%.60s\": no matrix is called so; there are embedding, "
+		        "tensor type \"%.60s\": no matrix has that name; there are embedding, "
 		        "output, and layers.0.wq, wk, wv, wo, w1, w3, w2 and so on",
 		        spec);
 	return BRISE_OK;

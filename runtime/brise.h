@@ -58,7 +58,7 @@ typedef struct brise_sampler brise_sampler;
 /* Called now and then during long work; returning true cancels it with BRISE_ECANCELED. */
 typedef bool brise_cancel_fn(void *user);
 
-/* done and total count the same unit (bytes or tokens) of the work at hand. */
+/* done and total count the same unit (bytes or tokens) of the work under way. */
 typedef void brise_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /* A short name for a status, such as "out of memory". Static storage. */
@@ -221,8 +221,8 @@ typedef struct brise_sequence_facts {
 /* Facts of a sequence as it is now, valid as long as it and kept up to date; NULL for NULL. */
 const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *sequence);
 
-/* Goes back to an earlier position: the next token is there, and all bits are as if nothing had
- * ever followed. Back to the start is always possible; elsewhere the cache must still hold the
+/* Goes back to an earlier position: the next token is there, and all bits are those of a sequence
+ * that ends there. Back to the start is always possible; elsewhere the cache must still hold the
  * window of that position, which it does for the last `slack` positions at least, and without a
  * window for all. Errors: BRISE_EINVAL the position lies before the start or ahead, or its window
  * is no longer held: the sequence stays as it is. */

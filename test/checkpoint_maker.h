@@ -1,5 +1,5 @@
-/* checkpoint_maker.h - little checkpoints in every form that is read, written without the code
- * under test
+/* checkpoint_maker.h - small checkpoints in every supported form, written without the code under
+ * test
  *
  * All forms hold the same weights, which F16, BF16 and F32 hold exactly. A test changes text or
  * bytes of one file with an edit.
@@ -61,7 +61,7 @@ typedef struct maker_edit {
 
 typedef enum maker_zip { MAKER_ZIP_PLAIN, MAKER_ZIP_TORCH, MAKER_ZIP_64 } maker_zip;
 
-/* ---- bytes ---------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static inline void maker_put(maker_bytes *b, const void *data, size_t n)
 {
@@ -167,7 +167,7 @@ static inline unsigned maker_clear(const char *folder)
 	return n;
 }
 
-/* ---- the model ------------------------------------------------------------------------------ */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 /* A multiple of 1/64 below 2; rows in the order of halves, as in the .brise file. */
 static inline float maker_weight(uint32_t kind, uint32_t layer, uint32_t row, uint32_t col)
@@ -272,7 +272,7 @@ static inline void maker_close(maker_model *m)
 	free(m);
 }
 
-/* ---- configurations ------------------------------------------------------------------------- */
+/* ---- configurations -------------------------------------------------------------------------- */
 
 static inline void maker_config(const char *folder, bool own_form, const maker_edit *edit)
 {
@@ -301,7 +301,7 @@ static inline void maker_config(const char *folder, bool own_form, const maker_e
 	maker_free(&text);
 }
 
-/* ---- safetensors ---------------------------------------------------------------------------- */
+/* ---- safetensors ----------------------------------------------------------------------------- */
 
 static inline void maker_header(maker_bytes *header, const maker_model *m, size_t first, size_t n)
 {
@@ -368,7 +368,7 @@ static inline void maker_shards(const char *folder, const maker_model *m, const 
 	maker_free(&index);
 }
 
-/* ---- torch.save ----------------------------------------------------------------------------- */
+/* ---- torch.save ------------------------------------------------------------------------------ */
 
 typedef struct maker_pickle {
 	maker_bytes *out;
@@ -503,7 +503,7 @@ static inline void maker_member(maker_archive *a, const char *name, const maker_
 	maker_number(&a->directory, flags | 0x808, 2);
 	maker_number(&a->directory, method, 2);
 	maker_number(&a->directory, 0,
-	             8); /* time and a checksum that torch computes and nobody here reads */
+	             8); /* time, and a checksum that torch computes and the converter ignores */
 	maker_number(&a->directory, wide ? UINT32_MAX : stored, 4);
 	maker_number(&a->directory, wide ? UINT32_MAX : data->n, 4);
 	maker_number(&a->directory, path_bytes, 2);

@@ -1,4 +1,4 @@
-/* decode_blocks.c - decodes blocks of an element type, for comparison with others' decoders:
+/* decode_blocks.c - decodes blocks of an element type, for comparison with other decoders:
  * `decode_blocks Q4_K <blocks >floats` */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* gguf_maker.h - little GGUF files, written without the code under test */
+/* gguf_maker.h - small GGUF files, written without the code under test */
 #ifndef TEST_GGUF_MAKER_H
 #define TEST_GGUF_MAKER_H
 
@@ -100,7 +100,7 @@ static inline maker_bytes gguf_finish(gguf_maker *g)
 	return file;
 }
 
-/* ---- the model of checkpoint_maker.h -------------------------------------------------------- */
+/* ---- the model of checkpoint_maker.h --------------------------------------------------------- */
 
 /* Metadata that say the same as maker_config; `without` is left out, NULL: nothing. */
 static inline void gguf_put_config(gguf_maker *g, const char *without)

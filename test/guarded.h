@@ -1,5 +1,5 @@
-/* guarded.h - memory that ends at a page nobody may touch: reading or writing one byte past it is a
- * fault at once */
+/* guarded.h - memory that ends at a guard page: reading or writing one byte past it faults at once
+ */
 #ifndef TEST_GUARDED_H
 #define TEST_GUARDED_H
 

@@ -1,8 +1,7 @@
 /* json_line.h - just enough JSON for reference vectors: one object a line, with string and
  * integer-list members
  *
- * For files the project trusts; what it does not understand ends the test with a failed statement,
- * not a guess.
+ * For trusted files; anything it cannot parse ends the test with a failed statement.
  */
 #ifndef TEST_JSON_LINE_H
 #define TEST_JSON_LINE_H

@@ -1,4 +1,4 @@
-/* print_rows.c MODEL - what the C reader sees, for test/read_format.py to compare: one JSON line
+/* print_rows.c MODEL - what the C reader reads, for test/read_format.py to compare: one JSON line
  * per tensor, first, middle and last row as bits */
 #include <inttypes.h>
 #include <stdio.h>

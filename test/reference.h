@@ -1,7 +1,8 @@
-/* reference.h - Mistral's forward pass written down a second time: doubles, the full attention
+/* reference.h - a second implementation of Mistral's forward pass: doubles, the full attention
  * matrix, no ring, no chunks
  *
- * It shares with the runtime only the decoding of weights. Slow, and short enough to be believed.
+ * It shares with the runtime only the decoding of weights. Slow, and short enough to check by
+ * reading.
  */
 #ifndef TEST_REFERENCE_H
 #define TEST_REFERENCE_H
@@ -12,7 +13,7 @@
 
 #include "runtime/model/model.h"
 
-/* Told what matrices multiply, [n][cols], as forward_observe_fn is. */
+/* Receives the inputs of matrices, [n][cols], as forward_observe_fn does. */
 typedef void reference_see_fn(void *user, uint32_t kind, uint32_t layer, const double *rows);
 
 typedef struct reference {

@@ -109,7 +109,7 @@ static void expect_pieces(check_counts *counts, const char *what, const handmade
 	free(found);
 }
 
-/* ---- what is read --------------------------------------------------------------------------- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 static void test_added_tokens_are_pieces_behind_the_base(check_counts *counts)
 {
@@ -227,7 +227,7 @@ static void test_converted_file_knows_them(check_counts *counts)
 	maker_close(m);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 #define ADDED(list) "{\"added_tokens\": [" list "]}"
 

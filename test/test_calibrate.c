@@ -1,8 +1,8 @@
-/* test_calibrate.c - moments against double arithmetic over inputs seen another way; runs that are
- * interrupted, exchanged or starved; files that lie
+/* test_calibrate.c - moments against double arithmetic over independently observed inputs;
+ * interrupted and exchanged runs, full disks; inconsistent files
  *
- * Inputs are seen twice more: by an observer of the usual pass, in other chunks (the same bits),
- * and in test/reference.h's pass (doubles, but the cache is not int8).
+ * Inputs are observed in two more ways: in the usual pass, in other chunks (the same bits), and in
+ * test/reference.h's pass (doubles, but the cache is not int8).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 static char folder[256], model_path[300], cal[300], unfinished[320], other[300], target[300];
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct file {
 	uint8_t *bytes;
@@ -89,7 +89,7 @@ static unsigned folder_entries(void)
 	return n;
 }
 
-/* ---- runs ----------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static brise_model *open_model(const format_config *config, uint32_t type)
 {
@@ -130,9 +130,9 @@ static file calibrated(check_counts *counts, const brise_model *model, const int
 	return f;
 }
 
-/* ---- moments -------------------------------------------------------------------------------- */
+/* ---- moments --------------------------------------------------------------------------------- */
 
-/* What matrices multiplied: [layer][input of the layer] and the output's behind the layers,
+/* Inputs of the matrices: [layer][input of the layer] and the output's after the layers,
  * [TOKENS][cols]. */
 typedef struct seen {
 	const format_config *c;
@@ -337,7 +337,7 @@ static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts
 	brise_close_model(model);
 }
 
-/* ---- interruptions -------------------------------------------------------------------------- */
+/* ---- interruptions --------------------------------------------------------------------------- */
 
 typedef struct countdown {
 	unsigned left;
@@ -432,8 +432,8 @@ static size_t states_at(const file *f)
 	return (size_t)h.file_bytes / 64 * 64 + 64;
 }
 
-/* What was interrupted with one text, model or span is no beginning of another; nor what is
- * damaged, moments or states. */
+/* A run interrupted with one text, model or span is not resumed by another, nor is one with damaged
+ * moments or states. */
 static void test_another_run_begins_anew(check_counts *counts)
 {
 	format_config changed = small_odd;
@@ -525,7 +525,7 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 		write_file(unfinished, bytes, what % 2 ? whole.size : part.size);
 		bytes[whole.size - 1] ^= damaged;
 		noted[0] = 0;
-		/* Who is not asked anything computes nothing. */
+		/* Nothing is computed before the cancel function is asked. */
 		CHECK(counts,
 		      run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) ==
 		              BRISE_OK,
@@ -542,7 +542,7 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* A file of the name that a run would use may be anybody's. */
+/* A file of the name that a run uses may belong to another program. */
 static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
 {
 	static const char letter[] =
@@ -576,7 +576,7 @@ static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Another text's beginning overwrites the states that the first one's header tells of. */
+/* The beginning of another text overwrites the states that the first run's header describes. */
 static void test_a_run_overwritten_by_another_does_not_go_on(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
@@ -609,8 +609,8 @@ static void test_a_run_overwritten_by_another_does_not_go_on(check_counts *count
 	brise_close_model(model);
 }
 
-/* An unfinished file is input as any other: with good checksums it may say anything. Catches
- * offsets that are believed. */
+/* An unfinished file is untrusted input: with valid checksums it may contain anything. Catches
+ * offsets that are used unchecked. */
 static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 {
 	brise_model *model = open_model(&small_odd, TYPE_F16);
@@ -686,7 +686,7 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* ---- places that do not serve --------------------------------------------------------------- */
+/* ---- unusable places ------------------------------------------------------------------------- */
 
 static void test_places_that_do_not_serve_are_refused(check_counts *counts)
 {
@@ -797,7 +797,8 @@ static void test_wrong_options_and_ids_are_refused(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* ---- files that lie ------------------------------------------------------------------------- */
+/* ---- inconsistent files -------------------------------------------------------------------------
+ */
 
 static brise_status open_and_close(const char *path, brise_error *err)
 {
@@ -875,7 +876,7 @@ static void test_damaged_files_are_refused(check_counts *counts, const file *goo
 	free(bytes);
 }
 
-/* Checksums are right, what they cover is not. */
+/* Checksums are right, the data they cover are not. */
 static void test_lying_headers_are_refused(check_counts *counts, const file *good)
 {
 	static const struct {
@@ -1006,7 +1007,7 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 		              is_line(&err, "input 5") && !exists(target),
 		      "%g: '%s'", (double)lies[i], err.message);
 	}
-	/* Correlations of -1 everywhere belong to no inputs. */
+	/* No inputs have correlations of -1 everywhere. */
 	memcpy(bytes, good->bytes, good->size);
 	for (i = in.cols * sizeof(float); i < in.bytes; i += 2) {
 		const int16_t least = -32767;
@@ -1070,8 +1071,7 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 	brise_close_model(model);
 }
 
-/* While factors are computed, too: at every question, and with the one message that says what was
- * left. */
+/* Also while factors are computed: at every question, with one message that says what is left. */
 static void test_cancelled_conversions_leave_nothing(check_counts *counts, const file *good)
 {
 	convert_source source = { .config = small_odd,
@@ -1107,7 +1107,7 @@ static void test_cancelled_conversions_leave_nothing(check_counts *counts, const
 	(void)unlink(target), (void)unlink(other);
 }
 
-/* ---- use ------------------------------------------------------------------------------------ */
+/* ---- use ------------------------------------------------------------------------------------- */
 
 /* sum over tokens and rows of ((w - q) x)^2 for wq of layer 1 */
 static double output_error(const seen *s, const brise_model *model)
@@ -1132,11 +1132,11 @@ static double output_error(const seen *s, const brise_model *model)
 	return sum;
 }
 
-/* Conversion loses less of what matrices give when it knows what they get, by importance and more
- * by feedback; and threads do not matter. */
+/* A calibration lowers the error of the matrices' outputs, by importance and more by feedback, with
+ * the same bytes for any number of threads. */
 static void test_calibrated_conversion_loses_less(check_counts *counts)
 {
-	/* Few tokens repeat: their inputs lie in a small space, which is what feedback lives on. */
+	/* Few tokens repeat: their inputs are strongly correlated, which feedback needs. */
 	brise_model *model = open_model(&small_odd, TYPE_F16), *made;
 	calibrate_options options = { .span = 64, .threads = 2 };
 	double lost[3];

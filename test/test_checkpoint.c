@@ -14,7 +14,7 @@
 
 static char base[512], folder[600], out_folder[600], out[700];
 
-/* ---- checkpoints ---------------------------------------------------------------------------- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 typedef enum form { ONE_FILE, TWO_SHARDS, OWN_FILE, TORCH, TORCH_PLAIN, TORCH_64 } form;
 
@@ -138,7 +138,7 @@ static bool same_bytes(const maker_bytes *a, const maker_bytes *b)
 	return a->n == b->n && a->n > 0 && !memcmp(a->data, b->data, a->n);
 }
 
-/* ---- what is read --------------------------------------------------------------------------- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 static void test_every_form_gives_the_same_model(check_counts *counts)
 {
@@ -358,7 +358,7 @@ static void test_window_may_be_given(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 typedef struct refusal {
 	form f;
@@ -550,7 +550,7 @@ static void test_tensor_named_over_and_over_is_refused(check_counts *counts)
 
 	one.n = 1;
 	maker_pickle_model(&pickle, &one);
-	pickle.n -= 2; /* SETITEMS and STOP come later */
+	pickle.n -= 2; /* followed by SETITEMS and STOP */
 	for (i = 1; i < most; i++)
 		maker_put(&pickle, again, sizeof again - 1);
 	maker_text(&pickle, "u.");
@@ -702,7 +702,7 @@ static void test_cancelled_conversion_leaves_nothing(check_counts *counts)
 	CHECK(counts, maker_clear(out_folder) == 1, "files left");
 }
 
-/* ---- damage --------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 /* Opens, and if that works reads the first and the last row of every tensor. */
 static brise_status try_open(bool *unreadable, brise_error *err)
@@ -795,8 +795,8 @@ static void test_flipped_bytes_of_the_header_do_no_harm(check_counts *counts)
 	maker_close(m);
 }
 
-/* The directory and its ends: the last bytes of the archive. Flags, dates and checksums nobody
- * reads may change. */
+/* The directory and its ends: the last bytes of the archive. Flags, dates and checksums that the
+ * converter ignores may change. */
 static void test_flipped_bytes_of_the_directory_do_no_harm(check_counts *counts)
 {
 	static const form forms[] = { TORCH, TORCH_PLAIN, TORCH_64 };

@@ -1,5 +1,5 @@
-/* test_compare.c - comparisons of weights: known perturbations come out as they went in, whatever
- * the form the weights lie in */
+/* test_compare.c - comparisons of weights: known perturbations are measured as they were made, in
+ * every form of weights */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"
 
-/* ---- sources with a known difference -------------------------------------------------------- */
+/* ---- sources with a known difference --------------------------------------------------------- */
 
 static convert_source make_source(const format_config *config)
 {
@@ -20,7 +20,7 @@ static convert_source make_source(const format_config *config)
 		                 .self = (void *)(uintptr_t)config };
 }
 
-/* Rows of 74 in 83 rows: the last piece's weights are no multiple of the lanes. */
+/* 83 rows of 74: the weights of the last slice are no multiple of the lanes. */
 static format_config make_ragged(void)
 {
 	format_config config = small_odd;
@@ -127,7 +127,7 @@ static void test_threads_change_no_bit(check_counts *counts)
 }
 
 /* The encoder measures its own error while it encodes; decoding the file must give the same. In a
- * shape of whole blocks: what padding columns cost, the encoder counts and nobody decodes. */
+ * shape of whole blocks: the encoder counts the error of padding columns, which decoding omits. */
 static void test_a_file_loses_what_its_table_says(check_counts *counts, const char *path)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
@@ -160,7 +160,7 @@ static void test_a_file_loses_what_its_table_says(check_counts *counts, const ch
 	(void)unlink(path);
 }
 
-/* ---- checkpoints ---------------------------------------------------------------------------- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 /* Catches q and k compared in the order of the checkpoint instead of the file's. */
 static void test_forms_of_one_model_are_equal(check_counts *counts, const char *folder,
@@ -212,7 +212,7 @@ static void test_forms_of_one_model_are_equal(check_counts *counts, const char *
 	(void)unlink(path);
 }
 
-/* ---- what cannot be compared ---------------------------------------------------------------- */
+/* ---- what cannot be compared ----------------------------------------------------------------- */
 
 static void expect_refusal(check_counts *counts, const format_config *config, const char *text)
 {

@@ -56,7 +56,7 @@ static bool same_files(const char *a, const char *b)
 	return same;
 }
 
-/* ---- any bits ------------------------------------------------------------------------------- */
+/* ---- any bits -------------------------------------------------------------------------------- */
 
 enum damage { CODES, SOME_SCALES, ALL_BITS, DAMAGES };
 
@@ -221,7 +221,7 @@ static void test_any_bits_give_the_same_logits_on_every_set(check_counts *counts
 		}
 }
 
-/* ---- the host's environment ----------------------------------------------------------------- */
+/* ---- the host's environment ------------------------------------------------------------------ */
 
 #if defined(__SSE__)
 #define FLUSH_TO_ZERO 0x8040u /* and subnormals are zeros */

@@ -1,4 +1,4 @@
-/* test_cores.c - the number of threads, from systems made of small files */
+/* test_cores.c - the number of threads, from simulated systems made of small files */
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,8 +51,8 @@ static void remove_system(void)
 		abort();
 }
 
-/* The processors of this machine that the process may use, up to 2: the tests describe these two as
- * they like. */
+/* The processors of this machine that the process may use, up to 2: the tests describe these two.
+ */
 static unsigned two_processors(unsigned cpus[2])
 {
 	cpu_set_t mask;

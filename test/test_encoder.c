@@ -1,5 +1,5 @@
-/* test_encoder.c - q4's encoder (and what q8's tells): its losses against what is promised, its
- * errors against sums in double over what its tiles decode to
+/* test_encoder.c - q4's encoder (and the error q8's returns): its losses against the documented
+ * limits, its errors against sums in double over the decoded tiles
  *
  * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H
  * e^T is summed here in double.
@@ -21,9 +21,9 @@ static const char *const effort_names[] = { "fast", "normal", "high" };
 /* The fastest set here: every set gives the same tiles, which is tested below. */
 static arch_tools best;
 
-/* ---- one tile ------------------------------------------------------------------------------- */
+/* ---- one tile -------------------------------------------------------------------------------- */
 
-/* Encodes up to 16 rows between pages that nobody may touch, and decodes them. tile: NULL, or
+/* Encodes up to 16 rows between guard pages, and decodes them. tile: NULL, or
  * [q4_tile_bytes(cols)]. */
 static tile_error encode(const float *w, size_t n_rows, size_t cols, const q4_encoding *how,
                          float *decoded, uint8_t *tile)
@@ -72,7 +72,7 @@ static double squared_norm(const float *w, size_t n)
 	return sum;
 }
 
-/* ---- what is promised ----------------------------------------------------------------------- */
+/* ---- documented limits ----------------------------------------------------------------------- */
 
 static double uniform(uint64_t *seed)
 {
@@ -93,8 +93,8 @@ static float laplace(uint64_t *seed)
 	return (float)(u < 0 ? log(1 + 2 * u) : -log(1 - 2 * u));
 }
 
-/* Catches a codebook, table or search that is worse than the format can be: the limits are those
- * that the project states. */
+/* Catches a codebook, table or search that is worse than the format can be: the limits are those of
+ * the documentation. */
 static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 {
 	static const struct {
@@ -135,7 +135,7 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 	free(w);
 }
 
-/* ---- awkward weights ------------------------------------------------------------------------ */
+/* ---- awkward weights ------------------------------------------------------------------------- */
 
 enum {
 	GAUSS,
@@ -196,8 +196,8 @@ static void fill_row(float *w, size_t cols, int manner, uint64_t *seed)
 	}
 }
 
-/* What the encoder says it lost is what decoding loses: padding, zero rows and missing rows
- * included. */
+/* The error that the encoder returns is the error of decoding, with padding, zero rows and missing
+ * rows. */
 static void test_told_error_is_the_decoded_error(check_counts *counts)
 {
 	static const size_t
@@ -339,7 +339,7 @@ static void test_q8_tells_the_decoded_error(check_counts *counts)
 	free(tile);
 }
 
-/* ---- importance ----------------------------------------------------------------------------- */
+/* ---- importance ------------------------------------------------------------------------------ */
 
 /* Catches importance that is ignored, applied to the wrong column, or taken as a root. */
 static void test_importance_lowers_the_weighted_error(check_counts *counts)
@@ -418,19 +418,19 @@ static void test_importance_has_no_unit(check_counts *counts)
 	free(tiles[0]), free(tiles[1]);
 }
 
-/* ---- feedback ------------------------------------------------------------------------------- */
+/* ---- feedback -------------------------------------------------------------------------------- */
 
 /* A calibration of one layer in memory, its first input filled by hand. */
 typedef struct by_hand {
 	calibration c;
 	calibration_input *inputs;
 	uint8_t *bytes;
-	double *h; /* [cols][cols], what the correlations say: 0 between spans */
+	double *h; /* [cols][cols] from the correlations: 0 between groups */
 	uint32_t cols, span;
 } by_hand;
 
-/* How inputs hang together: with their neighbours, rho^|i - j| (an autoregressive process), or all
- * with all, as sums of a few common causes and a tenth of noise. */
+/* Two kinds of correlation: between neighbours, rho^|i - j| (an autoregressive process), or between
+ * all, as sums of a few common factors and a tenth of noise. */
 typedef enum bond { NEIGHBOURS, COMMON_CAUSES } bond;
 
 #define CAUSES 5
@@ -688,7 +688,7 @@ static void test_feedback_lowers_the_error_of_outputs(check_counts *counts)
 	}
 }
 
-/* Correlations that no inputs have pass every checksum: they must be refused, or leave finite
+/* Correlations that no data can have pass every checksum: they must be refused, or leave finite
  * factors. */
 static void test_impossible_correlations_do_no_harm(check_counts *counts)
 {
@@ -757,7 +757,7 @@ static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts
 			tile_error told;
 
 			for (i = 0; s == LENGTH(sizes) && i < q4_panel(m.cols / TILE_BLOCK); i++)
-				/* the last round: factors of a calibration that lies */
+				/* the last round: factors of an inconsistent calibration */
 				f.panels[0][i] = i % 3 ? 3e38f : -3e38f;
 			for (i = 0; i < m.cols; i++)
 				w[i] = random_float(&seed) * size;
@@ -790,8 +790,8 @@ static bool lose_patience(void *user)
 	return p->asked++ >= p->most;
 }
 
-/* Wide inputs take seconds: who wants to stop is asked at every strip of 64 columns, and no more is
- * computed then. */
+/* Wide inputs take seconds: the cancel function is asked at every strip of 64 columns, and nothing
+ * is computed after it says stop. */
 static void test_factoring_stops_when_asked_to(check_counts *counts)
 {
 	by_hand m = make_moments(450, 448, NEIGHBOURS); /* seven strips and one of a second span */
@@ -820,7 +820,7 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 	free_moments(&m);
 }
 
-/* ---- kernel sets ---------------------------------------------------------------------------- */
+/* ---- kernel sets ----------------------------------------------------------------------------- */
 
 static void check_set(check_counts *counts, const arch_tools *set)
 {
@@ -857,8 +857,8 @@ static void check_set(check_counts *counts, const arch_tools *set)
 	free_moments(&m);
 }
 
-/* Sums themselves, over what no search would ask for as well: cells far outside, infinite and not a
- * number excepted. */
+/* The sums themselves, also for cells that no search asks for, far outside the table; infinite ones
+ * and NaN excepted. */
 static void check_sums(check_counts *counts, const arch_tools *set)
 {
 	float table[Q4_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37],

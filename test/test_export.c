@@ -1,5 +1,5 @@
-/* test_export.c - what is exported reads back as what was there: GGUF and safetensors are read by a
- * reader of the test's own, blocks decoded by the format's definition, and folders converted again
+/* test_export.c - exported files read back as the model: GGUF and safetensors by readers written
+ * for the test, blocks by the format's definition, and folders by converting them again
  */
 #include <sys/stat.h>
 
@@ -28,7 +28,7 @@ static const char *place(const char *name)
 	return path;
 }
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct content {
 	uint8_t *bytes;
@@ -137,7 +137,7 @@ static brise_status export_file(const char *model_path, const char *out, enum ex
 	return status;
 }
 
-/* ---- a reader of GGUF ----------------------------------------------------------------------- */
+/* ---- a reader of GGUF ------------------------------------------------------------------------ */
 
 typedef struct gguf_pair {
 	char key[80], text[80];
@@ -259,7 +259,7 @@ static void fill_layer(char *name, const char *form, unsigned layer)
 	}
 }
 
-/* ---- F16: the checkpoint's own bytes -------------------------------------------------------- */
+/* ---- F16: the checkpoint's own bytes --------------------------------------------------------- */
 
 /* A checkpoint of Hugging Face's form, converted to f16 without a tokenizer. */
 static void convert_maker(const char *out)
@@ -530,7 +530,7 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 		brise_get_tensor(model, i, &facts, NULL);
 		if (!strcmp(facts.type, "f32") || !strcmp(facts.name + 9, "wq") ||
 		    !strcmp(facts.name + 9, "wk"))
-			continue; /* turned rows are looked at above */
+			continue; /* permuted rows are checked above */
 		g.c.at = g.data +
 		         (size_t)g.infos[i]
 		                 .offset; /* both files have the order of the forward pass */
@@ -556,7 +556,7 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 	free(g.c.bytes);
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* By the definition of ggml-common.h: f16 d, then int8 q[32]: d * q; or nibbles, low ones first: d
  * * (q - 8). */
@@ -676,7 +676,7 @@ static void test_blocks_hold_the_weights(check_counts *counts)
 }
 
 /* Catches: a scale that vanishes in binary16 and leaves codes behind, one that overflows unnoticed,
- * an error that is told wrongly. */
+ * a wrong error figure. */
 static void test_extreme_blocks(check_counts *counts)
 {
 	static const enum ggml_type types[] = { GGML_Q8_0, GGML_Q4_0 };
@@ -719,7 +719,7 @@ static void test_extreme_blocks(check_counts *counts)
 	      "a type or length that is not written");
 }
 
-/* ---- tokenizers ----------------------------------------------------------------------------- */
+/* ---- tokenizers ------------------------------------------------------------------------------ */
 
 static void check_tokenizer(check_counts *counts, const char *what, const void *section,
                             size_t bytes)
@@ -798,7 +798,7 @@ static void test_tokenizer_comes_back(check_counts *counts)
 	}
 }
 
-/* A model of 83 tokens with breeze's rules in miniature: pieces for 7, padding for the rest. */
+/* A model of 83 tokens with breeze's rules: pieces for 7, padding for the rest. */
 static void test_gguf_holds_the_tokenizer(check_counts *counts)
 {
 	handmade m = { .n = 0 };
@@ -874,8 +874,7 @@ static void test_gguf_holds_the_tokenizer(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Catches: what only the converter's own reader of GGUF would miss, such as a rule that is told
- * nowhere. */
+/* Catches: metadata that the converter's own GGUF reader does not need, such as a missing rule. */
 static void test_gguf_tokenizer_reads_back(check_counts *counts)
 {
 	format_config config = small_open;
@@ -919,9 +918,9 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 	free(again);
 }
 
-/* ---- the whole or nothing ------------------------------------------------------------------- */
+/* ---- all or nothing -------------------------------------------------------------------------- */
 
-/* Catches: sums or bytes that depend on which thread took a piece. */
+/* Catches: sums or bytes that depend on which thread took a slice. */
 static void test_threads_change_nothing(check_counts *counts)
 {
 	brise_model *model = open_model(place("q4.brise"));
@@ -1056,8 +1055,8 @@ static void test_refusals_name_what_is_wrong(check_counts *counts)
 	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "layers.0.wv");
 }
 
-/* Catches: options that are taken without a look; a tokenizer whose pieces outnumber the
- * embedding's rows. */
+/* Catches: options that are not checked; a tokenizer whose pieces outnumber the embedding's rows.
+ */
 static void test_a_large_tokenizer_is_refused(check_counts *counts)
 {
 	brise_model *model = open_model(place("f16.brise"));
@@ -1083,13 +1082,13 @@ static void test_a_large_tokenizer_is_refused(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Asked so many times before it says yes. */
+/* Questions before it answers yes. */
 static bool cancel_later(void *user)
 {
 	return (*(unsigned *)user)-- == 0;
 }
 
-/* Catches: a cancellation that goes unnoticed or leaves a part behind, whatever moment it comes at.
+/* Catches: a cancellation that is ignored or leaves a part file, at any moment.
  */
 static void test_cancellation_leaves_nothing(check_counts *counts)
 {

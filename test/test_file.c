@@ -112,7 +112,7 @@ static void test_every_flipped_header_byte_is_refused(check_counts *counts, cons
 	}
 }
 
-/* Recomputes all checksums of the tables, so that damage gets past them. */
+/* Recomputes all checksums of the tables, so that damage passes them. */
 static void seal(uint8_t *bytes, size_t size)
 {
 	format_header h;

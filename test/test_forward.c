@@ -1,5 +1,5 @@
-/* test_forward.c - the forward pass: right against a second implementation, and the same bits
- * however it is run */
+/* test_forward.c - the forward pass: compared with a second implementation, and the same bits in
+ * every way of running it */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static void test_equals_the_reference(check_counts *counts, const format_config 
                                       uint32_t type, const char *path)
 {
 	/* Unquantized, only float rounding is left; int8 activations and cache cost 2 to 4 % in
-	 * these little random models. */
+	 * these small random models. */
 	const double allowed = type == TYPE_F16 ? 2e-6 : 0.05;
 	evaluator_options options = { .kv = type == TYPE_F16 ? BRISE_KV_F32 : BRISE_KV_INT8,
 		                      .threads = 2,
@@ -95,7 +95,7 @@ static bool is_wanted(const char *arch)
 	return !only || !strcmp(only, arch);
 }
 
-/* Chunks, threads and kernel sets must not show in a single bit. */
+/* Chunks, threads and kernel sets must not change a single bit. */
 static void test_same_bits_however_run(check_counts *counts, const format_config *config,
                                        uint32_t type, brise_kv_type kv, const char *path)
 {
@@ -141,7 +141,7 @@ static bool cancel_after(void *user)
 	return (*left)-- <= 0;
 }
 
-/* A cancelled chunk leaves no trace: evaluating it again gives what an undisturbed context gives.
+/* A cancelled chunk changes nothing: evaluating it again gives the bits of an uninterrupted run.
  */
 static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 {

@@ -15,7 +15,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define BREEZE        "test/models/breeze/tokenizer.model"
 
-/* ---- the container -------------------------------------------------------------------------- */
+/* ---- the container --------------------------------------------------------------------------- */
 
 static brise_status read_bytes(const void *bytes, size_t n, brise_error *err)
 {
@@ -26,7 +26,7 @@ static brise_status read_bytes(const void *bytes, size_t n, brise_error *err)
 
 	for (i = 0; status == BRISE_OK && i < list.n; i++)
 		if (list.items[i].offset > n || list.items[i].bytes > n - list.items[i].offset)
-			status = BRISE_EINVAL; /* what no reader may do */
+			status = BRISE_EINVAL; /* no reader may accept it */
 	gguf_free(&h);
 	tensors_free(&list);
 	return status;
@@ -343,7 +343,7 @@ static void test_overlapping_tensors_are_refused(check_counts *counts)
 	maker_free(&file);
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* Bytes set in a block of zeros, and an element computed by hand. Halves: 0x3c00 is 1, 0x3800 0.5,
  * 0x4000 2. */
@@ -440,7 +440,7 @@ static void test_elements_measure_whole_blocks_only(check_counts *counts)
 	CHECK(counts, !elements_measure(ELEMENTS_F32, UINT64_MAX / 2, &bytes), "overflow");
 }
 
-/* ---- the tokenizer -------------------------------------------------------------------------- */
+/* ---- the tokenizer --------------------------------------------------------------------------- */
 
 typedef enum tokenizer_fault {
 	FAULT_NONE,

@@ -12,7 +12,7 @@
 
 static char base[512], folder[600], out[700];
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static const char *path_of(const char *name)
 {
@@ -64,7 +64,7 @@ static void save_and_free(const char *name, maker_bytes file)
 	maker_free(&file);
 }
 
-/* ---- the model ------------------------------------------------------------------------------ */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static void test_model_equals_that_of_safetensors_bit_for_bit(check_counts *counts)
 {
@@ -160,7 +160,7 @@ static void test_decisions_name_their_keys(check_counts *counts)
 	}
 }
 
-/* What a file of this kind does not say, the user may. */
+/* A field that the file lacks can be given as an option. */
 static void test_window_may_be_given(check_counts *counts)
 {
 	static const struct {
@@ -222,7 +222,7 @@ static void test_quantized_weights_are_counted_and_warned_of(check_counts *count
 	      "%s", err.message);
 }
 
-/* ---- parts ---------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static const char *const part_names[] = { "m-00001-of-00003.gguf", "m-00002-of-00003.gguf",
 	                                  "m-00003-of-00003.gguf" };
@@ -307,7 +307,7 @@ static void test_parts_that_do_not_fit_together_are_refused(check_counts *counts
 	(void)maker_clear(folder);
 }
 
-/* ---- folders -------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 static void expect_folder(check_counts *counts, const char *what, const maker_bytes *expected)
 {
@@ -348,7 +348,7 @@ static void test_only_model_of_a_folder_is_taken(check_counts *counts)
 	(void)maker_clear(folder);
 }
 
-/* Weights of other forms are the checkpoint, whatever else lies there. */
+/* Weights in other forms are preferred to a GGUF file beside them. */
 static void test_safetensors_come_before_models_beside_them(check_counts *counts)
 {
 	maker_model *m = maker_new(false, "F16");
@@ -398,7 +398,7 @@ static void test_several_models_of_a_folder_are_named(check_counts *counts)
 	(void)maker_clear(folder);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void put_neutral(gguf_maker *g, int which)
 {

@@ -456,7 +456,7 @@ static void test_long_keys_come_out_cut(check_counts *counts)
 		      key);
 		CHECK(counts, n == 0 || n == 3 || !strncmp(key, "dim", 3), "key %zu: %s", n, key);
 		n++;
-		strcpy(key, "dim"); /* nothing of what the buffer held may stay in a cut key */
+		strcpy(key, "dim"); /* no earlier contents of the buffer may remain in a cut key */
 	}
 	CHECK(counts, n == LENGTH(expected) && json_end(&r) == BRISE_OK, "%zu keys: %s", n,
 	      err.message);

@@ -1,5 +1,5 @@
-/* test_kernels.c - every function of every kernel set gives the bits of arch/scalar.c, and touches
- * nothing behind its buffers */
+/* test_kernels.c - every function of every kernel set gives the bits of arch/scalar.c, and accesses
+ * nothing past its buffers */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "test/guarded.h"
 #include "test/random.h"
 
-/* Kinds of data: what a kernel may meet in good files and bad ones. */
+/* Kinds of data that occur in valid and in damaged files. */
 enum { DATA_GAUSS, DATA_EXTREME, DATA_WILD, DATA_ZERO, DATA_KINDS };
 
 static const char *const data_names[DATA_KINDS] = { "gauss", "extreme", "wild", "zero" };
@@ -399,8 +399,8 @@ static void test_attention(check_counts *counts, const arch_kernels *set)
 		check_attend(counts, set, &cases[i], i + 5);
 }
 
-/* The definition itself: against double arithmetic, so that a fault in scalar.c and its copies
- * shows. */
+/* The definition itself against double arithmetic, to find faults that scalar.c and its copies
+ * share. */
 static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 {
 	enum { ROWS = 20, COLS = 200 };
@@ -577,7 +577,7 @@ static void test_products(check_counts *counts, const arch_tools *set)
 			set->add_products(mine, fa, fb, n);
 			arch_tools_scalar.add_products((float *)(void *)sums[1].data, fa, fb, n);
 			for (k = 0; data == DATA_KINDS && k < TILE_ROWS * TILE_ROWS;
-			     k++) /* of infinities' differences nobody says which NaN they are */
+			     k++) /* which NaN a difference of infinities gives is unspecified */
 				if (isnan(mine[k]) && isnan(((float *)(void *)sums[1].data)[k]))
 					mine[k] = ((float *)(void *)sums[1].data)[k] = 0;
 			CHECK(counts, !memcmp(sums[0].data, sums[1].data, 1024),
@@ -587,8 +587,8 @@ static void test_products(check_counts *counts, const arch_tools *set)
 		}
 }
 
-/* Against doubles, element by element: tokens in the wrong panel, rows and columns exchanged, sums
- * begun anew. */
+/* Against doubles, element by element: finds tokens in the wrong panel, rows and columns exchanged,
+ * sums that were reset. */
 static void test_products_are_those_of_doubles(check_counts *counts)
 {
 	enum { N = 100 };

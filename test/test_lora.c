@@ -10,13 +10,13 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-#define RANK     6u        /* no multiple of what is summed at a time */
+#define RANK     6u        /* no multiple of the width of a summation */
 #define LEFT_OUT TENSOR_WV /* of layer 0: no adapter there */
 #define BREEZE   "test/models/breeze"
 
 static char base[512], folder[600], adapter[600], other[600], out_folder[600], out[700];
 
-/* ---- adapters ------------------------------------------------------------------------------- */
+/* ---- adapters -------------------------------------------------------------------------------- */
 
 static const struct {
 	uint32_t kind;
@@ -147,7 +147,7 @@ static void make_checkpoint(bool own_form, const char *dtype, const maker_edit *
 	maker_close(m);
 }
 
-/* ---- what comes out ------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static brise_status convert(const char *checkpoint, const char *const *loras, size_t n,
                             uint32_t type, unsigned threads, brise_error *err)
@@ -360,7 +360,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-/* ---- a larger model: sums of many terms, rounded -------------------------------------------- */
+/* ---- a larger model: sums of many terms, rounded --------------------------------------------- */
 
 #define BIG_RANK 8u
 
@@ -418,7 +418,7 @@ static void save_big_adapter(const format_config *c)
 }
 
 /* Every 31st row: the merged one against the plain one and the product in double; within half a
- * unit of f16 and what float sums lose. */
+ * unit of f16 and the rounding of float sums. */
 static double compare_rows(brise_model *plain, brise_model *merged, size_t index, unsigned *changed)
 {
 	const format_tensor *t = &plain->tensors[index];
@@ -486,7 +486,7 @@ static void test_breeze_is_merged_within_rounding(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 /* A refusal with that status and text, and an empty target folder. */
 static void expect_refusal(check_counts *counts, const char *what, brise_status status_expected,
@@ -701,7 +701,7 @@ static void truncate_at_every(check_counts *counts, const char *name, off_t step
 	(void)snprintf(path, sizeof path, "%s/%s", adapter, name);
 	if (stat(path, &facts) != 0)
 		exit(1);
-	/* the configuration ends with a line feed it can do without */
+	/* the configuration ends with an optional line feed */
 	for (size = facts.st_size - 2; size >= 0; size -= step) {
 		brise_error err;
 		brise_status status;

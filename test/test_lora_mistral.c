@@ -1,9 +1,9 @@
-/* test_lora_mistral.c - mistral-finetune's adapters give what weights give into which they were
- * merged beforehand, whatever form the base has
+/* test_lora_mistral.c - mistral-finetune's adapters give the same model as weights into which they
+ * were merged beforehand, for every form of the base
  *
  * Adapter and merged weights are written in Mistral's own order of q and k, in which
- * mistral-finetune trains and merges (utils/merge_lora.py: W + scaling * B A); nothing here knows
- * how the converter turns them.
+ * mistral-finetune trains and merges (utils/merge_lora.py: W + scaling * B A); independent of how
+ * the converter permutes rows.
  */
 #include <sys/stat.h>
 
@@ -37,7 +37,7 @@ static const format_config small = { .dim = MAKER_DIM,
 	                             .hidden_dim = MAKER_HIDDEN,
 	                             .vocab = MAKER_VOCAB };
 
-/* ---- adapters and what they are merged into ------------------------------------------------- */
+/* ---- adapters and their bases ---------------------------------------------------------------- */
 
 /* Element [i][j] of A (half 0) or B (half 1): a multiple of 1/4 up to 1, so that all sums are exact
  * in f16. */
@@ -149,7 +149,7 @@ static void make_gguf_base(void)
 	maker_free(&file);
 }
 
-/* ---- what comes out ------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static brise_status convert(const char *spec, brise_error *err)
 {
@@ -282,7 +282,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void expect_refusal(check_counts *counts, const char *what, brise_status expected,
                            const char *text)

@@ -1,9 +1,9 @@
-/* test_merges.c - lists of merges become scores exactly where scores can do what they do: little
+/* test_merges.c - lists of merges become scores exactly where scores give the same encoding: small
  * vocabularies against the definitions
  *
  * All texts up to a length are merged by the list, straight from the definition, and by what brise
- * made of it; where it refused, all orders of the pieces are tried, to see that none would have
- * done.
+ * made of it; where it refused, all orders of the pieces are tried, to show that none is
+ * equivalent.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -203,7 +203,7 @@ static brise_status open_little(const little *v, brise_tokenizer **t, void **sec
 	return brise_open_tokenizer(t, *section, bytes, "little", err);
 }
 
-/* Texts that brise cuts otherwise than the list of merges says. */
+/* Texts that brise encodes differently from the list of merges. */
 static unsigned count_other_texts(const little *v, const brise_tokenizer *t)
 {
 	uint32_t text, parts[TEXT_MAX];

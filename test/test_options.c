@@ -1,4 +1,4 @@
-/* test_options.c - the command line's parts: options, numbers, suggestions, figures for people,
+/* test_options.c - the parts of the command line: options, numbers, suggestions, formatted figures,
  * JSON strings, ids, files that appear whole */
 #include <dirent.h>
 #include <math.h>
@@ -21,7 +21,7 @@
 
 static check_counts counts;
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 typedef struct settings {
 	bool loud;
@@ -292,7 +292,7 @@ static void check_help(void)
 	free(text);
 }
 
-/* ---- other programs' options ---------------------------------------------------------------- */
+/* ---- other programs' options ----------------------------------------------------------------- */
 
 typedef struct run_like {
 	uint32_t tokens, context, chunk, penalty_last;
@@ -464,7 +464,7 @@ static void check_answers(void)
 	      "nor a name for an option it lacks: %s", other.result.message);
 }
 
-/* ---- what fits ------------------------------------------------------------------------------ */
+/* ---- what fits ------------------------------------------------------------------------------- */
 
 static void check_memory_note(void)
 {
@@ -488,7 +488,7 @@ static void check_memory_note(void)
 	      "unknown memory says nothing");
 }
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static void check_whole(void)
 {
@@ -560,7 +560,7 @@ static void check_real(void)
 	}
 }
 
-/* ---- suggestions ---------------------------------------------------------------------------- */
+/* ---- suggestions ----------------------------------------------------------------------------- */
 
 static unsigned naive_distance(const char *a, size_t n, const char *b, size_t m)
 {
@@ -631,7 +631,7 @@ static void check_nearest(void)
 	CHECK(&counts, nearest_choose(&none, "x") == NULL, "no candidates, no suggestion");
 }
 
-/* ---- figures for people --------------------------------------------------------------------- */
+/* ---- formatted figures ----------------------------------------------------------------------- */
 
 static void check_duration(double seconds, const char *expected)
 {
@@ -718,7 +718,7 @@ static void check_terminal_text(void)
 	check_text(true, "", 0, "");
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void check_string(const char *text, size_t bytes, const char *expected)
 {
@@ -754,7 +754,7 @@ static void check_json_strings(void)
 	check_string("\xe2\x82\xac\"", 3, "\"\xe2\x82\xac\"");          /* the length ends it */
 }
 
-/* ---- ids ------------------------------------------------------------------------------------ */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 static void check_good_ids(const char *text, size_t bytes, const int32_t *expected, size_t n)
 {
@@ -811,7 +811,7 @@ static void check_ids(void)
 	      "a missing file is named: %s", err.message);
 }
 
-/* ---- files that appear whole ---------------------------------------------------------------- */
+/* ---- files that appear whole ----------------------------------------------------------------- */
 
 static char folder[512];
 

@@ -1,5 +1,5 @@
-/* test_quality.c - perplexity and divergence: against values computed by hand, and against loops
- * through brise_eval written down a second time */
+/* test_quality.c - perplexity and divergence: against values computed by hand, and against a second
+ * implementation of the protocols */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define TOKENS 150u
 
-/* ---- statistics ----------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 /* Catches p and q exchanged, a base other than e, and logits that are not normalised. */
 static void test_divergence_of_two_distributions_is_the_definition(check_counts *counts)
@@ -79,8 +79,8 @@ static void test_percentile_interpolates_between_order_statistics(check_counts *
 	divergence_free(&d);
 }
 
-/* The spread of the percentile over many samples is what one sample says it is, for values as
- * skewed as divergences are. */
+/* The spread of the percentile over many samples agrees with the error that one sample gives, for
+ * values as skewed as divergences. */
 static void test_percentile_tells_its_own_spread(check_counts *counts)
 {
 	const size_t n = 2000, samples = 400;
@@ -109,7 +109,7 @@ static void test_percentile_tells_its_own_spread(check_counts *counts)
 	divergence_free(&d);
 }
 
-/* ---- models --------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 typedef struct opened {
 	brise_model *model;
@@ -232,7 +232,7 @@ static void test_stream_is_a_loop_over_tokens(check_counts *counts, const format
 	close_model(&m), close_model(&r);
 }
 
-/* The protocol written down a second time, as its description reads. */
+/* A second implementation of the protocol, from its description. */
 static void test_chunks_are_the_described_protocol(check_counts *counts,
                                                    const format_config *config, const char *q4,
                                                    const char *f16, const int32_t *ids)
@@ -432,7 +432,7 @@ static void test_progress_may_cancel(check_counts *counts, const format_config *
 	close_model(&m);
 }
 
-/* ---- a model one can calculate in one's head ------------------------------------------------ */
+/* ---- a model with known logits --------------------------------------------------------------- */
 
 static const format_config plain = { .dim = 32,
 	                             .n_layers = 1,

@@ -1,5 +1,4 @@
-/* test_sampler.c - statements about choosing tokens with known answers, and against a slow sampler
- * that sorts everything */
+/* test_sampler.c - choosing tokens: known answers, and a slow sampler that sorts everything */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,7 +52,7 @@ static int32_t sample(brise_sampler *s, const float *logits)
 	return brise_sample_token(s, logits, &token, NULL) == BRISE_OK ? token : -1;
 }
 
-/* The first choice of a new sampler that was told `n` tokens. */
+/* The first choice of a new sampler that has accepted `n` tokens. */
 static int32_t choose(const brise_sampling *set, const float *logits, uint32_t vocab,
                       const int32_t *accepted, size_t n)
 {
@@ -333,7 +332,7 @@ static void test_bias(void)
 	CHECK(&counts, logits[0] > 4, "the caller's logits stay as they are");
 }
 
-/* ---- against sorting everything ------------------------------------------------------------- */
+/* ---- against sorting everything -------------------------------------------------------------- */
 
 typedef struct ranked {
 	float logit, weight;
@@ -431,7 +430,7 @@ static void test_choices_are_those_of_sorting_everything(void)
 	}
 }
 
-/* ---- distribution --------------------------------------------------------------------------- */
+/* ---- distribution ---------------------------------------------------------------------------- */
 
 /* Chi-square of 100,000 draws against the probabilities of the first `kept` tokens of falling
  * logits; far beyond 5 standard deviations is wrong. */
@@ -528,7 +527,7 @@ static void test_choices_are_pinned(void)
 	}
 }
 
-/* ---- mask and rows without a piece ---------------------------------------------------------- */
+/* ---- mask and rows without a piece ----------------------------------------------------------- */
 
 static void test_rows_without_a_piece_are_never_drawn(void)
 {
@@ -590,7 +589,7 @@ static void test_the_mask_is_applied_before_everything_else(void)
 	brise_free_sampler(s);
 }
 
-/* ---- numbers at the ends of floats ---------------------------------------------------------- */
+/* ---- numbers at the limits of float ---------------------------------------------------------- */
 
 static void check_extremes(brise_sampling *set, const float *logits, uint32_t vocab)
 {
@@ -673,7 +672,7 @@ static void test_an_overflown_logit_keeps_its_sign(void)
 	set = greedy();
 	set.bias = bias;
 	set.n_bias = 2;
-	GREEDY(&set, 1, 5, -5); /* banned is banned, whatever else is added */
+	GREEDY(&set, 1, 5, -5); /* a ban stays a ban with other biases added */
 	GREEDY(&set, -1, 5, NAN);
 }
 

@@ -1,5 +1,5 @@
-/* test_threads.c - the pool under hardship: far more threads than cores, cores taken away while it
- * runs, loops shorter than the pool
+/* test_threads.c - the pool under load: far more threads than cores, cores removed while it runs,
+ * loops shorter than the pool
  *
  * Every item must be worked on exactly once, and the calls must return: a lost wake-up hangs the
  * test.
@@ -81,7 +81,7 @@ static void test_items_are_done_once_by_any_number_of_threads(check_counts *coun
 	}
 }
 
-/* Takes all but one of the process's cores away and gives them back, again and again. */
+/* Restricts the process to one core and back to all, repeatedly. */
 typedef struct thief {
 	pthread_t victim;
 	cpu_set_t all;
@@ -265,8 +265,8 @@ static int free_inherited_pool(void *argument)
 	return 0;
 }
 
-/* At once after a loop the workers look out for the next, a moment later they go to sleep, then
- * they sleep: the fork meets all three. */
+/* Right after a loop the workers spin, a moment later they begin to sleep, then they sleep: the
+ * fork happens in all three states. */
 static void test_the_child_of_a_fork_works_alone_and_frees(check_counts *counts)
 {
 	counted_job job = { .threads = 8 };

@@ -1,7 +1,7 @@
 /* test_tokenizer.c - SentencePiece's models, the tokenizer section, encoding and decoding
  *
- * Three sources of truth: reference vectors (BRISE_GOLD), a slow encoder written from the
- * definition, and models made by hand with known answers.
+ * Three references: reference vectors (BRISE_GOLD), a slow encoder written from the definition, and
+ * models made by hand with known answers.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -66,7 +66,7 @@ static void close_opened(opened *o)
 	free(o->section);
 }
 
-/* ---- helpers that compare ------------------------------------------------------------------- */
+/* ---- helpers that compare -------------------------------------------------------------------- */
 
 static bool encodes_to(const brise_tokenizer *t, const char *text, size_t bytes, const int32_t *ids,
                        size_t n)
@@ -132,7 +132,7 @@ static bool decodes_to(brise_decoder *d, const int32_t *ids, size_t n, const cha
 	return same;
 }
 
-/* ---- reference vectors ---------------------------------------------------------------------- */
+/* ---- reference vectors ----------------------------------------------------------------------- */
 
 typedef enum vector_kind { VECTOR_ENCODE, VECTOR_DECODE, VECTOR_BYTES } vector_kind;
 
@@ -190,7 +190,7 @@ static void test_vectors(const char *gold, const char *name)
 	close_opened(&o);
 }
 
-/* ---- a slow encoder, straight from the definition ------------------------------------------- */
+/* ---- a slow encoder, straight from the definition -------------------------------------------- */
 
 typedef struct slow_symbol {
 	size_t from, to;
@@ -275,7 +275,7 @@ static bool slow_merge_best(slow *s)
 	return true;
 }
 
-/* As deep as merges are: a test may recurse. */
+/* Recursion as deep as merges: allowed in a test. */
 static void slow_write(slow *s, size_t from, size_t to, bool *after_unknown)
 {
 	int32_t id = slow_find(s, from, to);
@@ -394,7 +394,7 @@ static void test_encoding_is_the_definition(void)
 	}
 }
 
-/* ---- known answers -------------------------------------------------------------------------- */
+/* ---- known answers --------------------------------------------------------------------------- */
 
 static void test_known_answers(void)
 {
@@ -448,7 +448,7 @@ static void test_known_answers(void)
 	close_opened(&o);
 }
 
-/* ---- breeze's tokenizer --------------------------------------------------------------------- */
+/* ---- breeze's tokenizer ---------------------------------------------------------------------- */
 
 static bool round_trips(const opened *o, const char *text, size_t bytes)
 {
@@ -637,7 +637,7 @@ static void test_streaming(const opened *o)
 	}
 }
 
-/* With a quadratic step anywhere these would take hours. */
+/* A quadratic algorithm would take hours for these. */
 static void test_long_texts(const opened *o)
 {
 	static const char *const units[] = { "a",    " ",
@@ -695,7 +695,7 @@ static void test_breeze(void)
 	close_opened(&o);
 }
 
-/* ---- hostile input -------------------------------------------------------------------------- */
+/* ---- hostile input --------------------------------------------------------------------------- */
 
 static void small_model(handmade *m, unsigned byte_fallback)
 {
@@ -718,7 +718,7 @@ static void small_model(handmade *m, unsigned byte_fallback)
 	handmade_rules(m, byte_fallback, 1);
 }
 
-/* Whatever opens must encode and decode without touching what is not its own, and give ids of the
+/* Whatever opens must encode and decode without accesses out of bounds, and give ids of the
  * vocabulary. */
 static bool survives(const void *section, size_t bytes)
 {
@@ -751,8 +751,8 @@ static bool survives(const void *section, size_t bytes)
 	return fine;
 }
 
-/* A full table has no empty entry for a search to stop at; a search for what is not there would go
- * round for ever. */
+/* A full table has no empty entry for a search to stop at: a search for an absent key would never
+ * end. */
 static void test_full_hash_table_is_refused(void *section, size_t bytes)
 {
 	tokenizer_header h;

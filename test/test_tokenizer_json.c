@@ -1,5 +1,5 @@
 /* test_tokenizer_json.c - tokenizer.json encodes as the tokenizer.model it was made of; merges that
- * scores cannot do are refused, and others' pipelines by name */
+ * scores cannot express are refused, and other pipelines by name */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 #define BREEZE        "test/models/breeze/tokenizer.model"
 #define SPACE         "\xe2\x96\x81"
 
-/* ---- text that grows ------------------------------------------------------------------------ */
+/* ---- text that grows ------------------------------------------------------------------------- */
 
 typedef struct growing {
 	char *text;
@@ -66,7 +66,7 @@ static void put_string(growing *g, const char *text, size_t n)
 	put(g, "\"");
 }
 
-/* ---- tokenizers ----------------------------------------------------------------------------- */
+/* ---- tokenizers ------------------------------------------------------------------------------ */
 
 typedef struct opened {
 	brise_tokenizer *t;
@@ -105,7 +105,7 @@ static bool same_ids(const brise_tokenizer *a, const brise_tokenizer *b, const c
 	return same;
 }
 
-/* ---- breeze: all of it, in both spellings --------------------------------------------------- */
+/* ---- breeze: all of it, in both spellings ---------------------------------------------------- */
 
 typedef struct cut {
 	uint32_t id, left_bytes;
@@ -310,7 +310,7 @@ static void test_breeze_encodes_as_its_tokenizer_model_does(check_counts *counts
 	close_tokenizer(&sp);
 }
 
-/* ---- tokens --------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 #define SMALL_MODEL                                                                                \
 	"\"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": \"<unk>\", "             \
@@ -492,7 +492,7 @@ static void test_spellings_of_the_space_in_front(check_counts *counts)
 	}
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static const struct {
 	const char *from, *to;
@@ -732,7 +732,7 @@ static const char bare_pipeline[] =
         "\"decoder\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"" SPACE
         "\"}, \"content\": \" \"}, ";
 
-/* A file of long pieces that overlap themselves would take hours. */
+/* A quadratic algorithm would take hours for long pieces that overlap themselves. */
 static void test_work_is_bounded(check_counts *counts)
 {
 	growing g = { NULL, 0, 0 };

@@ -1,4 +1,5 @@
-/* test_types.c - which type each matrix gets: patterns, and bits spent where they help most */
+/* test_types.c - which type each matrix gets: patterns, and a budget of bits for the matrices that
+ * need them most */
 #include "convert/types.h"
 
 #include <string.h>

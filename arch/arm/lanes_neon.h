@@ -183,8 +183,8 @@ INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
 #else
 #define LANES_KEEP_ORDER(v) lanes_settle(v)
 #endif
-/* The compiler must not know that p is what it was: it would keep what it read there in registers
- * that it does not have. */
+/* Makes p opaque to the compiler, which would otherwise keep values read through it in registers
+ * and spill others. */
 #define lanes_hide(p) __asm__ volatile("" : "+r"(p))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 

@@ -28,7 +28,7 @@ static uint64_t lanes_dot_peak(uint64_t rounds)
 	for (round = 0; round < rounds; round++)
 		UNROLL
 	for (i = 0; i < LANES_PEAK_SUMS; i++) {
-		/* The compiler must believe that the operands change. */
+		/* Makes the operands opaque, so that the compiler cannot hoist the products. */
 		lanes_settle(w);
 		lanes_settle(x);
 		sums[i] = lanes_dot_registers(sums[i], w, x);

@@ -55,7 +55,8 @@ INLINE void configure_tiles(void)
 	tiles_configure(&c);
 }
 
-/* Intrinsics want literal registers. x is the slab of 16 tokens, from the block's column on. */
+/* The intrinsics take literal register numbers. x is the slab of 16 tokens, from the block's column
+ * on. */
 #define MULTIPLY(product, tokens, weights, x, codes)                                               \
 	do {                                                                                       \
 		_tile_zero(product);                                                               \

@@ -72,7 +72,7 @@ static bool draw_progress(void *user, const divergence *d, size_t total)
 	return terminal_was_interrupted(NULL);
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* "name":value,"name_error":error - JSON has no infinities and no NaN: null. */
 static void print_json_estimate(const char *name, divergence_estimate e)
@@ -145,7 +145,7 @@ static void print_lines(divergence *d, const lockstep_job *job)
 	print_scored(d, job);
 }
 
-/* ---- the work ------------------------------------------------------------------------------- */
+/* ---- the work -------------------------------------------------------------------------------- */
 
 static int measure(const engine *e, const engine *reference, perplexity_settings *settings,
                    const int32_t *ids, size_t n)

@@ -50,7 +50,7 @@ static uint32_t take_fingerprint(const calibrating *c)
 	return crc32_update(crc, c->ids, c->n * sizeof *c->ids);
 }
 
-/* ---- the layers ----------------------------------------------------------------------------- */
+/* ---- the layers ------------------------------------------------------------------------------ */
 
 static void add_inputs(void *user, uint32_t kind, uint32_t layer, const float *rows, size_t stride,
                        uint32_t n)
@@ -189,7 +189,7 @@ static brise_status run_layers(calibrating *c)
 	return status;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static brise_status check_ids(const calibrating *c)
 {

@@ -49,7 +49,7 @@ float *unfinished_states(const unfinished *u, uint32_t layer)
 	return (float *)(void *)(u->bytes + u->states_at) + layer % 2 * u->state_floats;
 }
 
-/* ---- what exists ------------------------------------------------------------------------------ */
+/* ---- what exists ----------------------------------------------------------------------------- */
 
 /* A file begins with zeros until its first layer is complete. */
 static bool is_calibration(const calibration_header *h, size_t bytes)
@@ -159,7 +159,7 @@ static bool take_over(unfinished *u, const calibration_header *h)
 	               h->states_crc;
 }
 
-/* ---- opening -------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Allocates all of the file's size on disk now: a full disk is an error here, not a signal from the
  * mapping. */
@@ -223,7 +223,7 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 	return begin_anew(u, err);
 }
 
-/* ---- saving --------------------------------------------------------------------------------- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *err)
 {

@@ -1,8 +1,8 @@
-/* gguf_folder.c - which of a folder's files is meant
+/* gguf_folder.c - choosing a GGUF file of a folder
  *
- * Repositories of GGUF files often hold one model in a dozen types. Which one to convert is the
- * user's to say: with several, they are named. The parts of a model that was cut are one, known by
- * its first part.
+ * Repositories of GGUF files often hold one model in a dozen types. With several models the user
+ * must choose, and the message names them. The parts of a model that was cut are one, known by its
+ * first part.
  */
 #include "convert/checkpoint/gguf_folder.h"
 

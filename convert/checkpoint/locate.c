@@ -1,4 +1,4 @@
-/* locate.c - what a path means
+/* locate.c - what a path names
  *
  * Hugging Face's cache keeps a model in "models--org--name": files under blobs/, named by their
  * hashes, and for each revision a folder in snapshots/ of links to them; refs/main holds the name
@@ -160,7 +160,7 @@ static brise_status refuse_adapter(const char *folder, brise_error *err)
 	                 folder, folder);
 }
 
-/* What may be said about an entry of the folder, most telling first. */
+/* Kinds of entries of the folder for messages, the most informative first. */
 typedef enum finding {
 	FOUND_BROKEN_LINK,
 	FOUND_ADAPTER,

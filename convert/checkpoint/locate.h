@@ -1,5 +1,4 @@
-/* locate.h - from the path a user points at to the folder with the checkpoint, and which of its
- * forms is meant */
+/* locate.h - from a path to the folder with the checkpoint, and which of its forms to read */
 #ifndef CONVERT_CHECKPOINT_LOCATE_H
 #define CONVERT_CHECKPOINT_LOCATE_H
 
@@ -9,7 +8,7 @@ typedef enum location_form { LOCATION_ANY, LOCATION_HUGGING_FACE, LOCATION_OWN }
 
 typedef struct location {
 	char *folder;
-	char *weights; /* name of the one weight file that is meant; NULL: those the folder says */
+	char *weights; /* name of the one weight file to read; NULL: those of the folder */
 	location_form form;
 } location;
 

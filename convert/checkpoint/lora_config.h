@@ -32,8 +32,8 @@ typedef struct lora_config {
 } lora_config;
 
 /* json [size] of PEFT's file `name`. Whatever changes the mathematics is refused by the field's
- * name; fields nobody knows become lines of *decisions. *config must be freed with
- * lora_free_config, also after an error. */
+ * name; unknown fields become lines of *decisions. *config must be freed with lora_free_config,
+ * also after an error. */
 brise_status lora_read_config(lora_config *config, const char *json, size_t size, const char *name,
                               notes *decisions, brise_error *err);
 

@@ -39,7 +39,7 @@ static const options_command command = {
 	.max_operands = 2
 };
 
-/* ---- the two sides -------------------------------------------------------------------------- */
+/* ---- the two sides --------------------------------------------------------------------------- */
 
 typedef struct side {
 	convert_source source;
@@ -79,7 +79,7 @@ static void close_side(side *s)
 		convert_close_source(&s->source);
 }
 
-/* ---- results -------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* Infinite for equal tensors. */
 static double signal_to_noise(const compare_sums *sums)
@@ -190,7 +190,7 @@ static void note_configurations(const format_config *a, const format_config *b)
 		            a->bos, a->eos, b->bos, b->eos);
 }
 
-/* ---- the work ------------------------------------------------------------------------------- */
+/* ---- the work -------------------------------------------------------------------------------- */
 
 static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
 {

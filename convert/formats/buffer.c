@@ -1,5 +1,5 @@
-/* buffer.c - appending; after the first failure nothing more happens, so that callers ask once, at
- * the end */
+/* buffer.c - appending; after the first failure further calls do nothing, so that callers check
+ * once, at the end */
 #include "convert/formats/buffer.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* elements.c - one table of element types; see elements.h
  *
- * Whether a number is finite is asked of its bits: infinities and NaNs have all exponent bits set,
- * and adding one there carries into the sign's place. Compilers vectorize that.
+ * Finite numbers are recognised by their bits: infinities and NaNs have all exponent bits set, and
+ * adding one there carries into the sign's place. Compilers vectorize that.
  */
 #include "convert/formats/elements.h"
 

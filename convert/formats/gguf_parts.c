@@ -1,8 +1,8 @@
 /* gguf_parts.c - finds the files of a model that was cut (llama.cpp's llama-gguf-split)
  *
  * Parts are named -%05d-of-%05d.gguf, counted from 1. Each holds whole tensors and says split.no
- * (from 0) and split.count; the first has the metadata of the model. The name finds the others,
- * their own words are believed: a part that was renamed is refused rather than put in the wrong
+ * (from 0) and split.count; the first has the metadata of the model. The name finds the other
+ * parts, and their metadata must agree: a renamed part is refused rather than used in the wrong
  * place.
  */
 #include "convert/formats/gguf_parts.h"

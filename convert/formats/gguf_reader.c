@@ -1,8 +1,8 @@
 /* gguf_reader.c - see gguf.h for the format and gguf_reader.h for what is refused
  *
- * A header says how much of everything comes, so nothing is believed before the bytes are there:
- * the cursor reads the file in growing pieces as it needs them, and every count is first held
- * against the bytes the file has left.
+ * A header states the numbers of everything that follows, which are not trusted before the bytes
+ * are read: the cursor reads the file in growing pieces as it needs them, and every count is first
+ * held against the bytes the file has left.
  */
 #include "convert/formats/gguf_reader.h"
 
@@ -85,7 +85,7 @@ static const struct {
 
 typedef struct cursor {
 	gguf_header *h;
-	size_t at;           /* of the next byte to look at */
+	size_t at;           /* of the next byte to read */
 	int descriptor;      /* -1: everything is there already */
 	uint64_t file_bytes; /* of the whole file; h->n_bytes of it have been read */
 	const char *name;
@@ -153,7 +153,7 @@ static brise_status take(cursor *c, unsigned width, const char *what, uint64_t *
 	return BRISE_OK;
 }
 
-/* Passes over a string; the cursor then stands behind it. */
+/* Skips a string; the cursor is then after it. */
 static brise_status take_string(cursor *c, const char *what, size_t *begin, uint64_t *n)
 {
 	brise_status status = take(c, 8, what, n);
@@ -165,8 +165,8 @@ static brise_status take_string(cursor *c, const char *what, size_t *begin, uint
 	return BRISE_OK;
 }
 
-/* A key or a tensor's name, malloc'ed with a NUL behind. The format wants ASCII; whoever prints a
- * name can rely on it. */
+/* A key or a tensor's name, malloc'ed with a NUL behind. The format wants ASCII; so names can be
+ * printed as they are. */
 static brise_status take_name(cursor *c, const char *what, uint64_t most, char **name)
 {
 	size_t begin, i;

@@ -33,7 +33,7 @@ typedef struct gguf_text {
  * after an error too.
  *
  * Refused: other versions than 2 and 3, big-endian files; whatever runs past the file's end;
- * element types nobody here decodes, by name; rows that are no whole blocks; tensors that overlap;
+ * element types that are not decoded, by name; rows that are no whole blocks; tensors that overlap;
  * keys and (by tensors_sort) names that stand twice. Errors: BRISE_EIO, BRISE_EFORMAT,
  * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status gguf_read(gguf_header *h, int descriptor, uint64_t file_bytes, const char *name,

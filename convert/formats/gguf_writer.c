@@ -3,7 +3,7 @@
  *
  * Keys: ggml's docs/gguf.md. The window is written under its standard key, though llama.cpp does
  * not read it for this architecture. Without a tokenizer the vocabulary's kind is "none": the file
- * then serves programs that bring token ids.
+ * then works with programs that pass token ids.
  */
 #include "convert/formats/gguf_writer.h"
 
@@ -13,14 +13,14 @@
 
 #include "runtime/text/tokenizer.h"
 
-/* llama.cpp must be told some length; 4096 is what brise itself keeps of a model that states none.
+/* llama.cpp needs a length; 4096 is what brise keeps for a model that states none.
  */
 #define CONTEXT_UNSTATED 4096u
 
 /* Version of the block layouts: ggml.h, GGML_QNT_VERSION. */
 #define QUANTIZATION_VERSION 2u
 
-/* What llama.cpp's own converter gives tokens that no text is cut into. */
+/* The score that llama.cpp's converter gives to tokens that never come from text. */
 #define PADDING_SCORE (-1000.0f)
 
 uint32_t gguf_source_row(uint32_t row, uint32_t head_dim)
@@ -32,7 +32,7 @@ uint32_t gguf_source_row(uint32_t row, uint32_t head_dim)
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* Pairs are counted as they are appended: their number stands before them. */
+/* Pairs are counted as they are appended: their number comes before them in the file. */
 typedef struct pairs {
 	buffer data;
 	uint64_t n;

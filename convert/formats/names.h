@@ -1,4 +1,4 @@
-/* names.h - small questions about names of files, fields and tensors */
+/* names.h - comparing names of files, fields and tensors */
 #ifndef CONVERT_FORMATS_NAMES_H
 #define CONVERT_FORMATS_NAMES_H
 

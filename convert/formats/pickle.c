@@ -339,7 +339,7 @@ static bool do_reduce(machine *m)
 }
 
 /* A pair of a dictionary: tensors get their names; other values are passed over (optimizer state
- * and such holds none we want). */
+ * and such holds none of the model's). */
 static bool add_pair(machine *m, const value *key, const value *item)
 {
 	void *tensors = m->tensors;

@@ -10,7 +10,7 @@
 
 typedef struct named_tensor {
 	char *name;
-	uint32_t dtype; /* elements_type, 0: a type nobody here converts */
+	uint32_t dtype; /* elements_type, 0: a type that is not converted */
 	uint32_t file;  /* index given by the caller */
 	uint32_t n_dims;
 	uint64_t shape[4]; /* dimensions beyond the fourth make n_dims 5 and are not kept */

@@ -303,8 +303,8 @@ static brise_status check_byte_order(const archive *a, const char *prefix)
 
 	(void)snprintf(path, sizeof path, "%s/byteorder", prefix);
 	if (!(m = find_member(a, path)))
-		return BRISE_OK; /* files of older versions are little-endian wherever anybody
-		                    trained */
+		return BRISE_OK; /* files of older versions are little-endian on all usual machines
+		                  */
 	if ((status = locate(a, m, &offset)) != BRISE_OK)
 		return status;
 	if (m->bytes == 6 &&

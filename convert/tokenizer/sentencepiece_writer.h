@@ -1,4 +1,4 @@
-/* sentencepiece_writer.h - a tokenizer given back as SentencePiece's tokenizer.model */
+/* sentencepiece_writer.h - writes a tokenizer as SentencePiece's tokenizer.model */
 #ifndef CONVERT_TOKENIZER_SENTENCEPIECE_WRITER_H
 #define CONVERT_TOKENIZER_SENTENCEPIECE_WRITER_H
 

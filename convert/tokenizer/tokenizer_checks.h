@@ -1,5 +1,4 @@
-/* tokenizer_checks.h - what pieces must hold before they become a section, whatever file they came
- * from */
+/* tokenizer_checks.h - checks of pieces before they become a section, for every source */
 #ifndef CONVERT_TOKENIZER_TOKENIZER_CHECKS_H
 #define CONVERT_TOKENIZER_TOKENIZER_CHECKS_H
 

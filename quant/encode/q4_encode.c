@@ -69,9 +69,9 @@ static void add_sums(row_sums *sums, const q4_row *row, size_t b, const float q[
 	sums->qq += dot(q, q);
 }
 
-/* Rounding to the nearest code shortens: a code stands at its cell's middle of mass, so the product
- * of w and q is that of q and q. Row after row of a model shrunk by half a percent costs more than
- * the tiny error of stretching q until its projection on w is as long as w. */
+/* Rounding to the nearest code shortens: a code is the centroid of its cell, so the product of w
+ * and q is that of q and q. Row after row of a model shrunk by half a percent costs more than the
+ * tiny error of stretching q until its projection on w is as long as w. */
 static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
 {
 	double stretch = sums->weighted_wq > 0 ? sums->weighted_ww / sums->weighted_wq : 1;

@@ -16,7 +16,7 @@ enum q4_effort { Q4_FAST, Q4_NORMAL, Q4_HIGH };
 #define Q4_CELLS       256
 #define Q4_ERROR_LANES 16
 
-/* The search's inner loop: how well n scales serve a block of 32 weights.
+/* The search's inner loop: the errors of n scales for a block of 32 weights.
  *
  * errors[c] = sum of importance[i] * (at - table[at])^2, at = w[i] * by[c] + plus[c]; the table
  * [Q4_CELLS] is read at at's whole part, clamped to its ends. Sums run in 16 lanes, element i in

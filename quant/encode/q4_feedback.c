@@ -12,12 +12,12 @@
 
 /* A tile under way. */
 typedef struct q4_tile {
-	q4_row row; /* of the row at hand */
+	q4_row row; /* of the current row */
 	const q4_feedback *feedback;
 	const q4_plan *plan;
 	float *w;           /* [16][padded] */
 	float *errors;      /* [padded][16]: weight minus what it became */
-	float *corrections; /* [16][32]: what earlier blocks add to the block at hand */
+	float *corrections; /* [16][32]: what earlier blocks add to the current block */
 	float scales[TILE_ROWS];
 	int exponents[TILE_ROWS]; /* the row has been divided by 2 to this */
 	size_t padded;

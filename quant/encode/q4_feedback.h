@@ -1,4 +1,4 @@
-/* q4_feedback.h - rounding in which later columns make good what earlier ones lost
+/* q4_feedback.h - error feedback: later columns compensate for earlier rounding
  *
  * With H the second moments of a matrix's inputs, a row's error e costs e H e^T. Factor H = A D
  * A^T, A upper triangular with a unit diagonal, D diagonal: the cost is sum_j D_j (e A)_j^2, and (e

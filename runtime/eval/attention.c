@@ -90,8 +90,8 @@ static void attend_int8(const attention_job *job, const query_set *set,
 		         last_span = (to - 1) / SPAN_POSITIONS, first_span = start / SPAN_POSITIONS;
 		uint32_t skip = 0, n = 0;
 
-		/* Skip queries whose window begins after this segment, or that stand before it;
-		 * they are contiguous at one end. */
+		/* Skip queries whose window begins after this segment, or whose position is before
+		 * it; they are contiguous at one end. */
 		for (q = 0; q < n_queries; q++) {
 			uint64_t position = run->position + q / set->heads,
 			         low = sequence_attended_from(sequence, position),

@@ -1,8 +1,8 @@
 /* kv_ring.c - the rolling key/value cache (arXiv 2310.06825, section 2, "Rolling Buffer Cache")
  *
- * Position p lives in slot p mod slots, so the cache of a window of W positions never grows. Keys
- * and values are int8 with one scale per head vector; they are quantized once, when produced, so
- * that prefill and decode read the same numbers.
+ * Position p is stored in slot p mod slots, so the cache of a window of W positions never grows.
+ * Keys and values are int8 with one scale per head vector; they are quantized once, when produced,
+ * so that prefill and decode read the same numbers.
  *
  * Spans are aligned to absolute positions: span s covers positions 32 s .. 32 s + 31 and lies in
  * place s mod (slots / 32) of its head's window, laid out for integer dot products (quant/span.h).

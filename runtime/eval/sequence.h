@@ -1,4 +1,4 @@
-/* sequence.h - one text under way: its keys and values, and where it stands */
+/* sequence.h - one text: its keys and values, and its position */
 #ifndef RUNTIME_SEQUENCE_H
 #define RUNTIME_SEQUENCE_H
 

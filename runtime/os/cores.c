@@ -1,7 +1,7 @@
 /* cores.c - how many threads this process should run
  *
  * Matrix products gain nothing from the second hardware thread of a core, and work handed out in
- * equal steps gains little from a slow core beside fast ones. Linux tells which is which:
+ * equal steps gains little from a slow core beside fast ones. Linux describes both:
  * topology/thread_siblings_list (Documentation/ABI/stable/sysfs-devices-system-cpu), cpu_capacity
  * on arm64 (relative speed), cpu_core/cpus on Intel's hybrids. A container's share of time stands
  * in cpu.max (Documentation/admin-guide/cgroup-v2.rst) or cpu.cfs_quota_us; the smallest of the

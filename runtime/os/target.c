@@ -35,8 +35,7 @@ static char *follow_once(const char *path)
 	return next;
 }
 
-/* The file a symbolic link leads to is what the user wants replaced, not the link. realpath refuses
- * circles. */
+/* Replaces the file that a symbolic link leads to, not the link. realpath refuses circles. */
 static char *resolve(const char *name)
 {
 	char *real = realpath(name, NULL), *at, *next;
@@ -110,7 +109,7 @@ brise_status target_check_kind(const char *name, const char *magic, size_t n, co
 
 	if (stat(name, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size == 0 ||
 	    n > sizeof begin || !(file = fopen(name, "rb")))
-		return BRISE_OK; /* what cannot be read, opening the target tells */
+		return BRISE_OK; /* if it cannot be read, opening the target fails */
 	same = fread(begin, 1, n, file) == n && !memcmp(begin, magic, n);
 	(void)fclose(file);
 	return same ? BRISE_OK
@@ -125,7 +124,7 @@ brise_status target_check_space(const target_file *target, uint64_t bytes, brise
 	uint64_t available;
 
 	if (fstatvfs(target->descriptor, &facts) != 0)
-		return BRISE_OK; /* writing will tell */
+		return BRISE_OK; /* writing will fail */
 	if (!checked_mul(facts.f_bavail, facts.f_frsize, &available) || available >= bytes)
 		return BRISE_OK;
 	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free",

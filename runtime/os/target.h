@@ -26,8 +26,8 @@ brise_status target_open(target_file *target, const char *name, brise_error *err
 brise_status target_check_kind(const char *name, const char *magic, size_t n, const char *kind,
                                brise_error *err);
 
-/* Refuses, before time is spent, if the file system has no room for `bytes`; one that cannot tell
- * passes. Errors: BRISE_EIO. */
+/* Refuses, before time is spent, if the file system has no room for `bytes`; one that does not
+ * report it passes. Errors: BRISE_EIO. */
 brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err);
 
 /* Writes n bytes at `offset`, from any thread. Errors: BRISE_EIO. */

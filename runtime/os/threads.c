@@ -1,10 +1,10 @@
 /* threads.c - the worker pool
  *
  * One 64-bit gate holds everything that workers and caller must agree on: the number of the loop
- * (upper half), whether it is closed to newcomers, and how many workers are inside. A worker enters
- * by compare-and-swap, takes pieces from a shared counter, and leaves. The caller works too; when
- * no piece is left it closes the gate and waits only for those inside. So a worker that the system
- * has not woken yet, or has taken the core from, delays nobody.
+ * (upper half), whether it is closed to further workers, and how many workers are inside. A worker
+ * enters by compare-and-swap, takes pieces from a shared counter, and leaves. The caller works too;
+ * when no piece is left it closes the gate and waits only for those inside. So a worker that the
+ * system has not woken yet, or has taken the core from, delays nobody.
  *
  * Idle workers watch the gate for about a tenth of a millisecond (matrices follow each other faster
  * than a sleeper wakes), then sleep on a condition variable: between calls no processor is kept
@@ -25,7 +25,7 @@
 #define GATE_LOOP   ((uint64_t)1 << 32)
 
 #define SPIN_NS      100000
-#define SPINS_A_LOOK 64 /* gate reads between looks at the clock */
+#define SPINS_A_LOOK 64 /* reads of the gate between reads of the clock */
 /* Every thread's share of what is left is cut into so many pieces: a core up to 6 times slower than
  * the others delays them by one small piece at most. */
 #define PIECES_A_THREAD 6

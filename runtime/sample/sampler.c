@@ -379,7 +379,7 @@ static size_t keep_top_p(candidate *c, size_t n, double p, bool sorted)
 		sum += (double)c[sorted ? kept : heavy - kept - 1].weight;
 		kept++;
 	}
-	/* Taken from the heap they stand at the end, the best last. */
+	/* Removed from the heap they are at the end of the array, the best last. */
 	for (i = 0; !sorted && i < kept && i < heavy - 1 - i; i++) {
 		candidate swapped = c[i];
 

@@ -33,8 +33,8 @@ struct brise_decoder {
 	char text[]; /* room for what one token can give */
 };
 
-/* A piece may lie about being UTF-8 in a damaged file: each of its bytes, and each byte held, may
- * become U+FFFD. */
+/* In a damaged file a piece may not be UTF-8: each of its bytes, and each byte held, may become
+ * U+FFFD. */
 static size_t text_room(const brise_tokenizer *t)
 {
 	return UTF8_REPLACEMENT_BYTES * ((size_t)t->longest + HELD_ROOM) + sizeof UNKNOWN_SURFACE;

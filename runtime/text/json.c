@@ -475,7 +475,7 @@ bool json_skip(json_reader *r)
 		} else if (!skip_scalar(r)) {
 			return false;
 		}
-		/* Leave what has ended, then stand before the next value. */
+		/* Leaves finished containers, then moves to the next value. */
 		while (r->depth > base && !(object[r->depth - 1] ? json_next_key(r, key, sizeof key)
 		                                                 : json_next_element(r)))
 			if (r->status != BRISE_OK)

@@ -4,7 +4,7 @@
  * skipped, over NaN, Infinity and -Infinity, which Python writes. Asked for a number, it refuses
  * them.
  *
- * The caller asks for what it expects; the first surprise fills the error with the line and byte,
+ * The caller asks for what it expects; the first mismatch fills the error with the line and byte,
  * and every later call returns false. No tree is built and nothing is allocated but strings, so
  * memory is bounded by the input. Nesting is bounded by JSON_DEPTH.
  *

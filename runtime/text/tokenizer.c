@@ -178,7 +178,7 @@ static brise_status check_byte_ids(const brise_tokenizer *t, uint32_t n_bytes, c
 }
 
 /* 1 for an empty entry and for one that leads to a piece of text; types are known to be 1..6.
- * Without branches: whether an entry is taken is a coin toss. */
+ * Without branches: they would be unpredictable. */
 static uint32_t hash_entry_fits(const brise_tokenizer *t, uint32_t entry)
 {
 	const uint32_t text_types =
@@ -343,7 +343,7 @@ brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const
 	return BRISE_OK;
 }
 
-/* A walk over all pieces: control and byte tokens stand in no table by their text. */
+/* A walk over all pieces: no table holds control and byte tokens by their text. */
 brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
                               int32_t *id, brise_error *err)
 {

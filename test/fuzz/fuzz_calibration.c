@@ -4,9 +4,9 @@
  *     sh test/fuzz/run.sh test/fuzz/fuzz_calibration.c SECONDS
  *
  * Input: one byte; if it is even, a file follows, otherwise changes of a valid one, three bytes
- * each: where (little-endian) and what. Checksums would hide everything behind them, so they are
- * mended first. One time in four the bytes are an unfinished file instead, with which a measurement
- * goes on, or not.
+ * each: where (little-endian) and what. Checksums are corrected first, since otherwise nothing
+ * behind them would be reached. One time in four the bytes are an unfinished file instead, which a
+ * measurement resumes or refuses.
  */
 #include <math.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  *     sh test/fuzz/run.sh test/fuzz/fuzz_model.c SECONDS
  *
  * Input: one byte; if it is even, a file follows, otherwise changes of a valid model, three bytes
- * each: where (little-endian) and what. Checksums would hide everything behind them, so they are
- * mended first.
+ * each: where (little-endian) and what. Checksums are corrected first, since otherwise nothing
+ * behind them would be reached.
  */
 #include <stdint.h>
 #include <stdlib.h>

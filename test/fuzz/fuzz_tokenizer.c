@@ -6,8 +6,8 @@
  * runtime/text/detokenize.c runtime/error.c
  *
  * Input: one byte, the length of the text; the text; the section. A section's length is in its
- * header, so most changes of length would be refused at once: the header is mended first, which
- * leaves the tables to the fuzzer.
+ * header, so most changes of length would be refused at once: the header is corrected first, so
+ * that the fuzzer reaches the tables.
  */
 #include <stdint.h>
 #include <stdlib.h>

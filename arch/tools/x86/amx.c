@@ -8,8 +8,7 @@
 
 #include "arch/x86/tiles.h"
 
-/* Multiplies full registers of 64 columns, as the instruction is meant: the limit that blocks of 32
- * cannot reach. */
+/* Multiplies full registers of 64 columns: a limit that blocks of 32 cannot reach. */
 static uint64_t amx_dot_peak(uint64_t rounds)
 {
 	tile_config c = { .palette = 1 };
