@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "quant/types.h"
+
 #define ADDRESS(set) &arch_##set,
 
 static const arch_kernels *const sets[] = { ARCH_SETS(ADDRESS) };
@@ -43,4 +45,15 @@ bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu)
 		ARCH_FUNCTIONS(INHERIT)
 	}
 	return true;
+}
+
+arch_matmul *arch_matmul_for(const arch_kernels *kernels, uint32_t type)
+{
+	arch_matmul *const products[TYPE_KINDS] = {
+		[TYPE_F16] = kernels->matmul_f16,
+		[TYPE_Q8] = kernels->matmul_q8,
+		[TYPE_Q4] = kernels->matmul_q4,
+	};
+
+	return type < TYPE_KINDS ? products[type] : NULL;
 }

@@ -172,6 +172,9 @@ static inline void arch_quantize(const arch_kernels *kernels, const arch_vectors
 	}
 }
 
+/* The product for matrices of a type (quant/types.h); NULL: there is none. */
+arch_matmul *arch_matmul_for(const arch_kernels *kernels, uint32_t type);
+
 /* Placeholder for a set that this compiler cannot build. */
 #define ARCH_ABSENT(set) const arch_kernels arch_##set = { .name = #set };
 

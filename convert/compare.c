@@ -10,6 +10,7 @@
 #include "arch/float_env.h"
 #include "convert/pieces.h"
 #include "runtime/error.h"
+#include "runtime/model/order.h"
 #include "runtime/model/model.h"
 #include "runtime/os/threads.h"
 
@@ -118,24 +119,6 @@ static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-/* Kind and layer of the i-th tensor in the order of the file; false past the end. */
-static bool place_at(const format_config *config, size_t i, uint32_t *kind, uint32_t *layer)
-{
-	const size_t in_layer = TENSOR_W2 - TENSOR_ATTENTION_NORM + 1,
-	             inside = in_layer * config->n_layers;
-
-	*layer = 0;
-	if (i == 0 || i > inside) {
-		*kind = i == 0            ? TENSOR_EMBEDDING
-		        : i == inside + 1 ? TENSOR_FINAL_NORM
-		                          : TENSOR_OUTPUT;
-		return i <= inside + 2;
-	}
-	*layer = (uint32_t)((i - 1) / in_layer);
-	*kind = (uint32_t)(TENSOR_ATTENTION_NORM + (i - 1) % in_layer);
-	return true;
-}
-
 static const char *type_of(const convert_source *source, uint32_t kind, uint32_t layer)
 {
 	return source->name_type ? source->name_type(source->self, kind, layer) : NULL;
@@ -148,7 +131,7 @@ static brise_status plan(comparison *c, const char *a_name, const char *b_name,
 	uint32_t kind, layer, rows, cols;
 	size_t i;
 
-	for (i = 0; place_at(&c->b->config, i, &kind, &layer); i++) {
+	for (i = 0; order_at(&c->b->config, i, &kind, &layer); i++) {
 		compare_tensor *t = &list[i];
 
 		model_tensor_name(t->name, kind, layer);
@@ -216,15 +199,14 @@ static brise_status compare(const convert_source *a, const char *a_name, const c
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name,
 		                 b->config.n_layers, b_name, a->config.n_layers);
-	while (place_at(&b->config, *n, &c.kind, &c.layer))
-		++*n;
+	*n = order_count(&b->config);
 	if (!(*list = calloc(*n, sizeof **list)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a list of %zu tensors", *n);
 	if ((status = plan(&c, a_name, b_name, *list, err)) == BRISE_OK)
 		status = allocate(&c, *list, *n, err);
 	for (i = 0; i < *n && status == BRISE_OK; i++) {
 		c.tensor = &(*list)[i];
-		(void)place_at(&b->config, i, &c.kind, &c.layer);
+		(void)order_at(&b->config, i, &c.kind, &c.layer);
 		status = compare_tensor_pieces(&c, err);
 	}
 	free_comparison(&c);

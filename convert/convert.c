@@ -194,7 +194,7 @@ static brise_status apply_options(source *s, const convert_options *o, notes *li
 		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room,
 		          describe_calibration(o));
 	else
-		notes_add(lines, "encoded as %s", o->type == TYPE_Q8 ? "q8" : "f16");
+		notes_add(lines, "encoded as %s", type_name(o->type));
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 

@@ -25,14 +25,13 @@
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
+#include "runtime/model/order.h"
 #include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/target_folder.h"
 #include "runtime/text/tokenizer.h"
 
-#define PIECE_ROWS      32u
-#define OUTSIDE_TENSORS 3u
-#define LAYER_TENSORS   9u
+#define PIECE_ROWS 32u
 
 typedef struct row_piece {
 	uint32_t tensor, first, n;
@@ -114,7 +113,7 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	t->index = find_index(m, kind, layer);
 	t->rows = m->tensors[t->index].rows;
 	t->cols = m->tensors[t->index].cols;
-	t->is_vector = m->tensors[t->index].type == TYPE_F32;
+	t->is_vector = order_is_vector(kind);
 	t->type = !t->is_vector                            ? e->plan.type
 	          : !is_gguf && fits_f16(m, t->index, row) ? GGML_F16
 	                                                   : GGML_F32;
@@ -143,20 +142,13 @@ static brise_status plan_tensors(exporter *e, brise_error *err)
 	float *row = malloc(c->dim * sizeof *row);
 	brise_status status = BRISE_OK;
 	uint32_t layer, kind;
+	size_t i;
 
-	e->plan.tensors = calloc((size_t)c->n_layers * LAYER_TENSORS + OUTSIDE_TENSORS,
-	                         sizeof *e->plan.tensors);
+	e->plan.tensors = calloc(order_count(c), sizeof *e->plan.tensors);
 	if (!row || !e->plan.tensors)
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
-	else
-		status = plan_tensor(e, TENSOR_EMBEDDING, 0, row, err);
-	for (layer = 0; layer < c->n_layers; layer++)
-		for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2 && status == BRISE_OK; kind++)
-			status = plan_tensor(e, kind, layer, row, err);
-	if (status == BRISE_OK)
-		status = plan_tensor(e, TENSOR_FINAL_NORM, 0, row, err);
-	if (status == BRISE_OK)
-		status = plan_tensor(e, TENSOR_OUTPUT, 0, row, err);
+	for (i = 0; status == BRISE_OK && order_at(c, i, &kind, &layer); i++)
+		status = plan_tensor(e, kind, layer, row, err);
 	free(row);
 	return status;
 }

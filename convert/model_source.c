@@ -35,7 +35,7 @@ static const char *name_type(void *self, uint32_t kind, uint32_t layer)
 	size_t index;
 	const format_tensor *t = find_tensor(self, kind, layer, &index);
 
-	return model_type_name(t ? t->type : 0);
+	return type_name(t ? t->type : 0);
 }
 
 brise_status model_source_open(convert_source *source, const char *path, brise_error *err)

@@ -16,19 +16,9 @@
 
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/model/order.h"
 
 #define PATTERN_MAX 128
-
-static uint32_t find_type(const char *name)
-{
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
-	size_t i;
-
-	for (i = 0; i < sizeof types / sizeof *types; i++)
-		if (!strcmp(name, model_type_name(types[i])))
-			return types[i];
-	return 0;
-}
 
 static bool matches(const char *pattern, const format_tensor *t)
 {
@@ -44,7 +34,7 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
                           brise_error *err)
 {
 	const char *equals = strrchr(spec, '=');
-	uint32_t type = equals ? find_type(equals + 1) : 0, i, found = 0;
+	uint32_t type = equals ? type_of_matrices(equals + 1) : 0, i, found = 0;
 	char pattern[PATTERN_MAX];
 
 	if (type == 0 || equals - spec >= PATTERN_MAX)
@@ -52,7 +42,7 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 		                 "tensor type \"%.60s\": PATTERN=q4, =q8 or =f16 expected", spec);
 	(void)snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - spec), spec);
 	for (i = 0; i < n_tensors; i++)
-		if (tensors[i].type != TYPE_F32 && matches(pattern, &tensors[i])) {
+		if (!order_is_vector(tensors[i].kind) && matches(pattern, &tensors[i])) {
 			tensors[i].type = type;
 			found++;
 		}
@@ -101,12 +91,12 @@ static int compare_wishes(const void *a, const void *b)
 static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers,
                               types_measure_fn *measure, void *user, brise_error *err)
 {
-	double error, cost = costs[t->kind] / (model_kind_in_layer(t->kind) ? n_layers : 1);
+	double error, cost = costs[t->kind] / (order_is_in_layer(t->kind) ? n_layers : 1);
 	uint64_t q4 = 0, q8 = 0;
 	brise_status status = measure(user, t, &error, err);
 
-	(void)model_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
-	(void)model_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
+	(void)type_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
+	(void)type_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
 	w->bytes =
 	        (q8 + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE - q4 / FORMAT_PAGE * FORMAT_PAGE;
 	if (status == BRISE_OK)
@@ -125,8 +115,9 @@ brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_
 	uint32_t i, n = 0;
 
 	for (i = 0; i < n_tensors && status == BRISE_OK; i++) {
-		weights +=
-		        tensors[i].type != TYPE_F32 ? (double)tensors[i].rows * tensors[i].cols : 0;
+		weights += !order_is_vector(tensors[i].kind)
+		                   ? (double)tensors[i].rows * tensors[i].cols
+		                   : 0;
 		if (tensors[i].type != TYPE_Q4)
 			continue;
 		wishes[n].tensor = i;

@@ -21,21 +21,18 @@
 #include "convert/sample.h"
 #include "convert/types.h"
 #include "quant/checked.h"
-#include "quant/encode/f16_encode.h"
-#include "quant/encode/q8_encode.h"
+#include "quant/encode/encoders.h"
 #include "runtime/eval/engine.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/model/order.h"
 #include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/threads.h"
 
 #define PIECE_TILES 8u
 #define SECTIONS    7u
-
-#define LAYER_TENSORS   9u
-#define OUTSIDE_TENSORS 3u /* embedding, final norm, output */
 
 typedef struct piece {
 	uint32_t tensor, first_tile, n_tiles;
@@ -76,31 +73,21 @@ typedef struct writer {
 
 /* ---- plan ----------------------------------------------------------------------------------- */
 
-static void plan_tensor(writer *w, uint32_t kind, uint32_t layer)
-{
-	format_tensor *t = &w->tensors[w->n_tensors++];
-
-	memset(t, 0, sizeof *t);
-	t->kind = kind;
-	t->layer = layer;
-	model_tensor_shape(&w->source->config, kind, &t->rows, &t->cols);
-	t->type = t->rows == 1 && (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM ||
-	                           kind == TENSOR_FINAL_NORM)
-	                  ? TYPE_F32
-	                  : w->options->type;
-}
-
-/* In the order the forward pass reads them. */
 static void plan_tensors(writer *w)
 {
-	uint32_t layer, kind;
+	const format_config *config = &w->source->config;
+	uint32_t kind, layer;
+	size_t i;
 
-	plan_tensor(w, TENSOR_EMBEDDING, 0);
-	for (layer = 0; layer < w->source->config.n_layers; layer++)
-		for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2; kind++)
-			plan_tensor(w, kind, layer);
-	plan_tensor(w, TENSOR_FINAL_NORM, 0);
-	plan_tensor(w, TENSOR_OUTPUT, 0);
+	for (i = 0; order_at(config, i, &kind, &layer); i++) {
+		format_tensor *t = &w->tensors[i];
+
+		*t = (format_tensor){ .kind = kind,
+			              .layer = layer,
+			              .type = order_is_vector(kind) ? TYPE_F32 : w->options->type };
+		model_tensor_shape(config, kind, &t->rows, &t->cols);
+	}
+	w->n_tensors = (uint32_t)i;
 }
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
@@ -153,7 +140,7 @@ static brise_status plan_offsets(writer *w, uint64_t at, brise_error *err)
 	for (i = 0; i < w->n_tensors; i++) {
 		format_tensor *t = &w->tensors[i];
 
-		if (!model_tensor_bytes(t->type, t->rows, t->cols, &t->bytes))
+		if (!type_tensor_bytes(t->type, t->rows, t->cols, &t->bytes))
 			return error_set(err, BRISE_EINVAL,
 			                 "%s: tensor %" PRIu32 " of %" PRIu32 " x %" PRIu32
 			                 " cannot be stored",
@@ -220,34 +207,20 @@ static brise_status encode_tile(const writer *w, const format_tensor *t, const w
 
 	if (status != BRISE_OK)
 		return status;
-	switch (t->type) {
-	case TYPE_F32:
-		memcpy(out, space->rows, t->cols * sizeof(float));
+	how = (q4_encoding){ .effort = w->options->effort,
+		             .importance = input != UINT32_MAX
+		                                   ? calibration_squares(w->calibration, input)
+		                                   : NULL,
+		             .feedback = input != UINT32_MAX && w->feedback.span > 0 ? &w->feedback
+		                                                                     : NULL,
+		             .errors = w->tools.q4_errors };
+	if (encoder_find(t->type)(out, space->rows, n, t->cols, &how, space->scratch, sum))
 		return BRISE_OK;
-	case TYPE_Q4:
-		how = (q4_encoding){ .effort = w->options->effort,
-			             .importance =
-			                     input != UINT32_MAX
-			                             ? calibration_squares(w->calibration, input)
-			                             : NULL,
-			             .feedback = input != UINT32_MAX && w->feedback.span > 0
-			                                 ? &w->feedback
-			                                 : NULL,
-			             .errors = w->tools.q4_errors };
-		q4_encode_tile(out, space->rows, n, t->cols, &how, space->scratch, sum);
-		return BRISE_OK;
-	case TYPE_Q8:
-		q8_encode_tile(out, space->rows, n, t->cols, space->scratch, sum);
-		return BRISE_OK;
-	default:
-		if (f16_encode_tile(out, space->rows, n, t->cols, sum))
-			return BRISE_OK;
-		model_tensor_name(name, t->kind, t->layer);
-		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
-		                 " is too large for f16; use q8 or q4",
-		                 name, row, row + n - 1);
-	}
+	model_tensor_name(name, t->kind, t->layer);
+	return error_set(err, BRISE_EUNSUPPORTED,
+	                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
+	                 " is too large for %s; use q8 or q4",
+	                 name, row, row + n - 1, type_name(t->type));
 }
 
 static brise_status do_piece(const writer *w, piece *p, const worker_space *space, brise_error *err)
@@ -335,7 +308,7 @@ static void join_pieces(writer *w, convert_result *result)
 		t->relative_error = sum.norm > 0 ? (float)(sum.error / sum.norm) : 0;
 		all.error += sum.error;
 		all.norm += sum.norm;
-		if (t->type != TYPE_F32)
+		if (!order_is_vector(t->kind))
 			result->weights += (uint64_t)t->rows * t->cols;
 	}
 	result->relative_error = all.norm > 0 ? all.error / all.norm : 0;
@@ -349,7 +322,7 @@ static void tell_losses(const writer *w)
 	uint32_t i;
 
 	for (i = 0; w->options->loss && i < w->n_tensors; i++)
-		if (w->tensors[i].type != TYPE_F32)
+		if (!order_is_vector(w->tensors[i].kind))
 			w->options->loss(w->options->user, w->tensors[i].kind, w->tensors[i].layer,
 			                 (double)w->tensors[i].relative_error);
 }
@@ -379,7 +352,7 @@ static brise_status allocate_spaces(writer *w, brise_error *err)
 
 		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
 		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
-		s->scratch = malloc(q4_scratch(widest, w->feedback.span > 0) * sizeof(float));
+		s->scratch = malloc(encoder_scratch(widest, w->feedback.span > 0) * sizeof(float));
 		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
 			return error_set(err, BRISE_ENOMEM,
@@ -539,7 +512,7 @@ static void tell_excess(const writer *w)
 	uint32_t i;
 
 	for (i = 0; i < w->n_tensors; i++)
-		weights += w->tensors[i].type != TYPE_F32
+		weights += !order_is_vector(w->tensors[i].kind)
 		                   ? (double)w->tensors[i].rows * w->tensors[i].cols
 		                   : 0;
 	bits = 8 * (double)w->file_bytes / weights;
@@ -588,8 +561,7 @@ static brise_status write_model(const convert_source *source, const char *out,
 		return status;
 	w.threads = options->threads ? options->threads : threads_available();
 	w.threads = w.threads > THREADS_MAX ? THREADS_MAX : w.threads;
-	w.tensors = calloc((size_t)source->config.n_layers * LAYER_TENSORS + OUTSIDE_TENSORS,
-	                   sizeof *w.tensors);
+	w.tensors = calloc(order_count(&source->config), sizeof *w.tensors);
 	if (!w.tensors) {
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 		goto done;

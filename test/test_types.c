@@ -25,7 +25,7 @@ static void add(format_tensor *tensors, uint32_t *n, uint32_t kind, uint32_t lay
 	*t = (format_tensor){ .kind = kind, .layer = layer };
 	model_tensor_shape(&config, kind, &t->rows, &t->cols);
 	t->type = t->rows == 1 ? TYPE_F32 : TYPE_Q4;
-	(void)model_tensor_bytes(t->type, t->rows, t->cols, &t->bytes);
+	(void)type_tensor_bytes(t->type, t->rows, t->cols, &t->bytes);
 }
 
 static uint64_t make_tensors(format_tensor tensors[TENSORS])
@@ -148,8 +148,8 @@ static void test_bits_go_where_they_help_and_stay_within_their_room(check_counts
 		      "%s", err.message);
 		CHECK(counts, measured == 7 * LAYERS + 2, "every matrix is measured once");
 		for (k = 0; k < TENSORS; k++) {
-			(void)model_tensor_bytes(tensors[k].type, tensors[k].rows, tensors[k].cols,
-			                         &tensors[k].bytes);
+			(void)type_tensor_bytes(tensors[k].type, tensors[k].rows, tensors[k].cols,
+			                        &tensors[k].bytes);
 			after += (tensors[k].bytes + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE;
 			weights += tensors[k].type != TYPE_F32
 			                   ? (double)tensors[k].rows * tensors[k].cols

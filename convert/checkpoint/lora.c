@@ -34,6 +34,7 @@
 #include "quant/half.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/model/order.h"
 
 #define CONFIG_MAX ((size_t)16 << 20)
 /* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest
@@ -111,8 +112,7 @@ static uint32_t find_module(const reading *in, const char *module, uint32_t *lay
 
 	(void)snprintf(name, sizeof name, "%s.weight", module);
 	kind = naming_find_kind(in->form->names, name, UINT32_MAX, layer);
-	if (kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM || kind == TENSOR_FINAL_NORM ||
-	    (in->form->layers_only && !model_kind_in_layer(kind)))
+	if (order_is_vector(kind) || (in->form->layers_only && !order_is_in_layer(kind)))
 		return 0;
 	return kind;
 }

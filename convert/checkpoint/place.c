@@ -10,6 +10,7 @@
 #include "convert/formats/files.h"
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/model/order.h"
 #include "runtime/model/model.h"
 
 static brise_status no_memory(const opened *o)
@@ -42,16 +43,10 @@ brise_status place_sort(opened *o)
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
-static bool is_vector(uint32_t kind)
-{
-	return kind == TENSOR_ATTENTION_NORM || kind == TENSOR_FFN_NORM ||
-	       kind == TENSOR_FINAL_NORM;
-}
-
 static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t kind)
 {
 	named_tensor squeezed = *t, expected = { .n_dims = 2 };
-	bool vector = is_vector(kind);
+	bool vector = order_is_vector(kind);
 	const char *assumed = o->arch.assumed;
 	char shape[TENSORS_SHAPE_MAX], wanted[TENSORS_SHAPE_MAX];
 	uint32_t rows, cols;
@@ -218,10 +213,10 @@ static brise_status find_missing(const opened *o)
 
 	for (layer = 0; layer < o->arch.config.n_layers; layer++)
 		for (kind = 1; kind < TENSOR_KINDS; kind++) {
-			if ((layer > 0 && !model_kind_in_layer(kind)) ||
+			if ((layer > 0 && !order_is_in_layer(kind)) ||
 			    o->cp.tensors[layer][kind].name)
 				continue;
-			if (model_kind_in_layer(kind))
+			if (order_is_in_layer(kind))
 				return error_set(o->err, BRISE_EFORMAT,
 				                 "%s: tensor %s%" PRIu32 ".%s is missing",
 				                 o->folder, o->names->layer, layer,

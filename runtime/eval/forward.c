@@ -28,22 +28,14 @@ typedef struct matmul_job {
 	size_t unit;  /* tiles that are never parted */
 } matmul_job;
 
-static arch_matmul *matmul_of(const arch_kernels *kernels, uint32_t type)
-{
-	return type == TYPE_Q4   ? kernels->matmul_q4
-	       : type == TYPE_Q8 ? kernels->matmul_q8
-	                         : kernels->matmul_f16;
-}
-
-/* Tiles [first, end) of one product. */
 static void multiply_tiles(const matmul_job *job, const product *p, size_t first, size_t end,
                            unsigned worker)
 {
 	const arch_kernels *kernels = &job->e->kernels;
 	size_t t, at = first * TILE_ROWS;
 
-	matmul_of(kernels, p->w->type)(p->y, p->stride, &p->w->view, job->input, first, end,
-	                               job->e->scratch[worker].products);
+	arch_matmul_for(kernels, p->w->type)(p->y, p->stride, &p->w->view, job->input, first, end,
+	                                     job->e->scratch[worker].products);
 	for (t = 0; p->sum && t < job->input->n; t++, at += p->stride)
 		kernels->add(p->sum + at, p->y + at, (end - first) * TILE_ROWS);
 }
@@ -150,7 +142,7 @@ static void quantize_piece(void *argument, unsigned worker, size_t first, size_t
 
 static bool wants_int8(const model_matrix *w)
 {
-	return w->type != TYPE_F16;
+	return type_find(w->type)->takes_int8;
 }
 
 /* RMSNorm of n rows of x, those that `rows` names or the first. */

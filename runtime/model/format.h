@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "quant/types.h"
+
 /* 8 bytes; a transfer that rewrites line ends spoils it visibly */
 #define FORMAT_MAGIC   "BRISE\r\n\x1a"
 #define FORMAT_VERSION 1u
@@ -82,16 +84,8 @@ enum format_tensor_kind {
 	TENSOR_KINDS = 13
 };
 
-enum format_tensor_type {
-	TYPE_F32 = 1, /* plain row of floats: norm weights */
-	TYPE_F16 = 2, /* tiles, quant/f16.h */
-	TYPE_Q8 = 3,  /* tiles, quant/q8.h */
-	TYPE_Q4 = 4,  /* tiles, quant/q4.h */
-	TYPE_KINDS = 5
-};
-
 typedef struct format_tensor {
-	uint32_t kind, layer, type;
+	uint32_t kind, layer, type; /* type: quant/types.h */
 	uint32_t rows, cols;
 	uint32_t crc;
 	uint64_t offset; /* multiple of FORMAT_PAGE */

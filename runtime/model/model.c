@@ -13,6 +13,7 @@
 #include "runtime/model/contents.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
+#include "runtime/model/order.h"
 #include "runtime/os/map.h"
 #include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
@@ -251,7 +252,7 @@ static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_e
 		                 m->name, name, t->offset, t->bytes, m->size);
 	if (!model_tensor_shape(&m->config, t->kind, &rows, &cols))
 		return BRISE_OK; /* of a later version; unknown kinds do no harm */
-	if (t->layer >= (model_kind_in_layer(t->kind) ? m->config.n_layers : 1))
+	if (t->layer >= (order_is_in_layer(t->kind) ? m->config.n_layers : 1))
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: the model has %" PRIu32 " layers", m->name, name,
 		                 m->config.n_layers);
@@ -261,13 +262,12 @@ static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_e
 		                 "%s: tensor %s: %" PRIu32 " x %" PRIu32 ", expected %" PRIu32
 		                 " x %" PRIu32,
 		                 m->name, name, t->rows, t->cols, rows, cols);
-	if ((matrix && (t->type < TYPE_F16 || t->type > TYPE_Q4)) ||
-	    (vector && t->type != TYPE_F32))
+	if (!type_find(t->type) || type_find(t->type)->is_matrix != !vector)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: tensor %s: type %" PRIu32
 		                 " is not one this version runs there",
 		                 m->name, name, t->type);
-	if (!model_tensor_bytes(t->type, rows, cols, &bytes) || bytes != t->bytes)
+	if (!type_tensor_bytes(t->type, rows, cols, &bytes) || bytes != t->bytes)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: %" PRIu64 " bytes do not fit its shape and type",
 		                 m->name, name, t->bytes);
@@ -291,13 +291,13 @@ static void count_tensor(brise_model *m, const format_tensor *t, unsigned *types
 
 	if (!model_kind_known(t->kind))
 		return;
-	if (t->type != TYPE_F32) {
+	if (!order_is_vector(t->kind)) {
 		*types |= 1u << t->type;
 		m->facts.matrix_weights += weights;
 		m->facts.matrix_bytes += t->bytes;
 	}
 	if (t->kind != TENSOR_EMBEDDING) {
-		m->facts.token_weights += t->type != TYPE_F32 ? weights : 0;
+		m->facts.token_weights += !order_is_vector(t->kind) ? weights : 0;
 		m->facts.token_bytes += t->bytes;
 	}
 }
@@ -325,7 +325,7 @@ static void fill_facts(brise_model *m, unsigned types)
 	m->facts.type = "mixed";
 	for (type = 0; type < TYPE_KINDS; type++)
 		if (types == 1u << type)
-			m->facts.type = model_type_name(type);
+			m->facts.type = type_name(type);
 }
 
 static brise_status check_complete(const brise_model *m, brise_error *err)

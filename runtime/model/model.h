@@ -9,7 +9,7 @@
 
 typedef struct model_matrix {
 	arch_matrix view;
-	uint32_t type; /* TYPE_F16, TYPE_Q8, TYPE_Q4 */
+	uint32_t type; /* quant/types.h */
 	uint32_t rows, cols;
 } model_matrix;
 
@@ -37,12 +37,6 @@ struct brise_model {
 	brise_model_facts facts;
 };
 
-/* "q4" and so on; "?" for a type this version does not know. */
-const char *model_type_name(uint32_t type);
-
-/* Bytes a tensor of that type and shape takes. False: unknown type, zero dimension or overflow. */
-bool model_tensor_bytes(uint32_t type, uint32_t rows, uint32_t cols, uint64_t *bytes);
-
 /* "layers.3.wq"; name has at least 48 bytes. */
 void model_tensor_name(char *name, uint32_t kind, uint32_t layer);
 
@@ -55,9 +49,6 @@ static inline bool model_kind_known(uint32_t kind)
 {
 	return kind > 0 && kind < TENSOR_KINDS;
 }
-
-/* True for the kinds that every layer has one of. */
-bool model_kind_in_layer(uint32_t kind);
 
 /* Decodes row `row` of a matrix into `out` [cols]. */
 void model_decode_row(const model_matrix *matrix, uint32_t row, float *out);

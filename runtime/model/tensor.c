@@ -1,4 +1,4 @@
-/* tensor.c - kinds, types, shapes and rows of tensors; what info, verify and the converter need to
+/* tensor.c - kinds, shapes and rows of tensors; what info, verify and the converter need to
  * know of them */
 #include "runtime/model/model.h"
 
@@ -8,45 +8,11 @@
 
 #include "arch/float_env.h"
 #include "quant/checked.h"
-#include "quant/f16.h"
-#include "quant/q4.h"
-#include "quant/q8.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
+#include "runtime/model/order.h"
 
 #define VERIFY_STEP ((uint64_t)8 << 20) /* bytes between calls of progress and cancel */
-
-const char *model_type_name(uint32_t type)
-{
-	static const char *const names[TYPE_KINDS] = { "?", "f32", "f16", "q8", "q4" };
-
-	return type < TYPE_KINDS ? names[type] : "?";
-}
-
-bool model_tensor_bytes(uint32_t type, uint32_t rows, uint32_t cols, uint64_t *bytes)
-{
-	uint64_t tile;
-
-	if (rows == 0 || cols == 0 || cols > UINT32_MAX - TILE_GROUP ||
-	    rows > UINT32_MAX - TILE_ROWS)
-		return false;
-	switch (type) {
-	case TYPE_F32:
-		return checked_mul(rows, (uint64_t)cols * sizeof(float), bytes);
-	case TYPE_F16:
-		tile = f16_tile_bytes(cols);
-		break;
-	case TYPE_Q8:
-		tile = q8_tile_bytes(cols);
-		break;
-	case TYPE_Q4:
-		tile = q4_tile_bytes(cols);
-		break;
-	default:
-		return false;
-	}
-	return checked_mul(tile_count(rows), tile, bytes);
-}
 
 void model_tensor_name(char *name, uint32_t kind, uint32_t layer)
 {
@@ -56,15 +22,10 @@ void model_tensor_name(char *name, uint32_t kind, uint32_t layer)
 	};
 	const char *base = model_kind_known(kind) ? names[kind] : "?";
 
-	if (model_kind_in_layer(kind))
+	if (order_is_in_layer(kind))
 		(void)snprintf(name, 48, "layers.%" PRIu32 ".%s", layer, base);
 	else
 		(void)snprintf(name, 48, "%s", base);
-}
-
-bool model_kind_in_layer(uint32_t kind)
-{
-	return kind >= TENSOR_ATTENTION_NORM && kind <= TENSOR_W2;
 }
 
 bool model_tensor_shape(const format_config *c, uint32_t kind, uint32_t *rows, uint32_t *cols)
@@ -94,14 +55,10 @@ bool model_tensor_shape(const format_config *c, uint32_t kind, uint32_t *rows, u
 
 void model_decode_row(const model_matrix *matrix, uint32_t row, float *out)
 {
-	const uint8_t *tile = matrix->view.tiles + row / TILE_ROWS * matrix->view.tile_bytes;
+	const type_row *type = type_find(matrix->type);
 
-	if (matrix->type == TYPE_Q4)
-		q4_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
-	else if (matrix->type == TYPE_Q8)
-		q8_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
-	else
-		f16_decode_row(out, tile, row % TILE_ROWS, matrix->cols);
+	type->decode_row(out, matrix->view.tiles + row / type->tile_rows * matrix->view.tile_bytes,
+	                 row % type->tile_rows, matrix->cols);
 }
 
 size_t brise_count_tensors(const brise_model *model)
@@ -120,7 +77,7 @@ brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tens
 	t = &model->tensors[index];
 	memset(facts, 0, sizeof *facts);
 	model_tensor_name(facts->name, t->kind, t->layer);
-	facts->type = model_type_name(t->type);
+	facts->type = type_name(t->type);
 	facts->rows = t->rows;
 	facts->cols = t->cols;
 	facts->offset = t->offset;
@@ -133,7 +90,7 @@ static brise_status read_row(const brise_model *model, size_t index, uint32_t ro
                              brise_error *err)
 {
 	const format_tensor *t;
-	model_matrix matrix;
+	const type_row *type;
 
 	if (index >= model->n_tensors)
 		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
@@ -146,18 +103,14 @@ static brise_status read_row(const brise_model *model, size_t index, uint32_t ro
 	if (row_index >= t->rows)
 		return error_set(err, BRISE_EINVAL, "row %" PRIu32 ": the tensor has %" PRIu32,
 		                 row_index, t->rows);
-	if (t->type == TYPE_F32) {
-		memcpy(row, model->bytes + t->offset + (uint64_t)row_index * t->cols * sizeof *row,
-		       t->cols * sizeof *row);
-		return BRISE_OK;
-	}
-	matrix.view.tiles = model->bytes + t->offset;
-	matrix.view.tile_bytes = (size_t)(t->bytes / tile_count(t->rows));
-	matrix.view.blocks = tile_blocks(t->cols);
-	matrix.type = t->type;
-	matrix.rows = t->rows;
-	matrix.cols = t->cols;
-	model_decode_row(&matrix, row_index, row);
+	if (!(type = type_find(t->type)))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %zu is of a type this version does not know",
+		                 model->name, index);
+	type->decode_row(row,
+	                 model->bytes + t->offset +
+	                         row_index / type->tile_rows * type->tile_bytes(t->cols),
+	                 row_index % type->tile_rows, t->cols);
 	return BRISE_OK;
 }
 

@@ -1,0 +1,54 @@
+/* encoders.c - the encoder of each type */
+#include "quant/encode/encoders.h"
+
+#include <string.h>
+
+#include "quant/encode/f16_encode.h"
+#include "quant/encode/q8_encode.h"
+
+static bool encode_f32(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                       const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	(void)how, (void)scratch, (void)sum;
+	memcpy(tile, weights, n_rows * cols * sizeof *weights);
+	return true;
+}
+
+static bool encode_f16(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                       const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	(void)how, (void)scratch;
+	return f16_encode_tile(tile, weights, n_rows, cols, sum);
+}
+
+static bool encode_q8(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                      const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	(void)how;
+	q8_encode_tile(tile, weights, n_rows, cols, scratch, sum);
+	return true;
+}
+
+static bool encode_q4(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                      const q4_encoding *how, float *scratch, tile_error *sum)
+{
+	q4_encode_tile(tile, weights, n_rows, cols, how, scratch, sum);
+	return true;
+}
+
+encode_tile_fn *encoder_find(uint32_t type)
+{
+	static encode_tile_fn *const encoders[TYPE_KINDS] = {
+		[TYPE_F32] = encode_f32,
+		[TYPE_F16] = encode_f16,
+		[TYPE_Q8] = encode_q8,
+		[TYPE_Q4] = encode_q4,
+	};
+
+	return type < TYPE_KINDS ? encoders[type] : NULL;
+}
+
+size_t encoder_scratch(size_t cols, bool feedback)
+{
+	return q4_scratch(cols, feedback); /* more than a padded row, which q8 needs */
+}

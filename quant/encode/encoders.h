@@ -1,0 +1,23 @@
+/* encoders.h - the converter's column of the table of types (quant/types.h) */
+#ifndef QUANT_ENCODERS_H
+#define QUANT_ENCODERS_H
+
+#include "quant/encode/q4_encode.h"
+#include "quant/types.h"
+
+/* Encodes up to tile_rows rows, [n_rows][cols] finite weights, into one tile; missing rows are
+ * zeros.
+ *
+ * how      of q4
+ * scratch  [encoder_scratch(cols, ...)]
+ * Adds squared error and norm to *sum. False if a weight is too large for the type. */
+typedef bool encode_tile_fn(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                            const q4_encoding *how, float *scratch, tile_error *sum);
+
+/* NULL: a type this version does not know. */
+encode_tile_fn *encoder_find(uint32_t type);
+
+/* Floats of scratch that any of them needs. */
+size_t encoder_scratch(size_t cols, bool feedback);
+
+#endif
