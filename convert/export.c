@@ -23,12 +23,14 @@
 #include "convert/formats/safetensors_writer.h"
 #include "convert/pieces.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
+#include "convert/tokenizer/settings_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
 #include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/target_folder.h"
+#include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
 
 #define PIECE_ROWS 32u
@@ -347,6 +349,25 @@ static void remark(const exporter *e, const char *format, ...)
 
 /* What the user should know of what the file or the other format lacks: only once the target and
  * the model are sound, so that a refusal is one line. */
+/* Rules of added tokens that the other format cannot state. */
+static void tell_added(const exporter *e, const struct tokenizer_added *a, bool is_gguf)
+{
+	uint32_t flags = a->normalized.n > 0 ? ADDED_NORMALIZED : 0;
+	size_t i;
+
+	for (i = 0; i < a->plain.n; i++)
+		flags |= a->plain.items[i].flags;
+	if (is_gguf && a->symbols && (a->rule == ADDED_FIRST || a->rule == ADDED_ALWAYS))
+		remark(e, "llama.cpp puts a space in front of every text between added tokens; "
+		          "this model was trained otherwise");
+	if (!is_gguf && a->symbols && a->rule == ADDED_ALWAYS)
+		remark(e, "texts between added tokens that begin with a space get another one "
+		          "from readers of tokenizer.model");
+	if (is_gguf && a->symbols && flags & ~ADDED_SPECIAL)
+		remark(e, "a GGUF cannot say lstrip, rstrip, single_word and normalized of added "
+		          "tokens");
+}
+
 static void tell_remarks(const exporter *e)
 {
 	const export_plan *p = &e->plan;
@@ -361,6 +382,10 @@ static void tell_remarks(const exporter *e)
 		       "tokens %" PRIu32 "..%" PRIu32 " have no piece: unused pieces [PAD%" PRIu32
 		       "] and so on stand for them",
 		       p->tokenizer->vocab, c->vocab - 1, p->tokenizer->vocab);
+	if (p->tokenizer)
+		tell_added(e, p->tokenizer->added, is_gguf);
+	if (is_gguf && p->model->facts.n_ends > 2)
+		remark(e, "a GGUF states two end tokens; llama.cpp finds others by their names");
 	if (is_gguf && c->window && (c->max_context == 0 || c->max_context > c->window))
 		remark(e,
 		       "llama.cpp attends to all tokens: its text differs once it is longer than "
@@ -452,7 +477,8 @@ static brise_status write_weights(exporter *e, const char *folder, const char *o
 static brise_status write_safetensors(exporter *e, const char *out, export_result *result,
                                       brise_error *err)
 {
-	buffer config = { NULL, 0, 0, false }, tokenizer = { NULL, 0, 0, false };
+	buffer config = { NULL, 0, 0, false }, tokenizer = { NULL, 0, 0, false },
+	       settings = { NULL, 0, 0, false }, generation = { NULL, 0, 0, false };
 	target_folder folder;
 	brise_status status = target_folder_open(&folder, out, err);
 
@@ -464,6 +490,14 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 		sentencepiece_make_model(e->plan.tokenizer, &tokenizer);
 		status = write_file(folder.part, "tokenizer.model", &tokenizer, err);
 	}
+	if (status == BRISE_OK && e->plan.tokenizer) {
+		settings_make_tokenizer(e->plan.model, e->plan.tokenizer, &settings);
+		status = write_file(folder.part, "tokenizer_config.json", &settings, err);
+	}
+	if (status == BRISE_OK && e->plan.model->facts.n_ends > 0) {
+		settings_make_generation(e->plan.model, &generation);
+		status = write_file(folder.part, "generation_config.json", &generation, err);
+	}
 	if (status == BRISE_OK)
 		status = write_weights(e, folder.part, out, result, err);
 	if (status == BRISE_OK)
@@ -471,6 +505,8 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 	target_folder_discard(&folder);
 	buffer_free(&config);
 	buffer_free(&tokenizer);
+	buffer_free(&settings);
+	buffer_free(&generation);
 	return status;
 }
 

@@ -12,8 +12,8 @@
 enum export_format {
 	EXPORT_GGUF, /* one file, version 3, architecture llama; all programs of ggml's family read
 	                it */
-	EXPORT_SAFETENSORS /* a folder with config.json, model.safetensors and, if the file has one,
-	                      tokenizer.model */
+	EXPORT_SAFETENSORS /* a folder with config.json, generation_config.json, model.safetensors
+	                      and, if the file has one, tokenizer.model and tokenizer_config.json */
 };
 
 typedef struct export_options {

@@ -26,7 +26,7 @@ CHATML = [("<|im_end|>", {"special": True}), ("<|im_start|>", {})]
 SYMBOLS = [("<|im_end|>", {}), ("<|im_start|>", {}), ("<|im", {}), ("<tool call>", {}), ("[END]", {"special": True})]
 FLAGGED = [("<l>", {"lstrip": True}), ("<r>", {"rstrip": True}), ("<lr>", {"lstrip": True, "rstrip": True, "special": True}), ("<n>", {"normalized": True}),
            ("<n b>", {"normalized": True}), ("<nl>", {"normalized": True, "lstrip": True}), ("<nr>", {"normalized": True, "rstrip": True}),
-           ("word", {"single_word": True}), ("<|s|>", {"special": True, "single_word": True}), ("\n\n", {})]
+           ("wqz", {"single_word": True}), ("<|s|>", {"special": True, "single_word": True}), ("\n\n", {})]
 SCHEMES = ["legacy", "first", "always", "never"]
 
 

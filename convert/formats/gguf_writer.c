@@ -161,9 +161,38 @@ static void put_id(pairs *p, const char *key, int32_t id)
 		put_u32(p, key, (uint32_t)id);
 }
 
-/* t NULL: begin and end are known all the same. */
-static void put_tokenizer(const brise_tokenizer *t, const format_config *c, pairs *p)
+static bool is_named(const brise_tokenizer *t, int32_t id, const char *text)
 {
+	return t && (uint32_t)id < t->vocab &&
+	       tokenizer_piece_bytes(t, (uint32_t)id) == strlen(text) &&
+	       !memcmp(t->text + t->offsets[id], text, strlen(text));
+}
+
+/* Two more of the end tokens have keys: those of a turn and of a message. */
+static void put_turn_ends(const brise_tokenizer *t, const brise_model_facts *f, int32_t eos,
+                          pairs *p)
+{
+	int32_t turn = -1, message = -1;
+	size_t i;
+
+	for (i = 0; i < f->n_ends; i++) {
+		int32_t id = f->ends[i];
+
+		if (id == eos)
+			continue;
+		if (is_named(t, id, "<|eom_id|>"))
+			message = id;
+		else if (turn < 0 || is_named(t, turn, "</s>"))
+			turn = id;
+	}
+	put_id(p, "tokenizer.ggml.eot_token_id", turn);
+	put_id(p, "tokenizer.ggml.eom_token_id", message);
+}
+
+/* t NULL: begin and end are known all the same. */
+static void put_tokenizer(const brise_tokenizer *t, const brise_model *model, pairs *p)
+{
+	const format_config *c = &model->config;
 	int32_t bos = c->bos < 0 && t ? t->bos : c->bos, eos = c->eos < 0 && t ? t->eos : c->eos;
 
 	put_text(p, "tokenizer.ggml.model", t ? "llama" : "none");
@@ -173,9 +202,12 @@ static void put_tokenizer(const brise_tokenizer *t, const format_config *c, pair
 	}
 	put_id(p, "tokenizer.ggml.bos_token_id", bos);
 	put_id(p, "tokenizer.ggml.eos_token_id", eos);
+	put_turn_ends(t, &model->facts, eos, p);
+	if (model->facts.chat_template)
+		put_text(p, "tokenizer.chat_template", model->facts.chat_template);
 	if (t) {
 		put_id(p, "tokenizer.ggml.unknown_token_id", t->unk);
-		put_bool(p, "tokenizer.ggml.add_bos_token", bos >= 0);
+		put_bool(p, "tokenizer.ggml.add_bos_token", c->bos >= 0);
 		put_bool(p, "tokenizer.ggml.add_eos_token", false);
 		put_bool(p, "tokenizer.ggml.add_space_prefix", t->dummy_prefix);
 	}
@@ -201,7 +233,7 @@ void gguf_make_header(const export_plan *plan, buffer *out)
 
 	put_general(plan, &p);
 	put_architecture(&plan->model->config, &p);
-	put_tokenizer(plan->tokenizer, &plan->model->config, &p);
+	put_tokenizer(plan->tokenizer, plan->model, &p);
 	buffer_put(out, GGUF_MAGIC, 4);
 	buffer_put_number(out, GGUF_VERSION, 4);
 	buffer_put_number(out, plan->n_tensors, 8);

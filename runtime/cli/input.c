@@ -3,6 +3,7 @@
 #include "runtime/cli/number.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/error.h"
+#include "runtime/model/contents.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,6 +65,41 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 	return BRISE_OK;
 }
 
+/* UTF-16 without a mark: every other byte of the beginning is zero, and no other one. */
+static bool alternates_with_zeros(const char *text, size_t n)
+{
+	size_t zeros[2] = { 0, 0 }, i;
+
+	n -= n % 2;
+	for (i = 0; i < n; i++)
+		zeros[i % 2] += text[i] == 0;
+	return n > 2 && zeros[0] + zeros[1] == n / 2 && (zeros[0] == 0 || zeros[1] == 0);
+}
+
+/* Windows saves files as UTF-16, or as UTF-8 with a byte order mark, which is no part of the text.
+ */
+static brise_status drop_mark(char *text, size_t *bytes, const char *name, brise_error *err)
+{
+	size_t head = *bytes < CONTENTS_HEAD ? *bytes : CONTENTS_HEAD;
+
+	if (contents_recognize(text, head, *bytes) == CONTENTS_UTF16 ||
+	    alternates_with_zeros(text, head < 64 ? head : 64))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: text in UTF-16; expected UTF-8, save it as that", name);
+	if (*bytes >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+		*bytes -= 3;
+		memmove(text, text + 3, *bytes + 1);
+	}
+	return BRISE_OK;
+}
+
+size_t input_drop_line_end(const char *text, size_t bytes)
+{
+	if (bytes > 0 && text[bytes - 1] == '\n')
+		bytes -= bytes > 1 && text[bytes - 2] == '\r' ? 2 : 1;
+	return bytes;
+}
+
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err)
 {
 	bool standard = strcmp(path, "-") == 0;
@@ -77,6 +113,12 @@ brise_status input_read_text(const char *path, char **text, size_t *bytes, brise
 	status = read_stream(stream, input_name(path), text, bytes, err);
 	if (!standard)
 		(void)fclose(stream);
+	if (status == BRISE_OK &&
+	    (status = drop_mark(*text, bytes, input_name(path), err)) != BRISE_OK) {
+		free(*text);
+		*text = NULL;
+		*bytes = 0;
+	}
 	return status;
 }
 

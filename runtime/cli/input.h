@@ -11,9 +11,14 @@
 /* Largest text read at once, far beyond any use: a limit for endless streams. */
 #define INPUT_MOST_BYTES ((size_t)1 << 30)
 
-/* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(). Errors: BRISE_EIO,
- * BRISE_ENOMEM, BRISE_ECANCELED a signal asked to stop while waiting. */
+/* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(); without the byte
+ * order mark it may begin with. Errors: BRISE_EIO, BRISE_EFORMAT text in UTF-16, BRISE_ENOMEM,
+ * BRISE_ECANCELED a signal asked to stop while waiting. */
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err);
+
+/* Bytes of a text without the end of its last line, LF or CR LF, if it has one: that ends a line of
+ * a file, and is no part of a prompt. */
+size_t input_drop_line_end(const char *text, size_t bytes);
 
 /* White-space-separated decimal ids in [0, vocab). *ids: malloc'ed [*n], freed by the caller; NULL
  * when *n is 0. `name` stands for the text in messages, which name the line. Errors: BRISE_EFORMAT,

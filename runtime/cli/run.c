@@ -138,10 +138,7 @@ static int read_prompt(run *r, const char *argument)
 		report_note("run", "reading the prompt; end it with ctrl-D");
 	if (!argument && input_read_text(s->file ? s->file : "-", &text, &bytes, &err) != BRISE_OK)
 		return report_status("run", &err);
-	if (argument)
-		bytes = strlen(argument);
-	else if (bytes > 0 && text[bytes - 1] == '\n')
-		bytes--;
+	bytes = argument ? strlen(argument) : input_drop_line_end(text, bytes);
 	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes,
 	                            &r->prompt, &r->n_prompt);
 	free(text);
