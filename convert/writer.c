@@ -16,6 +16,7 @@
 
 #include "arch/float_env.h"
 #include "arch/tools/tools.h"
+#include "convert/blocks.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
 #include "convert/sample.h"
@@ -50,6 +51,7 @@ typedef struct writer {
 	const convert_source *source;
 	const convert_options *options;
 	target_file target;
+	blocks *blocks; /* what goes to the target */
 	format_tensor *tensors;
 	uint32_t n_tensors;
 	piece *pieces;
@@ -236,8 +238,8 @@ static brise_status do_piece(const writer *w, piece *p, const worker_space *spac
 	if (status != BRISE_OK)
 		return status;
 	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
-	return target_write_at(&w->target, space->tiles, (size_t)(p->n_tiles * tile_bytes),
-	                       t->offset + p->first_tile * tile_bytes, err);
+	return blocks_add(w->blocks, space->tiles, (size_t)(p->n_tiles * tile_bytes),
+	                  t->offset + p->first_tile * tile_bytes, err);
 }
 
 static brise_status say_cancelled(const writer *w, brise_error *err)
@@ -372,6 +374,7 @@ static void free_writer(writer *w)
 		free(w->spaces[i].scratch);
 		free(w->spaces[i].tiles);
 	}
+	blocks_free(w->blocks);
 	factor_free(&w->feedback);
 	calibration_close(w->calibration);
 	free(w->spaces);
@@ -383,6 +386,13 @@ static void free_writer(writer *w)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
+static brise_status write_block(void *user, const void *bytes, size_t n, uint64_t offset,
+                                brise_error *err)
+{
+	return target_write_at(user, bytes, n, offset, err);
+}
+
+/* After all blocks, the first of which has zeros where the tables go. */
 static brise_status write_tables(writer *w, brise_error *err)
 {
 	format_header header = { .version = FORMAT_VERSION,
@@ -576,7 +586,9 @@ static brise_status write_model(const convert_source *source, const char *out,
 	if ((status = target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file",
 	                                err)) != BRISE_OK ||
 	    (status = target_open(&w.target, out, err)) != BRISE_OK ||
-	    (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK)
+	    (status = target_check_space(&w.target, w.file_bytes, err)) != BRISE_OK ||
+	    (status = blocks_new(&w.blocks, w.tensors, w.n_tensors, write_block, &w.target, err)) !=
+	            BRISE_OK)
 		goto done;
 	tell_decisions(&w);
 	if ((status = encode_all(&w, err)) != BRISE_OK)
