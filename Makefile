@@ -6,7 +6,8 @@
 # make install    to $(DESTDIR)$(prefix): bindir, libdir and includedir may be set one by one
 #
 # make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; V=1 shows commands
-# CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS as usual: CFLAGS are added, and the build's own -O goes where they name one. WERROR=-Werror makes warnings errors.
+# CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS as usual: CFLAGS are added, and the build's own -O goes
+# where they name one. WERROR=-Werror makes warnings errors.
 
 BUILD ?= release
 AR    ?= ar
@@ -38,7 +39,8 @@ ifeq ($(origin build_$(BUILD)),undefined)
 $(error BUILD=$(BUILD) is not one of release, debug, asan, tsan)
 endif
 
-# -Ofast is -O3 -ffast-math; a program that is linked with it starts in flush-to-zero mode, whatever follows.
+# -Ofast is -O3 -ffast-math; a program that is linked with it starts in flush-to-zero mode, whatever
+# follows.
 user_cflags := $(patsubst -Ofast,-O3,$(CFLAGS))
 level := $(if $(filter -O%,$(user_cflags)),,$(level_$(BUILD)))
 machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
@@ -47,8 +49,9 @@ known = $(shell echo 'typedef int known;' | $(CC) $(2) $(1) -fsyntax-only -x c -
 
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wvla -Wundef -Wwrite-strings -Wno-pass-failed $(WERROR)
-# The numeric contract (quant/FORMAT.md, arch/kernels.h): multiply and add are rounded separately, and floats follow IEEE 754. It stands behind
-# CFLAGS, and takes back every part of -ffast-math by its own name: -fno-fast-math does not take back what was asked for alone.
+# The numeric contract (quant/FORMAT.md, arch/kernels.h): multiply and add are rounded separately,
+# and floats follow IEEE 754. It stands behind CFLAGS, and takes back every part of -ffast-math by
+# its own name: -fno-fast-math does not take back what was asked for alone.
 contract := -std=c11 -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-finite-math-only -fno-associative-math -fno-reciprocal-math \
             -fsigned-zeros $(foreach f,-fexcess-precision=standard -fno-single-precision-constant -fno-approx-func,$(call known,$f,-Werror))
 # The 387 keeps more bits than the contract has: x86 needs SSE2, which 64 bits have.
@@ -127,7 +130,8 @@ $(out)/draw_quality: $(call objects,bench/quality/draw.c bench/chart.c)
 quality: $(out)/brise $(out)/draw_quality
 	@sh bench/quality/run.sh $(out) '$(TEXT)'
 
-# For programs built on the library: cc $(pkg-config --cflags brise) program.c $(pkg-config --libs brise)
+# For programs built on the library:
+#   cc $(pkg-config --cflags brise) program.c $(pkg-config --libs brise)
 $(out)/brise.pc: runtime/brise.h force
 	@printf '%s\n' 'prefix=$(prefix)' 'libdir=$(libdir)' 'includedir=$(includedir)' '' 'Name: brise' \
 		'Description: quantized CPU runtime for Mistral 7B' "Version: $$(sed -n 's/^#define BRISE_VERSION "\(.*\)"/\1/p' runtime/brise.h)" \

@@ -1,9 +1,12 @@
 #!/bin/sh
-# arm_estimate.sh [WORD...] - estimates q4's speed on Arm boards with llvm-mca; nothing here is measured
+# arm_estimate.sh [WORD...] - estimates q4's speed on Arm boards with llvm-mca; nothing here is
+# measured
 #
-# The kernel sets of arch/arm are compiled to assembly as the release build compiles them, the loops that do the work are cut out, and llvm-mca simulates them
-# on a model of the core's pipelines, in order or out of order as the core is: cycles = total cycles / rounds. All data are in L1 there, no load waits
-# for a store, every branch is guessed. What memory delivers is what others measured. So these are limits, not promises. Takes 10 s.
+# The kernel sets of arch/arm are compiled to assembly as the release build compiles them, the loops
+# that do the work are cut out, and llvm-mca simulates them on a model of the core's pipelines, in
+# order or out of order as the core is: cycles = total cycles / rounds. All data are in L1 there, no
+# load waits for a store, every branch is guessed. What memory delivers is what others measured. So
+# these are limits, not promises. Takes 10 s.
 #
 # With words, only rows in which one of them occurs are printed: a core, a board, a set.
 #   CC      a compiler for aarch64: "aarch64-linux-gnu-gcc" (default), "clang --target=aarch64-linux-gnu"
@@ -28,10 +31,12 @@ mkdir -p "$work" && rm -f "$work"/cycles.* || fail "cannot write to $work"
 for tool in "${CC%% *}" "${MCA:=llvm-mca}"; do command -v "$tool" >/dev/null || fail "$tool is not installed"; done
 
 # Core, what llvm-mca is told, board, cores, GHz, GB/s that all cores read together, sets.
-# Cortex-A76 and Neoverse N1 are one design; LLVM has pipelines for the second only, and lets it take three micro-operations a cycle where Arm's guides
-# say four macro-operations. Cortex-A72 is simulated as A57, from which it differs little.
-# GB/s: Pi 5, a loop that only reads, 4 threads (2 threads: 13.2), llama.cpp's tracker, 2026. Pi 4, STREAM, 4.8 to 5.6, sci-pi.org.uk. RK3588, with cores and
-# memory of a phone of 2019, 17 to 22, turingpi.com. Pi 3: 32 bits of LPDDR2-900 are 3.6 at best, about 2 in practice; with 1 GB it cannot hold 7B at all.
+# Cortex-A76 and Neoverse N1 are one design; LLVM has pipelines for the second only, and lets it
+# take three micro-operations a cycle where Arm's guides say four macro-operations. Cortex-A72 is
+# simulated as A57, from which it differs little. GB/s: Pi 5, a loop that only reads, 4 threads (2
+# threads: 13.2), llama.cpp's tracker, 2026. Pi 4, STREAM, 4.8 to 5.6, sci-pi.org.uk. RK3588, with
+# cores and memory of a phone of 2019, 17 to 22, turingpi.com. Pi 3: 32 bits of LPDDR2-900 are 3.6
+# at best, about 2 in practice; with 1 GB it cannot hold 7B at all.
 boards='A53|cortex-a53|Raspberry Pi 3|4|1.2|2|neon
 A72|cortex-a72|Raspberry Pi 4|4|1.5|4.8|neon
 A72|cortex-a72|Raspberry Pi 4, 2021|4|1.8|4.8|neon
@@ -41,10 +46,13 @@ A76|neoverse-n1 -dispatch=4|RK3588, large cores|4|2.4|17|neon dotprod
 N1|neoverse-n1 -dispatch=4|one server core|1|2.5||neon dotprod
 V1|neoverse-v1|one server core|1|2.6||neon dotprod i8mm'
 
-# Loops are found by what they do, in functions that may belong to q4. A block loop is the smallest with dot products and fused multiply-adds, four of the
-# latter (16 rows) for each tile-block and token. With table lookups it belongs to the product with a vector: the trace is the loop around it, a group of
-# four blocks of several streams. Without, it belongs to the product with a matrix: the trace is the block loop with most tokens. Loops inside a trace that the
-# compiler did not unroll are written out, as often as 512 multiplications for each tile-block and token ask for. Prints "# tile-blocks", then instructions.
+# Loops are found by what they do, in functions that may belong to q4. A block loop is the smallest
+# with dot products and fused multiply-adds, four of the latter (16 rows) for each tile-block and
+# token. With table lookups it belongs to the product with a vector: the trace is the loop around
+# it, a group of four blocks of several streams. Without, it belongs to the product with a matrix:
+# the trace is the block loop with most tokens. Loops inside a trace that the compiler did not
+# unroll are written out, as often as 512 multiplications for each tile-block and token ask for.
+# Prints "# tile-blocks", then instructions.
 cut_loop() { # vector|matrix, assembly
 	awk -v kind="$1" '
 	function macs(i) { return dots[to[i]] - dots[from[i] - 1] }

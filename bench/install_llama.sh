@@ -1,8 +1,10 @@
 #!/bin/sh
-# install_llama.sh FOLDER [PACKAGE...] - llama.cpp as node-llama-cpp builds it for this machine's processor (about 30 MB), and further npm packages
+# install_llama.sh FOLDER [PACKAGE...] - llama.cpp as node-llama-cpp builds it for this machine's
+# processor (about 30 MB), and further npm packages
 #
-# Only the package of binaries is fetched, without what else node-llama-cpp depends on, and no package's script is run. Prints the folder node_modules;
-# status 1, with the reason on standard error, where it is not available.
+# Only the package of binaries is fetched, without what else node-llama-cpp depends on, and no
+# package's script is run. Prints the folder node_modules; status 1, with the reason on standard
+# error, where it is not available.
 version=${LLAMA_VERSION:-3.22.1}
 folder=$1
 [ -n "$folder" ] || { echo "usage: install_llama.sh FOLDER [PACKAGE...]" >&2; exit 2; }

@@ -1,7 +1,10 @@
-// llama.mjs - llama.cpp as npm's @node-llama-cpp/linux-x64 ships it, called as directly as JavaScript can
+// llama.mjs - llama.cpp as npm's @node-llama-cpp/linux-x64 ships it, called as directly as
+// JavaScript can
 //
-// node-llama-cpp's own classes read the file's metadata in JavaScript and start a second process to try the library out before the first token; here its
-// native module is loaded alone, so that nothing but llama.cpp is measured. The calls are those its classes make. bench/install_llama.sh installs it.
+// node-llama-cpp's own classes read the file's metadata in JavaScript and start a second process to
+// try the library out before the first token; here its native module is loaded alone, so that
+// nothing but llama.cpp is measured. The calls are those its classes make. bench/install_llama.sh
+// installs it.
 import {createRequire} from "node:module";
 import fs from "node:fs";
 import path from "node:path";
@@ -12,7 +15,8 @@ function nativeFolder(modules) {
 	return path.join(path.resolve(modules), "@node-llama-cpp", system, "bins", system);
 }
 
-// modules: the node_modules folder. Returns the native module, with the library for this processor loaded. LLAMA_LOG=1 prints its log.
+// modules: the node_modules folder. Returns the native module, with the library for this processor
+// loaded. LLAMA_LOG=1 prints its log.
 export async function loadLlama(modules) {
 	const folder = nativeFolder(modules), talks = Boolean(process.env.LLAMA_LOG);
 	const native = createRequire(import.meta.url)(path.join(folder, "llama-addon.node"));
@@ -33,7 +37,8 @@ export function nameLlama(modules) {
 	return `llama.cpp ${read(folder, "_nlcBuildMetadata.json").buildOptions.llamaCpp.release} (node-llama-cpp ${read(folder, "..", "..", "package.json").version})`;
 }
 
-// A model with one sequence. Options: threads, context, batch, flash (bool or "auto"), mmap (bool), kv ("f16" or "f32").
+// A model with one sequence. Options: threads, context, batch, flash (bool or "auto"), mmap (bool),
+// kv ("f16" or "f32").
 export async function openLlama(native, file, options) {
 	const kv = native.getGgmlType(options.kv ?? "f16");
 	const model = new native.AddonModel(file, {addonExports: native, gpuLayers: 0, useMmap: options.mmap ?? true, checkTensors: false});
@@ -51,8 +56,9 @@ export async function openLlama(native, file, options) {
 
 	return {
 		model,
-		// Evaluates ids that follow the others, at most `batch`. wanted: "nothing", the last one's "logits" (which stay inside), or the likeliest next "token",
-		// which is returned.
+		// Evaluates ids that follow the others, at most `batch`. wanted: "nothing", the
+		// last one's "logits" (which stay inside), or the likeliest next "token", which is
+		// returned.
 		async evaluate(ids, wanted) {
 			context.initBatch(ids.length);
 			const at = context.addToBatch(0, position, Uint32Array.from(ids), Uint32Array.from(wanted === "nothing" ? [] : [ids.length - 1]));

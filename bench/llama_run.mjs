@@ -1,7 +1,9 @@
-// llama_run.mjs MODULES FILE THREADS FLASH VOCAB PROMPT GENERATE - llama.cpp evaluates a prompt and tokens after it; the process that bench/peers.mjs measures
+// llama_run.mjs MODULES FILE THREADS FLASH VOCAB PROMPT GENERATE - llama.cpp evaluates a prompt and
+// tokens after it; the process that bench/peers.mjs measures
 //
-// FLASH is on or off. With GENERATE 1 it prints the likeliest token after the prompt; else a line of JSON: tokens per second of the prompt, whose logits
-// nobody asks for, and of single tokens (the median). Ids are those of brise bench, below VOCAB.
+// FLASH is on or off. With GENERATE 1 it prints the likeliest token after the prompt; else a line
+// of JSON: tokens per second of the prompt, whose logits nobody asks for, and of single tokens (the
+// median). Ids are those of brise bench, below VOCAB.
 import {loadLlama, openLlama} from "./llama.mjs";
 
 const [modules, file] = process.argv.slice(2, 4), flash = process.argv[5] === "on";

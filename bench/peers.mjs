@@ -1,9 +1,12 @@
-// peers.mjs BRISE MODULES THREADS ROUNDS MODEL=GGUF... - brise and llama.cpp alternately, as one table in Markdown
+// peers.mjs BRISE MODULES THREADS ROUNDS MODEL=GGUF... - brise and llama.cpp alternately, as one
+// table in Markdown
 //
-// Each MODEL is a .brise file, its GGUF the same weights in the type compared with. In every round both evaluate a prompt of 512 tokens and 64 tokens one by one
-// (speed), the same in a fresh process that is watched from outside (memory), and a prompt of 20 from the start of a process to its first token. Before each the
-// file is read once, so that its pages are in memory. Figures are medians over rounds. llama.cpp runs with or without flash attention, whichever is
-// faster in a trial before the rounds.
+// Each MODEL is a .brise file, its GGUF the same weights in the type compared with. In every round
+// both evaluate a prompt of 512 tokens and 64 tokens one by one (speed), the same in a fresh
+// process that is watched from outside (memory), and a prompt of 20 from the start of a process to
+// its first token. Before each the file is read once, so that its pages are in memory. Figures are
+// medians over rounds. llama.cpp runs with or without flash attention, whichever is faster in a
+// trial before the rounds.
 import {execFileSync, spawn} from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -44,7 +47,8 @@ function memoryOf(pid, line) {
 	}
 }
 
-// Seconds from the start of a process to the first byte it prints, and the most memory it had: anonymous, and resident with the mapped file.
+// Seconds from the start of a process to the first byte it prints, and the most memory it had:
+// anonymous, and resident with the mapped file.
 function watch(words) {
 	return new Promise((resolve, reject) => {
 		const seen = {first: 0, anonymous: 0, resident: 0, output: ""};

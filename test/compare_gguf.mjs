@@ -1,7 +1,9 @@
-// compare_gguf.mjs BRISE MODULES FOLDER - exported GGUF files, read by npm's @huggingface/gguf and run by llama.cpp
+// compare_gguf.mjs BRISE MODULES FOLDER - exported GGUF files, read by npm's @huggingface/gguf and
+// run by llama.cpp
 //
-// The model is test/models/breeze. Both programs keep keys and values unquantized and choose the likeliest token: from the F16 file they must write the same
-// text. Its window of 256 positions, which llama.cpp does not know, is never filled.
+// The model is test/models/breeze. Both programs keep keys and values unquantized and choose the
+// likeliest token: from the F16 file they must write the same text. Its window of 256 positions,
+// which llama.cpp does not know, is never filled.
 import {execFileSync} from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";

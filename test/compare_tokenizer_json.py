@@ -78,7 +78,8 @@ def make_json(processor, types, newer):
     merges.sort(key=(lambda m: (m[0], len(m[1]), len(m[2]))) if newer else (lambda m: m[0]), reverse=True)
     added = [{"id": i, "content": pieces[i], "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": t != USER_DEFINED}
              for i, t in enumerate(types) if t in (UNKNOWN, CONTROL, USER_DEFINED)]
-    # Mistral's models all put a space in front; what the model itself says is seen in how it encodes nothing but a letter.
+    # Mistral's models all put a space in front; what the model itself says is seen in how it
+    # encodes nothing but a letter.
     prefix = processor.encode("a")[0] != processor.piece_to_id("a")
     spaces = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
     back = [{"type": "Replace", "pattern": {"String": SPACE}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]

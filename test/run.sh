@@ -1,10 +1,13 @@
 #!/bin/sh
-# run.sh BUILD_DIR - runs every test program and script there, as many at once as there are cores, and adds up their counts.
-# BRISE_TESTS="threads forward" runs those alone, "json:test_doubles_are_correctly_rounded" one test of a program.
-# A test fails that tests nothing, that ends otherwise than its last line says, or that leaves something in its temporary folder.
-# Reference vectors of others' making are not part of the project: tests that need them find them through BRISE_GOLD, or skip.
+# run.sh BUILD_DIR - runs every test program and script there, as many at once as there are cores,
+# and adds up their counts. BRISE_TESTS="threads forward" runs those alone,
+# "json:test_doubles_are_correctly_rounded" one test of a program. A test fails that tests nothing,
+# that ends otherwise than its last line says, or that leaves something in its temporary folder.
+# Reference vectors of others' making are not part of the project: tests that need them find them
+# through BRISE_GOLD, or skip.
 
-# Runs one test and prints what it says at once, so that tests side by side do not mix lines: what went wrong, then its counts.
+# Runs one test and prints what it says at once, so that tests side by side do not mix lines: what
+# went wrong, then its counts.
 run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests in it
 	test=${2%%:*}
 	names=$(printf '%s' "${2#"$test"}" | tr ':' ' ')
@@ -41,7 +44,8 @@ trap 'exit 1' HUP INT TERM
 rm -rf "$out/test.results"
 mkdir -p "$out/test.results"
 
-# Prints the tests that are wanted, each as run_one takes it; what is wanted and is not there comes out too, and fails there.
+# Prints the tests that are wanted, each as run_one takes it; what is wanted and is not there comes
+# out too, and fails there.
 list_tests() {
 	for t in test/test_*.sh "$out"/test/test_*; do
 		case $t in *.d | *.o) continue ;; esac

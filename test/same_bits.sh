@@ -1,9 +1,11 @@
 #!/bin/sh
-# same_bits.sh [BUILD...] - one model and one list of ids give the same logits from every compiler, optimization level, kernel set, thread count and chunk size
+# same_bits.sh [BUILD...] - one model and one list of ids give the same logits from every compiler,
+# optimization level, kernel set, thread count and chunk size
 . test/statements.sh
 awk 'BEGIN { x = 7; for (i = 0; i < 150; i++) { x = (x * 1103 + 12345) % 65536; print i ? x % 4096 : 1 } }' >"$dir/ids"
 
-# Writes a program's logits and prints their digest; prints nothing, and says why, if they are not there.
+# Writes a program's logits and prints their digest; prints nothing, and says why, if they are not
+# there.
 digest() { # brise, model, options...
 	program=$1 model=$2
 	shift 2
@@ -18,7 +20,8 @@ gives() { # the digest expected, then digest's arguments
 	[ -n "$expected" ] && [ "$(digest "$@")" = "$expected" ]
 }
 
-# A build is COMPILER-FLAGS, _ between flags. The last ones would relax arithmetic, if the Makefile let them.
+# A build is COMPILER-FLAGS, _ between flags. The last ones would relax arithmetic, if the Makefile
+# let them.
 builds="gcc-O3 gcc-O0 clang-O3 clang-O0 gcc-Ofast"
 [ "$(uname -m)" = x86_64 ] && builds="$builds gcc-O2_-ffp-contract=fast_-mfma"
 [ $# -eq 0 ] || builds="$*"
@@ -37,7 +40,8 @@ for type in q4 q8; do
 		requires "$program info lists the kernel sets, scalar among them" has_word scalar:true "$arches"
 		for arch in $(printf '%s\n' $arches | sed -n 's/:true$//p'); do
 			for options in "--threads 1 --chunk 1" "--threads 2 --chunk 7" "--threads 3 --chunk 64" "--threads 5 --chunk 512"; do
-				# The slow builds need not repeat everything: one token at a time with all sets but the definition, chunks with a few.
+				# The slow builds need not repeat everything: one token at a time
+				# with all sets but the definition, chunks with a few.
 				[ "${build#*-O0}" != "$build" ] && [ "$options" = "--threads 1 --chunk 1" ] && [ "$arch" = scalar ] && continue
 				holds "$program $type $arch $options" gives "$first" "$program" "$dir/$type.brise" --arch "$arch" $options
 			done

@@ -20,7 +20,8 @@ holds() { # statement, command...: passes when the command succeeds
 	fi
 }
 
-# What a test needs before it can test anything: failing it fails the test, but it is not counted as passed.
+# What a test needs before it can test anything: failing it fails the test, but it is not counted as
+# passed.
 requires() { # statement, command...
 	before=$passed
 	holds "$@"
@@ -39,7 +40,8 @@ report() { # name
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
-# Prints the kernel sets that a program knows, as NAME:true or NAME:false: "arches":{"NAME":true,...}
+# Prints the kernel sets that a program knows, as NAME:true or NAME:false:
+# "arches":{"NAME":true,...}
 list_arches() { # brise (may be several words), model
 	$1 info "$2" --json | sed -n 's/.*"arches":{\([^}]*\)}.*/\1/p' | tr ',' '\n' | tr -d '"'
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_build.sh - the numeric contract holds whatever CFLAGS a user gives, and installation follows GNU's names of folders
+# test_build.sh - the numeric contract holds whatever CFLAGS a user gives, and installation follows
+# GNU's names of folders
 . test/statements.sh
 
 # Make as a user runs it, not as a part of the make that runs these tests.

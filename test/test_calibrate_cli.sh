@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_calibrate_cli.sh - brise calibrate and convert --calibration as their users meet them: messages, interruptions, what is left behind
+# test_calibrate_cli.sh - brise calibrate and convert --calibration as their users meet them:
+# messages, interruptions, what is left behind
 . test/statements.sh
 checkpoint=test/models/breeze
 text=quant/FORMAT.md
@@ -93,7 +94,8 @@ rmdir "$dir/small"
 
 # ---- interruptions --------------------------------------------------------------------------------------------------
 
-# Runs brise in the foreground, since shells start background jobs with SIGINT ignored, and interrupts it once a condition holds.
+# Runs brise in the foreground, since shells start background jobs with SIGINT ignored, and
+# interrupts it once a condition holds.
 interrupt() { # condition, arguments...
 	condition=$1
 	shift
@@ -120,7 +122,8 @@ if sh -c 'kill -s INT $$; exit 0' 2>/dev/null; then
 	skipped=$((skipped + 1))
 	echo "skipped: ctrl-C: this shell was started with SIGINT ignored" >&2
 else
-	# One thread, and as much work as lasts; builds that check themselves are slow enough with little.
+	# One thread, and as much work as lasts; builds that check themselves are slow enough with
+	# little.
 	tokens=300
 	[ "${BRISE_BUILD:-build}" = build ] && tokens=6000
 	cat "$text" "$text" >"$dir/text"
@@ -161,7 +164,8 @@ else
 	rm -f "$dir/x.cal"
 
 	signal=KILL interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
-	# A byte of the states behind the moments, the last of the half that an even number of layers leaves, or of the other.
+	# A byte of the states behind the moments, the last of the half that an even number of
+	# layers leaves, or of the other.
 	size=$(wc -c <"$dir/x.cal.unfinished")
 	half=$((tokens * 512 * 4))
 	printf '\377\377\377' | dd of="$dir/x.cal.unfinished" bs=1 seek=$((size - 1003)) conv=notrunc 2>/dev/null

@@ -1,7 +1,9 @@
 #!/bin/sh
-# test_cli.sh - brise as its users meet it: exit statuses, messages, streams, damaged files, signals, and results that must agree
+# test_cli.sh - brise as its users meet it: exit statuses, messages, streams, damaged files,
+# signals, and results that must agree
 #
-# Works on a 4-bit conversion of test/models/breeze in a temporary folder. Statements about many cases name the cases that fail.
+# Works on a 4-bit conversion of test/models/breeze in a temporary folder. Statements about many
+# cases name the cases that fail.
 . test/statements.sh
 checkpoint=test/models/breeze
 model=$dir/model.brise
@@ -16,7 +18,8 @@ lines() {
 	wc -l <"$1" | tr -d ' '
 }
 
-# What is wrong with the last try as a refusal with this status: nothing printed, one line on standard error.
+# What is wrong with the last try as a refusal with this status: nothing printed, one line on
+# standard error.
 refusal() { # status, text within the line
 	[ "$status" -eq "$1" ] || printf 'status %s, ' "$status"
 	[ "$(lines "$dir/err")" -eq 1 ] || printf '%s lines on standard error, ' "$(lines "$dir/err")"
@@ -405,7 +408,8 @@ fi
 
 # ---- signals --------------------------------------------------------------------------------------------------------
 
-# Runs brise and sends it a signal once a condition holds. It runs in the foreground, since shells start background jobs with SIGINT ignored.
+# Runs brise and sends it a signal once a condition holds. It runs in the foreground, since shells
+# start background jobs with SIGINT ignored.
 interrupt() { # signal, condition, arguments...
 	sent=$1 condition=$2
 	shift 2
@@ -442,7 +446,8 @@ stopped() { # status
 }
 
 for signal in INT:130 TERM:143 HUP:129; do
-	# In the background, or under nohup, signals are ignored from the start, and commands leave that as it is.
+	# In the background, or under nohup, signals are ignored from the start, and commands leave
+	# that as it is.
 	if sh -c 'kill -s "$0" $$; exit 0' "${signal%:*}" 2>/dev/null; then
 		skip "SIG${signal%:*} stops a command" "this shell was started with SIG${signal%:*} ignored"
 		continue
@@ -450,6 +455,9 @@ for signal in INT:130 TERM:143 HUP:129; do
 	interrupt "${signal%:*}" '[ -s "$dir/out" ]' run "$model" "The file" -n 100000 --ignore-eos
 	none "SIG${signal%:*} stops run, status ${signal#*:}" "$(stopped "${signal#*:}")"
 	holds "SIG${signal%:*}: run says in one line that it was interrupted" [ "$(cat "$dir/err")" = "brise run: interrupted" ]
+	interrupt "${signal%:*}" 'sleep 0.2' bench --kernels
+	none "SIG${signal%:*} stops bench, status ${signal#*:}" "$(stopped "${signal#*:}")"
+	holds "SIG${signal%:*}: bench says so in one line" [ "$(cat "$dir/err")" = "brise: interrupted" ]
 	interrupt "${signal%:*}" '[ -n "$(part_files)" ]' convert "$checkpoint" "$dir/stopped.brise" --effort high -t 1
 	none "SIG${signal%:*} stops convert, status ${signal#*:}" "$(stopped "${signal#*:}")"
 	holds "SIG${signal%:*} leaves no target" [ ! -e "$dir/stopped.brise" ]

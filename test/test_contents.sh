@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_contents.sh - whatever a download or a mistake leaves under a file's name is called what it is, by every command that opens it,
-# and nothing that is not a regular file is waited for
+# test_contents.sh - whatever a download or a mistake leaves under a file's name is called what it
+# is, by every command that opens it, and nothing that is not a regular file is waited for
 . test/statements.sh
 checkpoint=$(pwd)/test/models/breeze
 

@@ -1,7 +1,9 @@
 #!/bin/sh
-# test_convert_paths.sh - brise convert takes what people point at, and says of everything else what to give instead
+# test_convert_paths.sh - brise convert takes what people point at, and says of everything else what
+# to give instead
 #
-# All good paths lead to test/models/breeze, by links, and must give the same file; wrong ones must give one line and no file.
+# All good paths lead to test/models/breeze, by links, and must give the same file; wrong ones must
+# give one line and no file.
 . test/statements.sh
 checkpoint=$(pwd)/test/models/breeze
 

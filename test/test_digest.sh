@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_digest.sh - every kernel set that this machine runs gives the digest that every other machine gives
+# test_digest.sh - every kernel set that this machine runs gives the digest that every other machine
+# gives
 . test/statements.sh
 BRISE_MODEL=$dir/m.brise
 export BRISE_MODEL

@@ -5,7 +5,8 @@
 #   arch    quant, arch               runtime/cli  anything
 #   runtime quant, arch, runtime      bench, test  anything
 #   within convert: formats itself; tokenizer formats; calibration itself; checkpoint tokenizer, formats
-# Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path to logits.
+# Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path
+# to logits.
 . test/statements.sh
 
 check() { # name, offending lines
@@ -44,7 +45,8 @@ check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs
 objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
 holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $objects | grep -q .'
 # A signal handler reaches nothing but static variables, so runtime/os/posix/faults.c has some.
-# Writable sections only: tables of pointers that the loader relocates are read-only afterwards. Sanitizers add variables of their own.
+# Writable sections only: tables of pointers that the loader relocates are read-only afterwards.
+# Sanitizers add variables of their own.
 check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
 check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
 report rooms

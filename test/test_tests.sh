@@ -1,8 +1,9 @@
 #!/bin/sh
 # test_tests.sh - the tests fail when what they test is wrong, or when there is nothing to test
 #
-# Each script runs in a copy of the tests with a make that does nothing and a brise that is a script, in which FAULT breaks one thing. Without a fault all
-# of them pass: what fails afterwards fails because of the fault.
+# Each script runs in a copy of the tests with a make that does nothing and a brise that is a
+# script, in which FAULT breaks one thing. Without a fault all of them pass: what fails afterwards
+# fails because of the fault.
 . test/statements.sh
 unset BRISE_TESTS
 build=$(cd "${BRISE_BUILD:-build}" && pwd)
@@ -16,7 +17,8 @@ cp test/test_digest.sh "$house/test"
 
 cat >"$house/brise" <<'EOF'
 #!/bin/sh
-# convert IN OUT, info MODEL --json, logits ... --out FILE, run, tokenize: what the tests call, and no more
+# convert IN OUT, info MODEL --json, logits ... --out FILE, run, tokenize: what the tests call, and
+# no more
 command=$1
 [ "$FAULT" = "$command-fails" ] && exit 2
 [ "$FAULT $command" != "logits-is-silent logits" ] || { while [ "$1" != --out ]; do shift; done && : >"$2" && exit; }
@@ -72,7 +74,8 @@ passes() { # script, arguments...
 	return 1
 }
 
-# The status and the last line must both say so, and the line must count a failure or nothing that passed.
+# The status and the last line must both say so, and the line must count a failure or nothing that
+# passed.
 fails() { # fault, script, arguments...
 	run_script "$@"
 	case "$status $line" in [1-9]*" 0 passed, "* | [1-9]*" passed, "[1-9]*" failed, "*) return 0 ;; esac

@@ -211,8 +211,6 @@ static brise_status measure_sets(bench_set *sets, unsigned *n_sets, const bench_
 		if ((s->engine.arch && strcmp(s->engine.arch, arch_list(i)->name) != 0) ||
 		    !arch_choose(&kernels, arch_list(i)->name, &cpu))
 			continue;
-		if (terminal_was_interrupted(NULL))
-			return error_set(err, BRISE_ECANCELED, "interrupted");
 		status = bench_measure_limits(&set->limits, &kernels, workers, bench_read_bytes(0),
 		                              err);
 		if (status == BRISE_OK)
@@ -234,7 +232,7 @@ static int measure_kernels(const bench_settings *s)
 
 	if (pool_new(&workers, threads, &err) != BRISE_OK)
 		return report_status("bench", &err);
-	terminal_catch_signals();
+	terminal_end_on_signals();
 	status = measure_sets(sets, &n_sets, s, workers, threads, &err);
 	pool_free(workers);
 	if (status != BRISE_OK)
@@ -258,12 +256,10 @@ static int measure_scaling(const bench_settings *s)
 		return report_error("bench",
 		                    "kernel set %s: this processor or system does not support it",
 		                    s->engine.arch ? s->engine.arch : "");
-	terminal_catch_signals();
+	terminal_end_on_signals();
 	printf(s->json ? "{\"arch\":\"%s\",\"scaling\":[" : "%s    decode GB/s  prefill GOPS\n",
 	       kernels.name);
 	for (threads = s->engine.threads; threads <= s->most_threads; threads++, n++) {
-		if (terminal_was_interrupted(NULL))
-			return report_interruption("bench", "interrupted");
 		if (scaling_measure(&rows[n], &kernels, threads, false, &err) != BRISE_OK)
 			return report_status("bench", &err);
 		printf(s->json ? "%s{\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f}"
@@ -341,7 +337,7 @@ static int measure_model(const bench_settings *s, const char *path)
 	brise_error err;
 	brise_status status;
 
-	terminal_catch_signals();
+	terminal_end_on_signals();
 	status = bench_measure_model(&result, &options, &err);
 	if (status != BRISE_OK)
 		return report_status("bench", &err);

@@ -31,7 +31,17 @@ void terminal_prepare(void)
 		(void)close(descriptor);
 }
 
-void terminal_catch_signals(void)
+/* write and _exit are allowed in a signal handler, stdio is not. */
+static void end_at_signal(int number)
+{
+	static const char line[] = "\rbrise: interrupted\n";
+	size_t skipped = isatty(STDERR_FILENO) == 1 ? 0 : 1;
+
+	(void)!write(STDERR_FILENO, line + skipped, sizeof line - 1 - skipped);
+	_exit(128 + number);
+}
+
+static void install(void (*handler)(int))
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	size_t i;
@@ -40,7 +50,7 @@ void terminal_catch_signals(void)
 		struct sigaction action, old;
 
 		memset(&action, 0, sizeof action);
-		action.sa_handler = catch_signal;
+		action.sa_handler = handler;
 		/* Once only, and reads are not restarted: a program that waits for input stops too.
 		 */
 		action.sa_flags = (int)SA_RESETHAND;
@@ -48,6 +58,16 @@ void terminal_catch_signals(void)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			(void)sigaction(signals[i], &action, NULL);
 	}
+}
+
+void terminal_catch_signals(void)
+{
+	install(catch_signal);
+}
+
+void terminal_end_on_signals(void)
+{
+	install(end_at_signal);
 }
 
 bool terminal_was_interrupted(void *unused)

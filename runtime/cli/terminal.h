@@ -21,6 +21,10 @@ void terminal_prepare(void);
  * at start stay ignored. */
 void terminal_catch_signals(void);
 
+/* For commands that leave nothing behind: from here on such a signal ends the process at once, with
+ * a line that says so and status 128 + its number. */
+void terminal_end_on_signals(void);
+
 /* Whether a signal asked to stop. A brise_cancel_fn. */
 bool terminal_was_interrupted(void *unused);
 

@@ -191,9 +191,10 @@ brise_status contents_check(const void *head, size_t n, uint64_t file_bytes, con
 	if (expected == CONTENTS_ANY || found == expected || found == CONTENTS_BINARY)
 		return BRISE_OK;
 	if (expected == CONTENTS_BRISE && is_checkpoint(found))
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: is %s, not a brise file; make one of it: brise convert %s",
-		                 name, kinds[found].name, found == CONTENTS_GGUF ? name : "FOLDER");
+		return error_set(
+		        err, BRISE_EFORMAT,
+		        "%s: is %s, not a brise file; make one of it: brise convert %s OUT.brise",
+		        name, kinds[found].name, found == CONTENTS_GGUF ? name : "FOLDER");
 	if (found == CONTENTS_TEXT || found == CONTENTS_SERVER_ERROR)
 		quote(excerpt, head, n);
 	return error_set(err, BRISE_EFORMAT, "%s: is %s%s, not %s; %s", name, kinds[found].name,

@@ -1,4 +1,5 @@
-# seeds.py - writes small valid inputs for the fuzz harnesses: `python3 test/fuzz/seeds.py FOLDER` makes FOLDER/<harness>/*
+# seeds.py - writes small valid inputs for the fuzz harnesses: `python3 test/fuzz/seeds.py FOLDER`
+# makes FOLDER/<harness>/*
 import io
 import json
 import os
