@@ -130,7 +130,7 @@ brise_status blocks_add(blocks *b, const void *bytes, size_t n, uint64_t offset,
 		os_lock(b->monitor);
 		if ((into = find_block(b, offset / BLOCKS_BYTES)) != NULL) {
 			memcpy(into->bytes + at, from, part);
-			into->missing -= part + 0;
+			into->missing -= part;
 			if ((complete = into->missing == 0))
 				take_out(&b->open, into);
 		}

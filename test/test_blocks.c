@@ -38,11 +38,11 @@ static brise_status note_write(void *user, const void *bytes, size_t n, uint64_t
 	return BRISE_OK;
 }
 
-/* With gaps of 0 to 4095 bytes, one tensor within a block, one that ends where a block does. */
+/* With gaps of 0 to 4095 bytes, one tensor within a block, a gap at the end of a block. */
 static const format_tensor tensors[TENSORS] = {
 	{ .offset = 4096, .bytes = 3000000 },
 	{ .offset = 3006464, .bytes = 64 },
-	{ .offset = 3010560, .bytes = 4 * BLOCKS_BYTES - 3010560 },
+	{ .offset = 3010560, .bytes = 4 * BLOCKS_BYTES - 3010560 - 100 },
 	{ .offset = 4 * BLOCKS_BYTES, .bytes = 1 },
 	{ .offset = 4 * BLOCKS_BYTES + 4096, .bytes = FILE_BYTES - 4 * BLOCKS_BYTES - 4096 },
 };
