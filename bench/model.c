@@ -299,7 +299,7 @@ brise_status bench_measure_model(bench_model_result *result, const bench_model_o
 	memset(result, 0, sizeof *result);
 	o.threads = o.threads ? o.threads : threads_available();
 	result->threads = o.threads;
-	status = brise_open_model(&model, o.path, err);
+	status = brise_open_model(&model, o.path, NULL, err);
 	if (status != BRISE_OK)
 		return status;
 	facts = brise_get_facts(model);

@@ -41,7 +41,7 @@ static const char *name_type(void *self, uint32_t kind, uint32_t layer)
 brise_status model_source_open(convert_source *source, const char *path, brise_error *err)
 {
 	brise_model *model;
-	brise_status status = brise_open_model(&model, path, err);
+	brise_status status = brise_open_model(&model, path, NULL, err);
 
 	*source = (convert_source){ .self = NULL };
 	if (status == BRISE_OK)

@@ -1,7 +1,7 @@
 /* brise.h - the whole public interface of libbrise: Mistral models on the CPU
  *
  *     brise_model *model;  brise_engine *engine;  brise_sequence *sequence;  brise_error err;
- *     if (brise_open_model(&model, "mistral.brise", &err) != BRISE_OK) ... err.message
+ *     if (brise_open_model(&model, "mistral.brise", NULL, &err) != BRISE_OK) ... err.message
  *     brise_new_engine(&engine, model, NULL, &err);
  *     brise_new_sequence(&sequence, model, NULL, &err);
  *     brise_eval_tokens(engine, sequence, ids, n, &logits, NULL, NULL, &err);
@@ -66,11 +66,27 @@ const char *brise_name_status(brise_status status);
 
 /* ---- model ---------------------------------------------------------------------------------- */
 
-/* Maps a file and checks its header, configuration and tensor table. Reads a few kilobytes,
- * whatever the file's size; weights are paged in when used. *out is NULL after an error. Format:
- * quant/FORMAT.md. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian
- * machine), BRISE_ENOMEM. */
-brise_status brise_open_model(brise_model **out, const char *path, brise_error *err);
+typedef struct brise_open_options {
+	size_t size; /* sizeof(brise_open_options) */
+	/* true: reads of the file that fail are signals that the program handles (see below) */
+	bool leave_faults;
+} brise_open_options;
+
+/* Maps a file and checks its header, configuration and tables; weights are paged in when used.
+ * *out is NULL after an error. options NULL: all zero. Format: quant/FORMAT.md. Errors: BRISE_EIO,
+ * BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian machine), BRISE_ENOMEM, BRISE_EINVAL.
+ *
+ * A mapped page that cannot be read is a signal, SIGBUS: because another program made the file
+ * shorter, or a network file system or a card failed. While a model is open the library therefore
+ * has a handler for SIGBUS. It takes only faults inside its own mappings and hands all others to
+ * the handler that was there before; with the last model closed that one is put back. After such a
+ * fault everything that reads the model returns BRISE_EIO; close it and open the file again. What a
+ * program must do: not block SIGBUS in threads that call the library, and hand on what its own
+ * handler does not know if it installs one while a model is open. A program that wants no handler
+ * of the library's sets leave_faults, and ends with SIGBUS unless it handles that. At most 256
+ * mappings are watched at once. */
+brise_status brise_open_model(brise_model **out, const char *path,
+                              const brise_open_options *options, brise_error *err);
 
 /* The same from `size` bytes at `data` (64-byte aligned; flash, an embedded section), which stay
  * the caller's and must outlive the model. `name` stands for the file in messages. */

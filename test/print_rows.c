@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	brise_error err;
 	size_t i;
 
-	if (argc != 2 || brise_open_model(&model, argv[1], &err) != BRISE_OK)
+	if (argc != 2 || brise_open_model(&model, argv[1], NULL, &err) != BRISE_OK)
 		return 1;
 	for (i = 0; i < brise_count_tensors(model); i++) {
 		brise_tensor_facts facts;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/model/model.h"
+#include "runtime/model/weights.h"
 
 /* Receives the inputs of matrices, [n][cols], as forward_observe_fn does. */
 typedef void reference_see_fn(void *user, uint32_t kind, uint32_t layer, const double *rows);
@@ -38,7 +38,7 @@ static inline double *reference_array(size_t n)
 }
 
 /* y [n][rows] = x [n][cols] times the matrix. */
-static inline double *reference_multiply(const model_matrix *w, const double *x, size_t n)
+static inline double *reference_multiply(const weights_matrix *w, const double *x, size_t n)
 {
 	double *y = reference_array(n * w->rows);
 	float *row = malloc(w->cols * sizeof *row);
@@ -46,7 +46,7 @@ static inline double *reference_multiply(const model_matrix *w, const double *x,
 	size_t t;
 
 	for (r = 0; r < w->rows; r++) {
-		model_decode_row(w, r, row);
+		weights_decode_row(w, r, row);
 		for (t = 0; t < n; t++)
 			for (col = 0; col < w->cols; col++)
 				y[t * w->rows + r] += (double)row[col] * x[t * w->cols + col];
@@ -137,12 +137,15 @@ static inline void reference_add(reference *r, double *y)
 
 static inline void reference_layer(reference *r, uint32_t index)
 {
-	const model_layer *l = &r->model->layers[index];
-	double *in = reference_norm(r, l->attention_norm),
-	       *q = reference_multiply(&l->wq, in, r->n), *k = reference_multiply(&l->wk, in, r->n);
-	double *v = reference_multiply(&l->wv, in, r->n), *mixed, *gate, *up;
+	double *in, *q, *k, *v, *mixed, *gate, *up;
+	weights_layer weights, *l = &weights;
 	size_t i;
 
+	(void)weights_acquire_layer(l, r->model, index, NULL);
+	in = reference_norm(r, l->attention_norm);
+	q = reference_multiply(&l->wq, in, r->n);
+	k = reference_multiply(&l->wk, in, r->n);
+	v = reference_multiply(&l->wv, in, r->n);
 	reference_show(r, TENSOR_WQ, index, in);
 	reference_rope(r, q, r->c->n_heads);
 	reference_rope(r, k, r->c->n_kv_heads);
@@ -159,6 +162,7 @@ static inline void reference_layer(reference *r, uint32_t index)
 	reference_show(r, TENSOR_W2, index, gate);
 	reference_add(r, reference_multiply(&l->w2, gate, r->n));
 	free(in), free(gate), free(up);
+	(void)weights_release_layer(r->model, index, NULL);
 }
 
 /* Logits [n][vocab] of all tokens; freed by the caller. */
@@ -169,20 +173,23 @@ static inline double *reference_observe(const brise_model *model, const int32_t 
 		model, &model->config, n, reference_array(n * model->config.dim), see, user
 	};
 	float *row = malloc(model->config.dim * sizeof *row);
+	weights_output last;
 	double *in, *logits;
 	uint32_t layer, i;
 	size_t t;
 
 	for (t = 0; t < n; t++) {
-		model_decode_row(&model->embedding, (uint32_t)tokens[t], row);
+		(void)weights_read_embedding(model, &tokens[t], 1, row, 0, NULL);
 		for (i = 0; i < r.c->dim; i++)
 			r.x[t * r.c->dim + i] = (double)row[i];
 	}
 	for (layer = 0; layer < r.c->n_layers; layer++)
 		reference_layer(&r, layer);
-	in = reference_norm(&r, model->final_norm);
+	(void)weights_acquire_output(&last, model, NULL);
+	in = reference_norm(&r, last.final_norm);
 	reference_show(&r, TENSOR_OUTPUT, 0, in);
-	logits = reference_multiply(&model->output, in, n);
+	logits = reference_multiply(&last.output, in, n);
+	(void)weights_release_output(model, NULL);
 	free(in), free(row), free(r.x);
 	return logits;
 }

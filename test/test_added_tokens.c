@@ -193,7 +193,7 @@ static void test_converted_file_knows_them(check_counts *counts)
 	convert_init_options(&options);
 	CHECK(counts,
 	      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK &&
-	              brise_open_model(&model, out, &err) == BRISE_OK,
+	              brise_open_model(&model, out, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
 	if (model) {
 		brise_tokenizer_facts facts;

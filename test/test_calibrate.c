@@ -97,7 +97,7 @@ static brise_model *open_model(const format_config *config, uint32_t type)
 	brise_error err;
 
 	small_write(config, type, model_path);
-	if (brise_open_model(&model, model_path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, model_path, NULL, &err) != BRISE_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
 	}
@@ -1120,7 +1120,7 @@ static double output_error(const seen *s, const brise_model *model)
 	model_tensor_shape(s->c, TENSOR_WQ, &rows, &cols);
 	for (r = 0; r < rows; r++) {
 		(void)small_read((void *)(uintptr_t)s->c, TENSOR_WQ, 1, r, 1, w, NULL, NULL);
-		model_decode_row(&model->layers[1].wq, r, q);
+		(void)weights_read_row(model, model->places[1].kinds[TENSOR_WQ], r, q, NULL);
 		for (t = 0; t < TOKENS; t++) {
 			double y = 0;
 
@@ -1155,7 +1155,7 @@ static void test_calibrated_conversion_loses_less(check_counts *counts)
 		      convert(i ? other : NULL, &small_odd, i == 2 ? Q4_HIGH : Q4_NORMAL, &err) ==
 		              BRISE_OK,
 		      "%s", err.message);
-		if (brise_open_model(&made, target, &err) != BRISE_OK) {
+		if (brise_open_model(&made, target, NULL, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);
 			break;
 		}

@@ -89,7 +89,7 @@ static maker_bytes read_rows(check_counts *counts)
 	uint32_t k;
 	size_t i;
 
-	CHECK(counts, brise_open_model(&model, out, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, brise_open_model(&model, out, NULL, &err) == BRISE_OK, "%s", err.message);
 	for (i = 0; model && i < brise_count_tensors(model); i++) {
 		(void)brise_get_tensor(model, i, &facts, NULL);
 		for (k = 0; k < facts.rows && facts.cols <= LENGTH(row); k++) {
@@ -340,7 +340,7 @@ static void test_window_may_be_given(check_counts *counts)
 		options.window = cases[i].window;
 		CHECK(counts,
 		      convert_checkpoint(folder, out, &options, NULL, &err) == BRISE_OK &&
-		              brise_open_model(&model, out, &err) == BRISE_OK,
+		              brise_open_model(&model, out, NULL, &err) == BRISE_OK,
 		      "%s", err.message);
 		if (!model)
 			continue;

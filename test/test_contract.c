@@ -326,7 +326,7 @@ static void test_host_environment_changes_no_logit_or_draw(check_counts *counts)
 	small_tokens(tokens, TOKENS, small_wide.vocab, 9);
 	for (t = 0; t < 3; t++) {
 		small_write(&small_wide, types[t], path);
-		if (brise_open_model(&model, path, &err) != BRISE_OK) {
+		if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);
 			return;
 		}
@@ -396,7 +396,7 @@ static void check_derived(check_counts *counts, const host_mode *mode)
 		(void)snprintf(names[i], sizeof names[i], "%s/%u", folder, i);
 	small_tokens(ids, TOKENS, small_wide.vocab, 4);
 	small_write(&small_wide, TYPE_F16, path);
-	if (brise_open_model(&model, path, &err) != BRISE_OK)
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK)
 		return;
 	status = write_both(model, ids, names[0], names[1]);
 	enter_mode(mode);

@@ -113,7 +113,7 @@ static brise_model *open_model(const char *path)
 	brise_model *model;
 	brise_error err;
 
-	if (brise_open_model(&model, path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
 	}

@@ -86,7 +86,7 @@ static void test_truncated_file_is_refused_at_every_page(check_counts *counts, c
 		brise_status status;
 
 		write_image(path, im->bytes, size);
-		status = brise_open_model(&model, path, &err);
+		status = brise_open_model(&model, path, NULL, &err);
 		CHECK(counts, status == BRISE_EFORMAT && !model && strstr(err.message, path),
 		      "cut to %zu: %d %s", size, status, err.message);
 	}
@@ -184,6 +184,114 @@ static void test_hostile_tables_do_no_harm(check_counts *counts, const image *im
 	free(bytes);
 }
 
+/* Changes entry `index` of the tensor table, or section `index`, of a copy of the image to lie at
+ * `offset` [bytes]. Returns how opening it ends. */
+static brise_status open_moved(const image *im, bool section, size_t index, uint64_t offset,
+                               uint64_t bytes, brise_error *err)
+{
+	uint8_t *copy = aligned_alloc(4096, (im->size + 4095) / 4096 * 4096);
+	brise_status status;
+	format_section s;
+	format_tensor t;
+	uint8_t *at;
+
+	memcpy(copy, im->bytes, im->size);
+	if (section) {
+		at = copy + sizeof(format_header) + index * sizeof s;
+		memcpy(&s, at, sizeof s);
+		s.offset = offset;
+		s.bytes = bytes ? bytes : s.bytes;
+		memcpy(at, &s, sizeof s);
+	} else {
+		memcpy(&s, copy + sizeof(format_header) + sizeof s, sizeof s);
+		at = copy + s.offset + index * sizeof t;
+		memcpy(&t, at, sizeof t);
+		t.offset = offset;
+		memcpy(at, &t, sizeof t);
+	}
+	seal(copy, im->size);
+	status = try_image(copy, im->size, err);
+	free(copy);
+	return status;
+}
+
+static void test_overlapping_entries_are_refused(check_counts *counts, const image *im)
+{
+	brise_error err = { BRISE_OK, "" };
+	format_section s[3];
+	format_tensor t[6];
+	unsigned i;
+
+	memcpy(s, im->bytes + sizeof(format_header), sizeof s);
+	memcpy(t, im->bytes + s[1].offset, sizeof t);
+	for (i = 1; i < 6; i++)
+		CHECK(counts,
+		      open_moved(im, false, i, t[i - 1].offset, 0, &err) == BRISE_EFORMAT &&
+		              strstr(err.message, "overlap"),
+		      "tensor %u over the one before: %s", i, err.message);
+	CHECK(counts,
+	      open_moved(im, true, 2, t[2].offset, 0, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "overlap"),
+	      "a section over a tensor: %s", err.message);
+	CHECK(counts,
+	      open_moved(im, true, 2, s[0].offset, 64, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "overlap"),
+	      "a section over another: %s", err.message);
+	CHECK(counts,
+	      open_moved(im, true, 2, 64, 64, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "overlap"),
+	      "a section over the section table: %s", err.message);
+	CHECK(counts, open_moved(im, false, 1, t[1].offset, 0, &err) == BRISE_OK, "%s",
+	      err.message);
+}
+
+/* The image with n more entries of an unknown kind in a tensor table behind it, [bytes] at 4096. */
+static image with_entries(const image *im, size_t n, uint64_t bytes)
+{
+	format_tensor unknown = { .kind = 99, .offset = 4096, .bytes = bytes };
+	image more = { NULL, (im->size + 63) / 64 * 64 };
+	format_header h;
+	format_section s;
+	size_t i;
+
+	memcpy(&s, im->bytes + sizeof h + sizeof s, sizeof s);
+	more.bytes = aligned_alloc(4096,
+	                           (more.size + s.bytes + n * sizeof unknown + 4095) / 4096 * 4096);
+	memset(more.bytes, 0, more.size);
+	memcpy(more.bytes, im->bytes, im->size);
+	memcpy(more.bytes + more.size, im->bytes + s.offset, s.bytes);
+	for (i = 0; i < n; i++)
+		memcpy(more.bytes + more.size + s.bytes + i * sizeof unknown, &unknown,
+		       sizeof unknown);
+	s.offset = more.size;
+	s.bytes += n * sizeof unknown;
+	more.size += s.bytes;
+	memcpy(more.bytes + sizeof h + sizeof s, &s, sizeof s);
+	memcpy(&h, more.bytes, sizeof h);
+	h.file_bytes = more.size;
+	memcpy(more.bytes, &h, sizeof h);
+	seal(more.bytes, more.size);
+	return more;
+}
+
+static void test_work_is_bounded_by_the_size_of_the_file(check_counts *counts, const image *im)
+{
+	image empty = with_entries(im, 8000, 0), whole = with_entries(im, 8000, im->size - 4096);
+	brise_error err = { BRISE_OK, "" };
+	brise_model *model;
+
+	CHECK(counts,
+	      brise_open_memory(&model, empty.bytes, empty.size, "image", &err) == BRISE_OK &&
+	              brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK,
+	      "%s", err.message);
+	brise_close_model(model);
+	CHECK(counts,
+	      brise_open_memory(&model, whole.bytes, whole.size, "image", &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "overlap"),
+	      "%s", err.message);
+	free(empty.bytes), free(whole.bytes);
+}
+
 static void test_flipped_weights_are_found_by_verify(check_counts *counts, const image *im)
 {
 	brise_error err = { BRISE_OK, "" };
@@ -208,15 +316,17 @@ static void test_wrong_paths(check_counts *counts, const char *folder)
 	brise_model *model;
 
 	CHECK(counts,
-	      brise_open_model(&model, folder, &err) == BRISE_EIO && strstr(err.message, "folder"),
+	      brise_open_model(&model, folder, NULL, &err) == BRISE_EIO &&
+	              strstr(err.message, "folder"),
 	      "%s", err.message);
 	CHECK(counts,
-	      brise_open_model(&model, "/nonexistent/x.brise", &err) == BRISE_EIO &&
+	      brise_open_model(&model, "/nonexistent/x.brise", NULL, &err) == BRISE_EIO &&
 	              strstr(err.message, "/nonexistent/x.brise"),
 	      "%s", err.message);
-	CHECK(counts, brise_open_model(&model, "/dev/null", &err) == BRISE_EIO, "%s", err.message);
+	CHECK(counts, brise_open_model(&model, "/dev/null", NULL, &err) == BRISE_EIO, "%s",
+	      err.message);
 	CHECK(counts,
-	      brise_open_model(&model, "Makefile", &err) == BRISE_EFORMAT &&
+	      brise_open_model(&model, "Makefile", NULL, &err) == BRISE_EFORMAT &&
 	              strstr(err.message, "not a brise file"),
 	      "%s", err.message);
 }
@@ -322,6 +432,8 @@ int main(int argc, char **argv)
 	RUN(test_every_flipped_header_byte_is_refused(&counts, &im));
 	RUN(test_flipped_weights_are_found_by_verify(&counts, &im));
 	RUN(test_hostile_tables_do_no_harm(&counts, &im));
+	RUN(test_overlapping_entries_are_refused(&counts, &im));
+	RUN(test_work_is_bounded_by_the_size_of_the_file(&counts, &im));
 	RUN(test_wrong_paths(&counts, folder));
 	RUN(test_writer_is_deterministic(&counts, path));
 	RUN(test_failed_write_leaves_nothing(&counts, path, folder));

@@ -72,7 +72,7 @@ static void test_equals_the_reference(check_counts *counts, const format_config 
 	float *logits;
 
 	small_write(config, type, path);
-	if (brise_open_model(&model, path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
 	}
@@ -108,7 +108,7 @@ static void test_same_bits_however_run(check_counts *counts, const format_config
 	bool supported;
 
 	small_write(config, type, path);
-	if (brise_open_model(&model, path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
 	}
@@ -154,7 +154,7 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 	size_t bytes = small_odd.vocab * sizeof *a;
 
 	small_write(&small_odd, TYPE_Q4, path);
-	if (brise_open_model(&model, path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
 	}
@@ -192,7 +192,7 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 	brise_error err;
 
 	small_write(&small_open, TYPE_Q8, path);
-	if (brise_open_model(&model, path, &err) != BRISE_OK) {
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
 	}

@@ -184,7 +184,7 @@ static void test_window_may_be_given(check_counts *counts)
 		CHECK(counts,
 		      convert_checkpoint(path_of("m.gguf"), out, &options, NULL, &err) ==
 		                      BRISE_OK &&
-		              brise_open_model(&model, out, &err) == BRISE_OK,
+		              brise_open_model(&model, out, NULL, &err) == BRISE_OK,
 		      "%s", err.message);
 		CHECK(counts,
 		      model && model->config.window == cases[i].window &&

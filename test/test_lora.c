@@ -193,7 +193,7 @@ static unsigned count_wrong_but(double factor, double odd_factor, uint32_t rank)
 	uint32_t r, c;
 	size_t i;
 
-	if (brise_open_model(&model, out, &err) != BRISE_OK)
+	if (brise_open_model(&model, out, NULL, &err) != BRISE_OK)
 		return UINT32_MAX;
 	for (i = 0; i < brise_count_tensors(model); i++) {
 		const format_tensor *t = &model->tensors[i];
@@ -468,14 +468,14 @@ static void test_breeze_is_merged_within_rounding(check_counts *counts)
 	(void)snprintf(aside, sizeof aside, "%s/plain.brise", out_folder);
 	CHECK(counts,
 	      convert(BREEZE, NULL, 0, TYPE_F16, 2, &err) == BRISE_OK && rename(out, aside) == 0 &&
-	              brise_open_model(&plain, aside, &err) == BRISE_OK,
+	              brise_open_model(&plain, aside, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
 	if (!plain)
 		return;
 	save_big_adapter(&plain->config);
 	CHECK(counts,
 	      convert(BREEZE, loras, 1, TYPE_F16, 2, &err) == BRISE_OK &&
-	              brise_open_model(&merged, out, &err) == BRISE_OK,
+	              brise_open_model(&merged, out, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
 	for (i = 0; merged && i < brise_count_tensors(plain); i++)
 		worst = fmax(worst, compare_rows(plain, merged, i, &changed));

@@ -174,7 +174,7 @@ static maker_bytes read_rows(void)
 	uint32_t k;
 	size_t i;
 
-	if (brise_open_model(&model, out, NULL) != BRISE_OK)
+	if (brise_open_model(&model, out, NULL, NULL) != BRISE_OK)
 		return rows;
 	for (i = 0; i < brise_count_tensors(model); i++)
 		for (k = 0; k < model->tensors[i].rows && model->tensors[i].cols <= LENGTH(row);
@@ -271,7 +271,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 		make_adapter("F16", cases[i].edit);
 		CHECK(counts,
 		      convert(adapter, &err) == BRISE_OK &&
-		              brise_open_model(&model, out, &err) == BRISE_OK,
+		              brise_open_model(&model, out, NULL, &err) == BRISE_OK,
 		      "%s", err.message);
 		CHECK(counts, model && strstr(model->origin, cases[i].line), "%s: %s",
 		      cases[i].line, model ? model->origin : "no file");

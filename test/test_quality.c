@@ -123,7 +123,7 @@ static opened open_model(check_counts *counts, const char *path, evaluator_optio
 
 	options.context = TOKENS;
 	CHECK(counts,
-	      brise_open_model(&o.model, path, &err) == BRISE_OK &&
+	      brise_open_model(&o.model, path, NULL, &err) == BRISE_OK &&
 	              evaluator_open(&o.e, o.model, options, &err) == BRISE_OK,
 	      "%s", err.message);
 	return o;

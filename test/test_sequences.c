@@ -447,7 +447,7 @@ static void test_f32_beyond_its_scratch(check_counts *counts, const char *path)
 	small_write(&tiny, TYPE_F16, path);
 	small_tokens(tokens, N, tiny.vocab, 3);
 	CHECK(counts,
-	      brise_open_model(&model, path, &err) == BRISE_OK &&
+	      brise_open_model(&model, path, NULL, &err) == BRISE_OK &&
 	              brise_new_engine(&engine, model, NULL, &err) == BRISE_OK &&
 	              brise_new_sequence(&sequence, model, &options, &err) == BRISE_OK,
 	      "%s", err.message);
@@ -526,7 +526,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < 3; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
 		small_write(shapes[i], types[i], path);
-		if (brise_open_model(&models[i], path, &err) != BRISE_OK) {
+		if (brise_open_model(&models[i], path, NULL, &err) != BRISE_OK) {
 			fprintf(stderr, "%s\n", err.message);
 			return 1;
 		}

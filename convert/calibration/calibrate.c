@@ -79,7 +79,7 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 	return BRISE_OK;
 }
 
-typedef void step_fn(calibrating *c, uint32_t layer, size_t first, uint32_t n);
+typedef brise_status step_fn(calibrating *c, uint32_t layer, size_t first, uint32_t n);
 
 static size_t state_bytes(const calibrating *c, size_t tokens)
 {
@@ -97,27 +97,34 @@ static void keep_states(calibrating *c, uint32_t layer, size_t first, uint32_t n
 	c->states_crc = crc32_update(c->states_crc, c->engine->x, state_bytes(c, n));
 }
 
-static void embed_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+static brise_status embed_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
+	brise_status status;
+
 	(void)first;
-	forward_embed(c->engine, &c->engine->pass);
+	status = forward_embed(c->engine, &c->engine->pass, c->err);
 	keep_states(c, layer, first, n);
+	return status;
 }
 
-static void layer_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+static brise_status layer_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
+	brise_status status;
+
 	memcpy(c->engine->x, states_of(c, layer, first), state_bytes(c, n));
 	forward_angles(c->engine, &c->engine->pass);
 	pass_begin(&c->engine->pass);
-	forward_layer(c->engine, &c->engine->pass, layer, (forward_observer){ add_inputs, c });
+	status = forward_layer(c->engine, &c->engine->pass, layer,
+	                       (forward_observer){ add_inputs, c }, c->err);
 	pass_end(&c->engine->pass);
 	keep_states(c, layer + 1, first, n);
+	return status;
 }
 
-static void output_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
+static brise_status output_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
 	memcpy(c->engine->x, states_of(c, layer, first), state_bytes(c, n));
-	forward_show_output(c->engine, n, (forward_observer){ add_inputs, c });
+	return forward_show_output(c->engine, n, (forward_observer){ add_inputs, c }, c->err);
 }
 
 static brise_status say_cancelled(const calibrating *c)
@@ -152,7 +159,7 @@ static brise_status run_step(calibrating *c, step_fn *step, uint32_t layer)
 		n = c->n - first < rows ? (uint32_t)(c->n - first) : rows;
 		pass_plan_run(&c->engine->pass, c->sequence, c->ids + first, n,
 		              attention_block_rows(&c->model->config));
-		step(c, layer, first, n);
+		status = step(c, layer, first, n);
 	}
 	return status;
 }

@@ -138,7 +138,7 @@ static brise_status export_file(export_settings *s, const char *in, const char *
 	export_options options;
 	brise_status status;
 
-	if ((status = brise_open_model(&model, in, err)) != BRISE_OK ||
+	if ((status = brise_open_model(&model, in, NULL, err)) != BRISE_OK ||
 	    (status = open_tokenizer(s->tokenizer, &section, &tokenizer, err)) != BRISE_OK)
 		goto done;
 	export_init_options(&options);

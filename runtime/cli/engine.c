@@ -50,7 +50,7 @@ int engine_open_model(engine *e, const char *command, const char *path)
 		                    "%s: expected a .brise file, found a folder; brise convert "
 		                    "makes one of a checkpoint",
 		                    path);
-	if (brise_open_model(&e->model, path, &err) != BRISE_OK)
+	if (brise_open_model(&e->model, path, NULL, &err) != BRISE_OK)
 		return report_status(command, &err);
 	e->facts = brise_get_facts(e->model);
 	return COMMANDS_READY;

@@ -71,7 +71,7 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 	if ((status = files_look(&found, path, err)) != BRISE_OK)
 		return status;
 	if (is_model(found)) {
-		if ((status = brise_open_model(&v->model, path, err)) != BRISE_OK)
+		if ((status = brise_open_model(&v->model, path, NULL, err)) != BRISE_OK)
 			return status;
 		v->tokenizer = brise_get_tokenizer(v->model);
 	} else {

@@ -30,17 +30,18 @@ static brise_status run_pass(brise_engine *e, const eval_callbacks *calls, brise
 static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n,
                                 const eval_callbacks *calls, brise_error *err)
 {
+	brise_status status = BRISE_OK;
 	uint32_t rows[LOGITS_ROWS], i;
 
 	for (i = 0; i < n; i++)
 		rows[i] = e->pass.rows[index[i]];
 	if (n > 0)
-		forward_logits(e, rows, n);
-	for (i = 0; i < n; i++)
+		status = forward_logits(e, rows, n, err);
+	for (i = 0; i < n && status == BRISE_OK; i++)
 		if (calls->each(calls->user, index[i], e->logits + i * engine_logits_stride(e)))
 			return error_set(err, BRISE_ECANCELED, "cancelled at the logits of row %zu",
 			                 index[i]);
-	return BRISE_OK;
+	return status;
 }
 
 static brise_status eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
@@ -136,9 +137,10 @@ static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
 	}
 	if (status != BRISE_OK || !logits)
 		return status;
-	forward_logits(engine, &(uint32_t){ step - 1 }, 1);
-	*logits = engine->logits;
-	return BRISE_OK;
+	status = forward_logits(engine, &(uint32_t){ step - 1 }, 1, err);
+	if (status == BRISE_OK)
+		*logits = engine->logits;
+	return status;
 }
 
 brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
@@ -158,13 +160,15 @@ static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
                                     const eval_callbacks *calls, brise_error *err)
 {
 	uint32_t rows[LOGITS_ROWS], done, i;
+	brise_status status;
 
 	for (done = 0; done < n; done += LOGITS_ROWS) {
 		uint32_t step = n - done < LOGITS_ROWS ? n - done : LOGITS_ROWS;
 
 		for (i = 0; i < step; i++)
 			rows[i] = done + i;
-		forward_logits(e, rows, step);
+		if ((status = forward_logits(e, rows, step, err)) != BRISE_OK)
+			return status;
 		for (i = 0; i < step; i++)
 			if (calls->each(calls->user, first + done + i,
 			                e->logits + i * engine_logits_stride(e)))

@@ -7,13 +7,14 @@
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
 #include "runtime/eval/rope.h"
+#include "runtime/model/weights.h"
 
 /* ---- matrices: several with the same input are one loop ------------------------------------- */
 
 #define TOGETHER_MAX 3
 
 typedef struct product {
-	const model_matrix *w;
+	const weights_matrix *w;
 	float *y; /* [n][stride] */
 	size_t stride;
 	float *sum; /* [n][stride] to which y is added; NULL: none */
@@ -140,7 +141,7 @@ static void quantize_piece(void *argument, unsigned worker, size_t first, size_t
 		quantize_row(argument, first);
 }
 
-static bool wants_int8(const model_matrix *w)
+static bool wants_int8(const weights_matrix *w)
 {
 	return type_find(w->type)->takes_int8;
 }
@@ -167,10 +168,10 @@ static void show(forward_observer observer, const arch_vectors *input, uint32_t 
 /* ---- the layers ----------------------------------------------------------------------------- */
 
 /* x += wo(attention of norm(x)) */
-static void attention(brise_engine *e, const pass *p, uint32_t index, forward_observer observer)
+static void attention(brise_engine *e, const pass *p, const weights_layer *layer, uint32_t index,
+                      forward_observer observer)
 {
 	const format_config *c = &e->model->config;
-	const model_layer *layer = &e->model->layers[index];
 	size_t dim = engine_stride(c->dim), heads = engine_stride(c->n_heads * c->head_dim),
 	       kv = engine_stride(c->n_kv_heads * c->head_dim);
 	row_job job = { .e = e, .quantized = wants_int8(&layer->wo) };
@@ -192,10 +193,10 @@ static void attention(brise_engine *e, const pass *p, uint32_t index, forward_ob
 }
 
 /* x += w2(silu(w1 norm(x)) * w3 norm(x)) */
-static void feed_forward(brise_engine *e, const pass *p, uint32_t index, forward_observer observer)
+static void feed_forward(brise_engine *e, const pass *p, const weights_layer *layer, uint32_t index,
+                         forward_observer observer)
 {
 	const format_config *c = &e->model->config;
-	const model_layer *layer = &e->model->layers[index];
 	size_t dim = engine_stride(c->dim), hidden = engine_stride(c->hidden_dim);
 	row_job job = { .e = e, .quantized = wants_int8(&layer->w2), .up = e->up };
 	arch_vectors input = norm(e, layer->ffn_norm, NULL, p->n,
@@ -225,52 +226,70 @@ void forward_angles(brise_engine *e, const pass *p)
 		}
 }
 
-void forward_embed(brise_engine *e, const pass *p)
+brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err)
 {
-	uint32_t row;
-
-	for (row = 0; row < p->n; row++)
-		model_decode_row(&e->model->embedding, (uint32_t)p->tokens[row],
-		                 e->x + row * engine_stride(e->model->config.dim));
+	return weights_read_embedding(e->model, p->tokens, p->n, e->x,
+	                              engine_stride(e->model->config.dim), err);
 }
 
-void forward_layer(brise_engine *e, const pass *p, uint32_t layer, forward_observer observer)
+brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
+                           forward_observer observer, brise_error *err)
 {
-	attention(e, p, layer, observer);
-	feed_forward(e, p, layer, observer);
+	weights_layer weights;
+	brise_status status = weights_acquire_layer(&weights, e->model, layer, err);
+
+	if (status != BRISE_OK)
+		return status;
+	attention(e, p, &weights, layer, observer);
+	feed_forward(e, p, &weights, layer, observer);
+	return weights_release_layer(e->model, layer, err);
 }
 
 brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
+	brise_status status;
 	uint32_t layer;
 
 	forward_angles(e, p);
-	forward_embed(e, p);
+	status = forward_embed(e, p, err);
 	pass_begin(p);
-	for (layer = 0; layer < e->model->config.n_layers; layer++) {
+	for (layer = 0; layer < e->model->config.n_layers && status == BRISE_OK; layer++) {
 		if (cancel && cancel(user))
 			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,
 			                 p->runs[0].position);
-		forward_layer(e, p, layer, observer);
+		status = forward_layer(e, p, layer, observer, err);
 	}
-	pass_end(p);
-	return BRISE_OK;
+	if (status == BRISE_OK)
+		pass_end(p);
+	return status;
 }
 
-void forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n)
+brise_status forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n, brise_error *err)
 {
-	const brise_model *model = e->model;
-	arch_vectors input = norm(e, model->final_norm, rows, n, wants_int8(&model->output));
+	weights_output weights;
+	brise_status status = weights_acquire_output(&weights, e->model, err);
+	arch_vectors input;
 
-	multiply(e, &input, &(product){ &model->output, e->logits, engine_logits_stride(e), NULL },
+	if (status != BRISE_OK)
+		return status;
+	input = norm(e, weights.final_norm, rows, n, wants_int8(&weights.output));
+	multiply(e, &input, &(product){ &weights.output, e->logits, engine_logits_stride(e), NULL },
 	         1);
 	math_unify_nans(e->logits, n * engine_logits_stride(e)); /* of damaged weights */
+	return weights_release_output(e->model, err);
 }
 
-void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer)
+brise_status forward_show_output(brise_engine *e, uint32_t n, forward_observer observer,
+                                 brise_error *err)
 {
-	arch_vectors input = norm(e, e->model->final_norm, NULL, n, false);
+	weights_output weights;
+	brise_status status = weights_acquire_output(&weights, e->model, err);
+	arch_vectors input;
 
+	if (status != BRISE_OK)
+		return status;
+	input = norm(e, weights.final_norm, NULL, n, false);
 	show(observer, &input, TENSOR_OUTPUT, 0);
+	return weights_release_output(e->model, err);
 }

@@ -15,28 +15,32 @@ typedef struct forward_observer {
 } forward_observer;
 
 /* Runs the pass p up to the states behind the last layer, in e->x. Positions move at its end.
- * cancel (NULL: never) is asked before each layer: BRISE_ECANCELED, and no position has moved. */
+ * cancel (NULL: never) is asked before each layer. After BRISE_ECANCELED, and BRISE_EIO (the
+ * model's file could not be read), no position has moved. */
 brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err);
 
 /* The pass taken apart. e->x holds the states [n][engine_stride(dim)] of the rows of p, in its
  * order. Steps of a whole pass: forward_angles, forward_embed, pass_begin, forward_layer for each
- * layer in order, pass_end, forward_logits. */
+ * layer in order, pass_end, forward_logits. Errors: BRISE_EIO the model's file could not be
+ * read. */
 
 /* Fills e->cosines and e->sines for the positions of p. */
 void forward_angles(brise_engine *e, const pass *p);
 
 /* e->x = the embeddings of p's tokens. */
-void forward_embed(brise_engine *e, const pass *p);
+brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err);
 
 /* e->x becomes the states behind the layer; keys and values of the layer are written. */
-void forward_layer(brise_engine *e, const pass *p, uint32_t layer, forward_observer observer);
+brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
+                           forward_observer observer, brise_error *err);
 
 /* Logits of n rows of e->x, n <= LOGITS_ROWS, into e->logits. rows [n]: which. */
-void forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n);
+brise_status forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n, brise_error *err);
 
 /* Tells the observer what the output matrix would multiply for the first n rows of e->x, without
  * multiplying. */
-void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer);
+brise_status forward_show_output(brise_engine *e, uint32_t n, forward_observer observer,
+                                 brise_error *err);
 
 #endif

@@ -9,13 +9,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "arch/kernels.h"
 #include "quant/checked.h"
 #include "runtime/model/contents.h"
 #include "runtime/model/crc32.h"
+#include "runtime/model/overlaps.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
 #include "runtime/os/map.h"
 #include "runtime/text/added.h"
+#include "runtime/sized.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/os/memory.h"
 
@@ -104,20 +107,33 @@ static brise_status check_section(const brise_model *m, const format_section *s,
 	return BRISE_OK;
 }
 
+/* Bytes that have been found inside the file, in a form that stays as it is: of a mapped file a
+ * copy, kept under number `slot`. NULL: no memory. */
+static const void *keep(brise_model *m, uint64_t offset, uint64_t bytes, size_t slot)
+{
+	if (!m->map.bytes)
+		return m->bytes + offset;
+	return m->kept[slot] = memory_copy(m->bytes + offset, (size_t)bytes);
+}
+
 static brise_status find_sections(brise_model *m, const format_header *header,
                                   format_section found[SECTION_KINDS], brise_error *err)
 {
 	uint32_t i;
 
 	memset(found, 0, SECTION_KINDS * sizeof *found);
-	m->sections = (const format_section *)(const void *)(m->bytes + sizeof *header);
+	m->sections =
+	        keep(m, sizeof *header, (uint64_t)header->n_sections * header->section_bytes, 0);
+	if (!m->sections)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the section table", m->name);
 	m->n_sections = header->n_sections;
 	m->section_stride = header->section_bytes;
 	for (i = 0; i < header->n_sections; i++) {
 		format_section s;
 		brise_status status;
 
-		memcpy(&s, m->bytes + sizeof *header + (size_t)i * header->section_bytes, sizeof s);
+		memcpy(&s, (const uint8_t *)m->sections + (size_t)i * header->section_bytes,
+		       sizeof s);
 		if ((status = check_section(m, &s, err)) != BRISE_OK)
 			return status;
 		if (s.kind == 0 || s.kind >= SECTION_KINDS)
@@ -188,59 +204,10 @@ static brise_status read_config(brise_model *m, const format_section *section, b
 	return model_check_config(&m->config, m->name, err);
 }
 
-/* Where a tensor of that kind belongs in the model: a matrix or a vector of floats. */
-static void find_place(brise_model *m, const format_tensor *t, model_matrix **matrix,
-                       const float ***vector)
-{
-	model_layer *layer = &m->layers[t->layer];
-
-	*matrix = NULL;
-	*vector = NULL;
-	switch (t->kind) {
-	case TENSOR_EMBEDDING:
-		*matrix = &m->embedding;
-		break;
-	case TENSOR_OUTPUT:
-		*matrix = &m->output;
-		break;
-	case TENSOR_WQ:
-		*matrix = &layer->wq;
-		break;
-	case TENSOR_WK:
-		*matrix = &layer->wk;
-		break;
-	case TENSOR_WV:
-		*matrix = &layer->wv;
-		break;
-	case TENSOR_WO:
-		*matrix = &layer->wo;
-		break;
-	case TENSOR_W1:
-		*matrix = &layer->w1;
-		break;
-	case TENSOR_W3:
-		*matrix = &layer->w3;
-		break;
-	case TENSOR_W2:
-		*matrix = &layer->w2;
-		break;
-	case TENSOR_ATTENTION_NORM:
-		*vector = &layer->attention_norm;
-		break;
-	case TENSOR_FFN_NORM:
-		*vector = &layer->ffn_norm;
-		break;
-	default:
-		*vector = &m->final_norm;
-		break;
-	}
-}
-
 static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_error *err)
 {
+	const format_tensor **place;
 	uint32_t rows, cols;
-	model_matrix *matrix;
-	const float **vector;
 	uint64_t bytes;
 	char name[48];
 
@@ -256,13 +223,13 @@ static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_e
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: the model has %" PRIu32 " layers", m->name, name,
 		                 m->config.n_layers);
-	find_place(m, t, &matrix, &vector);
+	place = &m->places[t->layer].kinds[t->kind];
 	if (t->rows != rows || t->cols != cols)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: %" PRIu32 " x %" PRIu32 ", expected %" PRIu32
 		                 " x %" PRIu32,
 		                 m->name, name, t->rows, t->cols, rows, cols);
-	if (!type_find(t->type) || type_find(t->type)->is_matrix != !vector)
+	if (!type_find(t->type) || type_find(t->type)->is_matrix == order_is_vector(t->kind))
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: tensor %s: type %" PRIu32
 		                 " is not one this version runs there",
@@ -271,16 +238,9 @@ static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_e
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: %" PRIu64 " bytes do not fit its shape and type",
 		                 m->name, name, t->bytes);
-	if (matrix ? matrix->view.tiles != NULL : *vector != NULL)
+	if (*place)
 		return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", m->name, name);
-	if (vector)
-		*vector = (const float *)(const void *)(m->bytes + t->offset);
-	else
-		*matrix = (model_matrix){ { m->bytes + t->offset,
-			                    (size_t)(bytes / tile_count(rows)), tile_blocks(cols) },
-			                  t->type,
-			                  rows,
-			                  cols };
+	*place = t;
 	return BRISE_OK;
 }
 
@@ -330,19 +290,17 @@ static void fill_facts(brise_model *m, unsigned types)
 
 static brise_status check_complete(const brise_model *m, brise_error *err)
 {
-	bool complete = m->embedding.view.tiles && m->output.view.tiles && m->final_norm;
-	uint32_t layer = 0;
+	uint32_t layer, kind;
+	char name[48];
 
-	for (; complete && layer < m->config.n_layers; layer++) {
-		const model_layer *l = &m->layers[layer];
-
-		complete = l->attention_norm && l->ffn_norm && l->wq.view.tiles &&
-		           l->wk.view.tiles && l->wv.view.tiles && l->wo.view.tiles &&
-		           l->w1.view.tiles && l->w3.view.tiles && l->w2.view.tiles;
-	}
-	if (!complete)
-		return error_set(err, BRISE_EFORMAT, "%s: tensor table: %s incomplete", m->name,
-		                 layer ? "a layer is" : "embedding, output or final norm is");
+	for (layer = 0; layer < m->config.n_layers; layer++)
+		for (kind = 1; kind < TENSOR_KINDS; kind++) {
+			if (m->places[layer].kinds[kind] || (layer > 0 && !order_is_in_layer(kind)))
+				continue;
+			model_tensor_name(name, kind, layer);
+			return error_set(err, BRISE_EFORMAT, "%s: tensor table: no tensor %s",
+			                 m->name, name);
+		}
 	return BRISE_OK;
 }
 
@@ -355,15 +313,16 @@ static brise_status read_tensors(brise_model *m, const format_section *section, 
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor table of %" PRIu64 " bytes is no multiple of %zu",
 		                 m->name, section->bytes, sizeof(format_tensor));
-	m->tensors = (const format_tensor *)(const void *)(m->bytes + section->offset);
+	if (!(m->tensors = keep(m, section->offset, section->bytes, 1)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tensor table", m->name);
 	m->n_tensors = (size_t)(section->bytes / sizeof(format_tensor));
 	/* Nine entries a layer stand in the file, so the allocation is smaller than the table. */
 	if (m->n_tensors / 9 < m->config.n_layers)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor table: %zu tensors are too few for %" PRIu32 " layers",
 		                 m->name, m->n_tensors, m->config.n_layers);
-	m->layers = memory_new(m->config.n_layers, sizeof *m->layers);
-	if (!m->layers)
+	m->places = memory_new(m->config.n_layers, sizeof *m->places);
+	if (!m->places)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " layers", m->name,
 		                 m->config.n_layers);
 	for (i = 0; i < m->n_tensors; i++) {
@@ -441,12 +400,14 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
                                    const format_section *added, brise_error *err)
 {
 	brise_tokenizer_facts facts;
+	const void *bytes;
 	brise_status status;
 
 	if (section->kind == 0)
 		return BRISE_OK;
-	status = brise_open_tokenizer(&m->tokenizer, m->bytes + section->offset,
-	                              (size_t)section->bytes, m->name, err);
+	if (!(bytes = keep(m, section->offset, section->bytes, 2)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tokenizer", m->name);
+	status = brise_open_tokenizer(&m->tokenizer, bytes, (size_t)section->bytes, m->name, err);
 	if (status != BRISE_OK)
 		return status;
 	brise_get_tokenizer_facts(m->tokenizer, &facts);
@@ -455,9 +416,11 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
 		                 "%s: tokenizer of %" PRIu32 " tokens for a model of %" PRIu32,
 		                 m->name, facts.vocab, m->config.vocab);
 	m->tokenizer->rows = m->config.vocab;
-	return added->kind != 0 ? added_attach(m->tokenizer, m->bytes + added->offset,
-	                                       (size_t)added->bytes, m->name, err)
-	                        : BRISE_OK;
+	if (added->kind == 0)
+		return BRISE_OK;
+	if (!(bytes = keep(m, added->offset, added->bytes, 3)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the added tokens", m->name);
+	return added_attach(m->tokenizer, bytes, (size_t)added->bytes, m->name, err);
 }
 
 static brise_status read_model(brise_model *m, brise_error *err)
@@ -471,6 +434,7 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	    (status = read_config(m, &sections[SECTION_CONFIG], err)) != BRISE_OK ||
 	    (status = read_origin(m, &sections[SECTION_ORIGIN], err)) != BRISE_OK ||
 	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK ||
+	    (status = overlaps_check(m, err)) != BRISE_OK ||
 	    (status = read_ends(m, &sections[SECTION_ENDS], err)) != BRISE_OK ||
 	    (status = read_template(m, &sections[SECTION_TEMPLATE], err)) != BRISE_OK)
 		return status;
@@ -505,13 +469,21 @@ static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t s
 	return status;
 }
 
-brise_status brise_open_model(brise_model **out, const char *path, brise_error *err)
+brise_status brise_open_model(brise_model **out, const char *path,
+                              const brise_open_options *options, brise_error *err)
 {
+	brise_open_options o = { .size = sizeof o };
 	brise_status status;
 	map_file map;
 
-	*out = NULL;
-	status = map_open(&map, path, true, err);
+	if (out)
+		*out = NULL;
+	if (!out || !path)
+		return error_set(err, BRISE_EINVAL, "brise_open_model: %s is NULL",
+		                 out ? "path" : "out");
+	if ((status = sized_read(&o, sizeof o, options, "open options", err)) != BRISE_OK)
+		return status;
+	status = map_open(&map, path, !o.leave_faults, err);
 	return status == BRISE_OK ? open_bytes(out, map.bytes, map.size, &map, path, err) : status;
 }
 
@@ -529,11 +501,15 @@ brise_status brise_open_memory(brise_model **out, const void *data, size_t size,
 
 void brise_close_model(brise_model *m)
 {
+	size_t i;
+
 	if (!m)
 		return;
 	brise_close_tokenizer(m->tokenizer);
 	map_close(&m->map);
-	memory_free(m->layers);
+	memory_free(m->places);
+	for (i = 0; i < MODEL_KEPT; i++)
+		memory_free(m->kept[i]);
 	memory_free(m->origin);
 	memory_free(m->chat_template);
 	memory_free(m->ends);

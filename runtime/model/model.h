@@ -2,21 +2,16 @@
 #ifndef RUNTIME_MODEL_H
 #define RUNTIME_MODEL_H
 
-#include "arch/kernels.h"
 #include "runtime/brise.h"
-#include "runtime/model/format.h"
+#include "runtime/model/tensor.h"
 #include "runtime/os/map.h"
 
-typedef struct model_matrix {
-	arch_matrix view;
-	uint32_t type; /* quant/types.h */
-	uint32_t rows, cols;
-} model_matrix;
+#define MODEL_KEPT 4
 
-typedef struct model_layer {
-	const float *attention_norm, *ffn_norm; /* [dim] */
-	model_matrix wq, wk, wv, wo, w1, w3, w2;
-} model_layer;
+/* Entries of the tensor table by kind: a layer's own. Those outside the layers are with layer 0. */
+typedef struct model_places {
+	const format_tensor *kinds[TENSOR_KINDS];
+} model_places;
 
 struct brise_model {
 	const uint8_t *bytes;
@@ -24,34 +19,19 @@ struct brise_model {
 	map_file map; /* bytes' own; closed if they are the caller's */
 	char *name;
 	format_config config;
-	const format_tensor *tensors;
+	const format_tensor *tensors; /* [n_tensors] */
 	size_t n_tensors;
-	model_matrix embedding, output;
-	const float *final_norm;
-	model_layer *layers;
+	model_places *places; /* [n_layers]; weights are read through runtime/model/weights.h */
 	brise_tokenizer *tokenizer;
 	const format_section *sections; /* [n_sections], entries section_stride apart */
 	uint32_t n_sections, section_stride;
 	char *origin, *chat_template;
 	int32_t *ends; /* [facts.n_ends] */
+	/* of a mapped file, copies of its tables and its tokenizer: another program may write to
+	 * the file, and what was checked must stay as it was */
+	void *kept[MODEL_KEPT];
 	brise_model_facts facts;
 };
-
-/* "layers.3.wq"; name has at least 48 bytes. */
-void model_tensor_name(char *name, uint32_t kind, uint32_t layer);
-
-/* Rows and columns the configuration demands of a kind; false for a kind this version does not
- * know. */
-bool model_tensor_shape(const format_config *config, uint32_t kind, uint32_t *rows, uint32_t *cols);
-
-/* False for tensors of later versions, which are carried along but not used. */
-static inline bool model_kind_known(uint32_t kind)
-{
-	return kind > 0 && kind < TENSOR_KINDS;
-}
-
-/* Decodes row `row` of a matrix into `out` [cols]. */
-void model_decode_row(const model_matrix *matrix, uint32_t row, float *out);
 
 /* Refuses numbers no Mistral model has: zero or absurd dimensions, heads that do not divide, eps or
  * theta not positive. `name` is for the message. */

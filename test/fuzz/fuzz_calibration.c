@@ -89,7 +89,7 @@ static void prepare(void)
 	(void)atexit(remove_folder);
 	small_write(&tiny, TYPE_F16, model_path);
 	options.user = &asked;
-	if (brise_open_model(&model, model_path, NULL) != BRISE_OK ||
+	if (brise_open_model(&model, model_path, NULL, NULL) != BRISE_OK ||
 	    calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_ECANCELED)
 		abort();
 	unfinished_size = load(unfinished, &unfinished_bytes);

@@ -1,0 +1,147 @@
+/* inspect.c - what tools ask of an open model: its tensors, their rows, whether the file is sound
+ */
+#include "runtime/model/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/float_env.h"
+#include "quant/types.h"
+#include "runtime/error.h"
+#include "runtime/model/crc32.h"
+#include "runtime/model/weights.h"
+
+#define VERIFY_STEP ((uint64_t)8 << 20) /* bytes between calls of progress and cancel */
+
+size_t brise_count_tensors(const brise_model *model)
+{
+	return model->n_tensors;
+}
+
+brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tensor_facts *facts,
+                              brise_error *err)
+{
+	const format_tensor *t;
+
+	if (index >= model->n_tensors)
+		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
+		                 model->n_tensors);
+	t = &model->tensors[index];
+	memset(facts, 0, sizeof *facts);
+	model_tensor_name(facts->name, t->kind, t->layer);
+	facts->type = type_name(t->type);
+	facts->rows = t->rows;
+	facts->cols = t->cols;
+	facts->offset = t->offset;
+	facts->bytes = t->bytes;
+	facts->relative_error = t->relative_error;
+	return BRISE_OK;
+}
+
+static brise_status read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
+                             brise_error *err)
+{
+	const format_tensor *t;
+
+	if (index >= model->n_tensors)
+		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
+		                 model->n_tensors);
+	t = &model->tensors[index];
+	if (!model_kind_known(t->kind))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %zu is of a kind this version does not know",
+		                 model->name, index);
+	if (row_index >= t->rows)
+		return error_set(err, BRISE_EINVAL, "row %" PRIu32 ": the tensor has %" PRIu32,
+		                 row_index, t->rows);
+	if (!type_find(t->type))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: tensor %zu is of a type this version does not know",
+		                 model->name, index);
+	return weights_read_row(model, t, row_index, row, err);
+}
+
+brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
+                            brise_error *err)
+{
+	float_env host = float_env_enter();
+	brise_status status = read_row(model, index, row_index, row, err);
+
+	float_env_leave(host);
+	return status;
+}
+
+typedef struct verify_run {
+	const brise_model *model;
+	brise_progress_fn *progress;
+	brise_cancel_fn *cancel;
+	void *user;
+	uint64_t done, total;
+} verify_run;
+
+static brise_status verify_range(verify_run *run, const char *what, uint64_t offset, uint64_t bytes,
+                                 uint32_t expected, brise_error *err)
+{
+	uint64_t left = bytes, at = offset;
+	uint32_t crc = 0;
+
+	while (left > 0) {
+		uint64_t step = left < VERIFY_STEP ? left : VERIFY_STEP;
+
+		crc = crc32_update(crc, run->model->bytes + at, (size_t)step);
+		at += step;
+		left -= step;
+		run->done += step;
+		if (run->progress)
+			run->progress(run->user, run->done, run->total);
+		if (run->cancel && run->cancel(run->user))
+			return error_set(err, BRISE_ECANCELED, "%s: verification cancelled",
+			                 run->model->name);
+	}
+	if (map_failed(&run->model->map))
+		return map_check(&run->model->map, run->model->name, err);
+	if (crc != expected)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %s, bytes %" PRIu64 "..+%" PRIu64 ": checksum %08" PRIx32
+		                 ", expected %08" PRIx32,
+		                 run->model->name, what, offset, bytes, crc, expected);
+	return BRISE_OK;
+}
+
+static format_section section_at(const brise_model *model, size_t index)
+{
+	format_section section;
+
+	memcpy(&section, (const uint8_t *)model->sections + index * model->section_stride,
+	       sizeof section);
+	return section;
+}
+
+brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
+                                brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	verify_run run = { model, progress, cancel, user, 0, 0 };
+	brise_status status = BRISE_OK;
+	char name[64];
+	size_t i;
+
+	for (i = 0; i < model->n_tensors; i++)
+		run.total += model->tensors[i].bytes;
+	for (i = 0; i < model->n_sections; i++)
+		run.total += section_at(model, i).bytes;
+	for (i = 0; i < model->n_sections && status == BRISE_OK; i++) {
+		format_section section = section_at(model, i);
+
+		(void)snprintf(name, sizeof name, "section %zu (kind %" PRIu32 ")", i,
+		               section.kind);
+		status = verify_range(&run, name, section.offset, section.bytes, section.crc, err);
+	}
+	for (i = 0; i < model->n_tensors && status == BRISE_OK; i++) {
+		const format_tensor *t = &model->tensors[i];
+
+		model_tensor_name(name, t->kind, t->layer);
+		status = verify_range(&run, name, t->offset, t->bytes, t->crc, err);
+	}
+	return status;
+}

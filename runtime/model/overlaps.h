@@ -1,0 +1,12 @@
+/* overlaps.h - each byte of a file belongs to one section or tensor at most */
+#ifndef RUNTIME_OVERLAPS_H
+#define RUNTIME_OVERLAPS_H
+
+#include "runtime/model/model.h"
+
+/* Refuses sections and tensors that overlap each other or the header and section table: work on all
+ * of them, such as checksums, is then bounded by the file's size. All lie inside the file. Errors:
+ * BRISE_EFORMAT, BRISE_ENOMEM. */
+brise_status overlaps_check(const brise_model *model, brise_error *err);
+
+#endif
