@@ -160,8 +160,7 @@ typedef struct brise_engine_options {
 	uint32_t rows;
 	/* 1..256; 0: one per core this process may use. Any value gives the same bits */
 	uint32_t threads;
-	/* kernel set, as brise_get_arch lists them; NULL: BRISE_ARCH from the environment, else the
-	 * best supported */
+	/* kernel set, as brise_get_arch lists them; NULL: the best supported */
 	const char *arch;
 } brise_engine_options;
 

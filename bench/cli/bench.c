@@ -330,7 +330,7 @@ static int measure_model(const bench_settings *s, const char *path)
 		                        s->prompt,
 		                        s->generate,
 		                        s->engine.threads,
-		                        s->engine.arch,
+		                        engine_choose_arch(s->engine.arch),
 		                        terminal_was_interrupted,
 		                        NULL };
 	bench_model_result result;

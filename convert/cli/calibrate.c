@@ -121,7 +121,7 @@ static int run(const engine *e, calibrate_settings *s, const int32_t *ids, size_
 	calibrate_init_options(&options);
 	options.span = s->span;
 	options.threads = s->threads;
-	options.arch = s->arch;
+	options.arch = engine_choose_arch(s->arch);
 	options.progress = draw_progress;
 	options.note = print_note;
 	options.cancel = terminal_was_interrupted;
@@ -171,7 +171,7 @@ static int make_model(calibrate_settings *s, const char *checkpoint, char **path
 	convert_init_options(&options);
 	options.type = TYPE_Q8;
 	options.threads = s->threads;
-	options.arch = s->arch;
+	options.arch = engine_choose_arch(s->arch);
 	options.no_tokenizer = s->ids != NULL;
 	options.progress = draw_conversion;
 	options.cancel = terminal_was_interrupted;

@@ -5,6 +5,7 @@
 
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/model/model.h"
 
@@ -186,6 +187,7 @@ int cli_convert(int argc, char **argv)
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];
 	options.threads = settings.threads;
+	options.arch = engine_choose_arch(NULL);
 	options.calibration = settings.calibration;
 	options.no_tokenizer = settings.no_tokenizer;
 	options.loras = settings.loras;

@@ -5,6 +5,7 @@
 #include "runtime/cli/fit.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,23 @@
 
 const char *const engine_kv_choices[] = { "int8", "f32", NULL };
 
+const char *engine_choose_arch(const char *option)
+{
+	const char *variable = getenv("BRISE_ARCH");
+
+	return option ? option : variable && *variable ? variable : NULL;
+}
+
 int engine_check_settings(const char *command, const engine_settings *settings)
 {
 	const char *source = settings->arch ? "--arch" : "BRISE_ARCH",
-	           *wanted = settings->arch ? settings->arch : getenv("BRISE_ARCH");
+	           *wanted = engine_choose_arch(settings->arch);
 	nearest_match match = { NULL, 0 };
 	const char *name, *meant;
 	char list[160] = "";
 	size_t i;
 
-	if (!wanted || (!settings->arch && !*wanted))
+	if (!wanted)
 		return COMMANDS_READY;
 	for (i = 0; (name = brise_get_arch(i, NULL)) != NULL; i++) {
 		if (strcmp(name, wanted) == 0)
@@ -58,14 +66,14 @@ int engine_open_model(engine *e, const char *command, const char *path)
 
 int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings)
 {
-	const char *name = settings->arch ? settings->arch : getenv("BRISE_ARCH");
+	const char *name = engine_choose_arch(settings->arch);
 	arch_kernels kernels;
 	unsigned chosen = 1;
 	brise_error err;
 	arch_cpu cpu;
 
 	arch_detect(&cpu);
-	if (!arch_choose(&kernels, name && *name ? name : NULL, &cpu))
+	if (!arch_choose(&kernels, name, &cpu))
 		return report_error(command,
 		                    "kernel set %s: this processor or system does not support it",
 		                    name ? name : "");
@@ -80,7 +88,7 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 	brise_engine_options options = { .size = sizeof options,
 		                         .rows = settings->chunk,
 		                         .threads = settings->threads,
-		                         .arch = settings->arch };
+		                         .arch = engine_choose_arch(settings->arch) };
 	const brise_sequence_options sequence = {
 		.size = sizeof sequence,
 		.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
@@ -127,13 +135,13 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 		                    "the file holds no tokenizer, so it takes token ids only");
 	if (brise_encode_text(tokenizer, text, bytes, false, &encoded, &n_text, &err) != BRISE_OK)
 		return report_status(command, &err);
-	if ((*ids = malloc((n_text + 1) * sizeof **ids)) != NULL) {
+	if ((*ids = memory_new(n_text + 1, sizeof **ids)) != NULL) {
 		(*ids)[0] = e->facts->bos;
 		if (n_text > 0)
 			memcpy(*ids + begin, encoded, n_text * sizeof *encoded);
 		*n = begin + n_text;
 	}
-	free(encoded);
+	memory_free(encoded);
 	return *ids ? COMMANDS_READY : report_error(command, "no memory for %zu token ids", n_text);
 }
 

@@ -33,6 +33,10 @@ extern const char *const engine_kv_choices[];
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them")
 /* clang-format on */
 
+/* What --arch says, else BRISE_ARCH from the environment; NULL: neither. The library itself never
+ * reads the environment. */
+const char *engine_choose_arch(const char *option);
+
 /* Refuses an unknown kernel set, from --arch or BRISE_ARCH. Returns COMMANDS_READY or
  * EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
@@ -61,9 +65,9 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 int engine_open_sequence_for(engine *e, const char *command, const engine_settings *settings,
                              size_t n);
 
-/* The begin token, if the model has one, and the text's tokens. *ids: malloc'ed [*n], freed by the
- * caller. Returns COMMANDS_READY or the exit status, with the error printed; a file without a
- * tokenizer is one. */
+/* The begin token, if the model has one, and the text's tokens. *ids: from memory_new, [*n], freed
+ * by the caller. Returns COMMANDS_READY or the exit status, with the error printed; a file without
+ * a tokenizer is one. */
 int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes,
                        int32_t **ids, size_t *n);
 

@@ -45,11 +45,9 @@ static double bits_per_weight(const brise_model_facts *f)
 /* What chose the kernel set. */
 static const char *arch_reason(const info_settings *s)
 {
-	const char *variable = getenv("BRISE_ARCH");
-
-	return s->engine.arch          ? "--arch"
-	       : variable && *variable ? "BRISE_ARCH"
-	                               : "the best this machine runs";
+	return s->engine.arch             ? "--arch"
+	       : engine_choose_arch(NULL) ? "BRISE_ARCH"
+	                                  : "the best this machine runs";
 }
 
 static void print_sizes(const engine *e)

@@ -4,11 +4,11 @@
 #include "runtime/cli/terminal.h"
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
+#include "runtime/os/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -30,7 +30,7 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
                                 brise_error *err)
 {
 	size_t room = 64 * 1024, used = 0, n;
-	char *data = malloc(room);
+	char *data = memory_new(room, 1);
 
 	if (!data)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text", name,
@@ -43,9 +43,9 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 			break; /* a terminal would ask for a second ctrl-D */
 		if (used < room - 1)
 			continue;
-		larger = room < INPUT_MOST_BYTES ? realloc(data, 2 * room) : NULL;
+		larger = room < INPUT_MOST_BYTES ? memory_resize(data, 2 * room, 1) : NULL;
 		if (!larger) {
-			free(data);
+			memory_free(data);
 			return error_set(err, BRISE_ENOMEM,
 			                 "%s: text: expected less than %zu bytes or more memory",
 			                 name, room);
@@ -54,7 +54,7 @@ static brise_status read_stream(FILE *stream, const char *name, char **text, siz
 		room *= 2;
 	}
 	if (ferror(stream)) {
-		free(data);
+		memory_free(data);
 		if (errno == EINTR && terminal_was_interrupted(NULL))
 			return error_set(err, BRISE_ECANCELED, "%s: interrupted", name);
 		return error_errno(err, "%s: cannot be read", name);
@@ -115,7 +115,7 @@ brise_status input_read_text(const char *path, char **text, size_t *bytes, brise
 		(void)fclose(stream);
 	if (status == BRISE_OK &&
 	    (status = drop_mark(*text, bytes, input_name(path), err)) != BRISE_OK) {
-		free(*text);
+		memory_free(*text);
 		*text = NULL;
 		*bytes = 0;
 	}
@@ -148,7 +148,7 @@ brise_status input_parse_ids(const char *text, size_t bytes, const char *name, u
 	*n = 0;
 	if (words == 0)
 		return BRISE_OK;
-	if (!(list = malloc(words * sizeof *list)))
+	if (!(list = memory_new(words, sizeof *list)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu token ids", name, words);
 	while (i < bytes) {
 		uint64_t id;
@@ -161,7 +161,7 @@ brise_status input_parse_ids(const char *text, size_t bytes, const char *name, u
 		while (end < bytes && !is_blank(text[end]))
 			end++;
 		if (vocab == 0 || !number_read_whole(text + i, end - i, vocab - 1, &id)) {
-			free(list);
+			memory_free(list);
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: line %zu: expected a token id from 0 to %" PRIu32
 			                 ", found '%.*s'",
@@ -187,6 +187,6 @@ brise_status input_read_ids(const char *path, uint32_t vocab, int32_t **ids, siz
 	*n = 0;
 	if (status == BRISE_OK)
 		status = input_parse_ids(text, bytes, input_name(path), vocab, ids, n, err);
-	free(text);
+	memory_free(text);
 	return status;
 }

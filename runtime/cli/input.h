@@ -11,7 +11,7 @@
 /* Largest text read at once, far beyond any use: a limit for endless streams. */
 #define INPUT_MOST_BYTES ((size_t)1 << 30)
 
-/* *text: malloc'ed [*bytes], NUL after the end, freed by the caller with free(); without the byte
+/* *text: from memory_new, [*bytes], NUL after the end, freed by the caller; without the byte
  * order mark it may begin with. Errors: BRISE_EIO, BRISE_EFORMAT text in UTF-16, BRISE_ENOMEM,
  * BRISE_ECANCELED a signal asked to stop while waiting. */
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err);
@@ -20,9 +20,9 @@ brise_status input_read_text(const char *path, char **text, size_t *bytes, brise
  * a file, and is no part of a prompt. */
 size_t input_drop_line_end(const char *text, size_t bytes);
 
-/* White-space-separated decimal ids in [0, vocab). *ids: malloc'ed [*n], freed by the caller; NULL
- * when *n is 0. `name` stands for the text in messages, which name the line. Errors: BRISE_EFORMAT,
- * BRISE_ENOMEM. */
+/* White-space-separated decimal ids in [0, vocab). *ids: from memory_new, [*n], freed by the
+ * caller; NULL when *n is 0. `name` stands for the text in messages, which name the line. Errors:
+ * BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab,
                              int32_t **ids, size_t *n, brise_error *err);
 

@@ -1,7 +1,6 @@
 /* logits.c - brise logits: writes the logits of every position, for comparisons between machines
  * and programs */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/cli/commands.h"
@@ -9,6 +8,7 @@
 #include "runtime/cli/input.h"
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
 
 typedef struct logits_settings {
 	engine_settings engine;
@@ -110,7 +110,7 @@ int cli_logits(int argc, char **argv)
 	if (status == COMMANDS_READY)
 		status = write_file(&e, &settings, ids, n);
 done:
-	free(ids);
+	memory_free(ids);
 	engine_close(&e);
 	return commands_end("logits", status);
 }

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "runtime/cli/process.h"
 #include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
 
 #define NO_LIMIT    FIT_NO_LIMIT
 #define MOST_BIASES 256
@@ -141,7 +141,7 @@ static int read_prompt(run *r, const char *argument)
 	bytes = argument ? strlen(argument) : input_drop_line_end(text, bytes);
 	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes,
 	                            &r->prompt, &r->n_prompt);
-	free(text);
+	memory_free(text);
 	return status;
 }
 
@@ -389,7 +389,7 @@ int cli_run(int argc, char **argv)
 	                   result.n_operands > 1 ? result.operands[1] : NULL);
 	brise_free_decoder(r.decoder);
 	brise_free_sampler(r.sampler);
-	free(r.prompt);
+	memory_free(r.prompt);
 	engine_close(&r.engine);
 	return commands_end_after("run", status, r.write_error);
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "runtime/text/json_text.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/model/contents.h"
+#include "runtime/os/memory.h"
 
 typedef struct tokenize_settings {
 	const char *file;
@@ -93,7 +93,7 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 static void close_vocabulary(vocabulary *v)
 {
 	brise_close_tokenizer(v->own);
-	free(v->section);
+	memory_free(v->section);
 	brise_close_model(v->model);
 }
 
@@ -125,7 +125,7 @@ static brise_status encode(const vocabulary *v, const tokenize_settings *s, cons
 		print_ids(v, s->begin, ids, n, "[", ",", "]\n");
 	else
 		print_ids(v, s->begin, ids, n, "", " ", "\n");
-	free(ids);
+	memory_free(ids);
 	return BRISE_OK;
 }
 
@@ -148,7 +148,7 @@ static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, ch
 			break;
 		if (piece_bytes > room - *bytes) {
 			size_t larger = 2 * room + piece_bytes + 64;
-			char *grown = realloc(*text, larger);
+			char *grown = memory_resize(*text, larger, 1);
 
 			if (!grown) {
 				status = BRISE_ENOMEM;
@@ -185,7 +185,7 @@ static brise_status print_decoded(const vocabulary *v, const tokenize_settings *
 		if (terminal)
 			(void)putchar('\n');
 	}
-	free(text);
+	memory_free(text);
 	return status;
 }
 
@@ -201,8 +201,8 @@ static bool read_id(json_reader *r, int64_t *id)
 static brise_status decode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r,
                                 size_t line_bytes, brise_error *err)
 {
-	int32_t *ids =
-	        malloc((line_bytes / 2 + 1) * sizeof *ids); /* an id and its comma take two bytes */
+	int32_t *ids = memory_new(line_bytes / 2 + 1,
+	                          sizeof *ids); /* an id and its comma take two bytes */
 	brise_status status;
 	int64_t id;
 	size_t n = 0;
@@ -217,7 +217,7 @@ static brise_status decode_line(const vocabulary *v, const tokenize_settings *s,
 	status = json_end(r);
 	if (status == BRISE_OK)
 		status = print_decoded(v, s, ids, n, err);
-	free(ids);
+	memory_free(ids);
 	return status;
 }
 
@@ -232,7 +232,7 @@ static brise_status encode_line(const vocabulary *v, const tokenize_settings *s,
 	status = json_end(r);
 	if (status == BRISE_OK)
 		status = encode(v, s, text, bytes, err);
-	free(text);
+	memory_free(text);
 	return status;
 }
 
@@ -261,7 +261,7 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 		               interrupted ? "interrupted" : "cannot be read: ",
 		               interrupted ? "" : strerror(errno));
 	}
-	free(line);
+	free(line); /* getline took it from libc */
 	return status;
 }
 
@@ -294,7 +294,7 @@ static brise_status work_on_text(const vocabulary *v, const tokenize_settings *s
 	status = input_parse_ids(text, bytes, name, v->rows, &ids, &n, err);
 	if (status == BRISE_OK)
 		status = print_decoded(v, s, ids, n, err);
-	free(ids);
+	memory_free(ids);
 	return status;
 }
 
@@ -315,7 +315,7 @@ static brise_status work(const vocabulary *v, const tokenize_settings *s, const 
 	if ((status = input_read_text(path, &text, &bytes, err)) != BRISE_OK)
 		return status;
 	status = work_on_text(v, s, text, bytes, input_name(path), err);
-	free(text);
+	memory_free(text);
 	return status;
 }
 

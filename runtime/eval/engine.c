@@ -12,6 +12,7 @@
 #include "runtime/eval/rope.h"
 #include "runtime/os/os.h"
 #include "runtime/sized.h"
+#include "runtime/os/memory.h"
 
 #define ARENA_MAX ((uint64_t)1 << 40)
 
@@ -104,13 +105,13 @@ static brise_status allocate(brise_engine *e, brise_error *err)
 {
 	arena a = { NULL, 0 };
 
-	e->scratch = calloc(e->facts.threads, sizeof *e->scratch);
+	e->scratch = memory_new(e->facts.threads, sizeof *e->scratch);
 	lay_out(e, &a);
 	e->facts.work_bytes = a.used;
-	/* calloc: padding must be zero, and pages that a short prompt never touches cost nothing.
+	/* Zeroed: padding must be zero, and pages that a short prompt never touches cost nothing.
 	 */
 	if (a.used < ARENA_MAX && a.used < SIZE_MAX - TILE_ALIGN)
-		e->arena = calloc(1, (size_t)a.used + TILE_ALIGN);
+		e->arena = memory_new((size_t)a.used + TILE_ALIGN, 1);
 	if (!e->arena || !e->scratch)
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory for the activations of %" PRIu32
@@ -127,12 +128,10 @@ static brise_status allocate(brise_engine *e, brise_error *err)
 
 brise_status engine_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err)
 {
-	const char *wanted = name ? name : getenv("BRISE_ARCH");
+	const char *wanted = name && *name ? name : NULL;
 	arch_cpu cpu;
 	size_t i;
 
-	if (wanted && !*wanted)
-		wanted = NULL;
 	arch_detect(&cpu);
 	if (arch_choose(kernels, wanted, &cpu))
 		return BRISE_OK;
@@ -188,7 +187,7 @@ brise_status brise_new_engine(brise_engine **out, const brise_model *model,
 		                 out ? "model" : "out");
 	if ((status = sized_read(&o, sizeof o, options, "engine options", err)) != BRISE_OK)
 		return status;
-	if (!(e = calloc(1, sizeof *e)))
+	if (!(e = memory_new(1, sizeof *e)))
 		return error_set(err, BRISE_ENOMEM, "no memory for an engine");
 	e->model = model;
 	host = float_env_enter(); /* threads inherit it */
@@ -206,9 +205,9 @@ void brise_free_engine(brise_engine *engine)
 	if (!engine)
 		return;
 	pool_free(engine->pool);
-	free(engine->scratch);
-	free(engine->arena);
-	free(engine);
+	memory_free(engine->scratch);
+	memory_free(engine->arena);
+	memory_free(engine);
 }
 
 const brise_engine_facts *brise_get_engine_facts(const brise_engine *engine)

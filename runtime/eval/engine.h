@@ -51,7 +51,7 @@ static inline size_t engine_logits_stride(const brise_engine *e)
 	return tile_count(e->model->config.vocab) * TILE_ROWS;
 }
 
-/* The kernel set called `name`; NULL: BRISE_ARCH from the environment, else the best supported.
+/* The kernel set called `name`; NULL or "": the best supported.
  * Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED. */
 brise_status engine_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err);
 

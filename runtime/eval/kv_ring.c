@@ -19,11 +19,11 @@
 #include "runtime/eval/kv_ring.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 static uint8_t *find_span(const kv_ring *ring, uint32_t layer, uint32_t head, uint64_t span)
 {
@@ -44,7 +44,7 @@ static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
 	    !checked_round_up(bytes, TILE_ALIGN, &bytes) || !checked_size(bytes, &size))
 		return NULL;
 	/* Pages from a fresh mapping are zero and cost nothing until touched. */
-	return calloc(1, size);
+	return memory_new(size, 1);
 }
 
 brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
@@ -73,7 +73,7 @@ brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, u
 
 void kv_ring_free(kv_ring *ring)
 {
-	free(ring->spans);
+	memory_free(ring->spans);
 	ring->spans = NULL;
 }
 

@@ -2,11 +2,11 @@
 #include "runtime/eval/sequence.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/sized.h"
+#include "runtime/os/memory.h"
 
 #define CONTEXT_DEFAULT 4096u
 #define CONTEXT_MAX     (1u << 24)
@@ -110,7 +110,7 @@ brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
 		                 out ? "model" : "out");
 	if ((status = sized_read(&o, sizeof o, options, "sequence options", err)) != BRISE_OK)
 		return status;
-	if (!(s = calloc(1, sizeof *s)))
+	if (!(s = memory_new(1, sizeof *s)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a sequence");
 	s->model = model;
 	status = make(s, &o, err);
@@ -126,7 +126,7 @@ void brise_free_sequence(brise_sequence *sequence)
 	if (!sequence)
 		return;
 	kv_ring_free(&sequence->ring);
-	free(sequence);
+	memory_free(sequence);
 }
 
 const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *sequence)

@@ -41,7 +41,7 @@ brise_status target_commit(target_file *target, brise_error *err);
 /* Removes what was written; allowed after commit and after a failed open. */
 void target_discard(target_file *target);
 
-/* What is written beside `path` is called this: malloc'ed; NULL: no memory. */
+/* What is written beside `path` is called this: from memory_new; NULL: no memory. */
 char *target_name_part(const char *path);
 
 /* Bring a folder's names to disk, and those of the folder that holds `path`. Not every file system

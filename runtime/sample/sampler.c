@@ -28,6 +28,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/sample/xoshiro.h"
+#include "runtime/os/memory.h"
 
 #define PENALTY_LAST_MAX (1u << 20)
 

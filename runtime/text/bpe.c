@@ -20,6 +20,7 @@
 
 #include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
+#include "runtime/os/memory.h"
 
 #define NO_SYMBOL UINT32_MAX
 

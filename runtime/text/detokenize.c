@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
+#include "runtime/os/memory.h"
 
 /* SentencePiece's default; the converter refuses another one */
 #define UNKNOWN_SURFACE " \xe2\x81\x87 "

@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
+#include "runtime/os/memory.h"
 
 #define NUMBER_MAX 400u /* characters; longer ones say nothing a double could hold */
 

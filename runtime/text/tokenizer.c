@@ -15,6 +15,7 @@
 #include "runtime/os/memory.h"
 #include "runtime/text/added.h"
 #include "runtime/text/utf8.h"
+#include "runtime/os/memory.h"
 
 static brise_status check_header(const tokenizer_header *h, const char *name, size_t size,
                                  brise_error *err)
