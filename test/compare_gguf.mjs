@@ -8,6 +8,7 @@ import {execFileSync} from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import {loadLlama, nameLlama, openLlama} from "../bench/llama.mjs";
+import {checkAddedTokens} from "./gguf_added_tokens.mjs";
 
 const [brise, modules, folder] = process.argv.slice(2);
 const {gguf} = await import(path.resolve(modules, "@huggingface/gguf/dist/index.js"));
@@ -153,5 +154,6 @@ for (const type of Object.keys(TYPES)) {
 	await checkMostAgree(llama, type, {f16: 1, q8_0: 0.97, q4_0: 0.8}[type]);
 	await llama.close();
 }
+await checkAddedTokens(brise, native, folder, check);
 console.log(`compare_gguf: ${counts.passed} passed, ${counts.failed} failed, 0 skipped`);
 process.exit(counts.failed || !counts.passed ? 1 : 0);

@@ -120,6 +120,47 @@ if [ -c /dev/full ]; then
 fi
 none "failed conversions leave no parts" "$(part_files)"
 
+# ---- prompts from files ---------------------------------------------------------------------------------------------
+
+printf 'This file is' >"$dir/none.txt"
+printf 'This file is\n' >"$dir/lf.txt"
+printf 'This file is\r\n' >"$dir/crlf.txt"
+printf '\357\273\277This file is\n' >"$dir/mark.txt"
+printf '\357\273\277This file is\r\n' >"$dir/mark-crlf.txt"
+continue_file() { "$brise" run "$model" -f "$dir/$1.txt" -n 6 --greedy 2>/dev/null; }
+continue_stdin() { "$brise" run "$model" -n 6 --greedy <"$dir/$1.txt" 2>/dev/null; }
+continue_file none >"$dir/wanted"
+holds "a prompt is continued" [ -s "$dir/wanted" ]
+wrong=
+for name in lf crlf mark mark-crlf; do
+	continue_file $name >"$dir/found"
+	cmp -s "$dir/wanted" "$dir/found" || wrong="$wrong $name"
+	continue_stdin $name >"$dir/found"
+	cmp -s "$dir/wanted" "$dir/found" || wrong="$wrong $name-stdin"
+done
+none "the end of the last line and a byte order mark are no part of a prompt" "$wrong"
+printf 'This file is\r\n\r\n' >"$dir/empty-line.txt"
+holds "an empty line before the end stays" [ "$(continue_file empty-line)" != "$(cat "$dir/wanted")" ]
+printf '\377\376T\000h\000' >"$dir/utf16.txt"
+refuses "UTF-16 is named" 1 "utf16.txt: text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
+printf 'T\000h\000i\000s\000' >"$dir/utf16.txt"
+refuses "UTF-16 without a mark is named" 1 "utf16.txt: text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
+printf '\376\377\000T\000h' >"$dir/utf16.txt"
+refuses "UTF-16 of the other byte order is named" 1 "utf16.txt: text in UTF-16" tokenize "$model" -f "$dir/utf16.txt"
+printf '\357\273\2771 2 3\r\n' >"$dir/mark-ids.txt"
+succeeds "ids may stand behind a byte order mark" run "$model" --prompt-ids "$dir/mark-ids.txt" --print-ids -n 1 --greedy
+printf '"a"\r\n"b"\r\n' >"$dir/lines.jsonl"
+try tokenize "$model" --jsonl -f "$dir/lines.jsonl"
+holds "JSON lines may end with CR LF" [ "$status" -eq 0 ]
+
+# ---- control tokens in text -----------------------------------------------------------------------------------------
+
+try tokenize "$model" "a</s>b"
+cp "$dir/out" "$dir/wanted"
+holds "text does not become a control token" [ "$(tr ' ' '\n' <"$dir/wanted" | grep -cx 2)" -eq 0 ]
+try tokenize "$model" --control "a</s>b"
+holds "unless it is asked for" [ "$(tr ' ' '\n' <"$dir/out" | grep -cx 2)" -eq 1 ]
+
 # ---- export ---------------------------------------------------------------------------------------------------------
 
 try export "$model" "$dir/out.gguf" --type q8_0

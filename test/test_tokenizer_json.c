@@ -398,6 +398,8 @@ static void test_tokens_are_what_the_file_says(check_counts *counts)
 	expect_ids(counts, o.t, "a", 1, "7");
 	expect_ids(counts, o.t, "a<|begin|>a", 11, "7 10 7");
 	expect_ids(counts, o.t, "a<|end|>", 8, "7 0"); /* no text spells a control token */
+	expect_ids(counts, o.t, "<|begin|>", 9, "10"); /* no space in front of nothing */
+	expect_ids(counts, o.t, "<|begin|><|begin|> a", 20, "10 10 3 7");
 	expect_ids(counts, o.t, "xyb", 3, "3 0 5");
 	expect_ids(counts, o.t, "\0a", 2, "3 9");
 	expect_ids(counts, o.t, "", 0, "");

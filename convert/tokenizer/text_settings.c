@@ -217,7 +217,7 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 	if (!path)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look into it", folder);
 	if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
-		status = files_read_whole(path, is_json ? CONTENTS_JSON : CONTENTS_TEXT, FILE_MAX,
+		status = files_read_whole(path, is_json ? CONTENTS_JSON : CONTENTS_ANY, FILE_MAX,
 		                          &text, &size, err);
 		if (status == BRISE_OK && is_json)
 			status = read_json(out, name, path, text, size, decisions, err);
