@@ -2,8 +2,8 @@
  * against this machine's memory */
 #include "runtime/cli/fit.h"
 #include "runtime/cli/commands.h"
-#include "runtime/cli/process.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/ram.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,8 +45,8 @@ bool fit_describe_memory(const brise_model_facts *facts, uint64_t own_bytes, uin
 	terminal_format_bytes((double)own_bytes, own, sizeof own);
 	terminal_format_bytes((double)memory, whole, sizeof whole);
 	(void)snprintf(text, size,
-	               "%s of weights and %s of cache and activations exceed the memory of this "
-	               "machine, %s: %s",
+	               "%s of weights and %s of cache and activations exceed the memory that "
+	               "this process may use, %s: %s",
 	               weights, own, whole,
 	               own_bytes < memory ? "every token reads weights from the disk again"
 	                                  : "a smaller --context or --chunk takes less");
@@ -57,12 +57,14 @@ void fit_note_limits(const char *command, const brise_model_facts *facts, uint64
                      uint64_t own_bytes)
 {
 	char text[256];
+	ram_facts ram;
 
 	if (facts->window == 0 && facts->max_context > 0 && slots > facts->max_context)
 		report_note(command,
 		            "a context of %" PRIu64 " positions exceeds the %" PRIu32
 		            " that the model was trained for: what lies beyond is poor text",
 		            slots, facts->max_context);
-	if (fit_describe_memory(facts, own_bytes, process_machine_memory(), text, sizeof text))
+	ram_read(&ram, "");
+	if (fit_describe_memory(facts, own_bytes, ram.most, text, sizeof text))
 		report_note(command, "%s", text);
 }

@@ -22,8 +22,8 @@ int fit_check_prompt(const char *command, const brise_model_facts *facts, uint64
 void fit_note_limits(const char *command, const brise_model_facts *facts, uint64_t slots,
                      uint64_t own_bytes);
 
-/* The note on memory for a machine of `memory` bytes (0: unknown) into text; false: there is
- * nothing to say. */
+/* The note on memory for a process that may use `memory` bytes (0: unknown) into text; false: there
+ * is nothing to say. */
 bool fit_describe_memory(const brise_model_facts *facts, uint64_t own_bytes, uint64_t memory,
                          char *text, size_t size);
 

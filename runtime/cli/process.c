@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 uint64_t process_read_memory(long pid, const char *line)
 {
@@ -23,11 +22,4 @@ uint64_t process_read_memory(long pid, const char *line)
 			break;
 	(void)fclose(status);
 	return kilobytes * 1024;
-}
-
-uint64_t process_machine_memory(void)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-
-	return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }

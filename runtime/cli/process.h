@@ -8,7 +8,4 @@
  * 0: this process. */
 uint64_t process_read_memory(long pid, const char *line);
 
-/* Bytes of memory in this machine; 0: unknown. */
-uint64_t process_machine_memory(void);
-
 #endif

@@ -2,8 +2,8 @@
  *
  * One 64-bit gate holds everything that workers and caller must agree on: the number of the loop
  * (upper half), whether it is closed to further workers, and how many workers are inside. A worker
- * enters by compare-and-swap, takes pieces from a shared counter, and leaves. The caller works too;
- * when no piece is left it closes the gate and waits only for those inside. So a worker that the
+ * enters by compare-and-swap, takes slices from a shared counter, and leaves. The caller works too;
+ * when no slice is left it closes the gate and waits only for those inside. So a worker that the
  * system has not woken yet, or has taken the core from, delays nobody.
  *
  * Idle workers watch the gate for about a tenth of a millisecond (matrices follow each other faster
@@ -26,8 +26,8 @@
 
 #define SPIN_NS      100000
 #define SPINS_A_LOOK 64 /* reads of the gate between reads of the clock */
-/* Every thread's share of what is left is cut into so many pieces: a core up to 6 times slower than
- * the others delays them by one small piece at most. */
+/* Every thread's share of what is left is cut into so many slices: a core up to 6 times slower than
+ * the others delays them by one small slice at most. */
 #define PIECES_A_THREAD 6
 
 struct pool {
@@ -56,10 +56,10 @@ unsigned threads_available(void)
 	return facts.chosen > THREADS_MAX ? THREADS_MAX : facts.chosen;
 }
 
-/* Pieces shrink with what is left, whole grains first, single items at the very end: a core a few
- * times slower than the others holds them up for one small piece, not more (guided self-scheduling:
+/* Slices shrink with what is left, whole grains first, single items at the very end: a core a few
+ * times slower than the others holds them up for one small slice, not more (guided self-scheduling:
  * Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). */
-static size_t piece_size(const pool *p, size_t left)
+static size_t slice_size(const pool *p, size_t left)
 {
 	size_t threads = p->n_workers + 1,
 	       large = left / (PIECES_A_THREAD * threads) / p->grain * p->grain,
@@ -70,12 +70,12 @@ static size_t piece_size(const pool *p, size_t left)
 	return small >= p->grain ? p->grain : small > 0 ? small : 1;
 }
 
-static void take_pieces(pool *p, unsigned worker)
+static void take_slices(pool *p, unsigned worker)
 {
 	size_t first = atomic_load_explicit(&p->next, memory_order_relaxed);
 
 	while (first < p->items) {
-		size_t size = piece_size(p, p->items - first);
+		size_t size = slice_size(p, p->items - first);
 
 		if (atomic_compare_exchange_weak_explicit(&p->next, &first, first + size,
 		                                          memory_order_relaxed,
@@ -128,7 +128,7 @@ static void worker_main(void *argument)
 		while (gate_news(gate, seen))
 			if (atomic_compare_exchange_weak(&p->gate, &gate, gate + 1)) {
 				seen = gate;
-				take_pieces(p, me->index);
+				take_slices(p, me->index);
 				atomic_fetch_sub_explicit(&p->gate, 1, memory_order_release);
 				break;
 			}
@@ -155,7 +155,7 @@ void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain)
 	                               GATE_LOOP);
 	if (atomic_load(&p->sleepers) > 0)
 		os_wake_all(p->monitor);
-	take_pieces(p, 0);
+	take_slices(p, 0);
 	atomic_fetch_or(&p->gate, GATE_CLOSED);
 	while (atomic_load_explicit(&p->gate, memory_order_acquire) & GATE_INSIDE)
 		if (++spins % SPINS_A_LOOK == 0)

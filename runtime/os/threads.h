@@ -1,4 +1,4 @@
-/* threads.h - a pool that runs loops: items are handed out piece by piece, so unequal cores finish
+/* threads.h - a pool that runs loops: items are handed out slice by slice, so unequal cores finish
  * together */
 #ifndef RUNTIME_THREADS_H
 #define RUNTIME_THREADS_H
@@ -28,7 +28,7 @@ void pool_free(pool *p);
 /* How many run, the caller included. */
 unsigned pool_threads(const pool *p);
 
-/* Calls fn on pieces of the items until all are done, and returns then. Pieces are multiples of
+/* Calls fn on slices of the items until all are done, and returns then. Slices are multiples of
  * `grain` items but for the last few. One caller at a time. */
 void pool_run(pool *p, pool_fn *fn, void *job, size_t items, size_t grain);
 
