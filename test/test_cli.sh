@@ -511,6 +511,8 @@ done
 awk 'BEGIN { for (i = 0; i < 40; i++) print i + 300 }' >"$dir/forty"
 refuses "a prompt longer than the context is refused with both numbers and the option" 1 "the prompt has 40 tokens, the context 30 positions; --context 42 " \
 	run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 -c 30
+refuses "so are more ids than the context by logits" 1 "40 tokens are more than the 30 positions of the context; --context 40 " \
+	logits "$dir/whole.brise" --ids "$dir/forty" --out "$dir/x" --context 30
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 --context 42
 holds "the context it names is enough" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 3 -a ! -s "$dir/err" ]
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 --context 41 --ignore-eos

@@ -426,6 +426,7 @@ static void check_answers(void)
 		const char *line, *says;
 	} lines[] = {
 		{ "a -ngl 99", "-ngl: brise runs on the CPU" },
+		{ "a -ngl=99", "-ngl: brise runs on the CPU" },
 		{ "a --n_gpu_layers=1", "--n-gpu-layers: brise runs on the CPU" },
 		{ "a -i", "no chat yet" },
 		{ "a -cnv", "no chat yet" },

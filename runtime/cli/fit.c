@@ -20,6 +20,11 @@ int fit_check_prompt(const char *command, const brise_model_facts *facts, uint64
 
 	if (facts->window > 0 || needed <= slots)
 		return COMMANDS_READY;
+	if (n_prompt > slots && tokens == 0)
+		return report_error(command,
+		                    "%zu tokens are more than the %" PRIu64
+		                    " positions of the context; --context %zu is enough",
+		                    n_prompt, slots, n_prompt);
 	if (n_prompt > slots)
 		return report_error(command,
 		                    "the prompt has %zu tokens, the context %" PRIu64

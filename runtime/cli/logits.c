@@ -5,6 +5,7 @@
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
+#include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
@@ -107,6 +108,9 @@ int cli_logits(int argc, char **argv)
 		goto done;
 	}
 	status = engine_open_sequence_for(&e, "logits", &settings.engine, n);
+	if (status == COMMANDS_READY)
+		status = fit_check_prompt("logits", e.facts,
+		                          brise_get_sequence_facts(e.sequence)->slots, n, 0);
 	if (status == COMMANDS_READY)
 		status = write_file(&e, &settings, ids, n);
 done:

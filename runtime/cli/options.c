@@ -270,12 +270,13 @@ static options_outcome take_long(parser *p, char *word)
 
 static options_outcome take_short(parser *p, char *word)
 {
-	char *text = word + 1;
+	char *text = word + 1, *equals = strchr(word, '=');
+	size_t length = equals ? (size_t)(equals - word) : strlen(word);
 	const options_entry *entry = find_short(p->command, text[0]);
 	const synonym *s;
 
-	if ((!entry || text[1]) && (s = find_synonym(p->command, word, strlen(word))) != NULL)
-		return take_synonym(p, s, NULL);
+	if ((!entry || length > 2) && (s = find_synonym(p->command, word, length)) != NULL)
+		return take_synonym(p, s, equals ? equals + 1 : NULL);
 	if (!entry && text[0] == 'h' && text[1] == '\0')
 		return OPTIONS_HELP;
 	if (!entry && text[1] == '\0')
