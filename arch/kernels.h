@@ -49,10 +49,7 @@ static inline size_t vectors_at(const arch_vectors *x, size_t t, size_t b)
 	return (b / SLAB_BLOCKS * x->n + t) * SLAB_BLOCKS + b % SLAB_BLOCKS;
 }
 
-static inline size_t vectors_slabs(size_t blocks)
-{
-	return (blocks + SLAB_BLOCKS - 1) / SLAB_BLOCKS;
-}
+static inline size_t vectors_slabs(size_t blocks) { return divide_up(blocks, SLAB_BLOCKS); }
 
 /* Tokens and tiles whose partial sums a product with several vectors keeps: scratch of 256 KB for
  * each thread. */

@@ -65,7 +65,7 @@ static float lanes_quantize_head(int8_t *codes, const float *head, size_t head_d
 {
 	float padded[ARCH_HEAD_DIM_MAX + TILE_BLOCK], largest;
 	int8_t rounded[ARCH_HEAD_DIM_MAX + TILE_BLOCK];
-	size_t whole = (dim + TILE_BLOCK - 1) / TILE_BLOCK * TILE_BLOCK, i;
+	size_t whole = round_up_size(dim, TILE_BLOCK), i;
 	int32_t bits;
 
 	memcpy(padded, head, head_dim * sizeof *head);

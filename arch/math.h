@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "quant/contract.h"
+#include "quant/rounding.h"
 
 /* exp for floats: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 for exp(r) (its
  * first left-out term is below 0.35^8 / 8! = 5e-9), times 2^n. Error below 1.5 ulp. Below -87 the
@@ -22,7 +22,7 @@
 #define MATH_LOG2E    1.44269504f
 #define MATH_LN2_HIGH 0.693359375f
 #define MATH_LN2_LOW  (-2.12194440e-4f)
-#define MATH_ROUND    12582912.0f /* 1.5 * 2^23: adding it leaves an integer in the low bits */
+#define MATH_ROUND    ROUND_FLOAT /* adding it leaves an integer in the low bits */
 #define MATH_EXP_C2   0.5f
 #define MATH_EXP_C3   0.16666667f
 #define MATH_EXP_C4   0.041666668f
@@ -38,7 +38,7 @@ static inline float math_exp(float x)
 	if (!(x >= MATH_EXP_LOW))
 		return 0;
 	x = x > MATH_EXP_HIGH ? MATH_EXP_HIGH : x;
-	n = x * MATH_LOG2E + MATH_ROUND - MATH_ROUND;
+	n = round_even(x * MATH_LOG2E);
 	r = x - n * MATH_LN2_HIGH - n * MATH_LN2_LOW;
 	p = MATH_EXP_C6 + r * MATH_EXP_C7;
 	p = MATH_EXP_C5 + r * p;
@@ -54,8 +54,7 @@ static inline float math_exp(float x)
 /* The same in double for tables made once: exp to about 1e-15 for |x| <= 700. */
 static inline double math_exp_double(double x)
 {
-	double n = x * 1.4426950408889634 + 6755399441055744.0 - 6755399441055744.0, r, p = 1,
-	       power;
+	double n = round_even_double(x * 1.4426950408889634), r, p = 1, power;
 	int64_t bits;
 	int k;
 
@@ -95,8 +94,7 @@ static inline double math_log_double(double x)
  * below 2^20 and off by about 1e-7 at 2^31), then Taylor. */
 static inline void math_sincos(double x, double *sine, double *cosine)
 {
-	double n = x * 0.63661977236758134308 + 6755399441055744.0 - 6755399441055744.0, r, square,
-	       s = 1, c = 1;
+	double n = round_even_double(x * 0.63661977236758134308), r, square, s = 1, c = 1;
 	int64_t quarter = (int64_t)n & 3;
 	int k;
 

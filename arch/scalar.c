@@ -157,9 +157,6 @@ static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const 
 	}
 }
 
-/* To nearest, ties to even; |value| < 2^22. */
-static inline int32_t round_even(float value) { return (int32_t)(value + MATH_ROUND - MATH_ROUND); }
-
 static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const float *x,
                             size_t n_blocks)
 {
@@ -188,7 +185,7 @@ static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const f
 		scales[b] = largest / 127;
 		inverse = 127 / largest;
 		for (i = 0; i < TILE_BLOCK; i++) {
-			int32_t code = round_even(x[i] * inverse);
+			int32_t code = (int32_t)round_even(x[i] * inverse);
 
 			codes[i] = (int8_t)code;
 			sum += code;
@@ -304,7 +301,7 @@ static void add_values(float *sum, const uint8_t *span, const float p[SPAN_POSIT
 	if (!(largest >= 1e-30f && largest <= 1e30f))
 		return;
 	for (j = 0; j < SPAN_POSITIONS; j++)
-		codes[j] = round_even(weights[j] * (127 / largest));
+		codes[j] = (int32_t)round_even(weights[j] * (127 / largest));
 	for (d = 0; d < dim; d++) {
 		int32_t dot = 0;
 

@@ -102,7 +102,7 @@ static brise_status tell_progress(void *self, size_t piece, brise_error *err)
 static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
 {
 	compare_tensor *t = c->tensor;
-	const pieces job = { (t->rows + PIECE_ROWS - 1) / PIECE_ROWS, c->workers, compare_piece,
+	const pieces job = { divide_up(t->rows, PIECE_ROWS), c->workers, compare_piece,
 		             tell_progress, c };
 	brise_status status;
 	size_t i;

@@ -132,7 +132,7 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	e->data_bytes += t->bytes;
 	if (is_gguf)
 		e->data_bytes += (GGUF_ALIGNMENT - e->data_bytes % GGUF_ALIGNMENT) % GGUF_ALIGNMENT;
-	e->n_pieces += (t->rows + PIECE_ROWS - 1) / PIECE_ROWS;
+	e->n_pieces += divide_up(t->rows, PIECE_ROWS);
 	return BRISE_OK;
 }
 
@@ -306,19 +306,17 @@ static void join_pieces(const exporter *e, export_result *result)
 		tile_error sum = { 0, 0 };
 
 		for (; i < e->n_pieces && e->pieces[i].tensor == tensor; i++) {
-			sum.error += e->pieces[i].error.error;
-			sum.norm += e->pieces[i].error.norm;
+			tile_add_error(&sum, &e->pieces[i].error);
 		}
-		all.error += sum.error;
-		all.norm += sum.norm;
+		tile_add_error(&all, &sum);
 		source += sum.norm * (double)m->tensors[t->index].relative_error;
 		result->weights += t->is_vector ? 0 : (uint64_t)t->rows * t->cols;
-		if (sum.norm > 0 && sum.error / sum.norm > result->worst_error) {
-			result->worst_error = sum.error / sum.norm;
+		if (tile_relative_error(&sum) > result->worst_error) {
+			result->worst_error = tile_relative_error(&sum);
 			model_tensor_name(result->worst_name, t->kind, t->layer);
 		}
 	}
-	result->relative_error = all.norm > 0 ? all.error / all.norm : 0;
+	result->relative_error = tile_relative_error(&all);
 	result->source_error = all.norm > 0 ? source / all.norm : 0;
 	result->file_bytes = e->data_start + e->data_bytes;
 	result->bits_per_weight = 8.0 * (double)result->file_bytes / (double)result->weights;

@@ -30,29 +30,36 @@ static void run_some(void *all, unsigned worker, size_t first, size_t end)
 	}
 }
 
-brise_status pieces_run(const pieces *job, brise_error *err)
+brise_status pieces_run_on(const pieces *job, pool *threads, brise_error *err)
 {
 	run r = { .job = job };
-	pool *workers = NULL;
-	brise_status status;
-	unsigned i;
+	unsigned n = pool_threads(threads), i;
+	brise_status status = BRISE_OK;
 
 	atomic_init(&r.stopped, false);
-	r.statuses = calloc(job->threads, sizeof *r.statuses);
-	r.errors = calloc(job->threads, sizeof *r.errors);
-	if (!r.statuses || !r.errors)
-		status = error_set(err, BRISE_ENOMEM, "no memory for %u threads", job->threads);
-	else
-		status = pool_new(&workers, job->threads, err);
-	if (status != BRISE_OK)
+	r.statuses = calloc(n, sizeof *r.statuses);
+	r.errors = calloc(n, sizeof *r.errors);
+	if (!r.statuses || !r.errors) {
+		status = error_set(err, BRISE_ENOMEM, "no memory for %u threads", n);
 		goto done;
-	pool_run(workers, run_some, &r, job->n, 1);
-	for (i = 0; i < job->threads && status == BRISE_OK; i++)
+	}
+	pool_run(threads, run_some, &r, job->n, 1);
+	for (i = 0; i < n && status == BRISE_OK; i++)
 		if ((status = r.statuses[i]) != BRISE_OK && err)
 			*err = r.errors[i];
 done:
-	pool_free(workers);
 	free(r.statuses);
 	free(r.errors);
+	return status;
+}
+
+brise_status pieces_run(const pieces *job, brise_error *err)
+{
+	pool *threads;
+	brise_status status = pool_new(&threads, job->threads, err);
+
+	if (status == BRISE_OK)
+		status = pieces_run_on(job, threads, err);
+	pool_free(threads);
 	return status;
 }

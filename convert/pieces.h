@@ -22,4 +22,8 @@ typedef struct pieces {
  * worker. Errors: those of work and tell; BRISE_ENOMEM, BRISE_EIO no threads. */
 brise_status pieces_run(const pieces *job, brise_error *err);
 
+/* The same on threads that are there already, as many as they are; job->threads is at least as
+ * many. */
+brise_status pieces_run_on(const pieces *job, pool *threads, brise_error *err);
+
 #endif

@@ -73,7 +73,7 @@ brise_status sample_measure(void *user, const format_tensor *t, double *relative
 		status = measure_tiles(user, t, &b, &sum, err);
 	else
 		status = error_set(err, BRISE_ENOMEM, "no memory to measure rows of %u", t->cols);
-	*relative_error = sum.norm > 0 ? sum.error / sum.norm : 0;
+	*relative_error = tile_relative_error(&sum);
 	free(b.rows);
 	free(b.raw);
 	free(b.row);

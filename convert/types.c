@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/rounding.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
@@ -97,8 +98,7 @@ static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers
 
 	(void)type_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
 	(void)type_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
-	w->bytes =
-	        (q8 + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE - q4 / FORMAT_PAGE * FORMAT_PAGE;
+	w->bytes = round_up(q8, FORMAT_PAGE) - q4 / FORMAT_PAGE * FORMAT_PAGE;
 	if (status == BRISE_OK)
 		w->worth = cost * error / (double)w->bytes;
 	return status;

@@ -18,6 +18,8 @@
 
 #include <stddef.h>
 
+#include "quant/rounding.h"
+
 #define SPAN_POSITIONS 32u
 #define SPAN_LANES     16u                   /* positions of a half; dim is a multiple of it */
 #define SPAN_SCALES    (2u * SPAN_POSITIONS) /* floats: of keys, then of values */
@@ -25,7 +27,7 @@
 /* head_dim with padding. */
 static inline size_t span_dim(size_t head_dim)
 {
-	return (head_dim + SPAN_LANES - 1) / SPAN_LANES * SPAN_LANES;
+	return round_up_size(head_dim, SPAN_LANES);
 }
 
 static inline size_t span_values(size_t dim)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "quant/contract.h"
+#include "quant/rounding.h"
 
 #define TILE_ROWS   16u
 #define TILE_BLOCK  32u /* columns that share a scale */
@@ -23,12 +24,12 @@
 
 static inline size_t tile_count(size_t rows)
 {
-	return (rows + TILE_ROWS - 1) / TILE_ROWS;
+	return divide_up(rows, TILE_ROWS);
 }
 
 static inline size_t tile_groups(size_t cols)
 {
-	return (cols + TILE_GROUP - 1) / TILE_GROUP;
+	return divide_up(cols, TILE_GROUP);
 }
 
 /* Columns with padding: the length of every activation vector. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quant/checked.h"
+#include "quant/rounding.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
@@ -67,7 +68,7 @@ static uint64_t fill_inputs(calibration_input *inputs, const calibration_header 
 		in->layer = output ? 0 : i / CALIBRATION_PER_LAYER;
 		in->cols = output ? h->dim : cols[i % CALIBRATION_PER_LAYER];
 		in->bytes = in->cols * sizeof(float) + correlation_bytes(h->span, in->cols);
-		in->offset = at = (at + 63) / 64 * 64;
+		in->offset = at = round_up(at, 64);
 		at += in->bytes;
 	}
 	return at;

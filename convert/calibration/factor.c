@@ -215,9 +215,8 @@ brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_er
 	for (i = 0; i < spans && complete; i++) {
 		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
 
-		complete =
-		        (out->panels[i] = malloc(q4_panel((width + TILE_BLOCK - 1) / TILE_BLOCK) *
-		                                 sizeof **out->panels)) != NULL;
+		complete = (out->panels[i] = malloc(q4_panel(divide_up(width, TILE_BLOCK)) *
+		                                    sizeof **out->panels)) != NULL;
 	}
 	if (complete)
 		return BRISE_OK;
@@ -241,7 +240,7 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
-	size_t most = ((span < cols ? span : cols) + STRIP - 1) / STRIP * STRIP;
+	size_t most = round_up_size(span < cols ? span : cols, STRIP);
 	double *h = malloc(most * most * sizeof *h),
 	       *panels = malloc(STRIP * most * sizeof *panels);
 	brise_status status =
@@ -252,7 +251,7 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 
 	for (first = 0; first < cols && status == BRISE_OK; first += span) {
 		uint32_t end = calibration_span_end(first, span, cols);
-		size_t n = (end - first + STRIP - 1) / STRIP * STRIP;
+		size_t n = round_up_size(end - first, STRIP);
 
 		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end),
 		                                     panels, threads, &a))

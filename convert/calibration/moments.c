@@ -28,7 +28,7 @@ static uint32_t n_spans(const moments *m)
 
 static size_t n_panels(size_t cols)
 {
-	return (cols + PANEL - 1) / PANEL;
+	return divide_up(cols, PANEL);
 }
 
 static size_t span_panels(const moments *m, uint32_t span)
@@ -168,7 +168,7 @@ static void add_strips(void *argument, unsigned worker, size_t first, size_t end
 void moments_add(moments *m, const float *rows, size_t stride, uint32_t n, const arch_tools *tools,
                  pool *threads)
 {
-	size_t strips = m->span ? (span_panels(m, 0) + STRIP - 1) / STRIP : 0;
+	size_t strips = m->span ? divide_up(span_panels(m, 0), STRIP) : 0;
 	uint32_t first;
 
 	for (first = 0; first < n; first += BLOCK) {

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "quant/half.h"
+#include "quant/rounding.h"
 
 #define BLOCK 32
 
@@ -49,13 +50,6 @@ bool ggml_encoded_bytes(enum ggml_type type, size_t cols, size_t *bytes)
 		return false;
 	}
 }
-
-/* To nearest, ties to even, by adding and subtracting 1.5 * 2^23; |value| is small. */
-static inline float round_even(float value)
-{
-	return value + 12582912.0f - 12582912.0f;
-}
-
 static inline float clamp(float value, float low, float high)
 {
 	value = value > high ? high : value;

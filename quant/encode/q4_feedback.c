@@ -143,7 +143,7 @@ static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
 
 static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 {
-	size_t blocks = (t->feedback->cols + TILE_BLOCK - 1) / TILE_BLOCK,
+	size_t blocks = divide_up(t->feedback->cols, TILE_BLOCK),
 	       in_span = t->feedback->span / TILE_BLOCK, b;
 	unsigned r;
 

@@ -23,12 +23,6 @@ static float largest_absolute(const float w[TILE_BLOCK])
 	return largest[0];
 }
 
-/* To nearest, ties to even, by adding and subtracting 1.5 * 2^23; |value| is small. */
-static inline float round_even(float value)
-{
-	return value + 12582912.0f - 12582912.0f;
-}
-
 static void encode_block(uint8_t *codes, uint8_t *magnitude_byte, const float w[TILE_BLOCK],
                          float row_scale, tile_error *sum)
 {

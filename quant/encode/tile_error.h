@@ -15,4 +15,15 @@ typedef struct tile_error {
 	double error, norm;
 } tile_error;
 
+static inline void tile_add_error(tile_error *sum, const tile_error *other)
+{
+	sum->error += other->error;
+	sum->norm += other->norm;
+}
+
+static inline double tile_relative_error(const tile_error *sum)
+{
+	return sum->norm > 0 ? sum->error / sum->norm : 0;
+}
+
 #endif

@@ -48,7 +48,7 @@ static void *arena_take(arena *a, uint64_t count, size_t size)
 {
 	void *piece = a->base ? a->base + a->used : NULL;
 
-	a->used += (count * size + TILE_ALIGN - 1) / TILE_ALIGN * TILE_ALIGN;
+	a->used += round_up(count * size, TILE_ALIGN);
 	return piece;
 }
 

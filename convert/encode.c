@@ -1,0 +1,316 @@
+/* encode.c - pieces of matrices: each thread reads, encodes and writes them
+ *
+ * A piece is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and
+ * errors of pieces are joined in order afterwards, so the file is the same for any number of
+ * threads. Each thread reads what it encodes: while one waits for the disk, another computes.
+ */
+#include "convert/encode.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "convert/blocks.h"
+#include "convert/calibration/factor.h"
+#include "convert/pieces.h"
+#include "quant/encode/encoders.h"
+#include "runtime/error.h"
+#include "runtime/model/crc32.h"
+#include "runtime/model/model.h"
+#include "runtime/model/order.h"
+
+#define PIECE_TILES 8u
+
+typedef struct tile_piece {
+	uint32_t tensor, first_tile, n_tiles;
+	uint32_t crc;
+	tile_error error;
+} tile_piece;
+
+/* What one thread works with. */
+typedef struct encode_space {
+	float *rows, *scratch;
+	uint8_t *raw, *tiles;
+} encode_space;
+
+typedef struct encode_run {
+	const encode_job *job;
+	file_plan *plan;
+	blocks *blocks; /* what goes to the target */
+	tile_piece *pieces;
+	size_t n_pieces;
+	size_t first; /* piece 0 of the loop under way */
+	encode_space *spaces;
+	q4_feedback
+	        feedback; /* factors of the tensor under way, of input `factored`; span 0: none */
+	uint32_t factored;
+	atomic_uint_fast64_t done; /* source bytes */
+} encode_run;
+
+/* ---- pieces --------------------------------------------------------------------------------- */
+
+static size_t count_pieces(const file_plan *plan)
+{
+	size_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < plan->n_tensors; i++)
+		n += divide_up(tile_count(plan->tensors[i].rows), PIECE_TILES);
+	return n;
+}
+
+static void fill_pieces(tile_piece *p, const file_plan *plan)
+{
+	uint32_t i, tile;
+
+	for (i = 0; i < plan->n_tensors; i++) {
+		uint32_t tiles = (uint32_t)tile_count(plan->tensors[i].rows);
+
+		for (tile = 0; tile < tiles; tile += PIECE_TILES)
+			*p++ = (tile_piece){ .tensor = i,
+				             .first_tile = tile,
+				             .n_tiles = tiles - tile < PIECE_TILES ? tiles - tile
+				                                                   : PIECE_TILES };
+	}
+}
+
+static uint64_t tile_bytes_of(const format_tensor *t)
+{
+	return t->bytes / tile_count(t->rows);
+}
+
+/* Rows of one tile, encoded. */
+static brise_status encode_tile(const encode_run *r, const format_tensor *t,
+                                const encode_space *space, uint32_t row, uint8_t *out,
+                                tile_error *sum, brise_error *err)
+{
+	const encode_job *job = r->job;
+	const convert_source *source = r->plan->source;
+	uint32_t n = t->rows - row < TILE_ROWS ? t->rows - row : TILE_ROWS;
+	uint32_t input = job->calibration ? calibration_index(&source->config, t->kind, t->layer)
+	                                  : UINT32_MAX;
+	bool calibrated = input != UINT32_MAX;
+	const q4_encoding how = {
+		.effort = job->options->effort,
+		.importance = calibrated ? calibration_squares(job->calibration, input) : NULL,
+		.feedback = calibrated && r->feedback.span > 0 ? &r->feedback : NULL,
+		.errors = job->tools->q4_errors
+	};
+	brise_status status =
+	        source->read(source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
+	char name[48];
+
+	if (status != BRISE_OK)
+		return status;
+	if (encoder_find(t->type)(out, space->rows, n, t->cols, &how, space->scratch, sum))
+		return BRISE_OK;
+	model_tensor_name(name, t->kind, t->layer);
+	return error_set(err, BRISE_EUNSUPPORTED,
+	                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
+	                 " is too large for %s; use q8 or q4",
+	                 name, row, row + n - 1, type_name(t->type));
+}
+
+static uint64_t source_bytes_of(const tile_piece *p, const format_tensor *t)
+{
+	uint64_t left = t->rows - p->first_tile * TILE_ROWS, rows = p->n_tiles * TILE_ROWS;
+
+	return (left < rows ? left : rows) * t->cols * 2;
+}
+
+static brise_status encode_piece(void *self, unsigned worker, size_t index, brise_error *err)
+{
+	encode_run *r = self;
+	tile_piece *p = &r->pieces[r->first + index];
+	const encode_space *space = &r->spaces[worker];
+	const format_tensor *t = &r->plan->tensors[p->tensor];
+	uint64_t tile_bytes = tile_bytes_of(t);
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	for (i = 0; i < p->n_tiles && status == BRISE_OK; i++)
+		status = encode_tile(r, t, space, (p->first_tile + i) * TILE_ROWS,
+		                     space->tiles + i * tile_bytes, &p->error, err);
+	if (status != BRISE_OK)
+		return status;
+	p->crc = crc32_update(0, space->tiles, (size_t)(p->n_tiles * tile_bytes));
+	status = blocks_add(r->blocks, space->tiles, (size_t)(p->n_tiles * tile_bytes),
+	                    t->offset + p->first_tile * tile_bytes, err);
+	if (status == BRISE_OK)
+		atomic_fetch_add(&r->done, source_bytes_of(p, t));
+	return status;
+}
+
+static brise_status say_cancelled(const char *name, brise_error *err)
+{
+	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written",
+	                 name);
+}
+
+brise_status encode_ask_cancel(const convert_options *options, const char *name, brise_error *err)
+{
+	return options->cancel && options->cancel(options->user) ? say_cancelled(name, err)
+	                                                         : BRISE_OK;
+}
+
+static brise_status tell_progress(void *self, size_t index, brise_error *err)
+{
+	encode_run *r = self;
+	const convert_options *o = r->job->options;
+	const format_tensor *t = &r->plan->tensors[r->pieces[r->first + index].tensor];
+	char name[48];
+
+	model_tensor_name(name, t->kind, t->layer);
+	if (o->progress)
+		o->progress(o->user, name, atomic_load(&r->done), r->plan->source_bytes);
+	return encode_ask_cancel(o, r->job->target->name, err);
+}
+
+/* Checksums and errors of the pieces become those of their tensors, and of all. */
+static void join_pieces(encode_run *r, tile_error *all)
+{
+	uint32_t tensor;
+	size_t i = 0;
+
+	*all = (tile_error){ 0, 0 };
+	for (tensor = 0; tensor < r->plan->n_tensors; tensor++) {
+		format_tensor *t = &r->plan->tensors[tensor];
+		tile_error sum = { 0, 0 };
+
+		for (; i < r->n_pieces && r->pieces[i].tensor == tensor; i++) {
+			t->crc = crc32_combine(t->crc, r->pieces[i].crc,
+			                       r->pieces[i].n_tiles * tile_bytes_of(t));
+			tile_add_error(&sum, &r->pieces[i].error);
+		}
+		t->relative_error = (float)tile_relative_error(&sum);
+		tile_add_error(all, &sum);
+	}
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static brise_status allocate_spaces(encode_run *r, brise_error *err)
+{
+	unsigned threads = r->job->threads;
+	uint32_t widest = 1, i;
+	uint64_t tile_bytes = 0;
+
+	for (i = 0; i < r->plan->n_tensors; i++) {
+		const format_tensor *t = &r->plan->tensors[i];
+
+		widest = t->cols > widest ? t->cols : widest;
+		tile_bytes = tile_bytes_of(t) > tile_bytes ? tile_bytes_of(t) : tile_bytes;
+	}
+	r->n_pieces = count_pieces(r->plan);
+	r->pieces = calloc(r->n_pieces, sizeof *r->pieces);
+	r->spaces = calloc(threads, sizeof *r->spaces);
+	if (!r->spaces || !r->pieces)
+		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", r->n_pieces);
+	for (i = 0; i < threads; i++) {
+		encode_space *s = &r->spaces[i];
+
+		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
+		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
+		s->scratch = malloc(encoder_scratch(widest, r->feedback.span > 0) * sizeof(float));
+		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
+		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
+			return error_set(err, BRISE_ENOMEM,
+			                 "no memory for %u threads with rows of %" PRIu32, threads,
+			                 widest);
+	}
+	return BRISE_OK;
+}
+
+static void free_run(encode_run *r)
+{
+	unsigned i;
+
+	for (i = 0; r->spaces && i < r->job->threads; i++) {
+		free(r->spaces[i].rows);
+		free(r->spaces[i].raw);
+		free(r->spaces[i].scratch);
+		free(r->spaces[i].tiles);
+	}
+	blocks_free(r->blocks);
+	factor_free(&r->feedback);
+	free(r->spaces);
+	free(r->pieces);
+}
+
+/* ---- all tensors ---------------------------------------------------------------------------- */
+
+/* Feedback goes tensor by tensor: all its tiles share the factors of its input. */
+static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool *threads,
+                                     brise_error *err)
+{
+	const encode_job *job = r->job;
+	uint32_t input = calibration_index(&r->plan->source->config, t->kind, t->layer);
+	brise_status status;
+
+	if (t->type != TYPE_Q4 || input == UINT32_MAX || input == r->factored)
+		return BRISE_OK;
+	factor_free(&r->feedback);
+	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, err);
+	if (status == BRISE_OK)
+		status = factor_input(&r->feedback, job->calibration, input, threads,
+		                      job->options->cancel, job->options->user, err);
+	if (status == BRISE_ECANCELED)
+		status = say_cancelled(job->target->name, err);
+	r->factored = input;
+	return status;
+}
+
+static brise_status encode_with_feedback(encode_run *r, pool *threads, pieces loop,
+                                         brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	size_t end;
+
+	for (; r->first < r->n_pieces && status == BRISE_OK; r->first = end) {
+		uint32_t tensor = r->pieces[r->first].tensor;
+
+		for (end = r->first; end < r->n_pieces && r->pieces[end].tensor == tensor;)
+			end++;
+		loop.n = end - r->first;
+		status = prepare_feedback(r, &r->plan->tensors[tensor], threads, err);
+		if (status == BRISE_OK)
+			status = pieces_run_on(&loop, threads, err);
+	}
+	return status;
+}
+
+static brise_status write_block(void *user, const void *bytes, size_t n, uint64_t offset,
+                                brise_error *err)
+{
+	return target_write_at(user, bytes, n, offset, err);
+}
+
+brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error *err)
+{
+	encode_run r = { .job = job, .plan = job->plan, .factored = UINT32_MAX };
+	pieces loop = { 0, job->threads, encode_piece, tell_progress, &r };
+	brise_status status;
+	pool *threads = NULL;
+
+	if (job->calibration && job->options->effort == Q4_HIGH)
+		r.feedback.span = job->calibration->header.span;
+	if ((status = allocate_spaces(&r, err)) != BRISE_OK ||
+	    (status = blocks_new(&r.blocks, job->plan->tensors, job->plan->n_tensors, write_block,
+	                         job->target, err)) != BRISE_OK ||
+	    (status = pool_new(&threads, job->threads, err)) != BRISE_OK)
+		goto done;
+	fill_pieces(r.pieces, r.plan);
+	loop.n = r.n_pieces;
+	status = r.feedback.span > 0 ? encode_with_feedback(&r, threads, loop, err)
+	                             : pieces_run_on(&loop, threads, err);
+	if (status == BRISE_OK && job->calibration)
+		status = calibration_check_read(job->calibration, err);
+	if (status == BRISE_OK) /* of few pieces, the caller's thread may have had none */
+		status = encode_ask_cancel(job->options, job->target->name, err);
+	if (status == BRISE_OK)
+		join_pieces(&r, all);
+done:
+	pool_free(threads);
+	free_run(&r);
+	return status;
+}
