@@ -48,5 +48,20 @@ holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $obje
 # Writable sections only: tables of pointers that the loader relocates are read-only afterwards.
 # Sanitizers add variables of their own.
 check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
+# What asks the system, of objects whose source is still there. arch/cpu.c asks for AMX's registers
+# and for arm64's capabilities; a JSON text is written to a stream of the caller's.
+system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign'
+asking() { # pattern, objects...
+	pattern=$1
+	shift
+	for o in "$@"; do
+		source=${o#"${BRISE_BUILD:-build}/obj/"}
+		[ ! -f "${source%.o}.c" ] || nm -u "$o" | awk '{ print $2 }' | grep -xE "$pattern" | sed "s|^|${source%.o}.c: |"
+	done
+}
+check "only runtime/os asks the system" "$(asking "$system" $(echo "$objects" | grep -v '/runtime/os/'))"
+check "only runtime/os/posix asks for more than memory" "$(asking "$(echo "$system" | sed 's/|malloc|calloc|realloc|free//')" $(echo "$objects" | grep '/runtime/os/[a-z]*\.o$'))"
+check "the library reads no environment" "$(asking getenv $objects)"
+check "the library holds no encoder, no converter and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|gguf_|safetensors_|arch_find_tools)')"
 check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
 report rooms
