@@ -52,9 +52,11 @@ function drawTexts() {
 }
 
 export async function checkAddedTokens(brise, native, folder, check) {
-	const source = path.join(folder, "added"), texts = drawTexts(), input = texts.map(text => `${JSON.stringify(text)}\n`).join("");
-	const run = (...words) => execFileSync(brise, words, {encoding: "utf8", input, stdio: ["pipe", "pipe", "ignore"], maxBuffer: 1 << 28});
-	const files = ["first.brise", "first.gguf", "again.brise"].map(name => path.join(folder, name));
+	const source = path.join(folder, "added"), texts = drawTexts();
+	const run = (...words) => execFileSync(brise, words, {encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 1 << 28});
+	const files = ["first.brise", "first.gguf", "again.brise", "texts.jsonl"].map(name => path.join(folder, name));
+
+	fs.writeFileSync(files[3], texts.map(text => `${JSON.stringify(text)}\n`).join(""));
 
 	fs.mkdirSync(source);
 	makeCheckpoint(source, BASE + ADDED.length);
@@ -65,7 +67,7 @@ export async function checkAddedTokens(brise, native, folder, check) {
 
 	for (const [file, what] of [[files[0], "exported"], [files[2], "exported and converted again"]]) {
 		for (const control of [true, false]) {
-			const ids = run("tokenize", file, "--jsonl", ...control ? ["--control"] : []).trim().split("\n");
+			const ids = run("tokenize", file, "--jsonl", "-f", files[3], ...control ? ["--control"] : []).trim().split("\n");
 			const wrong = texts.filter((text, i) => `[${[...llama.model.tokenize(text, control)].join()}]` !== ids[i]);
 
 			check(`${what}: llama.cpp cuts ${TEXTS} texts beside added tokens alike, control tokens ${control ? "recognised" : "as text"}`, wrong.length === 0,

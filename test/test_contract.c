@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/float_env.h"
+#include "arch/kernels.h"
 #include "convert/calibration/calibrate.h"
 #include "convert/export.h"
 #include "test/check.h"

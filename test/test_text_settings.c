@@ -52,7 +52,7 @@ static brise_model *convert(const char *path)
 	options.type = TYPE_F16;
 	(void)unlink(file);
 	if (convert_checkpoint(path, file, &options, NULL, &err) == BRISE_OK)
-		(void)brise_open_model(&model, file, &err);
+		(void)brise_open_model(&model, file, NULL, &err);
 	CHECK(&counts, model, "%s", err.message);
 	return model;
 }
@@ -234,6 +234,47 @@ static void test_damaged_files_are_named(void)
 	}
 }
 
+/* Six pieces for 40 rows. */
+static void test_rows_without_a_piece_are_written_as_nothing(void)
+{
+	const int32_t ids[] = { 4, 6, 39, 5, 20 };
+	brise_decoder *decoder = NULL;
+	const char *text;
+	char found[40] = "";
+	brise_model *model;
+	const brise_tokenizer *t;
+	size_t bytes, i;
+	int32_t id;
+
+	make_folder(NULL, NULL);
+	if (!(model = convert(folder)))
+		return;
+	t = brise_get_tokenizer(model);
+	CHECK(&counts, brise_new_decoder(&decoder, t, NULL) == BRISE_OK, "a decoder");
+	for (i = 0; i < sizeof ids / sizeof *ids; i++) {
+		CHECK(&counts, brise_decode_token(decoder, ids[i], &text, &bytes, NULL) == BRISE_OK,
+		      "id %d", (int)ids[i]);
+		strncat(found, text, bytes);
+	}
+	CHECK(&counts, !strcmp(found, "ab"), "\"%s\", expected \"ab\"", found);
+	CHECK(&counts,
+	      brise_decode_token(decoder, 40, &text, &bytes, NULL) == BRISE_EINVAL &&
+	              brise_decode_token(decoder, -1, &text, &bytes, NULL) == BRISE_EINVAL,
+	      "ids outside the model are refused");
+	CHECK(&counts,
+	      brise_get_piece(t, 39, &text, &bytes, NULL) == BRISE_OK && bytes == 0 &&
+	              brise_get_piece(t, 40, &text, &bytes, NULL) == BRISE_EINVAL,
+	      "such a row has an empty piece");
+	CHECK(&counts, brise_find_token(t, "b", 1, &id, NULL) == BRISE_OK && id == 5, "%d",
+	      (int)id);
+	CHECK(&counts, brise_find_token(t, "</s>", 4, &id, NULL) == BRISE_OK && id == 2,
+	      "control tokens have a piece too: %d", (int)id);
+	CHECK(&counts, brise_find_token(t, "c", 1, &id, NULL) == BRISE_EINVAL && id == -1,
+	      "no such piece: %d", (int)id);
+	brise_free_decoder(decoder);
+	brise_close_model(model);
+}
+
 /* ---- there and back ------------------------------------------------------------------------- */
 
 static brise_model *export_and_convert(const brise_model *model, enum export_format format,
@@ -301,7 +342,7 @@ static void test_exports_bring_everything_back(void)
 		return;
 	(void)rename(file, source);
 	brise_close_model(model);
-	if (brise_open_model(&model, source, NULL) != BRISE_OK)
+	if (brise_open_model(&model, source, NULL, NULL) != BRISE_OK)
 		return;
 	expect_ids(model, "converted, control tokens asked for", true, "3 4 6 3 5 7 3 4");
 	expect_ids(model, "converted, not asked for", false, "3 4 0 5 7 3 4");
@@ -323,6 +364,7 @@ int main(void)
 	test_the_begin_token_follows_the_tokenizer();
 	test_chat_templates_are_kept_as_text();
 	test_damaged_files_are_named();
+	test_rows_without_a_piece_are_written_as_nothing();
 	test_exports_bring_everything_back();
 	(void)maker_clear(folder);
 	(void)rmdir(folder);
