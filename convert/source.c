@@ -44,8 +44,7 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 		                 "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32
 		                 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
-	lora_add_rows(s->adapters, kind, layer, first, n, t->cols, rows);
-	return BRISE_OK;
+	return lora_apply_rows(s->adapters, kind, layer, first, n, t->cols, rows, err);
 }
 
 static const char *name_type(void *self, uint32_t kind, uint32_t layer)

@@ -312,6 +312,156 @@ static void test_factors_follow_the_configuration(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
+/* ---- names and whole matrices ------------------------------------------------------------------
+ */
+
+/* "base_model.model." becomes `prefix`, and ".lora_A" ".lora_A.default" with that name between. */
+static void rename_tensors(maker_model *m, const char *prefix, const char *between)
+{
+	char rest[80];
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		maker_tensor *t = &m->tensors[i];
+		char *end = strstr(t->name, ".weight");
+		bool half = strstr(t->name, ".lora_") != NULL;
+
+		strcpy(rest, t->name + strlen("base_model.model."));
+		if (half && end)
+			rest[strlen(rest) - strlen(".weight")] = 0;
+		(void)snprintf(t->name, sizeof t->name, "%s%.60s%s%s", prefix, rest,
+		               half ? between : "", half && end ? ".weight" : "");
+	}
+}
+
+static void test_names_in_between_and_prefixes_are_taken(check_counts *counts)
+{
+	static const char *const betweens[] = { "", ".default", ".my_adapter" },
+	                         *const prefixes[] = { "base_model.model.", "", "module.",
+		                                       "_orig_mod." };
+	const char *loras[] = { adapter };
+	brise_error err;
+	size_t i, k;
+
+	make_checkpoint(false, "F16", NULL);
+	for (i = 0; i < LENGTH(betweens); i++)
+		for (k = 0; k < LENGTH(prefixes); k++) {
+			maker_model *m = new_adapter("F16", RANK);
+
+			rename_tensors(m, prefixes[k], betweens[i]);
+			save_adapter(adapter, m, NULL);
+			CHECK(counts,
+			      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK &&
+			              count_wrong(2, RANK) == 0,
+			      "%s %s: %s", prefixes[k], betweens[i], err.message);
+			maker_close(m);
+		}
+	(void)maker_clear(out_folder);
+}
+
+/* The tensors of the module named in `part` become one: what the pair would have made of the
+ * matrix. */
+static void make_whole(maker_model *m, const char *part, const char *end, uint32_t kind,
+                       uint32_t layer, uint32_t rows)
+{
+	size_t i, kept = 0;
+	maker_tensor *t;
+	char module[80] = "";
+	uint32_t row, col;
+
+	for (i = 0; i < m->n; i++) {
+		char *lora = strstr(m->tensors[i].name, ".lora_");
+
+		if (!strstr(m->tensors[i].name, part)) {
+			m->tensors[kept++] = m->tensors[i];
+			continue;
+		}
+		if (lora)
+			(void)snprintf(module, sizeof module, "%.*s",
+			               (int)(lora - m->tensors[i].name), m->tensors[i].name);
+		maker_free(&m->tensors[i].data);
+	}
+	m->n = kept;
+	t = &m->tensors[m->n++];
+	memset(t, 0, sizeof *t);
+	(void)snprintf(t->name, sizeof t->name, "%.50s%s", module, end);
+	t->n_dims = 2;
+	t->shape[0] = rows;
+	t->shape[1] = MAKER_DIM;
+	for (row = 0; row < rows; row++)
+		for (col = 0; col < MAKER_DIM; col++)
+			maker_value(&t->data, m->dtype,
+			            (float)expected(kind, layer, row, col, 2, RANK));
+}
+
+static void test_whole_matrices_replace_the_models(check_counts *counts)
+{
+	static const char *const ends[] = { ".weight", ".modules_to_save.default.weight",
+		                            ".modules_to_save.weight" };
+	static const maker_edit saved =
+	        MAKER_EDIT("adapter_config.json", "\"modules_to_save\": null",
+	                   "\"modules_to_save\": [\"lm_head\"]");
+	char scaled[700];
+	const char *loras[] = { adapter }, *half[] = { scaled };
+	brise_error err;
+	size_t i;
+
+	(void)snprintf(scaled, sizeof scaled, "%s:0.5", adapter);
+	make_checkpoint(false, "F16", NULL);
+	for (i = 0; i < LENGTH(ends); i++) {
+		maker_model *m = new_adapter(i ? "F32" : "F16", RANK);
+
+		make_whole(m, "lm_head", ends[i], TENSOR_OUTPUT, 0, MAKER_VOCAB);
+		make_whole(m, "embed_tokens", ends[i], TENSOR_EMBEDDING, 0, MAKER_VOCAB);
+		make_whole(m, "layers.1.self_attn.q_proj", ends[i], TENSOR_WQ, 1, MAKER_DIM);
+		save_adapter(adapter, m, &saved);
+		CHECK(counts,
+		      convert(folder, loras, 1, TYPE_F16, 2, &err) == BRISE_OK &&
+		              count_wrong(2, RANK) == 0,
+		      "%s: %s", ends[i], err.message);
+		CHECK(counts,
+		      convert(folder, half, 1, TYPE_F16, 2, &err) == BRISE_EUNSUPPORTED &&
+		              strstr(err.message, "takes no scale"),
+		      "%s: %s", ends[i], err.message);
+		maker_close(m);
+	}
+	(void)maker_clear(out_folder);
+}
+
+static void test_patterns_are_regular_expressions(check_counts *counts)
+{
+	static const char *const alphas[] = {
+		"{\".*\\\\.(0|1)\\\\.self_attn\\\\..*\": 12, \"1\\\\.mlp\\\\.gate_proj\": 24}",
+		"{\"layers\\\\.1\\\\.mlp\\\\.g.+\": 24}",
+		"{\"^model\\\\.layers\\\\.[1-9]\\\\.mlp\\\\.gate_proj$\": 24, \".*gate_proj\": 12}",
+		"{\"gate\": 3, \"l\": 5, \"layers.\\\\d{1,2}.mlp.(?:gate|none)_proj\": 24, "
+		"\".*q_proj\": 12}",
+	};
+	static const char rank_text[] = "\"rank_pattern\": {\"(?!x).*\": 6}";
+	const char *loras[] = { adapter };
+	char to[300];
+	maker_edit edit = { "adapter_config.json", "\"alpha_pattern\": {}", 19, to, 0 };
+	const maker_edit unread = { "adapter_config.json", "\"rank_pattern\": {}", 18, rank_text,
+		                    sizeof rank_text - 1 };
+	brise_error err;
+	size_t i;
+
+	make_checkpoint(false, "F16", NULL);
+	for (i = 0; i < LENGTH(alphas); i++) {
+		edit.to_bytes = (size_t)snprintf(to, sizeof to, "\"alpha_pattern\": %s", alphas[i]);
+		make_adapter(adapter, "F16", &edit);
+		CHECK(counts, convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK, "%s: %s",
+		      alphas[i], err.message);
+		/* the last pattern takes layer 0 as well */
+		CHECK(counts, i == 3 || count_wrong_but(2, 4, RANK) == 0, "%s", alphas[i]);
+	}
+	make_adapter(adapter, "F16", &unread);
+	CHECK(counts,
+	      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK && count_wrong(2, RANK) == 0,
+	      "ranks read off the tensors: %s", err.message);
+	(void)maker_clear(out_folder);
+}
+
 static void test_threads_do_not_change_a_byte(check_counts *counts)
 {
 	const char *loras[] = { adapter };
@@ -535,8 +685,8 @@ static const refusal refusals[] = {
 	CONFIG("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", EUNSUPPORTED,
 	       "fan_in_fan_out"),
 	CONFIG("\"bias\": \"none\"", "\"bias\": \"lora_only\"", EUNSUPPORTED, "bias lora_only"),
-	CONFIG("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", EUNSUPPORTED,
-	       "modules_to_save"),
+	CONFIG("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", EFORMAT,
+	       "modules_to_save names modules, but no whole matrix is here"),
 	CONFIG("\"megatron_config\": null", "\"megatron_config\": {\"a\": 1}", EUNSUPPORTED,
 	       "megatron_config"),
 	CONFIG("\"peft_type\": \"LORA\"", "\"peft_type\": \"LOHA\"", EUNSUPPORTED,
@@ -556,12 +706,12 @@ static const refusal refusals[] = {
 	       "init_lora_weights pissa"),
 	CONFIG("\"init_lora_weights\": true", "\"init_lora_weights\": \"loftq\"", EUNSUPPORTED,
 	       "init_lora_weights loftq"),
-	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\".*proj\": 6}", EUNSUPPORTED,
-	       "rank_pattern by regular expressions"),
+	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\".*q_proj\": 3}", EFORMAT,
+	       "q_proj.lora_A.weight: shape [3, 32] expected"),
 	CONFIG("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 3}", EFORMAT,
 	       "q_proj.lora_A.weight: shape [3, 32] expected"),
-	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"^q_proj\": 3}", EUNSUPPORTED,
-	       "alpha_pattern by regular expressions"),
+	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"(?=q)_proj\": 3}", EUNSUPPORTED,
+	       "alpha_pattern: (?=q)_proj: a group (?...) other than (?:...) is not supported"),
 	CONFIG("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": \"3\"}", EFORMAT,
 	       "number expected"),
 	CONFIG("\n}\n", "\n", EFORMAT, "adapter_config.json: line"),
@@ -580,11 +730,17 @@ static const refusal refusals[] = {
 	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.lora_B.bias",
 	       EUNSUPPORTED, "biases"),
 	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.1.self_attn.q_proj.weight",
-	       EUNSUPPORTED, "whole matrices"),
-	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lm_head.weight",
-	       EUNSUPPORTED, "whole matrices"),
-	HEADER("base_model.model.lm_head.lora_A.weight", "lm_head.lora_A.weight", EUNSUPPORTED,
-	       "names no matrix"),
+	       EFORMAT, "shape [32, 32] expected"),
+	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lm_head.weight", EFORMAT,
+	       "shape [40, 32] expected"),
+	HEADER("base_model.model.lm_head.lora_A.weight", "other.lm_head.lora_A.weight",
+	       EUNSUPPORTED, "different prefixes"),
+	HEADER("base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight",
+	       "model.layers.1.self_attn.q_proj.lora_A.weight", EUNSUPPORTED, "different prefixes"),
+	HEADER("self_attn.q_proj.lora_A.weight", "self_attn.q_proj.lora_A.default.weight",
+	       EUNSUPPORTED, "different adapters"),
+	HEADER("self_attn.q_proj.lora_A.weight", "self_attn.q_proj.lora_A.a.b.weight", EUNSUPPORTED,
+	       "no half of a low-rank pair"),
 	HEADER("base_model.model.lm_head.lora_A.weight", ".lora_A.weight", EUNSUPPORTED,
 	       "names no matrix"),
 	HEADER("base_model.model.lm_head.lora_A.weight", "base_model.model.lora_A.weight",
@@ -601,7 +757,7 @@ static const refusal refusals[] = {
 	       "embed_tokens.base_layer.weight: shape [40, 32] expected"),
 	HEADER("[6,32]", "[32,6]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("[6,32]", "[192]", EFORMAT, "shape [6, 32] expected"),
-	HEADER("[6,32]", "[6,32,1]", EFORMAT, "shape [6, 32] expected"),
+	HEADER("[6,32]", "[6,1,32]", EFORMAT, "shape [6, 32] expected"),
 	HEADER("\"F16\"", "\"I16\"", EUNSUPPORTED, "neither F16"),
 	HEADER("\"F16\"", "\"F32\"", EFORMAT, "data_offsets do not fit"),
 };
@@ -742,6 +898,9 @@ int main(int argc, char **argv)
 	RUN(test_rows_are_the_matrix_and_its_adapter(&counts));
 	RUN(test_scales_multiply_and_adapters_add_up(&counts));
 	RUN(test_factors_follow_the_configuration(&counts));
+	RUN(test_names_in_between_and_prefixes_are_taken(&counts));
+	RUN(test_whole_matrices_replace_the_models(&counts));
+	RUN(test_patterns_are_regular_expressions(&counts));
 	RUN(test_threads_do_not_change_a_byte(&counts));
 	RUN(test_file_says_what_was_merged(&counts));
 	RUN(test_breeze_is_merged_within_rounding(&counts));

@@ -343,7 +343,7 @@ static const struct {
 	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.lora_A.weight",
 	       EUNSUPPORTED, "names no matrix"),
 	HEADER("layers.1.attention.wq.lora_A.weight", "layers.1.attention_norm.weight",
-	       EUNSUPPORTED, "whole matrices"),
+	       EUNSUPPORTED, "names no matrix"),
 	HEADER("layers.1.attention.wq.lora_A.weight",
 	       "layers.1.feed_forward.experts.0.w1.lora_A.weight", EUNSUPPORTED, "names no matrix"),
 	HEADER("layers.1.attention.wq.lora_A.weight", "output.lora_A.weight", EUNSUPPORTED,

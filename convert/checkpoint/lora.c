@@ -1,10 +1,10 @@
 /* lora.c - reads adapters, finds the matrix of each pair, and multiplies
  *
- * PEFT's tensors are named "base_model.model." + the module's name in Hugging Face's model +
- * ".lora_A.weight" or ".lora_B.weight"; those of the embedding end in ".lora_embedding_A" and "_B"
- * and are for the matrix's transpose, which they are turned from when read. With adapters of the
- * embedding or the output PEFT saves the matrix itself as well, as ".base_layer.weight"; it is not
- * trained, so the checkpoint has it.
+ * PEFT's names are in lora_names.c. Pairs of the embedding are for the matrix's transpose, which
+ * they are turned from when read. With adapters of the embedding or the output PEFT saves the
+ * matrix itself as well, as ".base_layer.weight"; it is not trained, so the checkpoint has it.
+ * Whole matrices of modules_to_save are trained and replace the checkpoint's; they stay in their
+ * file and are read row by row.
  *
  * mistral-finetune's are named as in Mistral's own checkpoints,
  * "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
@@ -25,9 +25,9 @@
 #include "convert/checkpoint/checkpoint.h"
 #include "convert/checkpoint/locate.h"
 #include "convert/checkpoint/lora_config.h"
+#include "convert/checkpoint/lora_names.h"
 #include "convert/checkpoint/naming.h"
 #include "convert/formats/files.h"
-#include "convert/formats/names.h"
 #include "convert/formats/safetensors.h"
 #include "convert/formats/tensors.h"
 #include "quant/checked.h"
@@ -47,28 +47,37 @@ typedef struct pair {
 	uint32_t rank; /* 0: none */
 	float *a;      /* [rank][cols] */
 	float *b;      /* [rows][rank], times the factor */
+	/* a matrix that replaces the model's */
+	bool whole;
+	uint32_t dtype;
+	uint64_t offset; /* in the adapter's file */
 } pair;
+
+/* The file of one adapter's tensors, open while there are whole matrices in it. */
+typedef struct adapter_file {
+	char *path;
+	int descriptor; /* -1: closed */
+} adapter_file;
 
 struct lora {
 	size_t n;
 	uint32_t n_layers;
-	pair *pairs; /* [n][n_layers][TENSOR_KINDS]; kinds outside layers in layer 0 */
+	adapter_file *files; /* [n] */
+	pair *pairs;         /* [n][n_layers][TENSOR_KINDS]; kinds outside layers in layer 0 */
 };
 
 /* Who wrote an adapter: what its files and tensors are called. */
 typedef struct adapter_form {
 	const char *config, *tensors; /* files */
-	const char *prefix;           /* of every tensor */
-	const naming *names;          /* of matrices, behind the prefix */
+	const naming *names;          /* of matrices */
 	checkpoint_rope rope;
 	bool layers_only; /* the embedding and the output have no adapters */
 } adapter_form;
 
 static const adapter_form peft = { "adapter_config.json", "adapter_model.safetensors",
-	                           "base_model.model.",   &naming_hugging_face,
-	                           CHECKPOINT_HALVES,     false };
-static const adapter_form mistral_finetune = { "params.json",   "lora.safetensors",     "",
-	                                       &naming_mistral, CHECKPOINT_INTERLEAVED, true };
+	                           &naming_hugging_face, CHECKPOINT_HALVES, false };
+static const adapter_form mistral_finetune = { "params.json", "lora.safetensors", &naming_mistral,
+	                                       CHECKPOINT_INTERLEAVED, true };
 
 /* What one adapter is read with. */
 typedef struct reading {
@@ -82,7 +91,9 @@ typedef struct reading {
 	int descriptor;
 	tensor_list list;
 	pair *pairs; /* [n_layers][TENSOR_KINDS] */
-	uint32_t n_pairs;
+	uint32_t n_pairs, n_whole;
+	char *first;      /* the first tensor's name */
+	lora_place place; /* and what it said: all have the same prefix and adapter's name */
 	uint32_t low_rank, high_rank;
 	double low_factor, high_factor;
 	brise_error *err;
@@ -90,105 +101,97 @@ typedef struct reading {
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-typedef enum place_role { HALF_A, HALF_B, BASE } place_role;
-
-/* A tensor's name taken apart. */
-typedef struct place {
-	char module[128]; /* without the prefix */
-	uint32_t kind, layer;
-	place_role role;
-} place;
-
 static brise_status refuse(const reading *in, const char *name, const char *why)
 {
 	return error_set(in->err, BRISE_EUNSUPPORTED, "%s: tensor %s: %s", in->path, name, why);
 }
 
-/* The kind and layer of the module's matrix; 0: it has none, or a vector. */
-static uint32_t find_module(const reading *in, const char *module, uint32_t *layer)
+/* The output has the others' prefix or a beginning of it. */
+static bool same_prefix(const lora_place *a, const lora_place *b)
 {
-	char name[160];
-	uint32_t kind;
+	size_t n = strlen(a->prefix), m = strlen(b->prefix);
 
-	(void)snprintf(name, sizeof name, "%s.weight", module);
-	kind = naming_find_kind(in->form->names, name, UINT32_MAX, layer);
-	if (order_is_vector(kind) || (in->form->layers_only && !order_is_in_layer(kind)))
-		return 0;
-	return kind;
+	if (a->kind == TENSOR_OUTPUT || b->kind == TENSOR_OUTPUT)
+		return !strncmp(a->prefix, b->prefix, n < m ? n : m);
+	return !strcmp(a->prefix, b->prefix);
 }
 
-static brise_status find_place(const reading *in, const char *name, place *found)
+/* One prefix and one adapter's name for all pairs. */
+static brise_status check_names(reading *in, const char *name, const lora_place *at)
 {
-	static const struct {
-		const char *text;
-		place_role role;
-		bool embedding;
-	} ends[] = { { ".lora_A.weight", HALF_A, false },
-		     { ".lora_B.weight", HALF_B, false },
-		     { ".lora_embedding_A", HALF_A, true },
-		     { ".lora_embedding_B", HALF_B, true },
-		     { ".base_layer.weight", BASE, false } };
-	size_t n = sizeof ends / sizeof *ends, skip = strlen(in->form->prefix), end, length;
+	if (at->role > LORA_HALF_B)
+		return BRISE_OK;
+	if (!in->first) {
+		in->place = *at;
+		return (in->first = strdup(name)) != NULL
+		               ? BRISE_OK
+		               : error_set(in->err, BRISE_ENOMEM, "%s: no memory for a name",
+		                           in->path);
+	}
+	if (strcmp(at->adapter, in->place.adapter) != 0)
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensors %.120s and %.120s are of different adapters; one is "
+		                 "supported",
+		                 in->path, in->first, name);
+	if (!same_prefix(at, &in->place))
+		return error_set(in->err, BRISE_EUNSUPPORTED,
+		                 "%s: tensors %.120s and %.120s have different prefixes", in->path,
+		                 in->first, name);
+	return BRISE_OK;
+}
 
-	for (end = 0; end < n && !names_end_with(name, ends[end].text); end++)
-		;
-	if (strstr(name, "lora_magnitude_vector"))
-		return refuse(in, name, "part of DoRA, which is not supported");
-	if (names_end_with(name, ".bias"))
-		return refuse(in, name, "biases are not supported");
-	if (end == n)
-		return refuse(
-		        in, name,
-		        "no half of a low-rank pair; whole matrices in adapters are not supported");
-	length = strlen(name) - strlen(ends[end].text);
-	if (strncmp(name, in->form->prefix, skip) != 0 || length < skip ||
-	    length - skip >= sizeof found->module)
-		return refuse(in, name, "names no matrix of a Mistral model");
-	memcpy(found->module, name + skip, length - skip);
-	found->module[length - skip] = 0;
-	found->role = ends[end].role;
-	found->kind = find_module(in, found->module, &found->layer);
-	if (found->kind == 0 ||
-	    (found->role != BASE && (found->kind == TENSOR_EMBEDDING) != ends[end].embedding))
+static brise_status find_place(reading *in, const char *name, lora_place *found)
+{
+	brise_status status = lora_find_place(found, in->form->names, name, in->path, in->err);
+
+	if (status != BRISE_OK || (status = check_names(in, name, found)) != BRISE_OK)
+		return status;
+	if (in->form->layers_only && (!order_is_in_layer(found->kind) || found->role == LORA_WHOLE))
 		return refuse(in, name, "names no matrix of a Mistral model");
 	if (found->layer >= in->model->n_layers)
 		return error_set(in->err, BRISE_EFORMAT,
 		                 "%s: tensor %s: a model of %" PRIu32
 		                 " layers has none of that number",
 		                 in->path, name, in->model->n_layers);
-	if (in->tied && found->role != BASE &&
+	if (in->tied && found->role != LORA_BASE &&
 	    (found->kind == TENSOR_EMBEDDING || found->kind == TENSOR_OUTPUT))
 		return refuse(in, name,
 		              "the model's output is its embedding: adapters of either are not "
 		              "supported");
+	if (found->role == LORA_WHOLE && in->scale != 1)
+		return refuse(in, name, "a whole matrix replaces the model's and takes no scale");
 	return BRISE_OK;
 }
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-static brise_status check_shape(const reading *in, const named_tensor *t, const place *at,
+static brise_status check_shape(const reading *in, const named_tensor *t, const lora_place *at,
                                 uint32_t rank)
 {
-	uint32_t rows, cols, expected[2];
+	named_tensor squeezed = *t, expected = { .n_dims = 2 };
+	char found[TENSORS_SHAPE_MAX], wanted[TENSORS_SHAPE_MAX];
+	uint32_t rows, cols;
 
 	model_tensor_shape(in->model, at->kind, &rows, &cols);
-	if (at->kind == TENSOR_EMBEDDING && at->role != BASE) { /* B A is the transpose */
+	if (at->embedding) { /* B A is the transpose */
 		uint32_t swap = rows;
 
 		rows = cols;
 		cols = swap;
 	}
-	expected[0] = at->role == HALF_A ? rank : rows;
-	expected[1] = at->role == HALF_B ? rank : cols;
+	expected.shape[0] = at->role == LORA_HALF_A ? rank : rows;
+	expected.shape[1] = at->role == LORA_HALF_B ? rank : cols;
+	if (at->role > LORA_HALF_B && order_is_vector(at->kind))
+		tensors_squeeze(&expected, 1);
+	tensors_squeeze(&squeezed, expected.n_dims);
 	if (t->dtype == 0)
 		return refuse(in, t->name, "neither F16, BF16 nor F32");
-	if (rank == 0 || t->n_dims != 2 || t->shape[0] != expected[0] || t->shape[1] != expected[1])
+	if ((at->role < LORA_BASE && rank == 0) || squeezed.n_dims != expected.n_dims ||
+	    memcmp(squeezed.shape, expected.shape, expected.n_dims * sizeof *expected.shape) != 0)
 		return error_set(in->err, BRISE_EFORMAT,
-		                 "%s: tensor %s: shape [%" PRIu32 ", %" PRIu32
-		                 "] expected from r and the model, found %" PRIu32
-		                 " dimensions [%" PRIu64 ", %" PRIu64 "]",
-		                 in->path, t->name, expected[0], expected[1], t->n_dims,
-		                 t->shape[0], t->n_dims > 1 ? t->shape[1] : 0);
+		                 "%s: tensor %s: shape %s expected from r and the model, found %s",
+		                 in->path, t->name, tensors_shape_text(wanted, &expected),
+		                 tensors_shape_text(found, t));
 	return BRISE_OK;
 }
 
@@ -245,10 +248,43 @@ static brise_status read_floats(const reading *in, const named_tensor *t, double
 	return status;
 }
 
+/* What r or rank_pattern say, or where they cannot be read, the tensor itself. */
+static uint32_t find_rank(const reading *in, const named_tensor *t, const lora_place *at)
+{
+	uint64_t rank;
+
+	if (at->role > LORA_HALF_B)
+		return 0;
+	if (!in->config.ranks_unread)
+		return (uint32_t)lora_rank_of(&in->config, at->module);
+	rank = t->n_dims < 2 ? 0 : at->role == LORA_HALF_A ? t->shape[0] : t->shape[1];
+	return rank <= UINT32_MAX ? (uint32_t)rank : 0;
+}
+
+static void take_whole(reading *in, const named_tensor *t, const lora_place *at)
+{
+	pair *p = &in->pairs[at->layer * TENSOR_KINDS + at->kind];
+
+	p->whole = true;
+	p->dtype = t->dtype;
+	p->offset = t->offset;
+	in->n_whole++;
+}
+
+static void count_pair(reading *in, uint32_t rank, double factor, bool half_b)
+{
+	in->low_rank = in->n_pairs && in->low_rank < rank ? in->low_rank : rank;
+	in->high_rank = in->high_rank > rank ? in->high_rank : rank;
+	in->low_factor = in->n_pairs && in->low_factor < factor ? in->low_factor : factor;
+	in->high_factor = in->n_pairs && in->high_factor > factor ? in->high_factor : factor;
+	in->n_pairs += half_b;
+}
+
 static brise_status take_tensor(reading *in, const named_tensor *t)
 {
-	place at;
+	lora_place at;
 	brise_status status = find_place(in, t->name, &at);
+	named_tensor squeezed = *t;
 	uint32_t rank;
 	element_order order;
 	pair *p;
@@ -256,29 +292,34 @@ static brise_status take_tensor(reading *in, const named_tensor *t)
 
 	if (status != BRISE_OK)
 		return status;
-	rank = (uint32_t)lora_rank_of(&in->config, at.module);
-	if ((status = check_shape(in, t, &at, rank)) != BRISE_OK || at.role == BASE)
+	tensors_squeeze(&squeezed, 2);
+	rank = find_rank(in, &squeezed, &at);
+	if ((status = check_shape(in, t, &at, rank)) != BRISE_OK || at.role == LORA_BASE)
 		return status;
+	if (at.role == LORA_WHOLE) {
+		take_whole(in, t, &at);
+		return BRISE_OK;
+	}
 	p = &in->pairs[at.layer * TENSOR_KINDS + at.kind];
+	if (p->rank && p->rank != rank)
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: tensor %s: rank %" PRIu32 ", its other half's is %" PRIu32,
+		                 in->path, t->name, rank, p->rank);
 	p->rank = rank;
-	factor = lora_factor_of(&in->config, at.module);
-	in->low_rank = in->n_pairs && in->low_rank < rank ? in->low_rank : rank;
-	in->high_rank = in->high_rank > rank ? in->high_rank : rank;
-	in->low_factor = in->n_pairs && in->low_factor < factor ? in->low_factor : factor;
-	in->high_factor = in->n_pairs && in->high_factor > factor ? in->high_factor : factor;
-	in->n_pairs += at.role == HALF_B;
+	factor = lora_factor_of(&in->config, at.module, rank);
+	count_pair(in, rank, factor, at.role == LORA_HALF_B);
 	/* The embedding's halves change their roles: (B A)^T = A^T B^T. */
 	if (at.kind == TENSOR_EMBEDDING)
-		return at.role == HALF_B
-		               ? read_floats(in, t, 1, TRANSPOSED, &p->a)
-		               : read_floats(in, t, factor * in->scale, TRANSPOSED, &p->b);
-	if (at.role == HALF_A)
-		return read_floats(in, t, 1, AS_THEY_ARE, &p->a);
+		return at.role == LORA_HALF_B
+		               ? read_floats(in, &squeezed, 1, TRANSPOSED, &p->a)
+		               : read_floats(in, &squeezed, factor * in->scale, TRANSPOSED, &p->b);
+	if (at.role == LORA_HALF_A)
+		return read_floats(in, &squeezed, 1, AS_THEY_ARE, &p->a);
 	order = in->form->rope == CHECKPOINT_INTERLEAVED &&
 	                        (at.kind == TENSOR_WQ || at.kind == TENSOR_WK)
 	                ? INTERLEAVED_ROWS
 	                : AS_THEY_ARE;
-	return read_floats(in, t, factor * in->scale, order, &p->b);
+	return read_floats(in, &squeezed, factor * in->scale, order, &p->b);
 }
 
 static double largest(const float *values, size_t n)
@@ -403,8 +444,12 @@ static brise_status read_tensors(reading *in)
 		return status;
 	for (i = 0; i < in->list.n && status == BRISE_OK; i++)
 		status = take_tensor(in, &in->list.items[i]);
-	if (status == BRISE_OK && in->high_rank == 0)
+	if (status == BRISE_OK && in->high_rank == 0 && in->n_whole == 0)
 		return error_set(in->err, BRISE_EFORMAT, "%s: holds no low-rank pairs", in->path);
+	if (status == BRISE_OK && in->config.saves_modules && in->n_whole == 0)
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: modules_to_save names modules, but no whole matrix is here",
+		                 in->path);
 	return status == BRISE_OK ? check_pairs(in) : status;
 }
 
@@ -412,6 +457,12 @@ static void note_adapter(const reading *in, notes *decisions)
 {
 	char rank[40], factor[80];
 
+	if (in->n_whole > 0)
+		notes_add(decisions,
+		          "adapter %.200s: %" PRIu32 " whole matrices replace the checkpoint's",
+		          in->folder, in->n_whole);
+	if (in->high_rank == 0)
+		return;
 	if (in->low_rank == in->high_rank)
 		(void)snprintf(rank, sizeof rank, "%" PRIu32, in->low_rank);
 	else
@@ -443,8 +494,17 @@ static brise_status find_form(reading *in)
 	return BRISE_OK;
 }
 
-static brise_status read_adapter(pair *pairs, const char *spec, const format_config *config,
-                                 bool tied, notes *decisions, brise_error *err)
+static void close_file(adapter_file *file)
+{
+	if (file->descriptor >= 0)
+		(void)close(file->descriptor);
+	free(file->path);
+	*file = (adapter_file){ NULL, -1 };
+}
+
+static brise_status read_adapter(pair *pairs, adapter_file *file, const char *spec,
+                                 const format_config *config, bool tied, notes *decisions,
+                                 brise_error *err)
 {
 	reading in = {
 		.model = config, .tied = tied, .descriptor = -1, .pairs = pairs, .err = err
@@ -461,11 +521,12 @@ static brise_status read_adapter(pair *pairs, const char *spec, const format_con
 		status = read_tensors(&in);
 	if (status == BRISE_OK)
 		note_adapter(&in, decisions);
-	if (in.descriptor >= 0)
-		(void)close(in.descriptor);
+	*file = (adapter_file){ in.path, in.descriptor };
+	if (in.n_whole == 0)
+		close_file(file);
 	tensors_free(&in.list);
 	lora_free_config(&in.config);
-	free(in.path);
+	free(in.first);
 	free(in.folder);
 	free(in.given);
 	return status;
@@ -482,16 +543,23 @@ brise_status lora_open(lora **out, const char *const *specs, size_t n, const for
 	if (n == 0)
 		return BRISE_OK;
 	l = calloc(1, sizeof *l);
-	if (l && !(l->pairs = calloc(n, each * sizeof *l->pairs))) {
-		free(l);
+	if (l) {
+		l->pairs = calloc(n, each * sizeof *l->pairs);
+		l->files = calloc(n, sizeof *l->files);
+	}
+	if (!l || !l->pairs || !l->files) {
+		lora_close(l);
 		l = NULL;
 	}
 	if (!l)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu adapters", specs[0], n);
 	l->n = n;
 	l->n_layers = config->n_layers;
+	for (i = 0; i < n; i++)
+		l->files[i].descriptor = -1;
 	for (i = 0; i < n && status == BRISE_OK; i++)
-		status = read_adapter(l->pairs + i * each, specs[i], config, tied, decisions, err);
+		status = read_adapter(l->pairs + i * each, &l->files[i], specs[i], config, tied,
+		                      decisions, err);
 	if (status != BRISE_OK) {
 		lora_close(l);
 		return status;
@@ -510,6 +578,9 @@ void lora_close(lora *l)
 		free(l->pairs[i].a);
 		free(l->pairs[i].b);
 	}
+	for (i = 0; i < l->n; i++)
+		close_file(&l->files[i]);
+	free(l->files);
 	free(l->pairs);
 	free(l);
 }
@@ -555,15 +626,44 @@ static void add_product(const pair *p, uint32_t first, uint32_t n, uint32_t cols
 	}
 }
 
-void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
-                   uint32_t cols, float *rows)
+/* ---- whole matrices ---------------------------------------------------------------------------
+ */
+
+static brise_status replace_rows(const pair *p, const adapter_file *file, uint32_t first,
+                                 uint32_t n, uint32_t cols, float *rows, brise_error *err)
 {
+	uint64_t row_bytes = 0;
+	brise_status status;
+	void *raw;
+
+	(void)elements_measure(p->dtype, cols, &row_bytes); /* found to lie inside the file */
+	if (!(raw = malloc((size_t)(n * row_bytes) + 1)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " rows",
+		                 file->path, n);
+	status = files_read_at(file->descriptor, raw, (size_t)(n * row_bytes),
+	                       p->offset + first * row_bytes, file->path, err);
+	if (status == BRISE_OK && !elements_decode(rows, raw, p->dtype, (size_t)n * cols))
+		status = error_set(err, BRISE_EFORMAT,
+		                   "%s: a weight in rows %" PRIu32 "..%" PRIu32
+		                   " of a whole matrix is infinite or not a number",
+		                   file->path, first, first + n - 1);
+	free(raw);
+	return status;
+}
+
+brise_status lora_apply_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first,
+                             uint32_t n, uint32_t cols, float *rows, brise_error *err)
+{
+	brise_status status = BRISE_OK;
 	size_t i;
 
-	for (i = 0; l && i < l->n; i++) {
+	for (i = 0; l && i < l->n && status == BRISE_OK; i++) {
 		const pair *p = &l->pairs[(i * l->n_layers + layer) * TENSOR_KINDS + kind];
 
-		if (p->rank)
+		if (p->whole)
+			status = replace_rows(p, &l->files[i], first, n, cols, rows, err);
+		if (p->rank && status == BRISE_OK)
 			add_product(p, first, n, cols, rows);
 	}
+	return status;
 }

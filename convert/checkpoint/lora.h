@@ -34,11 +34,13 @@ brise_status lora_open(lora **out, const char *const *specs, size_t n, const for
 /* NULL is allowed. */
 void lora_close(lora *l);
 
-/* Adds all adapters, in the order given, to rows [first, first + n) of a matrix, rows [n][cols] in
- * the file's order (q and k in halves). One element is w + s, with s = ((b0 a0 + b1 a1) + b2 a2) +
- * ... over the rank, each operation rounded to float, and the factor rounded into b: the same for
- * any number of rows and threads. NULL adds nothing. */
-void lora_add_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first, uint32_t n,
-                   uint32_t cols, float *rows);
+/* Applies all adapters, in the order given, to rows [first, first + n) of a matrix, rows [n][cols]
+ * in the file's order (q and k in halves). A whole matrix replaces the rows; a pair adds to them:
+ * one element is w + s, with s = ((b0 a0 + b1 a1) + b2 a2) + ... over the rank, each operation
+ * rounded to float, and the factor rounded into b: the same for any number of rows and threads.
+ * NULL changes nothing. Errors, of whole matrices only: BRISE_EIO, BRISE_EFORMAT a weight that is
+ * no number, BRISE_ENOMEM. */
+brise_status lora_apply_rows(const lora *l, uint32_t kind, uint32_t layer, uint32_t first,
+                             uint32_t n, uint32_t cols, float *rows, brise_error *err);
 
 #endif

@@ -33,7 +33,7 @@ typedef struct reading {
 
 static void refuse(reading *in, const char *field, const char *what)
 {
-	char text[200];
+	char text[280];
 
 	(void)snprintf(text, sizeof text, "%.60s%s is not supported", field, what);
 	json_refuse(&in->r, BRISE_EUNSUPPORTED, text);
@@ -72,6 +72,18 @@ static void forbid(reading *in, const char *field)
 		refuse(in, field, "");
 }
 
+/* Which modules were trained as a whole; their tensors say the same. */
+static void read_saved_modules(reading *in)
+{
+	if (skip_null(in))
+		return;
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r)) {
+		in->config->saves_modules = true;
+		json_skip(&in->r);
+	}
+}
+
 /* A text that must be one of a list. */
 static void expect(reading *in, const char *field, const char *const *allowed)
 {
@@ -98,65 +110,58 @@ static void read_beginning(reading *in)
 		expect(in, "init_lora_weights", allowed);
 }
 
-/* Keys are regular expressions, matched behind a dot or at the name's start; the plain ones, which
- * are names, are what is written. */
-static bool is_plain(const char *text, size_t bytes)
+static void add_pattern(reading *in, lora_patterns *patterns, pattern *key)
 {
-	static const char letters[] =
-	        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
-
-	return bytes > 0 && strspn(text, letters) == bytes;
-}
-
-static void add_pattern(reading *in, lora_patterns *patterns, char *suffix)
-{
-	lora_pattern *grown;
+	lora_pattern *grown = NULL;
 	double value;
 
-	if (!json_read_double(&in->r, &value) || patterns->n == PATTERNS_MAX ||
-	    !(grown = realloc(patterns->items, (patterns->n + 1) * sizeof *grown))) {
+	if (json_read_double(&in->r, &value) && patterns->n < PATTERNS_MAX)
+		grown = realloc(patterns->items, (patterns->n + 1) * sizeof *grown);
+	if (!grown) {
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for so many patterns");
-		free(suffix);
+		pattern_free(key);
 		return;
 	}
 	patterns->items = grown;
-	grown[patterns->n++] = (lora_pattern){ suffix, value };
+	grown[patterns->n++] = (lora_pattern){ key, value };
 }
 
-static void read_patterns(reading *in, const char *field, lora_patterns *patterns)
+/* Keys are regular expressions. *unread: where given, is set for one that cannot be read, and the
+ * field is passed over. */
+static void read_patterns(reading *in, const char *field, lora_patterns *patterns, bool *unread)
 {
+	char *text, what[160];
+	const char *why;
+	pattern *key;
 	size_t bytes;
-	char *suffix;
 
 	if (skip_null(in))
 		return;
 	json_enter_object(&in->r);
-	while (json_next_whole_key(&in->r, &suffix, &bytes)) {
-		if (is_plain(suffix, bytes)) {
-			add_pattern(in, patterns, suffix);
-			continue;
+	while (json_next_whole_key(&in->r, &text, &bytes)) {
+		key = pattern_new(text, bytes, &why);
+		(void)snprintf(what, sizeof what, ": %.60s: %s", text, key ? "" : why);
+		free(text);
+		if (key) {
+			add_pattern(in, patterns, key);
+		} else if (unread) {
+			*unread = true;
+			json_skip(&in->r);
+		} else {
+			refuse(in, field, what);
 		}
-		refuse(in, field, " by regular expressions");
-		free(suffix);
 	}
 }
 
 static void read_field(reading *in, const char *key)
 {
 	static const char *const lora[] = { "LORA", NULL }, *const none[] = { "none", NULL };
-	static const char *const forbidden[] = { "use_dora",
-		                                 "fan_in_fan_out",
-		                                 "lora_bias",
-		                                 "use_qalora",
-		                                 "use_bdlora",
-		                                 "modules_to_save",
-		                                 "layer_replication",
-		                                 "megatron_config",
-		                                 "trainable_token_indices",
-		                                 "target_parameters",
-		                                 "alora_invocation_tokens",
-		                                 "arrow_config",
-		                                 NULL };
+	static const char *const forbidden[] = { "use_dora",          "fan_in_fan_out",
+		                                 "lora_bias",         "use_qalora",
+		                                 "use_bdlora",        "layer_replication",
+		                                 "megatron_config",   "trainable_token_indices",
+		                                 "target_parameters", "alora_invocation_tokens",
+		                                 "arrow_config",      NULL };
 	static const char *const training[] = { "auto_mapping",        "base_model_name_or_path",
 		                                "corda_config",        "ensure_weight_tying",
 		                                "eva_config",          "exclude_modules",
@@ -173,6 +178,8 @@ static void read_field(reading *in, const char *key)
 		forbid(in, key);
 	else if (names_contain(training, key))
 		json_skip(&in->r);
+	else if (!strcmp(key, "modules_to_save"))
+		read_saved_modules(in);
 	else if (!strcmp(key, "peft_type")) {
 		in->has_type = true;
 		expect(in, key, lora);
@@ -188,9 +195,9 @@ static void read_field(reading *in, const char *key)
 	} else if (!strcmp(key, "init_lora_weights"))
 		read_beginning(in);
 	else if (!strcmp(key, "rank_pattern"))
-		read_patterns(in, key, &in->config->ranks);
+		read_patterns(in, key, &in->config->ranks, &in->config->ranks_unread);
 	else if (!strcmp(key, "alpha_pattern"))
-		read_patterns(in, key, &in->config->alphas);
+		read_patterns(in, key, &in->config->alphas, NULL);
 	else if (strcmp(key, "use_rslora") != 0) {
 		null = json_peek(&in->r) == JSON_NULL;
 		json_skip(&in->r);
@@ -328,7 +335,7 @@ static void free_patterns(lora_patterns *patterns)
 	size_t i;
 
 	for (i = 0; i < patterns->n; i++)
-		free(patterns->items[i].suffix);
+		pattern_free(patterns->items[i].key);
 	free(patterns->items);
 }
 
@@ -342,15 +349,11 @@ void lora_free_config(lora_config *config)
 /* The first that fits counts, as in PEFT. */
 static double find_pattern(const lora_patterns *patterns, const char *module, double otherwise)
 {
-	size_t length = strlen(module), bytes, i;
+	size_t i;
 
-	for (i = 0; i < patterns->n; i++) {
-		bytes = strlen(patterns->items[i].suffix);
-		if (bytes <= length &&
-		    !strcmp(module + length - bytes, patterns->items[i].suffix) &&
-		    (bytes == length || module[length - bytes - 1] == '.'))
+	for (i = 0; i < patterns->n; i++)
+		if (pattern_fits(patterns->items[i].key, module))
 			return patterns->items[i].value;
-	}
 	return otherwise;
 }
 
@@ -361,10 +364,9 @@ int64_t lora_rank_of(const lora_config *config, const char *module)
 	return rank >= 1 && rank <= UINT32_MAX ? (int64_t)rank : 0;
 }
 
-double lora_factor_of(const lora_config *config, const char *module)
+double lora_factor_of(const lora_config *config, const char *module, uint32_t rank)
 {
-	double rank = (double)lora_rank_of(config, module),
-	       alpha = find_pattern(&config->alphas, module, config->alpha);
+	double alpha = find_pattern(&config->alphas, module, config->alpha);
 
 	return config->scaling == LORA_UNDIVIDED
 	               ? alpha

@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "convert/checkpoint/pattern.h"
 #include "convert/formats/notes.h"
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
 
-/* Modules whose names end like this have a value of their own. */
+/* Modules whose names fit have a value of their own. */
 typedef struct lora_pattern {
-	char *suffix;
+	pattern *key;
 	double value;
 } lora_pattern;
 
@@ -29,6 +30,8 @@ typedef struct lora_config {
 	double alpha;
 	lora_scaling scaling;
 	lora_patterns ranks, alphas;
+	bool saves_modules; /* modules_to_save names some */
+	bool ranks_unread;  /* a key of rank_pattern could not be read: tensors tell the rank */
 } lora_config;
 
 /* json [size] of PEFT's file `name`. Whatever changes the mathematics is refused by the field's
@@ -44,6 +47,6 @@ void lora_free_config(lora_config *config);
 
 /* Rank and factor of B A for the module of that name ("model.layers.0.self_attn.q_proj"). */
 int64_t lora_rank_of(const lora_config *config, const char *module);
-double lora_factor_of(const lora_config *config, const char *module);
+double lora_factor_of(const lora_config *config, const char *module, uint32_t rank);
 
 #endif
