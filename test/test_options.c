@@ -9,7 +9,7 @@
 
 #include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
-#include "runtime/text/json_text.h"
+#include "runtime/text/json_writer.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/options.h"
@@ -721,17 +721,56 @@ static void check_terminal_text(void)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
+typedef struct collected {
+	char text[4096];
+	size_t n;
+} collected;
+
+static void collect(void *user, const char *bytes, size_t n)
+{
+	collected *c = user;
+
+	if (n < sizeof c->text - c->n) {
+		memcpy(c->text + c->n, bytes, n);
+		c->n += n;
+		c->text[c->n] = 0;
+	}
+}
+
 static void check_string(const char *text, size_t bytes, const char *expected)
 {
-	char *out = NULL;
-	size_t n = 0;
-	FILE *stream = open_memstream(&out, &n);
+	collected c = { "", 0 };
+	json_writer w = { collect, &c, 0, { 0 }, { false } };
 
-	json_write_string(stream, text, bytes);
-	(void)fclose(stream);
-	CHECK(&counts, n == strlen(expected) && memcmp(out, expected, n) == 0,
-	      "%s is written, not %s", expected, out);
-	free(out);
+	json_put_text(&w, NULL, text, bytes);
+	CHECK(&counts, c.n == strlen(expected) && memcmp(c.text, expected, c.n) == 0,
+	      "%s is written, not %s", expected, c.text);
+}
+
+static void check_json_values(void)
+{
+	collected c = { "", 0 };
+	json_writer w = { collect, &c, 0, { 0 }, { false } };
+
+	json_open(&w, NULL, '{');
+	json_put_number(&w, "a", 0.1, 17);
+	json_put_number(&w, "nan", NAN, 9);
+	json_put_number(&w, "inf", -INFINITY, 9);
+	json_open(&w, "list", '[');
+	json_put_integer(&w, NULL, INT64_MIN);
+	json_put_unsigned(&w, NULL, UINT64_MAX);
+	json_open(&w, NULL, '{');
+	json_close(&w);
+	json_put_bool(&w, NULL, true);
+	json_close(&w);
+	json_put_string(&w, "s", NULL);
+	json_put_number(&w, "b", 1e300, 3);
+	json_close(&w);
+	CHECK(&counts,
+	      !strcmp(c.text, "{\"a\":0.10000000000000001,\"nan\":null,\"inf\":null,\"list\":["
+	                      "-9223372036854775808,18446744073709551615,{},true],\"s\":null,"
+	                      "\"b\":1e+300}"),
+	      "written: %s", c.text);
 }
 
 #define BAD "\xef\xbf\xbd"
@@ -979,6 +1018,7 @@ int main(int argc, char **argv)
 	RUN(check_formats());
 	RUN(check_terminal_text());
 	RUN(check_json_strings());
+	RUN(check_json_values());
 	RUN(check_ids());
 	RUN(check_result_files());
 	return check_report("options", &counts);

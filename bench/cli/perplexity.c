@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cli/report.h"
+#include "runtime/text/json_writer.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
@@ -74,32 +76,34 @@ static bool draw_progress(void *user, const divergence *d, size_t total)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-/* "name":value,"name_error":error - JSON has no infinities and no NaN: null. */
-static void print_json_estimate(const char *name, divergence_estimate e)
+/* "name": value, "name_error": error */
+static void print_json_estimate(json_writer *w, const char *name, divergence_estimate e)
 {
-	if (isfinite(e.value))
-		printf("\"%s\":%.9g,", name, e.value);
-	else
-		printf("\"%s\":null,", name);
-	if (isfinite(e.error))
-		printf("\"%s_error\":%.9g,", name, e.error);
-	else
-		printf("\"%s_error\":null,", name);
+	char error[48];
+
+	(void)snprintf(error, sizeof error, "%s_error", name);
+	json_put_number(w, name, e.value, 9);
+	json_put_number(w, error, e.error, 9);
 }
 
 static void print_json(divergence *d, const lockstep_job *job)
 {
-	printf("{");
-	print_json_estimate("perplexity", divergence_perplexity(d));
+	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
+
+	json_open(&w, NULL, '{');
+	print_json_estimate(&w, "perplexity", divergence_perplexity(d));
 	if (job->reference.engine) {
-		print_json_estimate("reference_perplexity", divergence_reference_perplexity(d));
-		print_json_estimate("perplexity_ratio", divergence_perplexity_ratio(d));
-		print_json_estimate("kld_mean", divergence_mean(d));
-		print_json_estimate("kld_p99", divergence_percentile(d, 0.99));
-		print_json_estimate("same_top", divergence_same_top(d));
+		print_json_estimate(&w, "reference_perplexity", divergence_reference_perplexity(d));
+		print_json_estimate(&w, "perplexity_ratio", divergence_perplexity_ratio(d));
+		print_json_estimate(&w, "kld_mean", divergence_mean(d));
+		print_json_estimate(&w, "kld_p99", divergence_percentile(d, 0.99));
+		print_json_estimate(&w, "same_top", divergence_same_top(d));
 	}
-	printf("\"tokens\":%zu,\"scored\":%zu,\"chunks\":%zu}\n", job->n, d->n,
-	       lockstep_count_chunks(job));
+	json_put_unsigned(&w, "tokens", job->n);
+	json_put_unsigned(&w, "scored", d->n);
+	json_put_unsigned(&w, "chunks", lockstep_count_chunks(job));
+	json_close(&w);
+	(void)putchar('\n');
 }
 
 /* One figure; without an error where there is none. */

@@ -10,6 +10,8 @@
 #include "convert/compare.h"
 #include "convert/formats/files.h"
 #include "convert/model_source.h"
+#include "runtime/cli/report.h"
+#include "runtime/text/json_writer.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
 
@@ -133,41 +135,45 @@ static void print_table(const compare_tensor *list, size_t n)
 	print_row("all matrices", text, "", &all);
 }
 
-/* JSON has no infinities and no NaN: null. */
-static void print_number(const char *name, double value)
+static void print_json_sums(json_writer *w, const compare_sums *sums)
 {
-	if (isfinite(value))
-		printf(",\"%s\":%.9g", name, value);
-	else
-		printf(",\"%s\":null", name);
+	json_put_number(w, "relative_error", compare_relative_error(sums), 9);
+	json_put_number(w, "largest_difference", sums->largest, 9);
+	json_put_number(w, "snr_db", signal_to_noise(sums), 9);
 }
 
-static void print_json_sums(const compare_sums *sums)
+static void print_json_tensor(json_writer *w, const compare_tensor *t)
 {
-	print_number("relative_error", compare_relative_error(sums));
-	print_number("largest_difference", sums->largest);
-	print_number("snr_db", signal_to_noise(sums));
+	int k;
+
+	json_open(w, NULL, '{');
+	json_put_string(w, "name", t->name);
+	json_open(w, "types", '[');
+	for (k = 0; k < 2; k++)
+		json_put_string(w, NULL, t->types[k] ? t->types[k] : "?");
+	json_close(w);
+	json_put_unsigned(w, "rows", t->rows);
+	json_put_unsigned(w, "cols", t->cols);
+	print_json_sums(w, &t->sums);
+	json_close(w);
 }
 
 static void print_json(const compare_tensor *list, size_t n)
 {
+	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
 	size_t i, equal;
 	compare_sums all = sum_matrices(list, n, &equal);
 
-	printf("{\"n_tensors\":%zu,\"equal_tensors\":%zu", n, equal);
-	print_json_sums(&all);
-	printf(",\"tensors\":[");
-	for (i = 0; i < n; i++) {
-		const compare_tensor *t = &list[i];
-
-		printf("%s{\"name\":\"%s\",\"types\":[\"%s\",\"%s\"],\"rows\":%" PRIu32
-		       ",\"cols\":%" PRIu32,
-		       i ? "," : "", t->name, t->types[0] ? t->types[0] : "?",
-		       t->types[1] ? t->types[1] : "?", t->rows, t->cols);
-		print_json_sums(&t->sums);
-		printf("}");
-	}
-	printf("]}\n");
+	json_open(&w, NULL, '{');
+	json_put_unsigned(&w, "n_tensors", n);
+	json_put_unsigned(&w, "equal_tensors", equal);
+	print_json_sums(&w, &all);
+	json_open(&w, "tensors", '[');
+	for (i = 0; i < n; i++)
+		print_json_tensor(&w, &list[i]);
+	json_close(&w);
+	json_close(&w);
+	(void)putchar('\n');
 }
 
 /* Models can differ in their configuration while all weights are equal. */

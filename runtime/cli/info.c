@@ -7,7 +7,8 @@
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
-#include "runtime/text/json_text.h"
+#include "runtime/cli/report.h"
+#include "runtime/text/json_writer.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/cores.h"
 
@@ -157,7 +158,9 @@ static void print_origin(const char *origin)
 /* Padding of small matrices included. */
 static double tensor_bits(const brise_tensor_facts *t)
 {
-	return 8.0 * (double)t->bytes / ((double)t->rows * t->cols);
+	double weights = (double)t->rows * t->cols;
+
+	return weights > 0 ? 8.0 * (double)t->bytes / weights : NAN;
 }
 
 static void print_tensors(const brise_model *model)
@@ -173,68 +176,85 @@ static void print_tensors(const brise_model *model)
 			       (double)t.relative_error);
 }
 
-static void print_json_tensors(const brise_model *model)
+static void print_json_tensors(json_writer *w, const brise_model *model)
 {
 	brise_tensor_facts t;
-	char error[32];
 	size_t i;
 
-	printf(",\"tensors\":[");
-	for (i = 0; i < brise_count_tensors(model); i++)
-		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK) {
-			/* JSON has no NaN */
-			(void)snprintf(error, sizeof error,
-			               isfinite(t.relative_error) ? "%.8g" : "null",
-			               (double)t.relative_error);
-			printf("%s{\"name\":\"%s\",\"type\":\"%s\",\"rows\":%" PRIu32
-			       ",\"cols\":%" PRIu32 ",\"bytes\":%" PRIu64
-			       ",\"bits\":%.6g,\"relative_error\":%s}",
-			       i ? "," : "", t.name, t.type, t.rows, t.cols, t.bytes,
-			       tensor_bits(&t), error);
-		}
-	printf("]");
+	json_open(w, "tensors", '[');
+	for (i = 0; i < brise_count_tensors(model); i++) {
+		if (brise_get_tensor(model, i, &t, NULL) != BRISE_OK)
+			continue;
+		json_open(w, NULL, '{');
+		json_put_string(w, "name", t.name);
+		json_put_string(w, "type", t.type);
+		json_put_unsigned(w, "rows", t.rows);
+		json_put_unsigned(w, "cols", t.cols);
+		json_put_unsigned(w, "bytes", t.bytes);
+		json_put_number(w, "bits", tensor_bits(&t), 6);
+		json_put_number(w, "relative_error", (double)t.relative_error, 8);
+		json_close(w);
+	}
+	json_close(w);
+}
+
+static void print_json_model(json_writer *w, const brise_model_facts *f)
+{
+	size_t i;
+
+	json_put_string(w, "type", f->type);
+	json_put_unsigned(w, "n_layers", f->n_layers);
+	json_put_unsigned(w, "dim", f->dim);
+	json_put_unsigned(w, "hidden_dim", f->hidden_dim);
+	json_put_unsigned(w, "vocab", f->vocab);
+	json_put_unsigned(w, "n_heads", f->n_heads);
+	json_put_unsigned(w, "n_kv_heads", f->n_kv_heads);
+	json_put_unsigned(w, "head_dim", f->head_dim);
+	json_put_unsigned(w, "window", f->window);
+	json_put_unsigned(w, "max_context", f->max_context);
+	json_put_number(w, "rope_theta", f->rope_theta, 17);
+	json_put_number(w, "norm_eps", (double)f->norm_eps, 9);
+	json_put_integer(w, "bos", f->bos);
+	json_put_integer(w, "eos", f->eos);
+	json_open(w, "ends", '[');
+	for (i = 0; i < f->n_ends; i++)
+		json_put_integer(w, NULL, f->ends[i]);
+	json_close(w);
+	json_put_string(w, "chat_template", f->chat_template);
+	json_put_unsigned(w, "file_bytes", f->file_bytes);
+	json_put_unsigned(w, "matrix_bytes", f->matrix_bytes);
+	json_put_unsigned(w, "weights", f->matrix_weights);
+	json_put_number(w, "bits_per_weight", bits_per_weight(f), 8);
+	json_put_unsigned(w, "token_bytes", f->token_bytes);
 }
 
 static void print_json(const engine *e, const info_settings *s)
 {
-	const brise_model_facts *f = e->facts;
 	const brise_engine_facts *facts = brise_get_engine_facts(e->engine);
 	const brise_sequence_facts *sequence = brise_get_sequence_facts(e->sequence);
+	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
 	const char *name;
 	bool supported;
 	size_t i;
 
-	printf("{\"type\":\"%s\",\"n_layers\":%" PRIu32 ",\"dim\":%" PRIu32
-	       ",\"hidden_dim\":%" PRIu32 ",\"vocab\":%" PRIu32 ",\"n_heads\":%" PRIu32
-	       ",\"n_kv_heads\":%" PRIu32 ",\"head_dim\":%" PRIu32,
-	       f->type, f->n_layers, f->dim, f->hidden_dim, f->vocab, f->n_heads, f->n_kv_heads,
-	       f->head_dim);
-	printf(",\"window\":%" PRIu32 ",\"max_context\":%" PRIu32
-	       ",\"rope_theta\":%.17g,\"norm_eps\":%.9g,\"bos\":%" PRId32 ",\"eos\":%" PRId32,
-	       f->window, f->max_context, f->rope_theta, (double)f->norm_eps, f->bos, f->eos);
-	printf(",\"ends\":[");
-	for (i = 0; i < f->n_ends; i++)
-		printf("%s%" PRId32, i ? "," : "", f->ends[i]);
-	printf("],\"chat_template\":");
-	if (f->chat_template)
-		json_write_string(stdout, f->chat_template, strlen(f->chat_template));
-	else
-		printf("null");
-	printf(",\"file_bytes\":%" PRIu64 ",\"matrix_bytes\":%" PRIu64 ",\"weights\":%" PRIu64
-	       ",\"bits_per_weight\":%.6f,\"token_bytes\":%" PRIu64,
-	       f->file_bytes, f->matrix_bytes, f->matrix_weights, bits_per_weight(f),
-	       f->token_bytes);
-	printf(",\"slots\":%" PRIu64 ",\"kv_bytes\":%" PRIu64 ",\"work_bytes\":%" PRIu64
-	       ",\"arch\":\"%s\",\"threads\":%" PRIu32 ",\"arches\":{",
-	       sequence->slots, sequence->kv_bytes, facts->work_bytes, facts->arch, facts->threads);
+	json_open(&w, NULL, '{');
+	print_json_model(&w, e->facts);
+	json_put_unsigned(&w, "slots", sequence->slots);
+	json_put_unsigned(&w, "kv_bytes", sequence->kv_bytes);
+	json_put_unsigned(&w, "work_bytes", facts->work_bytes);
+	json_put_string(&w, "arch", facts->arch);
+	json_put_unsigned(&w, "threads", facts->threads);
+	json_open(&w, "arches", '{');
 	for (i = 0; (name = brise_get_arch(i, &supported)) != NULL; i++)
-		printf("%s\"%s\":%s", i ? "," : "", name, supported ? "true" : "false");
-	printf("},\"tokenizer\":%s,\"verified\":%s,\"origin\":",
-	       brise_get_tokenizer(e->model) ? "true" : "false", s->verify ? "true" : "false");
-	json_write_string(stdout, f->origin, strlen(f->origin));
+		json_put_bool(&w, name, supported);
+	json_close(&w);
+	json_put_bool(&w, "tokenizer", brise_get_tokenizer(e->model) != NULL);
+	json_put_bool(&w, "verified", s->verify);
+	json_put_string(&w, "origin", e->facts->origin);
 	if (s->tensors)
-		print_json_tensors(e->model);
-	printf("}\n");
+		print_json_tensors(&w, e->model);
+	json_close(&w);
+	(void)putchar('\n');
 }
 
 static void draw_progress(void *user, uint64_t done, uint64_t total)

@@ -61,3 +61,8 @@ int report_status(const char *command, const brise_error *err)
 		return report_interruption(command, err->message);
 	return report_error(command, "%s", err->message);
 }
+
+void report_json(void *user, const char *bytes, size_t n)
+{
+	(void)fwrite(bytes, 1, n, user);
+}

@@ -3,6 +3,8 @@
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
+#include <stddef.h>
+
 #include "runtime/brise.h"
 #include "runtime/portable.h"
 
@@ -17,6 +19,9 @@ int report_error(const char *command, const char *format, ...) PORTABLE_PRINTF(2
 
 /* The same, and returns EXIT_USAGE. */
 int report_usage(const char *command, const char *format, ...) PORTABLE_PRINTF(2, 3);
+
+/* A sink of json_writer.h: user is a FILE. */
+void report_json(void *user, const char *bytes, size_t n);
 
 /* A remark that does not change the exit status. */
 void report_note(const char *command, const char *format, ...) PORTABLE_PRINTF(2, 3);

@@ -14,7 +14,8 @@
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/input.h"
-#include "runtime/text/json_text.h"
+#include "runtime/text/json_writer.h"
+#include "runtime/cli/report.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/model/contents.h"
 #include "runtime/os/memory.h"
@@ -175,10 +176,11 @@ static brise_status print_decoded(const vocabulary *v, const tokenize_settings *
 	bool terminal = terminal_is_terminal(stdout);
 	size_t bytes;
 	char *text;
+	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
 	brise_status status = decode(v, ids, n, &text, &bytes, err);
 
 	if (status == BRISE_OK && s->jsonl) {
-		json_write_string(stdout, text ? text : "", bytes);
+		json_put_text(&w, NULL, text ? text : "", bytes);
 		(void)putchar('\n');
 	} else if (status == BRISE_OK) {
 		if (bytes > 0)

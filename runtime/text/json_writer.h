@@ -1,0 +1,51 @@
+/* json_writer.h - writes JSON (RFC 8259) through a callback, with its commas, quotes and escapes
+ *
+ * Whatever the values, what comes out is JSON: numbers that are not finite become null, bytes that
+ * are not UTF-8 become U+FFFD each.
+ *
+ *     json_writer w = { report_json, stdout };
+ *     json_open(&w, NULL, '{');
+ *     json_put_unsigned(&w, "n_layers", 32);
+ *     json_open(&w, "ends", '[');
+ *     json_put_integer(&w, NULL, 2);
+ *     json_close(&w);
+ *     json_close(&w);
+ */
+#ifndef RUNTIME_JSON_WRITER_H
+#define RUNTIME_JSON_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JSON_WRITER_DEPTH 16u
+
+typedef void json_sink_fn(void *user, const char *bytes, size_t n);
+
+/* Begins with the sink and its argument, the rest zeros. */
+typedef struct json_writer {
+	json_sink_fn *sink;
+	void *user;
+	unsigned depth;
+	char closing[JSON_WRITER_DEPTH];
+	bool more[JSON_WRITER_DEPTH]; /* an element was written at this depth */
+} json_writer;
+
+/* Every function: key NULL in an array and for the outermost value. Keys are plain ASCII. */
+
+/* kind: '{' or '['. At most JSON_WRITER_DEPTH deep. */
+void json_open(json_writer *w, const char *key, char kind);
+void json_close(json_writer *w);
+
+/* text [n], with its escapes; json_put_string: a C string, NULL: null. */
+void json_put_text(json_writer *w, const char *key, const char *text, size_t n);
+void json_put_string(json_writer *w, const char *key, const char *text);
+void json_put_integer(json_writer *w, const char *key, int64_t value);
+void json_put_unsigned(json_writer *w, const char *key, uint64_t value);
+
+/* With that many significant digits, 1 to 17: 9 keep a float, 17 a double. */
+void json_put_number(json_writer *w, const char *key, double value, int digits);
+void json_put_bool(json_writer *w, const char *key, bool value);
+void json_put_null(json_writer *w, const char *key);
+
+#endif
