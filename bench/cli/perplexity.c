@@ -50,7 +50,7 @@ static const options_command command = {
 	        "exp of the mean negative log-likelihood of tokens 2..n, as one stream.\n"
 	        "With --context N: of tokens N/2+1..N-1 (counted from 0) of chunks of N tokens,\n"
 	        "the first of each replaced by the begin token; where chunks overlap, no token\n"
-	        "counts twice. Tokens after the last chunk are left out. +- is one standard error.",
+	        "counts twice. Tokens after the last chunk are left out. +-: one standard error.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
