@@ -8,8 +8,8 @@
  *
  * A model is read-only and may be shared by any number of engines, sequences and threads. An engine
  * evaluates; a sequence is one text's keys, values and position. Engines, sequences, samplers and
- * decoders belong to one caller at a time. Nothing here prints, exits, or keeps state outside the
- * objects it returns.
+ * decoders belong to one caller at a time. Nothing here prints, exits, reads the environment, or
+ * keeps state outside the objects it returns, but for one signal handler (see brise_open_model).
  *
  * Options begin with their size, so that a program built with an older header works with a newer
  * library: fields it does not know have their defaults. Larger options than the library knows are
@@ -169,8 +169,13 @@ void brise_init_engine_options(brise_engine_options *options, size_t size);
 
 /* Makes what evaluates a model: worker threads and the activations of `rows` rows. Any number of
  * sequences may go through it, one pass at a time. options NULL: defaults. *out is NULL after an
- * error. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here), BRISE_ENOMEM,
- * BRISE_EIO (no threads). */
+ * error. Where the system starts fewer threads than wanted, the engine goes on with those: its
+ * facts say how many. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here),
+ * BRISE_ENOMEM.
+ *
+ * After fork the child has none of the threads: its copy of an engine evaluates on the calling
+ * thread alone, with the same bits, and freeing it does not wait. No thread may be evaluating with
+ * the engine at the moment of the fork. */
 brise_status brise_new_engine(brise_engine **out, const brise_model *model,
                               const brise_engine_options *options, brise_error *err);
 
@@ -268,7 +273,8 @@ typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
  * To keep only the first m of a sequence's rows, rewind it to its old position + m afterwards.
  * Errors: BRISE_EINVAL (an id out of range, another model's sequence, more rows than the engine or
  * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated. BRISE_ECANCELED
- * by `cancel`: no position has moved, and evaluating may be tried again; by `each`: all have. */
+ * by `cancel`: no position has moved, and evaluating may be tried again; by `each`: all have.
+ * BRISE_EIO: the model's file could not be read (see brise_open_model). */
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                              brise_error *err);
