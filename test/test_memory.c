@@ -104,7 +104,7 @@ static brise_status run_once(everything *e, const void *image, size_t size, bris
 	    (status = make_sampler(e, err)) != BRISE_OK ||
 	    (status = brise_new_decoder(&e->decoder, brise_get_tokenizer(e->model), err)) !=
 	            BRISE_OK ||
-	    (status = brise_encode_text(brise_get_tokenizer(e->model), text, sizeof text - 1,
+	    (status = brise_encode_text(brise_get_tokenizer(e->model), text, sizeof text - 1, false,
 	                                &e->ids, &n, err)) != BRISE_OK)
 		return status;
 	if ((status = brise_eval_tokens(e->engine, e->sequences[0], e->ids, n, &logits, NULL, NULL,
