@@ -221,7 +221,7 @@ static brise_status measure_mapping(bench_model_result *result, const brise_mode
 static brise_status measure_speeds(bench_model_result *result, const evaluator *e,
                                    const brise_model *model, brise_error *err)
 {
-	const brise_model_facts *facts = brise_get_facts(model);
+	const brise_model_facts *facts = brise_get_model_facts(model);
 	const bench_model_options *o = e->options;
 	const brise_sequence_facts *now = brise_get_sequence_facts(e->sequence);
 	brise_status status = warm_up(result, e, err);
@@ -302,7 +302,7 @@ brise_status bench_measure_model(bench_model_result *result, const bench_model_o
 	status = brise_open_model(&model, o.path, NULL, err);
 	if (status != BRISE_OK)
 		return status;
-	facts = brise_get_facts(model);
+	facts = brise_get_model_facts(model);
 	(void)snprintf(result->type, sizeof result->type, "%s", facts->type);
 	status = measure_limits(result, &o, facts->file_bytes, err);
 	o.arch = result->arch;

@@ -67,7 +67,7 @@ static brise_status check_vocabularies(const checkpoint *cp, const brise_tokeniz
 {
 	brise_tokenizer_facts facts;
 
-	brise_get_tokenizer_facts(tokenizer, &facts);
+	brise_get_tokenizer_facts(tokenizer, &facts, sizeof facts);
 	if (facts.vocab > cp->config.vocab)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: %" PRIu32 " pieces for a model of %" PRIu32 " tokens",

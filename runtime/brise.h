@@ -15,9 +15,9 @@
  * library: fields it does not know have their defaults. Larger options than the library knows are
  * taken if what it does not know is zero.
  *
- * Every function that can fail returns a brise_status and, when err is not NULL, fills *err with
- * the same code and a one-line message that names the file, the place, what was expected and what
- * was found.
+ * Every function that can fail returns a brise_status and, after an error and when err is not NULL,
+ * fills *err with the same code and a one-line message that names the file, the place, what was
+ * expected and what was found. NULL where an object or a result is expected is BRISE_EINVAL.
  */
 #ifndef BRISE_H
 #define BRISE_H
@@ -62,7 +62,13 @@ typedef bool brise_cancel_fn(void *user);
 typedef void brise_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /* A short name for a status, such as "out of memory". Static storage. */
-const char *brise_name_status(brise_status status);
+const char *brise_get_status_name(brise_status status);
+
+/* The library's version, BRISE_VERSION when it was built. Static storage. */
+const char *brise_version(void);
+
+/* Frees memory that the library allocated for the caller; NULL is allowed. */
+void brise_free(void *memory);
 
 /* ---- model ---------------------------------------------------------------------------------- */
 
@@ -91,7 +97,7 @@ brise_status brise_open_model(brise_model **out, const char *path,
 /* The same from `size` bytes at `data` (64-byte aligned; flash, an embedded section), which stay
  * the caller's and must outlive the model. `name` stands for the file in messages. */
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
-                               brise_error *err);
+                               const brise_open_options *options, brise_error *err);
 
 /* Frees the model; NULL is allowed. All its engines and sequences must have been freed. */
 void brise_close_model(brise_model *model);
@@ -120,8 +126,8 @@ typedef struct brise_model_facts {
 	const char *chat_template;
 } brise_model_facts;
 
-/* Facts of an open model, valid as long as it. */
-const brise_model_facts *brise_get_facts(const brise_model *model);
+/* Facts of an open model, valid as long as it; NULL for NULL. */
+const brise_model_facts *brise_get_model_facts(const brise_model *model);
 
 typedef struct brise_tensor_facts {
 	char name[48];       /* "layers.3.wq" */
@@ -131,11 +137,12 @@ typedef struct brise_tensor_facts {
 	float relative_error; /* squared error of the conversion over the squared norm; 0 for f32 */
 } brise_tensor_facts;
 
-size_t brise_count_tensors(const brise_model *model);
+size_t brise_get_tensor_count(const brise_model *model); /* 0 for NULL */
 
-/* Fills *facts for tensor `index` in file order. Errors: BRISE_EINVAL index out of range. */
-brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tensor_facts *facts,
-                              brise_error *err);
+/* Fills facts, of `size` = sizeof *facts bytes, for tensor `index` in file order. Errors:
+ * BRISE_EINVAL index out of range. */
+brise_status brise_get_tensor_facts(const brise_model *model, size_t index,
+                                    brise_tensor_facts *facts, size_t size, brise_error *err);
 
 /* Decodes one row of a tensor into `row`, [cols] floats. For tools and tests; the forward pass uses
  * the tiles as they lie. */
@@ -243,9 +250,10 @@ const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *seque
 
 /* Goes back to an earlier position: the next token is there, and all bits are those of a sequence
  * that ends there. Back to the start is always possible; elsewhere the cache must still hold the
- * window of that position, which it does for the last `slack` positions at least, and without a
- * window for all. Errors: BRISE_EINVAL the position lies before the start or ahead, or its window
- * is no longer held: the sequence stays as it is. */
+ * window of that position, which it does for the last `slack` positions before the furthest that
+ * was ever evaluated, cancelled passes included, and without a window for all. Errors: BRISE_EINVAL
+ * the position lies before the start or ahead, or its window is no longer held: the sequence stays
+ * as it is. */
 brise_status brise_rewind_sequence(brise_sequence *sequence, uint64_t position, brise_error *err);
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -298,7 +306,7 @@ brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, cons
 
 /* ---- tokenizer ------------------------------------------------------------------------------ */
 
-/* The model's tokenizer, or NULL if the file has none. It lives as long as the model. */
+/* The model's tokenizer; NULL if the file has none, or for NULL. It lives as long as the model. */
 const brise_tokenizer *brise_get_tokenizer(const brise_model *model);
 
 /* Opens a tokenizer section by itself (convert/ makes one from a SentencePiece model); the section
@@ -316,7 +324,9 @@ typedef struct brise_tokenizer_facts {
 	int32_t unk, bos, eos; /* -1: none */
 } brise_tokenizer_facts;
 
-void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts);
+/* Fills facts, of `size` = sizeof *facts bytes; with zeros if tokenizer is NULL. */
+void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts,
+                               size_t size);
 
 /* Text to ids, without BOS, as SentencePiece BPE with byte fallback; added tokens are cut out of
  * the text first where the file says so. Bytes that are not UTF-8 become U+FFFD each. Time is O(n
@@ -324,7 +334,7 @@ void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer
  *
  * text [bytes], NUL bytes allowed.  control: whether control tokens are recognised in the text, as
  * templates of conversations need it; false for text from users, which then never becomes a control
- * token.  *ids: malloc'ed [*n], freed by the caller with free(); NULL when *n is 0. */
+ * token.  *ids: [*n], freed by the caller with brise_free; NULL when *n is 0. */
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
@@ -342,8 +352,9 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
                                 size_t *bytes, brise_error *err);
 
 /* Ends a stream: what is held back comes out as U+FFFD, and the decoder is ready for a new text.
- * Never fails. */
-void brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes);
+ * Errors: only those of NULL arguments. */
+brise_status brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes,
+                                  brise_error *err);
 
 /* A token's piece as stored, U+2581 for space: [*bytes], valid as long as the tokenizer; empty for
  * a row of the model without a piece. Errors: BRISE_EINVAL id outside the model's vocabulary. */
@@ -364,6 +375,7 @@ typedef struct brise_logit_bias {
 } brise_logit_bias;
 
 typedef struct brise_sampling {
+	size_t size;       /* sizeof(brise_sampling) */
 	float temperature; /* 0: greedy, the first of the largest logits */
 	uint32_t top_k;    /* keep the k most likely; 0: all */
 	float top_p;       /* keep the smallest set whose probability reaches p; 1: all */
@@ -383,11 +395,11 @@ typedef struct brise_sampling {
 } brise_sampling;
 
 /* temperature 0.7, top_k 0, top_p 0.95, min_p 0, penalties off with penalty_last 64, seed 0,
- * n_pieces 0. */
-void brise_init_sampling(brise_sampling *sampling);
+ * n_pieces 0: into sampling, of `size` = sizeof *sampling bytes. */
+void brise_init_sampling(brise_sampling *sampling, size_t size);
 
-/* Errors: BRISE_EINVAL names the value that makes no sense; BRISE_ENOMEM. No allocation happens
- * after this. */
+/* sampling NULL: the defaults. Errors: BRISE_EINVAL names the value that makes no sense;
+ * BRISE_ENOMEM. No allocation happens after this. */
 brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
                                brise_error *err);
 void brise_free_sampler(brise_sampler *sampler);
@@ -399,9 +411,8 @@ brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_err
 /* Restricts what is drawn from now on, before everything else: token id may be drawn if bit id % 32
  * of allowed[id / 32] is set, [(vocab + 31) / 32]. The mask is read at each brise_sample_token, so
  * it may change between calls, and stays the caller's; it must live as long as it is set. NULL: no
- * mask.
- */
-void brise_set_mask(brise_sampler *sampler, const uint32_t *allowed);
+ * mask. Errors: BRISE_EINVAL sampler is NULL. */
+brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, brise_error *err);
 
 /* Chooses the next token from logits [vocab]; order: mask, penalties, bias, top-k, temperature,
  * top-p, min-p, draw. Penalties and finite biases, however large, leave a finite logit finite. Does

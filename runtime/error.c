@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/os/memory.h"
+
 /* Names in messages come from files: a control character would break the line or drive a terminal.
  */
 static void strip_controls(char *text)
@@ -29,6 +31,28 @@ brise_status error_set(brise_error *err, brise_status code, const char *format, 
 	return code;
 }
 
+brise_status error_check_pointers(brise_error *err, const char *function,
+                                  const error_argument *arguments, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!arguments[i].pointer)
+			return error_set(err, BRISE_EINVAL, "%s: %s is NULL", function,
+			                 arguments[i].name);
+	return BRISE_OK;
+}
+
+void brise_free(void *memory)
+{
+	memory_free(memory);
+}
+
+const char *brise_version(void)
+{
+	return BRISE_VERSION;
+}
+
 brise_status error_errno(brise_error *err, const char *format, ...)
 {
 	const char *reason = strerror(errno);
@@ -47,7 +71,7 @@ brise_status error_errno(brise_error *err, const char *format, ...)
 	return BRISE_EIO;
 }
 
-const char *brise_name_status(brise_status status)
+const char *brise_get_status_name(brise_status status)
 {
 	switch (status) {
 	case BRISE_OK:

@@ -10,6 +10,22 @@
 brise_status error_set(brise_error *err, brise_status code, const char *format, ...)
         PORTABLE_PRINTF(3, 4);
 
+/* An argument of a public function by its name. */
+typedef struct error_argument {
+	const char *name;
+	const void *pointer;
+} error_argument;
+
+#define ERROR_ARGUMENT(pointer)                                                                    \
+	{                                                                                          \
+#pointer, pointer                                                                  \
+	}
+
+/* BRISE_EINVAL with a message that names the first NULL of arguments [n]; BRISE_OK if there is
+ * none. */
+brise_status error_check_pointers(brise_error *err, const char *function,
+                                  const error_argument *arguments, size_t n);
+
 /* BRISE_EIO with ": " and the text of errno appended. */
 brise_status error_errno(brise_error *err, const char *format, ...) PORTABLE_PRINTF(2, 3);
 

@@ -30,9 +30,15 @@ brise_status sized_read(void *to, size_t bytes, const void *from, const char *wh
 
 void sized_write(void *to, size_t size, const void *from, size_t bytes)
 {
-	if (!to || size < sizeof size)
+	sized_fill(to, size, from, bytes);
+	if (to && size >= sizeof size)
+		memcpy(to, &size, sizeof size);
+}
+
+void sized_fill(void *to, size_t size, const void *from, size_t bytes)
+{
+	if (!to || size == 0)
 		return;
 	memset(to, 0, size);
 	memcpy(to, from, size < bytes ? size : bytes);
-	memcpy(to, &size, sizeof size);
 }

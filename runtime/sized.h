@@ -15,4 +15,7 @@ brise_status sized_read(void *to, size_t bytes, const void *from, const char *wh
  * `to` begins with becomes `size`. Does nothing if `to` is NULL or has no room for the size. */
 void sized_write(void *to, size_t size, const void *from, size_t bytes);
 
+/* The same for a result that does not begin with its size. */
+void sized_fill(void *to, size_t size, const void *from, size_t bytes);
+
 #endif

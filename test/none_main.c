@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	image = read_whole(argv[1], &size);
-	CHECK_STATUS(brise_open_memory(&model, image, size, "image", &err))
+	CHECK_STATUS(brise_open_memory(&model, image, size, "image", NULL, &err))
 	CHECK_STATUS(brise_new_engine(&engine, model, NULL, &err))
 	CHECK_STATUS(brise_new_sequence(&sequence, model, NULL, &err))
 	CHECK_STATUS(brise_encode_text(brise_get_tokenizer(model), text, sizeof text - 1, false,

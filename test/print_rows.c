@@ -33,11 +33,11 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || brise_open_model(&model, argv[1], NULL, &err) != BRISE_OK)
 		return 1;
-	for (i = 0; i < brise_count_tensors(model); i++) {
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
 		int type = 1;
 
-		if (brise_get_tensor(model, i, &facts, &err) != BRISE_OK)
+		if (brise_get_tensor_facts(model, i, &facts, sizeof facts, &err) != BRISE_OK)
 			return 1;
 		while (strcmp(types[type], facts.type) != 0)
 			type++;

@@ -198,7 +198,7 @@ static void test_converted_file_knows_them(check_counts *counts)
 	if (model) {
 		brise_tokenizer_facts facts;
 
-		brise_get_tokenizer_facts(brise_get_tokenizer(model), &facts);
+		brise_get_tokenizer_facts(brise_get_tokenizer(model), &facts, sizeof facts);
 		CHECK(counts, facts.vocab == 11 && facts.eos == 2, "%u pieces",
 		      (unsigned)facts.vocab);
 		expect_ids(counts, brise_get_tokenizer(model), "ab", "3 6");

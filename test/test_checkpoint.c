@@ -90,8 +90,8 @@ static maker_bytes read_rows(check_counts *counts)
 	size_t i;
 
 	CHECK(counts, brise_open_model(&model, out, NULL, &err) == BRISE_OK, "%s", err.message);
-	for (i = 0; model && i < brise_count_tensors(model); i++) {
-		(void)brise_get_tensor(model, i, &facts, NULL);
+	for (i = 0; model && i < brise_get_tensor_count(model); i++) {
+		(void)brise_get_tensor_facts(model, i, &facts, sizeof facts, NULL);
 		for (k = 0; k < facts.rows && facts.cols <= LENGTH(row); k++) {
 			failed += brise_read_row(model, i, k, row, &err) != BRISE_OK;
 			maker_put(&rows, row, facts.cols * sizeof *row);

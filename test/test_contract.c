@@ -100,7 +100,7 @@ static void damage_model(uint8_t *bytes, size_t size, enum damage damage, uint64
 	brise_error err;
 	size_t i, k;
 
-	if (brise_open_memory(&model, bytes, size, "damaged", &err) != BRISE_OK)
+	if (brise_open_memory(&model, bytes, size, "damaged", NULL, &err) != BRISE_OK)
 		return;
 	for (i = 0; i < model->n_tensors; i++) {
 		const format_tensor *t = &model->tensors[i];
@@ -163,7 +163,7 @@ static void check_damaged(check_counts *counts, const uint8_t *whole, size_t siz
 
 	memcpy(copy.data, whole, size);
 	damage_model(copy.data, size, damage, seed);
-	if (brise_open_memory(&model, copy.data, size, "damaged", &err) != BRISE_OK) {
+	if (brise_open_memory(&model, copy.data, size, "damaged", NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
 	}
@@ -282,7 +282,7 @@ static void draw(check_counts *counts, const brise_model *model, results *r)
 	brise_error err;
 	unsigned i;
 
-	brise_init_sampling(&sampling);
+	brise_init_sampling(&sampling, sizeof sampling);
 	sampling.seed = 5;
 	sampling.temperature = 0.9f;
 	sampling.top_p = 0.95f;

@@ -523,11 +523,11 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 	      "%s", err.message);
 	CHECK(counts, read_gguf(&g, place("q4.gguf")), "the test's reader does not read it");
 	model = open_model(place("q4.brise"));
-	for (i = 0; i < brise_count_tensors(model); i++) {
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
 		uint32_t r, n;
 
-		brise_get_tensor(model, i, &facts, NULL);
+		brise_get_tensor_facts(model, i, &facts, sizeof facts, NULL);
 		if (!strcmp(facts.type, "f32") || !strcmp(facts.name + 9, "wq") ||
 		    !strcmp(facts.name + 9, "wk"))
 			continue; /* permuted rows are checked above */
@@ -607,12 +607,12 @@ static void check_blocks(check_counts *counts, const char *path, enum ggml_type 
 	      has_number(&g, "general.quantization_version", GGUF_U32, 2) &&
 	              has_number(&g, "general.file_type", GGUF_U32, type == GGML_Q8_0 ? 7 : 2),
 	      "general");
-	for (i = 0; i < brise_count_tensors(model); i++) {
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
 		const uint8_t *at = g.c.bytes + g.data + g.infos[i].offset;
 		bool turned;
 
-		brise_get_tensor(model, i, &facts, NULL);
+		brise_get_tensor_facts(model, i, &facts, sizeof facts, NULL);
 		turned = !strcmp(facts.name, "layers.0.wq") || !strcmp(facts.name, "layers.0.wk");
 		CHECK(counts, g.infos[i].type == (strcmp(facts.type, "f32") ? (uint32_t)type : 0u),
 		      "%s has type %" PRIu32, facts.name, g.infos[i].type);

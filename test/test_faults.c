@@ -112,7 +112,7 @@ static void test_rows_and_checksums_of_a_file_that_shrinks_are_errors(check_coun
 	brise_close_model(model);
 	model = open_fresh(counts);
 	CHECK(counts, truncate(path, HEAD_BYTES) == 0, "truncate");
-	n = brise_count_tensors(model);
+	n = brise_get_tensor_count(model);
 	for (i = n; i-- > 1;)
 		wrong += brise_read_row(model, i, 0, row, &err) != BRISE_EIO;
 	CHECK(counts, wrong == 0, "%zu of %zu rows", wrong, n);
@@ -129,7 +129,8 @@ static void test_a_file_that_is_overwritten_is_an_error(check_counts *counts)
 	char garbage[6000];
 	int file;
 
-	CHECK(counts, brise_get_tensor(model, 3, &before, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, brise_get_tensor_facts(model, 3, &before, sizeof before, &err) == BRISE_OK,
+	      "%s", err.message);
 	memset(garbage, 0xff, sizeof garbage);
 	file = open(path, O_WRONLY | O_TRUNC);
 	CHECK(counts, write(file, garbage, sizeof garbage) == sizeof garbage, "write");
@@ -138,7 +139,7 @@ static void test_a_file_that_is_overwritten_is_an_error(check_counts *counts)
 	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_EIO, "%s",
 	      err.message);
 	CHECK(counts,
-	      brise_get_tensor(model, 3, &after, &err) == BRISE_OK &&
+	      brise_get_tensor_facts(model, 3, &after, sizeof after, &err) == BRISE_OK &&
 	              !memcmp(&before, &after, sizeof after),
 	      "the tensor table changed");
 	brise_close_model(model);

@@ -51,7 +51,7 @@ static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *er
 	float *row = NULL;
 	size_t i;
 
-	status = brise_open_memory(&model, bytes, size, "image", err);
+	status = brise_open_memory(&model, bytes, size, "image", NULL, err);
 	if (status != BRISE_OK)
 		return status;
 	if (evaluator_open(&e, model, (evaluator_options){ .threads = 1, .chunk = 4 }, NULL) ==
@@ -61,10 +61,11 @@ static brise_status try_image(const uint8_t *bytes, size_t size, brise_error *er
 		(void)evaluator_eval(&e, (int32_t[]){ 0, 0, 0 }, 3, &logits, NULL);
 		evaluator_close(&e);
 	}
-	for (i = 0; i < brise_count_tensors(model); i++) {
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
 
-		if (brise_get_tensor(model, i, &facts, NULL) == BRISE_OK && facts.cols < 100000) {
+		if (brise_get_tensor_facts(model, i, &facts, sizeof facts, NULL) == BRISE_OK &&
+		    facts.cols < 100000) {
 			row = realloc(row, (facts.cols + 1) * sizeof *row);
 			(void)brise_read_row(model, i, facts.rows / 2, row, NULL);
 		}
@@ -281,12 +282,13 @@ static void test_work_is_bounded_by_the_size_of_the_file(check_counts *counts, c
 	brise_model *model;
 
 	CHECK(counts,
-	      brise_open_memory(&model, empty.bytes, empty.size, "image", &err) == BRISE_OK &&
+	      brise_open_memory(&model, empty.bytes, empty.size, "image", NULL, &err) == BRISE_OK &&
 	              brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
 	brise_close_model(model);
 	CHECK(counts,
-	      brise_open_memory(&model, whole.bytes, whole.size, "image", &err) == BRISE_EFORMAT &&
+	      brise_open_memory(&model, whole.bytes, whole.size, "image", NULL, &err) ==
+	                      BRISE_EFORMAT &&
 	              strstr(err.message, "overlap"),
 	      "%s", err.message);
 	free(empty.bytes), free(whole.bytes);
@@ -297,8 +299,9 @@ static void test_flipped_weights_are_found_by_verify(check_counts *counts, const
 	brise_error err = { BRISE_OK, "" };
 	brise_model *model;
 
-	CHECK(counts, brise_open_memory(&model, im->bytes, im->size, "image", &err) == BRISE_OK,
-	      "%s", err.message);
+	CHECK(counts,
+	      brise_open_memory(&model, im->bytes, im->size, "image", NULL, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK, "%s",
 	      err.message);
 	im->bytes[im->size - 5] ^= 1;

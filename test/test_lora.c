@@ -195,11 +195,11 @@ static unsigned count_wrong_but(double factor, double odd_factor, uint32_t rank)
 
 	if (brise_open_model(&model, out, NULL, &err) != BRISE_OK)
 		return UINT32_MAX;
-	for (i = 0; i < brise_count_tensors(model); i++) {
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		const format_tensor *t = &model->tensors[i];
 		bool odd = t->kind == TENSOR_W1 && t->layer == 1;
 
-		(void)brise_get_tensor(model, i, &facts, NULL);
+		(void)brise_get_tensor_facts(model, i, &facts, sizeof facts, NULL);
 		for (r = 0; r < facts.rows; r++) {
 			if (facts.cols > LENGTH(row) ||
 			    brise_read_row(model, i, r, row, &err) != BRISE_OK)
@@ -627,7 +627,7 @@ static void test_breeze_is_merged_within_rounding(check_counts *counts)
 	      convert(BREEZE, loras, 1, TYPE_F16, 2, &err) == BRISE_OK &&
 	              brise_open_model(&merged, out, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
-	for (i = 0; merged && i < brise_count_tensors(plain); i++)
+	for (i = 0; merged && i < brise_get_tensor_count(plain); i++)
 		worst = fmax(worst, compare_rows(plain, merged, i, &changed));
 	CHECK(counts, worst == 0 && changed > 100000, "off by %g, %u weights changed", worst,
 	      changed);

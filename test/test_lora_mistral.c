@@ -176,7 +176,7 @@ static maker_bytes read_rows(void)
 
 	if (brise_open_model(&model, out, NULL, NULL) != BRISE_OK)
 		return rows;
-	for (i = 0; i < brise_count_tensors(model); i++)
+	for (i = 0; i < brise_get_tensor_count(model); i++)
 		for (k = 0; k < model->tensors[i].rows && model->tensors[i].cols <= LENGTH(row);
 		     k++)
 			if (brise_read_row(model, i, k, row, NULL) == BRISE_OK)

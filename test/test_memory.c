@@ -82,11 +82,12 @@ static brise_status make_sampler(everything *e, brise_error *err)
 	brise_logit_bias bias[2] = { { 3, 1 }, { 4, -1 } };
 	brise_sampling sampling;
 
-	brise_init_sampling(&sampling);
+	brise_init_sampling(&sampling, sizeof sampling);
 	sampling.bias = bias;
 	sampling.n_bias = 2;
 	sampling.repetition_penalty = 1.1f;
-	return brise_new_sampler(&e->sampler, brise_get_facts(e->model)->vocab, &sampling, err);
+	return brise_new_sampler(&e->sampler, brise_get_model_facts(e->model)->vocab, &sampling,
+	                         err);
 }
 
 /* Text to ids, ids to logits, a choice, and text again. */
@@ -99,7 +100,7 @@ static brise_status run_once(everything *e, const void *image, size_t size, bris
 	int32_t choice = 0;
 	brise_status status;
 
-	if ((status = brise_open_memory(&e->model, image, size, "image", err)) != BRISE_OK ||
+	if ((status = brise_open_memory(&e->model, image, size, "image", NULL, err)) != BRISE_OK ||
 	    (status = make_engine(e, err)) != BRISE_OK ||
 	    (status = make_sampler(e, err)) != BRISE_OK ||
 	    (status = brise_new_decoder(&e->decoder, brise_get_tokenizer(e->model), err)) !=

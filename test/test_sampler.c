@@ -19,7 +19,7 @@ static brise_sampling plain(void)
 {
 	brise_sampling set;
 
-	brise_init_sampling(&set);
+	brise_init_sampling(&set, sizeof set);
 	set.temperature = 1;
 	set.top_p = 1;
 	return set;
@@ -506,7 +506,7 @@ static void test_choices_are_pinned(void)
 		brise_sampling set;
 		brise_sampler *s, *twin;
 
-		brise_init_sampling(&set);
+		brise_init_sampling(&set, sizeof set);
 		set.seed = 42;
 		if (k == 1) {
 			set.top_p = 1;
@@ -566,7 +566,7 @@ static void test_the_mask_is_applied_before_everything_else(void)
 	set.n_bias = 1;
 	s = make(&set, 5);
 	CHECK(&counts, sample(s, logits) == 0, "without a mask the bias decides");
-	brise_set_mask(s, mask);
+	(void)brise_set_mask(s, mask, NULL);
 	for (i = 0; i < 500; i++)
 		seen |= 1u << sample(s, logits);
 	CHECK(&counts, seen == 0xa, "the two best that the mask allows: 0x%x", seen);
@@ -574,7 +574,7 @@ static void test_the_mask_is_applied_before_everything_else(void)
 	CHECK(&counts, sample(s, logits) == 2, "a mask that changes counts at once");
 	mask[0] = 0;
 	CHECK(&counts, sample(s, logits) == -1, "nothing allowed is an error");
-	brise_set_mask(s, NULL);
+	(void)brise_set_mask(s, NULL, NULL);
 	CHECK(&counts, sample(s, logits) == 0, "NULL takes the mask away");
 	brise_free_sampler(s);
 	set = greedy();
@@ -583,7 +583,7 @@ static void test_the_mask_is_applied_before_everything_else(void)
 	{
 		uint32_t three[3] = { 0, 0, 1u << 5 };
 
-		brise_set_mask(s, three);
+		(void)brise_set_mask(s, three, NULL);
 		CHECK(&counts, sample(s, wide) == 69, "bit 5 of the third word is token 69");
 	}
 	brise_free_sampler(s);

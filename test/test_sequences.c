@@ -301,7 +301,7 @@ static void test_rows_are_checked(check_counts *counts, const brise_model *const
 {
 	const brise_engine_options engine_options = { .size = sizeof engine_options, .rows = 64 };
 	const brise_sequence_options short_slack = { .size = sizeof short_slack, .slack = 1 };
-	uint32_t vocab = brise_get_facts(models[0])->vocab;
+	uint32_t vocab = brise_get_model_facts(models[0])->vocab;
 	brise_sequence *own, *foreign;
 	const brise_sequence_facts *facts;
 	brise_row rows[65];

@@ -60,7 +60,7 @@ static brise_model *convert(const char *path)
 /* "2,6": the begin token, a colon, the end tokens. */
 static void expect_model(const brise_model *model, const char *what, const char *expected)
 {
-	const brise_model_facts *f = brise_get_facts(model);
+	const brise_model_facts *f = brise_get_model_facts(model);
 	char found[200];
 	size_t i;
 	int at = snprintf(found, sizeof found, "%d:", (int)f->bos);
@@ -78,8 +78,8 @@ static void expect(const char *what, const char *expected, const char *line)
 	if (!model)
 		return;
 	expect_model(model, what, expected);
-	CHECK(&counts, !line || strstr(brise_get_facts(model)->origin, line), "%s: no \"%s\" in %s",
-	      what, line, brise_get_facts(model)->origin);
+	CHECK(&counts, !line || strstr(brise_get_model_facts(model)->origin, line),
+	      "%s: no \"%s\" in %s", what, line, brise_get_model_facts(model)->origin);
 	brise_close_model(model);
 }
 
@@ -177,7 +177,7 @@ static void test_the_begin_token_follows_the_tokenizer(void)
 static void expect_template(const char *what, const char *expected)
 {
 	brise_model *model = convert(folder);
-	const char *found = model ? brise_get_facts(model)->chat_template : NULL;
+	const char *found = model ? brise_get_model_facts(model)->chat_template : NULL;
 
 	CHECK(&counts, expected ? found && !strcmp(found, expected) : !found, "%s: %s", what,
 	      found ? found : "none");
@@ -317,7 +317,7 @@ static void check_back(const brise_model *model, enum export_format format, cons
                        const char *expected)
 {
 	brise_model *back = export_and_convert(model, format, name);
-	const char *text = back ? brise_get_facts(back)->chat_template : NULL;
+	const char *text = back ? brise_get_model_facts(back)->chat_template : NULL;
 
 	if (!back)
 		return;

@@ -386,7 +386,7 @@ static void test_tokens_are_what_the_file_says(check_counts *counts)
 	CHECK(counts, open_json(&o, small, sizeof small - 1, &err) == BRISE_OK, "%s", err.message);
 	if (!o.t)
 		return;
-	brise_get_tokenizer_facts(o.t, &facts);
+	brise_get_tokenizer_facts(o.t, &facts, sizeof facts);
 	CHECK(counts, facts.vocab == 12 && facts.unk == 0 && facts.bos == 1 && facts.eos == 2,
 	      "%u tokens, unk %d, bos %d, eos %d", (unsigned)facts.vocab, (int)facts.unk,
 	      (int)facts.bos, (int)facts.eos);

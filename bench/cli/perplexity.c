@@ -226,8 +226,8 @@ static int check_vocabularies(const engine *e, const engine *reference, const ch
 		                    reference_path, path, e->facts->vocab, reference->facts->vocab);
 	if (!a || !b)
 		return COMMANDS_READY;
-	brise_get_tokenizer_facts(a, &a_facts);
-	brise_get_tokenizer_facts(b, &b_facts);
+	brise_get_tokenizer_facts(a, &a_facts, sizeof a_facts);
+	brise_get_tokenizer_facts(b, &b_facts, sizeof b_facts);
 	for (id = 0; id < a_facts.vocab && id < b_facts.vocab; id++)
 		if (brise_get_piece(a, (int32_t)id, &a_piece, &a_bytes, NULL) != BRISE_OK ||
 		    brise_get_piece(b, (int32_t)id, &b_piece, &b_bytes, NULL) != BRISE_OK ||

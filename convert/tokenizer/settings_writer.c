@@ -110,7 +110,7 @@ static void put_added_tokens(buffer *out, const brise_tokenizer *t)
 
 void settings_make_tokenizer(const brise_model *model, const brise_tokenizer *t, buffer *out)
 {
-	const brise_model_facts *f = brise_get_facts(model);
+	const brise_model_facts *f = brise_get_model_facts(model);
 
 	buffer_print(out,
 	             "{\n  \"add_bos_token\": %s,\n  \"add_eos_token\": false,\n  "
@@ -130,7 +130,7 @@ void settings_make_tokenizer(const brise_model *model, const brise_tokenizer *t,
 
 void settings_make_generation(const brise_model *model, buffer *out)
 {
-	const brise_model_facts *f = brise_get_facts(model);
+	const brise_model_facts *f = brise_get_model_facts(model);
 	size_t i;
 
 	buffer_print(out, "{\n");

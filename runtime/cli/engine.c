@@ -60,7 +60,7 @@ int engine_open_model(engine *e, const char *command, const char *path)
 		                    path);
 	if (brise_open_model(&e->model, path, NULL, &err) != BRISE_OK)
 		return report_status(command, &err);
-	e->facts = brise_get_facts(e->model);
+	e->facts = brise_get_model_facts(e->model);
 	return COMMANDS_READY;
 }
 
@@ -141,7 +141,7 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 			memcpy(*ids + begin, encoded, n_text * sizeof *encoded);
 		*n = begin + n_text;
 	}
-	memory_free(encoded);
+	brise_free(encoded);
 	return *ids ? COMMANDS_READY : report_error(command, "no memory for %zu token ids", n_text);
 }
 

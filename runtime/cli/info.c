@@ -168,8 +168,8 @@ static void print_tensors(const brise_model *model)
 	brise_tensor_facts t;
 	size_t i;
 
-	for (i = 0; i < brise_count_tensors(model); i++)
-		if (brise_get_tensor(model, i, &t, NULL) == BRISE_OK)
+	for (i = 0; i < brise_get_tensor_count(model); i++)
+		if (brise_get_tensor_facts(model, i, &t, sizeof t, NULL) == BRISE_OK)
 			printf("  %-26s %-4s %6" PRIu32 " x %-6" PRIu32 " %12" PRIu64
 			       " bytes, %6.3f bits per weight, relative squared error %.6f\n",
 			       t.name, t.type, t.rows, t.cols, t.bytes, tensor_bits(&t),
@@ -182,8 +182,8 @@ static void print_json_tensors(json_writer *w, const brise_model *model)
 	size_t i;
 
 	json_open(w, "tensors", '[');
-	for (i = 0; i < brise_count_tensors(model); i++) {
-		if (brise_get_tensor(model, i, &t, NULL) != BRISE_OK)
+	for (i = 0; i < brise_get_tensor_count(model); i++) {
+		if (brise_get_tensor_facts(model, i, &t, sizeof t, NULL) != BRISE_OK)
 			continue;
 		json_open(w, NULL, '{');
 		json_put_string(w, "name", t.name);

@@ -266,7 +266,7 @@ static void finish_text(run *r)
 	size_t bytes;
 
 	if (r->decoder) {
-		brise_finish_decoder(r->decoder, &text, &bytes);
+		(void)brise_finish_decoder(r->decoder, &text, &bytes, NULL);
 		print_text(r, text, bytes);
 	}
 	if (r->line_open && r->to_terminal)
@@ -321,7 +321,7 @@ static uint32_t count_pieces(const brise_model *model)
 	brise_tokenizer_facts facts = { .vocab = 0 };
 
 	if (tokenizer)
-		brise_get_tokenizer_facts(tokenizer, &facts);
+		brise_get_tokenizer_facts(tokenizer, &facts, sizeof facts);
 	return facts.vocab;
 }
 
@@ -368,7 +368,7 @@ int cli_run(int argc, char **argv)
 	options_result result;
 	int status;
 
-	brise_init_sampling(&settings.sampling);
+	brise_init_sampling(&settings.sampling, sizeof settings.sampling);
 	if ((status = commands_begin(&command, argc, argv, &settings, &result)) != COMMANDS_READY)
 		return status;
 	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)

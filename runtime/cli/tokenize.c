@@ -87,8 +87,8 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 		v->tokenizer = v->own;
 	}
 	if (v->tokenizer)
-		brise_get_tokenizer_facts(v->tokenizer, &v->facts);
-	v->rows = v->model ? brise_get_facts(v->model)->vocab : v->facts.vocab;
+		brise_get_tokenizer_facts(v->tokenizer, &v->facts, sizeof v->facts);
+	v->rows = v->model ? brise_get_model_facts(v->model)->vocab : v->facts.vocab;
 	return BRISE_OK;
 }
 
@@ -144,7 +144,7 @@ static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, ch
 	*bytes = 0;
 	for (i = 0; i <= n && status == BRISE_OK; i++) {
 		if (i == n)
-			brise_finish_decoder(decoder, &piece, &piece_bytes);
+			(void)brise_finish_decoder(decoder, &piece, &piece_bytes, NULL);
 		else if ((status = brise_decode_token(decoder, ids[i], &piece, &piece_bytes,
 		                                      err)) != BRISE_OK)
 			break;

@@ -175,6 +175,7 @@ static brise_status make(brise_engine *e, const brise_engine_options *o, brise_e
 brise_status brise_new_engine(brise_engine **out, const brise_model *model,
                               const brise_engine_options *options, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(model) };
 	brise_engine_options o = { .size = sizeof o };
 	brise_engine *e;
 	brise_status status;
@@ -182,10 +183,8 @@ brise_status brise_new_engine(brise_engine **out, const brise_model *model,
 
 	if (out)
 		*out = NULL;
-	if (!out || !model)
-		return error_set(err, BRISE_EINVAL, "brise_new_engine: %s is NULL",
-		                 out ? "model" : "out");
-	if ((status = sized_read(&o, sizeof o, options, "engine options", err)) != BRISE_OK)
+	if ((status = error_check_pointers(err, "brise_new_engine", needed, 2)) != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "engine options", err)) != BRISE_OK)
 		return status;
 	if (!(e = memory_new(1, sizeof *e)))
 		return error_set(err, BRISE_ENOMEM, "no memory for an engine");

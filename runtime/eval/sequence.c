@@ -99,16 +99,15 @@ static brise_status make(brise_sequence *s, const brise_sequence_options *o, bri
 brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
                                 const brise_sequence_options *options, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(model) };
 	brise_sequence_options o = { .size = sizeof o };
 	brise_sequence *s;
 	brise_status status;
 
 	if (out)
 		*out = NULL;
-	if (!out || !model)
-		return error_set(err, BRISE_EINVAL, "brise_new_sequence: %s is NULL",
-		                 out ? "model" : "out");
-	if ((status = sized_read(&o, sizeof o, options, "sequence options", err)) != BRISE_OK)
+	if ((status = error_check_pointers(err, "brise_new_sequence", needed, 2)) != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "sequence options", err)) != BRISE_OK)
 		return status;
 	if (!(s = memory_new(1, sizeof *s)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a sequence");

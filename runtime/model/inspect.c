@@ -11,31 +11,38 @@
 #include "runtime/error.h"
 #include "runtime/model/crc32.h"
 #include "runtime/model/weights.h"
+#include "runtime/sized.h"
 
 #define VERIFY_STEP ((uint64_t)8 << 20) /* bytes between calls of progress and cancel */
 
-size_t brise_count_tensors(const brise_model *model)
+size_t brise_get_tensor_count(const brise_model *model)
 {
-	return model->n_tensors;
+	return model ? model->n_tensors : 0;
 }
 
-brise_status brise_get_tensor(const brise_model *model, size_t index, brise_tensor_facts *facts,
-                              brise_error *err)
+brise_status brise_get_tensor_facts(const brise_model *model, size_t index,
+                                    brise_tensor_facts *facts, size_t size, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(model), ERROR_ARGUMENT(facts) };
+	brise_tensor_facts known;
 	const format_tensor *t;
+	brise_status status = error_check_pointers(err, "brise_get_tensor_facts", needed, 2);
 
+	if (status != BRISE_OK)
+		return status;
 	if (index >= model->n_tensors)
 		return error_set(err, BRISE_EINVAL, "tensor %zu: the model has %zu", index,
 		                 model->n_tensors);
 	t = &model->tensors[index];
-	memset(facts, 0, sizeof *facts);
-	model_tensor_name(facts->name, t->kind, t->layer);
-	facts->type = type_name(t->type);
-	facts->rows = t->rows;
-	facts->cols = t->cols;
-	facts->offset = t->offset;
-	facts->bytes = t->bytes;
-	facts->relative_error = t->relative_error;
+	memset(&known, 0, sizeof known);
+	model_tensor_name(known.name, t->kind, t->layer);
+	known.type = type_name(t->type);
+	known.rows = t->rows;
+	known.cols = t->cols;
+	known.offset = t->offset;
+	known.bytes = t->bytes;
+	known.relative_error = t->relative_error;
+	sized_fill(facts, size, &known, sizeof known);
 	return BRISE_OK;
 }
 
@@ -65,8 +72,14 @@ static brise_status read_row(const brise_model *model, size_t index, uint32_t ro
 brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
                             brise_error *err)
 {
-	float_env host = float_env_enter();
-	brise_status status = read_row(model, index, row_index, row, err);
+	const error_argument needed[] = { ERROR_ARGUMENT(model), ERROR_ARGUMENT(row) };
+	brise_status status = error_check_pointers(err, "brise_read_row", needed, 2);
+	float_env host;
+
+	if (status != BRISE_OK)
+		return status;
+	host = float_env_enter();
+	status = read_row(model, index, row_index, row, err);
 
 	float_env_leave(host);
 	return status;
@@ -121,11 +134,14 @@ static format_section section_at(const brise_model *model, size_t index)
 brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
                                 brise_cancel_fn *cancel, void *user, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(model) };
 	verify_run run = { model, progress, cancel, user, 0, 0 };
-	brise_status status = BRISE_OK;
+	brise_status status = error_check_pointers(err, "brise_verify_model", needed, 1);
 	char name[64];
 	size_t i;
 
+	if (status != BRISE_OK)
+		return status;
 	for (i = 0; i < model->n_tensors; i++)
 		run.total += model->tensors[i].bytes;
 	for (i = 0; i < model->n_sections; i++)

@@ -410,7 +410,7 @@ static brise_status read_tokenizer(brise_model *m, const format_section *section
 	status = brise_open_tokenizer(&m->tokenizer, bytes, (size_t)section->bytes, m->name, err);
 	if (status != BRISE_OK)
 		return status;
-	brise_get_tokenizer_facts(m->tokenizer, &facts);
+	brise_get_tokenizer_facts(m->tokenizer, &facts, sizeof facts);
 	if (facts.vocab > m->config.vocab)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer of %" PRIu32 " tokens for a model of %" PRIu32,
@@ -472,27 +472,34 @@ static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t s
 brise_status brise_open_model(brise_model **out, const char *path,
                               const brise_open_options *options, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(path) };
 	brise_open_options o = { .size = sizeof o };
 	brise_status status;
 	map_file map;
 
 	if (out)
 		*out = NULL;
-	if (!out || !path)
-		return error_set(err, BRISE_EINVAL, "brise_open_model: %s is NULL",
-		                 out ? "path" : "out");
-	if ((status = sized_read(&o, sizeof o, options, "open options", err)) != BRISE_OK)
+	if ((status = error_check_pointers(err, "brise_open_model", needed, 2)) != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "open options", err)) != BRISE_OK)
 		return status;
 	status = map_open(&map, path, !o.leave_faults, err);
 	return status == BRISE_OK ? open_bytes(out, map.bytes, map.size, &map, path, err) : status;
 }
 
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
-                               brise_error *err)
+                               const brise_open_options *options, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(data),
+		                          ERROR_ARGUMENT(name) };
+	brise_open_options o = { .size = sizeof o };
 	map_file none = { NULL, 0, -1 };
+	brise_status status;
 
-	*out = NULL;
+	if (out)
+		*out = NULL;
+	if ((status = error_check_pointers(err, "brise_open_memory", needed, 3)) != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "open options", err)) != BRISE_OK)
+		return status;
 	if ((uintptr_t)data % 64 != 0)
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: the memory range is not aligned to 64 bytes", name);
@@ -517,12 +524,12 @@ void brise_close_model(brise_model *m)
 	memory_free(m);
 }
 
-const brise_model_facts *brise_get_facts(const brise_model *model)
+const brise_model_facts *brise_get_model_facts(const brise_model *model)
 {
-	return &model->facts;
+	return model ? &model->facts : NULL;
 }
 
 const brise_tokenizer *brise_get_tokenizer(const brise_model *model)
 {
-	return model->tokenizer;
+	return model ? model->tokenizer : NULL;
 }

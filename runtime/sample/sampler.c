@@ -27,6 +27,7 @@
 #include "runtime/brise.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
+#include "runtime/sized.h"
 #include "runtime/sample/xoshiro.h"
 #include "runtime/os/memory.h"
 
@@ -55,13 +56,15 @@ struct brise_sampler {
 
 /* ---- making one ----------------------------------------------------------------------------- */
 
-void brise_init_sampling(brise_sampling *sampling)
+static const brise_sampling default_sampling = { .size = sizeof(brise_sampling),
+	                                         .temperature = 0.7f,
+	                                         .top_p = 0.95f,
+	                                         .repetition_penalty = 1,
+	                                         .penalty_last = 64 };
+
+void brise_init_sampling(brise_sampling *sampling, size_t size)
 {
-	memset(sampling, 0, sizeof *sampling);
-	sampling->temperature = 0.7f;
-	sampling->top_p = 0.95f;
-	sampling->repetition_penalty = 1;
-	sampling->penalty_last = 64;
+	sized_write(sampling, size, &default_sampling, sizeof default_sampling);
 }
 
 /* Comparisons are written so that NaN fails them. */
@@ -119,13 +122,12 @@ static bool has_penalties(const brise_sampling *s)
 	                               s->frequency_penalty != 0);
 }
 
-brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
-                               brise_error *err)
+static brise_status make_sampler(brise_sampler **out, uint32_t vocab,
+                                 const brise_sampling *sampling, brise_error *err)
 {
 	brise_sampler *s;
 	brise_status status = check_sampling(sampling, vocab, err);
 
-	*out = NULL;
 	if (status != BRISE_OK)
 		return status;
 	s = memory_new(1, sizeof *s);
@@ -157,6 +159,21 @@ no_memory:
 	return error_set(err, BRISE_ENOMEM, "no memory for a sampler of %" PRIu32 " tokens", vocab);
 }
 
+brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
+                               brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(out) };
+	brise_sampling s = default_sampling;
+	brise_status status = error_check_pointers(err, "brise_new_sampler", needed, 1);
+
+	if (out)
+		*out = NULL;
+	if (status != BRISE_OK ||
+	    (status = sized_read(&s, sizeof s, sampling, "sampling", err)) != BRISE_OK)
+		return status;
+	return make_sampler(out, vocab, &s, err);
+}
+
 void brise_free_sampler(brise_sampler *sampler)
 {
 	if (!sampler)
@@ -172,16 +189,20 @@ void brise_free_sampler(brise_sampler *sampler)
 
 /* ---- mask, penalties and bias --------------------------------------------------------------- */
 
-void brise_set_mask(brise_sampler *sampler, const uint32_t *allowed)
+brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, brise_error *err)
 {
-	if (sampler)
-		sampler->mask = allowed;
+	if (!sampler)
+		return error_set(err, BRISE_EINVAL, "brise_set_mask: sampler is NULL");
+	sampler->mask = allowed;
+	return BRISE_OK;
 }
 
 brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err)
 {
 	brise_sampler *s = sampler;
 
+	if (!s)
+		return error_set(err, BRISE_EINVAL, "brise_accept_token: sampler is NULL");
 	if (token < 0 || (uint32_t)token >= s->vocab)
 		return error_set(err, BRISE_EINVAL,
 		                 "token id %" PRId32 " outside the vocabulary of %" PRIu32, token,
@@ -465,9 +486,15 @@ static brise_status sample(brise_sampler *sampler, const float *logits, int32_t 
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err)
 {
-	float_env host = float_env_enter();
-	brise_status status = sample(sampler, logits, token, err);
+	const error_argument needed[] = { ERROR_ARGUMENT(sampler), ERROR_ARGUMENT(logits),
+		                          ERROR_ARGUMENT(token) };
+	brise_status status = error_check_pointers(err, "brise_sample_token", needed, 3);
+	float_env host;
 
+	if (status != BRISE_OK)
+		return status;
+	host = float_env_enter();
+	status = sample(sampler, logits, token, err);
 	float_env_leave(host);
 	return status;
 }

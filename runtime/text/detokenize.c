@@ -44,9 +44,15 @@ static size_t text_room(const brise_tokenizer *t)
 brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *tokenizer,
                                brise_error *err)
 {
-	brise_decoder *d = memory_new(1, sizeof *d + text_room(tokenizer));
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(tokenizer) };
+	brise_status status = error_check_pointers(err, "brise_new_decoder", needed, 2);
+	brise_decoder *d;
 
-	*out = d;
+	if (out)
+		*out = NULL;
+	if (status != BRISE_OK)
+		return status;
+	*out = d = memory_new(1, sizeof *d + text_room(tokenizer));
 	if (!d)
 		return error_set(err, BRISE_ENOMEM, "no memory for a decoder");
 	d->t = tokenizer;
@@ -113,12 +119,16 @@ static void append_piece(brise_decoder *d, const uint8_t *piece, size_t bytes)
 brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char **text,
                                 size_t *bytes, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(decoder), ERROR_ARGUMENT(text),
+		                          ERROR_ARGUMENT(bytes) };
 	brise_decoder *d = decoder;
 	const char *stored;
 	size_t stored_bytes;
 	unsigned type;
-	brise_status status;
+	brise_status status = error_check_pointers(err, "brise_decode_token", needed, 3);
 
+	if (status != BRISE_OK)
+		return status;
 	*text = d->text;
 	*bytes = d->n = 0;
 	status = brise_get_piece(d->t, id, &stored, &stored_bytes, err);
@@ -142,11 +152,19 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
 	return BRISE_OK;
 }
 
-void brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes)
+brise_status brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes,
+                                  brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(decoder), ERROR_ARGUMENT(text),
+		                          ERROR_ARGUMENT(bytes) };
+	brise_status status = error_check_pointers(err, "brise_finish_decoder", needed, 3);
+
+	if (status != BRISE_OK)
+		return status;
 	decoder->n = 0;
 	release_held(decoder, true);
 	decoder->at_start = true;
 	*text = decoder->text;
 	*bytes = decoder->n;
+	return BRISE_OK;
 }

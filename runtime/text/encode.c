@@ -162,12 +162,17 @@ static bool take_first(encoding *e, const uint8_t *text, size_t bytes)
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
                                bool control, int32_t **ids, size_t *n, brise_error *err)
 {
-	encoding e = { .t = tokenizer,
-		       .added = tokenizer->added,
-		       .control = control,
-		       .text = (const uint8_t *)text };
+	const error_argument needed[] = { ERROR_ARGUMENT(tokenizer), ERROR_ARGUMENT(ids),
+		                          ERROR_ARGUMENT(n) };
+	encoding e = { .t = tokenizer, .control = control, .text = (const uint8_t *)text };
+	brise_status status = error_check_pointers(err, "brise_encode_text", needed, 3);
 	bool done;
 
+	if (status == BRISE_OK && !text && bytes > 0)
+		status = error_set(err, BRISE_EINVAL, "brise_encode_text: text is NULL");
+	if (status != BRISE_OK)
+		return status;
+	e.added = tokenizer->added;
 	*ids = NULL;
 	*n = 0;
 	if (bytes == 0)

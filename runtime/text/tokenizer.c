@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/added.h"
+#include "runtime/sized.h"
 #include "runtime/text/utf8.h"
 #include "runtime/os/memory.h"
 
@@ -274,12 +275,17 @@ static brise_status check_user(brise_tokenizer *t, uint32_t n_expected, const ch
 brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_t size,
                                   const char *name, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(data),
+		                          ERROR_ARGUMENT(name) };
+	brise_status status = error_check_pointers(err, "brise_open_tokenizer", needed, 3);
 	brise_tokenizer *t = NULL;
 	tokenizer_header h;
 	uint32_t counts[PIECE_BYTE + 1] = { 0 };
-	brise_status status;
 
-	*out = NULL;
+	if (out)
+		*out = NULL;
+	if (status != BRISE_OK)
+		return status;
 	if (size < sizeof h)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: %zu bytes are too few for its header (%zu)", name,
@@ -322,19 +328,28 @@ void brise_close_tokenizer(brise_tokenizer *tokenizer)
 	memory_free(tokenizer);
 }
 
-void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts)
+void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts,
+                               size_t size)
 {
-	facts->vocab = tokenizer->vocab;
-	facts->unk = tokenizer->unk;
-	facts->bos = tokenizer->bos;
-	facts->eos = tokenizer->eos;
+	brise_tokenizer_facts known = { .vocab = 0 };
+
+	if (tokenizer)
+		known = (brise_tokenizer_facts){ tokenizer->vocab, tokenizer->unk, tokenizer->bos,
+			                         tokenizer->eos };
+	sized_fill(facts, size, &known, sizeof known);
 }
 
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err)
 {
-	bool has_piece = id >= 0 && (uint32_t)id < tokenizer->vocab;
+	const error_argument needed[] = { ERROR_ARGUMENT(tokenizer), ERROR_ARGUMENT(piece),
+		                          ERROR_ARGUMENT(bytes) };
+	brise_status status = error_check_pointers(err, "brise_get_piece", needed, 3);
+	bool has_piece;
 
+	if (status != BRISE_OK)
+		return status;
+	has_piece = id >= 0 && (uint32_t)id < tokenizer->vocab;
 	if (id < 0 || (uint32_t)id >= tokenizer->rows)
 		return error_set(err, BRISE_EINVAL,
 		                 "token id %" PRId32 " outside the vocabulary of %" PRIu32, id,
@@ -348,9 +363,14 @@ brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const
 brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
                               int32_t *id, brise_error *err)
 {
+	const error_argument needed[] = { ERROR_ARGUMENT(tokenizer), ERROR_ARGUMENT(piece),
+		                          ERROR_ARGUMENT(id) };
+	brise_status status = error_check_pointers(err, "brise_find_token", needed, 3);
 	const brise_tokenizer *t = tokenizer;
 	uint32_t i;
 
+	if (status != BRISE_OK)
+		return status;
 	for (i = 0; i < t->vocab; i++)
 		if (tokenizer_piece_bytes(t, i) == bytes &&
 		    memcmp(t->text + t->offsets[i], piece, bytes) == 0) {

@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(bytes, data + 1, used);
 	}
 	mend(bytes, used);
-	if (brise_open_memory(&model, bytes, used, "fuzz", NULL) == BRISE_OK) {
+	if (brise_open_memory(&model, bytes, used, "fuzz", NULL, NULL) == BRISE_OK) {
 		run_model(model);
 		brise_close_model(model);
 	}

@@ -38,7 +38,7 @@ static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
 	size_t bytes, i, at;
 	int step;
 
-	brise_get_tokenizer_facts(t, &facts);
+	brise_get_tokenizer_facts(t, &facts, sizeof facts);
 	if (brise_new_decoder(&d, t, NULL) != BRISE_OK)
 		return;
 	for (i = 0; i < n + facts.vocab; i++) {
@@ -51,7 +51,7 @@ static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
 				abort();
 		}
 	}
-	brise_finish_decoder(d, &text, &bytes);
+	(void)brise_finish_decoder(d, &text, &bytes, NULL);
 	brise_free_decoder(d);
 }
 
