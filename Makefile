@@ -72,6 +72,7 @@ test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))
 app_objects := $(call objects,$(app_sources))
+internal := $(out)/obj/internal.a
 main_object := $(out)/obj/runtime/cli/main.o
 tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
 
@@ -87,15 +88,24 @@ $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(cal
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 
 # Made anew from its list of objects, which changes with the sources.
-$(out)/libbrise.a: $(lib_objects) $(out)/obj/members
+$(internal): $(lib_objects) $(out)/obj/members
 	$(call run,ar)rm -f $@ && $(AR) rcs $@ $(lib_objects)
+
+# The library for others: names that the parts of the library have for each other get a prefix of their own, so that none can be a name of the
+# program that links it. Its members stay apart, so a program gets those alone that it needs. The program and tests here link the names as written.
+tool = $(shell $(CC) $(CFLAGS) -print-prog-name=$(1) 2>/dev/null || echo $(1))
+NM      ?= $(call tool,nm)
+OBJCOPY ?= $(call tool,objcopy)
+$(out)/libbrise.a: $(internal)
+	@$(NM) -g -P $(internal) 2>/dev/null | awk '$$2 ~ /^[A-TV-Z]$$/ && $$1 !~ /^(brise_|__|\.)/ { print $$1, "brise_private_" $$1 }' | sort -u >$(out)/obj/names
+	$(call run,names)cp $(internal) $@ && $(OBJCOPY) --redefine-syms=$(out)/obj/names $@
 
 $(out)/obj/members: force
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(lib_objects)' | cmp -s - $@ || printf '%s\n' '$(lib_objects)' > $@
 
-$(out)/brise: $(app_objects) $(out)/libbrise.a
-	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(out)/libbrise.a $(libs)
+$(out)/brise: $(app_objects) $(internal)
+	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(internal) $(libs)
 
 # Objects follow a change of compiler or flags, not only of sources.
 settings := '$(subst ','\'',$(CC) $(flags) $(link) $(libs))'
@@ -107,7 +117,7 @@ $(out)/obj/%.o: %.c $(out)/obj/settings
 	@mkdir -p $(@D)
 	$(call run,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
 
-$(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $(out)/libbrise.a
+$(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $(internal)
 	@mkdir -p $(@D)
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 

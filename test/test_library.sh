@@ -1,0 +1,43 @@
+#!/bin/sh
+# test_library.sh - the library as others link it: its names, and README's example as C99 and as C++11
+. test/statements.sh
+build=${BRISE_BUILD:-build}
+cc=${CC:-cc}
+library="$build/libbrise.a"
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+exported=$(nm -g -P "$library" | awk '$2 ~ /^[A-TV-Z]$/ && $1 !~ /^__/ { print $1 }' | sort -u)
+holds "at least 30 names are exported" [ "$(echo "$exported" | wc -l)" -ge 30 ]
+holds "every exported name begins with brise_" sh -c '! echo "$1" | grep -v "^brise_" >&2' sh "$exported"
+public=$(tr '\n' ' ' <runtime/brise.h | sed 's/;/;\n/g' | grep -o 'brise_[a-z0-9_]*(' | tr -d '(' | grep -v '_fn$' | sort -u)
+missing=$(for name in $public; do echo "$exported" | grep -qx "$name" || echo "$name"; done)
+holds "every function of brise.h is exported" sh -c '[ -z "$1" ] || { echo "$1" >&2; false; }' sh "$missing"
+more=$(echo "$exported" | grep -v '^brise_private_' | grep -vx "$public")
+holds "no other public name is" sh -c '[ -z "$1" ] || { echo "$1" >&2; false; }' sh "$more"
+
+# ---- the example ----------------------------------------------------------------------------------------------------
+
+mkdir "$dir/include"
+cp runtime/brise.h "$dir/include"
+sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' >"$dir/example.c"
+cp "$dir/example.c" "$dir/example.cpp"
+holds "the example has at most 40 lines" sh -c '[ "$(wc -l <"$1")" -le 40 ] && [ -s "$1" ]' sh "$dir/example.c"
+sanitize=
+nm "$library" 2>/dev/null | grep -q __asan_ && sanitize="-fsanitize=address,undefined"
+nm "$library" 2>/dev/null | grep -q __tsan_ && sanitize="-fsanitize=thread"
+
+runs() { # compiler with flags, source
+	$1 -Wall -Wextra -pedantic -Werror -I"$dir/include" $sanitize "$2" "$library" -lm -lpthread -o "$dir/example" &&
+		"$dir/example" "$dir/breeze.brise" "The old captain said" >"$dir/text" && [ "$(wc -c <"$dir/text")" -gt 20 ]
+}
+
+requires "breeze is converted" sh -c '"$1" convert test/models/breeze "$2" 2>/dev/null' sh "$build/brise" "$dir/breeze.brise"
+holds "the example compiles as C99, links and runs" runs "$cc -std=c99" "$dir/example.c"
+holds "and names a missing file" sh -c '! "$1" "$2/none" x 2>"$2/err" && grep -q "none" "$2/err"' sh "$dir/example" "$dir"
+if command -v ${CXX:-c++} >/dev/null; then
+	holds "the example compiles as C++11, links and runs" runs "${CXX:-c++} -std=c++11" "$dir/example.cpp"
+else
+	skip "the example as C++11" "no C++ compiler"
+fi
+report library
