@@ -264,7 +264,7 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 		               interrupted ? "interrupted" : "cannot be read: ",
 		               interrupted ? "" : strerror(errno));
 	}
-	brise_free(line); /* getline took it from libc */
+	free(line); /* getline took it from libc */
 	return status;
 }
 
