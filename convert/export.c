@@ -418,14 +418,16 @@ static brise_status fill_target(exporter *e, target_file *target, const buffer *
 
 /* ---- the two forms -------------------------------------------------------------------------- */
 
+static const target_kind gguf_kind = { GGUF_MAGIC, 4, "a GGUF file" };
+
 static brise_status write_gguf(exporter *e, const char *out, export_result *result,
                                brise_error *err)
 {
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .name = out, .descriptor = -1 };
-	brise_status status = target_check_kind(out, GGUF_MAGIC, 4, "a GGUF file", err);
+	brise_status status = target_open(&target, out, &gguf_kind, err);
 
-	if (status == BRISE_OK && (status = target_open(&target, out, err)) == BRISE_OK) {
+	if (status == BRISE_OK) {
 		gguf_make_header(&e->plan, &header);
 		status = fill_target(e, &target, &header, result, err);
 	}
@@ -444,7 +446,7 @@ static brise_status write_file(const char *folder, const char *name, const buffe
 
 	if (!path || content->failed)
 		status = error_set(err, BRISE_ENOMEM, "no memory for %s", name);
-	else if ((status = target_open(&target, path, err)) == BRISE_OK &&
+	else if ((status = target_open(&target, path, NULL, err)) == BRISE_OK &&
 	         (status = target_write_at(&target, content->data, content->n, 0, err)) == BRISE_OK)
 		status = target_commit(&target, err);
 	target_discard(&target);
@@ -458,7 +460,7 @@ static brise_status write_weights(exporter *e, const char *folder, const char *o
 	char *path = files_join(folder, "model.safetensors");
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .descriptor = -1 };
-	brise_status status = path ? target_open(&target, path, err)
+	brise_status status = path ? target_open(&target, path, NULL, err)
 	                           : error_set(err, BRISE_ENOMEM, "no memory for a path");
 
 	if (status == BRISE_OK) {

@@ -126,11 +126,9 @@ static brise_status open_calibration(calibration **c, const convert_source *sour
 static brise_status open_target(target_file *target, const char *out, uint64_t bytes,
                                 brise_error *err)
 {
-	brise_status status =
-	        target_check_kind(out, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file", err);
+	static const target_kind model = { FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file" };
+	brise_status status = target_open(target, out, &model, err);
 
-	if (status == BRISE_OK)
-		status = target_open(target, out, err);
 	return status == BRISE_OK ? target_check_space(target, bytes, err) : status;
 }
 

@@ -568,9 +568,14 @@ static void test_what_is_no_calibration_is_not_overwritten(check_counts *counts)
 		      sizes[i]);
 		free(f.bytes);
 	}
-	write_file(unfinished, "\0\0\0\0\0\0\0\0\0\0",
-	           10); /* killed before its first layer was done */
-	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_OK, "zeros: %s",
+	write_file(unfinished, (const char[200]){ 0 }, 200);
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && !exists(cal),
+	      "zeros are no mark of a calibration: %s", err.message);
+	write_file(unfinished, (const char[160]){ "BRISECAL\1\0\0\0 of another program" }, 160);
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_EIO && !exists(cal),
+	      "nor is the magic alone: %s", err.message);
+	write_file(unfinished, "", 0); /* killed before anything was written */
+	CHECK(counts, calibrate(model, &id, 1, &options, NULL, &err) == BRISE_OK, "empty: %s",
 	      err.message);
 	(void)unlink(cal);
 	brise_close_model(model);

@@ -12,6 +12,9 @@
 #include "runtime/model/contents.h"
 #include "runtime/os/memory.h"
 
+const target_kind calibration_kind = { CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
+	                               "a calibration" };
+
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer)
 {
 	uint32_t first = layer * CALIBRATION_PER_LAYER;

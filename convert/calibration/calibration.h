@@ -18,9 +18,12 @@
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
 #include "runtime/os/map.h"
+#include "runtime/os/target_place.h"
 
 #define CALIBRATION_MAGIC   "BRISECAL"
 #define CALIBRATION_VERSION 1u
+
+extern const target_kind calibration_kind;
 
 typedef struct calibration_header {
 	char magic[8];

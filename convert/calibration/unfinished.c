@@ -16,6 +16,8 @@
 #include "runtime/eval/engine.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/target.h"
 
 brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
                              uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err)
@@ -41,6 +43,8 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 	if (!(u->path = malloc(room)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory", out);
 	(void)snprintf(u->path, room, "%s.unfinished", out);
+	if (!(u->target = target_resolve(out)))
+		return error_errno(err, "%s: cannot be resolved", out);
 	return BRISE_OK;
 }
 
@@ -51,13 +55,30 @@ float *unfinished_states(const unfinished *u, uint32_t layer)
 
 /* ---- what exists ----------------------------------------------------------------------------- */
 
-/* A file begins with zeros until its first layer is complete. */
+/* Such a file begins with a whole header from the start: what has none, zeros included, is
+ * something else. */
 static bool is_calibration(const calibration_header *h, size_t bytes)
 {
-	static const char zeros[sizeof h->magic];
+	return bytes == sizeof *h && memcmp(h->magic, CALIBRATION_MAGIC, sizeof h->magic) == 0 &&
+	       crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc;
+}
 
-	return memcmp(h->magic, zeros, sizeof h->magic) == 0 ||
-	       (bytes == sizeof *h && memcmp(h->magic, CALIBRATION_MAGIC, sizeof h->magic) == 0);
+/* A calibration that is complete, which nobody who made it would want replaced. */
+static bool is_finished(const calibration_header *h, uint64_t size)
+{
+	return h->done == h->n_layers + 1 && size == h->file_bytes;
+}
+
+/* Of the same model, text and options, and as long as its header wants it. */
+static bool is_same_run(const unfinished *u, const calibration_header *h, uint64_t size)
+{
+	const calibration_header *mine = &u->header;
+
+	return h->version == CALIBRATION_VERSION && h->fingerprint == mine->fingerprint &&
+	       h->tokens == mine->tokens && h->file_bytes == mine->file_bytes &&
+	       h->done <= mine->n_layers + 1 &&
+	       crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc &&
+	       (size == u->size || (size == mine->file_bytes && h->done == mine->n_layers + 1));
 }
 
 /* Whether the path still leads to the file that was locked: another run may have finished or
@@ -66,19 +87,23 @@ static bool is_in_place(const unfinished *u, const struct stat *mine)
 {
 	struct stat facts;
 
-	return stat(u->path, &facts) == 0 && facts.st_dev == mine->st_dev &&
+	return lstat(u->path, &facts) == 0 && facts.st_dev == mine->st_dev &&
 	       facts.st_ino == mine->st_ino;
 }
 
 /* Opens and locks the file and reads its header, zeros where it is shorter. */
 static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, brise_error *err)
 {
+	brise_status status;
 	struct stat facts;
 	ssize_t got;
 
-	if (stat(u->out, &facts) == 0 && !S_ISREG(facts.st_mode))
-		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->out);
-	u->descriptor = open(u->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	status = place_look(u->target, u->out, &calibration_kind, &u->seen, err);
+	if (status != BRISE_OK)
+		return status;
+	if (lstat(u->path, &facts) == 0 && !S_ISREG(facts.st_mode))
+		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
+	u->descriptor = open(u->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
 	if (u->descriptor < 0)
 		return error_errno(err, "%s: cannot be created", u->path);
 	if (fstat(u->descriptor, &facts) != 0)
@@ -98,19 +123,12 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 		        "%s: exists and is not an unfinished calibration; it would be overwritten",
 		        u->path);
 	*size = (uint64_t)facts.st_size;
+	if (got > 0 && is_finished(h, *size) && !is_same_run(u, h, *size))
+		return error_set(err, BRISE_EIO,
+		                 "%s: is a finished calibration of another model, text or options; "
+		                 "it would be overwritten",
+		                 u->path);
 	return BRISE_OK;
-}
-
-/* Of the same model, text and options, and as long as its header says. */
-static bool is_same_run(const unfinished *u, const calibration_header *h, uint64_t size)
-{
-	const calibration_header *mine = &u->header;
-
-	return h->version == CALIBRATION_VERSION && h->fingerprint == mine->fingerprint &&
-	       h->tokens == mine->tokens && h->file_bytes == mine->file_bytes &&
-	       h->done <= mine->n_layers + 1 &&
-	       crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc &&
-	       (size == u->size || (size == mine->file_bytes && h->done == mine->n_layers + 1));
 }
 
 static brise_status map(unfinished *u, size_t bytes, brise_error *err)
@@ -173,13 +191,27 @@ static brise_status take_room(const unfinished *u, brise_error *err)
 	return error_errno(err, "%s: no room for %zu MB", u->path, u->size / 1000000 + 1);
 }
 
+/* The header, with nothing done: what a later run recognises the file by, before all else. */
+static brise_status write_mark(unfinished *u, brise_error *err)
+{
+	calibration_header *h = &u->header;
+
+	h->done = 0;
+	h->header_crc = crc32_update(0, h, sizeof *h - sizeof h->header_crc);
+	return pwrite(u->descriptor, h, sizeof *h, 0) == (ssize_t)sizeof *h
+	               ? BRISE_OK
+	               : error_errno(err, "%s: cannot be written", u->path);
+}
+
 static brise_status begin_anew(unfinished *u, brise_error *err)
 {
 	brise_status status;
 
 	if (ftruncate(u->descriptor, 0) != 0)
 		return error_errno(err, "%s: cannot be emptied", u->path);
-	status = take_room(u, err);
+	status = write_mark(u, err);
+	if (status == BRISE_OK)
+		status = take_room(u, err);
 	if (status == BRISE_OK)
 		status = map(u, u->size, err);
 	if (status != BRISE_OK)
@@ -252,13 +284,16 @@ brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, 
 brise_status unfinished_finish(unfinished *u, brise_error *err)
 {
 	brise_status status = unfinished_save(u, u->header.n_layers + 1, 0, err);
+	target_seen now;
 
 	if (status != BRISE_OK)
 		return status;
-	if (ftruncate(u->descriptor, (off_t)u->header.file_bytes) != 0 ||
-	    fsync(u->descriptor) != 0 || rename(u->path, u->out) != 0)
-		return error_errno(err, "%s: cannot be completed", u->out);
-	return BRISE_OK;
+	if ((status = place_look(u->target, u->out, &calibration_kind, &now, err)) != BRISE_OK)
+		return status;
+	place_copy_mode(u->descriptor, &now);
+	if (ftruncate(u->descriptor, (off_t)u->header.file_bytes) != 0 || fsync(u->descriptor) != 0)
+		return error_errno(err, "%s: cannot be completed", u->path);
+	return place_put(u->path, u->target, u->out, &calibration_kind, &u->seen, err);
 }
 
 void unfinished_close(unfinished *u)
@@ -269,6 +304,7 @@ void unfinished_close(unfinished *u)
 	unmap(u);
 	if (u->descriptor >= 0)
 		(void)close(u->descriptor);
+	memory_free(u->target);
 	free(u->path);
 	free(u->inputs);
 	*u = (unfinished){ .descriptor = -1 };

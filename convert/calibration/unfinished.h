@@ -7,16 +7,20 @@
  * these:
  *     done 0                no layer is complete: begun anew
  *     done 1..n_layers      inputs of that many layers, and the states behind them; checksums of
- * both tell whether the disk has what the header says done n_layers + 1     everything, with the
- * states or without: finished by the next run
+ *                           both tell whether the disk has what the header says
+ *     done n_layers + 1     everything, with the states or without: finished by the next run
+ * The header is written before anything else, so that the file is known for what it is.
  */
 #ifndef CONVERT_CALIBRATION_UNFINISHED_H
 #define CONVERT_CALIBRATION_UNFINISHED_H
 
 #include "convert/calibration/calibration.h"
+#include "runtime/os/target_place.h"
 
 typedef struct unfinished {
-	const char *out; /* path of the finished file; not a copy */
+	const char *out;  /* where the finished file goes, as the user said it; not a copy */
+	char *target;     /* the same, links followed */
+	target_seen seen; /* what was there at the start */
 	char *path;
 	int descriptor; /* -1: closed */
 	uint8_t *bytes; /* the file, mapped and shared */
@@ -36,10 +40,10 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
                              uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err);
 
 /* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint
- * came, 0 if there is none to resume: then all room on the disk is allocated. An unfinished
- * calibration that cannot be resumed is replaced, which `note` (may be NULL) receives; a file of
- * any other kind is left alone. Errors: BRISE_EIO (no room, not writable, something else of that
- * name, in use). */
+ * came, 0 if there is none to go on with: then all room on the disk is taken. What was there and is
+ * of no use is replaced, and `note` (may be NULL) told. What is no unfinished calibration is not
+ * touched: only an empty file is taken, as a run that was killed at once leaves one. Errors:
+ * BRISE_EIO (no room, not writable, something else of that name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
 /* States behind `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
@@ -14,7 +12,10 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 #include "runtime/os/target.h"
+#include "runtime/os/target_part.h"
 
 #define TOKENS_DEFAULT 49152u
 
@@ -147,27 +148,26 @@ static bool is_model(const char *path)
 	return length > 6 && strcmp(path + length - 6, ".brise") == 0;
 }
 
-/* A checkpoint as a q8 file beside the output, under a unique name. q8 instead of f16: half the
- * room, several times as fast, and on the project's model an equally good calibration. *path:
- * malloc'ed; the caller removes the file. */
+/* A checkpoint as a q8 file beside the output. q8 instead of f16: half the room, several times as
+ * fast, and on the project's model a calibration as good. The file's name is a part's, held by an
+ * empty file until the model takes its place. *path: memory_free'd by the caller, who removes the
+ * file. */
 static int make_model(calibrate_settings *s, const char *checkpoint, char **path)
 {
 	size_t room = strlen(s->output) + 32;
 	convert_options options;
 	brise_status status;
-	struct stat facts;
 	brise_error err;
-	char *made = malloc(room);
+	int reserved;
+	char *name = memory_new(room, 1);
 
-	if (!made)
+	if (!name)
 		return report_error("calibrate", "no memory");
-	(void)snprintf(made, room, "%s.q8-%ld", s->output, (long)getpid());
-	if (lstat(made, &facts) == 0) {
-		(void)report_error("calibrate", "%s: exists; it would be overwritten", made);
-		free(made);
-		return EXIT_FAILED;
-	}
-	*path = made;
+	(void)snprintf(name, room, "%s.q8", s->output);
+	status = part_open_file(name, name, 0666, path, &reserved, &err);
+	memory_free(name);
+	if (status != BRISE_OK)
+		return report_status("calibrate", &err);
 	convert_init_options(&options);
 	options.type = TYPE_Q8;
 	options.threads = s->threads;
@@ -176,7 +176,8 @@ static int make_model(calibrate_settings *s, const char *checkpoint, char **path
 	options.progress = draw_conversion;
 	options.cancel = terminal_was_interrupted;
 	options.user = s;
-	status = convert_checkpoint(checkpoint, made, &options, NULL, &err);
+	status = convert_checkpoint(checkpoint, *path, &options, NULL, &err);
+	(void)os_close(reserved);
 	terminal_erase_line(&s->line);
 	return status == BRISE_OK ? COMMANDS_READY : report_status("calibrate", &err);
 }
@@ -191,8 +192,8 @@ static int open_model(engine *e, calibrate_settings *s, const char *operand)
 	if (status == COMMANDS_READY)
 		status = engine_open_model(e, "calibrate", made ? made : operand);
 	if (made)
-		(void)unlink(made);
-	free(made);
+		(void)os_remove(made);
+	memory_free(made);
 	return status;
 }
 
@@ -220,8 +221,7 @@ int cli_calibrate(int argc, char **argv)
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
 	/* Output and text first: errors in them are found before the long work begins. */
-	if (target_check_kind(settings.output, CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
-	                      "a calibration", &err) != BRISE_OK ||
+	if (target_check(settings.output, &calibration_kind, &err) != BRISE_OK ||
 	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) !=
 	            BRISE_OK)
 		status = report_status("calibrate", &err);

@@ -8,6 +8,7 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/model/model.h"
+#include "runtime/os/os.h"
 
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
@@ -163,6 +164,23 @@ static void print_result(const char *out, const convert_result *r)
 	        r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
 }
 
+/* What OUT's extension says if it is that of a file which convert does not write; NULL: nothing. */
+static const char *foreign_extension(const char *out)
+{
+	static const char *const foreign[] = { ".gguf", ".ggml",  ".safetensors", ".bin",
+		                               ".pt",   ".pth",   ".ckpt",        ".onnx",
+		                               ".npz",  ".model", ".json",        ".cal",
+		                               ".txt",  ".md",    ".zip",         ".jsonl",
+		                               ".tar",  ".gz",    ".unfinished" };
+	const char *dot = strrchr(out, '.');
+	size_t i;
+
+	for (i = 0; dot && i < sizeof foreign / sizeof *foreign; i++)
+		if (strcmp(dot, foreign[i]) == 0)
+			return foreign[i];
+	return NULL;
+}
+
 int cli_convert(int argc, char **argv)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
@@ -172,6 +190,8 @@ int cli_convert(int argc, char **argv)
 	convert_options options;
 	convert_result outcome;
 	brise_status done;
+	const char *foreign;
+	os_facts facts;
 	brise_error err;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
 
@@ -183,6 +203,17 @@ int cli_convert(int argc, char **argv)
 		return report_usage("convert",
 		                    "--calibration: works with --type q4 only, found --type %s",
 		                    type_choices[settings.type]);
+	/* What is there already is looked at, whatever its name. */
+	foreign = foreign_extension(result.operands[1]);
+	if (foreign && !os_examine(result.operands[1], &facts))
+		return report_usage(
+		        "convert",
+		        "OUT '%s': convert writes a .brise file, expected a name without "
+		        "%s%s",
+		        result.operands[1], foreign,
+		        strcmp(foreign, ".gguf") == 0 || strcmp(foreign, ".safetensors") == 0
+		                ? "; brise export makes such files of it"
+		                : "");
 	convert_init_options(&options);
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];

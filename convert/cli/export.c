@@ -1,4 +1,5 @@
 /* export.c - brise export: writes a model in other programs' formats; convert/ does the work */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,9 +88,27 @@ static bool ends_in(const char *text, const char *end)
 	return n > m && strcmp(text + n - m, end) == 0;
 }
 
+/* ".bin" of "out.bin"; "" for names without one, as "mistral-7b-v0.1": an extension begins with a
+ * letter. */
+static const char *extension_of(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *dot = strrchr(name, '.');
+
+	return dot && dot > name && isalpha((unsigned char)dot[1]) ? dot : "";
+}
+
 /* Returns COMMANDS_READY or EXIT_USAGE. */
 static int check_settings(export_settings *s, const char *out)
 {
+	const char *extension = extension_of(out);
+
+	if (s->format < 0 && *extension && !ends_in(out, ".gguf") && !ends_in(out, ".safetensors"))
+		return report_usage(
+		        "export",
+		        "'%s': %s names no format: --to gguf writes a GGUF file of that "
+		        "name, --to safetensors makes a folder",
+		        out, extension);
 	if (s->format < 0)
 		s->format = ends_in(out, ".gguf") ? EXPORT_GGUF : EXPORT_SAFETENSORS;
 	if (s->format == EXPORT_SAFETENSORS && s->type != 0)

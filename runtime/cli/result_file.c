@@ -18,7 +18,7 @@ static brise_status open_directly(result_file *file, brise_error *err)
 /* The stream has a descriptor of its own, so that each has one owner. */
 static brise_status open_beside(result_file *file, brise_error *err)
 {
-	brise_status status = target_open(&file->target, file->name, err);
+	brise_status status = target_open(&file->target, file->name, NULL, err);
 	int descriptor;
 
 	if (status != BRISE_OK)

@@ -21,6 +21,7 @@ typedef enum os_kind { OS_FILE, OS_FOLDER, OS_LINK, OS_OTHER } os_kind;
 typedef struct os_facts {
 	os_kind kind;  /* OS_OTHER: a device, a pipe, a socket */
 	uint32_t mode; /* permission bits */
+	uint32_t owner, group;
 	uint64_t bytes;
 	uint64_t device, serial; /* the same pair is the same file, whatever its name */
 	int64_t changed_ns;      /* time of the last change of its contents */
@@ -62,11 +63,31 @@ bool os_sync_folder(const char *path);
 /* Sets the permission bits. */
 bool os_set_mode(int file, uint32_t mode);
 
+/* Gives the file to another owner or group; only a privileged process may do the first. */
+bool os_set_owner(int file, uint32_t owner);
+bool os_set_group(int file, uint32_t group);
+
+/* Makes the file shorter, or longer by zeros. */
+bool os_set_size(int file, uint64_t bytes);
+
+/* Takes the file for this process alone, until it closes the file or ends. */
+typedef enum os_lock_result {
+	OS_LOCKED,
+	OS_LOCK_HELD, /* by another that opened the file */
+	OS_LOCK_NONE, /* this file system has no locks */
+} os_lock_result;
+os_lock_result os_lock_file(int file);
+
 /* Bytes free for this process in the file system that holds the file. */
 bool os_free_bytes(int file, uint64_t *bytes);
 
 /* Replaces what is called `to`, in one step. */
 bool os_rename(const char *from, const char *to);
+
+/* Renames where nothing is called `to`. errno is EEXIST if something is. A file system without such
+ * a call and without hard links checks first and renames then. */
+bool os_rename_new(const char *from, const char *to);
+
 bool os_remove(const char *path);
 bool os_make_folder(const char *path);
 bool os_remove_folder(const char *path); /* an empty one */

@@ -12,6 +12,7 @@ typedef struct target_folder {
 	const char *name; /* as the user said it, for messages; not a copy */
 	char *path;       /* where the folder goes */
 	char *part;       /* the folder to fill; NULL: nothing to remove */
+	int lock;         /* of the mark in it; -1: closed */
 } target_folder;
 
 /* Makes an empty folder beside `name`, which must outlive it. Refuses a file, and a folder that is

@@ -97,6 +97,30 @@ bool os_set_mode(int file, uint32_t mode)
 	return refuse();
 }
 
+bool os_set_owner(int file, uint32_t owner)
+{
+	(void)file, (void)owner;
+	return refuse();
+}
+
+bool os_set_group(int file, uint32_t group)
+{
+	(void)file, (void)group;
+	return refuse();
+}
+
+bool os_set_size(int file, uint64_t bytes)
+{
+	(void)file, (void)bytes;
+	return refuse();
+}
+
+os_lock_result os_lock_file(int file)
+{
+	(void)file;
+	return OS_LOCK_NONE;
+}
+
 bool os_free_bytes(int file, uint64_t *bytes)
 {
 	(void)file, (void)bytes;
@@ -104,6 +128,12 @@ bool os_free_bytes(int file, uint64_t *bytes)
 }
 
 bool os_rename(const char *from, const char *to)
+{
+	(void)from, (void)to;
+	return refuse();
+}
+
+bool os_rename_new(const char *from, const char *to)
 {
 	(void)from, (void)to;
 	return refuse();

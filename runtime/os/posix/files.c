@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 #include "quant/checked.h"
 #include "runtime/os/memory.h"
@@ -27,6 +31,8 @@ static void fill_facts(os_facts *facts, const struct stat *s)
 	              : S_ISLNK(s->st_mode) ? OS_LINK
 	                                    : OS_OTHER;
 	facts->mode = (uint32_t)s->st_mode & 07777u;
+	facts->owner = (uint32_t)s->st_uid;
+	facts->group = (uint32_t)s->st_gid;
 	facts->bytes = s->st_size > 0 ? (uint64_t)s->st_size : 0;
 	facts->device = (uint64_t)s->st_dev;
 	facts->serial = (uint64_t)s->st_ino;
@@ -146,6 +152,28 @@ bool os_set_mode(int file, uint32_t mode)
 	return fchmod(file, (mode_t)mode) == 0;
 }
 
+bool os_set_owner(int file, uint32_t owner)
+{
+	return fchown(file, (uid_t)owner, (gid_t)-1) == 0;
+}
+
+bool os_set_group(int file, uint32_t group)
+{
+	return fchown(file, (uid_t)-1, (gid_t)group) == 0;
+}
+
+bool os_set_size(int file, uint64_t bytes)
+{
+	return ftruncate(file, (off_t)bytes) == 0;
+}
+
+os_lock_result os_lock_file(int file)
+{
+	if (flock(file, LOCK_EX | LOCK_NB) == 0)
+		return OS_LOCKED;
+	return errno == EWOULDBLOCK ? OS_LOCK_HELD : OS_LOCK_NONE;
+}
+
 bool os_free_bytes(int file, uint64_t *bytes)
 {
 	struct statvfs facts;
@@ -155,6 +183,41 @@ bool os_free_bytes(int file, uint64_t *bytes)
 
 bool os_rename(const char *from, const char *to)
 {
+	return rename(from, to) == 0;
+}
+
+/* One step where the system has it. False with any errno but EEXIST: it could not be done so. */
+static bool rename_exclusively(const char *from, const char *to)
+{
+#if defined(__linux__) && defined(SYS_renameat2)
+	return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */) == 0;
+#elif defined(__APPLE__)
+	return renamex_np(from, to, RENAME_EXCL) == 0;
+#else
+	(void)from, (void)to;
+	errno = ENOSYS;
+	return false;
+#endif
+}
+
+bool os_rename_new(const char *from, const char *to)
+{
+	struct stat s;
+
+	if (rename_exclusively(from, to))
+		return true;
+	if (errno == EEXIST)
+		return false;
+	if (link(from, to) == 0) {
+		(void)unlink(from);
+		return true;
+	}
+	if (errno == EEXIST)
+		return false;
+	if (lstat(to, &s) == 0) {
+		errno = EEXIST;
+		return false;
+	}
 	return rename(from, to) == 0;
 }
 

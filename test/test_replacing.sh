@@ -1,0 +1,162 @@
+#!/bin/sh
+# test_replacing.sh - what is beside and in the place of a file that is written: parts, modes, links, files that appear meanwhile
+. test/statements.sh
+checkpoint=test/models/breeze
+
+convert() { # target, options...
+	target=$1
+	shift
+	try convert "$checkpoint" "$target" --effort fast "$@"
+	[ "$status" -eq 0 ] || cat "$dir/err" >&2
+	return "$status"
+}
+
+# Starts a conversion that takes a while, and waits until its part is there.
+begin() { # target
+	"$brise" convert "$checkpoint" "$1" --effort high --threads 1 >"$dir/out" 2>"$dir/err" </dev/null &
+	running=$!
+	for i in $(seq 200); do
+		[ -s "$1.part" ] && return
+		sleep 0.05
+	done
+	return 1
+}
+
+mode_of() {
+	ls -ln "$1" | cut -c1-10
+}
+
+left() {
+	ls -A "$dir/place" | tr '\n' ' '
+}
+mkdir "$dir/place"
+out=$dir/place/o.brise
+
+# ---- modes ----------------------------------------------------------------------------------------------------------
+
+umask 027
+holds "a new file has the mode that the mask leaves" eval 'convert "$out" && [ "$(mode_of "$out")" = "-rw-r-----" ]'
+umask 022
+chmod 600 "$out"
+holds "a replaced file keeps its mode" eval 'convert "$out" && [ "$(mode_of "$out")" = "-rw-------" ]'
+chmod 664 "$out"
+holds "also one that the mask would narrow" eval 'convert "$out" && [ "$(mode_of "$out")" = "-rw-rw-r--" ]'
+ln -s place/o.brise "$dir/link.brise"
+chmod 640 "$out"
+holds "through a link too, which stays" eval 'convert "$dir/link.brise" && [ "$(mode_of "$out")" = "-rw-r-----" -a -L "$dir/link.brise" ]'
+if [ "$(id -u)" -eq 0 ]; then
+	chown 12:34 "$out"
+	holds "and keeps its owner and group where they may be given" eval 'convert "$out" && [ "$(ls -ln "$out" | awk "{ print \$3, \$4 }")" = "12 34" ]'
+else
+	skip "a replaced file keeps its owner" "only root may give files away"
+fi
+echo "1 2 3" >"$dir/ids"
+try logits "$out" --ids "$dir/ids" --out "$dir/place/l"
+chmod 600 "$dir/place/l"
+try logits "$out" --ids "$dir/ids" --out "$dir/place/l"
+holds "so do logits" [ "$status" -eq 0 -a "$(mode_of "$dir/place/l")" = "-rw-------" ]
+try export "$out" "$dir/place/m.gguf"
+chmod 600 "$dir/place/m.gguf"
+try export "$out" "$dir/place/m.gguf"
+holds "so does an exported GGUF" [ "$status" -eq 0 -a "$(mode_of "$dir/place/m.gguf")" = "-rw-------" ]
+mkdir -m 700 "$dir/place/folder"
+try export "$out" "$dir/place/folder"
+holds "so does an empty folder that is filled" [ "$status" -eq 0 -a "$(ls -ld "$dir/place/folder" | cut -c1-10)" = "drwx------" ]
+head -c 3000 quant/FORMAT.md >"$dir/text"
+try calibrate "$out" --text "$dir/text" --tokens 40 --span 32 -o "$dir/place/c.cal"
+chmod 600 "$dir/place/c.cal"
+try calibrate "$out" --text "$dir/text" --tokens 41 --span 32 -o "$dir/place/c.cal"
+holds "so does a calibration" [ "$status" -eq 0 -a "$(mode_of "$dir/place/c.cal")" = "-rw-------" ]
+rm -rf "$dir/place"
+mkdir "$dir/place"
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+begin "$out"
+kill -s KILL $running
+wait $running 2>/dev/null
+holds "a kill leaves a part, and nothing else: $(left)" [ "$(left)" = "o.brise.part " ]
+holds "which the next run takes over" eval 'convert "$out" && [ "$(left)" = "o.brise " ]'
+rm -f "$out"
+echo "someone's file" >"$out.part"
+holds "a file of another's of that name is left alone" eval 'convert "$out" && [ "$(cat "$out.part")" = "someone'"'"'s file" -a "$(left)" = "o.brise o.brise.part " ]'
+rm -f "$out" "$out.part"
+ln -s "$dir/ids" "$out.part"
+holds "so is a link" eval 'convert "$out" && [ -L "$out.part" -a "$(cat "$dir/ids")" = "1 2 3" ]'
+rm -f "$out" "$out.part"
+begin "$out"
+holds "two conversions to one name work side by side" convert "$out"
+kill -s INT $running
+wait $running 2>/dev/null
+holds "and leave the file of the one that was not interrupted: $(left)" [ "$(left)" = "o.brise " ]
+rm -f "$out"
+if unshare -rpf true 2>/dev/null; then
+	unshare -rpf sh -c 'exec "$@"' sh "$brise" convert "$checkpoint" "$out" --effort fast >"$dir/out" 2>"$dir/err" &
+	running=$!
+	unshare -rpf sh -c 'exec "$@"' sh "$brise" convert "$checkpoint" "$out" --effort fast >"$dir/out2" 2>"$dir/err2"
+	second=$?
+	wait $running
+	holds "also with the same process number: $(left)" [ $? -eq 0 -a "$second" -eq 0 -a "$(left)" = "o.brise " ]
+else
+	skip "two conversions with the same process number" "unshare does not work here"
+fi
+long=$dir/place/$(printf '%0240d' 7).brise
+holds "the longest names have parts too" convert "$long"
+rm -f "$long" "$out"
+
+# ---- what appears meanwhile -----------------------------------------------------------------------------------------
+
+begin "$out"
+echo "someone's file" >"$out"
+wait $running
+status=$?
+holds "a file that appears meanwhile is not replaced" [ "$status" -eq 1 -a "$(cat "$out")" = "someone's file" -a "$(left)" = "o.brise " ]
+holds "which is said" grep -qF "$out: exists and is not a .brise file" "$dir/err"
+rm -f "$out"
+begin "$out"
+ln -s "$dir/ids" "$out"
+wait $running
+holds "nor is a link that appears" [ $? -eq 1 -a "$(cat "$dir/ids")" = "1 2 3" -a -L "$out" ]
+rm -f "$out"
+begin "$out"
+mkdir "$out"
+wait $running
+holds "nor a folder" [ $? -eq 1 -a -d "$out" ]
+rmdir "$out"
+
+# ---- unfinished calibrations ----------------------------------------------------------------------------------------
+
+convert "$out" --type q8
+refuses_unfinished() { # what
+	try calibrate "$out" --text "$dir/text" --tokens 40 -o "$dir/place/c.cal"
+	holds "$1 is not taken for an unfinished calibration" [ "$status" -eq 1 -a ! -e "$dir/place/c.cal" -a "$(grep -cF "c.cal.unfinished: exists" "$dir/err")" -eq 1 ]
+}
+u=$dir/place/c.cal.unfinished
+{ head -c 4096 /dev/zero && echo "another program's data"; } >"$u"
+refuses_unfinished "a file that begins with zeros"
+holds "and stays" [ "$(tail -n 1 "$u" | tr -d '\000')" = "another program's data" ]
+rm "$u"
+: >"$dir/image"
+ln -s "$dir/image" "$u"
+refuses_unfinished "a link"
+rm "$u"
+mkfifo "$u"
+refuses_unfinished "a FIFO"
+rm "$u"
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+for name in out.bin model.gguf2 m.safetensor out.pt v1.model; do
+	try export "$out" "$dir/place/$name"
+	holds "export to $name asks what is meant" [ "$status" -eq 2 -a ! -e "$dir/place/$name" -a "$(grep -F -e "--to gguf" "$dir/err" | grep -cF -e "--to safetensors")" -eq 1 ]
+done
+try export "$out" "$dir/place/out.bin" --to gguf
+holds "and does what --to says" [ "$status" -eq 0 -a -f "$dir/place/out.bin" ]
+try export "$out" "$dir/place/mistral-7b-v0.1"
+holds "a number behind a dot is no extension" [ "$status" -eq 0 -a -d "$dir/place/mistral-7b-v0.1" ]
+for name in m.gguf m.safetensors m.bin m.cal config.json; do
+	try convert "$checkpoint" "$dir/place/$name.new/$name"
+	holds "convert to $name is refused by name" [ "$status" -eq 2 -a "$(grep -cF ".brise file" "$dir/err")" -eq 1 ]
+done
+
+report replacing
