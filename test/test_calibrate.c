@@ -386,7 +386,7 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 			              BRISE_ECANCELED,
 			      "question %u", asked);
 			CHECK(counts,
-			      done > 0 ? strstr(err.message, "the same command goes on") &&
+			      done > 0 ? strstr(err.message, "the same command resumes there") &&
 			                         strstr(err.message, unfinished)
 			               : strstr(err.message, "nothing was written") != NULL,
 			      "%s", err.message);

@@ -126,7 +126,7 @@ else
 	try calibrate "$model" $long -o "$dir/whole.cal"
 	interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
 	holds "ctrl-C stops calibrate with status 130" [ "$status" -eq 130 ]
-	says "and says how to go on" "the same command goes on"
+	says "and says how to go on" "the same command resumes there"
 	holds "what was done stays: $(left)" [ "$(left)" = "x.cal.unfinished " ]
 	try convert "$checkpoint" "$dir/x.brise" --calibration "$dir/x.cal.unfinished"
 	holds "an unfinished calibration converts nothing" [ "$status" -eq 1 -a "$(grep -cF "interrupted" "$dir/err")" -eq 1 -a ! -e "$dir/x.brise" ]
