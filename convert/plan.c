@@ -53,6 +53,10 @@ static uint64_t plan_sections(file_plan *p)
 	             (uint64_t)p->n_tensors * sizeof(format_tensor));
 	plan_section(p, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
 	plan_section(p, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
+	plan_section(p, SECTION_ENDS, 0, s->ends, s->n_ends * sizeof *s->ends);
+	plan_section(p, SECTION_ADDED, 0, s->added, s->added_bytes);
+	plan_section(p, SECTION_TEMPLATE, 0, s->chat_template,
+	             s->chat_template ? strlen(s->chat_template) : 0);
 	at = sizeof(format_header) + p->n_sections * sizeof(format_section);
 	for (i = 0; i < p->n_sections; i++) {
 		p->sections[i].offset = at = round_up(at, SECTION_ALIGN);
