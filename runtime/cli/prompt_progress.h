@@ -15,19 +15,20 @@
 typedef struct prompt_progress {
 	terminal_line line;
 	double start;
-	size_t total, done, pass;       /* tokens: of the prompt, evaluated, of the pass at work */
+	size_t total, done, rows;       /* tokens: of the prompt, evaluated, of a whole pass */
 	uint32_t n_layers, layers_done; /* of the pass at work */
 } prompt_progress;
 
-/* Begins a prompt of `total` tokens. is_slow: the first line is drawn at once, not after half a
- * second. */
-void prompt_progress_begin(prompt_progress *p, size_t total, uint32_t n_layers, bool is_slow);
+/* Begins a prompt of `total` tokens, evaluated `rows` at a time. is_slow: the first line is drawn
+ * at once, not after half a second. */
+void prompt_progress_begin(prompt_progress *p, size_t total, size_t rows, uint32_t n_layers,
+                           bool is_slow);
 
-/* Before each pass of n tokens; once more with n 0 at the end erases the line. */
-void prompt_progress_pass(prompt_progress *p, size_t n);
+/* Erases the line. From now on prompt_progress_layer only answers. */
+void prompt_progress_end(prompt_progress *p);
 
-/* A brise_cancel_fn whose `user` is a prompt_progress: asked once per layer. Draws the line when it
- * is due; whether a signal asked to stop. Outside passes it only answers. */
+/* A brise_cancel_fn whose `user` is a prompt_progress: asked before each layer. Draws the line when
+ * it is due; whether a signal asked to stop. */
 bool prompt_progress_layer(void *user);
 
 #endif

@@ -19,6 +19,7 @@
 #include "runtime/cli/process.h"
 #include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/generate.h"
 #include "runtime/os/memory.h"
 
 #define NO_LIMIT    FIT_NO_LIMIT
@@ -38,11 +39,9 @@ typedef struct run {
 	const run_settings *settings;
 	engine engine;
 	prompt_progress progress;
-	brise_sampler *sampler;
-	brise_decoder *decoder; /* NULL: ids are printed */
+	generation generation; /* without a decoder ids are printed */
 	int32_t *prompt;
-	size_t n_prompt, n_generated;
-	double prompt_s, generate_s;
+	size_t n_prompt;
 	bool to_terminal, line_open; /* the last character printed was no line feed */
 	int write_error;             /* errno of the write that failed, or 0 */
 } run;
@@ -145,53 +144,12 @@ static int read_prompt(run *r, const char *argument)
 	return status;
 }
 
-/* Feeds the prompt to the sampler, and to the decoder so that the first generated word keeps its
- * space. */
-static brise_status accept_prompt(run *r, brise_error *err)
-{
-	brise_status status = BRISE_OK;
-	const char *text;
-	size_t bytes, i;
-
-	for (i = 0; i < r->n_prompt && status == BRISE_OK; i++) {
-		status = brise_accept_token(r->sampler, r->prompt[i], err);
-		if (status == BRISE_OK && r->decoder)
-			status = brise_decode_token(r->decoder, r->prompt[i], &text, &bytes, err);
-	}
-	return status;
-}
-
-static brise_status evaluate(run *r, const int32_t *tokens, size_t n, const float **logits,
-                             brise_error *err)
-{
-	return brise_eval_tokens(r->engine.engine, r->engine.sequence, tokens, n, logits,
-	                         prompt_progress_layer, &r->progress, err);
-}
-
 /* Whether a small board may need more than half a second: to read the weights from a card, or for
  * the arithmetic of the prompt. */
 static bool is_slow(const run *r)
 {
 	return r->engine.facts->token_bytes > 32000000 ||
 	       (double)r->engine.facts->token_weights * (double)r->n_prompt > 1e9;
-}
-
-/* Pass by pass, for the progress line; any passes give the same bits. */
-static brise_status evaluate_prompt(run *r, const float **logits, brise_error *err)
-{
-	brise_status status = BRISE_OK;
-	double start = terminal_clock();
-	size_t done, n, rows = brise_get_engine_facts(r->engine.engine)->rows;
-
-	prompt_progress_begin(&r->progress, r->n_prompt, r->engine.facts->n_layers, is_slow(r));
-	for (done = 0; done < r->n_prompt && status == BRISE_OK; done += n) {
-		n = r->n_prompt - done < rows ? r->n_prompt - done : rows;
-		prompt_progress_pass(&r->progress, n);
-		status = evaluate(r, r->prompt + done, n, logits, err);
-	}
-	prompt_progress_pass(&r->progress, 0);
-	r->prompt_s = terminal_clock() - start;
-	return status;
 }
 
 static void print_text(run *r, const char *text, size_t bytes)
@@ -202,61 +160,45 @@ static void print_text(run *r, const char *text, size_t bytes)
 	r->line_open = text[bytes - 1] != '\n';
 }
 
-static brise_status print_token(run *r, int32_t token, brise_error *err)
+/* A generate_token_fn: stops where standard output fails. */
+static bool print_token(void *user, const generate_token *token)
 {
-	const char *text;
-	size_t bytes;
-	brise_status status;
+	run *r = user;
 
-	if (!r->decoder) {
-		printf("%" PRId32 "\n", token);
-	} else {
-		if ((status = brise_decode_token(r->decoder, token, &text, &bytes, err)) !=
-		    BRISE_OK)
-			return status;
-		print_text(r, text, bytes);
-	}
+	prompt_progress_end(&r->progress);
+	if (r->generation.decoder)
+		print_text(r, token->text, token->bytes);
+	else
+		printf("%" PRId32 "\n", token->id);
 	errno = 0;
 	if (fflush(stdout) != 0)
 		r->write_error = errno;
-	return BRISE_OK;
+	return ferror(stdout);
 }
 
-static bool ends_here(const run *r, int32_t token)
+/* A brise_cancel_fn, for the progress line and ctrl-C. */
+static bool was_interrupted(void *user)
 {
+	run *r = user;
+
+	return prompt_progress_layer(&r->progress);
+}
+
+static brise_status generate(run *r, brise_error *err)
+{
+	const run_settings *s = r->settings;
 	const brise_model_facts *f = r->engine.facts;
-	size_t i;
+	brise_status status;
 
-	for (i = 0; i < f->n_ends && !r->settings->ignore_eos; i++)
-		if (token == f->ends[i])
-			return true;
-	return false;
-}
-
-static brise_status generate(run *r, const float *logits, brise_error *err)
-{
-	double start = terminal_clock();
-	brise_status status = BRISE_OK;
-	int32_t token;
-
-	while (r->n_generated < r->settings->tokens || r->settings->tokens == NO_LIMIT) {
-		if (r->n_generated > 0 &&
-		    (status = evaluate(r, &token, 1, &logits, err)) != BRISE_OK)
-			break;
-		if ((status = brise_sample_token(r->sampler, logits, &token, err)) != BRISE_OK ||
-		    ends_here(r, token))
-			break;
-		r->n_generated++;
-		if ((status = brise_accept_token(r->sampler, token, err)) != BRISE_OK ||
-		    (status = print_token(r, token, err)) != BRISE_OK || ferror(stdout))
-			break;
-		if (terminal_was_interrupted(NULL)) {
-			status = BRISE_ECANCELED;
-			err->code = status;
-			break;
-		}
-	}
-	r->generate_s = terminal_clock() - start;
+	r->generation.limit = s->tokens == NO_LIMIT ? UINT64_MAX : s->tokens;
+	r->generation.ends = f->ends;
+	r->generation.n_ends = s->ignore_eos ? 0 : f->n_ends;
+	prompt_progress_begin(&r->progress, r->n_prompt,
+	                      brise_get_engine_facts(r->engine.engine)->rows, f->n_layers,
+	                      is_slow(r));
+	status = generate_run(&r->generation, r->engine.engine, r->engine.sequence, r->prompt,
+	                      r->n_prompt, print_token, was_interrupted, r, err);
+	prompt_progress_end(&r->progress);
 	return status;
 }
 
@@ -265,8 +207,8 @@ static void finish_text(run *r)
 	const char *text;
 	size_t bytes;
 
-	if (r->decoder) {
-		(void)brise_finish_decoder(r->decoder, &text, &bytes, NULL);
+	if (r->generation.decoder) {
+		(void)brise_finish_decoder(r->generation.decoder, &text, &bytes, NULL);
 		print_text(r, text, bytes);
 	}
 	if (r->line_open && r->to_terminal)
@@ -274,8 +216,14 @@ static void finish_text(run *r)
 	(void)fflush(stdout);
 }
 
+static double rate(double tokens, double seconds)
+{
+	return seconds > 0 ? tokens / seconds : 0;
+}
+
 static void print_stats(const run *r)
 {
+	const generation *g = &r->generation;
 	const brise_engine_facts *facts = brise_get_engine_facts(r->engine.engine);
 	const brise_sequence_facts *sequence = brise_get_sequence_facts(r->engine.sequence);
 	char kv[32], anonymous[32];
@@ -284,12 +232,10 @@ static void print_stats(const run *r)
 	terminal_format_bytes((double)sequence->kv_bytes, kv, sizeof kv);
 	terminal_format_bytes((double)memory, anonymous, sizeof anonymous);
 	report_note("run",
-	            "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %zu in %.2f s (%.1f "
-	            "tokens/s)",
-	            r->n_prompt, r->prompt_s,
-	            r->prompt_s > 0 ? (double)r->n_prompt / r->prompt_s : 0.0, r->n_generated,
-	            r->generate_s,
-	            r->generate_s > 0 ? (double)r->n_generated / r->generate_s : 0.0);
+	            "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %" PRIu64
+	            " in %.2f s (%.1f tokens/s)",
+	            r->n_prompt, g->prompt_s, rate((double)r->n_prompt, g->prompt_s), g->n_tokens,
+	            g->generate_s, rate((double)g->n_tokens, g->generate_s));
 	report_note("run",
 	            "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64
 	            " positions %s, anonymous memory %s",
@@ -301,12 +247,10 @@ static void print_stats(const run *r)
 static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
 	finish_text(r);
-	if (status == BRISE_EFULL && r->n_generated > 0) {
+	if (r->generation.reason == GENERATE_FULL)
 		report_note("run",
 		            "the context of %" PRIu64 " positions is full (--context N keeps more)",
 		            brise_get_sequence_facts(r->engine.sequence)->slots);
-		status = BRISE_OK;
-	}
 	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
 		print_stats(r);
 	if (status == BRISE_ECANCELED)
@@ -329,8 +273,6 @@ static int run_model(run *r, const char *path, const char *prompt)
 {
 	const run_settings *s = r->settings;
 	brise_sampling sampling = s->sampling;
-	const float *logits = NULL;
-	brise_status status;
 	brise_error err;
 	int result;
 
@@ -350,15 +292,13 @@ static int run_model(run *r, const char *path, const char *prompt)
 		        "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
 		        path);
 	sampling.n_pieces = count_pieces(r->engine.model);
-	if (brise_new_sampler(&r->sampler, r->engine.facts->vocab, &sampling, &err) != BRISE_OK ||
-	    (!s->print_ids && brise_new_decoder(&r->decoder, brise_get_tokenizer(r->engine.model),
-	                                        &err) != BRISE_OK) ||
-	    accept_prompt(r, &err) != BRISE_OK)
+	if (brise_new_sampler(&r->generation.sampler, r->engine.facts->vocab, &sampling, &err) !=
+	            BRISE_OK ||
+	    (!s->print_ids &&
+	     brise_new_decoder(&r->generation.decoder, brise_get_tokenizer(r->engine.model),
+	                       &err) != BRISE_OK))
 		return report_status("run", &err);
-	status = evaluate_prompt(r, &logits, &err);
-	if (status == BRISE_OK)
-		status = generate(r, logits, &err);
-	return end_of_text(r, status, &err);
+	return end_of_text(r, generate(r, &err), &err);
 }
 
 int cli_run(int argc, char **argv)
@@ -387,8 +327,8 @@ int cli_run(int argc, char **argv)
 	terminal_catch_signals();
 	status = run_model(&r, result.operands[0],
 	                   result.n_operands > 1 ? result.operands[1] : NULL);
-	brise_free_decoder(r.decoder);
-	brise_free_sampler(r.sampler);
+	brise_free_decoder(r.generation.decoder);
+	brise_free_sampler(r.generation.sampler);
 	memory_free(r.prompt);
 	engine_close(&r.engine);
 	return commands_end_after("run", status, r.write_error);

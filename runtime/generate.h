@@ -1,0 +1,62 @@
+/* generate.h - from a prompt to its continuation: evaluate, sample, accept, decode, stop
+ *
+ * generate_run is the loop for one sequence. Who evaluates several sequences in one pass calls
+ * generate_accept once for each prompt and generate_next with the logits of each row.
+ */
+#ifndef RUNTIME_GENERATE_H
+#define RUNTIME_GENERATE_H
+
+#include "runtime/brise.h"
+
+typedef enum generate_reason {
+	GENERATE_GOING = 0, /* more may follow */
+	GENERATE_END,       /* one of `ends` was drawn */
+	GENERATE_LIMIT,     /* `limit` tokens were drawn */
+	GENERATE_FULL,      /* the sequence has no room for another position */
+	GENERATE_STOPPED    /* the caller's function asked for it */
+} generate_reason;
+
+typedef struct generation {
+	brise_sampler *sampler; /* its mask, if any, holds for every token */
+	brise_decoder *decoder; /* NULL: tokens come without text */
+	const int32_t *ends;    /* [n_ends] tokens that end the text; not part of it */
+	size_t n_ends;
+	uint64_t limit; /* tokens to draw at most */
+
+	/* Results; zero at the start. */
+	generate_reason reason; /* why it is over */
+	uint64_t n_tokens;      /* drawn, without the one that ended it */
+	double prompt_s;        /* generate_run: seconds for the prompt, and for the rest */
+	double generate_s;
+} generation;
+
+typedef struct generate_token {
+	int32_t id;
+	const char *text; /* what it adds to the text, [bytes]; valid until the next token */
+	size_t bytes;
+} generate_token;
+
+/* Feeds a prompt [n] to the sampler, for its penalties, and to the decoder, so that the first token
+ * drawn keeps its space. Errors: BRISE_EINVAL an id out of range, BRISE_ENOMEM. */
+brise_status generate_accept(generation *g, const int32_t *prompt, size_t n, brise_error *err);
+
+/* Draws, accepts and decodes one token from logits [vocab]. If it ends the text, *token is not
+ * filled and g->reason is GENERATE_END. Errors: those of brise_sample_token and
+ * brise_decode_token. */
+brise_status generate_next(generation *g, const float *logits, generate_token *token,
+                           brise_error *err);
+
+/* Receives each token drawn. Returning true stops. */
+typedef bool generate_token_fn(void *user, const generate_token *token);
+
+/* Evaluates a prompt [n], n > 0, behind what is in the sequence already and continues it until
+ * g->reason says why not further. The last token drawn is not evaluated. cancel (NULL: never) is
+ * asked once per layer; `user` is handed to both functions. Text that the decoder holds back stays
+ * there for brise_finish_decoder.
+ *
+ * Errors: BRISE_EFULL no room for the prompt, BRISE_ECANCELED, those of evaluating and drawing. */
+brise_status generate_run(generation *g, brise_engine *engine, brise_sequence *sequence,
+                          const int32_t *prompt, size_t n, generate_token_fn *each,
+                          brise_cancel_fn *cancel, void *user, brise_error *err);
+
+#endif
