@@ -121,7 +121,7 @@ $(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $
 	@mkdir -p $(@D)
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 
-# Compiled as everything is, and linked alone: test/test_build.sh makes it with all kinds of CFLAGS.
+# Compiled as everything is, and linked alone: test/build_options.sh makes it with all kinds of CFLAGS.
 $(out)/contract_probe: $(out)/obj/test/contract_probe.o
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_tests.sh - the tests fail when what they test is wrong, or when there is nothing to test
+# tests_can_fail.sh - the tests fail when what they test is wrong, or when there is nothing to test
 #
 # Each script runs in a copy of the tests with a make that does nothing and a brise that is a
 # script, in which FAULT breaks one thing. Without a fault all of them pass: what fails afterwards

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_build.sh - the numeric contract holds whatever CFLAGS a user gives, and installation follows
+# build_options.sh - the numeric contract holds whatever CFLAGS a user gives, and installation follows
 # GNU's names of folders
 . test/statements.sh
 
