@@ -2,7 +2,8 @@
 # make demo       converts test/models/breeze to 4 bits and lets it write
 # make test       all tests that need a compiler only (make check is the same)
 # make bench      speed of this machine's kernels against its limits
-# make quality    what each type loses on test/models/breeze, as a table and a picture; TEXT=FILE: on that text
+# make quality    what each type loses on test/models/breeze, as a table and a picture;
+#                 TEXT=FILE: on that text
 # make install    to $(DESTDIR)$(prefix): bindir, libdir and includedir may be set one by one
 #
 # make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; V=1 shows commands
@@ -91,8 +92,9 @@ run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 $(internal): $(lib_objects) $(out)/obj/members
 	$(call run,ar)rm -f $@ && $(AR) rcs $@ $(lib_objects)
 
-# The library for others: names that the parts of the library have for each other get a prefix of their own, so that none can be a name of the
-# program that links it. Its members stay apart, so a program gets those alone that it needs. The program and tests here link the names as written.
+# The library for others: names that the parts of the library have for each other get a prefix of
+# their own, so that none can be a name of the program that links it. Its members stay apart, so a
+# program gets those alone that it needs. The program and tests here link the names as written.
 tool = $(shell $(CC) $(CFLAGS) -print-prog-name=$(1) 2>/dev/null || echo $(1))
 NM      ?= $(call tool,nm)
 OBJCOPY ?= $(call tool,objcopy)

@@ -6,9 +6,9 @@
  *   - integer dot products are exact in any order, and no intermediate saturates;
  *   - a row's float sum runs over its blocks in order, one row to a SIMD lane;
  *   - float multiply and add are rounded separately (a fused operation is allowed only where it
- * rounds the same number once);
+ *     rounds the same number once);
  *   - sums over a vector use 16 lanes, element i in lane i mod 16, added up by one tree: 8, 4, 2, 1
- * apart;
+ *     apart;
  *   - exp is the project's own (arch/math.h); conversions to int8 round to nearest, ties to even.
  */
 #ifndef ARCH_KERNELS_H
@@ -31,8 +31,8 @@ typedef struct arch_matrix {
 
 /* Activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block, in slabs
  * of 16 blocks: what all vectors have for the same 512 columns lies together, because products go
- * slab by slab (rows that are a power of two apart would push each other out of the caches). For
- * f16: floats, vector after vector. Padding is zeros. */
+ * slab by slab (rows that are a power of two apart would push each other out of the caches).
+ * For f16: floats, vector after vector. Padding is zeros. */
 #define SLAB_BLOCKS 16u
 
 typedef struct arch_vectors {
@@ -62,9 +62,11 @@ static inline size_t vectors_slabs(size_t blocks) { return divide_up(blocks, SLA
 #define ARCH_GRAIN 4u
 
 /* y[t * ldy + 16 * tile + lane] for tiles [first, end) and all vectors t of x: full tiles of 16 are
- * written. scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x
- * has one vector only. Definition, block by block in order, for q4 and q8:  sum +=
- * (float)(magnitude * dot) * scale;  y = sum * row_scale. */
+ * written.
+ * scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x has one
+ * vector only.
+ * Definition, block by block in order, for q4 and q8:
+ *     sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
 typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                          size_t first, size_t end, float *scratch);
 
@@ -103,8 +105,8 @@ typedef struct arch_kernels arch_kernels;
 struct arch_kernels {
 	const char *name;          /* what --arch takes */
 	const arch_kernels *below; /* the set whose functions replace NULL entries of this one */
-	bool (*supported)(const arch_cpu *cpu); /* NULL: the compiler that built this could not make
-	                                           the set */
+	/* NULL: the compiler that built this could not make the set */
+	bool (*supported)(const arch_cpu *cpu);
 	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
 
 	/* The same for processors with arch_cpu.one_stream: arch_choose puts them in the place of

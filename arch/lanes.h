@@ -20,7 +20,8 @@
  *
  *     lanes_load, lanes_store, lanes_load_float, lanes_store_float   any alignment
  *     lanes_fill(i), lanes_fill_float(f), lanes_fill_bytes(b)        the same in all lanes, or
- * bytes lanes_widen(p), lanes_widen_unsigned(p)   LANES bytes, signed or not, as int32
+ *                                                                    bytes
+ *     lanes_widen(p), lanes_widen_unsigned(p)   LANES bytes, signed or not, as int32
  *     lanes_spread(p)                           LANES bytes, each four times
  *     lanes_load_half(p)                        LANES binary16 as floats
  *     lanes_table(values)                       16 bytes
@@ -30,8 +31,10 @@
  *     lanes_times(a, b)                         int32 a, scalar b, both within 16 bits
  *     lanes_sum_int(v), lanes_largest_int(v)    across lanes
  *     lanes_narrow(codes, v)                    32 / LANES vectors of int32 in -128..127 as 32
- * bytes lanes_add, lanes_sub, lanes_mul, lanes_div lanes_min(a, b), lanes_max(a, b)          b if a
- * is not a number lanes_to_float(i), lanes_round(f)         conversions, to nearest even
+ *                                               bytes
+ *     lanes_add, lanes_sub, lanes_mul, lanes_div
+ *     lanes_min(a, b), lanes_max(a, b)          b if a is not a number
+ *     lanes_to_float(i), lanes_round(f)         conversions, to nearest even
  *     lanes_as_int(f)                           the bits as they are
  *     lanes_power(n)                            2^n, n an int32 in -126..127
  *     lanes_where_at_least(value, x, low)       value in lanes where x >= low, 0 elsewhere
@@ -63,10 +66,11 @@
  *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
  *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
  *                        lanes_hide(p), which makes the compiler forget what it read at p
- *     LANES_KEEP_ORDER(v)  lanes_settle(v) where a compiler needs that between the dot products of
- *                        a pass; nothing by default
- *     LANES_TILES, LANES_TOKENS, LANES_QUERIES  multiplied together in one pass, as many as fit in
- *                        the registers
+ *     LANES_KEEP_ORDER(v)
+ *                        lanes_settle(v) where a compiler needs that between the dot products of a
+ *                        pass; nothing by default
+ *     LANES_TILES, LANES_TOKENS, LANES_QUERIES
+ *                        multiplied together in one pass, as many as fit in the registers
  */
 #ifndef ARCH_LANES_H
 #define ARCH_LANES_H

@@ -15,8 +15,9 @@
 
 /* exp for floats: x = n ln 2 + r, |r| <= ln 2 / 2; Taylor's polynomial of degree 7 for exp(r) (its
  * first left-out term is below 0.35^8 / 8! = 5e-9), times 2^n. Error below 1.5 ulp. Below -87 the
- * result is 0, above 88 it is exp(88). ln 2 is split: MATH_LN2_HIGH has 9 significant bits, so n *
- * MATH_LN2_HIGH is exact. The SIMD sets repeat exactly these operations. */
+ * result is 0, above 88 it is exp(88).
+ * ln 2 is split: MATH_LN2_HIGH has 9 significant bits, so n * MATH_LN2_HIGH is exact.
+ * The SIMD sets repeat exactly these operations. */
 #define MATH_EXP_LOW  (-87.0f)
 #define MATH_EXP_HIGH 88.0f
 #define MATH_LOG2E    1.44269504f

@@ -119,8 +119,8 @@ static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const a
 	matmul_integer(y, ldy, w, x, first, end, load_q8_block);
 }
 
-/* Block sums from zero, then added in order: two levels keep the rounding error of long rows small.
- */
+/* Block sums from zero, then added in order: two levels keep the rounding error of long rows
+ * small. */
 static void scalar_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                               size_t first, size_t end, float *scratch)
 {

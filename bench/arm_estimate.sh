@@ -9,8 +9,10 @@
 # these are limits, not promises. Takes 10 s.
 #
 # With words, only rows in which one of them occurs are printed: a core, a board, a set.
-#   CC      a compiler for aarch64: "aarch64-linux-gnu-gcc" (default), "clang --target=aarch64-linux-gnu"
-#   MCA     llvm-mca. LLVM 14 takes a Cortex-A57 for Neoverse N1 and V1, LLVM 19 and 22 have their own pipelines; the column "model" tells.
+#   CC      a compiler for aarch64: "aarch64-linux-gnu-gcc" (default),
+#           "clang --target=aarch64-linux-gnu"
+#   MCA     llvm-mca. LLVM 14 takes a Cortex-A57 for Neoverse N1 and V1, LLVM 19 and 22 have their
+#           own pipelines; the column "model" tells.
 #   TRACES  a folder that keeps assembly and loops, for llvm-mca -timeline or -bottleneck-analysis
 CC=${CC:-aarch64-linux-gnu-gcc}
 for tool in llvm-mca-22 llvm-mca-21 llvm-mca-20 llvm-mca-19 llvm-mca-18 llvm-mca-17 llvm-mca; do

@@ -3,10 +3,12 @@
  *
  * At each scored position the model's logits give the probabilities q of the next token, the
  * reference's p. What is gathered, in doubles and in order of position, so that no figure depends
- * on how the text was cut or by how many threads it was evaluated: -log q(next), -log p(next) their
- * means are the logarithms of the perplexities KL(p || q) = sum p log(p / q), in nats      0 where
- * both agree (S. Kullback and R. Leibler, "On information and sufficiency", 1951) whether the
- * likeliest token is the same     the first of the largest logits, as greedy decoding takes it
+ * on how the text was cut or by how many threads it was evaluated:
+ *     -log q(next), -log p(next)               their means are the logarithms of the perplexities
+ *     KL(p || q) = sum p log(p / q), in nats   0 where both agree (S. Kullback and R. Leibler, "On
+ *                                              information and sufficiency", 1951)
+ *     whether the likeliest token is the same  the first of the largest logits, as greedy decoding
+ *                                              takes it
  *
  * Standard errors treat positions as independent draws from text of this kind. Neighbours are not
  * quite independent, so the errors are a little small; both models see the same positions, so

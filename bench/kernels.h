@@ -9,8 +9,8 @@ typedef struct bench_row {
 	const char *kernel; /* "q4 matrix x vector" */
 	double rate, limit; /* GB/s or GOPS; limit 0: none measured */
 	const char *unit;
-	/* as a point of the roofline: operations per second, and per byte read from memory; 0: none
-	 */
+	/* as a point of the roofline: operations per second, and per byte read from memory;
+	 * 0: none */
 	double gops, intensity;
 } bench_row;
 

@@ -13,15 +13,16 @@
  *
  * Chunks (context N, stride S), as published figures are measured: chunks of N tokens begin at
  * tokens 0, S, 2S ... as long as a whole one is left, each from an empty cache, its first token
- * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted from
- * 0) N / 2 + 1 .. N - 1    which have at least half a chunk before them, except those that the
- * chunk before has scored already: with a stride shorter than that half, only the last S. So no
- * token counts twice, and between the first scored and the last none is left out unless the stride
- * is longer than the half. With S = N this is what llama.cpp's perplexity tool scores: 255 of every
- * 512 tokens (github.com/ggml-org/llama.cpp, tools/perplexity). With a short stride every token has
- * nearly N before it, as in llama.cpp's --ppl-stride and Hugging Face's recipe for models of fixed
- * length; these put no begin token into later chunks or score the first chunk differently. Tokens
- * after the last whole chunk are ignored.
+ * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted
+ * from 0)
+ *     N / 2 + 1 .. N - 1    which have at least half a chunk before them,
+ * except those that the chunk before has scored already: with a stride shorter than that half, only
+ * the last S. So no token counts twice, and between the first scored and the last none is left out
+ * unless the stride is longer than the half. With S = N this is what llama.cpp's perplexity tool
+ * scores: 255 of every 512 tokens (github.com/ggml-org/llama.cpp, tools/perplexity). With a short
+ * stride every token has nearly N before it, as in llama.cpp's --ppl-stride and Hugging Face's
+ * recipe for models of fixed length; these put no begin token into later chunks or score the first
+ * chunk differently. Tokens after the last whole chunk are ignored.
  */
 #ifndef CLI_LOCKSTEP_H
 #define CLI_LOCKSTEP_H
@@ -57,8 +58,9 @@ size_t lockstep_count_chunks(const lockstep_job *job);
 size_t lockstep_count_scored(const lockstep_job *job);
 
 /* Evaluates the job into *d, which it prepares and the caller frees, also after errors. Rewinds the
- * sequences; rows of a pass and threads change no figure. Errors: those of brise_eval_all,
- * BRISE_ENOMEM; BRISE_ECANCELED when progress or cancel asked for it. */
+ * sequences; rows of a pass and threads change no figure.
+ * Errors: those of brise_eval_all, BRISE_ENOMEM; BRISE_ECANCELED when progress or cancel asked for
+ * it. */
 brise_status lockstep_measure(divergence *d, const lockstep_job *job, brise_error *err);
 
 #endif

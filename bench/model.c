@@ -109,8 +109,8 @@ static void run_child(const bench_model_options *o, int out, int ids)
 	_exit(127);
 }
 
-/* Reads until the pipe closes; notes when the first byte came and the most anonymous memory seen.
- */
+/* Reads until the pipe closes; notes when the first byte came and the most anonymous memory
+ * seen. */
 static void watch_child(bench_model_result *result, pid_t child, int in, double start)
 {
 	struct pollfd wait = { in, POLLIN, 0 };

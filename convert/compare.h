@@ -20,8 +20,8 @@ typedef struct compare_tensor {
 } compare_tensor;
 
 typedef struct compare_options {
-	unsigned threads; /* 0: one per core this process may use. The sums are the same for any
-	                     number */
+	/* 0: one per core this process may use. The sums are the same for any number */
+	unsigned threads;
 	/* weights; called from the calling thread. NULL: never */
 	void (*progress)(void *user, const char *tensor, uint64_t done, uint64_t total);
 	brise_cancel_fn *cancel; /* NULL: never */
@@ -29,9 +29,9 @@ typedef struct compare_options {
 } compare_options;
 
 /* Compares a with b in the order of the file. *list: malloc'ed [*n], freed by the caller with
- * free(); NULL after an error. Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name
- * stand for the sources in the message), those of the sources' reads, BRISE_ENOMEM,
- * BRISE_ECANCELED. */
+ * free(); NULL after an error.
+ * Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name stand for the sources in the
+ * message), those of the sources' reads, BRISE_ENOMEM, BRISE_ECANCELED. */
 brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
                              const char *b_name, const compare_options *options,
                              compare_tensor **list, size_t *n, brise_error *err);

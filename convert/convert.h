@@ -91,9 +91,9 @@ void convert_init_options(convert_options *options);
  *
  * The file is written beside its place and renamed when complete: after an error or a cancel the
  * target is as before and nothing is left. The same input gives the same bytes for any number of
- * threads. result may be NULL. Errors: those of checkpoint_open, lora_open, added_tokens_read,
- * sentencepiece_read_extended and tokenizer_json_read_model; BRISE_EIO (no space, not writable),
- * BRISE_ECANCELED. */
+ * threads. result may be NULL.
+ * Errors: those of checkpoint_open, lora_open, added_tokens_read, sentencepiece_read_extended and
+ * tokenizer_json_read_model; BRISE_EIO (no space, not writable), BRISE_ECANCELED. */
 brise_status convert_checkpoint(const char *checkpoint, const char *out,
                                 const convert_options *options, convert_result *result,
                                 brise_error *err);

@@ -20,9 +20,9 @@ typedef struct encode_job {
  * adds up the errors in *all.
  *
  * The file is the same for any number of threads. Memory: some tiles for each thread, and the
- * factors of one input where errors are fed back. Errors: those of the source's read and of the
- * calibration, BRISE_EUNSUPPORTED a weight that the type cannot hold, BRISE_ENOMEM, BRISE_EIO,
- * BRISE_ECANCELED. */
+ * factors of one input where errors are fed back.
+ * Errors: those of the source's read and of the calibration, BRISE_EUNSUPPORTED a weight that the
+ * type cannot hold, BRISE_ENOMEM, BRISE_EIO, BRISE_ECANCELED. */
 brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error *err);
 
 /* BRISE_ECANCELED if the caller wants the conversion to end. */

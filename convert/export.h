@@ -10,10 +10,11 @@
 #include "convert/formats/gguf.h"
 
 enum export_format {
-	EXPORT_GGUF, /* one file, version 3, architecture llama; all programs of ggml's family read
-	                it */
-	EXPORT_SAFETENSORS /* a folder with config.json, generation_config.json, model.safetensors
-	                      and, if the file has one, tokenizer.model and tokenizer_config.json */
+	/* one file, version 3, architecture llama; all programs of ggml's family read it */
+	EXPORT_GGUF,
+	/* a folder with config.json, generation_config.json, model.safetensors and, if the file has
+	 * one, tokenizer.model and tokenizer_config.json */
+	EXPORT_SAFETENSORS
 };
 
 typedef struct export_options {
@@ -39,10 +40,10 @@ typedef struct export_result {
 	double bits_per_weight;
 	/* relative squared error that the .brise file states for itself, over all matrices */
 	double source_error;
-	double relative_error; /* squared, of this export against the file's floats, over all
-	                          matrices */
-	double worst_error;    /* the largest of a single matrix */
-	char worst_name[48];   /* "layers.3.wq"; "" if none lost anything */
+	/* squared, of this export against the file's floats, over all matrices */
+	double relative_error;
+	double worst_error;  /* the largest of a single matrix */
+	char worst_name[48]; /* "layers.3.wq"; "" if none lost anything */
 	double seconds;
 } export_result;
 

@@ -11,8 +11,8 @@
  * A tile (16 rows):   float row_scale[16]
  *                     per group of 128 columns:  uint8 scale[4 blocks][16 rows]
  *                                                uint8 codes[4 blocks][4][16 rows][4]
- * Byte [j][row][k] of a block holds the code of column 4j + k in its low nibble and of column 16 +
- * 4j + k in its high one.
+ * Byte [j][row][k] of a block holds the code of column 4j + k in its low nibble and of column
+ * 16 + 4j + k in its high one.
  */
 #ifndef QUANT_Q4_H
 #define QUANT_Q4_H

@@ -8,8 +8,9 @@
  * Byte [g][row][k] of a block is the code of column 4g + k. 8.25 bits per weight and one float per
  * row.
  *
- * The encoder makes codes of -127..127; -128 means -128 to every reader, too. Largest block sum: 32
- * * 128 * 127 = 520,192 < 2^19, exact as a float; times the magnitude it rounds once.
+ * The encoder makes codes of -127..127; -128 means -128 to every reader, too.
+ * Largest block sum: 32 * 128 * 127 = 520,192 < 2^19, exact as a float; times the magnitude it
+ * rounds once.
  */
 #ifndef QUANT_Q8_H
 #define QUANT_Q8_H

@@ -79,8 +79,9 @@ typedef struct brise_open_options {
 } brise_open_options;
 
 /* Maps a file and checks its header, configuration and tables; weights are paged in when used.
- * *out is NULL after an error. options NULL: all zero. Format: quant/FORMAT.md. Errors: BRISE_EIO,
- * BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian machine), BRISE_ENOMEM, BRISE_EINVAL.
+ * *out is NULL after an error. options NULL: all zero. Format: quant/FORMAT.md.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian machine),
+ * BRISE_ENOMEM, BRISE_EINVAL.
  *
  * A mapped page that cannot be read is a signal, SIGBUS: because another program made the file
  * shorter, or a network file system or a card failed. While a model is open the library therefore
@@ -139,8 +140,8 @@ typedef struct brise_tensor_facts {
 
 size_t brise_get_tensor_count(const brise_model *model); /* 0 for NULL */
 
-/* Fills facts, of `size` = sizeof *facts bytes, for tensor `index` in file order. Errors:
- * BRISE_EINVAL index out of range. */
+/* Fills facts, of `size` = sizeof *facts bytes, for tensor `index` in file order.
+ * Errors: BRISE_EINVAL index out of range. */
 brise_status brise_get_tensor_facts(const brise_model *model, size_t index,
                                     brise_tensor_facts *facts, size_t size, brise_error *err);
 
@@ -149,8 +150,8 @@ brise_status brise_get_tensor_facts(const brise_model *model, size_t index,
 brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
                             brise_error *err);
 
-/* Compares every section and tensor with its checksum; reads the whole file. Errors: BRISE_EFORMAT
- * names the first that differs. */
+/* Compares every section and tensor with its checksum; reads the whole file.
+ * Errors: BRISE_EFORMAT names the first that differs. */
 brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
                                 brise_cancel_fn *cancel, void *user, brise_error *err);
 
@@ -177,8 +178,8 @@ void brise_init_engine_options(brise_engine_options *options, size_t size);
 /* Makes what evaluates a model: worker threads and the activations of `rows` rows. Any number of
  * sequences may go through it, one pass at a time. options NULL: defaults. *out is NULL after an
  * error. Where the system starts fewer threads than wanted, the engine goes on with those: its
- * facts say how many. Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here),
- * BRISE_ENOMEM.
+ * facts say how many.
+ * Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here), BRISE_ENOMEM.
  *
  * After fork the child has none of the threads: its copy of an engine evaluates on the calling
  * thread alone, with the same bits, and freeing it does not wait. No thread may be evaluating with
@@ -227,7 +228,8 @@ void brise_init_sequence_options(brise_sequence_options *options, size_t size);
 
 /* Makes an empty sequence: the rolling cache of keys and values, and a position. It belongs to the
  * model, not to an engine: any engine of that model may take it further. options NULL: defaults.
- * *out is NULL after an error. Errors: BRISE_EINVAL, BRISE_ENOMEM. */
+ * *out is NULL after an error.
+ * Errors: BRISE_EINVAL, BRISE_ENOMEM. */
 brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
                                 const brise_sequence_options *options, brise_error *err);
 
@@ -251,9 +253,9 @@ const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *seque
 /* Goes back to an earlier position: the next token is there, and all bits are those of a sequence
  * that ends there. Back to the start is always possible; elsewhere the cache must still hold the
  * window of that position, which it does for the last `slack` positions before the furthest that
- * was ever evaluated, cancelled passes included, and without a window for all. Errors: BRISE_EINVAL
- * the position lies before the start or ahead, or its window is no longer held: the sequence stays
- * as it is. */
+ * was ever evaluated, cancelled passes included, and without a window for all.
+ * Errors: BRISE_EINVAL the position lies before the start or ahead, or its window is no longer
+ * held: the sequence stays as it is. */
 brise_status brise_rewind_sequence(brise_sequence *sequence, uint64_t position, brise_error *err);
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -280,8 +282,9 @@ typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
  *
  * To keep only the first m of a sequence's rows, rewind it to its old position + m afterwards.
  * Errors: BRISE_EINVAL (an id out of range, another model's sequence, more rows than the engine or
- * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated. BRISE_ECANCELED
- * by `cancel`: no position has moved, and evaluating may be tried again; by `each`: all have.
+ * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated.
+ * BRISE_ECANCELED by `cancel`: no position has moved, and evaluating may be tried again; by `each`:
+ * all have.
  * BRISE_EIO: the model's file could not be read (see brise_open_model). */
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
@@ -291,9 +294,10 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
  *
  * logits   [vocab] of the last token; valid until the engine is used again. NULL: not wanted
  *
- * Any n gives the same bits as n calls with one token. Errors: as brise_eval_rows; room for all n
- * is checked before the first is evaluated. BRISE_ECANCELED: the position is that of the last whole
- * pass; evaluation may continue from there. */
+ * Any n gives the same bits as n calls with one token.
+ * Errors: as brise_eval_rows; room for all n is checked before the first is evaluated.
+ * BRISE_ECANCELED: the position is that of the last whole pass; evaluation may continue from
+ * there. */
 brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
                                const int32_t *tokens, size_t n, const float **logits,
                                brise_cancel_fn *cancel, void *user, brise_error *err);
@@ -311,7 +315,8 @@ const brise_tokenizer *brise_get_tokenizer(const brise_model *model);
 
 /* Opens a tokenizer section by itself (convert/ makes one from a SentencePiece model); the section
  * of added tokens may follow it directly. `data`, 8-byte aligned, stays the caller's and must
- * outlive the tokenizer. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * outlive the tokenizer.
+ * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_t size,
                                   const char *name, brise_error *err);
 
@@ -332,9 +337,10 @@ void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer
  * the text first where the file says so. Bytes that are not UTF-8 become U+FFFD each. Time is O(n
  * log n).
  *
- * text [bytes], NUL bytes allowed.  control: whether control tokens are recognised in the text, as
- * templates of conversations need it; false for text from users, which then never becomes a control
- * token.  *ids: [*n], freed by the caller with brise_free; NULL when *n is 0. */
+ * text     [bytes], NUL bytes allowed
+ * control  whether control tokens are recognised in the text, as templates of conversations need
+ *          it; false for text from users, which then never becomes a control token
+ * *ids     [*n], freed by the caller with brise_free; NULL when *n is 0 */
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
@@ -346,8 +352,8 @@ brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *token
 void brise_free_decoder(brise_decoder *decoder);
 
 /* *text: UTF-8, [*bytes], not NUL-terminated, valid until the next call on this decoder; often
- * empty, and always for control tokens and rows of the model without a piece. Errors: BRISE_EINVAL
- * id outside the model's vocabulary. */
+ * empty, and always for control tokens and rows of the model without a piece.
+ * Errors: BRISE_EINVAL id outside the model's vocabulary. */
 brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char **text,
                                 size_t *bytes, brise_error *err);
 
@@ -357,13 +363,14 @@ brise_status brise_finish_decoder(brise_decoder *decoder, const char **text, siz
                                   brise_error *err);
 
 /* A token's piece as stored, U+2581 for space: [*bytes], valid as long as the tokenizer; empty for
- * a row of the model without a piece. Errors: BRISE_EINVAL id outside the model's vocabulary. */
+ * a row of the model without a piece.
+ * Errors: BRISE_EINVAL id outside the model's vocabulary. */
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err);
 
 /* The id of the token whose piece, as stored, is exactly piece [bytes]; control tokens are found as
- * well. *id is -1 if there is none. Takes time in proportion to the vocabulary. Errors:
- * BRISE_EINVAL no such piece. */
+ * well. *id is -1 if there is none. Takes time in proportion to the vocabulary.
+ * Errors: BRISE_EINVAL no such piece. */
 brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
                               int32_t *id, brise_error *err);
 
@@ -380,8 +387,8 @@ typedef struct brise_sampling {
 	uint32_t top_k;    /* keep the k most likely; 0: all */
 	float top_p;       /* keep the smallest set whose probability reaches p; 1: all */
 	float min_p;       /* keep tokens at least min_p times as likely as the likeliest; 0: all */
-	/* divides positive, multiplies negative logits of recent tokens (arXiv 1909.05858, 4.1); 1:
-	 * off */
+	/* divides positive, multiplies negative logits of recent tokens (arXiv 1909.05858, 4.1);
+	 * 1: off */
 	float repetition_penalty;
 	float presence_penalty;       /* subtracted once from recent tokens; 0: off */
 	float frequency_penalty;      /* subtracted per occurrence; 0: off */
@@ -398,26 +405,28 @@ typedef struct brise_sampling {
  * n_pieces 0: into sampling, of `size` = sizeof *sampling bytes. */
 void brise_init_sampling(brise_sampling *sampling, size_t size);
 
-/* sampling NULL: the defaults. Errors: BRISE_EINVAL names the value that makes no sense;
- * BRISE_ENOMEM. No allocation happens after this. */
+/* sampling NULL: the defaults.
+ * Errors: BRISE_EINVAL names the value that makes no sense; BRISE_ENOMEM. No allocation happens
+ * after this. */
 brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
                                brise_error *err);
 void brise_free_sampler(brise_sampler *sampler);
 
-/* Tells the sampler a token of the text so far (prompt or chosen), for the penalties. Errors:
- * BRISE_EINVAL. */
+/* Tells the sampler a token of the text so far (prompt or chosen), for the penalties.
+ * Errors: BRISE_EINVAL. */
 brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err);
 
 /* Restricts what is drawn from now on, before everything else: token id may be drawn if bit id % 32
  * of allowed[id / 32] is set, [(vocab + 31) / 32]. The mask is read at each brise_sample_token, so
  * it may change between calls, and stays the caller's; it must live as long as it is set. NULL: no
- * mask. Errors: BRISE_EINVAL sampler is NULL. */
+ * mask.
+ * Errors: BRISE_EINVAL sampler is NULL. */
 brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, brise_error *err);
 
 /* Chooses the next token from logits [vocab]; order: mask, penalties, bias, top-k, temperature,
  * top-p, min-p, draw. Penalties and finite biases, however large, leave a finite logit finite. Does
- * not accept the token. The same seed and logits give the same choice on every machine. Errors:
- * BRISE_EINVAL no logit that may be drawn is finite. */
+ * not accept the token. The same seed and logits give the same choice on every machine.
+ * Errors: BRISE_EINVAL no logit that may be drawn is finite. */
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
 

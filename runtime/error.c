@@ -8,8 +8,8 @@
 
 #include "runtime/os/memory.h"
 
-/* Names in messages come from files: a control character would break the line or drive a terminal.
- */
+/* Names in messages come from files: a control character would break the line or drive a
+ * terminal. */
 static void strip_controls(char *text)
 {
 	for (; *text; text++)

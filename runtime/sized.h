@@ -6,8 +6,8 @@
 
 /* Copies a caller's options into `to`, which holds the defaults, [bytes], size first. `from` NULL:
  * none given. A smaller size leaves the defaults of what follows it; a larger one is taken if all
- * bytes that this library does not know are zero. `what` names the options in messages. Errors:
- * BRISE_EINVAL. */
+ * bytes that this library does not know are zero. `what` names the options in messages.
+ * Errors: BRISE_EINVAL. */
 brise_status sized_read(void *to, size_t bytes, const void *from, const char *what,
                         brise_error *err);
 

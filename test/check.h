@@ -61,8 +61,8 @@ static inline bool check_is_chosen(const char *call)
 			call;                                                                      \
 	} while (0)
 
-/* One statement: counted as passed or failed; a failure prints place and printf-formatted details.
- */
+/* One statement: counted as passed or failed; a failure prints place and printf-formatted
+ * details. */
 #define CHECK(counts, condition, ...)                                                              \
 	do {                                                                                       \
 		if (condition) {                                                                   \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # other_machines.sh BRISE - the same digest on every kind of processor, under qemu's user emulation;
-# no illegal instruction on any model of one Cross compilers and qemu are Debian's; a target whose
-# compiler or emulator is missing is skipped.
+# no illegal instruction on any model of one
+#
+# Cross compilers and qemu are Debian's; a target whose compiler or emulator is missing is skipped.
 . test/statements.sh
 brise=${1:-$brise}
 export BRISE_MODEL="$dir/m.brise"

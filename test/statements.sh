@@ -1,6 +1,8 @@
 # statements.sh - what the tests in shell share; they source it first
 #
-#   $brise   the program      $dir   a folder of this run, removed at its end      $passed, $failed, $skipped   the counts
+#   $brise                       the program
+#   $dir                         a folder of this run, removed at its end
+#   $passed, $failed, $skipped   the counts
 # A test ends with "report NAME", which prints the counts and is its status.
 brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
 passed=0 failed=0 skipped=0 mounted=

@@ -802,8 +802,7 @@ static void test_wrong_options_and_ids_are_refused(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* ---- inconsistent files -------------------------------------------------------------------------
- */
+/* ---- inconsistent files --------------------------------------------------------------------- */
 
 static brise_status open_and_close(const char *path, brise_error *err)
 {

@@ -65,8 +65,8 @@ static compare_tensor *compare(check_counts *counts, const convert_source *a,
 	return list;
 }
 
-/* Catches rows and weights that are left out at a tensor's end, and a norm taken of the wrong side.
- */
+/* Catches rows and weights that are left out at a tensor's end, and a norm taken of the wrong
+ * side. */
 static void test_known_perturbations_come_out(check_counts *counts)
 {
 	const format_config config = make_ragged();

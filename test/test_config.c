@@ -33,8 +33,7 @@ static brise_status read_params(architecture *a, const char *json, brise_error *
 	return status;
 }
 
-/* ---- absent -----------------------------------------------------------------------------------
- */
+/* ---- absent --------------------------------------------------------------------------------- */
 
 static void test_absent_fields_have_the_defaults_of_mistral(check_counts *counts)
 {
@@ -133,8 +132,7 @@ static void test_what_is_no_configuration_is_refused(check_counts *counts)
 		      "%s: %s", texts[i], err.message);
 }
 
-/* ---- what changes nothing ---------------------------------------------------------------------
- */
+/* ---- what changes nothing ------------------------------------------------------------------- */
 
 /* Fields with which a config.json describes the same model as without; theta is 5000. */
 static const char *const same[] = {
@@ -255,8 +253,7 @@ static void test_values_that_change_something_are_refused_by_name(check_counts *
 	}
 }
 
-/* ---- Mistral's own form -----------------------------------------------------------------------
- */
+/* ---- Mistral's own form --------------------------------------------------------------------- */
 
 #define PARAMS(more)                                                                               \
 	"{\"dim\": 64, \"n_layers\": 1, \"n_heads\": 2, \"hidden_dim\": 64, \"vocab_size\": 64, "  \

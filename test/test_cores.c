@@ -51,8 +51,8 @@ static void remove_system(void)
 		abort();
 }
 
-/* The processors of this machine that the process may use, up to 2: the tests describe these two.
- */
+/* The processors of this machine that the process may use, up to 2: the tests describe these
+ * two. */
 static unsigned two_processors(unsigned cpus[2])
 {
 	cpu_set_t mask;

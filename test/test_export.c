@@ -1055,8 +1055,8 @@ static void test_refusals_name_what_is_wrong(check_counts *counts)
 	               EXPORT_SAFETENSORS, GGML_F16, BRISE_EFORMAT, "layers.0.wv");
 }
 
-/* Catches: options that are not checked; a tokenizer whose pieces outnumber the embedding's rows.
- */
+/* Catches: options that are not checked; a tokenizer whose pieces outnumber the embedding's
+ * rows. */
 static void test_a_large_tokenizer_is_refused(check_counts *counts)
 {
 	brise_model *model = open_model(place("f16.brise"));
@@ -1088,8 +1088,7 @@ static bool cancel_later(void *user)
 	return (*(unsigned *)user)-- == 0;
 }
 
-/* Catches: a cancellation that is ignored or leaves a part file, at any moment.
- */
+/* Catches: a cancellation that is ignored or leaves a part file, at any moment. */
 static void test_cancellation_leaves_nothing(check_counts *counts)
 {
 	brise_model *model = open_model(place("f16.brise"));

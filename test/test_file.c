@@ -136,8 +136,8 @@ static void seal(uint8_t *bytes, size_t size)
 	memcpy(bytes, &h, sizeof h);
 }
 
-/* Values that break naive arithmetic, at random places of header and tables, with valid checksums.
- */
+/* Values that break naive arithmetic, at random places of header and tables, with valid
+ * checksums. */
 static void test_hostile_tables_do_no_harm(check_counts *counts, const image *im)
 {
 	static const uint64_t evil[] = { 0,

@@ -141,8 +141,7 @@ static bool cancel_after(void *user)
 	return (*left)-- <= 0;
 }
 
-/* A cancelled chunk changes nothing: evaluating it again gives the bits of an uninterrupted run.
- */
+/* A cancelled chunk changes nothing: evaluating it again gives the bits of an uninterrupted run. */
 static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 {
 	int32_t tokens[TOKENS];

@@ -463,8 +463,8 @@ static void test_long_keys_come_out_cut(check_counts *counts)
 	guarded_free(&buffer);
 }
 
-/* A key is compared as a C string: one that only begins like a known one must not be taken for it.
- */
+/* A key is compared as a C string: one that only begins like a known one must not be taken for
+ * it. */
 static void test_key_with_a_zero_character_matches_nothing(check_counts *counts)
 {
 	brise_error err;

@@ -522,8 +522,8 @@ static void test_math_is_accurate(check_counts *counts)
 	      "math_exp at its ends");
 }
 
-/* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole cells.
- */
+/* Candidates of all sizes: weights far outside the table's cells, at its ends and on whole
+ * cells. */
 static void test_search_errors(check_counts *counts, const arch_tools *set)
 {
 	static const float spreads[] = { 0, 1, 60, 1000 };

@@ -181,8 +181,8 @@ static double expected(uint32_t kind, uint32_t layer, uint32_t row, uint32_t col
 	return (double)maker_weight(kind, layer, row, col) + factor * sum;
 }
 
-/* Elements of the file that are others, or cannot be read; w1 of layer 1 with a factor of its own.
- */
+/* Elements of the file that are others, or cannot be read; w1 of layer 1 with a factor of its
+ * own. */
 static unsigned count_wrong_but(double factor, double odd_factor, uint32_t rank)
 {
 	brise_tensor_facts facts;
@@ -312,8 +312,7 @@ static void test_factors_follow_the_configuration(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
-/* ---- names and whole matrices ------------------------------------------------------------------
- */
+/* ---- names and whole matrices --------------------------------------------------------------- */
 
 /* "base_model.model." becomes `prefix`, and ".lora_A" ".lora_A.default" with that name between. */
 static void rename_tensors(maker_model *m, const char *prefix, const char *between)

@@ -77,8 +77,8 @@ static unsigned rank_of_text(const little *v, const unsigned *order, uint32_t le
 	return UINT32_MAX;
 }
 
-/* Merges the best pair, leftmost among equals, until there is none: straight from the definition.
- */
+/* Merges the best pair, leftmost among equals, until there is none: straight from the
+ * definition. */
 static unsigned merge_all(const little *v, uint32_t text,
                           unsigned (*rank)(const little *, const unsigned *, uint32_t, uint32_t),
                           const unsigned *order, uint32_t out[TEXT_MAX])

@@ -25,8 +25,8 @@ static brise_status convert(brise_error *err)
 	return convert_checkpoint(folder, out, &options, NULL, err);
 }
 
-/* Configuration and weights of the file just converted, without the notes of where they are from.
- */
+/* Configuration and weights of the file just converted, without the notes of where they are
+ * from. */
 static maker_bytes take_model(void)
 {
 	maker_bytes file = maker_read(out), model = { NULL, 0, 0 };
@@ -78,8 +78,7 @@ static void expect_refusal(check_counts *counts, const char *what, const char *t
 	      err.message);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 /* "model." of all names but the output's, which begins as `output`. */
 static void rename_all(maker_model *m, const char *body, const char *output)
@@ -208,8 +207,7 @@ static void test_two_prefixes_are_refused_with_names(check_counts *counts)
 	maker_close(m);
 }
 
-/* ---- what has no effect ------------------------------------------------------------------------
- */
+/* ---- what has no effect --------------------------------------------------------------------- */
 
 /* A tensor of n elements, all `value`. */
 static void add_constant(maker_model *m, const char *name, uint32_t n, float value)
@@ -311,8 +309,7 @@ static void test_dimensions_of_one_are_left_out(check_counts *counts)
 	maker_close(m);
 }
 
-/* ---- shards ------------------------------------------------------------------------------------
- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 static const char *const shard_names[] = { "model-00001-of-00002.safetensors",
 	                                   "model-00002-of-00002.safetensors" };

@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_replacing.sh - what is beside and in the place of a file that is written: parts, modes, links, files that appear meanwhile
+# test_replacing.sh - what is beside and in the place of a file that is written: parts, modes,
+# links, files that appear meanwhile
 . test/statements.sh
 checkpoint=test/models/breeze
 

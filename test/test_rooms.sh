@@ -4,7 +4,8 @@
 #   quant   libc                      convert      quant, runtime, convert, arch/tools
 #   arch    quant, arch               runtime/cli  anything
 #   runtime quant, arch, runtime      bench, test  anything
-#   within convert: formats itself; tokenizer formats; calibration itself; checkpoint tokenizer, formats
+#   within convert: formats itself; tokenizer formats; calibration itself; checkpoint tokenizer,
+#                   formats
 # Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path
 # to logits.
 . test/statements.sh

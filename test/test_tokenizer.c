@@ -94,8 +94,8 @@ static bool is_utf8(const char *text, size_t bytes)
 	return true;
 }
 
-/* The whole text of ids, malloc'ed; *whole says whether every piece of output was UTF-8 by itself.
- */
+/* The whole text of ids, malloc'ed; *whole says whether every piece of output was UTF-8 by
+ * itself. */
 static char *decode(brise_decoder *d, const int32_t *ids, size_t n, size_t *bytes, bool *whole)
 {
 	char *out = NULL, *grown;

@@ -60,8 +60,8 @@ INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t 
 		                           (size_t)(v / LANES_PARTS % 2) * odd,
 		                   v % LANES_PARTS);
 	for (i = 0; i < n_blocks; i++) {
-		/* Two vectors for four rows of a pair: [row, token] = 00 01 10 11 and 20 21 30 31.
-		 */
+		/* Two vectors for four rows of a pair: [row, token] = 00 01 10 11 and 20 21 30
+		 * 31. */
 		lanes_int dots[PAIRS * LANES_PARTS * 2];
 
 		UNROLL

@@ -4,8 +4,8 @@
  * The set provides
  *     lanes_dot_registers(sum, w, x)   the instructions of lanes_dot without its loads
  *     LANES_PEAK_SUMS                  independent sums, enough to hide their latency
- *     LANES_PEAK_OPERATIONS            multiplications and additions of one; if not said, of 4 *
- * LANES bytes
+ *     LANES_PEAK_OPERATIONS            multiplications and additions of one; if not said, of
+ *                                      4 * LANES bytes
  */
 #ifndef ARCH_TOOLS_LANES_PEAK_H
 #define ARCH_TOOLS_LANES_PEAK_H

@@ -158,8 +158,8 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
 	_tile_release();
 }
 
-/* Fewer are faster without: a second batch of 16 for a few tokens more costs as much as a full one.
- */
+/* Fewer are faster without: a second batch of 16 for a few tokens more costs as much as a full
+ * one. */
 #define FEWEST 24
 
 static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,

@@ -27,8 +27,8 @@ typedef struct calibrating {
 	brise_engine *engine;
 	brise_sequence *sequence;
 	arch_tools tools;
-	moments sums[CALIBRATION_PER_LAYER]; /* of the layer under way; the first also of the
-	                                        output's */
+	/* of the layer under way; the first also of the output's */
+	moments sums[CALIBRATION_PER_LAYER];
 	uint32_t states_crc; /* of the states that the step under way has written so far */
 	brise_error *err;
 } calibrating;

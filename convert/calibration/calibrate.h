@@ -37,9 +37,9 @@ typedef struct calibrate_result {
  * The file is written as `out`.unfinished and renamed when complete
  * (convert/calibration/unfinished.h). A run that was cancelled, failed or was killed after its
  * first layer leaves that file, and the same call resumes after the last complete layer; result
- * (may be NULL) says so. Any other file of that name is refused. Errors: BRISE_EINVAL ids or
- * options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes infinities or NaNs,
- * BRISE_ECANCELED. */
+ * (may be NULL) says so. Any other file of that name is refused.
+ * Errors: BRISE_EINVAL ids or options, BRISE_EIO, BRISE_ENOMEM, BRISE_EFORMAT the model computes
+ * infinities or NaNs, BRISE_ECANCELED. */
 brise_status calibrate_model(const brise_model *model, const int32_t *ids, size_t n,
                              const char *out, const calibrate_options *options,
                              calibrate_result *result, brise_error *err);

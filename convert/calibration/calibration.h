@@ -7,10 +7,12 @@
  * (quant/encode/q4_feedback.h).
  *
  * The file, little-endian:  calibration_header, calibration_input[n_inputs], then each input's data
- * at a multiple of 64: float mean_square[cols] per span of columns:  int16 correlation[n * (n - 1)
- * / 2]    rows of the lower triangle without its diagonal, in units of 1 / 32767 Correlations take
- * half the room of floats, and their error of 2^-16 is far below the damping that any use of them
- * needs.
+ * at a multiple of 64:
+ *     float mean_square[cols]
+ *     per span of columns:  int16 correlation[n * (n - 1) / 2]  rows of the lower triangle without
+ *                           its diagonal, in units of 1 / 32767
+ * Correlations take half the room of floats, and their error of 2^-16 is far below the damping that
+ * any use of them needs.
  */
 #ifndef CONVERT_CALIBRATION_CALIBRATION_H
 #define CONVERT_CALIBRATION_CALIBRATION_H
@@ -70,8 +72,8 @@ typedef struct calibration {
 /* Index of the input of a matrix; UINT32_MAX: the embedding, which multiplies nothing. */
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer);
 
-/* Header and table for a model: n_inputs entries, malloc'ed, without checksums. Errors:
- * BRISE_ENOMEM. */
+/* Header and table for a model: n_inputs entries, malloc'ed, without checksums.
+ * Errors: BRISE_ENOMEM. */
 brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
                               const format_config *config, uint32_t span, brise_error *err);
 
@@ -90,8 +92,8 @@ brise_status calibration_fits(const calibration *c, const format_config *config,
                               brise_error *err);
 
 /* To be called before the first use of an input's data, which opening does not read: checks its
- * checksum, and that its mean squares are finite and not negative. Errors: BRISE_EFORMAT,
- * BRISE_EIO. */
+ * checksum, and that its mean squares are finite and not negative.
+ * Errors: BRISE_EFORMAT, BRISE_EIO. */
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
 
 /* If this fails, discard what was read through squares and correlations: the file became shorter

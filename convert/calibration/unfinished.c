@@ -238,8 +238,7 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 		return status;
 	if (h.done > 0 && is_same_run(u, &h, size)) {
 		/* The file's size does not guarantee room on the disk: copies of files can have
-		 * holes.
-		 */
+		 * holes. */
 		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) ||
 		    (status = map(u, (size_t)size, err)) != BRISE_OK)
 			return status;

@@ -42,8 +42,8 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 /* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint
  * came, 0 if there is none to go on with: then all room on the disk is taken. What was there and is
  * of no use is replaced, and `note` (may be NULL) told. What is no unfinished calibration is not
- * touched: only an empty file is taken, as a run that was killed at once leaves one. Errors:
- * BRISE_EIO (no room, not writable, something else of that name, in use). */
+ * touched: only an empty file is taken, as a run that was killed at once leaves one.
+ * Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
 /* States behind `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is

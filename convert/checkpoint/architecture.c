@@ -203,8 +203,7 @@ static void read_field(reading *in, const char *key)
 		json_skip(&in->f.r);
 }
 
-/* ---- defaults ---------------------------------------------------------------------------------
- */
+/* ---- defaults ------------------------------------------------------------------------------- */
 
 /* A size that must be known: given, or absent with a default. */
 static brise_status decide_size(reading *in, uint32_t *size, const char *field, uint32_t fallback,

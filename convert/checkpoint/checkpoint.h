@@ -63,16 +63,16 @@ typedef struct checkpoint {
 } checkpoint;
 
 /* path: a GGUF file, a folder (one without other weights: its only GGUF model), or what
- * convert/checkpoint/locate.h makes one of. *out is NULL after an error. Errors: BRISE_EIO,
- * BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * convert/checkpoint/locate.h makes one of. *out is NULL after an error.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err);
 
 /* Closes files and frees; NULL is allowed. */
 void checkpoint_close(checkpoint *cp);
 
 /* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype
- * (elements_measure tells their bytes), into `out`. Thread-safe (pread). Errors: BRISE_EIO (a short
- * file is one), BRISE_EINVAL rows out of range. */
+ * (elements_measure tells their bytes), into `out`. Thread-safe (pread).
+ * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor,
                                   uint32_t first, uint32_t n, void *out, brise_error *err);
 

@@ -31,8 +31,7 @@ void config_fields_refuse(config_fields *f, const char *what)
 	json_refuse(&f->r, BRISE_EUNSUPPORTED, text);
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static bool is_null(config_fields *f)
 {
@@ -161,8 +160,7 @@ bool config_fields_read_common(config_fields *f, const char *key)
 	return false;
 }
 
-/* ---- values that change nothing ---------------------------------------------------------------
- */
+/* ---- values that change nothing ------------------------------------------------------------- */
 
 /* Reads the value at hand; true: it says something. */
 static bool says_something(json_reader *r, const neutral_field *allowed)
@@ -208,8 +206,7 @@ bool config_fields_read_neutral(config_fields *f, const char *key, const neutral
 	return true;
 }
 
-/* ---- decisions --------------------------------------------------------------------------------
- */
+/* ---- decisions ------------------------------------------------------------------------------ */
 
 field_state config_fields_state(const config_fields *f, size_t offset)
 {

@@ -16,8 +16,8 @@ typedef struct location {
  * in Hugging Face's cache ("models--org--name"), whose snapshot of refs/main is taken, or its only
  * one. Links are followed. What is something else is refused with what to give instead.
  *
- * *out must be freed with locate_free, also after an error. Errors: BRISE_EIO, BRISE_EFORMAT,
- * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * *out must be freed with locate_free, also after an error.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err);
 void locate_free(location *l);
 

@@ -626,8 +626,7 @@ static void add_product(const pair *p, uint32_t first, uint32_t n, uint32_t cols
 	}
 }
 
-/* ---- whole matrices ---------------------------------------------------------------------------
- */
+/* ---- whole matrices ------------------------------------------------------------------------- */
 
 static brise_status replace_rows(const pair *p, const adapter_file *file, uint32_t first,
                                  uint32_t n, uint32_t cols, float *rows, brise_error *err)

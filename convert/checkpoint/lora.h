@@ -22,12 +22,13 @@ typedef struct lora lora;
  * becomes a line of *decisions.
  *
  * specs  [n] folders, files in them or folders of Hugging Face's cache, each perhaps with ":scale"
- * behind, a number that multiplies what the adapter adds tied   the model's output matrix is its
- * embedding; adapters of either are refused then
+ *        behind, a number that multiplies what the adapter adds
+ * tied   the model's output matrix is its embedding; adapters of either are refused then
  *
- * *out is NULL if n is 0 or after an error. Errors: BRISE_EINVAL a scale that is no number;
- * BRISE_EIO, BRISE_EFORMAT (tensors that do not fit the model, half of a pair, nothing for this
- * model), BRISE_EUNSUPPORTED (whatever is not plain LoRA, by its name), BRISE_ENOMEM. */
+ * *out is NULL if n is 0 or after an error.
+ * Errors: BRISE_EINVAL a scale that is no number; BRISE_EIO, BRISE_EFORMAT (tensors that do not fit
+ * the model, half of a pair, nothing for this model), BRISE_EUNSUPPORTED (whatever is not plain
+ * LoRA, by its name), BRISE_ENOMEM. */
 brise_status lora_open(lora **out, const char *const *specs, size_t n, const format_config *config,
                        bool tied, notes *decisions, brise_error *err);
 

@@ -29,8 +29,7 @@ struct pattern {
 	instruction program[];
 };
 
-/* ---- compiling --------------------------------------------------------------------------------
- */
+/* ---- compiling ------------------------------------------------------------------------------ */
 
 typedef struct compiler {
 	const char *text;
@@ -395,8 +394,7 @@ void pattern_free(pattern *p)
 	free(p);
 }
 
-/* ---- matching ---------------------------------------------------------------------------------
- */
+/* ---- matching ------------------------------------------------------------------------------- */
 
 /* Instructions that wait for a byte, each once. */
 typedef struct ways {

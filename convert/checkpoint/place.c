@@ -72,8 +72,7 @@ static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t
 	return BRISE_OK;
 }
 
-/* ---- what is no weight ------------------------------------------------------------------------
- */
+/* ---- what is no weight ---------------------------------------------------------------------- */
 
 /* Whether all elements, of F32, F16 or BF16, are `value`. */
 static brise_status compare_elements(const opened *o, const named_tensor *t, float value,
@@ -172,8 +171,7 @@ static void note_passed(opened *o, const passed *counts)
 		notes_add(&o->decisions, "%u biases passed over: all are zero", counts->biases);
 }
 
-/* ---- places -----------------------------------------------------------------------------------
- */
+/* ---- places --------------------------------------------------------------------------------- */
 
 static brise_status place_tensor(opened *o, const named_tensor *t, passed *counts)
 {

@@ -14,8 +14,8 @@
 brise_status files_open(int *descriptor, uint64_t *bytes, const char *path, contents expected,
                         brise_error *err);
 
-/* Reads exactly n bytes at `offset` into `out`, from any thread. name is for messages. Errors:
- * BRISE_EIO; an early end of the file is one. */
+/* Reads exactly n bytes at `offset` into `out`, from any thread. name is for messages.
+ * Errors: BRISE_EIO; an early end of the file is one. */
 brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset, const char *name,
                            brise_error *err);
 
@@ -23,8 +23,8 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
 brise_status files_look(contents *found, const char *path, brise_error *err);
 
 /* A whole file of at most `most` bytes: *bytes malloc'ed [*size] with a NUL behind, freed by the
- * caller. Memory follows what was read, not what the file's size claims. Errors: those of
- * files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
+ * caller. Memory follows what was read, not what the file's size claims.
+ * Errors: those of files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
 brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,
                               size_t *size, brise_error *err);
 

@@ -5,7 +5,7 @@
  *
  *   32 elements    one f16 scale d, perhaps an f16 minimum m, codes
  *   256 elements   "superblocks": f16 d (and minimum), small integer scales of 16 or 32 elements
- * each, codes
+ *                  each, codes
  *
  * Codes of several bits are cut into planes (nibbles, pairs of bits, single bits) that lie apart.
  * The planes walk differently from type to type; within a plane an index counts elements whose bits

@@ -5,7 +5,7 @@
  *
  *   Q8_0  weight = d * code, int8 code[32]: 8.5 bits
  *   Q4_0  weight = d * (code - 8), code 0..15; byte j of 16 holds column j in its low four bits and
- * column j + 16 in its high ones: 4.5 bits
+ *         column j + 16 in its high ones: 4.5 bits
  *
  * F32 and F16 have no blocks and any number of columns. Source: ggml-common.h
  * (github.com/ggml-org/ggml).

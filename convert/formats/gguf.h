@@ -4,10 +4,13 @@
  * ggml-common.h for the element types. All integers are little-endian. A file of version 2 or 3:
  *
  *   "GGUF", u32 version, u64 tensors, u64 metadata pairs        (version 1 had 32-bit counts)
- *   pairs:    string key, u32 type, value;   array: u32 type of elements, u64 n, the elements;
- * string: u64 bytes, bytes without NUL tensors:  string name, u32 dimensions, u64 ne[dimensions],
- * u32 element type, u64 offset from the data's start zeros up to a multiple of general.alignment
- * (32 if absent): the data starts there; every offset is a multiple of it, too
+ *   pairs:    string key, u32 type, value
+ *             array: u32 type of elements, u64 n, the elements
+ *             string: u64 bytes, bytes without NUL
+ *   tensors:  string name, u32 dimensions, u64 ne[dimensions], u32 element type, u64 offset from
+ *             the data's start
+ *   zeros up to a multiple of general.alignment (32 if absent): the data starts there; every offset
+ *   is a multiple of it, too
  *
  * ne[0] is the contiguous dimension: a matrix of ne {cols, rows} stands row by row, every row a
  * whole number of blocks.

@@ -4,12 +4,12 @@
 
 #include "convert/formats/tensors.h"
 
-/* One metadata pair. The value lies in the header's bytes as in the file: little-endian, unaligned.
- */
+/* One metadata pair. The value lies in the header's bytes as in the file: little-endian,
+ * unaligned. */
 typedef struct gguf_value {
 	char *key;
-	uint32_t type; /* enum gguf_value_type, never GGUF_ARRAY: of an array, that of its elements
-	                */
+	/* enum gguf_value_type, never GGUF_ARRAY: of an array, that of its elements */
+	uint32_t type;
 	bool is_array;
 	uint64_t n; /* elements; 1 unless an array */
 	size_t at;  /* of the first element, in gguf_header.bytes */
@@ -34,8 +34,8 @@ typedef struct gguf_text {
  *
  * Refused: other versions than 2 and 3, big-endian files; whatever runs past the file's end;
  * element types that are not decoded, by name; rows that are no whole blocks; tensors that overlap;
- * keys and (by tensors_sort) names that stand twice. Errors: BRISE_EIO, BRISE_EFORMAT,
- * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * keys and (by tensors_sort) names that stand twice.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status gguf_read(gguf_header *h, int descriptor, uint64_t file_bytes, const char *name,
                        uint32_t file, tensor_list *list, brise_error *err);
 

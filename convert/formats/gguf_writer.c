@@ -13,8 +13,7 @@
 
 #include "runtime/text/tokenizer.h"
 
-/* llama.cpp needs a length; 4096 is what brise keeps for a model that states none.
- */
+/* llama.cpp needs a length; 4096 is what brise keeps for a model that states none. */
 #define CONTEXT_UNSTATED 4096u
 
 /* Version of the block layouts: ggml.h, GGML_QNT_VERSION. */

@@ -2,11 +2,13 @@
  *
  * A pickle is a program for a stack machine (CPython's Lib/pickletools.py documents every opcode).
  * What torch.save writes for a dictionary of tensors needs few of them: constants, tuples,
- * dictionaries, a memo, and calls of three known constructors: collections.OrderedDict() an empty
- * dictionary torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
+ * dictionaries, a memo, and calls of three known constructors:
+ *     collections.OrderedDict()       an empty dictionary
+ *     torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
  *     torch.HalfStorage and its kin, named inside a persistent id ('storage', type, key, device,
- * elements) Values live in one array (the arena) and are named by index; it only grows, by at most
- * one value per byte of input, and nothing recurses.
+ *         elements)
+ * Values live in one array (the arena) and are named by index; it only grows, by at most one value
+ * per byte of input, and nothing recurses.
  */
 #include "convert/formats/pickle.h"
 
@@ -207,8 +209,8 @@ static bool make_tuple(machine *m, size_t n)
 	return push(m, tuple);
 }
 
-/* How many values lie above the topmost mark; the mark is removed from under them by the callers.
- */
+/* How many values lie above the topmost mark; the mark is removed from under them by the
+ * callers. */
 static bool count_to_mark(machine *m, size_t *n)
 {
 	size_t i = m->depth;
@@ -350,8 +352,8 @@ static bool add_pair(machine *m, const value *key, const value *item)
 	if (key->kind != VALUE_TEXT || key->number < 1 || key->number > 511 ||
 	    memchr(key->text, 0, (size_t)key->number))
 		return damaged(m, "a tensor whose name is no text");
-	if (m->n_tensors == TENSORS_MAX) /* one tensor stored over and over would take memory out of
-	                                    all proportion to the file */
+	/* one tensor stored over and over would take memory out of all proportion to the file */
+	if (m->n_tensors == TENSORS_MAX)
 		return damaged(m, "more tensors than any model has");
 	if (!grow(m, &tensors, m->n_tensors, &m->tensors_capacity, sizeof *t))
 		return false;

@@ -22,8 +22,8 @@ typedef struct tensor_list {
 	size_t n, capacity;
 } tensor_list;
 
-/* Appends a copy of *tensor, whose name it takes over (also after an error). Errors: BRISE_ENOMEM,
- * BRISE_EFORMAT too many. */
+/* Appends a copy of *tensor, whose name it takes over (also after an error).
+ * Errors: BRISE_ENOMEM, BRISE_EFORMAT too many. */
 brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file,
                          brise_error *err);
 

@@ -302,9 +302,9 @@ static brise_status check_byte_order(const archive *a, const char *prefix)
 	uint64_t offset;
 
 	(void)snprintf(path, sizeof path, "%s/byteorder", prefix);
+	/* files of older versions are little-endian on all usual machines */
 	if (!(m = find_member(a, path)))
-		return BRISE_OK; /* files of older versions are little-endian on all usual machines
-		                  */
+		return BRISE_OK;
 	if ((status = locate(a, m, &offset)) != BRISE_OK)
 		return status;
 	if (m->bytes == 6 &&

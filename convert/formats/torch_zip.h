@@ -7,7 +7,8 @@
 /* Reads the archive's directory and its pickle (convert/formats/pickle.h), and appends the tensors
  * to *list with file index `file`. name is for messages. Weights are not read. Refused: compressed
  * or encrypted members, members outside the file, tensors outside their member, big-endian
- * checkpoints. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * checkpoints.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status torch_zip_read(int descriptor, uint64_t file_bytes, const char *name, uint32_t file,
                             tensor_list *list, brise_error *err);
 

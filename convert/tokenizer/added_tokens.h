@@ -36,8 +36,8 @@ typedef enum added_form { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN } added_for
 /* Reads what the files in the folder of model_path, a tokenizer.model, add: the first of
  * tokenizer.json, tokenizer_config.json (if it says anything about it) and added_tokens.json.
  * Tokens whose ids are `rows` or more have none in the embedding and are left out; that becomes a
- * line of *decisions. *out must be freed with added_tokens_free, also after an error. Errors:
- * BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * line of *decisions. *out must be freed with added_tokens_free, also after an error.
+ * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32_t rows,
                                notes *decisions, brise_error *err);
 
@@ -50,8 +50,8 @@ void added_tokens_free(added_tokens *tokens);
 
 /* Puts tokens behind the base's pieces, whose texts must be those of the tokens below p->vocab, but
  * for reserved ones; p->pieces is reallocated, and points to texts of *tokens then. What is added,
- * and what differs, becomes a line of *decisions. Errors: BRISE_EFORMAT contradictions and gaps;
- * BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * and what differs, becomes a line of *decisions.
+ * Errors: BRISE_EFORMAT contradictions and gaps; BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p,
                                  const char *model_path, notes *decisions, brise_error *err);
 

@@ -5,12 +5,12 @@
  * change, and what is done about it:
  *
  *   - vocabularies smaller than the model's matrix are filled up with unused tokens "[PADn]":
- * dropped from the end, as tokenizer.model has none;
+ *     dropped from the end, as tokenizer.model has none;
  *   - vocabularies that went through Hugging Face's classes have <unk> as a control token and the
- * same score everywhere. The former is mended by unknown_token_id; without scores nothing says
- * which merge comes first, so the latter is refused;
+ *     same score everywhere. The former is mended by unknown_token_id; without scores nothing says
+ *     which merge comes first, so the latter is refused;
  *   - the rules that a tokenizer.model states (byte fallback, no folding of spaces) follow from the
- * model "llama" and from the pieces.
+ *     model "llama" and from the pieces.
  */
 #include "convert/tokenizer/gguf_tokenizer.h"
 

@@ -202,8 +202,8 @@ static brise_status read_piece(reader *r, const protobuf_field *whole)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-/* Counts the pieces, so that one allocation holds them; the rest is looked at in the second walk.
- */
+/* Counts the pieces, so that one allocation holds them; the rest is looked at in the second
+ * walk. */
 static brise_status count_pieces(reader *r, const uint8_t *model, size_t bytes)
 {
 	protobuf_reader in = protobuf_open(model, bytes);

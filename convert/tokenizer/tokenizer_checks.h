@@ -4,8 +4,8 @@
 
 #include "convert/tokenizer/tokenizer_writer.h"
 
-/* One piece: its text UTF-8 of 1 to TOKENIZER_PIECE_MAX bytes, its score finite. Errors:
- * BRISE_EFORMAT, BRISE_EUNSUPPORTED. */
+/* One piece: its text UTF-8 of 1 to TOKENIZER_PIECE_MAX bytes, its score finite.
+ * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED. */
 brise_status tokenizer_check_piece(const tokenizer_pieces *p, uint32_t id, const char *name,
                                    brise_error *err);
 
@@ -13,8 +13,8 @@ brise_status tokenizer_check_piece(const tokenizer_pieces *p, uint32_t id, const
 brise_status tokenizer_refuse_length(const char *name, uint32_t id, size_t bytes, brise_error *err);
 
 /* All together: exactly one unknown piece, which becomes p->unk; with TOKENIZER_BYTE_FALLBACK in
- * p->flags a piece for every byte, without it none; no text twice. Errors: as above and
- * BRISE_ENOMEM. */
+ * p->flags a piece for every byte, without it none; no text twice.
+ * Errors: as above and BRISE_ENOMEM. */
 brise_status tokenizer_check_pieces(tokenizer_pieces *p, const char *name, brise_error *err);
 
 /* The control piece of that text, or -1. */

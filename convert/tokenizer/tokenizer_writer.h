@@ -26,8 +26,8 @@ typedef struct tokenizer_pieces {
 	/* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest
 	 * follows from the pieces */
 	uint32_t flags;
-	/* how text is cut beside control tokens and symbols (added_rule); 0: as SentencePiece does
-	 */
+	/* how text is cut beside control tokens and symbols (added_rule); 0: as SentencePiece
+	 * does */
 	uint32_t rule;
 } tokenizer_pieces;
 

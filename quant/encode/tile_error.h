@@ -2,8 +2,8 @@
 #ifndef QUANT_TILE_ERROR_H
 #define QUANT_TILE_ERROR_H
 
-/* Eight running sums joined as a tree: a fixed order that compilers can keep in vector registers.
- */
+/* Eight running sums joined as a tree: a fixed order that compilers can keep in vector
+ * registers. */
 static inline float tile_sum_lanes(const float lanes[8])
 {
 	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +

@@ -76,8 +76,8 @@ static bool alternates_with_zeros(const char *text, size_t n)
 	return n > 2 && zeros[0] + zeros[1] == n / 2 && (zeros[0] == 0 || zeros[1] == 0);
 }
 
-/* Windows saves files as UTF-16, or as UTF-8 with a byte order mark, which is no part of the text.
- */
+/* Windows saves files as UTF-16, or as UTF-8 with a byte order mark, which is no part of the
+ * text. */
 static brise_status drop_mark(char *text, size_t *bytes, const char *name, brise_error *err)
 {
 	size_t head = *bytes < CONTENTS_HEAD ? *bytes : CONTENTS_HEAD;

@@ -12,8 +12,9 @@
 #define INPUT_MOST_BYTES ((size_t)1 << 30)
 
 /* *text: from memory_new, [*bytes], NUL after the end, freed by the caller; without the byte
- * order mark it may begin with. Errors: BRISE_EIO, BRISE_EFORMAT text in UTF-16, BRISE_ENOMEM,
- * BRISE_ECANCELED a signal asked to stop while waiting. */
+ * order mark it may begin with.
+ * Errors: BRISE_EIO, BRISE_EFORMAT text in UTF-16, BRISE_ENOMEM, BRISE_ECANCELED a signal asked to
+ * stop while waiting. */
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err);
 
 /* Bytes of a text without the end of its last line, LF or CR LF, if it has one: that ends a line of
@@ -21,8 +22,8 @@ brise_status input_read_text(const char *path, char **text, size_t *bytes, brise
 size_t input_drop_line_end(const char *text, size_t bytes);
 
 /* White-space-separated decimal ids in [0, vocab). *ids: from memory_new, [*n], freed by the
- * caller; NULL when *n is 0. `name` stands for the text in messages, which name the line. Errors:
- * BRISE_EFORMAT, BRISE_ENOMEM. */
+ * caller; NULL when *n is 0. `name` stands for the text in messages, which name the line.
+ * Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab,
                              int32_t **ids, size_t *n, brise_error *err);
 

@@ -293,8 +293,8 @@ static options_outcome take_short(parser *p, char *word)
 	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
 }
 
-/* Puts -m's value before the operands and -p's behind them. Their own words have left room in argv.
- */
+/* Puts -m's value before the operands and -p's behind them. Their own words have left room in
+ * argv. */
 static void insert_operands(parser *p)
 {
 	options_result *r = p->result;

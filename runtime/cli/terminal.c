@@ -51,8 +51,8 @@ static void install(void (*handler)(int))
 
 		memset(&action, 0, sizeof action);
 		action.sa_handler = handler;
-		/* Once only, and reads are not restarted: a program that waits for input stops too.
-		 */
+		/* Once only, and reads are not restarted: a program that waits for input stops
+		 * too. */
 		action.sa_flags = (int)SA_RESETHAND;
 		(void)sigemptyset(&action.sa_mask);
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)

@@ -108,8 +108,8 @@ static brise_status allocate(brise_engine *e, brise_error *err)
 	e->scratch = memory_new(e->facts.threads, sizeof *e->scratch);
 	lay_out(e, &a);
 	e->facts.work_bytes = a.used;
-	/* Zeroed: padding must be zero, and pages that a short prompt never touches cost nothing.
-	 */
+	/* Zeroed: padding must be zero, and pages that a short prompt never touches cost
+	 * nothing. */
 	if (a.used < ARENA_MAX && a.used < SIZE_MAX - TILE_ALIGN)
 		e->arena = memory_new((size_t)a.used + TILE_ALIGN, 1);
 	if (!e->arena || !e->scratch)

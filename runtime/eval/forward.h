@@ -22,8 +22,8 @@ brise_status forward_pass(brise_engine *e, const pass *p, forward_observer obser
 
 /* The pass taken apart. e->x holds the states [n][engine_stride(dim)] of the rows of p, in its
  * order. Steps of a whole pass: forward_angles, forward_embed, pass_begin, forward_layer for each
- * layer in order, pass_end, forward_logits. Errors: BRISE_EIO the model's file could not be
- * read. */
+ * layer in order, pass_end, forward_logits.
+ * Errors: BRISE_EIO the model's file could not be read. */
 
 /* Fills e->cosines and e->sines for the positions of p. */
 void forward_angles(brise_engine *e, const pass *p);

@@ -17,8 +17,8 @@ typedef struct kv_ring {
 /* What turns a head vector into codes: arch_kernels.quantize_head. */
 typedef float kv_ring_quantize_fn(int8_t *codes, const float *head, size_t head_dim, size_t dim);
 
-/* An empty ring of at least `positions` slots. Errors: BRISE_ENOMEM, BRISE_EINVAL too large for
- * this machine's addresses. */
+/* An empty ring of at least `positions` slots.
+ * Errors: BRISE_ENOMEM, BRISE_EINVAL too large for this machine's addresses. */
 brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
                          uint32_t head_dim, uint64_t positions, brise_error *err);
 void kv_ring_free(kv_ring *ring);

@@ -23,8 +23,8 @@ typedef struct pass {
 } pass;
 
 /* Plans a pass over rows [n], n at most the room there is, for a model; blocks take at most
- * `block_rows` positions. Touches no sequence. Errors: BRISE_EINVAL, BRISE_EFULL, as
- * brise_eval_rows. */
+ * `block_rows` positions. Touches no sequence.
+ * Errors: BRISE_EINVAL, BRISE_EFULL, as brise_eval_rows. */
 brise_status pass_plan(pass *p, const brise_model *model, const brise_row *rows, size_t n,
                        uint32_t block_rows, brise_error *err);
 

@@ -5,8 +5,8 @@
 #include "runtime/model/model.h"
 
 /* Refuses sections and tensors that overlap each other or the header and section table: work on all
- * of them, such as checksums, is then bounded by the file's size. All lie inside the file. Errors:
- * BRISE_EFORMAT, BRISE_ENOMEM. */
+ * of them, such as checksums, is then bounded by the file's size. All lie inside the file.
+ * Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status overlaps_check(const brise_model *model, brise_error *err);
 
 #endif

@@ -30,8 +30,8 @@ typedef struct weights_output {
 	weights_matrix output;
 } weights_output;
 
-/* layer < n_layers. Errors: BRISE_EIO an earlier read has failed; nothing needs giving back then.
- */
+/* layer < n_layers.
+ * Errors: BRISE_EIO an earlier read has failed; nothing needs giving back then. */
 brise_status weights_acquire_layer(weights_layer *weights, const brise_model *model, uint32_t layer,
                                    brise_error *err);
 

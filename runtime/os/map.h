@@ -12,8 +12,9 @@ typedef struct map_file {
 
 /* Maps a whole regular file. guarded: a page that cannot be read, because the file has become
  * shorter or its disk fails, reads as zeros and map_failed returns true, instead of a signal that
- * ends the process. Errors: BRISE_EIO (missing, a folder, not readable), BRISE_EFORMAT (empty),
- * BRISE_EUNSUPPORTED (too large for an address space); *map is closed then. */
+ * ends the process.
+ * Errors: BRISE_EIO (missing, a folder, not readable), BRISE_EFORMAT (empty), BRISE_EUNSUPPORTED
+ * (too large for an address space); *map is closed then. */
 brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err);
 
 /* A closed map is allowed. */

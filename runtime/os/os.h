@@ -55,8 +55,8 @@ int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset);
 /* Writes all n bytes at `offset`. Any threads may write to one file at once. */
 bool os_write_at(int file, const void *bytes, size_t n, uint64_t offset);
 
-/* Brings a file's contents, or a folder's names, to disk. Not every file system can sync a folder.
- */
+/* Brings a file's contents, or a folder's names, to disk. Not every file system can sync a
+ * folder. */
 bool os_sync(int file);
 bool os_sync_folder(const char *path);
 

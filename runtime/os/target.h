@@ -22,7 +22,8 @@ typedef struct target_file {
 /* Opens an empty file beside `name`, which must outlive it. Refuses folders, devices, files that
  * may not be written, and files of another kind than `kind` (NULL: none is of another kind; kinds
  * are static). A file of a kind is marked as a part until it is committed: its first 16 bytes are
- * kept in memory. Errors: BRISE_EIO, BRISE_ENOMEM; *target needs no closing then. */
+ * kept in memory.
+ * Errors: BRISE_EIO, BRISE_ENOMEM; *target needs no closing then. */
 brise_status target_open(target_file *target, const char *name, const target_kind *kind,
                          brise_error *err);
 
@@ -33,9 +34,8 @@ brise_status target_check(const char *name, const target_kind *kind, brise_error
  * report it passes. Errors: BRISE_EIO. */
 brise_status target_check_space(const target_file *target, uint64_t bytes, brise_error *err);
 
-/* Writes n bytes at `offset`, from any thread, the first 16 of the file from one. Errors:
- * BRISE_EIO.
- */
+/* Writes n bytes at `offset`, from any thread, the first 16 of the file from one.
+ * Errors: BRISE_EIO. */
 brise_status target_write_at(const target_file *target, const void *bytes, size_t n,
                              uint64_t offset, brise_error *err);
 

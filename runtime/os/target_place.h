@@ -30,8 +30,8 @@ brise_status place_look(const char *path, const char *name, const target_kind *k
 void place_copy_mode(int file, const target_seen *seen);
 
 /* Renames `part` to `path`. What is there then is looked at once more; of what has no kind (NULL)
- * only the file that was seen before is replaced, and where nothing was, nothing. Errors:
- * BRISE_EIO. */
+ * only the file that was seen before is replaced, and where nothing was, nothing.
+ * Errors: BRISE_EIO. */
 brise_status place_put(const char *part, const char *path, const char *name,
                        const target_kind *kind, const target_seen *before, brise_error *err);
 

@@ -7,12 +7,12 @@
  *
  * What is exact:
  * - only finite logits take part: NaN and infinities are never chosen. Penalties and biases keep a
- * finite logit finite: what overflows stays at the largest float, so they never end a text;
+ *   finite logit finite: what overflows stays at the largest float, so they never end a text;
  * - of two tokens the better is the one with the larger logit, of equal ones that with the lower
- * id. Top-k and top-p keep the best;
+ *   id. Top-k and top-p keep the best;
  * - every choice at a temperature above 0 takes exactly one random number u. The tokens kept are
- * lined up, best first after top-k or top-p, by id otherwise, and the one is chosen at which the
- * sum of their weights first exceeds u times the whole.
+ *   lined up, best first after top-k or top-p, by id otherwise, and the one is chosen at which the
+ *   sum of their weights first exceeds u times the whole.
  *
  * A vocabulary of 32,768 is never sorted: top-k is a heap of k, and top-p takes the best from a
  * heap of those that can matter until p is reached.

@@ -2,11 +2,11 @@
  * 1508.07909) as SentencePiece does it (arXiv 1808.06226)
  *
  * 1. Cut into symbols: user-defined ones (longest match first, never merged further) where the text
- * still holds them, else single characters.
+ *    still holds them, else single characters.
  * 2. Merge: of all neighbours that together are a piece, the pair with the highest score, leftmost
- * among equals, becomes one symbol; repeat.
+ *    among equals, becomes one symbol; repeat.
  * 3. Take merges into pieces of type "unused" back: they are steps on the way to longer pieces
- * only.
+ *    only.
  * 4. Symbols that are no piece become byte tokens, or one unknown token per run of them.
  *
  * The symbols lie in an array in the order of the text and form a list through it, so that a merge

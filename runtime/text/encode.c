@@ -2,10 +2,10 @@
  * merged
  *
  * 1. Added tokens are looked for in the text as it is, from left to right, the longest at each
- * place (huggingface/tokenizers, AddedVocabulary; llama.cpp, tokenizer_st_partition). Special ones
- * count only if control tokens are asked for: text from a user must not become one.
+ *    place (huggingface/tokenizers, AddedVocabulary; llama.cpp, tokenizer_st_partition). Special
+ *    ones count only if control tokens are asked for: text from a user must not become one.
  * 2. Each text between them is normalised: every space becomes U+2581, every byte that is not UTF-8
- * becomes U+FFFD, and a space is put in front as the rule says (added_section.h).
+ *    becomes U+FFFD, and a space is put in front as the rule says (added_section.h).
  * 3. Tokens that are to be found in normalised text are cut out of it.
  * 4. What is left is merged (bpe.c).
  *

@@ -12,13 +12,13 @@
 
 struct brise_tokenizer {
 	uint32_t vocab, longest, slots, n_user;
-	uint32_t rows; /* of the model's embedding, at least vocab: ids from vocab on have no piece
-	                */
+	/* of the model's embedding, at least vocab: ids from vocab on have no piece */
+	uint32_t rows;
 	unsigned slot_bits;
 	int32_t unk, bos, eos;
 	bool dummy_prefix, byte_fallback, cuts_words;
-	bool has_unused; /* some piece is of type unused: encoding must be able to take merges back
-	                  */
+	/* some piece is of type unused: encoding must be able to take merges back */
+	bool has_unused;
 	const uint32_t *offsets;  /* [vocab + 1] */
 	const float *scores;      /* [vocab] */
 	const uint8_t *types;     /* [vocab] */

@@ -8,29 +8,38 @@
  *
  *   0  magic       8 bytes "brisetok"
  *   8  version     u32, 1; a reader refuses versions above its own
- *  12  flags       u32, bit 0: text gets a space in front before it is cut (dummy prefix); bit 1:
- * characters without a piece become byte tokens (byte fallback) instead of the unknown token; bit
- * 2: in no normal or unused piece a U+2581 follows another character, so that words can be cut one
- * by one; other bits 0 16  bytes       u64, the whole section, a multiple of 8 24  vocab       u32,
- * pieces, 1..1048576 28  unk         i32, id of the unknown token; every tokenizer has one 32  bos
- * i32, id of the control token that begins a text, -1: none 36  eos         i32, the same for its
- * end 40  text_bytes  u32, sum of the lengths of all pieces 44  longest     u32, bytes of the
- * longest piece, 1..1024 48  slots       u32, entries of the hash table, a power of two from 2 on
+ *  12  flags       u32; bit 0: text gets a space in front before it is cut (dummy prefix);
+ *                  bit 1: characters without a piece become byte tokens (byte fallback) instead of
+ *                  the unknown token;
+ *                  bit 2: in no normal or unused piece a U+2581 follows another character, so that
+ *                  words can be cut one by one; other bits 0
+ *  16  bytes       u64, the whole section, a multiple of 8
+ *  24  vocab       u32, pieces, 1..1048576
+ *  28  unk         i32, id of the unknown token; every tokenizer has one
+ *  32  bos         i32, id of the control token that begins a text, -1: none
+ *  36  eos         i32, the same for its end
+ *  40  text_bytes  u32, sum of the lengths of all pieces
+ *  44  longest     u32, bytes of the longest piece, 1..1024
+ *  48  slots       u32, entries of the hash table, a power of two from 2 on
  *  52  n_user      u32, user-defined symbols
  *  56  reserved    8 bytes, 0; readers ignore them
  *
  * Tables, in this order, each beginning at the next multiple of 8 (the gaps are 0):
  *
- *  offsets   u32 [vocab + 1]  piece i is text[offsets[i] .. offsets[i + 1]); offsets[0] = 0,
- * ascending (no piece is empty), the last is text_bytes scores    f32 [vocab]      finite; of two
- * possible merges the one with the higher score comes first types     u8  [vocab]      1 normal, 2
- * unknown (exactly one), 3 control, 4 user-defined, 5 unused, 6 byte byte_ids  u32 [256]        id
- * of the piece "<0x00>" .. "<0xFF>" of type byte; the table is absent without byte fallback hash
- * u32 [slots]      finds pieces of type normal, user-defined and unused, and no others: 0 is an
- * empty entry, else bits 0..20 hold id + 1 and bits 21..31 the low 11 bits of the piece's hash user
- * u32 [n_user]     ids of all user-defined pieces, in ascending order of their bytes (memcmp, a
- * prefix first); valid UTF-8 text      u8  [text_bytes] the pieces one after another, U+2581 for
- * space
+ *  offsets   u32 [vocab + 1]   piece i is text[offsets[i] .. offsets[i + 1]); offsets[0] = 0,
+ *                              ascending (no piece is empty), the last is text_bytes
+ *  scores    f32 [vocab]       finite; of two possible merges the one with the higher score comes
+ *                              first
+ *  types     u8  [vocab]       1 normal, 2 unknown (exactly one), 3 control, 4 user-defined,
+ *                              5 unused, 6 byte
+ *  byte_ids  u32 [256]         id of the piece "<0x00>" .. "<0xFF>" of type byte; the table is
+ *                              absent without byte fallback
+ *  hash      u32 [slots]       finds pieces of type normal, user-defined and unused, and no others:
+ *                              0 is an empty entry, else bits 0..20 hold id + 1 and bits 21..31 the
+ *                              low 11 bits of the piece's hash
+ *  user      u32 [n_user]      ids of all user-defined pieces, in ascending order of their bytes
+ *                              (memcmp, a prefix first); valid UTF-8
+ *  text      u8  [text_bytes]  the pieces one after another, U+2581 for space
  *
  * The hash of a piece is 32-bit FNV-1a of its bytes (tokenizer_hash). Its home is the top
  * log2(slots) bits of hash * 0x9e3779b1; if that entry is taken, the next free one after it, the

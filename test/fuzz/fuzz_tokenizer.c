@@ -1,9 +1,7 @@
 /* fuzz_tokenizer.c - any bytes as a tokenizer section; what opens must encode any text and decode
  * any id
  *
- *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -I. -o fuzz_tokenizer
- * test/fuzz/fuzz_tokenizer.c \ runtime/text/tokenizer.c runtime/text/bpe.c
- * runtime/text/detokenize.c runtime/error.c
+ *     sh test/fuzz/run.sh test/fuzz/fuzz_tokenizer.c SECONDS
  *
  * Input: one byte, the length of the text; the text; the section. A section's length is in its
  * header, so most changes of length would be refused at once: the header is corrected first, so

@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh HARNESS.c SECONDS [SEEDS...] - builds a libFuzzer harness with the library and runs it,
-# from the inputs of test/fuzz/seeds.py and of further folders run.sh build - builds the library for
-# all of them: harnesses that start side by side find it there.
+# from the inputs of test/fuzz/seeds.py and of further folders
+# run.sh build - builds the library for all of them: harnesses that start side by side find it
+# there.
 set -e
 name=$(basename "$1" .c)
 out=build/fuzz

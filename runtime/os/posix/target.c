@@ -18,8 +18,8 @@ struct target_head {
 
 /* ---- the place ------------------------------------------------------------------------------ */
 
-/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no memory.
- */
+/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no
+ * memory. */
 static char *follow_once(const char *path)
 {
 	const char *slash = strrchr(path, '/');
