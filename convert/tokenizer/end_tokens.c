@@ -57,8 +57,9 @@ void end_tokens_add_known(end_tokens *list, const brise_tokenizer *tokenizer)
 		"[EOS]",
 		"<eos>",
 		"<end_of_utterance>",
-		"<\xef\xbd\x9c"
-		"end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+		/* with U+FF5C and U+2581; in two parts, since e is a hexadecimal digit */
+		("<\xef\xbd\x9c"
+		 "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"),
 		"<|fim_pad|>",
 		"<fim-pad>",
 		"<fim_pad>",
