@@ -20,13 +20,13 @@ gives() { # the digest expected, then digest's arguments
 	[ -n "$expected" ] && [ "$(digest "$@")" = "$expected" ]
 }
 
-# A build is COMPILER-FLAGS, _ between flags. The last ones would relax arithmetic, if the Makefile
-# let them.
+# A build is COMPILER-FLAGS, _ between flags and ~ for =, which no target's name in make may have.
+# The last ones would relax arithmetic, if the Makefile let them.
 builds="gcc-O3 gcc-O0 clang-O3 clang-O0 gcc-Ofast"
-[ "$(uname -m)" = x86_64 ] && builds="$builds gcc-O2_-ffp-contract=fast_-mfma"
+[ "$(uname -m)" = x86_64 ] && builds="$builds gcc-O2_-ffp-contract~fast_-mfma"
 [ $# -eq 0 ] || builds="$*"
 for build in $builds; do
-	make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_' ' ')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
+	make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_~' ' =')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
 	requires "$build builds" [ -x "build/bits/$build/brise" ]
 done
 for type in q4 q8; do

@@ -433,8 +433,8 @@ static void test_patterns_are_regular_expressions(check_counts *counts)
 		"{\".*\\\\.(0|1)\\\\.self_attn\\\\..*\": 12, \"1\\\\.mlp\\\\.gate_proj\": 24}",
 		"{\"layers\\\\.1\\\\.mlp\\\\.g.+\": 24}",
 		"{\"^model\\\\.layers\\\\.[1-9]\\\\.mlp\\\\.gate_proj$\": 24, \".*gate_proj\": 12}",
-		"{\"gate\": 3, \"l\": 5, \"layers.\\\\d{1,2}.mlp.(?:gate|none)_proj\": 24, "
-		"\".*q_proj\": 12}",
+		("{\"gate\": 3, \"l\": 5, \"layers.\\\\d{1,2}.mlp.(?:gate|none)_proj\": 24, "
+		 "\".*q_proj\": 12}"),
 	};
 	static const char rank_text[] = "\"rank_pattern\": {\"(?!x).*\": 6}";
 	const char *loras[] = { adapter };

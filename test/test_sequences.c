@@ -435,10 +435,10 @@ static void test_f32_beyond_its_scratch(check_counts *counts, const char *path)
 	const brise_sequence_options options = { .size = sizeof options,
 		                                 .kv = BRISE_KV_F32,
 		                                 .context = N };
-	brise_sequence *sequence;
-	const float *logits;
-	brise_engine *engine;
-	brise_model *model;
+	brise_sequence *sequence = NULL;
+	const float *logits = NULL;
+	brise_engine *engine = NULL;
+	brise_model *model = NULL;
 	brise_error err = { BRISE_OK, "" };
 	double error = 0, size = 0, *all;
 	const double *expected;
