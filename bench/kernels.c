@@ -12,6 +12,7 @@
 
 #include "quant/f16.h"
 #include "quant/q4.h"
+#include "quant/types.h"
 #include "quant/q8.h"
 #include "runtime/error.h"
 
@@ -228,8 +229,7 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 		                                { "f16 matrix x vector", "f16 matrix x matrix" } };
 	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS),
 		                      f16_tile_bytes(COLS) };
-	arch_matmul *const multiply[] = { kernels->matmul_q4, kernels->matmul_q8,
-		                          kernels->matmul_f16 };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
 	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes(0) };
 	/* other rows of 1 GB are fewer */
@@ -261,8 +261,8 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	memset(b.y, 0, y_bytes);
 	fill(&b);
 	for (i = 0; i < 3; i++)
-		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], multiply[i],
-		               tile_bytes[i], i < 2);
+		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i],
+		               arch_matmul_for(kernels, types[i], true), tile_bytes[i], i < 2);
 	measure_attention(set->rows + 6, &b, &set->limits);
 	measure_rows(set->rows + 8, &b, &set->limits);
 done:

@@ -7,6 +7,7 @@
 
 #include "bench/limits.h"
 #include "quant/q4.h"
+#include "quant/types.h"
 #include "runtime/os/cores.h"
 #include "runtime/error.h"
 #include "runtime/os/threads.h"
@@ -69,7 +70,7 @@ brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsi
 {
 	size_t blocks = tile_blocks(COLS), tile_bytes = q4_tile_bytes(COLS), all = TOKENS * blocks;
 	uint8_t *tiles = aligned_alloc(TILE_ALIGN, TILES * tile_bytes);
-	scaling_job job = { kernels->matmul_q4,
+	scaling_job job = { arch_matmul_for(kernels, TYPE_Q4, true),
 		            { tiles, tile_bytes, blocks },
 		            { 0 },
 		            calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),

@@ -12,6 +12,7 @@
 #include "quant/encode/q4_search.h"
 #include "quant/encode/q8_encode.h"
 #include "quant/half.h"
+#include "quant/types.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -181,24 +182,32 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 	}
 }
 
-/* The way of reading that this processor does not prefer: the sets that have one offer it to
- * processors that do, and its bits are the same. */
-static void test_both_ways_of_reading(check_counts *counts, const char *name, const arch_cpu *cpu)
+/* The way of reading that some processors prefer once pages are mapped: its bits are the same. */
+static void test_one_stream(check_counts *counts, const char *name, const arch_cpu *cpu)
 {
-	arch_kernels ways[2];
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	arch_cpu other = *cpu;
+	arch_kernels set;
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		other.one_stream = i > 0;
-		CHECK(counts, arch_choose(&ways[i], name, &other), "%s: no set", name);
-	}
+	other.one_stream = false;
+	CHECK(counts, arch_choose(&set, name, &other), "%s: no set", name);
+	for (i = 0; i < 3; i++)
+		CHECK(counts,
+		      arch_matmul_for(&set, types[i], true) ==
+		              arch_matmul_for(&set, types[i], false),
+		      "%s: one stream of type %u where it is not wanted", name, types[i]);
+	other.one_stream = true;
+	CHECK(counts, arch_choose(&set, name, &other), "%s: no set", name);
 	CHECK(counts,
-	      !ways[0].one_stream_q4 || !strcmp(name, "amx") ||
-	              (ways[1].matmul_q4 == ways[1].one_stream_q4 &&
-	               ways[0].matmul_q4 != ways[0].one_stream_q4),
+	      !set.one_stream_q4 || (arch_matmul_for(&set, TYPE_Q4, true) == set.one_stream_q4 &&
+	                             arch_matmul_for(&set, TYPE_Q4, false) == set.matmul_q4),
 	      "%s: not the way of reading that the processor prefers", name);
-	test_matrix_products(counts, &ways[!cpu->one_stream]);
+	set.matmul_q4 = arch_matmul_for(&set, TYPE_Q4, true);
+	set.matmul_q8 = arch_matmul_for(&set, TYPE_Q8, true);
+	set.matmul_f16 = arch_matmul_for(&set, TYPE_F16, true);
+	if (set.one_stream_q4)
+		test_matrix_products(counts, &set);
 }
 
 static void test_quantize(check_counts *counts, const arch_kernels *set)
@@ -638,7 +647,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		RUN(test_matrix_products(&counts, &set));
-		RUN(test_both_ways_of_reading(&counts, set.name, &cpu));
+		RUN(test_one_stream(&counts, set.name, &cpu));
 		RUN(test_quantize(&counts, &set));
 		RUN(test_heads(&counts, &set));
 		RUN(test_vectors(&counts, &set));

@@ -21,6 +21,7 @@ struct brise_engine {
 	arch_kernels kernels;
 	pool *pool;
 	brise_engine_facts facts; /* rows among them */
+	bool met;                 /* all weights have been read once, so their pages are mapped */
 
 	/* Activations of a pass. Each row is padded as matrices want their input; padding stays
 	 * zero. */

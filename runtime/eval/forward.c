@@ -35,8 +35,9 @@ static void multiply_tiles(const matmul_job *job, const product *p, size_t first
 	const arch_kernels *kernels = &job->e->kernels;
 	size_t t, at = first * TILE_ROWS;
 
-	arch_matmul_for(kernels, p->w->type)(p->y, p->stride, &p->w->view, job->input, first, end,
-	                                     job->e->scratch[worker].products);
+	arch_matmul_for(kernels, p->w->type, job->e->met)(p->y, p->stride, &p->w->view, job->input,
+	                                                  first, end,
+	                                                  job->e->scratch[worker].products);
 	for (t = 0; p->sum && t < job->input->n; t++, at += p->stride)
 		kernels->add(p->sum + at, p->y + at, (end - first) * TILE_ROWS);
 }
@@ -277,6 +278,7 @@ brise_status forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n, b
 	multiply(e, &input, &(product){ &weights.output, e->logits, engine_logits_stride(e), NULL },
 	         1);
 	math_unify_nans(e->logits, n * engine_logits_stride(e)); /* of damaged weights */
+	e->met = true;
 	return weights_release_output(e->model, err);
 }
 
