@@ -35,6 +35,25 @@ runs() { # compiler with flags, source
 requires "breeze is converted" sh -c '"$1" convert test/models/breeze "$2" 2>/dev/null' sh "$build/brise" "$dir/breeze.brise"
 holds "the example compiles as C99, links and runs" runs "$cc -std=c99" "$dir/example.c"
 holds "and names a missing file" sh -c '! "$1" "$2/none" x 2>"$2/err" && grep -q "none" "$2/err"' sh "$dir/example" "$dir"
+
+# Names of the encoder, the tools, the converter, the measurements and the command line, as far as
+# their sources are still there.
+elsewhere=$(find "$build/obj/quant/encode" "$build/obj/arch/tools" "$build/obj/convert" "$build/obj/bench" "$build/obj/runtime/cli" -name '*.o' |
+	while read -r o; do
+		source=${o#"$build/obj/"}
+		[ ! -f "${source%.o}.c" ] || nm -g -P "$o"
+	done | awk '$2 ~ /^[A-TV-Z]$/ && $1 !~ /^__/ && $1 != "main" { print $1 }' | sort -u)
+linked=$(nm -P "$dir/example" | awk '{ sub(/^brise_private_/, "", $1); sub(/@.*/, "", $1); print $1 }' | sort -u)
+holds "the example links what it runs" has_word brise_eval_tokens "$linked"
+holds "there are names that it does not need" has_word encoder_find "$elsewhere"
+needless=$(printf '%s\n' "$linked" | grep -Fx "$elsewhere")
+holds "it links no encoder, no converter and no tools" sh -c '[ -z "$1" ] || { echo "$1" >&2; false; }' sh "$needless"
+if [ -n "$sanitize" ]; then
+	skip "the example reads no environment" "sanitizers do"
+else
+	holds "the example reads no environment" sh -c '! echo "$1" | grep -E "^(secure_)?getenv$|^environ$" >&2' sh "$linked"
+fi
+
 if command -v ${CXX:-c++} >/dev/null; then
 	holds "the example compiles as C++11, links and runs" runs "${CXX:-c++} -std=c++11" "$dir/example.cpp"
 else

@@ -1,11 +1,8 @@
 #!/bin/sh
 # test_rooms.sh - data flows one way through the house: no room includes what it may not
 #
-#   quant   libc                      convert      quant, runtime, convert, arch/tools
-#   arch    quant, arch               runtime/cli  anything
-#   runtime quant, arch, runtime      bench, test  anything
-#   within convert: formats itself; tokenizer formats; calibration itself; checkpoint tokenizer,
-#                   formats
+# The rules about includes hold for what a file reaches through any number of includes: a header
+# that is allowed to itself brings along what it includes.
 # Compiler extensions stay in arch/ and runtime/portable.h; libm's transcendentals stay off the path
 # to logits.
 . test/statements.sh
@@ -15,8 +12,30 @@ check() { # name, offending lines
 	[ -z "$2" ] || printf '%s\n' "$2" >&2
 }
 
-includes() { # files..., prints "file: included" for the project's own headers
-	grep -Hn '^#include "' "$@" /dev/null || echo "nothing is included by $*"
+# What every source reaches by the project's own includes, the direct ones first, as
+# file: "header" through the file that includes it
+awk '/^#include "/ { split($0, part, "\""); direct[FILENAME] = direct[FILENAME] " " part[2] }
+	END {
+		for (file in direct) {
+			split("", seen)
+			split(file, queue, " ")
+			for (head = n = 1; head <= n; head++) {
+				count = split(direct[queue[head]], headers, " ")
+				for (i = 1; i <= count; i++)
+					if (!(headers[i] in seen)) {
+						seen[headers[i]]
+						queue[++n] = headers[i]
+						print file ": \"" headers[i] "\" through " queue[head]
+					}
+			}
+		}
+	}' $(find quant arch runtime convert bench -name '*.[ch]') >"$dir/reached"
+
+# Prints what the files of a room reach beside what they may; a room that reaches nothing is a
+# mistake in this script. Both are extended regular expressions, of the whole path.
+beyond() { # files, headers
+	grep -E "^($1): " "$dir/reached" | grep . >"$dir/room" || echo "nothing is included by $1"
+	grep -vE ": \"($2)\" through " "$dir/room"
 }
 
 # Lines of files; a file that is not there counts as one, lest nothing be searched.
@@ -27,17 +46,30 @@ lines() { # pattern, files...
 	grep -nE -e "$pattern" "$@" /dev/null
 }
 
-check "quant includes only quant" "$(includes quant/*.[ch] | grep -v '"quant/')"
-check "arch includes only quant and arch" "$(includes arch/*.[ch] arch/*/*.[ch] arch/tools/*/*.[ch] | grep -v -e '"quant/' -e '"arch/')"
-check "what running needs includes no encoder and no tools" "$(includes quant/*.[ch] arch/*.[ch] arch/x86/*.[ch] arch/arm/*.[ch] runtime/*.[ch] runtime/*/*.[ch] | grep -e '"quant/encode/' -e '"arch/tools/' | grep -v '^runtime/cli/')"
-check "runtime includes only quant, arch and runtime" "$(includes runtime/*.[ch] runtime/os/*.[ch] runtime/model/*.[ch] runtime/text/*.[ch] runtime/eval/*.[ch] runtime/sample/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/')"
-check "convert includes only quant, runtime and convert" "$(includes convert/*.[ch] convert/*/*.[ch] | grep -v '^convert/cli/' | grep -v -e '"quant/' -e '"arch/tools/tools.h"' -e '"arch/float_env.h"' -e '"runtime/[a-z0-9_]*\.h"' -e '"runtime/\(os\|model\|text\|eval\|sample\)/' -e '"convert/')"
+# A file name without its folder; what the table of kernels brings along; what the whole runtime
+# uses; the runtime without its faces.
+name='[a-z0-9_]*\.[ch]'
+kernels="(quant|arch)/$name"
+base="runtime/$name"
+below="$kernels|runtime/((os|model|text|eval|sample)/)?$name"
+check "quant reaches only quant" "$(beyond "quant/$name" "quant/$name")"
+check "quant/encode reaches only quant" "$(beyond "quant/encode/$name" "quant/(encode/)?$name")"
+check "arch reaches only quant and arch, without encoder and tools" "$(beyond "arch/((x86|arm)/)?$name" "$kernels|arch/(x86|arm)/$name")"
+check "arch/tools reaches only quant and arch" "$(beyond "arch/tools/((x86|arm)/)?$name" "(quant|quant/encode|arch|arch/x86|arch/arm|arch/tools)/$name")"
+check "runtime/os reaches only itself and checked arithmetic" "$(beyond "runtime/os/((posix|none)/)?$name" "$base|runtime/os/$name|quant/checked.h")"
+check "runtime/text reaches only itself and memory" "$(beyond "runtime/text/$name" "$base|runtime/text/$name|runtime/os/memory.h")"
+check "runtime/model reaches only quant, arch, os and the sections of text" "$(beyond "runtime/model/$name" "$base|$kernels|runtime/(os|model)/$name|runtime/text/(tokenizer|tokenizer_section|added|added_section).h")"
+check "runtime/eval reaches only quant, arch, os and model" "$(beyond "runtime/eval/$name" "$base|$kernels|runtime/(os|model|eval)/$name")"
+check "runtime/sample reaches only text, memory and arithmetic" "$(beyond "runtime/sample/$name" "$base|runtime/(text|sample)/$name|runtime/os/memory.h|arch/(float_env|math).h|quant/(contract|rounding).h")"
+check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample)/|os/(posix|none)/)?$name" "$below")"
+check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|formats)/)?$name")"
+check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
 	room=${inner%%:*}
-	check "convert/$room includes of convert only what it may" \
-		"$(includes convert/$room/*.[ch] | grep '"convert/' | grep -vE "\"convert/($room|$(echo "${inner#*:}" | tr ',' '|'))/")"
+	others=$(echo "${inner#*:}" | tr ',' '|')
+	check "convert/$room reaches of convert only what it may" "$(beyond "convert/$room/$name" "(quant|arch|runtime)/.*|convert/($room|$others)/$name")"
 done
-check "includes name their room" "$(includes */*.[ch] */*/*.[ch] | grep -v -e '"quant/' -e '"arch/' -e '"runtime/' -e '"convert/' -e '"bench/' -e '"test/')"
+check "includes name their room" "$(grep -rHn --include='*.[ch]' '^#include "' quant arch runtime convert bench test | grep -vE '"(quant|arch|runtime|convert|bench|test)/')"
 check "no compiler extension outside arch and portable.h" \
 	"$(lines '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"

@@ -130,6 +130,28 @@ holds "a test of a name that none has fails" fails none env BRISE_TESTS="good ab
 rm -f "$house"/test/test_*.sh
 holds "run.sh fails without tests" fails none sh test/run.sh build
 
+# ---- rooms ----------------------------------------------------------------------------------------------------------
+
+# The script alone, in a copy of the sources with the objects of this build.
+rooms=$dir/rooms
+mkdir -p "$rooms/test" "$rooms/build"
+cp -R quant arch runtime convert bench "$rooms"
+cp test/statements.sh test/test_rooms.sh "$rooms/test"
+ln -s "$build/obj" "$build/libbrise.a" "$build/brise" "$rooms/build"
+run_rooms() {
+	(cd "$rooms" && BRISE_BUILD=build TMPDIR="$dir/tmp" sh test/test_rooms.sh >"$dir/out" 2>"$dir/err")
+}
+rooms_fail() { ! run_rooms; }
+holds "test_rooms.sh passes" run_rooms
+# The first two headers may include what is added to them, but not everything that includes them may.
+for fault in 'runtime/error.h runtime/eval/engine.h runtime/text/json.c' 'runtime/model/format.h runtime/text/tokenizer.h runtime/eval/engine.c' 'quant/tile.h runtime/error.h arch/scalar.c'; do
+	set -- $fault
+	echo "#include \"$2\"" >>"$rooms/$1"
+	holds "test_rooms.sh fails when $1 includes $2" rooms_fail
+	holds "and names $3" grep -q "^$3: \"$2\" through $1" "$dir/err"
+	cp "$1" "$rooms/$1"
+done
+
 # ---- test programs --------------------------------------------------------------------------------------------------
 
 ln -s "$build/test/test_json" "$house/build/test/test_json"
