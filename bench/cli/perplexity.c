@@ -15,6 +15,7 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
 #include "bench/lockstep.h"
+#include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
 
 typedef struct perplexity_settings {
@@ -25,6 +26,8 @@ typedef struct perplexity_settings {
 	bool json;
 	terminal_line line;
 	double start;
+	const divergence *scored; /* what has been measured so far */
+	size_t total;             /* positions to score */
 } perplexity_settings;
 
 #define AT(member) offsetof(perplexity_settings, member)
@@ -57,21 +60,41 @@ static const options_command command = {
 	.max_operands = 1,
 };
 
-static bool draw_progress(void *user, const divergence *d, size_t total)
+/* A first pass, of up to 4096 tokens through two models, may take minutes before anything is
+ * scored. */
+static void draw_progress(perplexity_settings *s)
+{
+	const divergence *d = s->scored;
+	double seconds = terminal_clock() - s->start, rate = (double)d->n / seconds;
+	char time[32], kld[48] = "";
+
+	if (d->n == 0) {
+		terminal_format_duration(seconds, time, sizeof time);
+		terminal_draw_line(&s->line, "0 of %zu tokens, %s", s->total, time);
+		return;
+	}
+	terminal_format_duration((double)(s->total - d->n) / rate, time, sizeof time);
+	if (s->against)
+		(void)snprintf(kld, sizeof kld, ", KLD %.5f", divergence_mean(d).value);
+	terminal_draw_line(&s->line, "%zu of %zu tokens, %.0f tokens/s, %s left: perplexity %.4f%s",
+	                   d->n, s->total, rate, time, divergence_perplexity(d).value, kld);
+}
+
+/* A brise_cancel_fn, for the progress line and ctrl-C: called before each layer. */
+static bool was_interrupted(void *user)
 {
 	perplexity_settings *s = user;
-	double rate = (double)d->n / (terminal_clock() - s->start);
-	char left[32], kld[48] = "";
 
-	if (terminal_is_due(&s->line)) {
-		terminal_format_duration((double)(total - d->n) / rate, left, sizeof left);
-		if (s->against)
-			(void)snprintf(kld, sizeof kld, ", KLD %.5f", divergence_mean(d).value);
-		terminal_draw_line(&s->line,
-		                   "%zu of %zu tokens, %.0f tokens/s, %s left: perplexity %.4f%s",
-		                   d->n, total, rate, left, divergence_perplexity(d).value, kld);
-	}
+	if (terminal_is_due(&s->line))
+		draw_progress(s);
 	return terminal_was_interrupted(NULL);
+}
+
+/* The same after each position. */
+static bool after_position(void *user, const divergence *d, size_t total)
+{
+	(void)d, (void)total;
+	return was_interrupted(user);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -162,9 +185,10 @@ static int measure(const engine *e, const engine *reference, perplexity_settings
 		             .context = settings->context,
 		             .stride = settings->stride ? settings->stride : settings->context,
 		             .bos = e->facts->bos,
-		             .progress = draw_progress,
+		             .progress = after_position,
 		             .user = settings,
-		             .cancel = terminal_was_interrupted };
+		             .cancel = was_interrupted,
+		             .cancel_user = settings };
 	divergence d = { .n = 0 };
 	brise_status status;
 	brise_error err;
@@ -178,7 +202,11 @@ static int measure(const engine *e, const engine *reference, perplexity_settings
 		               : report_error("perplexity",
 		                              "at least two tokens expected, found %zu", n);
 	settings->start = terminal_clock();
+	settings->scored = &d;
+	settings->total = lockstep_count_scored(&job);
 	terminal_open_line(&settings->line);
+	if (prompt_progress_is_slow(e, n))
+		settings->line.next = settings->start;
 	status = lockstep_measure(&d, &job, &err);
 	terminal_erase_line(&settings->line);
 	if (status == BRISE_OK && settings->json)

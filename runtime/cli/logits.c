@@ -7,6 +7,7 @@
 #include "runtime/cli/engine.h"
 #include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
+#include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/memory.h"
@@ -37,8 +38,8 @@ static const options_command command = {
 
 typedef struct writer {
 	result_file file;
-	terminal_line line;
-	size_t vocab, n;
+	prompt_progress progress;
+	size_t vocab;
 	int failed; /* errno of the write that failed */
 } writer;
 
@@ -47,28 +48,33 @@ static bool write_logits(void *user, size_t index, const float *logits)
 {
 	writer *w = user;
 
+	(void)index;
 	errno = 0;
 	if (fwrite(logits, sizeof *logits, w->vocab, w->file.stream) != w->vocab) {
 		w->failed = errno ? errno : EIO;
 		return true;
 	}
-	if (terminal_is_due(&w->line))
-		terminal_draw_line(&w->line, "%zu of %zu tokens", index + 1, w->n);
 	return terminal_was_interrupted(NULL);
+}
+
+/* A brise_cancel_fn, for the progress line and ctrl-C. */
+static bool was_interrupted(void *user)
+{
+	return prompt_progress_layer(&((writer *)user)->progress);
 }
 
 static int write_file(engine *e, const logits_settings *s, const int32_t *ids, size_t n)
 {
-	writer w = { .vocab = e->facts->vocab, .n = n };
+	writer w = { .vocab = e->facts->vocab };
 	brise_status status;
 	brise_error err;
 
 	if (result_open(&w.file, s->out, &err) != BRISE_OK)
 		return report_status("logits", &err);
-	terminal_open_line(&w.line);
-	status = brise_eval_all(e->engine, e->sequence, ids, n, write_logits,
-	                        terminal_was_interrupted, &w, &err);
-	terminal_erase_line(&w.line);
+	prompt_progress_begin(&w.progress, "", n, e);
+	status = brise_eval_all(e->engine, e->sequence, ids, n, write_logits, was_interrupted, &w,
+	                        &err);
+	prompt_progress_end(&w.progress);
 	if (w.failed) {
 		errno = w.failed;
 		status = result_write_error(&w.file, &err);

@@ -144,14 +144,6 @@ static int read_prompt(run *r, const char *argument)
 	return status;
 }
 
-/* Whether a small board may need more than half a second: to read the weights from a card, or for
- * the arithmetic of the prompt. */
-static bool is_slow(const run *r)
-{
-	return r->engine.facts->token_bytes > 32000000 ||
-	       (double)r->engine.facts->token_weights * (double)r->n_prompt > 1e9;
-}
-
 static void print_text(run *r, const char *text, size_t bytes)
 {
 	if (bytes == 0)
@@ -193,9 +185,7 @@ static brise_status generate(run *r, brise_error *err)
 	r->generation.limit = s->tokens == NO_LIMIT ? UINT64_MAX : s->tokens;
 	r->generation.ends = f->ends;
 	r->generation.n_ends = s->ignore_eos ? 0 : f->n_ends;
-	prompt_progress_begin(&r->progress, r->n_prompt,
-	                      brise_get_engine_facts(r->engine.engine)->rows, f->n_layers,
-	                      is_slow(r));
+	prompt_progress_begin(&r->progress, "prompt: ", r->n_prompt, &r->engine);
 	status = generate_run(&r->generation, r->engine.engine, r->engine.sequence, r->prompt,
 	                      r->n_prompt, print_token, was_interrupted, r, err);
 	prompt_progress_end(&r->progress);
