@@ -239,7 +239,9 @@ help quantize|brise convert CHECKPOINT OUT.brise
 pull mistral|downloads nothing
 list|keeps no list
 imatrix|brise calibrate
--z -p x|unknown option '-z'
+-z x|unknown option '-z'
+-p x|expected MODEL [PROMPT], found no MODEL
+embed|no embeddings
 END
 )
 none "other programs' commands are answered with ours" "$bad"
@@ -263,6 +265,7 @@ refuses "a bias that is none is refused" 2 "--logit-bias: expected ID=X" run "$m
 refuses "a bias for a token beyond the vocabulary is refused" 1 "99999" run "$model" x --logit-bias 99999=1
 refuses "one prompt too many is refused" 2 "one prompt expected" run "$model" x -f y
 refuses "run without a model is refused" 2 "MODEL" run
+refuses "a model's name that is no file is answered" 1 "MODEL is a path" run mistral x
 refuses "an empty model name is refused" 2 "found an empty name" info ""
 refuses "a folder is no model, and the message says what makes one" 1 "brise convert" run "$checkpoint" x
 refuses "an operand too many is refused" 2 "'words'" run "$model" two words
@@ -531,6 +534,10 @@ if script -qec true /dev/null >/dev/null 2>&1; then
 	awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/many"
 	script -qec "$brise run $model --prompt-ids $dir/many --print-ids -n 1 --chunk 4096" /dev/null </dev/null >"$dir/out" 2>&1
 	holds "a long prompt shows progress within its one pass" [ "$(tr '\r' '\n' <"$dir/out" | grep -c '^prompt: [0-9]* of 300 tokens')" -ge 1 ]
+	for c in "logits $model --ids $dir/many --out $dir/x" "perplexity $model --ids $dir/many"; do
+		script -qec "$brise $c --chunk 4096" /dev/null </dev/null >"$dir/out" 2>&1
+		holds "so does ${c%% *}" [ "$(tr '\r' '\n' <"$dir/out" | grep -c '^0 of [0-9]* tokens')" -ge 1 ]
+	done
 	script -qec "$brise run $model x -n 1 --greedy" /dev/null </dev/null >"$dir/out" 2>&1
 	holds "a short one shows none" [ "$(grep -c 'prompt:' "$dir/out")" -eq 0 ]
 else

@@ -391,8 +391,8 @@ static void check_model_and_prompt_as_options(void)
 	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "'c'"),
 	      "two prompts are one too many: %s", a.result.message);
 	parse_run(&a, "-p b");
-	CHECK(&counts, a.outcome == OPTIONS_READY && a.result.n_operands == 1,
-	      "-p alone leaves the model to be found missing or not: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "found no MODEL"),
+	      "-p alone lacks a model: %s", a.result.message);
 }
 
 static void check_synonyms(void)
@@ -436,6 +436,10 @@ static void check_answers(void)
 		{ "a --no-mmap", "always mapped" },
 		{ "a --verbose-prompt", "brise tokenize" },
 		{ "a --lora x", "brise convert CHECKPOINT" },
+		{ "a -np 4", "one prompt at a time" },
+		{ "a --port 8080", "no server yet" },
+		{ "a --image x.png", "text only" },
+		{ "a --keepalive 5m", "one command only" },
 		{ "a -ctk q8_0", "--kv int8" },
 		{ "a -r x", "no stop texts yet" },
 		{ "a --mirostat 2", "--temperature" },

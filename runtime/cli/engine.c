@@ -1,4 +1,5 @@
 /* engine.c - a model, its engine and a sequence, opened from a command's options */
+#include <errno.h>
 #include "runtime/cli/engine.h"
 #include "bench/scaling.h"
 #include "runtime/cli/commands.h"
@@ -58,6 +59,12 @@ int engine_open_model(engine *e, const char *command, const char *path)
 		                    "%s: expected a .brise file, found a folder; brise convert "
 		                    "makes one of a checkpoint",
 		                    path);
+	if (stat(path, &facts) != 0 && errno == ENOENT && !strpbrk(path, "./"))
+		return report_error(
+		        command,
+		        "%s: no such file; MODEL is a path: brise downloads nothing and "
+		        "keeps no list of models",
+		        path);
 	if (brise_open_model(&e->model, path, NULL, &err) != BRISE_OK)
 		return report_status(command, &err);
 	e->facts = brise_get_model_facts(e->model);

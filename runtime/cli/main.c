@@ -75,8 +75,8 @@ static int refuse(const char *name)
 	                    name);
 }
 
-/* Whether the words are those of `run` without the command: a model file first, or -m among them,
- * as other programs take them. */
+/* Whether these are the arguments of `run` without the command, as other programs take them: a
+ * model file first, or -m or -p anywhere. */
 static bool is_run(int argc, char **argv)
 {
 	size_t length = strlen(argv[1]);
@@ -86,7 +86,8 @@ static bool is_run(int argc, char **argv)
 		return (length > 6 && strcmp(argv[1] + length - 6, ".brise") == 0) ||
 		       (length > 5 && strcmp(argv[1] + length - 5, ".gguf") == 0);
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "-m") == 0 || strcmp(argv[i], "--model") == 0 ||
+		if (strcmp(argv[i], "-p") == 0 || strcmp(argv[i], "--prompt") == 0 ||
+		    strcmp(argv[i], "-m") == 0 || strcmp(argv[i], "--model") == 0 ||
 		    strncmp(argv[i], "--model=", 8) == 0)
 			return true;
 	return false;
@@ -103,7 +104,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return print_help(stderr, EXIT_USAGE);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    (strcmp(argv[1], "help") == 0 && argc == 2))
+	    (strcmp(argv[1], "help") == 0 && (argc == 2 || strcmp(argv[2], "help") == 0)))
 		return print_help(stdout, 0);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("brise " BRISE_VERSION "\n");

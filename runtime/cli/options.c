@@ -197,7 +197,8 @@ static bool applies(const options_command *command, const synonym *s)
 	case SYNONYM_OPTION:
 		return find_long(command, s->ours, strlen(s->ours)) != NULL;
 	case SYNONYM_MODEL:
-		return strncmp(command->operands, "MODEL", 5) == 0;
+		return strncmp(command->operands, "MODEL", 5) == 0 ||
+		       strncmp(command->operands, "[MODEL]", 7) == 0;
 	case SYNONYM_PROMPT:
 		return strstr(command->operands, "[PROMPT]") || strstr(command->operands, "[TEXT]");
 	default:
@@ -293,8 +294,8 @@ static options_outcome take_short(parser *p, char *word)
 	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
 }
 
-/* Puts -m's value before the operands and -p's behind them. Their own words have left room in
- * argv. */
+/* Puts -m's value before the operands and -p's after them. argv has room: the options' own words
+ * were taken out of it. */
 static void insert_operands(parser *p)
 {
 	options_result *r = p->result;
@@ -314,6 +315,8 @@ static options_outcome check_operands(parser *p)
 	const options_result *result = p->result;
 	int i;
 
+	if (p->prompt && result->n_operands == 1)
+		return wrong(p, "expected %s, found no MODEL", command->operands);
 	if (result->n_operands == 0 && command->min_operands > 0)
 		return wrong(p, "expected %s, found nothing", command->operands);
 	if (result->n_operands < command->min_operands)

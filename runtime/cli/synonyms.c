@@ -28,7 +28,11 @@
 #define OUR_CACHE "the cache is --kv int8 (default) or --kv f32"
 #define OUR_ADAPTERS                                                                               \
 	"adapters are merged when converting: brise convert CHECKPOINT OUT.brise --lora DIR"
-#define OUR_AFFINITY "processors are chosen by taskset; --threads N says how many"
+#define NO_EMBEDDINGS "there are no embeddings; brise logits writes what follows each token"
+#define NO_IMAGES     "brise reads text only"
+#define ONE_SEQUENCE  "brise run continues one prompt at a time; leave it out"
+#define ONE_PROCESS   "the model is loaded for one command only; leave it out"
+#define OUR_AFFINITY  "processors are chosen by taskset; --threads N says how many"
 #define OUR_CONVERT                                                                                \
 	"brise convert CHECKPOINT OUT.brise --type q4 (or q8, f16) quantizes a checkpoint or a "   \
 	"GGUF file"
@@ -62,6 +66,9 @@ static const synonym options[] = {
 	{ "--repeat-penalty",     SYNONYM_OPTION, "repetition-penalty" },
 	{ "--repeat-last-n",      SYNONYM_OPTION, "penalty-last" },
 	{ "--verbose",            SYNONYM_OPTION, "stats" },
+	{ "-v",                   SYNONYM_OPTION, "stats" },
+	{ "--perf",               SYNONYM_OPTION, "stats" },
+	{ "-l",                   SYNONYM_OPTION, "logit-bias" },
 	{ "--log-disable",        SYNONYM_FLAG,   NULL },
 	{ "--no-display-prompt",  SYNONYM_FLAG,   NULL },
 	{ "-no-cnv",              SYNONYM_FLAG,   NULL },
@@ -70,6 +77,10 @@ static const synonym options[] = {
 	{ "--no-escape",          SYNONYM_FLAG,   NULL },
 	{ "--no-warmup",          SYNONYM_FLAG,   NULL },
 	{ "--no-mlock",           SYNONYM_FLAG,   NULL },
+	{ "--no-perf",            SYNONYM_FLAG,   NULL },
+	{ "--no-repack",          SYNONYM_FLAG,   NULL },
+	{ "--offline",            SYNONYM_FLAG,   NULL },
+	{ "--nowordwrap",         SYNONYM_FLAG,   NULL },
 	{ "--mmap",               SYNONYM_FLAG,   NULL },
 	{ "--simple-io",          SYNONYM_FLAG,   NULL },
 	{ "-ngl",                 SYNONYM_ZERO,   NO_GPU },
@@ -84,6 +95,9 @@ static const synonym options[] = {
 	{ "--tensor-split",       SYNONYM_ANSWER, NO_GPU },
 	{ "-dev",                 SYNONYM_ANSWER, NO_GPU },
 	{ "--device",             SYNONYM_ANSWER, NO_GPU },
+	{ "-ot",                  SYNONYM_ANSWER, NO_GPU },
+	{ "--override-tensor",    SYNONYM_ANSWER, NO_GPU },
+	{ "--n-cpu-moe",          SYNONYM_ZERO,   NO_GPU },
 	{ "--mlock",              SYNONYM_ANSWER, NO_LOCK },
 	{ "--no-mmap",            SYNONYM_ANSWER, NO_MAP_CHOICE },
 	{ "--numa",               SYNONYM_ANSWER, OUR_AFFINITY },
@@ -120,6 +134,15 @@ static const synonym options[] = {
 	{ "--chat-template-file", SYNONYM_ANSWER, NO_CHAT },
 	{ "--in-prefix",          SYNONYM_ANSWER, NO_CHAT },
 	{ "--in-suffix",          SYNONYM_ANSWER, NO_CHAT },
+	{ "--host",               SYNONYM_ANSWER, NO_SERVER },
+	{ "--port",               SYNONYM_ANSWER, NO_SERVER },
+	{ "-np",                  SYNONYM_ANSWER, ONE_SEQUENCE },
+	{ "--parallel",           SYNONYM_ANSWER, ONE_SEQUENCE },
+	{ "--keepalive",          SYNONYM_ANSWER, ONE_PROCESS },
+	{ "--keep-alive",         SYNONYM_ANSWER, ONE_PROCESS },
+	{ "-mm",                  SYNONYM_ANSWER, NO_IMAGES },
+	{ "--mmproj",             SYNONYM_ANSWER, NO_IMAGES },
+	{ "--image",              SYNONYM_ANSWER, NO_IMAGES },
 	{ "-r",                   SYNONYM_ANSWER, NO_STOP_TEXT },
 	{ "--reverse-prompt",     SYNONYM_ANSWER, NO_STOP_TEXT },
 	{ "--stop",               SYNONYM_ANSWER, NO_STOP_TEXT },
@@ -141,7 +164,10 @@ static const synonym options[] = {
 	{ "--mirostat",           SYNONYM_ZERO,   OUR_SAMPLING },
 	{ "--samplers",           SYNONYM_ANSWER, OUR_SAMPLING },
 	{ "--typical",            SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--typical-p",          SYNONYM_ANSWER, OUR_SAMPLING },
 	{ "--tfs",                SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--top-nsigma",         SYNONYM_ANSWER, OUR_SAMPLING },
+	{ "--top-n-sigma",        SYNONYM_ANSWER, OUR_SAMPLING },
 	{ "--dynatemp-range",     SYNONYM_ZERO,   OUR_SAMPLING },
 	{ "--xtc-probability",    SYNONYM_ZERO,   OUR_SAMPLING },
 	{ "--dry-multiplier",     SYNONYM_ZERO,   OUR_SAMPLING },
@@ -191,6 +217,9 @@ static const synonym commands[] = {
 	{ "ls",               SYNONYM_ANSWER, NO_REGISTRY },
 	{ "rm",               SYNONYM_ANSWER, NO_REGISTRY },
 	{ "cp",               SYNONYM_ANSWER, NO_REGISTRY },
+	{ "embed",            SYNONYM_ANSWER, NO_EMBEDDINGS },
+	{ "embedding",        SYNONYM_ANSWER, NO_EMBEDDINGS },
+	{ "llama-embedding",  SYNONYM_ANSWER, NO_EMBEDDINGS },
 	{ "ps",               SYNONYM_ANSWER, "brise runs nothing in the background" },
 	{ "stop",             SYNONYM_ANSWER, "brise runs nothing in the background" },
 	{ "lora",             SYNONYM_ANSWER, OUR_ADAPTERS },
