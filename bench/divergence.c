@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 brise_status divergence_prepare(divergence *d, size_t vocab, size_t positions, brise_error *err)
 {
@@ -12,7 +13,7 @@ brise_status divergence_prepare(divergence *d, size_t vocab, size_t positions, b
 	if (positions == 0)
 		return BRISE_OK;
 	if (positions > SIZE_MAX / sizeof *d->klds ||
-	    !(d->klds = malloc(positions * sizeof *d->klds)))
+	    !(d->klds = memory_new(positions, sizeof *d->klds)))
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory for the divergences of %zu positions", positions);
 	return BRISE_OK;
@@ -20,7 +21,7 @@ brise_status divergence_prepare(divergence *d, size_t vocab, size_t positions, b
 
 void divergence_free(divergence *d)
 {
-	free(d->klds);
+	memory_free(d->klds);
 	*d = (divergence){ .n = 0 };
 }
 

@@ -7,7 +7,6 @@
  */
 #include "bench/kernels.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/f16.h"
@@ -15,6 +14,7 @@
 #include "quant/types.h"
 #include "quant/q8.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define COLS      4096u
 #define FEW_ROWS  4096u
@@ -242,13 +242,13 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 		        err, BRISE_EUNSUPPORTED,
 		        "measuring kernels takes %zu MB, and four times as much in the machine",
 		        LEAST >> 20);
-	b.bytes = aligned_alloc(TILE_ALIGN, b.size);
-	b.floats = calloc((size_t)TOKENS * WIDE, sizeof(float));
-	b.y = aligned_alloc(TILE_ALIGN, y_bytes);
-	b.scratch = aligned_alloc(TILE_ALIGN, pool_threads(threads) * ARCH_SCRATCH * sizeof(float));
-	b.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, blocks * TILE_BLOCK),
-		              calloc(blocks, sizeof(float)),
-		              calloc(blocks, sizeof(int32_t)),
+	b.bytes = memory_new_aligned(b.size, 1);
+	b.floats = memory_new((size_t)TOKENS * WIDE, sizeof(float));
+	b.y = memory_new_aligned(y_bytes, 1);
+	b.scratch = memory_new_aligned(pool_threads(threads) * ARCH_SCRATCH, sizeof(float));
+	b.x = (arch_vectors){ memory_new_aligned(blocks, TILE_BLOCK),
+		              memory_new(blocks, sizeof(float)),
+		              memory_new(blocks, sizeof(int32_t)),
 		              b.floats,
 		              0,
 		              0 };
@@ -266,12 +266,12 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	measure_attention(set->rows + 6, &b, &set->limits);
 	measure_rows(set->rows + 8, &b, &set->limits);
 done:
-	free(b.bytes);
-	free(b.floats);
-	free(b.y);
-	free(b.scratch);
-	free(b.x.codes);
-	free(b.x.scales);
-	free(b.x.sums);
+	memory_free_aligned(b.bytes);
+	memory_free(b.floats);
+	memory_free_aligned(b.y);
+	memory_free_aligned(b.scratch);
+	memory_free_aligned(b.x.codes);
+	memory_free(b.x.scales);
+	memory_free(b.x.sums);
 	return status;
 }

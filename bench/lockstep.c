@@ -1,10 +1,10 @@
 /* lockstep.c - passages of text through both models in turn */
 #include "bench/lockstep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 /* of the reference's logits: 512 positions of 32,768 tokens, so that the usual pass of 256 is not
  * cut */
@@ -113,7 +113,7 @@ static brise_status walk_chunks(walker *w, brise_error *err)
 {
 	const lockstep_job *job = w->job;
 	size_t chunks = lockstep_count_chunks(job), i;
-	int32_t *chunk = malloc(job->context * sizeof *chunk);
+	int32_t *chunk = memory_new(job->context, sizeof *chunk);
 	brise_status status = BRISE_OK;
 
 	if (!chunk)
@@ -125,7 +125,7 @@ static brise_status walk_chunks(walker *w, brise_error *err)
 			chunk[0] = job->bos;
 		status = walk_passage(w, chunk, job->context, first_scored(job, i), err);
 	}
-	free(chunk);
+	memory_free(chunk);
 	return status;
 }
 
@@ -142,12 +142,12 @@ brise_status lockstep_measure(divergence *d, const lockstep_job *job, brise_erro
 
 		w.piece = KEPT_BYTES / (job->vocab * sizeof *w.kept);
 		w.piece = w.piece > rows ? rows : w.piece > 0 ? w.piece : 1;
-		if (!(w.kept = malloc(w.piece * job->vocab * sizeof *w.kept)))
+		if (!(w.kept = memory_new(w.piece * job->vocab, sizeof *w.kept)))
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for the logits of %zu positions of %zu tokens",
 			                 w.piece, job->vocab);
 	}
 	status = job->context ? walk_chunks(&w, err) : walk_passage(&w, job->ids, job->n, 1, err);
-	free(w.kept);
+	memory_free(w.kept);
 	return status;
 }

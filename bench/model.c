@@ -13,14 +13,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/cli/process.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/ram.h"
 
 #define POLL_MS 2
 
@@ -55,7 +55,7 @@ static brise_status evaluate(const evaluator *e, const int32_t *tokens, size_t n
 static brise_status measure_prefill(const evaluator *e, uint32_t n, uint32_t vocab,
                                     double *tokens_per_s, brise_error *err)
 {
-	int32_t *tokens = malloc(n * sizeof *tokens);
+	int32_t *tokens = memory_new(n, sizeof *tokens);
 	brise_status status;
 	double start;
 
@@ -65,14 +65,14 @@ static brise_status measure_prefill(const evaluator *e, uint32_t n, uint32_t voc
 	start = bench_clock();
 	status = evaluate(e, tokens, n, NULL, err);
 	*tokens_per_s = n / (bench_clock() - start);
-	free(tokens);
+	memory_free(tokens);
 	return status;
 }
 
 static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t vocab,
                                    double *tokens_per_s, brise_error *err)
 {
-	double *seconds = malloc(n * sizeof *seconds);
+	double *seconds = memory_new(n, sizeof *seconds);
 	brise_status status = BRISE_OK;
 	const float *logits;
 	uint32_t i;
@@ -88,7 +88,7 @@ static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t voca
 	}
 	if (status == BRISE_OK)
 		*tokens_per_s = 1 / bench_median(seconds, n);
-	free(seconds);
+	memory_free(seconds);
 	return status;
 }
 
@@ -117,7 +117,7 @@ static void watch_child(bench_model_result *result, pid_t child, int in, double 
 	char bytes[256];
 
 	for (;;) {
-		uint64_t memory = process_read_memory(child, "RssAnon");
+		uint64_t memory = ram_read_process(child, "RssAnon");
 		int ready;
 
 		result->anon_bytes = memory > result->anon_bytes ? memory : result->anon_bytes;

@@ -2,7 +2,6 @@
  * of the machines that matter here */
 #include "bench/scaling.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/limits.h"
@@ -10,6 +9,7 @@
 #include "quant/types.h"
 #include "runtime/os/cores.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/os/threads.h"
 
 #define COLS   4096u
@@ -69,19 +69,19 @@ brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsi
                              bool decode_only, brise_error *err)
 {
 	size_t blocks = tile_blocks(COLS), tile_bytes = q4_tile_bytes(COLS), all = TOKENS * blocks;
-	uint8_t *tiles = aligned_alloc(TILE_ALIGN, TILES * tile_bytes);
+	uint8_t *tiles = memory_new_aligned(TILES, tile_bytes);
 	scaling_job job = { arch_matmul_for(kernels, TYPE_Q4, true),
 		            { tiles, tile_bytes, blocks },
 		            { 0 },
-		            calloc((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
-		            aligned_alloc(TILE_ALIGN, threads * ARCH_SCRATCH * sizeof(float)),
+		            memory_new((size_t)TOKENS * TILES * TILE_ROWS, sizeof(float)),
+		            memory_new_aligned(threads * ARCH_SCRATCH, sizeof(float)),
 		            1 };
 	brise_status status;
 	pool *workers = NULL;
 
-	job.x = (arch_vectors){ aligned_alloc(TILE_ALIGN, all * TILE_BLOCK),
-		                calloc(all, sizeof(float)),
-		                calloc(all, sizeof(int32_t)),
+	job.x = (arch_vectors){ memory_new_aligned(all, TILE_BLOCK),
+		                memory_new(all, sizeof(float)),
+		                memory_new(all, sizeof(int32_t)),
 		                NULL,
 		                blocks,
 		                TOKENS };
@@ -99,12 +99,12 @@ brise_status scaling_measure(scaling_row *row, const arch_kernels *kernels, unsi
 		measure(row, &job, workers, decode_only);
 done:
 	pool_free(workers);
-	free(tiles);
-	free(job.y);
-	free(job.scratch);
-	free(job.x.codes);
-	free(job.x.scales);
-	free(job.x.sums);
+	memory_free_aligned(tiles);
+	memory_free(job.y);
+	memory_free_aligned(job.scratch);
+	memory_free_aligned(job.x.codes);
+	memory_free(job.x.scales);
+	memory_free(job.x.sums);
 	return status;
 }
 

@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "arch/float_env.h"
 #include "convert/pieces.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
 #include "runtime/model/model.h"
+#include "runtime/os/memory.h"
 #include "runtime/os/threads.h"
 
 #define PIECE_ROWS 16u
@@ -159,10 +159,10 @@ static brise_status allocate(comparison *c, const compare_tensor *list, size_t n
 		widest = list[i].cols > widest ? list[i].cols : widest;
 	}
 	c->space = (size_t)PIECE_ROWS * widest;
-	c->pieces = calloc(most_rows / PIECE_ROWS + 1, sizeof *c->pieces);
-	c->spaces = calloc(c->workers, sizeof *c->spaces);
+	c->pieces = memory_new(most_rows / PIECE_ROWS + 1, sizeof *c->pieces);
+	c->spaces = memory_new(c->workers, sizeof *c->spaces);
 	for (i = 0; c->spaces && i < c->workers; i++)
-		if (!(c->spaces[i] = malloc(3 * c->space * sizeof(float))))
+		if (!(c->spaces[i] = memory_new(3 * c->space, sizeof(float))))
 			break;
 	if (!c->pieces || !c->spaces || i < c->workers)
 		return error_set(err, BRISE_ENOMEM,
@@ -176,9 +176,9 @@ static void free_comparison(comparison *c)
 	unsigned i;
 
 	for (i = 0; c->spaces && i < c->workers; i++)
-		free(c->spaces[i]);
-	free(c->spaces);
-	free(c->pieces);
+		memory_free(c->spaces[i]);
+	memory_free(c->spaces);
+	memory_free(c->pieces);
 }
 
 static brise_status compare(const convert_source *a, const char *a_name, const convert_source *b,
@@ -200,7 +200,7 @@ static brise_status compare(const convert_source *a, const char *a_name, const c
 		                 "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name,
 		                 b->config.n_layers, b_name, a->config.n_layers);
 	*n = order_count(&b->config);
-	if (!(*list = calloc(*n, sizeof **list)))
+	if (!(*list = memory_new(*n, sizeof **list)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a list of %zu tensors", *n);
 	if ((status = plan(&c, a_name, b_name, *list, err)) == BRISE_OK)
 		status = allocate(&c, *list, *n, err);
@@ -211,7 +211,7 @@ static brise_status compare(const convert_source *a, const char *a_name, const c
 	}
 	free_comparison(&c);
 	if (status != BRISE_OK) {
-		free(*list);
+		memory_free(*list);
 		*list = NULL;
 		*n = 0;
 	}

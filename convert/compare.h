@@ -28,8 +28,8 @@ typedef struct compare_options {
 	void *user;
 } compare_options;
 
-/* Compares a with b in the order of the file. *list: malloc'ed [*n], freed by the caller with
- * free(); NULL after an error.
+/* Compares a with b in the order of the file. *list: from memory_new [*n], freed by the caller with
+ * memory_free; NULL after an error.
  * Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name stand for the sources in the
  * message), those of the sources' reads, BRISE_ENOMEM, BRISE_ECANCELED. */
 brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/float_env.h"
@@ -16,6 +15,7 @@
 #include "convert/tokenizer/text_settings.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer_section.h"
 
 void convert_init_options(convert_options *options)
@@ -75,12 +75,12 @@ static brise_status check_vocabularies(const checkpoint *cp, const brise_tokeniz
 	return BRISE_OK;
 }
 
-/* The folder of the weights; malloc'ed. */
+/* The folder of the weights; from memory_new. */
 static char *copy_folder(const checkpoint *cp)
 {
 	const char *path = cp->n_files > 0 ? cp->files[0].path : "", *slash = strrchr(path, '/');
 	size_t n = slash ? (size_t)(slash - path) : 1;
-	char *folder = malloc(n + 2);
+	char *folder = memory_new(n + 2, 1);
 
 	if (folder) {
 		memcpy(folder, slash ? path : ".", n);
@@ -102,7 +102,7 @@ static brise_status read_settings(const checkpoint *cp, text_settings *settings,
 	if (!(folder = copy_folder(cp)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a path");
 	status = text_settings_read(settings, folder, decisions, err);
-	free(folder);
+	memory_free(folder);
 	return status;
 }
 
@@ -223,7 +223,7 @@ static brise_status convert(const char *path, const char *out, const convert_opt
 done:
 	s->origin = lines.text; /* which has grown, and is freed with the source */
 	text_settings_free(&settings);
-	free(section);
+	memory_free(section);
 	source_close(s);
 	return status;
 }

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "convert/blocks.h"
 #include "convert/calibration/factor.h"
@@ -18,6 +17,7 @@
 #include "runtime/model/crc32.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
+#include "runtime/os/memory.h"
 
 #define PIECE_TILES 8u
 
@@ -202,17 +202,18 @@ static brise_status allocate_spaces(encode_run *r, brise_error *err)
 		tile_bytes = tile_bytes_of(t) > tile_bytes ? tile_bytes_of(t) : tile_bytes;
 	}
 	r->n_pieces = count_pieces(r->plan);
-	r->pieces = calloc(r->n_pieces, sizeof *r->pieces);
-	r->spaces = calloc(threads, sizeof *r->spaces);
+	r->pieces = memory_new(r->n_pieces, sizeof *r->pieces);
+	r->spaces = memory_new(threads, sizeof *r->spaces);
 	if (!r->spaces || !r->pieces)
 		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", r->n_pieces);
 	for (i = 0; i < threads; i++) {
 		encode_space *s = &r->spaces[i];
 
-		s->rows = malloc((size_t)widest * TILE_ROWS * sizeof(float));
-		s->raw = malloc((size_t)widest * TILE_ROWS * sizeof(float));
-		s->scratch = malloc(encoder_scratch(widest, r->feedback.span > 0) * sizeof(float));
-		s->tiles = malloc((size_t)tile_bytes * PIECE_TILES);
+		s->rows = memory_new((size_t)widest * TILE_ROWS, sizeof(float));
+		s->raw = memory_new((size_t)widest * TILE_ROWS, sizeof(float));
+		s->scratch =
+		        memory_new(encoder_scratch(widest, r->feedback.span > 0), sizeof(float));
+		s->tiles = memory_new((size_t)tile_bytes * PIECE_TILES, 1);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for %u threads with rows of %" PRIu32, threads,
@@ -226,15 +227,15 @@ static void free_run(encode_run *r)
 	unsigned i;
 
 	for (i = 0; r->spaces && i < r->job->threads; i++) {
-		free(r->spaces[i].rows);
-		free(r->spaces[i].raw);
-		free(r->spaces[i].scratch);
-		free(r->spaces[i].tiles);
+		memory_free(r->spaces[i].rows);
+		memory_free(r->spaces[i].raw);
+		memory_free(r->spaces[i].scratch);
+		memory_free(r->spaces[i].tiles);
 	}
 	blocks_free(r->blocks);
 	factor_free(&r->feedback);
-	free(r->spaces);
-	free(r->pieces);
+	memory_free(r->spaces);
+	memory_free(r->pieces);
 }
 
 /* ---- all tensors ---------------------------------------------------------------------------- */

@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/float_env.h"
@@ -27,6 +26,7 @@
 #include "quant/half.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
+#include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/target_folder.h"
@@ -141,17 +141,17 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 static brise_status plan_tensors(exporter *e, brise_error *err)
 {
 	const format_config *c = &e->plan.model->config;
-	float *row = malloc(c->dim * sizeof *row);
+	float *row = memory_new(c->dim, sizeof *row);
 	brise_status status = BRISE_OK;
 	uint32_t layer, kind;
 	size_t i;
 
-	e->plan.tensors = calloc(order_count(c), sizeof *e->plan.tensors);
+	e->plan.tensors = memory_new(order_count(c), sizeof *e->plan.tensors);
 	if (!row || !e->plan.tensors)
 		status = error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 	for (i = 0; status == BRISE_OK && order_at(c, i, &kind, &layer); i++)
 		status = plan_tensor(e, kind, layer, row, err);
-	free(row);
+	memory_free(row);
 	return status;
 }
 
@@ -181,13 +181,13 @@ static brise_status allocate(exporter *e, brise_error *err)
 		widest = t->cols > widest ? t->cols : widest;
 		row_bytes = t->row_bytes > row_bytes ? t->row_bytes : row_bytes;
 	}
-	e->pieces = calloc(e->n_pieces, sizeof *e->pieces);
-	e->spaces = calloc(e->threads, sizeof *e->spaces);
+	e->pieces = memory_new(e->n_pieces, sizeof *e->pieces);
+	e->spaces = memory_new(e->threads, sizeof *e->spaces);
 	if (!e->pieces || !e->spaces)
 		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", e->n_pieces);
 	for (i = 0; i < e->threads; i++) {
-		e->spaces[i].row = malloc(widest * sizeof(float));
-		e->spaces[i].out = malloc(row_bytes * PIECE_ROWS);
+		e->spaces[i].row = memory_new(widest, sizeof(float));
+		e->spaces[i].out = memory_new(row_bytes * PIECE_ROWS, 1);
 		if (!e->spaces[i].row || !e->spaces[i].out)
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for %u threads with rows of %zu", e->threads,
@@ -201,12 +201,12 @@ static void free_exporter(exporter *e)
 	unsigned i;
 
 	for (i = 0; e->spaces && i < e->threads; i++) {
-		free(e->spaces[i].row);
-		free(e->spaces[i].out);
+		memory_free(e->spaces[i].row);
+		memory_free(e->spaces[i].out);
 	}
-	free(e->spaces);
-	free(e->pieces);
-	free(e->plan.tensors);
+	memory_free(e->spaces);
+	memory_free(e->pieces);
+	memory_free(e->plan.tensors);
 }
 
 /* ---- data ----------------------------------------------------------------------------------- */
@@ -450,7 +450,7 @@ static brise_status write_file(const char *folder, const char *name, const buffe
 	         (status = target_write_at(&target, content->data, content->n, 0, err)) == BRISE_OK)
 		status = target_commit(&target, err);
 	target_discard(&target);
-	free(path);
+	memory_free(path);
 	return status;
 }
 
@@ -470,7 +470,7 @@ static brise_status write_weights(exporter *e, const char *folder, const char *o
 	}
 	target_discard(&target);
 	buffer_free(&header);
-	free(path);
+	memory_free(path);
 	return status;
 }
 

@@ -2,9 +2,9 @@
 #include "convert/pieces.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 typedef struct run {
 	const pieces *job;
@@ -37,8 +37,8 @@ brise_status pieces_run_on(const pieces *job, pool *threads, brise_error *err)
 	brise_status status = BRISE_OK;
 
 	atomic_init(&r.stopped, false);
-	r.statuses = calloc(n, sizeof *r.statuses);
-	r.errors = calloc(n, sizeof *r.errors);
+	r.statuses = memory_new(n, sizeof *r.statuses);
+	r.errors = memory_new(n, sizeof *r.errors);
 	if (!r.statuses || !r.errors) {
 		status = error_set(err, BRISE_ENOMEM, "no memory for %u threads", n);
 		goto done;
@@ -48,8 +48,8 @@ brise_status pieces_run_on(const pieces *job, pool *threads, brise_error *err)
 		if ((status = r.statuses[i]) != BRISE_OK && err)
 			*err = r.errors[i];
 done:
-	free(r.statuses);
-	free(r.errors);
+	memory_free(r.statuses);
+	memory_free(r.errors);
 	return status;
 }
 

@@ -2,7 +2,6 @@
 #include "convert/plan.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/sample.h"
@@ -11,6 +10,7 @@
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
+#include "runtime/os/memory.h"
 
 #define SECTION_ALIGN 64u
 
@@ -97,7 +97,7 @@ brise_status plan_make(file_plan *p, const convert_source *source, const convert
 	uint64_t at;
 
 	*p = (file_plan){ .source = source };
-	p->tensors = calloc(order_count(&source->config), sizeof *p->tensors);
+	p->tensors = memory_new(order_count(&source->config), sizeof *p->tensors);
 	if (!p->tensors)
 		return error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
 	plan_tensors(p, o->type);
@@ -114,7 +114,7 @@ brise_status plan_make(file_plan *p, const convert_source *source, const convert
 
 void plan_free(file_plan *p)
 {
-	free(p->tensors);
+	memory_free(p->tensors);
 	p->tensors = NULL;
 }
 

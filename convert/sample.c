@@ -1,9 +1,8 @@
 /* sample.c - tiles at even distances, encoded and compared */
 #include "convert/sample.h"
 
-#include <stdlib.h>
-
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define TILES 8u /* 128 rows give the mean error of a matrix's rows within some percent */
 
@@ -62,10 +61,10 @@ brise_status sample_measure(void *user, const format_tensor *t, double *relative
                             brise_error *err)
 {
 	size_t floats = (size_t)t->cols * TILE_ROWS;
-	buffers b = { malloc(floats * sizeof(float)), malloc(floats * sizeof(float)),
-		      malloc(t->cols * sizeof(float)),
-		      malloc(q4_scratch(t->cols, false) * sizeof(float)),
-		      malloc(q4_tile_bytes(t->cols)) };
+	buffers b = { memory_new(floats, sizeof(float)), memory_new(floats, sizeof(float)),
+		      memory_new(t->cols, sizeof(float)),
+		      memory_new(q4_scratch(t->cols, false), sizeof(float)),
+		      memory_new(q4_tile_bytes(t->cols), 1) };
 	brise_status status = BRISE_OK;
 	tile_error sum = { 0, 0 };
 
@@ -74,10 +73,10 @@ brise_status sample_measure(void *user, const format_tensor *t, double *relative
 	else
 		status = error_set(err, BRISE_ENOMEM, "no memory to measure rows of %u", t->cols);
 	*relative_error = tile_relative_error(&sum);
-	free(b.rows);
-	free(b.raw);
-	free(b.row);
-	free(b.scratch);
-	free(b.tile);
+	memory_free(b.rows);
+	memory_free(b.raw);
+	memory_free(b.row);
+	memory_free(b.scratch);
+	memory_free(b.tile);
 	return status;
 }

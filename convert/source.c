@@ -3,12 +3,12 @@
 #include "convert/source.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/float_env.h"
 #include "convert/formats/elements.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 static brise_status read_raw(const checkpoint *cp, const checkpoint_tensor *t, bool interleaved,
                              uint32_t first, uint32_t n, void *raw, brise_error *err)
@@ -67,21 +67,21 @@ static brise_status open_adapters(source *s, const char *const *loras, size_t n_
 	size_t bytes = strlen(s->cp->decisions);
 
 	if (status == BRISE_OK && !lines.failed)
-		s->origin = malloc(bytes + lines.bytes + 1);
+		s->origin = memory_new(bytes + lines.bytes + 1, 1);
 	if (status == BRISE_OK && !s->origin)
 		status = error_set(err, BRISE_ENOMEM, "no memory for notes");
 	if (status == BRISE_OK) {
 		memcpy(s->origin, s->cp->decisions, bytes);
 		memcpy(s->origin + bytes, lines.text ? lines.text : "", lines.bytes + 1);
 	}
-	free(lines.text);
+	memory_free(lines.text);
 	return status;
 }
 
 brise_status source_open(source **out, const char *path, const char *const *loras, size_t n_loras,
                          brise_error *err)
 {
-	source *s = calloc(1, sizeof *s);
+	source *s = memory_new(1, sizeof *s);
 	brise_status status = s ? checkpoint_open(&s->cp, path, err)
 	                        : error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 
@@ -107,8 +107,8 @@ void source_close(source *s)
 		return;
 	lora_close(s->adapters);
 	checkpoint_close(s->cp);
-	free(s->origin);
-	free(s);
+	memory_free(s->origin);
+	memory_free(s);
 }
 
 static brise_status open_source(convert_source *rows, const char *path, brise_error *err)

@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
+#include "runtime/os/memory.h"
 
 #define PATTERN_MAX 128
 
@@ -108,7 +109,7 @@ brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_
                          uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
                          brise_error *err)
 {
-	wish *wishes = calloc(n_tensors, sizeof *wishes);
+	wish *wishes = memory_new(n_tensors, sizeof *wishes);
 	brise_status status =
 	        wishes ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
 	double weights = 0, room;
@@ -131,6 +132,6 @@ brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_
 			room -= (double)wishes[i].bytes;
 			tensors[wishes[i].tensor].type = TYPE_Q8;
 		}
-	free(wishes);
+	memory_free(wishes);
 	return status;
 }

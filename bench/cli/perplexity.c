@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/cli/report.h"
@@ -17,6 +16,7 @@
 #include "bench/lockstep.h"
 #include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
 
 typedef struct perplexity_settings {
 	engine_settings engine;
@@ -231,7 +231,7 @@ static int read_ids(engine *e, const perplexity_settings *settings, int32_t **id
 	if (input_read_text(settings->text, &text, &bytes, &err) != BRISE_OK)
 		return report_status("perplexity", &err);
 	status = engine_encode_text(e, "perplexity", text, bytes, ids, n);
-	free(text);
+	memory_free(text);
 	return status;
 }
 
@@ -316,7 +316,7 @@ int cli_perplexity(int argc, char **argv)
 		status = open_sequences(&e, &reference, &settings, n);
 	if (status == COMMANDS_READY)
 		status = measure(&e, &reference, &settings, ids, n);
-	free(ids);
+	memory_free(ids);
 	engine_close(&e);
 	engine_close(&reference);
 	return commands_end("perplexity", status);

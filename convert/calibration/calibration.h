@@ -72,7 +72,7 @@ typedef struct calibration {
 /* Index of the input of a matrix; UINT32_MAX: the embedding, which multiplies nothing. */
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer);
 
-/* Header and table for a model: n_inputs entries, malloc'ed, without checksums.
+/* Header and table for a model: n_inputs entries, from memory_new, without checksums.
  * Errors: BRISE_ENOMEM. */
 brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
                               const format_config *config, uint32_t span, brise_error *err);

@@ -11,10 +11,10 @@
 #include "convert/calibration/factor.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define STRIP   64u
 #define PANEL   4u
@@ -209,14 +209,14 @@ brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_er
 	bool complete;
 
 	*out = (q4_feedback){ .cols = cols, .span = span };
-	out->variance = calloc(tile_padded(cols), sizeof *out->variance);
-	out->panels = calloc(spans, sizeof *out->panels);
+	out->variance = memory_new(tile_padded(cols), sizeof *out->variance);
+	out->panels = memory_new(spans, sizeof *out->panels);
 	complete = out->variance && out->panels;
 	for (i = 0; i < spans && complete; i++) {
 		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
 
-		complete = (out->panels[i] = malloc(q4_panel(divide_up(width, TILE_BLOCK)) *
-		                                    sizeof **out->panels)) != NULL;
+		complete = (out->panels[i] = memory_new(q4_panel(divide_up(width, TILE_BLOCK)),
+		                                        sizeof **out->panels)) != NULL;
 	}
 	if (complete)
 		return BRISE_OK;
@@ -230,9 +230,9 @@ void factor_free(q4_feedback *f)
 	size_t i;
 
 	for (i = 0; f->panels && i * f->span < f->cols; i++)
-		free(f->panels[i]);
-	free(f->panels);
-	free(f->variance);
+		memory_free(f->panels[i]);
+	memory_free(f->panels);
+	memory_free(f->variance);
 	*f = (q4_feedback){ 0 };
 }
 
@@ -241,8 +241,8 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 {
 	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
 	size_t most = round_up_size(span < cols ? span : cols, STRIP);
-	double *h = malloc(most * most * sizeof *h),
-	       *panels = malloc(STRIP * most * sizeof *panels);
+	double *h = memory_new(most * most, sizeof *h),
+	       *panels = memory_new(STRIP * most, sizeof *panels);
 	brise_status status =
 	        h && panels ? BRISE_OK
 	                    : error_set(err, BRISE_ENOMEM,
@@ -263,7 +263,7 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 			                   "%s: input %u has correlations that no data can have",
 			                   c->name, index);
 	}
-	free(h);
-	free(panels);
+	memory_free(h);
+	memory_free(panels);
 	return status;
 }

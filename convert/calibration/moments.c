@@ -9,12 +9,12 @@
 #include "convert/calibration/moments.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/calibration/calibration.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define PANEL       TILE_ROWS
 #define TILE_FLOATS (PANEL * PANEL)
@@ -44,15 +44,15 @@ static size_t tile_at(size_t i, size_t j)
 	return i * (i + 1) / 2 + j;
 }
 
-/* Bytes of `floats` floats, times `times`, aligned; NULL: no memory, or more than there can be. */
+/* Room for `floats` floats, times `times`; NULL: no memory, or more than there can be. */
 static void *allocate(uint64_t floats, uint64_t times)
 {
-	uint64_t bytes;
+	uint64_t all;
 	size_t size;
 
-	if (!checked_mul(floats, times * sizeof(float), &bytes) || !checked_size(bytes, &size))
+	if (!checked_mul(floats, times, &all) || !checked_size(all, &size))
 		return NULL;
-	return aligned_alloc(TILE_ALIGN, size);
+	return memory_new_aligned(size, sizeof(float));
 }
 
 /* Of at most 2^16 panels. */
@@ -69,8 +69,8 @@ brise_status moments_new(moments *m, uint32_t cols, uint32_t span, brise_error *
 	uint32_t i;
 
 	*m = (moments){ .cols = cols, .span = span };
-	m->squares = calloc(n_panels(cols) * PANEL, sizeof *m->squares);
-	m->sums = calloc(n_spans(m) + 1, sizeof *m->sums);
+	m->squares = memory_new(n_panels(cols) * PANEL, sizeof *m->squares);
+	m->sums = memory_new(n_spans(m) + 1, sizeof *m->sums);
 	m->panels = allocate(n_panels(cols) * PANEL, BLOCK);
 	complete = m->squares && m->sums && m->panels;
 	for (i = 0; complete && i < n_spans(m); i++)
@@ -97,10 +97,10 @@ void moments_free(moments *m)
 	uint32_t i;
 
 	for (i = 0; m->sums && i < n_spans(m); i++)
-		free(m->sums[i]);
-	free(m->sums);
-	free(m->squares);
-	free(m->panels);
+		memory_free_aligned(m->sums[i]);
+	memory_free(m->sums);
+	memory_free(m->squares);
+	memory_free_aligned(m->panels);
 	*m = (moments){ 0 };
 }
 

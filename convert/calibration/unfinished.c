@@ -2,21 +2,16 @@
 #include "convert/calibration/unfinished.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "quant/checked.h"
 #include "runtime/eval/engine.h"
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 #include "runtime/os/target.h"
 
 brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
@@ -40,7 +35,7 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 		                 "a text of %zu tokens is too long to calibrate with", tokens);
 	u->state_floats = (size_t)floats;
 	u->states_at = (size_t)(u->header.file_bytes / 64 * 64 + 64);
-	if (!(u->path = malloc(room)))
+	if (!(u->path = memory_new(room, 1)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory", out);
 	(void)snprintf(u->path, room, "%s.unfinished", out);
 	if (!(u->target = target_resolve(out)))
@@ -83,38 +78,44 @@ static bool is_same_run(const unfinished *u, const calibration_header *h, uint64
 
 /* Whether the path still leads to the file that was locked: another run may have finished or
  * removed it in between. */
-static bool is_in_place(const unfinished *u, const struct stat *mine)
+static bool is_in_place(const unfinished *u, const os_facts *mine)
 {
-	struct stat facts;
+	os_facts facts;
 
-	return lstat(u->path, &facts) == 0 && facts.st_dev == mine->st_dev &&
-	       facts.st_ino == mine->st_ino;
+	return os_examine_link(u->path, &facts) && facts.device == mine->device &&
+	       facts.serial == mine->serial;
+}
+
+static int open_or_create(const char *path)
+{
+	int file = os_create(path, 0666);
+
+	return file < 0 && errno == EEXIST ? os_open_writable(path) : file;
 }
 
 /* Opens and locks the file and reads its header, zeros where it is shorter. */
 static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, brise_error *err)
 {
 	brise_status status;
-	struct stat facts;
-	ssize_t got;
+	os_facts facts;
+	int64_t got;
 
 	status = place_look(u->target, u->out, &calibration_kind, &u->seen, err);
 	if (status != BRISE_OK)
 		return status;
-	if (lstat(u->path, &facts) == 0 && !S_ISREG(facts.st_mode))
+	if (os_examine_link(u->path, &facts) && facts.kind != OS_FILE)
 		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
-	u->descriptor = open(u->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+	u->descriptor = open_or_create(u->path);
 	if (u->descriptor < 0)
 		return error_errno(err, "%s: cannot be created", u->path);
-	if (fstat(u->descriptor, &facts) != 0)
+	if (!os_examine_open(u->descriptor, &facts))
 		return error_errno(err, "%s: cannot be read", u->path);
-	if (!S_ISREG(facts.st_mode))
+	if (facts.kind != OS_FILE)
 		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
-	if ((flock(u->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
-	    !is_in_place(u, &facts))
+	if (os_lock_file(u->descriptor) == OS_LOCK_HELD || !is_in_place(u, &facts))
 		return error_set(err, BRISE_EIO, "%s: another calibration is writing it", u->path);
 	memset(h, 0, sizeof *h);
-	got = pread(u->descriptor, h, sizeof *h, 0);
+	got = os_read_at(u->descriptor, h, sizeof *h, 0);
 	if (got < 0)
 		return error_errno(err, "%s: cannot be read", u->path);
 	if (got > 0 && !is_calibration(h, (size_t)got))
@@ -122,7 +123,7 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 		        err, BRISE_EIO,
 		        "%s: exists and is not an unfinished calibration; it would be overwritten",
 		        u->path);
-	*size = (uint64_t)facts.st_size;
+	*size = facts.bytes;
 	if (got > 0 && is_finished(h, *size) && !is_same_run(u, h, *size))
 		return error_set(err, BRISE_EIO,
 		                 "%s: is a finished calibration of another model, text or options; "
@@ -133,19 +134,16 @@ static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, b
 
 static brise_status map(unfinished *u, size_t bytes, brise_error *err)
 {
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, u->descriptor, 0);
-
-	if (map == MAP_FAILED)
+	u->bytes = os_map_writable(u->descriptor, bytes);
+	if (!u->bytes)
 		return error_errno(err, "%s: cannot be mapped", u->path);
-	u->bytes = map;
 	u->mapped = bytes;
 	return BRISE_OK;
 }
 
 static void unmap(unfinished *u)
 {
-	if (u->bytes)
-		(void)munmap(u->bytes, u->mapped);
+	os_unmap(u->bytes, u->mapped);
 	u->bytes = NULL;
 }
 
@@ -183,11 +181,8 @@ static bool take_over(unfinished *u, const calibration_header *h)
  * mapping. */
 static brise_status take_room(const unfinished *u, brise_error *err)
 {
-	int failure = posix_fallocate(u->descriptor, 0, (off_t)u->size);
-
-	if (failure == 0)
+	if (os_take_room(u->descriptor, u->size))
 		return BRISE_OK;
-	errno = failure;
 	return error_errno(err, "%s: no room for %zu MB", u->path, u->size / 1000000 + 1);
 }
 
@@ -198,7 +193,7 @@ static brise_status write_mark(unfinished *u, brise_error *err)
 
 	h->done = 0;
 	h->header_crc = crc32_update(0, h, sizeof *h - sizeof h->header_crc);
-	return pwrite(u->descriptor, h, sizeof *h, 0) == (ssize_t)sizeof *h
+	return os_write_at(u->descriptor, h, sizeof *h, 0)
 	               ? BRISE_OK
 	               : error_errno(err, "%s: cannot be written", u->path);
 }
@@ -207,7 +202,7 @@ static brise_status begin_anew(unfinished *u, brise_error *err)
 {
 	brise_status status;
 
-	if (ftruncate(u->descriptor, 0) != 0)
+	if (!os_set_size(u->descriptor, 0))
 		return error_errno(err, "%s: cannot be emptied", u->path);
 	status = write_mark(u, err);
 	if (status == BRISE_OK)
@@ -215,7 +210,7 @@ static brise_status begin_anew(unfinished *u, brise_error *err)
 	if (status == BRISE_OK)
 		status = map(u, u->size, err);
 	if (status != BRISE_OK)
-		(void)unlink(u->path);
+		(void)os_remove(u->path);
 	return status;
 }
 
@@ -258,7 +253,7 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 
 static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *err)
 {
-	return msync(u->bytes, bytes, MS_SYNC) == 0
+	return os_sync_map(u->bytes, bytes)
 	               ? BRISE_OK
 	               : error_errno(err, "%s: cannot be written to disk", u->path);
 }
@@ -290,7 +285,7 @@ brise_status unfinished_finish(unfinished *u, brise_error *err)
 	if ((status = place_look(u->target, u->out, &calibration_kind, &now, err)) != BRISE_OK)
 		return status;
 	place_copy_mode(u->descriptor, &now);
-	if (ftruncate(u->descriptor, (off_t)u->header.file_bytes) != 0 || fsync(u->descriptor) != 0)
+	if (!os_set_size(u->descriptor, u->header.file_bytes) || !os_sync(u->descriptor))
 		return error_errno(err, "%s: cannot be completed", u->path);
 	return place_put(u->path, u->target, u->out, &calibration_kind, &u->seen, err);
 }
@@ -299,12 +294,12 @@ void unfinished_close(unfinished *u)
 {
 	/* Mapped: this run's. */
 	if (u->bytes && u->header.done == 0)
-		(void)unlink(u->path);
+		(void)os_remove(u->path);
 	unmap(u);
 	if (u->descriptor >= 0)
-		(void)close(u->descriptor);
+		(void)os_close(u->descriptor);
 	memory_free(u->target);
-	free(u->path);
-	free(u->inputs);
+	memory_free(u->path);
+	memory_free(u->inputs);
 	*u = (unfinished){ .descriptor = -1 };
 }

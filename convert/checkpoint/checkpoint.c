@@ -5,10 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "convert/checkpoint/gguf_architecture.h"
 #include "convert/checkpoint/gguf_folder.h"
@@ -24,6 +21,8 @@
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
@@ -37,20 +36,20 @@ static brise_status no_memory(const opened *o)
 static bool has_file(const opened *o, const char *name)
 {
 	char *path = files_join(o->folder, name);
-	struct stat facts;
-	bool has = path && stat(path, &facts) == 0;
+	os_facts facts;
+	bool has = path && os_examine(path, &facts);
 
-	free(path);
+	memory_free(path);
 	return has;
 }
 
 static bool has_entry(const opened *o, const char *name)
 {
 	char *path = files_join(o->folder, name);
-	struct stat facts;
-	bool has = path && lstat(path, &facts) == 0;
+	os_facts facts;
+	bool has = path && os_examine_link(path, &facts);
 
-	free(path);
+	memory_free(path);
 	return has;
 }
 
@@ -58,12 +57,13 @@ static bool has_entry(const opened *o, const char *name)
  * it. */
 static brise_status open_path(opened *o, char *path, contents expected)
 {
-	checkpoint_file *files = realloc(o->cp.files, (o->cp.n_files + 1) * sizeof *files), *file;
+	checkpoint_file *files = memory_resize(o->cp.files, o->cp.n_files + 1, sizeof *files),
+	                *file;
 
 	if (files)
 		o->cp.files = files;
 	if (!files || !path) {
-		free(path);
+		memory_free(path);
 		return no_memory(o);
 	}
 	file = &files[o->cp.n_files];
@@ -103,10 +103,10 @@ static brise_status read_text(const opened *o, const char *name, size_t most, ch
 static bool is_missing(const opened *o, const char *name)
 {
 	char *path = files_join(o->folder, name);
-	struct stat facts;
-	bool missing = path && lstat(path, &facts) != 0;
+	os_facts facts;
+	bool missing = path && !os_examine_link(path, &facts);
 
-	free(path);
+	memory_free(path);
 	return missing;
 }
 
@@ -149,7 +149,7 @@ static brise_status keep_listed(opened *o, const shard_index *index, const char 
 		          copy ? "tensor %.120s: the copy in %.80s is passed over (%s)"
 		               : "tensor %.120s in %.80s passed over: not listed in %s",
 		          t->name, index->shards[t->file], name);
-		free(t->name);
+		memory_free(t->name);
 	}
 	o->list.n = kept;
 	for (i = 0; i < index->n_entries; i++)
@@ -191,8 +191,8 @@ static brise_status add_shards(opened *o, const char *name)
 	if (status == BRISE_OK)
 		status = read_shards(o, &index, name);
 	shard_index_free(&index);
-	free(text);
-	free(path);
+	memory_free(text);
+	memory_free(path);
 	return status;
 }
 
@@ -214,8 +214,8 @@ static brise_status read_configuration(opened *o, const char *name)
 		                                            &o->decisions, o->err)
 		                 : architecture_read_params(&o->arch, text, size, path,
 		                                            &o->decisions, o->err);
-	free(text);
-	free(path);
+	memory_free(text);
+	memory_free(path);
 	return status;
 }
 
@@ -326,7 +326,7 @@ static brise_status read_gguf(opened *o)
 	gguf_note_template(&o->gguf, &o->decisions);
 	if (n > 1)
 		notes_add(&o->decisions, "weights: %zu files", n);
-	o->cp.tokenizer_path = strdup(o->cp.files[0].path);
+	o->cp.tokenizer_path = memory_copy_text(o->cp.files[0].path);
 	return o->cp.tokenizer_path ? BRISE_OK : no_memory(o);
 }
 
@@ -409,7 +409,7 @@ static void note_precision(opened *o)
 
 brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *err)
 {
-	opened *o = calloc(1, sizeof *o);
+	opened *o = memory_new(1, sizeof *o);
 	brise_status status;
 
 	*out = NULL;
@@ -451,18 +451,18 @@ void checkpoint_close(checkpoint *cp)
 		return;
 	for (i = 0; i < cp->n_files; i++) {
 		if (cp->files[i].descriptor >= 0)
-			(void)close(cp->files[i].descriptor);
-		free(cp->files[i].path);
+			(void)os_close(cp->files[i].descriptor);
+		memory_free(cp->files[i].path);
 	}
-	free(cp->files);
-	free(cp->tensors);
-	free(cp->tokenizer_path);
-	free(o->decisions.text);
-	free(o->gguf_path);
+	memory_free(cp->files);
+	memory_free(cp->tensors);
+	memory_free(cp->tokenizer_path);
+	memory_free(o->decisions.text);
+	memory_free(o->gguf_path);
 	locate_free(&o->place);
 	gguf_free(&o->gguf);
 	tensors_free(&o->list);
-	free(o);
+	memory_free(o);
 }
 
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor,

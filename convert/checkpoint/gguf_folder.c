@@ -6,7 +6,6 @@
  */
 #include "convert/checkpoint/gguf_folder.h"
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +15,15 @@
 #include "convert/formats/gguf_parts.h"
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define SHOWN_MAX 3u /* names in the message */
 
 typedef struct name_list {
 	char **names;
 	size_t n;
+	bool complete; /* false: no memory */
 } name_list;
 
 /* Projectors of images stand beside the language model they belong to. */
@@ -30,16 +32,19 @@ static bool is_model(const char *name)
 	return names_end_with(name, ".gguf") && name[0] != '.' && strncmp(name, "mmproj", 6) != 0;
 }
 
-static bool add_name(name_list *list, const char *name)
+static bool add_name(void *user, const char *name)
 {
-	char **grown = realloc(list->names, (list->n + 1) * sizeof *grown), *copy = strdup(name);
+	name_list *list = user;
+	char **grown, *copy;
 
+	if (!is_model(name))
+		return true;
+	grown = memory_resize(list->names, list->n + 1, sizeof *grown);
 	if (grown)
 		list->names = grown;
-	if (!grown || !copy) {
-		free(copy);
-		return false;
-	}
+	copy = grown ? memory_copy_text(name) : NULL;
+	if (!copy)
+		return list->complete = false;
 	gguf_name_first_part(copy);
 	list->names[list->n++] = copy;
 	return true;
@@ -59,7 +64,7 @@ static void sort_names(name_list *list)
 		qsort(list->names, list->n, sizeof *list->names, compare_names);
 	for (i = 0; i < list->n; i++)
 		if (n > 0 && !strcmp(list->names[n - 1], list->names[i]))
-			free(list->names[i]);
+			memory_free(list->names[i]);
 		else
 			list->names[n++] = list->names[i];
 	list->n = n;
@@ -81,26 +86,19 @@ static brise_status refuse_several(const name_list *list, const char *folder, br
 
 brise_status gguf_find_in_folder(char **path, const char *folder, brise_error *err)
 {
-	name_list list = { NULL, 0 };
-	DIR *entries = opendir(folder);
-	struct dirent *entry;
-	bool enough = true;
+	name_list list = { NULL, 0, true };
 	brise_status status = BRISE_OK;
 	size_t i;
 
 	*path = NULL;
-	while (enough && entries && (entry = readdir(entries)))
-		if (is_model(entry->d_name))
-			enough = add_name(&list, entry->d_name);
-	if (entries)
-		(void)closedir(entries);
+	(void)os_list_folder(folder, add_name, &list);
 	sort_names(&list);
-	if (enough && list.n > 1)
+	if (list.complete && list.n > 1)
 		status = refuse_several(&list, folder, err);
-	else if (!enough || (list.n == 1 && !(*path = files_join(folder, list.names[0]))))
+	else if (!list.complete || (list.n == 1 && !(*path = files_join(folder, list.names[0]))))
 		status = error_set(err, BRISE_ENOMEM, "%s: no memory for its files' names", folder);
 	for (i = 0; i < list.n; i++)
-		free(list.names[i]);
-	free(list.names);
+		memory_free(list.names[i]);
+	memory_free(list.names);
 	return status;
 }

@@ -4,7 +4,7 @@
 
 #include "runtime/brise.h"
 
-/* *path: malloc'ed, the folder's only model: its file, or the first part of a model cut into
+/* *path: from memory_new, the folder's only model: its file, or the first part of a model cut into
  * several; NULL: there is none. Files that are no language models by their names (mmproj*, what
  * begins with a dot) do not count. Errors: BRISE_EFORMAT several models; BRISE_ENOMEM. */
 brise_status gguf_find_in_folder(char **path, const char *folder, brise_error *err);

@@ -7,17 +7,15 @@
  */
 #include "convert/checkpoint/locate.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "convert/formats/files.h"
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define NAME_BYTES 256u /* longest file name and its end */
 
@@ -26,50 +24,57 @@ static brise_status no_memory(const char *path, brise_error *err)
 	return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);
 }
 
-/* The kind of what folder/name leads to, as S_IFMT has it; 0: nothing. */
-static mode_t kind_of(const char *folder, const char *name)
+/* Whether folder/name leads to something of this kind. */
+static bool is_kind(const char *folder, const char *name, os_kind kind)
 {
 	char *path = files_join(folder, name);
-	struct stat facts;
-	mode_t kind = path && stat(path, &facts) == 0 ? facts.st_mode & S_IFMT : 0;
+	os_facts facts;
+	bool is = path && os_examine(path, &facts) && facts.kind == kind;
 
-	free(path);
-	return kind;
+	memory_free(path);
+	return is;
 }
 
 static bool is_file(const char *folder, const char *name)
 {
-	return kind_of(folder, name) == S_IFREG;
+	return is_kind(folder, name, OS_FILE);
 }
 
 static bool is_broken_link(const char *folder, const char *name)
 {
 	char *path = files_join(folder, name);
-	struct stat facts;
-	bool broken = path && lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode) &&
-	              stat(path, &facts) != 0;
+	os_facts facts;
+	bool broken = path && os_examine_link(path, &facts) && facts.kind == OS_LINK &&
+	              !os_examine(path, &facts);
 
-	free(path);
+	memory_free(path);
 	return broken;
 }
 
 /* ---- the cache ------------------------------------------------------------------------------ */
 
+typedef struct snapshot_names {
+	char *last; /* [NAME_BYTES] */
+	unsigned n;
+} snapshot_names;
+
+static bool add_snapshot(void *user, const char *name)
+{
+	snapshot_names *names = user;
+
+	if (name[0] != '.' && strlen(name) < NAME_BYTES) {
+		strcpy(names->last, name);
+		names->n++;
+	}
+	return true;
+}
+
 /* The only entry of snapshots/; false: none, or several. */
 static bool find_only_snapshot(const char *snapshots, char name[NAME_BYTES])
 {
-	DIR *list = opendir(snapshots);
-	struct dirent *entry;
-	unsigned n = 0;
+	snapshot_names names = { name, 0 };
 
-	while (list && (entry = readdir(list)))
-		if (entry->d_name[0] != '.' && strlen(entry->d_name) < NAME_BYTES) {
-			strcpy(name, entry->d_name);
-			n++;
-		}
-	if (list)
-		closedir(list);
-	return n == 1;
+	return os_list_folder(snapshots, add_snapshot, &names) && names.n == 1;
 }
 
 /* The name in refs/main; false: there is none that could be one. */
@@ -88,8 +93,8 @@ static bool read_reference(const char *folder, char name[NAME_BYTES])
 		memcpy(name, text, size);
 		name[size] = 0;
 	}
-	free(text);
-	free(path);
+	memory_free(text);
+	memory_free(path);
 	return good;
 }
 
@@ -105,13 +110,13 @@ static brise_status find_snapshot(char **found, const char *folder, brise_error 
 		                   "%s: no refs/main, and not exactly one snapshot: give a folder "
 		                   "in snapshots/",
 		                   folder);
-	else if (kind_of(snapshots, name) != S_IFDIR)
+	else if (!is_kind(snapshots, name, OS_FOLDER))
 		status = error_set(err, BRISE_EIO,
 		                   "%s: snapshot %s is not there; is the download complete?",
 		                   folder, name);
 	else if (!(*found = files_join(snapshots, name)))
 		status = no_memory(folder, err);
-	free(snapshots);
+	memory_free(snapshots);
 	return status;
 }
 
@@ -119,7 +124,7 @@ static brise_status find_snapshot(char **found, const char *folder, brise_error 
 
 static char *copy_text(const char *text, size_t bytes)
 {
-	char *copy = malloc(bytes + 1);
+	char *copy = memory_new(bytes + 1, 1);
 
 	if (copy) {
 		memcpy(copy, text, bytes);
@@ -140,16 +145,16 @@ static char *folder_of(const char *path, const char **name)
 
 brise_status locate_folder(char **folder, const char *path, brise_error *err)
 {
-	struct stat facts;
+	os_facts facts;
 	const char *name;
 
 	*folder = NULL;
-	if (stat(path, &facts) != 0)
+	if (!os_examine(path, &facts))
 		return files_explain_open(path, err);
-	if (S_ISDIR(facts.st_mode) && kind_of(path, "snapshots") == S_IFDIR &&
+	if (facts.kind == OS_FOLDER && is_kind(path, "snapshots", OS_FOLDER) &&
 	    !is_file(path, "config.json"))
 		return find_snapshot(folder, path, err);
-	*folder = S_ISDIR(facts.st_mode) ? copy_text(path, strlen(path)) : folder_of(path, &name);
+	*folder = facts.kind == OS_FOLDER ? copy_text(path, strlen(path)) : folder_of(path, &name);
 	return *folder ? BRISE_OK : no_memory(path, err);
 }
 
@@ -185,26 +190,33 @@ static finding examine_entry(const char *folder, const char *name)
 	return strncmp(name, "models--", 8) == 0 ? FOUND_CACHE : FINDINGS;
 }
 
+typedef struct best_finding {
+	const char *folder;
+	finding kind;
+	char name[NAME_BYTES];
+} best_finding;
+
+static bool keep_better(void *user, const char *name)
+{
+	best_finding *best = user;
+	finding here = examine_entry(best->folder, name);
+
+	if (here < FINDINGS &&
+	    (here < best->kind || (here == best->kind && strcmp(name, best->name) < 0)) &&
+	    strlen(name) < NAME_BYTES) {
+		best->kind = here;
+		strcpy(best->name, name);
+	}
+	return true;
+}
+
 brise_status locate_explain(const char *folder, brise_error *err)
 {
-	DIR *list = opendir(folder);
-	finding best = FINDINGS;
-	struct dirent *entry;
-	char name[NAME_BYTES] = "";
+	best_finding best = { folder, FINDINGS, "" };
+	const char *name = best.name;
 
-	while (list && (entry = readdir(list))) {
-		finding here = examine_entry(folder, entry->d_name);
-
-		if (here < FINDINGS &&
-		    (here < best || (here == best && strcmp(entry->d_name, name) < 0)) &&
-		    strlen(entry->d_name) < NAME_BYTES) {
-			best = here;
-			strcpy(name, entry->d_name);
-		}
-	}
-	if (list)
-		closedir(list);
-	switch (best) {
+	(void)os_list_folder(folder, keep_better, &best);
+	switch (best.kind) {
 	case FOUND_BROKEN_LINK:
 		return error_set(
 		        err, BRISE_EIO,
@@ -302,21 +314,21 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err)
 {
-	struct stat facts;
+	os_facts facts;
 
 	*out = (location){ NULL, NULL, LOCATION_ANY };
-	if (stat(path, &facts) != 0)
+	if (!os_examine(path, &facts))
 		return files_explain_open(path, err);
-	if (S_ISDIR(facts.st_mode))
+	if (facts.kind == OS_FOLDER)
 		return locate_folder(&out->folder, path, err);
-	if (S_ISREG(facts.st_mode))
+	if (facts.kind == OS_FILE)
 		return locate_file(out, path, err);
 	return error_set(err, BRISE_EIO, "%s: is not a regular file and not a folder", path);
 }
 
 void locate_free(location *l)
 {
-	free(l->folder);
-	free(l->weights);
+	memory_free(l->folder);
+	memory_free(l->weights);
 	*l = (location){ NULL, NULL, LOCATION_ANY };
 }

@@ -21,7 +21,7 @@ typedef struct location {
 brise_status locate_checkpoint(location *out, const char *path, brise_error *err);
 void locate_free(location *l);
 
-/* The folder alone, malloc'ed, whatever is in it: of an adapter. */
+/* The folder alone, from memory_new, whatever is in it: of an adapter. */
 brise_status locate_folder(char **folder, const char *path, brise_error *err);
 
 /* For a folder in which no checkpoint was found: refuses links to nothing, adapters and other forms

@@ -19,8 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "convert/checkpoint/checkpoint.h"
 #include "convert/checkpoint/locate.h"
@@ -35,6 +33,8 @@
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define CONFIG_MAX ((size_t)16 << 20)
 /* of what an adapter may add: added to any float it gives no infinity (half a unit of the largest
@@ -123,7 +123,7 @@ static brise_status check_names(reading *in, const char *name, const lora_place 
 		return BRISE_OK;
 	if (!in->first) {
 		in->place = *at;
-		return (in->first = strdup(name)) != NULL
+		return (in->first = memory_copy_text(name)) != NULL
 		               ? BRISE_OK
 		               : error_set(in->err, BRISE_ENOMEM, "%s: no memory for a name",
 		                           in->path);
@@ -211,8 +211,8 @@ static float decode(const uint8_t *raw, uint32_t dtype, size_t i)
 /* In which order elements are read. */
 typedef enum element_order { AS_THEY_ARE, TRANSPOSED, INTERLEAVED_ROWS } element_order;
 
-/* All elements times `factor`; *out malloc'ed. The shape has been checked, and its bytes lie in the
- * file. */
+/* All elements times `factor`; *out from memory_new. The shape has been checked, and its bytes lie
+ * in the file. */
 static brise_status read_floats(const reading *in, const named_tensor *t, double factor,
                                 element_order order, float **out)
 {
@@ -221,8 +221,8 @@ static brise_status read_floats(const reading *in, const named_tensor *t, double
 	brise_status status = BRISE_OK;
 
 	*out = NULL;
-	if (!checked_size(t->bytes, &bytes) || !(raw = malloc(bytes)) ||
-	    !(*out = malloc(rows * cols * sizeof **out)))
+	if (!checked_size(t->bytes, &bytes) || !(raw = memory_new(bytes, 1)) ||
+	    !(*out = memory_new(rows * cols, sizeof **out)))
 		status = error_set(in->err, BRISE_ENOMEM, "%s: no memory for tensor %s", in->path,
 		                   t->name);
 	if (status == BRISE_OK)
@@ -244,7 +244,7 @@ static brise_status read_floats(const reading *in, const named_tensor *t, double
 				        in->path, t->name);
 		}
 	}
-	free(raw);
+	memory_free(raw);
 	return status;
 }
 
@@ -365,9 +365,9 @@ static brise_status check_pairs(const reading *in)
 
 static bool exists(const char *path)
 {
-	struct stat facts;
+	os_facts facts;
 
-	return stat(path, &facts) == 0;
+	return os_examine(path, &facts);
 }
 
 /* "path" or "path:scale"; a path that holds a colon itself is recognised by being there. */
@@ -378,7 +378,7 @@ static brise_status split_spec(reading *in, const char *spec)
 	char *end;
 
 	in->scale = 1;
-	if (!(in->given = malloc(length + 1)))
+	if (!(in->given = memory_new(length + 1, 1)))
 		return error_set(in->err, BRISE_ENOMEM, "%s: no memory to open it", spec);
 	memcpy(in->given, spec, length);
 	in->given[length] = 0;
@@ -407,8 +407,8 @@ static brise_status read_configuration(reading *in, notes *decisions)
 		                                              decisions, in->err)
 		                           : lora_read_params(&in->config, in->model, text, size,
 		                                              path, decisions, in->err);
-	free(text);
-	free(path);
+	memory_free(text);
+	memory_free(path);
 	return status;
 }
 
@@ -416,10 +416,10 @@ static brise_status read_configuration(reading *in, notes *decisions)
 static bool holds(const char *folder, const char *name)
 {
 	char *path = files_join(folder, name);
-	struct stat facts;
-	bool has = path && lstat(path, &facts) == 0;
+	os_facts facts;
+	bool has = path && os_examine_link(path, &facts);
 
-	free(path);
+	memory_free(path);
 	return has;
 }
 
@@ -497,8 +497,8 @@ static brise_status find_form(reading *in)
 static void close_file(adapter_file *file)
 {
 	if (file->descriptor >= 0)
-		(void)close(file->descriptor);
-	free(file->path);
+		(void)os_close(file->descriptor);
+	memory_free(file->path);
 	*file = (adapter_file){ NULL, -1 };
 }
 
@@ -526,9 +526,9 @@ static brise_status read_adapter(pair *pairs, adapter_file *file, const char *sp
 		close_file(file);
 	tensors_free(&in.list);
 	lora_free_config(&in.config);
-	free(in.first);
-	free(in.folder);
-	free(in.given);
+	memory_free(in.first);
+	memory_free(in.folder);
+	memory_free(in.given);
 	return status;
 }
 
@@ -542,10 +542,10 @@ brise_status lora_open(lora **out, const char *const *specs, size_t n, const for
 	*out = NULL;
 	if (n == 0)
 		return BRISE_OK;
-	l = calloc(1, sizeof *l);
+	l = memory_new(1, sizeof *l);
 	if (l) {
-		l->pairs = calloc(n, each * sizeof *l->pairs);
-		l->files = calloc(n, sizeof *l->files);
+		l->pairs = memory_new(n, each * sizeof *l->pairs);
+		l->files = memory_new(n, sizeof *l->files);
 	}
 	if (!l || !l->pairs || !l->files) {
 		lora_close(l);
@@ -575,14 +575,14 @@ void lora_close(lora *l)
 	if (!l)
 		return;
 	for (i = 0; i < l->n * l->n_layers * TENSOR_KINDS; i++) {
-		free(l->pairs[i].a);
-		free(l->pairs[i].b);
+		memory_free(l->pairs[i].a);
+		memory_free(l->pairs[i].b);
 	}
 	for (i = 0; i < l->n; i++)
 		close_file(&l->files[i]);
-	free(l->files);
-	free(l->pairs);
-	free(l);
+	memory_free(l->files);
+	memory_free(l->pairs);
+	memory_free(l);
 }
 
 /* ---- product -------------------------------------------------------------------------------- */
@@ -636,7 +636,7 @@ static brise_status replace_rows(const pair *p, const adapter_file *file, uint32
 	void *raw;
 
 	(void)elements_measure(p->dtype, cols, &row_bytes); /* found to lie inside the file */
-	if (!(raw = malloc((size_t)(n * row_bytes) + 1)))
+	if (!(raw = memory_new((size_t)(n * row_bytes) + 1, 1)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " rows",
 		                 file->path, n);
 	status = files_read_at(file->descriptor, raw, (size_t)(n * row_bytes),
@@ -646,7 +646,7 @@ static brise_status replace_rows(const pair *p, const adapter_file *file, uint32
 		                   "%s: a weight in rows %" PRIu32 "..%" PRIu32
 		                   " of a whole matrix is infinite or not a number",
 		                   file->path, first, first + n - 1);
-	free(raw);
+	memory_free(raw);
 	return status;
 }
 

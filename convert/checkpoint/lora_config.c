@@ -15,12 +15,12 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/text/json.h"
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define PATTERNS_MAX 4096u /* a few for each matrix of a large model */
 
@@ -116,7 +116,7 @@ static void add_pattern(reading *in, lora_patterns *patterns, pattern *key)
 	double value;
 
 	if (json_read_double(&in->r, &value) && patterns->n < PATTERNS_MAX)
-		grown = realloc(patterns->items, (patterns->n + 1) * sizeof *grown);
+		grown = memory_resize(patterns->items, patterns->n + 1, sizeof *grown);
 	if (!grown) {
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for so many patterns");
 		pattern_free(key);
@@ -141,7 +141,7 @@ static void read_patterns(reading *in, const char *field, lora_patterns *pattern
 	while (json_next_whole_key(&in->r, &text, &bytes)) {
 		key = pattern_new(text, bytes, &why);
 		(void)snprintf(what, sizeof what, ": %.60s: %s", text, key ? "" : why);
-		free(text);
+		memory_free(text);
 		if (key) {
 			add_pattern(in, patterns, key);
 		} else if (unread) {
@@ -336,7 +336,7 @@ static void free_patterns(lora_patterns *patterns)
 
 	for (i = 0; i < patterns->n; i++)
 		pattern_free(patterns->items[i].key);
-	free(patterns->items);
+	memory_free(patterns->items);
 }
 
 void lora_free_config(lora_config *config)

@@ -8,8 +8,9 @@
 #include "convert/checkpoint/pattern.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "runtime/os/memory.h"
 
 #define PROGRAM_MAX 2048u
 #define TEXT_MAX    512u
@@ -308,7 +309,7 @@ static bool repeat(compiler *c, size_t begin, unsigned least, unsigned most)
 
 	if (least > REPEATS_MAX || (most > REPEATS_MAX && most != ENDLESS) || least > most)
 		return refuse(c, "a repetition of this number");
-	if (!(piece = malloc((size + 1) * sizeof *piece)))
+	if (!(piece = memory_new(size + 1, sizeof *piece)))
 		return refuse(c, "a pattern for which there is no memory");
 	memcpy(piece, &c->program[begin], size * sizeof *piece);
 	c->size = begin;
@@ -322,7 +323,7 @@ static bool repeat(compiler *c, size_t begin, unsigned least, unsigned most)
 	/* {0}: not even nothing may be left out of the count */
 	if (good && c->size == begin)
 		good = emit(c, OP_JUMP, 1) != NULL;
-	free(piece);
+	memory_free(piece);
 	return good;
 }
 
@@ -374,24 +375,24 @@ pattern *pattern_new(const char *text, size_t n, const char **why)
 	pattern *p = NULL;
 	bool good;
 
-	c.program = malloc(PROGRAM_MAX * sizeof *c.program);
+	c.program = memory_new(PROGRAM_MAX, sizeof *c.program);
 	good = c.program || refuse(&c, "a pattern for which there is no memory");
 	good = good && ((n > 0 && n <= TEXT_MAX) || refuse(&c, "a pattern of this length"));
 	good = good && read_alternatives(&c);
 	good = good && (c.at == n || refuse(&c, "a ) without its group"));
 	good = good && emit(&c, OP_MATCH, 0);
-	if (good && (p = malloc(sizeof *p + c.size * sizeof *c.program)) != NULL) {
+	if (good && (p = memory_new(1, sizeof *p + c.size * sizeof *c.program)) != NULL) {
 		p->n = c.size;
 		memcpy(p->program, c.program, c.size * sizeof *c.program);
 	}
 	*why = p ? NULL : c.why ? c.why : "a pattern for which there is no memory";
-	free(c.program);
+	memory_free(c.program);
 	return p;
 }
 
 void pattern_free(pattern *p)
 {
-	free(p);
+	memory_free(p);
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */

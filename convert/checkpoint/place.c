@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/formats/elements.h"
@@ -12,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/model/order.h"
 #include "runtime/model/model.h"
+#include "runtime/os/memory.h"
 
 static brise_status no_memory(const opened *o)
 {
@@ -231,7 +231,7 @@ brise_status place_tensors(opened *o)
 	passed counts = { 0, 0 };
 	size_t i;
 
-	o->cp.tensors = calloc(o->arch.config.n_layers, sizeof *o->cp.tensors);
+	o->cp.tensors = memory_new(o->arch.config.n_layers, sizeof *o->cp.tensors);
 	if (!o->cp.tensors)
 		return no_memory(o);
 	for (i = 0; i < o->list.n && status == BRISE_OK; i++)

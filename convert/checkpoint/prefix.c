@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define NAME_MAX_BYTES 512u
 
@@ -107,11 +107,11 @@ static bool rename_tensor(named_tensor *t, const prefix *found, const naming *na
 		body = names->body;
 	}
 	bytes = strlen(body) + strlen(rest) + 1;
-	if (!(name = malloc(bytes)))
+	if (!(name = memory_new(bytes, 1)))
 		return false;
 	(void)snprintf(name, bytes, "%s%s", body, rest);
 	*changed = *changed || strcmp(name, t->name) != 0;
-	free(t->name);
+	memory_free(t->name);
 	t->name = name;
 	return true;
 }

@@ -2,7 +2,6 @@
  * inputs for the converter */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/calibration/calibrate.h"
@@ -231,8 +230,8 @@ int cli_calibrate(int argc, char **argv)
 		status = take_ids(&e, &settings, text, bytes, &ids, &n);
 	if (status == COMMANDS_READY)
 		status = run(&e, &settings, ids, n < settings.tokens ? n : settings.tokens);
-	free(ids);
-	free(text);
+	memory_free(ids);
+	memory_free(text);
 	engine_close(&e);
 	return commands_end("calibrate", status);
 }

@@ -3,9 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "convert/compare.h"
 #include "convert/formats/files.h"
@@ -14,6 +12,8 @@
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 typedef struct compare_settings {
 	uint32_t threads;
@@ -53,10 +53,12 @@ static bool looks_like_model(const char *path)
 {
 	const char *end = strrchr(path, '.');
 	contents found;
-	struct stat facts;
+	os_facts facts;
 
-	if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
-		return stat(path, &facts) != 0; /* a missing file is reported as a missing model */
+	if (!os_examine(path, &facts))
+		return true; /* a missing file is reported as a missing model */
+	if (facts.kind != OS_FILE)
+		return false;
 	if (end && !strcmp(end, ".brise"))
 		return true;
 	return files_look(&found, path, NULL) != BRISE_OK || found == CONTENTS_BRISE;
@@ -235,7 +237,7 @@ static int compare(const side *a, const side *b, char **paths, compare_settings 
 		print_json(list, n);
 	else
 		print_table(list, n);
-	free(list);
+	memory_free(list);
 	return 0;
 }
 

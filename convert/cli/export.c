@@ -8,6 +8,7 @@
 #include "convert/tokenizer/sentencepiece.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/os/memory.h"
 
 static const char *const format_choices[] = { "gguf", "safetensors", NULL };
 static const char *const type_choices[] = { "f16", "q8_0", "q4_0", NULL };
@@ -122,11 +123,11 @@ static int check_settings(export_settings *s, const char *out)
 	return COMMANDS_READY;
 }
 
-/* "mistral-7b" of "models/mistral-7b.brise": malloc'ed. */
+/* "mistral-7b" of "models/mistral-7b.brise": from memory_new. */
 static char *title_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *title = strdup(slash ? slash + 1 : path);
+	char *title = memory_copy_text(slash ? slash + 1 : path);
 
 	if (title && ends_in(title, ".brise"))
 		title[strlen(title) - strlen(".brise")] = '\0';
@@ -174,8 +175,8 @@ static brise_status export_file(export_settings *s, const char *in, const char *
 done:
 	brise_close_tokenizer(tokenizer);
 	brise_close_model(model);
-	free(section);
-	free(title);
+	memory_free(section);
+	memory_free(title);
 	return status;
 }
 

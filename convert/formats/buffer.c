@@ -4,8 +4,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "runtime/os/memory.h"
 
 #define FIRST_ROOM ((size_t)4096)
 
@@ -20,7 +21,7 @@ void buffer_put(buffer *b, const void *data, size_t n)
 		while (room - b->n < n && room <= SIZE_MAX / 2)
 			room *= 2;
 		if (room - b->n >= n)
-			grown = realloc(b->data, room);
+			grown = memory_resize(b->data, room, 1);
 		if (!grown) {
 			b->failed = true;
 			return;
@@ -69,6 +70,6 @@ void buffer_align(buffer *b, size_t unit, char pad)
 
 void buffer_free(buffer *b)
 {
-	free(b->data);
+	memory_free(b->data);
 	*b = (buffer){ NULL, 0, 0, false };
 }

@@ -22,16 +22,16 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
 /* What the regular file at `path` holds. Errors: BRISE_EIO. */
 brise_status files_look(contents *found, const char *path, brise_error *err);
 
-/* A whole file of at most `most` bytes: *bytes malloc'ed [*size] with a NUL behind, freed by the
- * caller. Memory follows what was read, not what the file's size claims.
- * Errors: those of files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
+/* A whole file of at most `most` bytes: *bytes from memory_new [*size] with a NUL behind, freed by
+ * the caller. Memory follows what was read, not what the file's size claims. Errors: those of
+ * files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
 brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,
                               size_t *size, brise_error *err);
 
 /* Why `path` could not be opened, from errno: BRISE_EIO, with a link to nothing called one. */
 brise_status files_explain_open(const char *path, brise_error *err);
 
-/* "folder/name", malloc'ed; NULL: no memory. */
+/* "folder/name", from memory_new; NULL: no memory. */
 char *files_join(const char *folder, const char *name);
 
 #endif

@@ -9,13 +9,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "convert/formats/files.h"
 #include "convert/formats/gguf.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define TAIL       "-00001-of-00001.gguf"
 #define TAIL_BYTES (sizeof TAIL - 1)
@@ -74,15 +74,15 @@ static brise_status add_part(char **paths, const char *path, size_t part, size_t
                              brise_error *err)
 {
 	size_t bytes = strlen(path) + 1;
-	struct stat facts;
-	char *copy = paths[part] = malloc(bytes);
+	os_facts facts;
+	char *copy = paths[part] = memory_new(bytes, 1);
 
 	if (!copy)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for its parts' names", path);
 	memcpy(copy, path, bytes);
 	if (n > 1)
 		write_part(copy, part);
-	if (n > 1 && stat(copy, &facts) != 0)
+	if (n > 1 && !os_examine(copy, &facts))
 		return error_set(err, BRISE_EIO, "%s: part %zu of %zu is missing", copy, part + 1,
 		                 n);
 	return BRISE_OK;
@@ -100,7 +100,7 @@ brise_status gguf_list_parts(const char *path, char ***paths, size_t *n, brise_e
 	if (part == 0 || part > total)
 		return error_set(err, BRISE_EFORMAT, "%s: named part %zu of %zu", path, part,
 		                 total);
-	*paths = calloc(total, sizeof **paths);
+	*paths = memory_new(total, sizeof **paths);
 	if (!*paths)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the names of %zu parts",
 		                 path, total);
@@ -115,8 +115,8 @@ void gguf_free_parts(char **paths, size_t n)
 	size_t i;
 
 	for (i = 0; paths && i < n; i++)
-		free(paths[i]);
-	free(paths);
+		memory_free(paths[i]);
+	memory_free(paths);
 }
 
 static brise_status read_count(const gguf_header *h, const char *key, int64_t *value,

@@ -7,9 +7,10 @@
 /* True for a regular file that is called *.gguf or begins like one. */
 bool gguf_is_file(const char *path);
 
-/* Paths of all parts that belong to `path`, which may be any of them, in order: *paths malloc'ed
- * [*n] of malloc'ed strings, to be freed with gguf_free_parts; one path where the name is not that
- * of a part. Errors: BRISE_EIO a part is missing, BRISE_EFORMAT, BRISE_ENOMEM. */
+/* Paths of all parts that belong to `path`, which may be any of them, in order: *paths from
+ * memory_new
+ * [*n] of strings from memory_new, to be freed with gguf_free_parts; one path where the name is not
+ * that of a part. Errors: BRISE_EIO a part is missing, BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status gguf_list_parts(const char *path, char ***paths, size_t *n, brise_error *err);
 void gguf_free_parts(char **paths, size_t n);
 

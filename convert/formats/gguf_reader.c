@@ -16,6 +16,7 @@
 #include "quant/checked.h"
 #include "quant/half.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define FIRST_READ ((size_t)1 << 20) /* holds the header of most files */
 /* Mistral's take 1 to 12 MB, nearly all of it vocabulary and merges */
@@ -114,7 +115,7 @@ static brise_status read_more(cursor *c, size_t wanted)
 
 	n = n < wanted ? wanted : n;
 	n = n > c->file_bytes ? (size_t)c->file_bytes : n;
-	grown = realloc(h->bytes, n);
+	grown = memory_resize(h->bytes, n, 1);
 	if (!grown)
 		return error_set(c->err, BRISE_ENOMEM, "%s: no memory for a header of %zu bytes",
 		                 c->name, n);
@@ -165,8 +166,8 @@ static brise_status take_string(cursor *c, const char *what, size_t *begin, uint
 	return BRISE_OK;
 }
 
-/* A key or a tensor's name, malloc'ed with a NUL behind. The format wants ASCII; so names can be
- * printed as they are. */
+/* A key or a tensor's name, from memory_new with a NUL behind. The format wants ASCII; so names can
+ * be printed as they are. */
 static brise_status take_name(cursor *c, const char *what, uint64_t most, char **name)
 {
 	size_t begin, i;
@@ -187,7 +188,7 @@ static brise_status take_name(cursor *c, const char *what, uint64_t most, char *
 			return error_set(c->err, BRISE_EFORMAT,
 			                 "%s: byte %zu: %s is not printable ASCII", c->name,
 			                 begin + i, what);
-	*name = malloc((size_t)n + 1);
+	*name = memory_new((size_t)n + 1, 1);
 	if (!*name)
 		return error_set(c->err, BRISE_ENOMEM, "%s: no memory for a name", c->name);
 	memcpy(*name, text, (size_t)n);
@@ -275,7 +276,7 @@ static brise_status take_pair(cursor *c)
 
 	if (h->n_values == c->room) {
 		size_t room = c->room ? 2 * c->room : 64;
-		gguf_value *grown = realloc(h->values, room * sizeof *grown);
+		gguf_value *grown = memory_resize(h->values, room, sizeof *grown);
 
 		if (!grown)
 			return error_set(c->err, BRISE_ENOMEM,
@@ -401,7 +402,7 @@ static brise_status take_tensor(cursor *c, tensor_list *list, uint64_t alignment
 		                  c->name, t.name, t.offset, alignment);
 	if (status == BRISE_OK)
 		return tensors_add(list, &t, c->name, c->err);
-	free(t.name);
+	memory_free(t.name);
 	return status;
 }
 
@@ -516,7 +517,7 @@ brise_status gguf_read_memory(gguf_header *h, const void *bytes, size_t n, const
 		.h = h, .descriptor = -1, .file_bytes = n, .name = name, .file = file, .err = err
 	};
 
-	*h = (gguf_header){ .bytes = malloc(n ? n : 1), .n_bytes = n };
+	*h = (gguf_header){ .bytes = memory_new(n, 1), .n_bytes = n };
 	if (!h->bytes)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes", name, n);
 	if (n)
@@ -529,9 +530,9 @@ void gguf_free(gguf_header *h)
 	size_t i;
 
 	for (i = 0; i < h->n_values; i++)
-		free(h->values[i].key);
-	free(h->values);
-	free(h->bytes);
+		memory_free(h->values[i].key);
+	memory_free(h->values);
+	memory_free(h->bytes);
 	*h = (gguf_header){ .bytes = NULL };
 }
 

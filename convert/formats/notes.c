@@ -3,8 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "runtime/os/memory.h"
 
 void notes_add(notes *n, const char *format, ...)
 {
@@ -20,7 +21,7 @@ void notes_add(notes *n, const char *format, ...)
 		    line[length] == 0x7f) /* names come from files, and a line is a line */
 			line[length] = '?';
 	line[length++] = '\n';
-	grown = realloc(n->text, n->bytes + length + 1);
+	grown = memory_resize(n->text, n->bytes + length + 1, 1);
 	if (!grown) {
 		n->failed = true;
 		return;

@@ -13,11 +13,11 @@
 #include "convert/formats/pickle.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define PICKLE_MAX ((size_t)64 << 20) /* a 7B checkpoint's takes 40 kB */
 #define STACK_MAX  (1u << 20)
@@ -90,7 +90,7 @@ static bool grow(machine *m, void **array, size_t n, size_t *capacity, size_t si
 
 	if (n < *capacity)
 		return true;
-	grown = wanted <= PICKLE_MAX ? realloc(*array, wanted * size) : NULL;
+	grown = wanted <= PICKLE_MAX ? memory_resize(*array, wanted, size) : NULL;
 	if (!grown)
 		return wrong(m, BRISE_ENOMEM, "no memory for its values");
 	*array = grown;
@@ -360,7 +360,7 @@ static bool add_pair(machine *m, const value *key, const value *item)
 	m->tensors = tensors;
 	t = &m->tensors[m->n_tensors];
 	*t = m->unnamed[item->first];
-	t->name = malloc((size_t)key->number + 1);
+	t->name = memory_new((size_t)key->number + 1, 1);
 	if (!t->name)
 		return wrong(m, BRISE_ENOMEM, "no memory for a name");
 	memcpy(t->name, key->text, (size_t)key->number);
@@ -425,7 +425,7 @@ static bool memo_put(machine *m, uint64_t index)
 		return damaged(m, "a memo that leaves gaps");
 	if ((m->n_memo & (m->n_memo - 1)) == 0) { /* a power of two is full */
 		capacity = m->n_memo ? m->n_memo : 1;
-		memo = realloc(m->memo, 2 * capacity * sizeof *m->memo);
+		memo = memory_resize(m->memo, 2 * capacity, sizeof *m->memo);
 		if (!memo)
 			return wrong(m, BRISE_ENOMEM, "no memory for its memo");
 		m->memo = memo;
@@ -593,10 +593,10 @@ brise_status pickle_read(pickle_tensor **tensors, size_t *n, const uint8_t *byte
 		                 "%s: data.pkl of %zu bytes is too large to be one", name, size);
 	while (m.status == BRISE_OK && !m.stopped)
 		(void)step(&m);
-	free(m.stack);
-	free(m.items);
-	free(m.memo);
-	free(m.unnamed);
+	memory_free(m.stack);
+	memory_free(m.items);
+	memory_free(m.memo);
+	memory_free(m.unnamed);
 	if (m.status != BRISE_OK) {
 		pickle_free(m.tensors, m.n_tensors);
 		return m.status;
@@ -611,6 +611,6 @@ void pickle_free(pickle_tensor *tensors, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		free(tensors[i].name);
-	free(tensors);
+		memory_free(tensors[i].name);
+	memory_free(tensors);
 }

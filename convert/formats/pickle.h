@@ -15,8 +15,8 @@ typedef struct pickle_tensor {
 	uint64_t shape[4];
 } pickle_tensor;
 
-/* Reads pickle bytes (protocol 2 as torch.save writes it). *tensors: malloc'ed [*n], freed with
- * pickle_free.
+/* Reads pickle bytes (protocol 2 as torch.save writes it). *tensors: from memory_new [*n], freed
+ * with pickle_free.
  *
  * Only the opcodes and names that a dictionary of tensors needs are interpreted; nothing is
  * executed. Refused by name: every other opcode and global, strided (non-contiguous) tensors,

@@ -8,13 +8,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/formats/files.h"
 #include "runtime/text/json.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define HEADER_MAX      100000000u
 #define TENSOR_NAME_MAX 512u
@@ -126,7 +126,7 @@ brise_status safetensors_parse(const char *json, size_t size, uint64_t file_byte
 		}
 		if (!read_tensor(&r, &t, base, file_bytes))
 			break;
-		t.name = malloc(strlen(key) + 1);
+		t.name = memory_new(strlen(key) + 1, 1);
 		if (!t.name)
 			return error_set(err, BRISE_ENOMEM, "%s: no memory for a name", name);
 		strcpy(t.name, key);
@@ -161,13 +161,13 @@ brise_status safetensors_read(int descriptor, uint64_t file_bytes, const char *n
 		                 "%s: bytes 0..7: a header of %" PRIu64
 		                 " bytes in a file of %" PRIu64 " (cut off, or not safetensors)",
 		                 name, length, file_bytes);
-	json = malloc((size_t)length + 1);
+	json = memory_new((size_t)length + 1, 1);
 	if (!json)
 		return error_set(err, BRISE_ENOMEM,
 		                 "%s: no memory for a header of %" PRIu64 " bytes", name, length);
 	status = files_read_at(descriptor, json, (size_t)length, 8, name, err);
 	if (status == BRISE_OK)
 		status = safetensors_parse(json, (size_t)length, file_bytes, name, file, list, err);
-	free(json);
+	memory_free(json);
 	return status;
 }

@@ -10,6 +10,7 @@
 
 #include "convert/formats/tensors.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/json.h"
 
 #define SHARDS_MAX ((size_t)1 << 14)
@@ -29,15 +30,15 @@ static bool find_shard(shard_index *index, char *name, uint32_t *shard)
 	while (i > 0 && strcmp(index->shards[i - 1], name) != 0)
 		i--;
 	if (i > 0) {
-		free(name);
+		memory_free(name);
 		*shard = (uint32_t)(i - 1);
 		return true;
 	}
 	grown = index->n_shards < SHARDS_MAX
-	                ? realloc(index->shards, (index->n_shards + 1) * sizeof *grown)
+	                ? memory_resize(index->shards, index->n_shards + 1, sizeof *grown)
 	                : NULL;
 	if (!grown) {
-		free(name);
+		memory_free(name);
 		return false;
 	}
 	index->shards = grown;
@@ -56,13 +57,13 @@ static bool add_entry(json_reader *r, shard_index *index, char *tensor, size_t b
 	if (good && (strlen(tensor) != bytes || !is_plain_name(shard, length)))
 		good = json_refuse(r, BRISE_EFORMAT, "a shard that is no plain file name");
 	if (!good)
-		free(shard);
+		memory_free(shard);
 	else if (!find_shard(index, shard, &entry.shard))
 		good = json_refuse(r, BRISE_ENOMEM, "too many shards");
 	if (good && index->n_entries == *room) {
 		size_t wider = *room ? 2 * *room : 256;
 		shard_entry *grown = wider <= TENSORS_MAX
-		                             ? realloc(index->entries, wider * sizeof *grown)
+		                             ? memory_resize(index->entries, wider, sizeof *grown)
 		                             : NULL;
 
 		if (grown) {
@@ -75,7 +76,7 @@ static bool add_entry(json_reader *r, shard_index *index, char *tensor, size_t b
 	if (good)
 		index->entries[index->n_entries++] = entry;
 	else
-		free(tensor);
+		memory_free(tensor);
 	return good;
 }
 
@@ -92,7 +93,7 @@ static int compare_strings(const void *a, const void *b)
 /* Sorts the shards, and gives the entries their new places. */
 static bool sort_shards(shard_index *index)
 {
-	char **before = malloc((index->n_shards + 1) * sizeof *before);
+	char **before = memory_new(index->n_shards + 1, sizeof *before);
 	size_t i;
 
 	if (!before)
@@ -107,7 +108,7 @@ static bool sort_shards(shard_index *index)
 
 		index->entries[i].shard = (uint32_t)(place - index->shards);
 	}
-	free(before);
+	memory_free(before);
 	return true;
 }
 
@@ -174,10 +175,10 @@ void shard_index_free(shard_index *index)
 	size_t i;
 
 	for (i = 0; i < index->n_shards; i++)
-		free(index->shards[i]);
+		memory_free(index->shards[i]);
 	for (i = 0; i < index->n_entries; i++)
-		free(index->entries[i].name);
-	free(index->shards);
-	free(index->entries);
+		memory_free(index->entries[i].name);
+	memory_free(index->shards);
+	memory_free(index->entries);
 	*index = (shard_index){ .shards = NULL };
 }

@@ -9,6 +9,7 @@
 #include "convert/formats/elements.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *file,
                          brise_error *err)
@@ -16,11 +17,11 @@ brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *fi
 	if (list->n == list->capacity) {
 		size_t capacity = list->capacity ? 2 * list->capacity : 64;
 		named_tensor *items = capacity <= TENSORS_MAX
-		                              ? realloc(list->items, capacity * sizeof *items)
+		                              ? memory_resize(list->items, capacity, sizeof *items)
 		                              : NULL;
 
 		if (!items) {
-			free(tensor->name);
+			memory_free(tensor->name);
 			return capacity > TENSORS_MAX
 			               ? error_set(err, BRISE_EFORMAT, "%s: more than %u tensors",
 			                           file, TENSORS_MAX)
@@ -105,8 +106,8 @@ void tensors_free(tensor_list *list)
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		free(list->items[i].name);
-	free(list->items);
+		memory_free(list->items[i].name);
+	memory_free(list->items);
 	*list = (tensor_list){ NULL, 0, 0 };
 }
 

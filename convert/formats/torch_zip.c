@@ -19,6 +19,7 @@
 #include "convert/formats/pickle.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 
 #define END_BYTES       22u
 #define END_MAGIC       0x06054b50u
@@ -102,7 +103,7 @@ static brise_status find_directory(archive *a)
 	uint64_t tail_bytes = a->file_bytes < END_BYTES + COMMENT_MAX ? a->file_bytes
 	                                                              : END_BYTES + COMMENT_MAX,
 	         tail_at = a->file_bytes - tail_bytes, i;
-	uint8_t *tail = malloc((size_t)tail_bytes + 1), *end = NULL;
+	uint8_t *tail = memory_new((size_t)tail_bytes + 1, 1), *end = NULL;
 	brise_status status;
 
 	if (!tail)
@@ -127,7 +128,7 @@ static brise_status find_directory(archive *a)
 		else
 			status = read_end64(a, end_at);
 	}
-	free(tail);
+	memory_free(tail);
 	return status;
 }
 
@@ -213,8 +214,8 @@ static brise_status read_directory(archive *a)
 	if (!checked_inside(a->directory_at, a->directory_bytes, a->file_bytes) ||
 	    a->directory_bytes > DIRECTORY_MAX || a->n_expected > a->directory_bytes / ENTRY_BYTES)
 		return damaged(a, "the directory lies outside the file", a->directory_at);
-	a->directory = malloc((size_t)a->directory_bytes + 1);
-	a->members = malloc(((size_t)a->n_expected + 1) * sizeof *a->members);
+	a->directory = memory_new((size_t)a->directory_bytes + 1, 1);
+	a->members = memory_new((size_t)a->n_expected + 1, sizeof *a->members);
 	if (!a->directory || !a->members)
 		return error_set(a->err, BRISE_ENOMEM,
 		                 "%s: no memory for a directory of %" PRIu64 " bytes", a->name,
@@ -355,7 +356,7 @@ static brise_status add_tensors(archive *a, const char *prefix, const member *pi
 		return status;
 	if (pickle->bytes > PICKLE_MAX)
 		return damaged(a, "a pickle of more than 64 MB", pickle->header);
-	if (!(bytes = malloc((size_t)pickle->bytes + 1)))
+	if (!(bytes = memory_new((size_t)pickle->bytes + 1, 1)))
 		return error_set(a->err, BRISE_ENOMEM,
 		                 "%s: no memory for a pickle of %" PRIu64 " bytes", a->name,
 		                 pickle->bytes);
@@ -373,7 +374,7 @@ static brise_status add_tensors(archive *a, const char *prefix, const member *pi
 		status = tensors_add(list, &t, a->name, a->err);
 	}
 	pickle_free(tensors, n);
-	free(bytes);
+	memory_free(bytes);
 	return status;
 }
 
@@ -394,7 +395,7 @@ brise_status torch_zip_read(int descriptor, uint64_t file_bytes, const char *nam
 		status = check_byte_order(&a, prefix);
 	if (status == BRISE_OK)
 		status = add_tensors(&a, prefix, pickle, file, list);
-	free(a.directory);
-	free(a.members);
+	memory_free(a.directory);
+	memory_free(a.members);
 	return status;
 }

@@ -19,13 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "convert/formats/files.h"
 #include "convert/tokenizer/json_rule.h"
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #define FILE_MAX  ((size_t)64 << 20) /* as for a tokenizer.json that is read whole */
 #define SHOWN_MAX 3u                 /* tokens in a line */
@@ -54,7 +55,7 @@ static bool make_room(reading *in)
 
 	if (out->n < out->room)
 		return true;
-	if (!(grown = realloc(out->items, room * sizeof *grown)))
+	if (!(grown = memory_resize(out->items, room, sizeof *grown)))
 		return json_refuse(&in->r, BRISE_ENOMEM, "no memory for added tokens");
 	out->items = grown;
 	out->room = room;
@@ -81,7 +82,7 @@ static void add(reading *in, json_added_token *token)
 		in->out->items[in->out->n++] = (added_token){ token->text, token->bytes,
 			                                      (uint32_t)token->id, token->flags };
 	else
-		free(token->text);
+		memory_free(token->text);
 }
 
 /* "added_tokens": [{"id": 32000, "content": "<|im_end|>", "special": true}] */
@@ -208,7 +209,7 @@ static brise_status sort_tokens(added_tokens *out, brise_error *err)
 			                   "%s: added token %" PRIu32
 			                   " stands twice, as \"%.60s\" and \"%.60s\"",
 			                   out->path, t->id, before->text, t->text);
-		free(out->items[i].text);
+		memory_free(out->items[i].text);
 	}
 	out->n = n;
 	return status;
@@ -248,21 +249,21 @@ static brise_status read_file(added_tokens *out, added_form form, const char *mo
 		                             [ADDED_PLAIN] = "added_tokens.json" };
 	size_t folder = (size_t)(file_name(model_path) - model_path),
 	       bytes = folder + strlen(names[form]) + 1, size;
-	struct stat facts;
+	os_facts facts;
 	char *json;
 	brise_status status;
 
 	*any = false;
-	if (!(out->path = malloc(bytes)))
+	if (!(out->path = memory_new(bytes, 1)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look beside it", model_path);
 	memcpy(out->path, model_path, folder);
 	strcpy(out->path + folder, names[form]);
-	if (lstat(out->path, &facts) != 0) /* a link to nothing counts: reading it says so */
+	if (!os_examine_link(out->path, &facts)) /* a link to nothing counts: reading it says so */
 		return BRISE_OK;
 	status = files_read_whole(out->path, CONTENTS_JSON, FILE_MAX, &json, &size, err);
 	if (status == BRISE_OK)
 		status = added_tokens_read_memory(out, form, json, size, rows, any, decisions, err);
-	free(json);
+	memory_free(json);
 	return status;
 }
 
@@ -276,7 +277,7 @@ brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32
 
 	*out = (added_tokens){ .path = NULL };
 	for (i = 0; i < sizeof forms / sizeof *forms && status == BRISE_OK && !any; i++) {
-		free(out->path);
+		memory_free(out->path);
 		status = read_file(out, forms[i], model_path, rows, &any, decisions, err);
 	}
 	return status;
@@ -287,9 +288,9 @@ void added_tokens_free(added_tokens *tokens)
 	size_t i;
 
 	for (i = 0; i < tokens->n; i++)
-		free(tokens->items[i].text);
-	free(tokens->items);
-	free(tokens->path);
+		memory_free(tokens->items[i].text);
+	memory_free(tokens->items);
+	memory_free(tokens->path);
 	*tokens = (added_tokens){ .path = NULL };
 }
 
@@ -384,7 +385,7 @@ brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p
 	if (p->vocab + (tokens->n - i) > TOKENIZER_VOCAB_MAX)
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: more than %u tokens", tokens->path,
 		                 TOKENIZER_VOCAB_MAX);
-	if (!(grown = realloc(p->pieces, (p->vocab + (tokens->n - i)) * sizeof *grown)))
+	if (!(grown = memory_resize(p->pieces, p->vocab + (tokens->n - i), sizeof *grown)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for added tokens", tokens->path);
 	p->pieces = grown;
 	for (n_base = i; i < tokens->n && status == BRISE_OK; i++)

@@ -41,8 +41,8 @@ typedef enum added_form { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN } added_for
 brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32_t rows,
                                notes *decisions, brise_error *err);
 
-/* The same from json [size] of the file out->path, which the caller has set to a malloc'ed name.
- * *any: it has a place for added tokens. */
+/* The same from json [size] of the file out->path, which the caller has set to a name from
+ * memory_new. *any: it has a place for added tokens. */
 brise_status added_tokens_read_memory(added_tokens *out, added_form form, const char *json,
                                       size_t size, uint32_t rows, bool *any, notes *decisions,
                                       brise_error *err);

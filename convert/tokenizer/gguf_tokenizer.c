@@ -22,6 +22,7 @@
 #include "convert/formats/gguf.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
 typedef struct reading {
@@ -83,7 +84,7 @@ static brise_status read_texts(reading *r)
 		                 "%s: tokenizer.ggml.tokens: %" PRIu64
 		                 " tokens, at most %u are supported",
 		                 r->name, tokens->n, TOKENIZER_VOCAB_MAX);
-	r->out.pieces = calloc((size_t)tokens->n, sizeof *r->out.pieces);
+	r->out.pieces = memory_new((size_t)tokens->n, sizeof *r->out.pieces);
 	if (!r->out.pieces)
 		return error_set(r->err, BRISE_ENOMEM, "%s: no memory for %" PRIu64 " tokens",
 		                 r->name, tokens->n);
@@ -277,7 +278,7 @@ brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **
 	*bytes = 0;
 	if (status == BRISE_OK)
 		status = tokenizer_write_section(&r.out, name, section, bytes, err);
-	free(r.out.pieces);
+	memory_free(r.out.pieces);
 	return status;
 }
 

@@ -6,11 +6,12 @@
 #include "convert/formats/gguf_reader.h"
 #include "convert/formats/notes.h"
 #include "convert/tokenizer/text_settings.h"
+#include "runtime/os/memory.h"
 
 /* Makes a section from tokens, scores and types: for an unedited file the same bytes that the
  * model's tokenizer.model gives.
  *
- * *section: malloc'ed [*bytes], freed by the caller with free(). name is for messages.
+ * *section: from memory_new [*bytes], freed by the caller with memory_free. name is for messages.
  * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED (another model than "llama", by name; rules Mistral
  * does not use), BRISE_ENOMEM. */
 brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section,

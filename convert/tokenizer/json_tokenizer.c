@@ -12,11 +12,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/formats/names.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/portable.h"
 #include "runtime/text/tokenizer.h"
 
@@ -69,7 +69,7 @@ static void *grow(reading *in, void *items, uint32_t n, uint32_t *room, size_t i
 		refuse(in, "more than %" PRIu32 " tokens or merges", most);
 		return NULL;
 	}
-	grown = realloc(items, wanted * item_bytes);
+	grown = memory_resize(items, wanted, item_bytes);
 	if (!grown)
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for the vocabulary");
 	else
@@ -85,7 +85,7 @@ static bool add_text(reading *in, const char *text, size_t bytes, size_t *at)
 	while (room - in->out->pool_bytes < bytes)
 		room *= 2;
 	if (room != in->pool_room) {
-		grown = realloc(in->out->pool, room);
+		grown = memory_resize(in->out->pool, room, 1);
 		if (!grown)
 			return json_refuse(&in->r, BRISE_ENOMEM, "no memory for the vocabulary");
 		in->out->pool = grown;
@@ -133,7 +133,7 @@ static void read_vocab(reading *in)
 	while (json_next_whole_key(&in->r, &text, &bytes)) {
 		if (json_read_integer(&in->r, &id))
 			add_token(in, text, bytes, id, FROM_VOCABULARY, 0);
-		free(text);
+		memory_free(text);
 	}
 }
 
@@ -175,7 +175,7 @@ static void read_joined_merge(reading *in)
 	else
 		add_merge(in, text, (size_t)(space - text), space + 1,
 		          bytes - (size_t)(space - text) - 1);
-	free(text);
+	memory_free(text);
 }
 
 /* ["left", "right"] */
@@ -194,8 +194,8 @@ static void read_listed_merge(reading *in)
 		json_refuse(&in->r, BRISE_EFORMAT, "a merge of two texts expected");
 	if (in->r.status == BRISE_OK)
 		add_merge(in, texts[0], bytes[0], texts[1], bytes[1]);
-	free(texts[0]);
-	free(texts[1]);
+	memory_free(texts[0]);
+	memory_free(texts[1]);
 }
 
 static void read_merges(reading *in)
@@ -308,7 +308,7 @@ static void read_added(reading *in)
 	if (json_read_added_token(&in->r, &token))
 		add_token(in, token.text ? token.text : "", token.bytes, token.id,
 		          token.flags & ADDED_SPECIAL ? FROM_SPECIAL : FROM_ADDED, token.flags);
-	free(token.text);
+	memory_free(token.text);
 }
 
 static void read_added_tokens(reading *in)
@@ -547,8 +547,8 @@ brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t s
 
 void json_free_tokenizer(json_tokenizer *tokenizer)
 {
-	free(tokenizer->merges);
-	free(tokenizer->tokens);
-	free(tokenizer->pool);
+	memory_free(tokenizer->merges);
+	memory_free(tokenizer->tokens);
+	memory_free(tokenizer->pool);
 	*tokenizer = (json_tokenizer){ .unk = "" };
 }

@@ -42,7 +42,7 @@ typedef struct json_tokenizer {
 /* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no
  * ids. */
 typedef struct json_added_token {
-	char *text; /* malloc'ed; NULL: none */
+	char *text; /* from memory_new; NULL: none */
 	size_t bytes;
 	int64_t id;            /* -1: none */
 	uint32_t flags;        /* ADDED_SPECIAL and so on */

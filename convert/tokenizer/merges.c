@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/merge_queue.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
@@ -253,10 +254,10 @@ static brise_status compare_last_merges(merger *m, const tokenizer_pieces *p,
 brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n,
                                 const char *name, brise_error *err)
 {
-	merger *m = calloc(1, sizeof *m);
-	ranked_pair *sorted = calloc((size_t)n + 1, sizeof *sorted);
-	last_merge *last = calloc(p->vocab, sizeof *last);
-	uint32_t *order = calloc(p->vocab, sizeof *order), id;
+	merger *m = memory_new(1, sizeof *m);
+	ranked_pair *sorted = memory_new((size_t)n + 1, sizeof *sorted);
+	last_merge *last = memory_new(p->vocab, sizeof *last);
+	uint32_t *order = memory_new(p->vocab, sizeof *order), id;
 	brise_tokenizer *t = NULL;
 	void *section = NULL;
 	size_t bytes;
@@ -285,10 +286,10 @@ brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, u
 	status = compare_last_merges(m, p, last, name, err);
 done:
 	brise_close_tokenizer(t);
-	free(section);
-	free(order);
-	free(last);
-	free(sorted);
-	free(m);
+	memory_free(section);
+	memory_free(order);
+	memory_free(last);
+	memory_free(sorted);
+	memory_free(m);
 	return status;
 }

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/formats/files.h"
@@ -19,6 +18,7 @@
 #include "convert/tokenizer/sentencepiece_fields.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
 #define FILE_MAX ((size_t)64 << 20) /* Mistral's have 0.6 MB; one of 2^20 pieces about 20 MB */
@@ -221,7 +221,7 @@ static brise_status count_pieces(reader *r, const uint8_t *model, size_t bytes)
 		return error_set(r->err, BRISE_EUNSUPPORTED,
 		                 "%s: %" PRIu32 " pieces, at most %u are supported", r->name,
 		                 r->capacity, TOKENIZER_VOCAB_MAX);
-	r->out.pieces = calloc(r->capacity, sizeof *r->out.pieces);
+	r->out.pieces = memory_new(r->capacity, sizeof *r->out.pieces);
 	if (!r->out.pieces)
 		return error_set(r->err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " pieces",
 		                 r->name, r->capacity);
@@ -326,7 +326,7 @@ static brise_status read_model(const void *model, size_t model_bytes, const char
 		r.out.eos = tokenizer_find_control(&r.out, r.eos_piece.bytes, r.eos_piece.size);
 		status = tokenizer_write_section(&r.out, name, section, bytes, err);
 	}
-	free(r.out.pieces);
+	memory_free(r.out.pieces);
 	return status;
 }
 
@@ -350,7 +350,7 @@ brise_status sentencepiece_read_extended(const char *path, const added_tokens *a
 	if (status == BRISE_OK)
 		status =
 		        read_model(model, model_bytes, path, added, decisions, section, bytes, err);
-	free(model);
+	memory_free(model);
 	return status;
 }
 

@@ -5,13 +5,13 @@
 
 #include "convert/tokenizer/added_tokens.h"
 #include "runtime/brise.h"
+#include "runtime/os/memory.h"
 
 /* Reads the model at `path` and makes a section for brise_open_tokenizer and the file.
  *
- * *section: malloc'ed [*bytes], freed by the caller with free(). The same model gives the same
- * bytes.
- * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (not BPE, a character map, whitespace rules
- * Mistral does not use), BRISE_ENOMEM. */
+ * *section: from memory_new [*bytes], freed by the caller with memory_free. The same model gives
+ * the same bytes. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (not BPE, a character map,
+ * whitespace rules Mistral does not use), BRISE_ENOMEM. */
 brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes,
                                       brise_error *err);
 

@@ -8,13 +8,13 @@
 #include "convert/tokenizer/text_settings.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "convert/formats/files.h"
 #include "convert/tokenizer/json_rule.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 #include "runtime/text/json.h"
 #include "runtime/text/utf8.h"
 
@@ -71,7 +71,7 @@ static void read_token(reading *in, char **text, const char **source)
 		*text = found;
 		*source = in->source;
 	} else {
-		free(found);
+		memory_free(found);
 	}
 }
 
@@ -98,7 +98,7 @@ brise_status text_settings_keep_template(text_settings *s, const char *text, siz
 		          n > FORMAT_TEMPLATE_MAX ? "too long" : "not UTF-8 text", source);
 		return BRISE_OK;
 	}
-	if (!(s->chat_template = malloc(n + 1)))
+	if (!(s->chat_template = memory_new(n + 1, 1)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a chat template");
 	memcpy(s->chat_template, text, n);
 	s->chat_template[n] = 0;
@@ -115,7 +115,7 @@ static void keep_string(reading *in)
 	    text_settings_keep_template(in->out, text, bytes, in->source, in->decisions, in->err) !=
 	            BRISE_OK)
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for a chat template");
-	free(text);
+	memory_free(text);
 }
 
 /* {"name": "default", "template": "..."}: only the one of that name is kept. */
@@ -140,7 +140,7 @@ static void read_named_template(reading *in)
 	    text_settings_keep_template(in->out, text, bytes, in->source, in->decisions, in->err) !=
 	            BRISE_OK)
 		json_refuse(&in->r, BRISE_ENOMEM, "no memory for a chat template");
-	free(text);
+	memory_free(text);
 }
 
 static void read_template(reading *in)
@@ -210,13 +210,13 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 {
 	bool is_json = strcmp(name + strlen(name) - 5, ".json") == 0;
 	char *path = files_join(folder, name), *text = NULL;
-	struct stat facts;
+	os_facts facts;
 	size_t size;
 	brise_status status = BRISE_OK;
 
 	if (!path)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look into it", folder);
-	if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+	if (os_examine(path, &facts) && facts.kind == OS_FILE) {
 		status = files_read_whole(path, is_json ? CONTENTS_JSON : CONTENTS_ANY, FILE_MAX,
 		                          &text, &size, err);
 		if (status == BRISE_OK && is_json)
@@ -224,8 +224,8 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 		else if (status == BRISE_OK)
 			status = text_settings_keep_template(out, text, size, name, decisions, err);
 	}
-	free(text);
-	free(path);
+	memory_free(text);
+	memory_free(path);
 	return status;
 }
 
@@ -249,9 +249,9 @@ brise_status text_settings_read(text_settings *out, const char *folder, notes *d
 
 void text_settings_free(text_settings *s)
 {
-	free(s->bos);
-	free(s->eos);
-	free(s->chat_template);
+	memory_free(s->bos);
+	memory_free(s->eos);
+	memory_free(s->chat_template);
 	memset(s, 0, sizeof *s);
 }
 

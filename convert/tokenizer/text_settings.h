@@ -15,12 +15,12 @@
 
 typedef struct text_settings {
 	end_tokens ends;
-	/* texts of the begin and end token, malloc'ed; NULL: not said */
+	/* texts of the begin and end token, from memory_new; NULL: not said */
 	char *bos, *eos;
 	const char *bos_source, *eos_source;
 	bool begins; /* a text gets the begin token; counts with begins_source only */
 	const char *begins_source;
-	char *chat_template; /* malloc'ed UTF-8; NULL: none */
+	char *chat_template; /* UTF-8 from memory_new; NULL: none */
 	const char *template_source;
 } text_settings;
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
 
@@ -112,7 +113,7 @@ static bool is_reserved(const tokenizer_piece *piece)
 
 static brise_status check_repeats(const tokenizer_pieces *p, const char *name, brise_error *err)
 {
-	const tokenizer_piece **sorted = malloc(p->vocab * sizeof *sorted);
+	const tokenizer_piece **sorted = memory_new(p->vocab, sizeof *sorted);
 	brise_status status = BRISE_OK;
 	uint32_t i;
 
@@ -136,7 +137,7 @@ static brise_status check_repeats(const tokenizer_pieces *p, const char *name, b
 			                           "control token"
 			                         : "");
 	}
-	free(sorted);
+	memory_free(sorted);
 	return status;
 }
 

@@ -15,6 +15,7 @@
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/merges.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
 /* Mistral's have 2 MB, and 4 MB with merges as lists over several lines */
@@ -210,9 +211,9 @@ static brise_status resolve_merges(const json_tokenizer *j, const char *name, co
 static brise_status write_section(const json_tokenizer *j, const char *name, void **section,
                                   size_t *bytes, brise_error *err)
 {
-	indexed *all = calloc((size_t)j->n_tokens + 1, sizeof *all);
-	merges_pair *pairs = calloc((size_t)j->n_merges + 1, sizeof *pairs);
-	tokenizer_pieces p = { .pieces = calloc((size_t)j->n_tokens + 1, sizeof *p.pieces) };
+	indexed *all = memory_new((size_t)j->n_tokens + 1, sizeof *all);
+	merges_pair *pairs = memory_new((size_t)j->n_merges + 1, sizeof *pairs);
+	tokenizer_pieces p = { .pieces = memory_new((size_t)j->n_tokens + 1, sizeof *p.pieces) };
 	brise_status status = BRISE_OK;
 	uint32_t n;
 
@@ -233,9 +234,9 @@ static brise_status write_section(const json_tokenizer *j, const char *name, voi
 	if (status == BRISE_OK)
 		status = tokenizer_write_section(&p, name, section, bytes, err);
 done:
-	free(p.pieces);
-	free(pairs);
-	free(all);
+	memory_free(p.pieces);
+	memory_free(pairs);
+	memory_free(all);
 	return status;
 }
 
@@ -284,6 +285,6 @@ brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *d
 	if (status == BRISE_OK)
 		status = tokenizer_json_read_memory(json, size, path, rows, decisions, section,
 		                                    bytes, err);
-	free(json);
+	memory_free(json);
 	return status;
 }

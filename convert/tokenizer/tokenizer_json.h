@@ -5,6 +5,7 @@
 
 #include "convert/formats/notes.h"
 #include "runtime/brise.h"
+#include "runtime/os/memory.h"
 
 #define TOKENIZER_JSON_ALL UINT32_MAX
 
@@ -13,10 +14,9 @@
  *
  * rows: of the model's embedding; added tokens of larger ids, as a "[PAD]" that came after
  *       training, are left out, which becomes a line of *decisions. TOKENIZER_JSON_ALL: none are
- * *section: malloc'ed [*bytes], freed by the caller with free(). The same file gives the same
- * bytes.
- * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (other models, pre-tokenizers, normalizers
- * and decoders, each by its name; merges that no scores do), BRISE_ENOMEM. */
+ * *section: from memory_new [*bytes], freed by the caller with memory_free. The same file gives the
+ * same bytes. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (other models, pre-tokenizers,
+ * normalizers and decoders, each by its name; merges that no scores do), BRISE_ENOMEM. */
 brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions,
                                        void **section, size_t *bytes, brise_error *err);
 

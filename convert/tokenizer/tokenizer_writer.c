@@ -12,6 +12,7 @@
 
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
 int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b)
@@ -145,7 +146,7 @@ static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint3
 
 	if (n_user == 0)
 		return BRISE_OK;
-	sorted = malloc(n_user * sizeof *sorted);
+	sorted = memory_new(n_user, sizeof *sorted);
 	if (!sorted)
 		return error_set(err, BRISE_ENOMEM,
 		                 "%s: no memory to sort %" PRIu32 " user-defined symbols", name,
@@ -156,7 +157,7 @@ static brise_status fill_user(const tokenizer_pieces *p, const char *name, uint3
 	qsort(sorted, n, sizeof *sorted, compare_pointers);
 	for (i = 0; i < n; i++)
 		user[i] = (uint32_t)(sorted[i] - p->pieces);
-	free(sorted);
+	memory_free(sorted);
 	return BRISE_OK;
 }
 
@@ -208,7 +209,7 @@ brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name
 	if (status != BRISE_OK)
 		return status;
 	places = tokenizer_find_places(&h);
-	block = checked_size(h.bytes + added, &size) ? calloc(1, size) : NULL;
+	block = checked_size(h.bytes + added, &size) ? memory_new(size, 1) : NULL;
 	if (!block)
 		return error_set(err, BRISE_ENOMEM,
 		                 "%s: no memory for a tokenizer section of %" PRIu64 " bytes", name,
@@ -222,7 +223,7 @@ brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name
 		status = fill_user(p, name, (uint32_t *)(void *)(block + places.user), h.n_user,
 		                   err);
 	if (status != BRISE_OK) {
-		free(block);
+		memory_free(block);
 		return status;
 	}
 	*section = block;

@@ -34,7 +34,7 @@ typedef struct tokenizer_pieces {
 /* By bytes, a prefix first; -1, 0 or 1. */
 int tokenizer_compare_pieces(const tokenizer_piece *a, const tokenizer_piece *b);
 
-/* *section: malloc'ed [*bytes], freed by the caller; with a rule the section of added tokens
+/* *section: from memory_new [*bytes], freed by the caller; with a rule the section of added tokens
  * follows that of the tokenizer, as brise_open_tokenizer takes them. `name` is for messages.
  * Errors: BRISE_ENOMEM, BRISE_EUNSUPPORTED (text or hash table too large). */
 brise_status tokenizer_write_section(const tokenizer_pieces *p, const char *name, void **section,

@@ -1,5 +1,4 @@
 /* engine.c - a model, its engine and a sequence, opened from a command's options */
-#include <errno.h>
 #include "runtime/cli/engine.h"
 #include "bench/scaling.h"
 #include "runtime/cli/commands.h"
@@ -7,10 +6,11 @@
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *const engine_kv_choices[] = { "int8", "f32", NULL };
 
@@ -51,15 +51,15 @@ int engine_check_settings(const char *command, const engine_settings *settings)
 
 int engine_open_model(engine *e, const char *command, const char *path)
 {
-	struct stat facts;
+	os_facts facts;
 	brise_error err;
 
-	if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+	if (os_examine(path, &facts) && facts.kind == OS_FOLDER)
 		return report_error(command,
 		                    "%s: expected a .brise file, found a folder; brise convert "
 		                    "makes one of a checkpoint",
 		                    path);
-	if (stat(path, &facts) != 0 && errno == ENOENT && !strpbrk(path, "./"))
+	if (!os_examine(path, &facts) && errno == ENOENT && !strpbrk(path, "./"))
 		return report_error(
 		        command,
 		        "%s: no such file; MODEL is a path: brise downloads nothing and "

@@ -5,12 +5,12 @@
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
 #include "runtime/os/memory.h"
+#include "runtime/os/os.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *input_name(const char *path)
 {
@@ -19,10 +19,10 @@ const char *input_name(const char *path)
 
 bool input_is_same_file(const char *a, const char *b)
 {
-	struct stat first, second;
+	os_facts first, second;
 
-	return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
-	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+	return os_examine(a, &first) && os_examine(b, &second) && first.kind == OS_FILE &&
+	       first.device == second.device && first.serial == second.serial;
 }
 
 /* Reads to the end, growing by doubling: pipes have no size to ask for. */

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/os/os.h"
 
 static brise_status open_directly(result_file *file, brise_error *err)
 {
@@ -35,7 +35,7 @@ static brise_status open_beside(result_file *file, brise_error *err)
 
 brise_status result_open(result_file *file, const char *path, brise_error *err)
 {
-	struct stat facts;
+	os_facts facts;
 	brise_status status;
 
 	memset(file, 0, sizeof *file);
@@ -44,7 +44,7 @@ brise_status result_open(result_file *file, const char *path, brise_error *err)
 		file->stream = stdout;
 		return BRISE_OK;
 	}
-	if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))
+	if (os_examine(path, &facts) && facts.kind != OS_FILE && facts.kind != OS_FOLDER)
 		status = open_directly(file, err);
 	else
 		status = open_beside(file, err);

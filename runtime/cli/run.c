@@ -16,11 +16,12 @@
 #include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/number.h"
-#include "runtime/cli/process.h"
 #include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/generate.h"
 #include "runtime/os/memory.h"
+#include "runtime/os/os.h"
+#include "runtime/os/ram.h"
 
 #define NO_LIMIT    FIT_NO_LIMIT
 #define MOST_BIASES 256
@@ -217,7 +218,7 @@ static void print_stats(const run *r)
 	const brise_engine_facts *facts = brise_get_engine_facts(r->engine.engine);
 	const brise_sequence_facts *sequence = brise_get_sequence_facts(r->engine.sequence);
 	char kv[32], anonymous[32];
-	uint64_t memory = process_read_memory(0, "RssAnon");
+	uint64_t memory = ram_read_process(0, "RssAnon");
 
 	terminal_format_bytes((double)sequence->kv_bytes, kv, sizeof kv);
 	terminal_format_bytes((double)memory, anonymous, sizeof anonymous);
@@ -311,7 +312,7 @@ int cli_run(int argc, char **argv)
 	if (settings.sampling.penalty_last == UINT32_MAX)
 		settings.sampling.penalty_last = MOST_RECENT;
 	if (!settings.has_seed)
-		settings.sampling.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
+		settings.sampling.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)os_process();
 	settings.sampling.bias = settings.biases;
 	r.to_terminal = terminal_is_terminal(stdout);
 	terminal_catch_signals();

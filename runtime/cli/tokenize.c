@@ -131,7 +131,7 @@ static brise_status encode(const vocabulary *v, const tokenize_settings *s, cons
 	return BRISE_OK;
 }
 
-/* The whole text of a list of ids, malloc'ed. */
+/* The whole text of a list of ids, from memory_new. */
 static brise_status decode(const vocabulary *v, const int32_t *ids, size_t n, char **text,
                            size_t *bytes, brise_error *err)
 {

@@ -51,3 +51,27 @@ void memory_free(void *memory)
 {
 	heap_free(memory);
 }
+
+#define ALIGN 64u
+
+/* What the heap gave is noted in front of what is handed out. */
+void *memory_new_aligned(size_t count, size_t size)
+{
+	size_t bytes;
+	void **aligned;
+	char *base;
+
+	if (!total(count, size, &bytes) || bytes > SIZE_MAX - ALIGN - sizeof base ||
+	    !(base = heap_get(bytes + ALIGN + sizeof base)))
+		return NULL;
+	aligned = (void **)(void *)(base + sizeof base);
+	aligned = (void **)(void *)((char *)aligned + (ALIGN - (uintptr_t)aligned % ALIGN) % ALIGN);
+	aligned[-1] = base;
+	return aligned;
+}
+
+void memory_free_aligned(void *memory)
+{
+	if (memory)
+		heap_free(((void **)memory)[-1]);
+}

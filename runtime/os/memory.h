@@ -23,4 +23,9 @@ char *memory_copy_text(const char *text);
 /* NULL allowed. */
 void memory_free(void *memory);
 
+/* As memory_new and memory_free, at a multiple of 64 bytes: a cache line, and the widest vectors.
+ * The two go together. */
+void *memory_new_aligned(size_t count, size_t size);
+void memory_free_aligned(void *memory);
+
 #endif

@@ -70,6 +70,10 @@ bool os_set_group(int file, uint32_t group);
 /* Makes the file shorter, or longer by zeros. */
 bool os_set_size(int file, uint64_t bytes);
 
+/* Makes the file at least `bytes` long and takes all of that on the disk now, so that writing to a
+ * mapping of it cannot fail for want of room. */
+bool os_take_room(int file, uint64_t bytes);
+
 /* Takes the file for this process alone, until it closes the file or ends. */
 typedef enum os_lock_result {
 	OS_LOCKED,
@@ -110,7 +114,14 @@ long os_process(void);
 
 /* The first `size` bytes of a file, read-only, page-aligned. NULL: errno. */
 const void *os_map(int file, size_t size);
-void os_unmap(const void *bytes, size_t size);
+
+/* The same, and what is written to it goes to the file: sooner or later, or at os_sync_map. */
+void *os_map_writable(int file, size_t size);
+
+/* Brings the first n bytes of a mapping to disk. */
+bool os_sync_map(const void *bytes, size_t n);
+
+void os_unmap(const void *bytes, size_t size); /* NULL allowed */
 
 size_t os_page_bytes(void);
 

@@ -89,3 +89,13 @@ void ram_read(ram_facts *facts, const char *root)
 	groups_visit(root, "memory", read_group, facts);
 	facts->most = smaller(facts->total, facts->limit);
 }
+
+uint64_t ram_read_process(long pid, const char *line)
+{
+	char path[64] = "/proc/self/status", key[64];
+
+	if (pid > 0)
+		(void)snprintf(path, sizeof path, "/proc/%ld/status", pid);
+	(void)snprintf(key, sizeof key, "%s:", line);
+	return read_field("", path, key, 1024);
+}

@@ -1,4 +1,5 @@
-/* ram.h - how much memory this process may use before the system swaps, evicts or kills */
+/* ram.h - how much memory this process may use before the system swaps, evicts or kills, and how
+ * much it uses */
 #ifndef RUNTIME_RAM_H
 #define RUNTIME_RAM_H
 
@@ -17,5 +18,9 @@ typedef struct ram_facts {
 
 /* Reads procfs and control groups below `root` ("" for the system's own). */
 void ram_read(ram_facts *facts, const char *root);
+
+/* A line of /proc/PID/status such as "RssAnon" or "VmHWM", in bytes; 0 where it cannot be had. pid
+ * 0: this process. */
+uint64_t ram_read_process(long pid, const char *line);
 
 #endif

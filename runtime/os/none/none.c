@@ -115,6 +115,12 @@ bool os_set_size(int file, uint64_t bytes)
 	return refuse();
 }
 
+bool os_take_room(int file, uint64_t bytes)
+{
+	(void)file, (void)bytes;
+	return refuse();
+}
+
 os_lock_result os_lock_file(int file)
 {
 	(void)file;
@@ -182,6 +188,19 @@ const void *os_map(int file, size_t size)
 	(void)file, (void)size;
 	(void)refuse();
 	return NULL;
+}
+
+void *os_map_writable(int file, size_t size)
+{
+	(void)file, (void)size;
+	(void)refuse();
+	return NULL;
+}
+
+bool os_sync_map(const void *bytes, size_t n)
+{
+	(void)bytes, (void)n;
+	return refuse();
 }
 
 os_thread *os_start_thread(os_thread_fn *run, void *argument)

@@ -76,7 +76,7 @@ bool os_may_write(const char *path)
 
 int os_open(const char *path)
 {
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
 int os_create(const char *path, uint32_t mode)
@@ -86,7 +86,7 @@ int os_create(const char *path, uint32_t mode)
 
 int os_open_writable(const char *path)
 {
-	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
 bool os_close(int file)
@@ -165,6 +165,26 @@ bool os_set_group(int file, uint32_t group)
 bool os_set_size(int file, uint64_t bytes)
 {
 	return ftruncate(file, (off_t)bytes) == 0;
+}
+
+bool os_take_room(int file, uint64_t bytes)
+{
+#if defined(__APPLE__)
+	fstore_t room = { F_ALLOCATEALL, F_PEOFPOSMODE, 0, (off_t)bytes, 0 };
+	struct stat s;
+
+	if (fstat(file, &s) != 0)
+		return false;
+	room.fst_length -= s.st_size;
+	return room.fst_length <= 0 ||
+	       (fcntl(file, F_PREALLOCATE, &room) != -1 && ftruncate(file, (off_t)bytes) == 0);
+#else
+	int failure = posix_fallocate(file, 0, (off_t)bytes);
+
+	if (failure != 0)
+		errno = failure;
+	return failure == 0;
+#endif
 }
 
 os_lock_result os_lock_file(int file)
@@ -287,6 +307,18 @@ const void *os_map(int file, size_t size)
 	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
 
 	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+void *os_map_writable(int file, size_t size)
+{
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+bool os_sync_map(const void *bytes, size_t n)
+{
+	return msync((void *)(uintptr_t)bytes, n, MS_SYNC) == 0;
 }
 
 void os_unmap(const void *bytes, size_t size)
