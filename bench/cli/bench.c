@@ -230,7 +230,8 @@ static int measure_kernels(const bench_settings *s)
 	brise_error err;
 	pool *workers;
 
-	if (pool_new(&workers, threads, &err) != BRISE_OK)
+	if ((s->picture && result_check(s->picture, &err) != BRISE_OK) ||
+	    pool_new(&workers, threads, &err) != BRISE_OK)
 		return report_status("bench", &err);
 	terminal_end_on_signals();
 	status = measure_sets(sets, &n_sets, s, workers, threads, &err);

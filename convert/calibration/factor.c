@@ -258,7 +258,8 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 			status = error_set(err, BRISE_ECANCELED,
 			                   "%s: cancelled while input %u was factored", c->name,
 			                   index);
-		else if (!store(out, first / span, h, n, first, end))
+		else if (!store(out, first / span, h, n, first, end) &&
+		         (status = calibration_check_read(c, err)) == BRISE_OK)
 			status = error_set(err, BRISE_EFORMAT,
 			                   "%s: input %u has correlations that no data can have",
 			                   c->name, index);

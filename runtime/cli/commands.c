@@ -37,10 +37,11 @@ int commands_end_after(const char *command, int status, int error)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	error = errno ? errno : error;
-	if (error != EPIPE && !reader_went_away() && status == 0)
-		return report_error(command, "standard output: %s",
-		                    error ? strerror(error) : "write failed");
-	return status ? status : EXIT_FAILED;
+	if (error == EPIPE || reader_went_away())
+		return status ? status : EXIT_READER_LEFT;
+	return status ? status
+	              : report_error(command, "standard output: %s",
+	                             error ? strerror(error) : "write failed");
 }
 
 int commands_end(const char *command, int status)

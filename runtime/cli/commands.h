@@ -19,8 +19,8 @@ commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_c
 int commands_begin(const options_command *command, int argc, char **argv, void *settings,
                    options_result *result);
 
-/* Flushes standard output and turns a lost write into status 1: with a message, except for a reader
- * that went away. */
+/* Flushes standard output and turns a lost write into status 1 with a message, or EXIT_READER_LEFT
+ * without one if the reader went away. */
 int commands_end(const char *command, int status);
 
 /* The same for a command that stops at a write that failed; `error` is the errno of that, or 0. */

@@ -1,15 +1,13 @@
 /* input.c - whole files of text, and ids in them, read strictly */
 #include "runtime/cli/input.h"
 #include "runtime/cli/number.h"
-#include "runtime/cli/terminal.h"
+#include "runtime/cli/stream.h"
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 const char *input_name(const char *path)
@@ -26,38 +24,35 @@ bool input_is_same_file(const char *a, const char *b)
 }
 
 /* Reads to the end, growing by doubling: pipes have no size to ask for. */
-static brise_status read_stream(FILE *stream, const char *name, char **text, size_t *bytes,
-                                brise_error *err)
+static brise_status read_stream(stream *from, char **text, size_t *bytes, brise_error *err)
 {
-	size_t room = 64 * 1024, used = 0, n;
-	char *data = memory_new(room, 1);
+	size_t room = 64 * 1024, used = 0, n = 1;
+	char *data = memory_new(room, 1), *larger;
+	brise_status status = BRISE_OK;
 
 	if (!data)
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text", name,
-		                 room);
-	while ((n = fread(data + used, 1, room - 1 - used, stream)) > 0) {
-		char *larger;
-
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for %zu bytes of text",
+		                 from->name, room);
+	while (n > 0) {
+		status = stream_read(from, data + used, room - 1 - used, &n, err);
+		if (status != BRISE_OK)
+			break;
 		used += n;
-		if (feof(stream))
-			break; /* a terminal would ask for a second ctrl-D */
 		if (used < room - 1)
 			continue;
 		larger = room < INPUT_MOST_BYTES ? memory_resize(data, 2 * room, 1) : NULL;
 		if (!larger) {
-			memory_free(data);
-			return error_set(err, BRISE_ENOMEM,
-			                 "%s: text: expected less than %zu bytes or more memory",
-			                 name, room);
+			status = error_set(err, BRISE_ENOMEM,
+			                   "%s: text: expected less than %zu bytes or more memory",
+			                   from->name, room);
+			break;
 		}
 		data = larger;
 		room *= 2;
 	}
-	if (ferror(stream)) {
+	if (status != BRISE_OK) {
 		memory_free(data);
-		if (errno == EINTR && terminal_was_interrupted(NULL))
-			return error_set(err, BRISE_ECANCELED, "%s: interrupted", name);
-		return error_errno(err, "%s: cannot be read", name);
+		return status;
 	}
 	data[used] = '\0';
 	*text = data;
@@ -102,17 +97,14 @@ size_t input_drop_line_end(const char *text, size_t bytes)
 
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err)
 {
-	bool standard = strcmp(path, "-") == 0;
-	FILE *stream = standard ? stdin : fopen(path, "rb");
-	brise_status status;
+	stream from;
+	brise_status status = stream_open(&from, path, input_name(path), err);
 
 	*text = NULL;
 	*bytes = 0;
-	if (!stream)
-		return error_errno(err, "%s: cannot be opened", path);
-	status = read_stream(stream, input_name(path), text, bytes, err);
-	if (!standard)
-		(void)fclose(stream);
+	if (status == BRISE_OK)
+		status = read_stream(&from, text, bytes, err);
+	stream_close(&from);
 	if (status == BRISE_OK &&
 	    (status = drop_mark(*text, bytes, input_name(path), err)) != BRISE_OK) {
 		memory_free(*text);

@@ -13,8 +13,8 @@
 
 /* *text: from memory_new, [*bytes], NUL after the end, freed by the caller; without the byte
  * order mark it may begin with.
- * Errors: BRISE_EIO, BRISE_EFORMAT text in UTF-16, BRISE_ENOMEM, BRISE_ECANCELED a signal asked to
- * stop while waiting. */
+ * Errors: BRISE_EIO, also for devices and for FIFOs that nobody writes to (stream.h), BRISE_EFORMAT
+ * text in UTF-16, BRISE_ENOMEM, BRISE_ECANCELED a signal asked to stop while waiting. */
 brise_status input_read_text(const char *path, char **text, size_t *bytes, brise_error *err);
 
 /* Bytes of a text without the end of its last line, LF or CR LF, if it has one: that ends a line of

@@ -83,7 +83,7 @@ static int write_file(engine *e, const logits_settings *s, const int32_t *ids, s
 		status = result_commit(&w.file, &err);
 	result_discard(&w.file);
 	if (w.failed == EPIPE)
-		return EXIT_FAILED; /* the reader closed the pipe */
+		return EXIT_READER_LEFT;
 	return status == BRISE_OK ? 0 : report_status("logits", &err);
 }
 

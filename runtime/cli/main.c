@@ -36,7 +36,7 @@ static int print_help(FILE *out, int status)
 	fprintf(out,
 	        "\nbrise COMMAND --help explains a command; brise --version prints the version.\n"
 	        "Results go to standard output, everything else to standard error.\n"
-	        "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+	        "Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N.\n");
 	return out == stdout ? commands_end(NULL, status) : status;
 }
 

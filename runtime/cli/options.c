@@ -126,7 +126,10 @@ static options_outcome store_value(parser *p, const options_entry *entry, const 
 	case OPTION_FLAG:
 		*(bool *)(void *)target = true;
 		return OPTIONS_READY;
-	case OPTION_STRING:
+	case OPTION_STRING: /* an empty one comes from a shell variable that is not set */
+		if (!*value)
+			return wrong(p, "--%s: expected %s, found an empty word", entry->name,
+			             entry->value);
 		*(const char **)(void *)target = value;
 		return OPTIONS_READY;
 	case OPTION_U32:

@@ -9,9 +9,11 @@
 #include "runtime/portable.h"
 
 /* Exit statuses of every command. Interrupted ones end with 128 + the signal's number, as a shell
- * would report it. */
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
+ * would report it; so do those whose reader has closed the pipe, in silence: 13 is SIGPIPE's
+ * everywhere. */
+#define EXIT_FAILED      1
+#define EXIT_USAGE       2
+#define EXIT_READER_LEFT (128 + 13)
 
 /* Prints one line and returns EXIT_FAILED. Control characters, which can come from file names, are
  * replaced. */

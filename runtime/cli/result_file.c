@@ -5,14 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/cli/stream.h"
 #include "runtime/error.h"
 #include "runtime/os/os.h"
 
 static brise_status open_directly(result_file *file, brise_error *err)
 {
-	file->stream = fopen(file->name, "wb");
-	return file->stream ? BRISE_OK
-	                    : error_errno(err, "%s: cannot be opened for writing", file->name);
+	int descriptor = stream_open_output(file->name);
+
+	if (descriptor >= 0 && (file->stream = fdopen(descriptor, "wb")) != NULL)
+		return BRISE_OK;
+	if (descriptor >= 0)
+		(void)close(descriptor);
+	return errno == ENXIO
+	               ? error_set(err, BRISE_EIO, "%s: no program reads from it", file->name)
+	               : error_errno(err, "%s: cannot be opened for writing", file->name);
 }
 
 /* The stream has a descriptor of its own, so that each has one owner. */
@@ -33,9 +40,28 @@ static brise_status open_beside(result_file *file, brise_error *err)
 	return status;
 }
 
-brise_status result_open(result_file *file, const char *path, brise_error *err)
+static bool is_device(const char *path)
 {
 	os_facts facts;
+
+	return os_examine(path, &facts) && facts.kind != OS_FILE && facts.kind != OS_FOLDER;
+}
+
+brise_status result_check(const char *path, brise_error *err)
+{
+	result_file file;
+	brise_status status;
+
+	if (strcmp(path, "-") == 0 || is_device(path))
+		return BRISE_OK;
+	status = result_open(&file, path, err);
+	if (status == BRISE_OK)
+		result_discard(&file);
+	return status;
+}
+
+brise_status result_open(result_file *file, const char *path, brise_error *err)
+{
 	brise_status status;
 
 	memset(file, 0, sizeof *file);
@@ -44,7 +70,7 @@ brise_status result_open(result_file *file, const char *path, brise_error *err)
 		file->stream = stdout;
 		return BRISE_OK;
 	}
-	if (os_examine(path, &facts) && facts.kind != OS_FILE && facts.kind != OS_FOLDER)
+	if (is_device(path))
 		status = open_directly(file, err);
 	else
 		status = open_beside(file, err);

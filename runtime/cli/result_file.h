@@ -22,6 +22,10 @@ typedef struct result_file {
 /* Errors: BRISE_EIO, BRISE_ENOMEM; *file needs no closing then. */
 brise_status result_open(result_file *file, const char *path, brise_error *err);
 
+/* Whether a file could be written there, for commands that work for long before they open it: makes
+ * one and removes it. Devices and pipes pass. Errors: as above. */
+brise_status result_check(const char *path, brise_error *err);
+
 /* Flushes, syncs, renames. After an error the part is gone too. Errors: BRISE_EIO. */
 brise_status result_commit(result_file *file, brise_error *err);
 

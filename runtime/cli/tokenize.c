@@ -16,7 +16,9 @@
 #include "runtime/cli/input.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/stream.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/error.h"
 #include "runtime/model/contents.h"
 #include "runtime/os/memory.h"
 
@@ -270,16 +272,18 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 
 static brise_status work_on_lines(const vocabulary *v, const tokenize_settings *s, brise_error *err)
 {
-	FILE *in = s->file && strcmp(s->file, "-") != 0 ? fopen(s->file, "rb") : stdin;
-	brise_status status;
+	const char *path = s->file ? s->file : "-";
+	stream from;
+	brise_status status = stream_open(&from, path, input_name(path), err);
+	FILE *in;
 
-	if (!in) {
-		err->code = BRISE_EIO;
-		(void)snprintf(err->message, sizeof err->message, "%.200s: cannot be opened: %s",
-		               s->file, strerror(errno));
-		return BRISE_EIO;
+	if (status == BRISE_OK && !(in = stream_to_libc(&from)))
+		status = error_errno(err, "%s: cannot be opened", path);
+	if (status != BRISE_OK) {
+		stream_close(&from);
+		return status;
 	}
-	status = work_through_lines(v, s, in, input_name(s->file ? s->file : "-"), err);
+	status = work_through_lines(v, s, in, input_name(path), err);
 	if (in != stdin)
 		(void)fclose(in);
 	return status;
