@@ -744,7 +744,7 @@ static void collect(void *user, const char *bytes, size_t n)
 static void check_string(const char *text, size_t bytes, const char *expected)
 {
 	collected c = { "", 0 };
-	json_writer w = { collect, &c, 0, { 0 }, { false } };
+	json_writer w = { .sink = collect, .user = &c };
 
 	json_put_text(&w, NULL, text, bytes);
 	CHECK(&counts, c.n == strlen(expected) && memcmp(c.text, expected, c.n) == 0,
@@ -754,7 +754,7 @@ static void check_string(const char *text, size_t bytes, const char *expected)
 static void check_json_values(void)
 {
 	collected c = { "", 0 };
-	json_writer w = { collect, &c, 0, { 0 }, { false } };
+	json_writer w = { .sink = collect, .user = &c };
 
 	json_open(&w, NULL, '{');
 	json_put_number(&w, "a", 0.1, 17);
@@ -774,6 +774,47 @@ static void check_json_values(void)
 	      !strcmp(c.text, "{\"a\":0.10000000000000001,\"nan\":null,\"inf\":null,\"list\":["
 	                      "-9223372036854775808,18446744073709551615,{},true],\"s\":null,"
 	                      "\"b\":1e+300}"),
+	      "written: %s", c.text);
+}
+
+static void check_json_decimals(void)
+{
+	collected c = { "", 0 };
+	json_writer w = { .sink = collect, .user = &c };
+
+	json_open(&w, NULL, '[');
+	json_put_fixed(&w, NULL, 2.0 / 3, 2);
+	json_put_fixed(&w, NULL, 0, 4);
+	json_put_fixed(&w, NULL, INFINITY, 1);
+	json_put_exactly(&w, NULL, 0, false);
+	json_put_exactly(&w, NULL, -10000, false);
+	json_put_exactly(&w, NULL, 1e300, false);
+	json_put_exactly(&w, NULL, 0.02, false);
+	json_put_exactly(&w, NULL, (double)1e-5f, true);
+	json_put_exactly(&w, NULL, (double)1e-5f, false);
+	json_put_exactly(&w, NULL, NAN, true);
+	json_close(&w);
+	CHECK(&counts,
+	      !strcmp(c.text, "[0.67,0.0000,null,0.0,-10000.0,1e+300,0.02,1e-05,"
+	                      "9.9999997473787516e-06,null]"),
+	      "written: %s", c.text);
+}
+
+/* What Python's json.dumps(value, indent=2) prints. */
+static void check_json_lines(void)
+{
+	collected c = { "", 0 };
+	json_writer w = { .sink = collect, .user = &c, .indent = 2 };
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "a", "b");
+	json_open(&w, "list", '[');
+	json_put_integer(&w, NULL, 1);
+	json_open(&w, NULL, '{');
+	json_close(&w);
+	json_close(&w);
+	json_close(&w);
+	CHECK(&counts, !strcmp(c.text, "{\n  \"a\": \"b\",\n  \"list\": [\n    1,\n    {}\n  ]\n}"),
 	      "written: %s", c.text);
 }
 
@@ -1023,6 +1064,8 @@ int main(int argc, char **argv)
 	RUN(check_terminal_text());
 	RUN(check_json_strings());
 	RUN(check_json_values());
+	RUN(check_json_decimals());
+	RUN(check_json_lines());
 	RUN(check_ids());
 	RUN(check_result_files());
 	return check_report("options", &counts);

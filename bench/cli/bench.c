@@ -16,6 +16,7 @@
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/error.h"
+#include "runtime/text/json_writer.h"
 
 static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
@@ -163,22 +164,34 @@ static void print_set(const bench_set *set, unsigned threads)
 
 static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned threads)
 {
+	json_writer w = { .sink = report_json, .user = stdout };
 	unsigned s, i;
 
-	printf("{\"threads\":%u,\"sets\":[", threads);
+	json_open(&w, NULL, '{');
+	json_put_unsigned(&w, "threads", threads);
+	json_open(&w, "sets", '[');
 	for (s = 0; s < n_sets; s++) {
-		printf("%s{\"arch\":\"%s\",\"read_gbps\":%.2f,\"int8_gops\":%.1f,\"kernels\":[",
-		       s ? "," : "", sets[s].arch, sets[s].limits.read_gbps,
-		       sets[s].limits.int8_gops);
+		json_open(&w, NULL, '{');
+		json_put_string(&w, "arch", sets[s].arch);
+		json_put_fixed(&w, "read_gbps", sets[s].limits.read_gbps, 2);
+		json_put_fixed(&w, "int8_gops", sets[s].limits.int8_gops, 1);
+		json_open(&w, "kernels", '[');
 		for (i = 0; i < BENCH_ROWS; i++) {
 			const bench_row *row = &sets[s].rows[i];
 
-			printf("%s{\"kernel\":\"%s\",\"rate\":%.2f,\"unit\":\"%s\",\"limit\":%.2f}",
-			       i ? "," : "", row->kernel, row->rate, row->unit, row->limit);
+			json_open(&w, NULL, '{');
+			json_put_string(&w, "kernel", row->kernel);
+			json_put_fixed(&w, "rate", row->rate, 2);
+			json_put_string(&w, "unit", row->unit);
+			json_put_fixed(&w, "limit", row->limit, 2);
+			json_close(&w);
 		}
-		printf("]}");
+		json_close(&w);
+		json_close(&w);
 	}
-	printf("]}\n");
+	json_close(&w);
+	json_close(&w);
+	printf("\n");
 }
 
 static int draw_picture(const char *path, const bench_set *sets, unsigned n_sets, unsigned threads)
@@ -243,6 +256,27 @@ static int measure_kernels(const bench_settings *s)
 	return s->picture ? draw_picture(s->picture, sets, n_sets, threads) : 0;
 }
 
+static void print_scaling_json(const char *arch, const scaling_row *rows, unsigned n)
+{
+	json_writer w = { .sink = report_json, .user = stdout };
+	unsigned i;
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "arch", arch);
+	json_open(&w, "scaling", '[');
+	for (i = 0; i < n; i++) {
+		json_open(&w, NULL, '{');
+		json_put_unsigned(&w, "threads", rows[i].threads);
+		json_put_fixed(&w, "read_gbps", rows[i].read_gbps, 2);
+		json_put_fixed(&w, "int8_gops", rows[i].int8_gops, 1);
+		json_close(&w);
+	}
+	json_close(&w);
+	json_put_unsigned(&w, "threads", scaling_choose(rows, n));
+	json_close(&w);
+	printf("\n");
+}
+
 /* A row for each number of threads, and the number to choose. */
 static int measure_scaling(const bench_settings *s)
 {
@@ -258,38 +292,50 @@ static int measure_scaling(const bench_settings *s)
 		                    "kernel set %s: this processor or system does not support it",
 		                    s->engine.arch ? s->engine.arch : "");
 	terminal_end_on_signals();
-	printf(s->json ? "{\"arch\":\"%s\",\"scaling\":[" : "%s    decode GB/s  prefill GOPS\n",
-	       kernels.name);
+	if (!s->json)
+		printf("%s    decode GB/s  prefill GOPS\n", kernels.name);
 	for (threads = s->engine.threads; threads <= s->most_threads; threads++, n++) {
 		if (scaling_measure(&rows[n], &kernels, threads, false, &err) != BRISE_OK)
 			return report_status("bench", &err);
-		printf(s->json ? "%s{\"threads\":%u,\"read_gbps\":%.2f,\"int8_gops\":%.1f}"
-		               : "%s%3u threads  %8.1f  %12.0f\n",
-		       s->json && n ? "," : "", threads, rows[n].read_gbps, rows[n].int8_gops);
+		if (!s->json)
+			printf("%3u threads  %8.1f  %12.0f\n", threads, rows[n].read_gbps,
+			       rows[n].int8_gops);
 		(void)fflush(stdout);
 	}
-	printf(s->json ? "],\"threads\":%u}\n" : "choose %u: more bring less than 3 %% in decode\n",
-	       scaling_choose(rows, n));
+	if (s->json)
+		print_scaling_json(kernels.name, rows, n);
+	else
+		printf("choose %u: more bring less than 3 %% in decode\n", scaling_choose(rows, n));
 	return 0;
 }
 
 static void print_model_json(const bench_model_result *r)
 {
-	printf("{\"type\":\"%s\",\"arch\":\"%s\",\"threads\":%" PRIu32
-	       ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f,",
-	       r->type, r->arch, r->threads, r->prefill_tokens_per_s, r->decode_tokens_per_s);
-	printf("\"read_gbps\":%.3f,\"file_gbps\":%.3f,\"int8_gops\":%.2f,\"decode_fraction\":%.4f,"
-	       "\"prefill_fraction\":%.4f,",
-	       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops, r->decode_fraction,
-	       r->prefill_fraction);
-	if (r->pages.known)
-		printf("\"page_bytes\":%" PRIu64 ",\"huge_fraction\":%.4f,", r->pages.entry_bytes,
-		       r->pages.huge_fraction);
+	json_writer w = { .sink = report_json, .user = stdout };
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "type", r->type);
+	json_put_string(&w, "arch", r->arch);
+	json_put_unsigned(&w, "threads", r->threads);
+	json_put_fixed(&w, "prefill_tokens_per_s", r->prefill_tokens_per_s, 3);
+	json_put_fixed(&w, "decode_tokens_per_s", r->decode_tokens_per_s, 3);
+	json_put_fixed(&w, "read_gbps", r->limits.read_gbps, 3);
+	json_put_fixed(&w, "file_gbps", r->file_gbps, 3);
+	json_put_fixed(&w, "int8_gops", r->limits.int8_gops, 2);
+	json_put_fixed(&w, "decode_fraction", r->decode_fraction, 4);
+	json_put_fixed(&w, "prefill_fraction", r->prefill_fraction, 4);
+	if (r->pages.known) {
+		json_put_unsigned(&w, "page_bytes", r->pages.entry_bytes);
+		json_put_fixed(&w, "huge_fraction", r->pages.huge_fraction, 4);
+	}
 	if (r->pages.folio_bytes > 0)
-		printf("\"folio_bytes\":%" PRIu64 ",", r->pages.folio_bytes);
-	printf("\"warm_up\":%" PRIu32 ",\"first_token_s\":%.4f,\"anon_bytes\":%" PRIu64
-	       ",\"token_bytes\":%" PRIu64 "}\n",
-	       r->warm_up, r->first_token_s, r->anon_bytes, r->token_bytes);
+		json_put_unsigned(&w, "folio_bytes", r->pages.folio_bytes);
+	json_put_unsigned(&w, "warm_up", r->warm_up);
+	json_put_fixed(&w, "first_token_s", r->first_token_s, 4);
+	json_put_unsigned(&w, "anon_bytes", r->anon_bytes);
+	json_put_unsigned(&w, "token_bytes", r->token_bytes);
+	json_close(&w);
+	printf("\n");
 }
 
 static void print_pages(const bench_pages *pages)

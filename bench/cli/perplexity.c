@@ -111,7 +111,7 @@ static void print_json_estimate(json_writer *w, const char *name, divergence_est
 
 static void print_json(divergence *d, const lockstep_job *job)
 {
-	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
+	json_writer w = { .sink = report_json, .user = stdout };
 
 	json_open(&w, NULL, '{');
 	print_json_estimate(&w, "perplexity", divergence_perplexity(d));

@@ -162,7 +162,7 @@ static void print_json_tensor(json_writer *w, const compare_tensor *t)
 
 static void print_json(const compare_tensor *list, size_t n)
 {
-	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
+	json_writer w = { .sink = report_json, .user = stdout };
 	size_t i, equal;
 	compare_sums all = sum_matrices(list, n, &equal);
 

@@ -62,6 +62,11 @@ void buffer_print(buffer *b, const char *format, ...)
 	buffer_put(b, text, strlen(text));
 }
 
+void buffer_take_json(void *user, const char *bytes, size_t n)
+{
+	buffer_put(user, bytes, n);
+}
+
 void buffer_align(buffer *b, size_t unit, char pad)
 {
 	while (!b->failed && b->n % unit != 0)

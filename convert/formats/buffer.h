@@ -27,6 +27,9 @@ void buffer_put_float(buffer *b, float value);
 /* Formatted text of at most 511 bytes, without a NUL. */
 void buffer_print(buffer *b, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
+/* A sink of json_writer.h: user is a buffer. */
+void buffer_take_json(void *user, const char *bytes, size_t n);
+
 /* The character `pad` until n is a multiple of `unit`. */
 void buffer_align(buffer *b, size_t unit, char pad);
 

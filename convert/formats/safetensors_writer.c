@@ -5,28 +5,37 @@
  */
 #include "convert/formats/safetensors_writer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "runtime/text/json_writer.h"
+
+static void put_tensor(json_writer *w, const export_tensor *t)
+{
+	json_open(w, t->name, '{');
+	json_put_string(w, "dtype", t->type == GGML_F32 ? "F32" : "F16");
+	json_open(w, "shape", '[');
+	if (!t->is_vector)
+		json_put_unsigned(w, NULL, t->rows);
+	json_put_unsigned(w, NULL, t->cols);
+	json_close(w);
+	json_open(w, "data_offsets", '[');
+	json_put_unsigned(w, NULL, t->offset);
+	json_put_unsigned(w, NULL, t->offset + t->bytes);
+	json_close(w);
+	json_close(w);
+}
 
 void safetensors_make_header(const export_plan *plan, buffer *out)
 {
 	buffer json = { NULL, 0, 0, false };
+	json_writer w = { .sink = buffer_take_json, .user = &json };
 	size_t i;
 
-	buffer_print(&json, "{\"__metadata__\":{\"format\":\"pt\"}");
-	for (i = 0; i < plan->n_tensors; i++) {
-		const export_tensor *t = &plan->tensors[i];
-
-		buffer_print(&json, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", t->name,
-		             t->type == GGML_F32 ? "F32" : "F16");
-		if (!t->is_vector)
-			buffer_print(&json, "%" PRIu32 ",", t->rows);
-		buffer_print(&json, "%" PRIu32 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
-		             t->cols, t->offset, t->offset + t->bytes);
-	}
-	buffer_print(&json, "}");
+	json_open(&w, NULL, '{');
+	json_open(&w, "__metadata__", '{');
+	json_put_string(&w, "format", "pt");
+	json_close(&w);
+	for (i = 0; i < plan->n_tensors; i++)
+		put_tensor(&w, &plan->tensors[i]);
+	json_close(&w);
 	buffer_align(&json, 8, ' ');
 	buffer_put_number(out, json.n, 8);
 	buffer_put(out, json.data, json.n);
@@ -34,64 +43,45 @@ void safetensors_make_header(const export_plan *plan, buffer *out)
 	buffer_free(&json);
 }
 
-/* The shortest decimal that reads back as exactly this value; a single-precision one if `single`.
- * Whole numbers as people write them: 10000.0. */
-static void format_exactly(double value, bool single, char text[40])
+/* absent: null. */
+static void put_optional(json_writer *w, const char *key, int64_t value, bool absent)
 {
-	int digits;
-
-	if (value >= 1 && value < 1e15 && !(value > (double)(uint64_t)value)) {
-		(void)snprintf(text, 40, "%.1f", value);
-		return;
-	}
-	for (digits = 1; digits <= 17; digits++) {
-		double back;
-
-		(void)snprintf(text, 40, "%.*g", digits, value);
-		back = strtod(text, NULL);
-		if (single ? (float)back == (float)value : !(back < value) && !(back > value))
-			return;
-	}
-}
-
-static void put_optional(buffer *out, const char *key, int64_t value, bool stated)
-{
-	if (stated)
-		buffer_print(out, "  \"%s\": %" PRId64 ",\n", key, value);
+	if (absent)
+		json_put_null(w, key);
 	else
-		buffer_print(out, "  \"%s\": null,\n", key);
+		json_put_integer(w, key, value);
 }
 
 void safetensors_make_config(const export_plan *plan, buffer *out)
 {
+	json_writer w = { .sink = buffer_take_json, .user = out, .indent = 2 };
 	const format_config *c = &plan->model->config;
-	char theta[40], eps[40];
 
-	format_exactly(c->rope_theta, false, theta);
-	format_exactly((double)c->norm_eps, true, eps);
-	buffer_print(out, "{\n  \"architectures\": [\n    \"MistralForCausalLM\"\n  ],\n  "
-	                  "\"attention_dropout\": 0.0,\n");
-	put_optional(out, "bos_token_id", c->bos, c->bos >= 0);
-	put_optional(out, "eos_token_id", c->eos, c->eos >= 0);
-	buffer_print(out,
-	             "  \"head_dim\": %" PRIu32
-	             ",\n  \"hidden_act\": \"silu\",\n  \"hidden_size\": %" PRIu32 ",\n",
-	             c->head_dim, c->dim);
-	buffer_print(out, "  \"initializer_range\": 0.02,\n  \"intermediate_size\": %" PRIu32 ",\n",
-	             c->hidden_dim);
+	json_open(&w, NULL, '{');
+	json_open(&w, "architectures", '[');
+	json_put_string(&w, NULL, "MistralForCausalLM");
+	json_close(&w);
+	json_put_exactly(&w, "attention_dropout", 0, false);
+	put_optional(&w, "bos_token_id", c->bos, c->bos < 0);
+	put_optional(&w, "eos_token_id", c->eos, c->eos < 0);
+	json_put_unsigned(&w, "head_dim", c->head_dim);
+	json_put_string(&w, "hidden_act", "silu");
+	json_put_unsigned(&w, "hidden_size", c->dim);
+	json_put_exactly(&w, "initializer_range", 0.02, false);
+	json_put_unsigned(&w, "intermediate_size", c->hidden_dim);
 	if (c->max_context)
-		buffer_print(out, "  \"max_position_embeddings\": %" PRIu32 ",\n", c->max_context);
-	buffer_print(out,
-	             "  \"model_type\": \"mistral\",\n  \"num_attention_heads\": %" PRIu32 ",\n",
-	             c->n_heads);
-	buffer_print(out,
-	             "  \"num_hidden_layers\": %" PRIu32 ",\n  \"num_key_value_heads\": %" PRIu32
-	             ",\n",
-	             c->n_layers, c->n_kv_heads);
-	buffer_print(out, "  \"rms_norm_eps\": %s,\n  \"rope_theta\": %s,\n", eps, theta);
-	put_optional(out, "sliding_window", c->window, c->window > 0);
-	buffer_print(out,
-	             "  \"tie_word_embeddings\": false,\n  \"torch_dtype\": \"float16\",\n  "
-	             "\"use_cache\": true,\n  \"vocab_size\": %" PRIu32 "\n}\n",
-	             c->vocab);
+		json_put_unsigned(&w, "max_position_embeddings", c->max_context);
+	json_put_string(&w, "model_type", "mistral");
+	json_put_unsigned(&w, "num_attention_heads", c->n_heads);
+	json_put_unsigned(&w, "num_hidden_layers", c->n_layers);
+	json_put_unsigned(&w, "num_key_value_heads", c->n_kv_heads);
+	json_put_exactly(&w, "rms_norm_eps", (double)c->norm_eps, true);
+	json_put_exactly(&w, "rope_theta", c->rope_theta, false);
+	put_optional(&w, "sliding_window", c->window, c->window == 0);
+	json_put_bool(&w, "tie_word_embeddings", false);
+	json_put_string(&w, "torch_dtype", "float16");
+	json_put_bool(&w, "use_cache", true);
+	json_put_unsigned(&w, "vocab_size", c->vocab);
+	json_close(&w);
+	buffer_print(out, "\n");
 }

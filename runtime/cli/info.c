@@ -232,7 +232,7 @@ static void print_json(const engine *e, const info_settings *s)
 {
 	const brise_engine_facts *facts = brise_get_engine_facts(e->engine);
 	const brise_sequence_facts *sequence = brise_get_sequence_facts(e->sequence);
-	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
+	json_writer w = { .sink = report_json, .user = stdout };
 	const char *name;
 	bool supported;
 	size_t i;

@@ -178,7 +178,7 @@ static brise_status print_decoded(const vocabulary *v, const tokenize_settings *
 	bool terminal = terminal_is_terminal(stdout);
 	size_t bytes;
 	char *text;
-	json_writer w = { report_json, stdout, 0, { 0 }, { false } };
+	json_writer w = { .sink = report_json, .user = stdout };
 	brise_status status = decode(v, ids, n, &text, &bytes, err);
 
 	if (status == BRISE_OK && s->jsonl) {

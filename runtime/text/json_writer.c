@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/text/utf8.h"
@@ -14,17 +15,31 @@ static void put(json_writer *w, const char *text)
 	w->sink(w->user, text, strlen(text));
 }
 
+/* A line of its own, as far as the depth is. */
+static void put_line(json_writer *w)
+{
+	unsigned i;
+
+	if (w->indent == 0)
+		return;
+	put(w, "\n");
+	for (i = 0; i < w->depth * w->indent; i++)
+		put(w, " ");
+}
+
 /* The comma before, and the key. */
 static void begin(json_writer *w, const char *key)
 {
 	if (w->depth > 0 && w->more[w->depth - 1])
 		put(w, ",");
-	if (w->depth > 0)
+	if (w->depth > 0) {
 		w->more[w->depth - 1] = true;
+		put_line(w);
+	}
 	if (key) {
 		put(w, "\"");
 		put(w, key);
-		put(w, "\":");
+		put(w, w->indent > 0 ? "\": " : "\":");
 	}
 }
 
@@ -40,8 +55,12 @@ void json_open(json_writer *w, const char *key, char kind)
 
 void json_close(json_writer *w)
 {
-	if (w->depth > 0)
-		w->sink(w->user, &w->closing[--w->depth], 1);
+	if (w->depth == 0)
+		return;
+	w->depth--;
+	if (w->more[w->depth])
+		put_line(w);
+	w->sink(w->user, &w->closing[w->depth], 1);
 }
 
 /* RFC 8259, section 7: quotes, backslashes and controls are escaped. */
@@ -115,23 +134,65 @@ void json_put_unsigned(json_writer *w, const char *key, uint64_t value)
 	put(w, text);
 }
 
-void json_put_number(json_writer *w, const char *key, double value, int digits)
+/* text: a number as printf writes it in the locale of the host program; changed in place. */
+static void put_decimal(json_writer *w, const char *key, char *text)
 {
 	const char *point = localeconv()->decimal_point;
-	char text[64], *found;
+	char *found = strcmp(point, ".") != 0 ? strstr(text, point) : NULL;
 
-	if (!isfinite(value)) {
-		json_put_null(w, key);
-		return;
-	}
-	(void)snprintf(text, sizeof text, "%.*g", digits, value);
-	found = strcmp(point, ".") != 0 ? strstr(text, point) : NULL;
 	if (found) {
 		*found = '.';
 		memmove(found + 1, found + strlen(point), strlen(found + strlen(point)) + 1);
 	}
 	begin(w, key);
 	put(w, text);
+}
+
+void json_put_number(json_writer *w, const char *key, double value, int digits)
+{
+	char text[64];
+
+	if (!isfinite(value)) {
+		json_put_null(w, key);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "%.*g", digits, value);
+	put_decimal(w, key, text);
+}
+
+void json_put_fixed(json_writer *w, const char *key, double value, int decimals)
+{
+	char text[340]; /* DBL_MAX has 309 digits before the point */
+
+	if (!isfinite(value)) {
+		json_put_null(w, key);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "%.*f", decimals, value);
+	put_decimal(w, key, text);
+}
+
+void json_put_exactly(json_writer *w, const char *key, double value, bool single)
+{
+	double size = fabs(value);
+	bool exact = false;
+	char text[64];
+	int digits;
+
+	if (!isfinite(value) || (size < 1e15 && !(size > floor(size)))) {
+		json_put_fixed(w, key, value, 1);
+		return;
+	}
+	for (digits = 1; digits <= 17 && !exact; digits++) {
+		double back;
+
+		(void)snprintf(text, sizeof text, "%.*g", digits, value);
+		back = strtod(text, NULL);
+		if (single)
+			back = (double)(float)back;
+		exact = !(back < value) && !(back > value);
+	}
+	put_decimal(w, key, text);
 }
 
 void json_put_bool(json_writer *w, const char *key, bool value)

@@ -3,7 +3,7 @@
  * Whatever the values, what comes out is JSON: numbers that are not finite become null, bytes that
  * are not UTF-8 become U+FFFD each.
  *
- *     json_writer w = { report_json, stdout };
+ *     json_writer w = { .sink = report_json, .user = stdout };
  *     json_open(&w, NULL, '{');
  *     json_put_unsigned(&w, "n_layers", 32);
  *     json_open(&w, "ends", '[');
@@ -26,6 +26,8 @@ typedef void json_sink_fn(void *user, const char *bytes, size_t n);
 typedef struct json_writer {
 	json_sink_fn *sink;
 	void *user;
+	unsigned indent; /* spaces per level and a line per value, as Python's json.dumps(indent=2)
+	                    writes; 0: neither spaces nor lines */
 	unsigned depth;
 	char closing[JSON_WRITER_DEPTH];
 	bool more[JSON_WRITER_DEPTH]; /* an element was written at this depth */
@@ -45,6 +47,13 @@ void json_put_unsigned(json_writer *w, const char *key, uint64_t value);
 
 /* With that many significant digits, 1 to 17: 9 keep a float, 17 a double. */
 void json_put_number(json_writer *w, const char *key, double value, int digits);
+
+/* With that many digits behind the point, 0 to 17. */
+void json_put_fixed(json_writer *w, const char *key, double value, int decimals);
+
+/* The shortest decimal that reads back as exactly this value, as a float if `single`; whole numbers
+ * below 1e15 with a zero behind the point, as Python writes floats. */
+void json_put_exactly(json_writer *w, const char *key, double value, bool single);
 void json_put_bool(json_writer *w, const char *key, bool value);
 void json_put_null(json_writer *w, const char *key);
 
