@@ -7,9 +7,11 @@
 
 #include "quant/checked.h"
 #include "quant/rounding.h"
-#include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/model/contents.h"
+#include "runtime/model/crc32.h"
+#include "runtime/model/order.h"
+#include "runtime/model/tensor.h"
 #include "runtime/os/memory.h"
 
 const target_kind calibration_kind = { CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
@@ -51,28 +53,33 @@ static uint64_t correlation_bytes(uint32_t span, uint32_t first)
 	                                      (first % span ? pairs_of(first % span) : 0));
 }
 
-/* The entries of a file of that header; offsets included. Bounds of the configuration keep all sums
- * far from 2^64. */
+/* The entries of a file of that header, offsets included: each where order.h has the first matrix
+ * of those that share the input. Bounds of the configuration keep all sums far from 2^64. */
 static uint64_t fill_inputs(calibration_input *inputs, const calibration_header *h)
 {
-	static const uint32_t kinds[CALIBRATION_PER_LAYER] = { TENSOR_WQ, TENSOR_WO, TENSOR_W1,
-		                                               TENSOR_W2 };
-	const uint32_t cols[CALIBRATION_PER_LAYER] = { h->dim, h->mixed_dim, h->dim,
-		                                       h->hidden_dim };
+	/* What the columns of matrices depend on; as if one head were all. */
+	const format_config config = { .dim = h->dim,
+		                       .n_layers = h->n_layers,
+		                       .n_heads = 1,
+		                       .head_dim = h->mixed_dim,
+		                       .hidden_dim = h->hidden_dim };
 	uint64_t at = sizeof *h + (uint64_t)h->n_inputs * sizeof *inputs;
-	uint32_t i;
+	uint32_t kind, layer, rows, n = 0;
+	size_t i;
 
-	for (i = 0; i < h->n_inputs; i++) {
-		bool output = i == h->n_inputs - 1;
-		calibration_input *in = &inputs[i];
+	for (i = 0; n < h->n_inputs && order_at(&config, i, &kind, &layer); i++) {
+		calibration_input *in = &inputs[n];
 
+		if (calibration_index(&config, kind, layer) != n)
+			continue;
 		memset(in, 0, sizeof *in);
-		in->kind = output ? TENSOR_OUTPUT : kinds[i % CALIBRATION_PER_LAYER];
-		in->layer = output ? 0 : i / CALIBRATION_PER_LAYER;
-		in->cols = output ? h->dim : cols[i % CALIBRATION_PER_LAYER];
+		in->kind = kind;
+		in->layer = layer;
+		(void)model_tensor_shape(&config, kind, &rows, &in->cols);
 		in->bytes = in->cols * sizeof(float) + correlation_bytes(h->span, in->cols);
 		in->offset = at = round_up(at, 64);
 		at += in->bytes;
+		n++;
 	}
 	return at;
 }
