@@ -796,7 +796,7 @@ static void check_json_decimals(void)
 	json_close(&w);
 	CHECK(&counts,
 	      !strcmp(c.text, "[0.67,0.0000,null,0.0,-10000.0,1e+300,0.02,1e-05,"
-	                      "9.9999997473787516e-06,null]"),
+	                      "9.999999747378752e-06,null]"),
 	      "written: %s", c.text);
 }
 
