@@ -40,7 +40,7 @@ typedef struct kernels_bench {
 	size_t unit; /* tiles that one thread takes together, as in the forward pass */
 } kernels_bench;
 
-/* Median seconds of `items` pieces of work. */
+/* Median seconds of `items` slices of work. */
 static double time_work(kernels_bench *b, pool_fn *work, size_t items, size_t grain)
 {
 	double seconds[PASSES];
@@ -55,7 +55,7 @@ static double time_work(kernels_bench *b, pool_fn *work, size_t items, size_t gr
 	return bench_median(seconds, PASSES);
 }
 
-static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void multiply_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const kernels_bench *b = argument;
 
@@ -75,12 +75,12 @@ static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limi
 	b->multiply = multiply;
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
 	b->x.n = b->unit = 1;
-	seconds = time_work(b, multiply_piece, tiles, ARCH_GRAIN);
+	seconds = time_work(b, multiply_slice, tiles, ARCH_GRAIN);
 	rows[0] = (bench_row){ names[0], bytes / seconds / 1e9,       limits->read_gbps,
 		               "GB/s",   2 * weights / seconds / 1e9, 2 * weights / bytes };
 	b->x.n = TOKENS;
 	b->unit = ARCH_GRAIN;
-	seconds = time_work(b, multiply_piece, few / ARCH_GRAIN, ARCH_GRAIN);
+	seconds = time_work(b, multiply_slice, few / ARCH_GRAIN, ARCH_GRAIN);
 	rows[1] = (bench_row){ names[1],
 		               operations / seconds / 1e9,
 		               integer ? limits->int8_gops : 0,
@@ -92,7 +92,7 @@ static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limi
 }
 
 /* One head's whole ring for n_queries queries. */
-static void attend_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void attend_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const kernels_bench *b = argument;
 	size_t span = span_bytes(HEAD_DIM);
@@ -136,13 +136,13 @@ static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_l
 			((float *)(void *)(b->bytes + span * span_bytes(HEAD_DIM) +
 			                   span_key_scales(HEAD_DIM)))[i] = 0.01f;
 	b->n_queries = 4;
-	seconds = time_work(b, attend_piece, heads, 1);
+	seconds = time_work(b, attend_slice, heads, 1);
 	rows[0] = (bench_row){
 		"attention, 4 queries",         bytes / seconds / 1e9, limits->read_gbps, "GB/s",
 		4 * operations / seconds / 1e9, 4 * operations / bytes
 	};
 	b->n_queries = 16;
-	seconds = time_work(b, attend_piece, heads / 4, 1);
+	seconds = time_work(b, attend_slice, heads / 4, 1);
 	rows[1] = (bench_row){ "attention, 16 queries",
 		               4 * operations / seconds / 1e9,
 		               limits->int8_gops,
@@ -151,7 +151,7 @@ static void measure_attention(bench_row rows[2], kernels_bench *b, const bench_l
 		               16 * operations / bytes };
 }
 
-static void norm_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void norm_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const kernels_bench *b = argument;
 
@@ -161,7 +161,7 @@ static void norm_piece(void *argument, unsigned worker, size_t first, size_t end
 		                 1e-5f);
 }
 
-static void silu_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void silu_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const kernels_bench *b = argument;
 
@@ -170,7 +170,7 @@ static void silu_piece(void *argument, unsigned worker, size_t first, size_t end
 		b->kernels->silu(b->y + first * WIDE, b->floats + first * WIDE, WIDE);
 }
 
-static void quantize_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void quantize_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const kernels_bench *b = argument;
 
@@ -185,13 +185,13 @@ static void measure_rows(bench_row rows[3], kernels_bench *b, const bench_limits
 	double row = (double)TOKENS * WIDE * sizeof(float);
 
 	rows[0] = (bench_row){ "RMSNorm",
-		               2 * row / time_work(b, norm_piece, TOKENS, 1) / 1e9,
+		               2 * row / time_work(b, norm_slice, TOKENS, 1) / 1e9,
 		               limits->read_gbps,
 		               "GB/s",
 		               0,
 		               0 };
 	rows[1] = (bench_row){ "SiLU",
-		               3 * row / time_work(b, silu_piece, TOKENS, 1) / 1e9,
+		               3 * row / time_work(b, silu_slice, TOKENS, 1) / 1e9,
 		               limits->read_gbps,
 		               "GB/s",
 		               0,
@@ -199,7 +199,7 @@ static void measure_rows(bench_row rows[3], kernels_bench *b, const bench_limits
 	b->x.blocks = tile_blocks(WIDE);
 	b->x.n = TOKENS;
 	rows[2] = (bench_row){ "activations to int8",
-		               1.25 * row / time_work(b, quantize_piece, TOKENS, 1) / 1e9,
+		               1.25 * row / time_work(b, quantize_slice, TOKENS, 1) / 1e9,
 		               limits->read_gbps,
 		               "GB/s",
 		               0,

@@ -22,7 +22,7 @@
 #define READ_LEAST  ((uint64_t)1 << 30)
 #define READ_MOST   ((uint64_t)4 << 30)
 #define HUGE_BYTES  ((size_t)2 << 20)
-#define READ_PIECE  ((size_t)1 << 20)
+#define READ_SLICE  ((size_t)1 << 20)
 #define DOT_ROUNDS  ((uint64_t)1 << 18)
 #define PASSES      5u
 #define READ_PASSES 3u
@@ -53,11 +53,11 @@ typedef struct read_job {
 
 #define LINE_WORDS (64 / sizeof(uint64_t))
 
-/* Each piece in `streams` parts side by side. */
-static void read_piece(void *argument, unsigned worker, size_t first, size_t end)
+/* Each slice in `streams` parts side by side. */
+static void read_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	read_job *job = argument;
-	const size_t words = READ_PIECE / sizeof(uint64_t), part = words / job->streams;
+	const size_t words = READ_SLICE / sizeof(uint64_t), part = words / job->streams;
 
 	for (; first < end; first++) {
 		const uint64_t *p = job->words + first * words;
@@ -84,7 +84,7 @@ typedef struct dot_job {
 	uint64_t operations;
 } dot_job;
 
-static void dot_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void dot_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	dot_job *job = argument;
 	uint64_t operations = 0;
@@ -112,8 +112,8 @@ double bench_measure_reads(pool *threads, const void *bytes, size_t size)
 		for (pass = 0; pass < READ_PASSES; pass++) {
 			double start = bench_clock();
 
-			pool_run(threads, read_piece, &job, size / READ_PIECE, 1);
-			rates[pass] = (double)(size / READ_PIECE * READ_PIECE) /
+			pool_run(threads, read_slice, &job, size / READ_SLICE, 1);
+			rates[pass] = (double)(size / READ_SLICE * READ_SLICE) /
 			              (bench_clock() - start) / 1e9;
 		}
 		rate = bench_median(rates, READ_PASSES);
@@ -132,7 +132,7 @@ size_t bench_read_bytes(uint64_t wanted)
 
 	if (memory > 0)
 		quarter = memory / 4;
-	return (size_t)((bytes < quarter ? bytes : quarter) / READ_PIECE * READ_PIECE);
+	return (size_t)((bytes < quarter ? bytes : quarter) / READ_SLICE * READ_SLICE);
 }
 
 static double measure_dots(pool *threads, const arch_tools *tools)
@@ -145,7 +145,7 @@ static double measure_dots(pool *threads, const arch_tools *tools)
 		dot_job job = { tools, 0 };
 		double start = bench_clock();
 
-		pool_run(threads, dot_piece, &job, 8 * (size_t)n, 1);
+		pool_run(threads, dot_slice, &job, 8 * (size_t)n, 1);
 		rates[pass] =
 		        (double)one * (double)DOT_ROUNDS * 8 * n / (bench_clock() - start) / 1e9;
 	}

@@ -29,7 +29,7 @@ typedef struct scaling_job {
 	size_t unit;        /* tiles that one thread takes together, as in the forward pass */
 } scaling_job;
 
-static void multiply_piece(void *argument, unsigned worker, size_t first, size_t end)
+static void multiply_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
 	const scaling_job *job = argument;
 
@@ -45,7 +45,7 @@ static double time_tiles(scaling_job *job, pool *workers, size_t tiles)
 	for (pass = 0; pass < PASSES; pass++) {
 		double start = bench_clock();
 
-		pool_run(workers, multiply_piece, job, tiles / job->unit, ARCH_GRAIN);
+		pool_run(workers, multiply_slice, job, tiles / job->unit, ARCH_GRAIN);
 		seconds[pass] = bench_clock() - start;
 	}
 	return bench_median(seconds, PASSES);

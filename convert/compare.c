@@ -7,14 +7,14 @@
 #include <stdatomic.h>
 
 #include "arch/float_env.h"
-#include "convert/pieces.h"
+#include "convert/slices.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
 #include "runtime/model/model.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/threads.h"
 
-#define PIECE_ROWS 16u
+#define SLICE_ROWS 16u
 #define LANES      8u /* running sums side by side, so that compilers keep them in vectors */
 
 typedef struct comparison {
@@ -23,8 +23,8 @@ typedef struct comparison {
 	unsigned workers;
 	uint32_t kind, layer; /* of the current tensor */
 	compare_tensor *tensor;
-	compare_sums *pieces; /* [pieces of the largest tensor] */
-	float **spaces;       /* [workers] rows of a, rows of b, scratch: [3][PIECE_ROWS][widest] */
+	compare_sums *slices; /* [slices of the largest tensor] */
+	float **spaces;       /* [workers] rows of a, rows of b, scratch: [3][SLICE_ROWS][widest] */
 	size_t space;         /* floats of one of the three */
 	uint64_t done, total; /* weights, of whole tensors */
 	atomic_uint_fast64_t rows_done;
@@ -67,29 +67,29 @@ static void add_weights(compare_sums *sums, const float *a, const float *b, size
 		compare_add(sums, &(compare_sums){ error[lane], norm[lane], largest[lane] });
 }
 
-static brise_status compare_piece(void *self, unsigned worker, size_t piece, brise_error *err)
+static brise_status compare_slice(void *self, unsigned worker, size_t slice, brise_error *err)
 {
 	comparison *c = self;
 	const compare_tensor *t = c->tensor;
-	uint32_t first = (uint32_t)piece * PIECE_ROWS,
-	         n = t->rows - first < PIECE_ROWS ? t->rows - first : PIECE_ROWS;
+	uint32_t first = (uint32_t)slice * SLICE_ROWS,
+	         n = t->rows - first < SLICE_ROWS ? t->rows - first : SLICE_ROWS;
 	float *a = c->spaces[worker], *b = a + c->space, *raw = b + c->space;
 	brise_status status = c->a->read(c->a->self, c->kind, c->layer, first, n, a, raw, err);
 
 	if (status == BRISE_OK)
 		status = c->b->read(c->b->self, c->kind, c->layer, first, n, b, raw, err);
-	c->pieces[piece] = (compare_sums){ 0, 0, 0 };
+	c->slices[slice] = (compare_sums){ 0, 0, 0 };
 	if (status == BRISE_OK)
-		add_weights(&c->pieces[piece], a, b, (size_t)n * t->cols);
+		add_weights(&c->slices[slice], a, b, (size_t)n * t->cols);
 	atomic_fetch_add(&c->rows_done, n);
 	return status;
 }
 
-static brise_status tell_progress(void *self, size_t piece, brise_error *err)
+static brise_status tell_progress(void *self, size_t slice, brise_error *err)
 {
 	comparison *c = self;
 
-	(void)piece;
+	(void)slice;
 	if (c->options->progress)
 		c->options->progress(c->options->user, c->tensor->name,
 		                     c->done + atomic_load(&c->rows_done) * c->tensor->cols,
@@ -99,22 +99,22 @@ static brise_status tell_progress(void *self, size_t piece, brise_error *err)
 	return BRISE_OK;
 }
 
-static brise_status compare_tensor_pieces(comparison *c, brise_error *err)
+static brise_status compare_tensor_slices(comparison *c, brise_error *err)
 {
 	compare_tensor *t = c->tensor;
-	const pieces job = { divide_up(t->rows, PIECE_ROWS), c->workers, compare_piece,
+	const slices job = { divide_up(t->rows, SLICE_ROWS), c->workers, compare_slice,
 		             tell_progress, c };
 	brise_status status;
 	size_t i;
 
 	atomic_store(&c->rows_done, 0);
-	if ((status = pieces_run(&job, err)) != BRISE_OK)
+	if ((status = slices_run(&job, err)) != BRISE_OK)
 		return status;
 	for (i = 0; i < job.n; i++)
-		compare_add(&t->sums, &c->pieces[i]);
+		compare_add(&t->sums, &c->slices[i]);
 	c->done += (uint64_t)t->rows * t->cols;
 	atomic_store(&c->rows_done, 0);
-	return tell_progress(c, 0, err); /* of few pieces, the caller's thread may have had none */
+	return tell_progress(c, 0, err); /* of few slices, the caller's thread may have had none */
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -158,13 +158,13 @@ static brise_status allocate(comparison *c, const compare_tensor *list, size_t n
 		most_rows = list[i].rows > most_rows ? list[i].rows : most_rows;
 		widest = list[i].cols > widest ? list[i].cols : widest;
 	}
-	c->space = (size_t)PIECE_ROWS * widest;
-	c->pieces = memory_new(most_rows / PIECE_ROWS + 1, sizeof *c->pieces);
+	c->space = (size_t)SLICE_ROWS * widest;
+	c->slices = memory_new(most_rows / SLICE_ROWS + 1, sizeof *c->slices);
 	c->spaces = memory_new(c->workers, sizeof *c->spaces);
 	for (i = 0; c->spaces && i < c->workers; i++)
 		if (!(c->spaces[i] = memory_new(3 * c->space, sizeof(float))))
 			break;
-	if (!c->pieces || !c->spaces || i < c->workers)
+	if (!c->slices || !c->spaces || i < c->workers)
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory to compare rows of %" PRIu32 " on %u threads", widest,
 		                 c->workers);
@@ -178,7 +178,7 @@ static void free_comparison(comparison *c)
 	for (i = 0; c->spaces && i < c->workers; i++)
 		memory_free(c->spaces[i]);
 	memory_free(c->spaces);
-	memory_free(c->pieces);
+	memory_free(c->slices);
 }
 
 static brise_status compare(const convert_source *a, const char *a_name, const convert_source *b,
@@ -207,7 +207,7 @@ static brise_status compare(const convert_source *a, const char *a_name, const c
 	for (i = 0; i < *n && status == BRISE_OK; i++) {
 		c.tensor = &(*list)[i];
 		(void)order_at(&b->config, i, &c.kind, &c.layer);
-		status = compare_tensor_pieces(&c, err);
+		status = compare_tensor_slices(&c, err);
 	}
 	free_comparison(&c);
 	if (status != BRISE_OK) {

@@ -1,7 +1,7 @@
-/* encode.c - pieces of matrices: each thread reads, encodes and writes them
+/* encode.c - slices of matrices: each thread reads, encodes and writes them
  *
- * A piece is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and
- * errors of pieces are joined in order afterwards, so the file is the same for any number of
+ * A slice is a run of row tiles of one tensor. Its bytes depend on nothing else, and checksums and
+ * errors of slices are joined in order afterwards, so the file is the same for any number of
  * threads. Each thread reads what it encodes: while one waits for the disk, another computes.
  */
 #include "convert/encode.h"
@@ -11,7 +11,7 @@
 
 #include "convert/blocks.h"
 #include "convert/calibration/factor.h"
-#include "convert/pieces.h"
+#include "convert/slices.h"
 #include "quant/encode/encoders.h"
 #include "runtime/error.h"
 #include "runtime/model/crc32.h"
@@ -19,13 +19,13 @@
 #include "runtime/model/order.h"
 #include "runtime/os/memory.h"
 
-#define PIECE_TILES 8u
+#define SLICE_TILES 8u
 
-typedef struct tile_piece {
+typedef struct tile_slice {
 	uint32_t tensor, first_tile, n_tiles;
 	uint32_t crc;
 	tile_error error;
-} tile_piece;
+} tile_slice;
 
 /* What one thread works with. */
 typedef struct encode_space {
@@ -37,9 +37,9 @@ typedef struct encode_run {
 	const encode_job *job;
 	file_plan *plan;
 	blocks *blocks; /* what goes to the target */
-	tile_piece *pieces;
-	size_t n_pieces;
-	size_t first; /* piece 0 of the loop under way */
+	tile_slice *slices;
+	size_t n_slices;
+	size_t first; /* slice 0 of the loop under way */
 	encode_space *spaces;
 	q4_feedback
 	        feedback; /* factors of the tensor under way, of input `factored`; span 0: none */
@@ -47,30 +47,30 @@ typedef struct encode_run {
 	atomic_uint_fast64_t done; /* source bytes */
 } encode_run;
 
-/* ---- pieces --------------------------------------------------------------------------------- */
+/* ---- slices --------------------------------------------------------------------------------- */
 
-static size_t count_pieces(const file_plan *plan)
+static size_t count_slices(const file_plan *plan)
 {
 	size_t n = 0;
 	uint32_t i;
 
 	for (i = 0; i < plan->n_tensors; i++)
-		n += divide_up(tile_count(plan->tensors[i].rows), PIECE_TILES);
+		n += divide_up(tile_count(plan->tensors[i].rows), SLICE_TILES);
 	return n;
 }
 
-static void fill_pieces(tile_piece *p, const file_plan *plan)
+static void fill_slices(tile_slice *p, const file_plan *plan)
 {
 	uint32_t i, tile;
 
 	for (i = 0; i < plan->n_tensors; i++) {
 		uint32_t tiles = (uint32_t)tile_count(plan->tensors[i].rows);
 
-		for (tile = 0; tile < tiles; tile += PIECE_TILES)
-			*p++ = (tile_piece){ .tensor = i,
+		for (tile = 0; tile < tiles; tile += SLICE_TILES)
+			*p++ = (tile_slice){ .tensor = i,
 				             .first_tile = tile,
-				             .n_tiles = tiles - tile < PIECE_TILES ? tiles - tile
-				                                                   : PIECE_TILES };
+				             .n_tiles = tiles - tile < SLICE_TILES ? tiles - tile
+				                                                   : SLICE_TILES };
 	}
 }
 
@@ -111,17 +111,17 @@ static brise_status encode_tile(const encode_run *r, const format_tensor *t,
 	                 name, row, row + n - 1, type_name(t->type));
 }
 
-static uint64_t source_bytes_of(const tile_piece *p, const format_tensor *t)
+static uint64_t source_bytes_of(const tile_slice *p, const format_tensor *t)
 {
 	uint64_t left = t->rows - p->first_tile * TILE_ROWS, rows = p->n_tiles * TILE_ROWS;
 
 	return (left < rows ? left : rows) * t->cols * 2;
 }
 
-static brise_status encode_piece(void *self, unsigned worker, size_t index, brise_error *err)
+static brise_status encode_slice(void *self, unsigned worker, size_t index, brise_error *err)
 {
 	encode_run *r = self;
-	tile_piece *p = &r->pieces[r->first + index];
+	tile_slice *p = &r->slices[r->first + index];
 	const encode_space *space = &r->spaces[worker];
 	const format_tensor *t = &r->plan->tensors[p->tensor];
 	uint64_t tile_bytes = tile_bytes_of(t);
@@ -157,7 +157,7 @@ static brise_status tell_progress(void *self, size_t index, brise_error *err)
 {
 	encode_run *r = self;
 	const convert_options *o = r->job->options;
-	const format_tensor *t = &r->plan->tensors[r->pieces[r->first + index].tensor];
+	const format_tensor *t = &r->plan->tensors[r->slices[r->first + index].tensor];
 	char name[48];
 
 	model_tensor_name(name, t->kind, t->layer);
@@ -166,8 +166,8 @@ static brise_status tell_progress(void *self, size_t index, brise_error *err)
 	return encode_ask_cancel(o, r->job->target->name, err);
 }
 
-/* Checksums and errors of the pieces become those of their tensors, and of all. */
-static void join_pieces(encode_run *r, tile_error *all)
+/* Checksums and errors of the slices become those of their tensors, and of all. */
+static void join_slices(encode_run *r, tile_error *all)
 {
 	uint32_t tensor;
 	size_t i = 0;
@@ -177,10 +177,10 @@ static void join_pieces(encode_run *r, tile_error *all)
 		format_tensor *t = &r->plan->tensors[tensor];
 		tile_error sum = { 0, 0 };
 
-		for (; i < r->n_pieces && r->pieces[i].tensor == tensor; i++) {
-			t->crc = crc32_combine(t->crc, r->pieces[i].crc,
-			                       r->pieces[i].n_tiles * tile_bytes_of(t));
-			tile_add_error(&sum, &r->pieces[i].error);
+		for (; i < r->n_slices && r->slices[i].tensor == tensor; i++) {
+			t->crc = crc32_combine(t->crc, r->slices[i].crc,
+			                       r->slices[i].n_tiles * tile_bytes_of(t));
+			tile_add_error(&sum, &r->slices[i].error);
 		}
 		t->relative_error = (float)tile_relative_error(&sum);
 		tile_add_error(all, &sum);
@@ -201,11 +201,11 @@ static brise_status allocate_spaces(encode_run *r, brise_error *err)
 		widest = t->cols > widest ? t->cols : widest;
 		tile_bytes = tile_bytes_of(t) > tile_bytes ? tile_bytes_of(t) : tile_bytes;
 	}
-	r->n_pieces = count_pieces(r->plan);
-	r->pieces = memory_new(r->n_pieces, sizeof *r->pieces);
+	r->n_slices = count_slices(r->plan);
+	r->slices = memory_new(r->n_slices, sizeof *r->slices);
 	r->spaces = memory_new(threads, sizeof *r->spaces);
-	if (!r->spaces || !r->pieces)
-		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", r->n_pieces);
+	if (!r->spaces || !r->slices)
+		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu slices", r->n_slices);
 	for (i = 0; i < threads; i++) {
 		encode_space *s = &r->spaces[i];
 
@@ -213,7 +213,7 @@ static brise_status allocate_spaces(encode_run *r, brise_error *err)
 		s->raw = memory_new((size_t)widest * TILE_ROWS, sizeof(float));
 		s->scratch =
 		        memory_new(encoder_scratch(widest, r->feedback.span > 0), sizeof(float));
-		s->tiles = memory_new((size_t)tile_bytes * PIECE_TILES, 1);
+		s->tiles = memory_new((size_t)tile_bytes * SLICE_TILES, 1);
 		if (!s->rows || !s->raw || !s->scratch || !s->tiles)
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for %u threads with rows of %" PRIu32, threads,
@@ -235,7 +235,7 @@ static void free_run(encode_run *r)
 	blocks_free(r->blocks);
 	factor_free(&r->feedback);
 	memory_free(r->spaces);
-	memory_free(r->pieces);
+	memory_free(r->slices);
 }
 
 /* ---- all tensors ---------------------------------------------------------------------------- */
@@ -261,21 +261,21 @@ static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool
 	return status;
 }
 
-static brise_status encode_with_feedback(encode_run *r, pool *threads, pieces loop,
+static brise_status encode_with_feedback(encode_run *r, pool *threads, slices loop,
                                          brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	size_t end;
 
-	for (; r->first < r->n_pieces && status == BRISE_OK; r->first = end) {
-		uint32_t tensor = r->pieces[r->first].tensor;
+	for (; r->first < r->n_slices && status == BRISE_OK; r->first = end) {
+		uint32_t tensor = r->slices[r->first].tensor;
 
-		for (end = r->first; end < r->n_pieces && r->pieces[end].tensor == tensor;)
+		for (end = r->first; end < r->n_slices && r->slices[end].tensor == tensor;)
 			end++;
 		loop.n = end - r->first;
 		status = prepare_feedback(r, &r->plan->tensors[tensor], threads, err);
 		if (status == BRISE_OK)
-			status = pieces_run_on(&loop, threads, err);
+			status = slices_run_on(&loop, threads, err);
 	}
 	return status;
 }
@@ -289,7 +289,7 @@ static brise_status write_block(void *user, const void *bytes, size_t n, uint64_
 brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error *err)
 {
 	encode_run r = { .job = job, .plan = job->plan, .factored = UINT32_MAX };
-	pieces loop = { 0, job->threads, encode_piece, tell_progress, &r };
+	slices loop = { 0, job->threads, encode_slice, tell_progress, &r };
 	brise_status status;
 	pool *threads = NULL;
 
@@ -300,16 +300,16 @@ brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error 
 	                         job->target, err)) != BRISE_OK ||
 	    (status = pool_new(&threads, job->threads, err)) != BRISE_OK)
 		goto done;
-	fill_pieces(r.pieces, r.plan);
-	loop.n = r.n_pieces;
+	fill_slices(r.slices, r.plan);
+	loop.n = r.n_slices;
 	status = r.feedback.span > 0 ? encode_with_feedback(&r, threads, loop, err)
-	                             : pieces_run_on(&loop, threads, err);
+	                             : slices_run_on(&loop, threads, err);
 	if (status == BRISE_OK && job->calibration)
 		status = calibration_check_read(job->calibration, err);
-	if (status == BRISE_OK) /* of few pieces, the caller's thread may have had none */
+	if (status == BRISE_OK) /* of few slices, the caller's thread may have had none */
 		status = encode_ask_cancel(job->options, job->target->name, err);
 	if (status == BRISE_OK)
-		join_pieces(&r, all);
+		join_slices(&r, all);
 done:
 	pool_free(threads);
 	free_run(&r);

@@ -1,6 +1,6 @@
 /* export.c - every tensor decoded, encoded as the other format wants it, and written at its place
  *
- * All sizes are known before the first weight is read: the header is written first, then pieces of
+ * All sizes are known before the first weight is read: the header is written first, then slices of
  * rows by all threads. The errors of slices are added in order afterwards, so files and figures are
  * the same for any number of threads. Checksums are compared first: a damaged weight would
  * otherwise become part of a valid file.
@@ -20,7 +20,7 @@
 #include "convert/formats/ggml_encode.h"
 #include "convert/formats/gguf_writer.h"
 #include "convert/formats/safetensors_writer.h"
-#include "convert/pieces.h"
+#include "convert/slices.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "convert/tokenizer/settings_writer.h"
 #include "quant/half.h"
@@ -33,12 +33,12 @@
 #include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
 
-#define PIECE_ROWS 32u
+#define SLICE_ROWS 32u
 
-typedef struct row_piece {
+typedef struct row_slice {
 	uint32_t tensor, first, n;
 	tile_error error;
-} row_piece;
+} row_slice;
 
 /* What one thread works with. */
 typedef struct export_space {
@@ -50,8 +50,8 @@ typedef struct exporter {
 	const export_options *options;
 	export_plan plan;
 	uint64_t data_bytes, data_start; /* the start is that in the file */
-	row_piece *pieces;
-	size_t n_pieces;
+	row_slice *slices;
+	size_t n_slices;
 	export_space *spaces;
 	unsigned threads;
 	const target_file *target;
@@ -132,7 +132,7 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	e->data_bytes += t->bytes;
 	if (is_gguf)
 		e->data_bytes += (GGUF_ALIGNMENT - e->data_bytes % GGUF_ALIGNMENT) % GGUF_ALIGNMENT;
-	e->n_pieces += divide_up(t->rows, PIECE_ROWS);
+	e->n_slices += divide_up(t->rows, SLICE_ROWS);
 	return BRISE_OK;
 }
 
@@ -155,19 +155,19 @@ static brise_status plan_tensors(exporter *e, brise_error *err)
 	return status;
 }
 
-static void plan_pieces(exporter *e)
+static void plan_slices(exporter *e)
 {
-	row_piece *p = e->pieces;
+	row_slice *p = e->slices;
 	uint32_t i, first;
 
 	for (i = 0; i < e->plan.n_tensors; i++) {
 		uint32_t rows = e->plan.tensors[i].rows;
 
-		for (first = 0; first < rows; first += PIECE_ROWS)
-			*p++ = (row_piece){ .tensor = i,
+		for (first = 0; first < rows; first += SLICE_ROWS)
+			*p++ = (row_slice){ .tensor = i,
 				            .first = first,
-				            .n = rows - first < PIECE_ROWS ? rows - first
-				                                           : PIECE_ROWS };
+				            .n = rows - first < SLICE_ROWS ? rows - first
+				                                           : SLICE_ROWS };
 	}
 }
 
@@ -181,13 +181,13 @@ static brise_status allocate(exporter *e, brise_error *err)
 		widest = t->cols > widest ? t->cols : widest;
 		row_bytes = t->row_bytes > row_bytes ? t->row_bytes : row_bytes;
 	}
-	e->pieces = memory_new(e->n_pieces, sizeof *e->pieces);
+	e->slices = memory_new(e->n_slices, sizeof *e->slices);
 	e->spaces = memory_new(e->threads, sizeof *e->spaces);
-	if (!e->pieces || !e->spaces)
-		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu pieces", e->n_pieces);
+	if (!e->slices || !e->spaces)
+		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu slices", e->n_slices);
 	for (i = 0; i < e->threads; i++) {
 		e->spaces[i].row = memory_new(widest, sizeof(float));
-		e->spaces[i].out = memory_new(row_bytes * PIECE_ROWS, 1);
+		e->spaces[i].out = memory_new(row_bytes * SLICE_ROWS, 1);
 		if (!e->spaces[i].row || !e->spaces[i].out)
 			return error_set(err, BRISE_ENOMEM,
 			                 "no memory for %u threads with rows of %zu", e->threads,
@@ -205,7 +205,7 @@ static void free_exporter(exporter *e)
 		memory_free(e->spaces[i].out);
 	}
 	memory_free(e->spaces);
-	memory_free(e->pieces);
+	memory_free(e->slices);
 	memory_free(e->plan.tensors);
 }
 
@@ -248,10 +248,10 @@ static brise_status encode_row(const exporter *e, const export_tensor *t, uint32
 	return BRISE_OK;
 }
 
-static brise_status write_piece(void *self, unsigned worker, size_t index, brise_error *err)
+static brise_status write_slice(void *self, unsigned worker, size_t index, brise_error *err)
 {
 	exporter *e = self;
-	row_piece *p = &e->pieces[index];
+	row_slice *p = &e->slices[index];
 	const export_tensor *t = &e->plan.tensors[p->tensor];
 	const export_space *space = &e->spaces[worker];
 	tile_error norms = { 0, 0 };
@@ -285,7 +285,7 @@ static brise_status ask_cancel(exporter *e, brise_error *err)
 static brise_status tell_progress(void *self, size_t index, brise_error *err)
 {
 	exporter *e = self;
-	const export_tensor *t = &e->plan.tensors[e->pieces[index].tensor];
+	const export_tensor *t = &e->plan.tensors[e->slices[index].tensor];
 	char name[48];
 
 	model_tensor_name(name, t->kind, t->layer);
@@ -294,7 +294,7 @@ static brise_status tell_progress(void *self, size_t index, brise_error *err)
 	return ask_cancel(e, err);
 }
 
-static void join_pieces(const exporter *e, export_result *result)
+static void join_slices(const exporter *e, export_result *result)
 {
 	const brise_model *m = e->plan.model;
 	tile_error all = { 0, 0 };
@@ -305,8 +305,8 @@ static void join_pieces(const exporter *e, export_result *result)
 		const export_tensor *t = &e->plan.tensors[tensor];
 		tile_error sum = { 0, 0 };
 
-		for (; i < e->n_pieces && e->pieces[i].tensor == tensor; i++) {
-			tile_add_error(&sum, &e->pieces[i].error);
+		for (; i < e->n_slices && e->slices[i].tensor == tensor; i++) {
+			tile_add_error(&sum, &e->slices[i].error);
 		}
 		tile_add_error(&all, &sum);
 		source += sum.norm * (double)m->tensors[t->index].relative_error;
@@ -395,7 +395,7 @@ static void tell_remarks(const exporter *e)
 static brise_status fill_target(exporter *e, target_file *target, const buffer *header,
                                 export_result *result, brise_error *err)
 {
-	const pieces job = { e->n_pieces, e->threads, write_piece, tell_progress, e };
+	const slices job = { e->n_slices, e->threads, write_slice, tell_progress, e };
 	brise_status status;
 
 	if (header->failed)
@@ -409,10 +409,10 @@ static brise_status fill_target(exporter *e, target_file *target, const buffer *
 		return status;
 	tell_remarks(e);
 	if ((status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK ||
-	    (status = pieces_run(&job, err)) != BRISE_OK ||
+	    (status = slices_run(&job, err)) != BRISE_OK ||
 	    (status = ask_cancel(e, err)) != BRISE_OK)
 		return status;
-	join_pieces(e, result);
+	join_slices(e, result);
 	return target_commit(target, err);
 }
 
@@ -544,7 +544,7 @@ static brise_status export(const brise_model *model, const char *out, const expo
 	    (status = plan_tensors(&e, err)) != BRISE_OK ||
 	    (status = allocate(&e, err)) != BRISE_OK)
 		goto done;
-	plan_pieces(&e);
+	plan_slices(&e);
 	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err)
 	                                        : write_safetensors(&e, out, &facts, err);
 	facts.seconds = os_clock() - start;

@@ -1,5 +1,5 @@
-/* pieces.c - see pieces.h */
-#include "convert/pieces.h"
+/* slices.c - see slices.h */
+#include "convert/slices.h"
 
 #include <stdatomic.h>
 
@@ -7,7 +7,7 @@
 #include "runtime/os/memory.h"
 
 typedef struct run {
-	const pieces *job;
+	const slices *job;
 	atomic_bool stopped;
 	brise_status *statuses; /* first failure of each worker */
 	brise_error *errors;
@@ -16,7 +16,7 @@ typedef struct run {
 static void run_some(void *all, unsigned worker, size_t first, size_t end)
 {
 	run *r = all;
-	const pieces *job = r->job;
+	const slices *job = r->job;
 
 	for (; first < end && !atomic_load(&r->stopped); first++) {
 		brise_status status = job->work(job->self, worker, first, &r->errors[worker]);
@@ -30,7 +30,7 @@ static void run_some(void *all, unsigned worker, size_t first, size_t end)
 	}
 }
 
-brise_status pieces_run_on(const pieces *job, pool *threads, brise_error *err)
+brise_status slices_run_on(const slices *job, pool *threads, brise_error *err)
 {
 	run r = { .job = job };
 	unsigned n = pool_threads(threads), i;
@@ -53,13 +53,13 @@ done:
 	return status;
 }
 
-brise_status pieces_run(const pieces *job, brise_error *err)
+brise_status slices_run(const slices *job, brise_error *err)
 {
 	pool *threads;
 	brise_status status = pool_new(&threads, job->threads, err);
 
 	if (status == BRISE_OK)
-		status = pieces_run_on(job, threads, err);
+		status = slices_run_on(job, threads, err);
 	pool_free(threads);
 	return status;
 }
