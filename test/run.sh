@@ -4,7 +4,8 @@
 # "json:test_doubles_are_correctly_rounded" one test of a program. A test fails that tests nothing,
 # that ends otherwise than its last line says, or that leaves something in its temporary folder.
 # Reference vectors of others' making are not part of the project: tests that need them find them
-# through BRISE_GOLD, or skip.
+# through BRISE_GOLD, or skip. BUILD_DIR/test.results/times says how many seconds of processor time
+# each took, the longest first.
 
 # Runs one test and prints what it says at once, so that tests side by side do not mix lines: what
 # went wrong, then its counts.
@@ -20,6 +21,10 @@ run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests 
 	*) line=$("$test" $names 2>"$errors") ;;
 	esac
 	status=$?
+	# What it took of the processor; a pipe would be asked for its own.
+	times >"$scratch/${test##*/}.times"
+	awk -v test="${test##*/test_}" 'NR == 2 { split($1, user, /[ms]/); split($2, sys, /[ms]/)
+		printf "%.1f %s\n", 60 * (user[1] + sys[1]) + user[2] + sys[2], test }' "$scratch/${test##*/}.times" >>"$1/test.results/times"
 	line=$(printf '%s\n' "$line" | tail -n 1)
 	case "$status $line" in
 	"0 "*": "[1-9]*" passed, 0 failed, "*" skipped" | [1-9]*": "*" passed, "[1-9]*" failed, "*" skipped") ;;
@@ -44,6 +49,13 @@ trap 'exit 1' HUP INT TERM
 rm -rf "$out/test.results"
 mkdir -p "$out/test.results"
 
+# Those that take long come first, so that no core waits at the end for one that began late.
+long_first() {
+	awk -v long="cli sequences forward calibrate contract replacing rooms none contents convert_paths digest calibrate_cli" 'BEGIN { n = split(long, names, " ") }
+		{ name = $0; sub(/:.*/, "", name); sub(/.*test_/, "", name); sub(/\.sh$/, "", name); rank = n + 1; for (i = 1; i <= n; i++) if (names[i] == name) rank = i; print rank, $0 }' |
+		sort -s -n -k 1,1 | cut -d ' ' -f 2-
+}
+
 # Prints the tests that are wanted, each as run_one takes it; what is wanted and is not there comes
 # out too, and fails there.
 list_tests() {
@@ -60,8 +72,9 @@ list_tests() {
 		last != "" { print whole ? last : line } { last = $1; line = $0; whole = names == "" } END { if (last != "") print whole ? last : line }'
 }
 
-list_tests >"$scratch/list"
+list_tests | long_first >"$scratch/list"
 xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" sh "$0" --one "$out" <"$scratch/list" | tee "$out/test.results/all"
+[ ! -f "$out/test.results/times" ] || sort -rn -o "$out/test.results/times" "$out/test.results/times"
 awk '/: ended with status / { failed++ }
 	/^[^ ]*: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $2; failed += $4; skipped += $6 }
 	END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed == 0 }' "$out/test.results/all"
