@@ -45,7 +45,7 @@ done
 for compiler in gcc clang aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc arm-linux-gnueabihf-gcc i686-linux-gnu-gcc s390x-linux-gnu-gcc; do cp "$house/bin/make" "$house/bin/$compiler"; done
 printf '#!/bin/sh\n[ "$FAULT" != kernels-fail ]\n' >"$house/test_kernels"
 chmod +x "$house"/bin/* "$house/brise" "$house/test_kernels"
-for place in build build/bits/gcc-O3 build/bits/gcc-O0 build/arm64 build/riscv64 build/armhf build/i386 build/x86; do
+for place in build build/bits/gcc-O3 build/bits/gcc-O0 build/arm64 build/riscv64 build/armhf build/i386; do
 	mkdir -p "$house/$place/test"
 	cp "$house/brise" "$house/$place/brise"
 	cp "$house/test_kernels" "$house/$place/test/test_kernels"
