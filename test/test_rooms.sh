@@ -83,7 +83,7 @@ holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $obje
 check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
 # What asks the system, of objects whose source is still there. arch/cpu.c asks for AMX's registers
 # and for arm64's capabilities; a JSON text is written to a stream of the caller's.
-system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign'
+system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign|fsync|ftruncate(64)?|flock|posix_fallocate(64)?|fcntl(64)?|access|read(link|v)|link|rmdir|f?ch(mod|own)|msync|isatty|ioctl|poll|v?fork|exec[lv]p?e?|waitpid|_exit|pipe2?|dup[23]?|fdopen|freopen(64)?|_*getdelim|getline|time|system|popen|strndup|v?asprintf|reallocarray'
 asking() { # pattern, objects...
 	pattern=$1
 	shift
@@ -94,6 +94,28 @@ asking() { # pattern, objects...
 }
 check "only runtime/os asks the system" "$(asking "$system" $(echo "$objects" | grep -v '/runtime/os/'))"
 check "only runtime/os/posix asks for more than memory" "$(asking "$(echo "$system" | sed 's/|malloc|calloc|realloc|free//')" $(echo "$objects" | grep '/runtime/os/[a-z]*\.o$'))"
+# The converter asks for nothing. The faces read and write streams, pipes among
+# them, and what else they ask the system
+# for is theirs alone: the environment, the terminal with its signals and the clock on the wall.
+# getline allocates with libc's heap. bench measures in processes of their own (model.c) and reads
+# Linux's tables of pages (pages.c).
+in_room() { # room, prints its objects
+	find "${BRISE_BUILD:-build}/obj/$1" -name '*.o' | grep . || echo "no objects of $1" >&2
+}
+holds "there are objects of the converter, the faces and bench" [ -n "$(in_room convert)" -a -n "$(in_room runtime/cli)" -a -n "$(in_room bench)" ]
+check "convert asks the system for nothing" "$(asking "$system" $(in_room convert))"
+own='runtime/cli/engine.c: getenv
+runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
+runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|_exit)
+runtime/cli/(run|tokenize).c: isatty
+runtime/cli/run.c: time
+runtime/cli/commands.c: poll
+runtime/cli/(input|tokenize).c: (fopen(64)?|fread|fclose)
+runtime/cli/tokenize.c: (_*getdelim|getline|free)
+runtime/cli/result_file.c: (fopen(64)?|fdopen|dup|close|fclose)
+bench/model.c: (fork|execv|pipe2?|dup2|poll|read|write|close|waitpid|fcntl(64)?|_exit)
+bench/pages.c: (fopen(64)?|fgets|fread|fseeko(64)?|fclose)'
+check "faces and bench ask for what is theirs alone" "$(asking "$system" $(in_room runtime/cli) $(in_room bench) | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
 check "the library reads no environment" "$(asking getenv $objects)"
 check "the library holds no encoder, no converter and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|gguf_|safetensors_|arch_find_tools)')"
 check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"

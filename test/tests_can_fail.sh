@@ -137,7 +137,8 @@ rooms=$dir/rooms
 mkdir -p "$rooms/test" "$rooms/build"
 cp -R quant arch runtime convert bench "$rooms"
 cp test/statements.sh test/test_rooms.sh "$rooms/test"
-ln -s "$build/obj" "$build/libbrise.a" "$build/brise" "$rooms/build"
+cp -R "$build/obj" "$rooms/build"
+ln -s "$build/libbrise.a" "$build/brise" "$rooms/build"
 run_rooms() {
 	(cd "$rooms" && BRISE_BUILD=build TMPDIR="$dir/tmp" sh test/test_rooms.sh >"$dir/out" 2>"$dir/err")
 }
@@ -150,6 +151,15 @@ for fault in 'runtime/error.h runtime/eval/engine.h runtime/text/json.c' 'runtim
 	holds "test_rooms.sh fails when $1 includes $2" rooms_fail
 	holds "and names $3" grep -q "^$3: \"$2\" through $1" "$dir/err"
 	cp "$1" "$rooms/$1"
+done
+
+for fault in 'convert/plan malloc' 'convert/formats/files stat' 'runtime/cli/fit calloc' 'bench/chart open' 'runtime/eval/rope free'; do
+	set -- $fault
+	echo "void $2(void); void fault(void); void fault(void) { $2(); }" >"$rooms/fault.c"
+	${CC:-cc} -w -fno-builtin -c -o "$rooms/build/obj/$1.o" "$rooms/fault.c"
+	holds "test_rooms.sh fails when $1.c calls $2" rooms_fail
+	holds "and names it" grep -qx "$1.c: $2" "$dir/err"
+	cp "$build/obj/$1.o" "$rooms/build/obj/$1.o"
 done
 
 # ---- test programs --------------------------------------------------------------------------------------------------
