@@ -66,6 +66,9 @@ brise_status error_errno(brise_error *err, const char *format, ...)
 	(void)vsnprintf(err->message, sizeof err->message, format, args);
 	va_end(args);
 	used = strlen(err->message);
+	/* A path as long as paths may be does not push out the reason. */
+	if (used + strlen(reason) + 3 > sizeof err->message)
+		used = sizeof err->message - strlen(reason) - 3;
 	(void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
 	strip_controls(err->message);
 	return BRISE_EIO;

@@ -168,4 +168,32 @@ for name in m.gguf m.safetensors m.bin m.cal config.json; do
 	holds "convert to $name is refused by name" [ "$status" -eq 2 -a "$(grep -cF ".brise file" "$dir/err")" -eq 1 ]
 done
 
+# ---- limits and files that shrink -----------------------------------------------------------------------------------
+
+rm -rf "$dir/place"
+mkdir "$dir/place"
+convert "$dir/q8.brise" --type q8
+seq 300 >"$dir/many"
+for arguments in "convert $checkpoint $out" "export $dir/q8.brise $dir/place/m.gguf" "export $dir/q8.brise $dir/place/m" \
+	"calibrate $dir/q8.brise --text $dir/text --tokens 40 -o $dir/place/c.cal" "logits $dir/q8.brise --ids $dir/many --out $dir/place/l"; do
+	(ulimit -f 1000 && "$brise" $arguments >"$dir/out" 2>"$dir/err" </dev/null)
+	holds "brise ${arguments%% *} meets the limit of a file's size with an error, and leaves nothing: $(left)" \
+		[ $? -eq 1 -a -z "$(left)" -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/place/")" -eq 1 ]
+done
+cat quant/FORMAT.md README.md README.md README.md >"$dir/long"
+"$brise" calibrate "$dir/q8.brise" --text "$dir/long" --threads 1 -o "$dir/place/c.cal" >"$dir/out" 2>"$dir/err" </dev/null &
+running=$!
+for i in $(seq 200); do
+	[ -s "$u" ] && break
+	sleep 0.01
+done
+sleep 0.2
+truncate -s 5000 "$u"
+wait $running
+holds "an unfinished calibration that is cut off meanwhile is an error" [ $? -eq 1 -a "$(grep -cF "$u: has become shorter" "$dir/err")" -eq 1 ]
+rm -f "$u"
+deep=$dir/place/$(printf '%02000d' 0 | sed 's,00,/0,g')
+try convert "$checkpoint" "$deep"
+holds "a message about a long path keeps its reason" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -c ": [A-Z][a-z ]*$")" -eq 1 ]
+
 report replacing

@@ -138,11 +138,14 @@ static brise_status map(unfinished *u, size_t bytes, brise_error *err)
 	if (!u->bytes)
 		return error_errno(err, "%s: cannot be mapped", u->path);
 	u->mapped = bytes;
+	u->guard = os_guard(u->bytes, bytes, true);
 	return BRISE_OK;
 }
 
 static void unmap(unfinished *u)
 {
+	if (u->bytes)
+		os_unguard(u->guard);
 	os_unmap(u->bytes, u->mapped);
 	u->bytes = NULL;
 }
@@ -253,9 +256,12 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 
 static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *err)
 {
-	return os_sync_map(u->bytes, bytes)
-	               ? BRISE_OK
-	               : error_errno(err, "%s: cannot be written to disk", u->path);
+	if (!os_sync_map(u->bytes, bytes))
+		return error_errno(err, "%s: cannot be written to disk", u->path);
+	if (os_guard_hit(u->guard))
+		return error_set(err, BRISE_EIO,
+		                 "%s: has become shorter meanwhile, or its disk failed", u->path);
+	return BRISE_OK;
 }
 
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err)

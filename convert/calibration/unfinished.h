@@ -25,6 +25,7 @@ typedef struct unfinished {
 	int descriptor; /* -1: closed */
 	uint8_t *bytes; /* the file, mapped and shared */
 	size_t mapped;
+	int guard; /* of the mapping, while there is one */
 	/* of the whole file; where states begin, and how many floats they are */
 	size_t size, states_at, state_floats;
 	calibration_header header; /* as in the finished file */

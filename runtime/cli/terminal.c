@@ -23,6 +23,7 @@ void terminal_prepare(void)
 	int descriptor;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* beyond ulimit -f a write fails, as on a full disk */
 	/* Read-only on purpose: writing to a closed standard output stays an error. */
 	do
 		descriptor = open("/dev/null", O_RDONLY);

@@ -12,9 +12,9 @@
 
 #include "runtime/portable.h"
 
-/* Once, at start: a closed pipe becomes a write error instead of a signal, so that commands can
- * clean up; standard streams that are closed are opened on nothing, so that no file the program
- * opens takes their place. */
+/* Once, at start: a closed pipe and a file that is larger than allowed become write errors instead
+ * of signals, so that commands can clean up; standard streams that are closed are opened on
+ * nothing, so that no file the program opens takes their place. */
 void terminal_prepare(void);
 
 /* From here on the first SIGINT, SIGTERM or SIGHUP asks to stop, the second kills. Signals ignored

@@ -42,7 +42,7 @@ brise_status map_open(map_file *map, const char *path, bool guarded, brise_error
 		 * pages. */
 		os_advise_huge(map->bytes, map->size);
 		if (guarded)
-			map->guard = os_guard(map->bytes, map->size);
+			map->guard = os_guard(map->bytes, map->size, false);
 	}
 	(void)os_close(file);
 	return status;

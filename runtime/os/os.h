@@ -132,11 +132,12 @@ void os_advise_huge(const void *bytes, size_t size);
 /* Reading a mapped page fails with a signal (SIGBUS) when the file has become shorter or its disk
  * cannot be read. A guarded mapping survives that: a handler for the whole process, installed with
  * the first guard and removed with the last, puts pages of zeros in place of the rest of the
- * mapping and notes the fault. Other faults go to the handler that was installed before. Threads
+ * mapping and notes the fault; `writable` pages for a mapping that is written to, whose writes fail
+ * in the same way. Other faults go to the handler that was installed before. Threads
  * must not block SIGBUS while they read. Returns the guard's number, -1: not guarded (too many
  * guards, or the system has none). */
-int os_guard(const void *bytes, size_t size);
-bool os_guard_hit(int guard); /* a read has failed; false for -1 */
+int os_guard(const void *bytes, size_t size, bool writable);
+bool os_guard_hit(int guard); /* an access has failed; false for -1 */
 void os_unguard(int guard);   /* before os_unmap */
 
 /* ---- threads -------------------------------------------------------------------------------- */

@@ -230,9 +230,9 @@ void os_advise_huge(const void *bytes, size_t size)
 	(void)bytes, (void)size;
 }
 
-int os_guard(const void *bytes, size_t size)
+int os_guard(const void *bytes, size_t size, bool writable)
 {
-	(void)bytes, (void)size;
+	(void)bytes, (void)size, (void)writable;
 	return -1;
 }
 

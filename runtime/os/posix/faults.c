@@ -21,7 +21,7 @@
 
 typedef struct guard_slot {
 	_Atomic uintptr_t first, end; /* end 0: free */
-	atomic_bool hit;
+	atomic_bool writable, hit;
 } guard_slot;
 
 static guard_slot guards[GUARDS_MAX];
@@ -42,7 +42,8 @@ static bool absorb(uintptr_t address)
 			continue;
 		atomic_store(&guards[i].hit, true);
 		address -= address % os_page_bytes();
-		return mmap((void *)address, end - address, PROT_READ,
+		return mmap((void *)address, end - address,
+		            PROT_READ | (atomic_load(&guards[i].writable) ? PROT_WRITE : 0),
 		            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 	}
 	return false;
@@ -100,7 +101,7 @@ static void restore(void)
 		(void)sigaction(SIGBUS, &before, NULL);
 }
 
-int os_guard(const void *bytes, size_t size)
+int os_guard(const void *bytes, size_t size, bool writable)
 {
 	int slot = 0;
 
@@ -111,6 +112,7 @@ int os_guard(const void *bytes, size_t size)
 		if (n_guards++ == 0)
 			install();
 		atomic_store(&guards[slot].hit, false);
+		atomic_store(&guards[slot].writable, writable);
 		atomic_store(&guards[slot].first, (uintptr_t)bytes);
 		atomic_store(&guards[slot].end, (uintptr_t)bytes + size);
 	} else {

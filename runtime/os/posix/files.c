@@ -167,6 +167,31 @@ bool os_set_size(int file, uint64_t bytes)
 	return ftruncate(file, (off_t)bytes) == 0;
 }
 
+#if !defined(__APPLE__)
+/* For file systems that cannot allocate, where a libc does not do this itself (musl): one byte of
+ * each block is written as it is. */
+static bool write_room(int file, uint64_t bytes)
+{
+	const uint64_t block = 4096; /* few file systems have smaller ones */
+	uint64_t at;
+	struct stat s;
+
+	if (fstat(file, &s) != 0)
+		return false;
+	for (at = block - 1;; at += block) {
+		uint64_t last = at < bytes ? at : bytes - 1;
+		char byte = 0;
+
+		if (last < (uint64_t)s.st_size && os_read_at(file, &byte, 1, last) != 1)
+			return false;
+		if (!os_write_at(file, &byte, 1, last))
+			return false;
+		if (last == bytes - 1)
+			return true;
+	}
+}
+#endif
+
 bool os_take_room(int file, uint64_t bytes)
 {
 #if defined(__APPLE__)
@@ -181,6 +206,8 @@ bool os_take_room(int file, uint64_t bytes)
 #else
 	int failure = posix_fallocate(file, 0, (off_t)bytes);
 
+	if (failure == EOPNOTSUPP || failure == EINVAL || failure == ENOSYS)
+		return write_room(file, bytes);
 	if (failure != 0)
 		errno = failure;
 	return failure == 0;
