@@ -123,22 +123,24 @@ static void read_quota(void *user, const char *root, const char *folder, bool un
 {
 	char path[GROUPS_LINE + 128], line[GROUPS_LINE], period[GROUPS_LINE], *end;
 	unsigned *quota = user;
-	double share;
+	long long share;
 
 	(void)snprintf(path, sizeof path, "%s/%s", folder,
 	               unified ? "cpu.max" : "cpu.cfs_quota_us");
 	if (!groups_read_line(line, root, path))
 		return;
-	share = strtod(line, &end); /* "max" is no number */
+	share = strtoll(line, &end, 10); /* "max" is no number */
 	if (end == line)
 		return;
 	if (unified) {
-		*quota = smaller_quota(*quota, processors_of(share, strtod(end, NULL)));
+		*quota = smaller_quota(
+		        *quota, processors_of((double)share, (double)strtoll(end, NULL, 10)));
 		return;
 	}
 	(void)snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
 	if (groups_read_line(period, root, path))
-		*quota = smaller_quota(*quota, processors_of(share, strtod(period, NULL)));
+		*quota = smaller_quota(
+		        *quota, processors_of((double)share, (double)strtoll(period, NULL, 10)));
 }
 
 void cores_read(cores_facts *facts, const char *root)
