@@ -69,11 +69,12 @@ INLINE void multiply_tile_f16(float *y, size_t ldy, const uint8_t *tile, const f
 			                  sums[t][part]);
 }
 
-INLINE void multiply_tiles_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                               size_t first, size_t end, const bool one_stream)
+static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
 {
 	size_t tile, t, row = x->blocks * TILE_BLOCK;
 
+	(void)scratch;
 	for (tile = first; tile < end; tile++) {
 		const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 		float *out = y + tile * TILE_ROWS;
@@ -89,15 +90,8 @@ INLINE void multiply_tiles_f16(float *y, size_t ldy, const arch_matrix *w, const
 			                  2, false);
 		else if (x->n - t == 1)
 			multiply_tile_f16(out + t * ldy, ldy, bytes, x->floats + t * row, w->blocks,
-			                  1, one_stream);
+			                  1, false);
 	}
-}
-
-static void lanes_matmul_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                             size_t first, size_t end, float *scratch)
-{
-	(void)scratch;
-	multiply_tiles_f16(y, ldy, w, x, first, end, false);
 }
 
 #endif

@@ -38,10 +38,14 @@ static void lanes_one_stream_q8(float *y, size_t ldy, const arch_matrix *w, cons
 static void lanes_one_stream_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                                  size_t first, size_t end, float *scratch)
 {
-	(void)scratch;
-	if (x->n == 1)
-		prefetch_start(w->tiles + first * w->tile_bytes);
-	multiply_tiles_f16(y, ldy, w, x, first, end, true);
+	if (x->n > 1) {
+		lanes_matmul_f16(y, ldy, w, x, first, end, scratch);
+		return;
+	}
+	prefetch_start(w->tiles + first * w->tile_bytes);
+	for (; first < end; first++)
+		multiply_tile_f16(y + first * TILE_ROWS, ldy, w->tiles + first * w->tile_bytes,
+		                  x->floats, w->blocks, 1, true);
 }
 #endif
 
