@@ -53,9 +53,9 @@ static bool is_word(uint32_t c)
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (c < word_ranges[middle][0])
+		if (c < WORDS_FIRST(word_ranges[middle]))
 			to = middle;
-		else if (c > word_ranges[middle][1])
+		else if (c > WORDS_LAST(word_ranges[middle]))
 			from = middle + 1;
 		else
 			return true;
