@@ -216,6 +216,10 @@ static brise_status convert(const char *path, const char *out, const convert_opt
 	    (status = place_texts(s, section, section_bytes, &settings, &lines, err)) != BRISE_OK ||
 	    (status = apply_options(s, options, &lines, err)) != BRISE_OK)
 		goto done;
+	if (lines.failed) {
+		status = error_set(err, BRISE_ENOMEM, "%s: no memory for notes", path);
+		goto done;
+	}
 	s->rows.origin = lines.text;
 	status = convert_write(&s->rows, out, options, result, err);
 	if (status == BRISE_OK && result)

@@ -56,12 +56,17 @@ const char *brise_version(void)
 brise_status error_errno(brise_error *err, const char *format, ...)
 {
 	const char *reason = strerror(errno);
+	brise_status code = BRISE_EIO;
 	va_list args;
 	size_t used;
 
+#ifdef ENOMEM
+	if (errno == ENOMEM)
+		code = BRISE_ENOMEM;
+#endif
 	if (!err)
-		return BRISE_EIO;
-	err->code = BRISE_EIO;
+		return code;
+	err->code = code;
 	va_start(args, format);
 	(void)vsnprintf(err->message, sizeof err->message, format, args);
 	va_end(args);
@@ -71,7 +76,7 @@ brise_status error_errno(brise_error *err, const char *format, ...)
 		used = sizeof err->message - strlen(reason) - 3;
 	(void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
 	strip_controls(err->message);
-	return BRISE_EIO;
+	return code;
 }
 
 const char *brise_get_status_name(brise_status status)

@@ -26,7 +26,8 @@ typedef struct error_argument {
 brise_status error_check_pointers(brise_error *err, const char *function,
                                   const error_argument *arguments, size_t n);
 
-/* BRISE_EIO with ": " and the text of errno appended. */
+/* BRISE_EIO, or BRISE_ENOMEM if that is what errno says, with ": " and the text of errno
+ * appended. */
 brise_status error_errno(brise_error *err, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
 #endif

@@ -1,58 +1,15 @@
 /* test_memory.c - memory that runs out, at every single allocation of the library
  *
- * This program has a heap of its own (runtime/os/heap.h) that counts what is in use and fails the
- * n-th request. Whatever n is, the function at hand returns BRISE_ENOMEM, nothing is lost, and
- * nothing is used after it was freed, which the sanitizers see.
+ * The n-th request fails (test/failing_heap.h). Whatever n is, the function at hand returns
+ * BRISE_ENOMEM, nothing is lost, and nothing is used after it was freed, which the sanitizers see.
  */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/os/heap.h"
 #include "runtime/os/memory.h"
 #include "test/check.h"
+#include "test/failing_heap.h"
 #include "test/small_model.h"
-
-/* ---- the heap ------------------------------------------------------------------------------- */
-
-static atomic_long requests, fail_at, in_use;
-
-static bool may_have(void)
-{
-	return atomic_fetch_add(&requests, 1) + 1 != atomic_load(&fail_at);
-}
-
-void *heap_get(size_t bytes)
-{
-	void *memory = may_have() ? calloc(1, bytes) : NULL;
-
-	if (memory)
-		atomic_fetch_add(&in_use, 1);
-	return memory;
-}
-
-void *heap_resize(void *old, size_t bytes)
-{
-	void *memory = may_have() ? realloc(old, bytes) : NULL;
-
-	if (memory && !old)
-		atomic_fetch_add(&in_use, 1);
-	return memory;
-}
-
-void heap_free(void *memory)
-{
-	if (memory)
-		atomic_fetch_sub(&in_use, 1);
-	free(memory);
-}
-
-/* Fails request n of what is counted from here on; 0: none. */
-static void fail_request(long n)
-{
-	atomic_store(&requests, 0);
-	atomic_store(&fail_at, n);
-}
 
 /* ---- the whole library in use --------------------------------------------------------------- */
 

@@ -35,22 +35,16 @@ static brise_status no_memory(const opened *o)
 /* Whatever it is: opening refuses what is not a regular file. */
 static bool has_file(const opened *o, const char *name)
 {
-	char *path = files_join(o->folder, name);
 	os_facts facts;
-	bool has = path && os_examine(path, &facts);
 
-	memory_free(path);
-	return has;
+	return files_examine(o->folder, name, false, &facts);
 }
 
 static bool has_entry(const opened *o, const char *name)
 {
-	char *path = files_join(o->folder, name);
 	os_facts facts;
-	bool has = path && os_examine_link(path, &facts);
 
-	memory_free(path);
-	return has;
+	return files_examine(o->folder, name, true, &facts);
 }
 
 /* Opens a weight file as the last of cp.files; path is taken over, NULL: there was no memory for
@@ -99,16 +93,6 @@ static brise_status read_text(const opened *o, const char *name, size_t most, ch
 }
 
 /* ---- shards ---------------------------------------------------------------------------------- */
-
-static bool is_missing(const opened *o, const char *name)
-{
-	char *path = files_join(o->folder, name);
-	os_facts facts;
-	bool missing = path && !os_examine_link(path, &facts);
-
-	memory_free(path);
-	return missing;
-}
 
 /* A tensor's copy in another shard than the index says; false: this is the one, or the index does
  * not list it. */
@@ -168,7 +152,7 @@ static brise_status read_shards(opened *o, const shard_index *index, const char 
 	size_t i;
 
 	for (i = 0; i < index->n_shards && status == BRISE_OK; i++)
-		status = is_missing(o, index->shards[i])
+		status = !has_entry(o, index->shards[i])
 		                 ? error_set(o->err, BRISE_EIO,
 		                             "%s/%s: not there, but %s names it; is the download "
 		                             "complete?",

@@ -27,12 +27,9 @@ static brise_status no_memory(const char *path, brise_error *err)
 /* Whether folder/name leads to something of this kind. */
 static bool is_kind(const char *folder, const char *name, os_kind kind)
 {
-	char *path = files_join(folder, name);
 	os_facts facts;
-	bool is = path && os_examine(path, &facts) && facts.kind == kind;
 
-	memory_free(path);
-	return is;
+	return files_examine(folder, name, false, &facts) && facts.kind == kind;
 }
 
 static bool is_file(const char *folder, const char *name)
@@ -42,13 +39,10 @@ static bool is_file(const char *folder, const char *name)
 
 static bool is_broken_link(const char *folder, const char *name)
 {
-	char *path = files_join(folder, name);
 	os_facts facts;
-	bool broken = path && os_examine_link(path, &facts) && facts.kind == OS_LINK &&
-	              !os_examine(path, &facts);
 
-	memory_free(path);
-	return broken;
+	return files_examine(folder, name, true, &facts) && facts.kind == OS_LINK &&
+	       !files_examine(folder, name, false, &facts);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------ */

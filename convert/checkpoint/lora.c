@@ -415,12 +415,9 @@ static brise_status read_configuration(reading *in, notes *decisions)
 /* Links to nothing count: reading them says so. */
 static bool holds(const char *folder, const char *name)
 {
-	char *path = files_join(folder, name);
 	os_facts facts;
-	bool has = path && os_examine_link(path, &facts);
 
-	memory_free(path);
-	return has;
+	return files_examine(folder, name, true, &facts);
 }
 
 static brise_status read_tensors(reading *in)

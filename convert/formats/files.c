@@ -148,13 +148,29 @@ brise_status files_explain_open(const char *path, brise_error *err)
 	return error_errno(err, "%s: cannot be opened", path);
 }
 
+/* Writes "folder/name" as snprintf would. */
+static int join(char *path, size_t bytes, const char *folder, const char *name)
+{
+	return snprintf(path, bytes, "%s%s%s", folder,
+	                *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+}
+
+bool files_examine(const char *folder, const char *name, bool link, os_facts *facts)
+{
+	char path[4096]; /* what no system takes longer names than (Linux's PATH_MAX) */
+	int length = join(path, sizeof path, folder, name);
+
+	if (length < 0 || (size_t)length >= sizeof path)
+		return false;
+	return link ? os_examine_link(path, facts) : os_examine(path, facts);
+}
+
 char *files_join(const char *folder, const char *name)
 {
 	size_t bytes = strlen(folder) + strlen(name) + 2;
 	char *path = memory_new(bytes, 1);
 
 	if (path)
-		(void)snprintf(path, bytes, "%s%s%s", folder,
-		               *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+		(void)join(path, bytes, folder, name);
 	return path;
 }

@@ -2,11 +2,13 @@
 #ifndef CONVERT_FORMATS_FILES_H
 #define CONVERT_FORMATS_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/brise.h"
 #include "runtime/model/contents.h"
+#include "runtime/os/os.h"
 
 /* Opens a regular file for reading and looks at its first bytes; nothing else is opened for long,
  * so that a FIFO or device is refused instead of waited for. expected: see contents_check.
@@ -30,6 +32,10 @@ brise_status files_read_whole(const char *path, contents expected, size_t most, 
 
 /* Why `path` could not be opened, from errno: BRISE_EIO, with a link to nothing called one. */
 brise_status files_explain_open(const char *path, brise_error *err);
+
+/* What folder/name leads to, or with `link` what it is itself. False: there is nothing. Takes no
+ * memory, so that "nothing" has no other reason. */
+bool files_examine(const char *folder, const char *name, bool link, os_facts *facts);
 
 /* "folder/name", from memory_new; NULL: no memory. */
 char *files_join(const char *folder, const char *name);

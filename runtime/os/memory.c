@@ -1,6 +1,7 @@
 /* memory.c - sizes are checked here, so that no caller multiplies */
 #include "runtime/os/memory.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,18 +20,28 @@ static bool total(size_t count, size_t size, size_t *bytes)
 	return true;
 }
 
+/* The reason for error_errno, where errno has a code for it: a heap need not know errno. */
+static void *with_reason(void *memory)
+{
+#ifdef ENOMEM
+	if (!memory)
+		errno = ENOMEM;
+#endif
+	return memory;
+}
+
 void *memory_new(size_t count, size_t size)
 {
 	size_t bytes;
 
-	return total(count, size, &bytes) ? heap_get(bytes) : NULL;
+	return with_reason(total(count, size, &bytes) ? heap_get(bytes) : NULL);
 }
 
 void *memory_resize(void *old, size_t count, size_t size)
 {
 	size_t bytes;
 
-	return total(count, size, &bytes) ? heap_resize(old, bytes) : NULL;
+	return with_reason(total(count, size, &bytes) ? heap_resize(old, bytes) : NULL);
 }
 
 void *memory_copy(const void *bytes, size_t n)
@@ -63,7 +74,7 @@ void *memory_new_aligned(size_t count, size_t size)
 
 	if (!total(count, size, &bytes) || bytes > SIZE_MAX - ALIGN - sizeof base ||
 	    !(base = heap_get(bytes + ALIGN + sizeof base)))
-		return NULL;
+		return with_reason(NULL);
 	aligned = (void **)(void *)(base + sizeof base);
 	aligned = (void **)(void *)((char *)aligned + (ALIGN - (uintptr_t)aligned % ALIGN) % ALIGN);
 	aligned[-1] = base;

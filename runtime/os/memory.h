@@ -1,6 +1,7 @@
 /* memory.h - all memory comes from here; nothing else calls malloc
  *
- * Memory is zeroed. NULL means that there is none, or that count * size overflows. Any thread may
+ * Memory is zeroed. NULL means that there is none (errno is ENOMEM, where the system has such a
+ * code), or that count * size overflows. Any thread may
  * call at any time. Below lies runtime/os/heap.h, which an arena or a test can replace.
  */
 #ifndef RUNTIME_MEMORY_H

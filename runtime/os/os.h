@@ -104,7 +104,7 @@ bool os_list_folder(const char *path, os_entry_fn *each, void *user);
 /* `path` without symbolic links, from memory_new; NULL: errno. */
 char *os_resolve(const char *path);
 
-/* Where a symbolic link leads, from memory_new; NULL: no link, or no memory. */
+/* Where a symbolic link leads, from memory_new; NULL: no link, or no memory (errno). */
 char *os_read_link(const char *path);
 
 /* A number that no other running process of this machine has. */

@@ -56,8 +56,6 @@ char *os_resolve(const char *path)
 		return NULL;
 	copy = memory_copy_text(real);
 	free(real);
-	if (!copy)
-		errno = ENOMEM;
 	return copy;
 }
 
@@ -66,6 +64,8 @@ char *os_read_link(const char *path)
 	char link[4096];
 	ssize_t length = readlink(path, link, sizeof link);
 
+	if ((size_t)length == sizeof link)
+		errno = ENAMETOOLONG;
 	if (length <= 0 || (size_t)length == sizeof link)
 		return NULL;
 	link[length] = '\0';

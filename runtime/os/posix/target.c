@@ -18,8 +18,8 @@ struct target_head {
 
 /* ---- the place ------------------------------------------------------------------------------ */
 
-/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no
- * memory. */
+/* Where a link that leads to nothing yet would put its file; NULL: `path` is no link, or no memory
+ * (errno). */
 static char *follow_once(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -52,6 +52,10 @@ char *target_resolve(const char *name)
 	while (at && (next = follow_once(at)) != NULL) {
 		memory_free(at);
 		at = next;
+	}
+	if (at && errno == ENOMEM) {
+		memory_free(at);
+		at = NULL;
 	}
 	return at;
 }
