@@ -9,15 +9,31 @@
  * A model is read-only and may be shared by any number of engines, sequences and threads. An engine
  * evaluates; a sequence is one text's keys, values and position. Engines, sequences, samplers and
  * decoders belong to one caller at a time. Nothing here prints, exits, reads the environment, or
- * keeps state outside the objects it returns, but for one signal handler (see brise_open_model).
+ * keeps state outside the objects it returns, except one signal handler (see brise_open_model).
+ *
+ * Sizes: [n] after a pointer is the number of its elements. Arrays are contiguous, matrices row by
+ * row. Functions copy what they need of their arguments before they return, except where a comment
+ * says that memory must outlive an object.
+ *
+ * Ownership: objects from brise_open_* and brise_new_* are freed by the function named alike
+ * (brise_close_*, brise_free_*), which takes NULL; arrays from brise_encode_text by brise_free.
+ * Everything else that a function returns belongs to an object and is valid as long as stated.
  *
  * Options begin with their size, so that a program built with an older header works with a newer
- * library: fields it does not know have their defaults. Larger options than the library knows are
- * taken if what it does not know is zero.
+ * library: fields that the program does not know have their defaults. Options larger than the
+ * library knows are accepted if all bytes it does not know are zero. Set the size, or call the
+ * brise_init_* function: a size of 0 is BRISE_EINVAL.
  *
- * Every function that can fail returns a brise_status and, after an error and when err is not NULL,
- * fills *err with the same code and a one-line message that names the file, the place, what was
- * expected and what was found. NULL where an object or a result is expected is BRISE_EINVAL.
+ * Errors: every function that can fail returns a brise_status and, after an error and if err is not
+ * NULL, fills *err with the same code and a one-line message that names the file, the place, what
+ * was expected and what was found. NULL where an object or a result is expected is BRISE_EINVAL, as
+ * is any option out of range. Results are undefined after an error unless stated.
+ *
+ * Floating point: functions that compute with floats set the default environment (rounding to
+ * nearest, subnormals kept, no traps) and restore the caller's before they return. Callbacks of
+ * brise_eval_* therefore run in the default environment, whatever the program has set.
+ *
+ * Callbacks are called on the thread that called the function, never on a worker.
  */
 #ifndef BRISE_H
 #define BRISE_H
@@ -45,7 +61,7 @@ typedef enum brise_status {
 
 typedef struct brise_error {
 	brise_status code;
-	char message[512]; /* one line, no newline, UTF-8 as far as the names in it are */
+	char message[512]; /* one line without a line feed; UTF-8 if the names in it are */
 } brise_error;
 
 typedef struct brise_model brise_model;
@@ -55,10 +71,11 @@ typedef struct brise_tokenizer brise_tokenizer;
 typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
 
-/* Called now and then during long work; returning true cancels it with BRISE_ECANCELED. */
+/* Called repeatedly during long work, with the `user` of the call; returning true cancels the work,
+ * which then returns BRISE_ECANCELED. */
 typedef bool brise_cancel_fn(void *user);
 
-/* done and total count the same unit (bytes or tokens) of the work under way. */
+/* Called repeatedly during long work: `done` of `total` bytes are done. */
 typedef void brise_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /* A short name for a status, such as "out of memory". Static storage. */
@@ -74,29 +91,31 @@ void brise_free(void *memory);
 
 typedef struct brise_open_options {
 	size_t size; /* sizeof(brise_open_options) */
-	/* true: reads of the file that fail are signals that the program handles (see below) */
+	/* true: the library installs no handler for SIGBUS (see below) */
 	bool leave_faults;
 } brise_open_options;
 
-/* Maps a file and checks its header, configuration and tables; weights are paged in when used.
- * *out is NULL after an error. options NULL: all zero. Format: quant/FORMAT.md.
+/* Maps the file at `path` and checks its header, configuration and tables; weights are paged in
+ * when used. Cost: milliseconds, whatever the file's size. options NULL: all zero. *out: closed by
+ * the caller with brise_close_model; NULL after an error. Format: quant/FORMAT.md.
  * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian machine),
  * BRISE_ENOMEM, BRISE_EINVAL.
  *
- * A mapped page that cannot be read is a signal, SIGBUS: because another program made the file
- * shorter, or a network file system or a card failed. While a model is open the library therefore
- * has a handler for SIGBUS. It takes only faults inside its own mappings and hands all others to
- * the handler that was there before; with the last model closed that one is put back. After such a
- * fault everything that reads the model returns BRISE_EIO; close it and open the file again. What a
- * program must do: not block SIGBUS in threads that call the library, and hand on what its own
- * handler does not know if it installs one while a model is open. A program that wants no handler
- * of the library's sets leave_faults, and ends with SIGBUS unless it handles that. At most 256
- * mappings are watched at once. */
+ * Reading a mapped page fails with the signal SIGBUS if another program has made the file shorter,
+ * or a network file system or a card has failed. Therefore the library has a handler for SIGBUS
+ * while a model is open. It handles faults inside the library's mappings only and passes all others
+ * to the handler that was installed before, which is restored when the last model is closed. After
+ * such a fault every function that reads the model returns BRISE_EIO; close it and open the file
+ * again. A program must not block SIGBUS in threads that call the library; and if it installs a
+ * handler of its own while a model is open, that must pass unknown faults to the previous one. A
+ * program that wants no handler of the library sets leave_faults, and ends with SIGBUS unless it
+ * handles that. At most 256 mappings are guarded at the same time. */
 brise_status brise_open_model(brise_model **out, const char *path,
                               const brise_open_options *options, brise_error *err);
 
 /* The same from `size` bytes at `data` (64-byte aligned; flash, an embedded section), which stay
- * the caller's and must outlive the model. `name` stands for the file in messages. */
+ * the caller's, must not change, and must outlive the model. name: of the file in messages.
+ * Errors: as brise_open_model, without BRISE_EIO; BRISE_EINVAL also for misaligned data. */
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
                                const brise_open_options *options, brise_error *err);
 
@@ -110,31 +129,31 @@ typedef struct brise_model_facts {
 	uint32_t max_context; /* positions the model was trained for; 0: not stated */
 	float norm_eps;
 	double rope_theta;
-	int32_t bos, eos;        /* token ids, -1: none; bos: none is put in front of a text */
+	int32_t bos, eos; /* begin and end token; bos -1: texts begin without one; eos -1: none */
 	uint64_t file_bytes;     /* the whole file */
 	uint64_t matrix_weights; /* weights of all matrices, embedding included, padding not */
 	uint64_t matrix_bytes;   /* bytes these take in the file */
 	uint64_t token_weights; /* matrix weights multiplied for one token: all but the embedding */
 	uint64_t token_bytes;   /* bytes of the file read for one token */
 	const char *type;       /* "q4", "q8", "f16", or "mixed" */
-	/* the converter's decisions, lines of UTF-8, "" if none; not NUL-free input: always
-	 * terminated */
+	/* the converter's decisions: lines of text from the file, "" if there are none */
 	const char *origin;
 	/* [n_ends] ids that end a generation, each once; eos is one of them */
 	const int32_t *ends;
 	size_t n_ends;
-	/* the checkpoint's template of conversations (Jinja) as it was, NULL: none. Not executed */
+	/* the checkpoint's chat template (Jinja), unchanged and never executed; NULL: none */
 	const char *chat_template;
 } brise_model_facts;
 
-/* Facts of an open model, valid as long as it; NULL for NULL. */
+/* Facts of an open model; they and all they point to are valid until it is closed. NULL for
+ * NULL. */
 const brise_model_facts *brise_get_model_facts(const brise_model *model);
 
 typedef struct brise_tensor_facts {
-	char name[48];       /* "layers.3.wq" */
-	const char *type;    /* "f32", "f16", "q8", "q4" */
-	uint32_t rows, cols; /* a vector has one row */
-	uint64_t offset, bytes;
+	char name[48];          /* "layers.3.wq" */
+	const char *type;       /* "f32", "f16", "q8", "q4" */
+	uint32_t rows, cols;    /* a vector has one row */
+	uint64_t offset, bytes; /* in the file */
 	float relative_error; /* squared error of the conversion over the squared norm; 0 for f32 */
 } brise_tensor_facts;
 
@@ -145,13 +164,16 @@ size_t brise_get_tensor_count(const brise_model *model); /* 0 for NULL */
 brise_status brise_get_tensor_facts(const brise_model *model, size_t index,
                                     brise_tensor_facts *facts, size_t size, brise_error *err);
 
-/* Decodes one row of a tensor into `row`, [cols] floats. For tools and tests; the forward pass uses
- * the tiles as they lie. */
+/* Decodes row row_index of tensor `index` into `row`, [cols] floats. For tools and tests:
+ * evaluation uses the encoded weights directly.
+ * Errors: BRISE_EINVAL index or row_index out of range; BRISE_EUNSUPPORTED a tensor of a kind or
+ * type that this version does not know; BRISE_EIO. */
 brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row_index, float *row,
                             brise_error *err);
 
-/* Compares every section and tensor with its checksum; reads the whole file.
- * Errors: BRISE_EFORMAT names the first that differs. */
+/* Compares every section and tensor with its checksum; reads the whole file. progress, cancel:
+ * called every 8 MB with `user`; NULL: not called.
+ * Errors: BRISE_EFORMAT names the first that differs; BRISE_EIO; BRISE_ECANCELED. */
 brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
                                 brise_cancel_fn *cancel, void *user, brise_error *err);
 
@@ -175,10 +197,10 @@ typedef struct brise_engine_options {
 /* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
 void brise_init_engine_options(brise_engine_options *options, size_t size);
 
-/* Makes what evaluates a model: worker threads and the activations of `rows` rows. Any number of
- * sequences may go through it, one pass at a time. options NULL: defaults. *out is NULL after an
- * error. Where the system starts fewer threads than wanted, the engine goes on with those: its
- * facts say how many.
+/* Makes an engine: worker threads, and memory for the activations of `rows` rows. It evaluates any
+ * number of sequences of the model, one pass at a time. The model must outlive it. options NULL:
+ * defaults. *out: freed by the caller with brise_free_engine; NULL after an error. If the system
+ * starts fewer threads than requested, the engine works with those: its facts say how many.
  * Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED (kernel set not available here), BRISE_ENOMEM.
  *
  * After fork the child has none of the threads: its copy of an engine evaluates on the calling
@@ -192,15 +214,15 @@ void brise_free_engine(brise_engine *engine);
 
 typedef struct brise_engine_facts {
 	uint32_t rows, threads;
-	uint64_t work_bytes; /* anonymous memory of the activations */
+	uint64_t work_bytes; /* bytes of activations and scratch */
 	const char *arch;    /* kernel set in use */
 } brise_engine_facts;
 
-/* Facts of an engine, valid as long as it; NULL for NULL. */
+/* Facts of an engine, valid until it is freed; NULL for NULL. */
 const brise_engine_facts *brise_get_engine_facts(const brise_engine *engine);
 
-/* Name of kernel set `index`, best first, and through *supported (may be NULL) whether this machine
- * runs it; NULL past the end. */
+/* Name of kernel set `index`, best first; NULL past the end. *supported (may be NULL): whether this
+ * machine runs it. Static storage. */
 const char *brise_get_arch(size_t index, bool *supported);
 
 /* ---- sequence ------------------------------------------------------------------------------- */
@@ -216,19 +238,19 @@ typedef struct brise_sequence_options {
 	/* positions kept where there is no window; 0: the trained length, at most 4096. Ignored
 	 * with a window */
 	uint32_t context;
-	/* with a window: positions kept beyond it, 1..4096; 0: 256. A pass takes at most so many
-	 * rows of the sequence, and brise_rewind_sequence goes back as far at any time. Ignored
-	 * without a window */
+	/* with a window: positions kept beyond it, 1..4096; 0: 256. The most rows of the sequence
+	 * that fit in one pass, and the distance that brise_rewind_sequence can always go back.
+	 * Ignored without a window */
 	uint32_t slack;
-	uint64_t position; /* of the first token; nothing before it is attended */
+	uint64_t position; /* of the first token; nothing is attended to before it */
 } brise_sequence_options;
 
 /* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
 void brise_init_sequence_options(brise_sequence_options *options, size_t size);
 
 /* Makes an empty sequence: the rolling cache of keys and values, and a position. It belongs to the
- * model, not to an engine: any engine of that model may take it further. options NULL: defaults.
- * *out is NULL after an error.
+ * model, which must outlive it, not to an engine: any engine of that model can evaluate it. options
+ * NULL: defaults. *out: freed by the caller with brise_free_sequence; NULL after an error.
  * Errors: BRISE_EINVAL, BRISE_ENOMEM. */
 brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
                                 const brise_sequence_options *options, brise_error *err);
@@ -238,24 +260,25 @@ void brise_free_sequence(brise_sequence *sequence); /* NULL is allowed */
 typedef struct brise_sequence_facts {
 	uint64_t position; /* of the next token */
 	uint64_t start;    /* of the first */
-	uint64_t end;      /* no token can be at this position or behind it */
+	uint64_t end;      /* the first position that no token can have */
 	/* the earliest position but `start` that brise_rewind_sequence takes now */
 	uint64_t rewind_from;
-	uint64_t window; /* positions a token attends to; 0: all before it */
-	uint64_t slots;  /* positions the cache holds: window or context, and slack */
-	uint64_t kv_bytes;
+	uint64_t window;    /* positions a token attends to; 0: all before it */
+	uint64_t slots;     /* positions the cache holds: window or context, and slack */
+	uint64_t kv_bytes;  /* memory of the cache */
 	uint32_t pass_rows; /* most rows of this sequence in one pass */
 } brise_sequence_facts;
 
-/* Facts of a sequence as it is now, valid as long as it and kept up to date; NULL for NULL. */
+/* Facts of a sequence, valid until it is freed and always current; NULL for NULL. */
 const brise_sequence_facts *brise_get_sequence_facts(const brise_sequence *sequence);
 
-/* Goes back to an earlier position: the next token is there, and all bits are those of a sequence
- * that ends there. Back to the start is always possible; elsewhere the cache must still hold the
- * window of that position, which it does for the last `slack` positions before the furthest that
- * was ever evaluated, cancelled passes included, and without a window for all.
- * Errors: BRISE_EINVAL the position lies before the start or ahead, or its window is no longer
- * held: the sequence stays as it is. */
+/* Goes back to an earlier position: the next token gets that position, and all later logits have
+ * the bits of a sequence that was never longer. Going back to the start is always possible. To
+ * another position it is possible while the cache still holds that position's window: for the last
+ * `slack` positions before the furthest ever evaluated, cancelled passes included; without a window
+ * for all.
+ * Errors: BRISE_EINVAL the position is before the start or after the current one, or its window is
+ * no longer held; the sequence is unchanged then. */
 brise_status brise_rewind_sequence(brise_sequence *sequence, uint64_t position, brise_error *err);
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
@@ -268,33 +291,38 @@ typedef struct brise_row {
 } brise_row;
 
 /* Receives the logits [vocab] that follow row (or token) `index`, natural-log scale, not
- * normalised; they are valid during the call. Returning true cancels. The engine must not be used
- * from here. */
+ * normalised, valid during the call, with the `user` of the call. Returning true cancels. Must not
+ * use the engine, nor change its sequences. */
 typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
 
 /* Evaluates n rows in one pass over the weights, n at most the engine's `rows`. Rows of different
  * sequences may be mixed in any order; those of one sequence are successive positions of it. A
  * row's bits depend on its own sequence alone.
  *
- * each     given the logits of the rows that want them, in order; NULL: wanted by none
- * cancel   asked once per layer; NULL: never
- * user     handed to both
+ * rows     [n]
+ * each     called in order for the rows whose `logits` is true; may be NULL if there are none
+ * cancel   called before each layer; NULL: never
+ * user     passed to both
  *
  * To keep only the first m of a sequence's rows, rewind it to its old position + m afterwards.
  * Errors: BRISE_EINVAL (an id out of range, another model's sequence, more rows than the engine or
  * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated.
  * BRISE_ECANCELED by `cancel`: no position has moved, and evaluating may be tried again; by `each`:
  * all have.
- * BRISE_EIO: the model's file could not be read (see brise_open_model). */
+ * BRISE_EIO: the model's file could not be read (see brise_open_model).
+ * Engine and sequences stay usable after every error. */
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                              brise_error *err);
 
 /* Evaluates n tokens of one sequence, in as many passes as they take.
  *
- * logits   [vocab] of the last token; valid until the engine is used again. NULL: not wanted
+ * tokens   [n] ids in [0, vocab)
+ * logits   *logits: [vocab] after the last token, natural-log scale, not normalised; valid until
+ * the engine is used again or freed. NULL: not wanted cancel   called before each layer with
+ * `user`; NULL: never
  *
- * Any n gives the same bits as n calls with one token.
+ * Any n gives the same bits as n calls with one token. n may be 0 if logits is NULL.
  * Errors: as brise_eval_rows; room for all n is checked before the first is evaluated.
  * BRISE_ECANCELED: the position is that of the last whole pass; evaluation may continue from
  * there. */
@@ -302,20 +330,24 @@ brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
                                const int32_t *tokens, size_t n, const float **logits,
                                brise_cancel_fn *cancel, void *user, brise_error *err);
 
-/* As brise_eval_tokens, but hands out the logits of every token, in order. Errors also:
- * BRISE_ECANCELED when `each` asked for it. */
+/* As brise_eval_tokens, but calls `each` with the logits after every token, in order, when the pass
+ * with the token has ended.
+ * Errors: as brise_eval_tokens; BRISE_ECANCELED also when `each` returned true, after which the
+ * position is that of the end of the pass. */
 brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
                             size_t n, brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                             brise_error *err);
 
 /* ---- tokenizer ------------------------------------------------------------------------------ */
 
-/* The model's tokenizer; NULL if the file has none, or for NULL. It lives as long as the model. */
+/* The model's tokenizer, valid until the model is closed; NULL if the file has none, or for NULL.
+ */
 const brise_tokenizer *brise_get_tokenizer(const brise_model *model);
 
-/* Opens a tokenizer section by itself (convert/ makes one from a SentencePiece model); the section
- * of added tokens may follow it directly. `data`, 8-byte aligned, stays the caller's and must
- * outlive the tokenizer.
+/* Opens a tokenizer section without a model (quant/FORMAT.md); the section of added tokens may
+ * follow it directly. data [size], 8-byte aligned, stays the caller's and must outlive the
+ * tokenizer. name: of the file in messages. *out: closed by the caller with brise_close_tokenizer;
+ * NULL after an error.
  * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_t size,
                                   const char *name, brise_error *err);
@@ -325,45 +357,49 @@ brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_
 void brise_close_tokenizer(brise_tokenizer *tokenizer);
 
 typedef struct brise_tokenizer_facts {
-	uint32_t vocab;
-	int32_t unk, bos, eos; /* -1: none */
+	uint32_t vocab;        /* pieces; the model may have more rows */
+	int32_t unk, bos, eos; /* ids; bos and eos -1: none */
 } brise_tokenizer_facts;
 
 /* Fills facts, of `size` = sizeof *facts bytes; with zeros if tokenizer is NULL. */
 void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts,
                                size_t size);
 
-/* Text to ids, without BOS, as SentencePiece BPE with byte fallback; added tokens are cut out of
- * the text first where the file says so. Bytes that are not UTF-8 become U+FFFD each. Time is O(n
- * log n).
+/* Text to ids, without the begin token, as SentencePiece's BPE with byte fallback; added tokens are
+ * cut out of the text first where the file says so. Each byte that is not UTF-8 becomes U+FFFD.
+ * Time is O(n log n). Threads may encode with one tokenizer at the same time.
  *
  * text     [bytes], NUL bytes allowed
  * control  whether control tokens are recognised in the text, as templates of conversations need
  *          it; false for text from users, which then never becomes a control token
- * *ids     [*n], freed by the caller with brise_free; NULL when *n is 0 */
+ * ids      *ids: [*n], freed by the caller with brise_free; NULL when *n is 0, and after an error
+ *
+ * Errors: BRISE_EINVAL a text too long to encode at once (about 1 GB), BRISE_ENOMEM. */
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
-/* Streaming ids to text. The decoder drops the space that encoding put before the first word, holds
- * back bytes until a character is whole, and writes U+FFFD for each byte that cannot become one;
- * control tokens give nothing. */
+/* Makes a decoder, which turns ids into text as they come. It drops the space that encoding put
+ * before the first word, holds back bytes until a character is complete, and writes U+FFFD for each
+ * byte that cannot become one; control tokens give no text. The tokenizer must outlive it. *out:
+ * freed by the caller with brise_free_decoder; NULL after an error.
+ * Errors: BRISE_ENOMEM. */
 brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *tokenizer,
                                brise_error *err);
-void brise_free_decoder(brise_decoder *decoder);
+void brise_free_decoder(brise_decoder *decoder); /* NULL is allowed */
 
-/* *text: UTF-8, [*bytes], not NUL-terminated, valid until the next call on this decoder; often
- * empty, and always for control tokens and rows of the model without a piece.
- * Errors: BRISE_EINVAL id outside the model's vocabulary. */
+/* Decodes the next id. *text: UTF-8, [*bytes], not NUL-terminated, valid until the next call with
+ * this decoder; often empty, and always for control tokens and rows of the model without a piece.
+ * Errors: BRISE_EINVAL id outside the model's vocabulary; the decoder is unchanged. */
 brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char **text,
                                 size_t *bytes, brise_error *err);
 
-/* Ends a stream: what is held back comes out as U+FFFD, and the decoder is ready for a new text.
- * Errors: only those of NULL arguments. */
+/* Ends a text: bytes held back become U+FFFD in *text [*bytes], valid as above, and the decoder is
+ * ready for a new text. Errors: BRISE_EINVAL only (NULL arguments). */
 brise_status brise_finish_decoder(brise_decoder *decoder, const char **text, size_t *bytes,
                                   brise_error *err);
 
-/* A token's piece as stored, U+2581 for space: [*bytes], valid as long as the tokenizer; empty for
- * a row of the model without a piece.
+/* A token's piece as stored, with U+2581 for a space: *piece [*bytes], not NUL-terminated, valid as
+ * long as the tokenizer; empty for a row of the model without a piece.
  * Errors: BRISE_EINVAL id outside the model's vocabulary. */
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err);
@@ -392,7 +428,7 @@ typedef struct brise_sampling {
 	float repetition_penalty;
 	float presence_penalty;       /* subtracted once from recent tokens; 0: off */
 	float frequency_penalty;      /* subtracted per occurrence; 0: off */
-	uint32_t penalty_last;        /* recent means the last so many accepted tokens; 0: none */
+	uint32_t penalty_last;        /* how many of the last accepted tokens are recent; 0: none */
 	const brise_logit_bias *bias; /* [n_bias], copied */
 	size_t n_bias;
 	uint64_t seed;
@@ -401,32 +437,32 @@ typedef struct brise_sampling {
 	uint32_t n_pieces;
 } brise_sampling;
 
-/* temperature 0.7, top_k 0, top_p 0.95, min_p 0, penalties off with penalty_last 64, seed 0,
- * n_pieces 0: into sampling, of `size` = sizeof *sampling bytes. */
+/* Fills sampling, of `size` = sizeof *sampling bytes, with the defaults: temperature 0.7, top_k 0,
+ * top_p 0.95, min_p 0, penalties off with penalty_last 64, no bias, seed 0, n_pieces 0. */
 void brise_init_sampling(brise_sampling *sampling, size_t size);
 
-/* sampling NULL: the defaults.
- * Errors: BRISE_EINVAL names the value that makes no sense; BRISE_ENOMEM. No allocation happens
- * after this. */
+/* Makes a sampler for logits of `vocab` elements, the model's vocabulary. sampling NULL: the
+ * defaults; it is copied. *out: freed by the caller with brise_free_sampler; NULL after an error.
+ * The other functions of a sampler allocate nothing.
+ * Errors: BRISE_EINVAL names the value out of range; BRISE_ENOMEM. */
 brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_sampling *sampling,
                                brise_error *err);
-void brise_free_sampler(brise_sampler *sampler);
+void brise_free_sampler(brise_sampler *sampler); /* NULL is allowed */
 
-/* Tells the sampler a token of the text so far (prompt or chosen), for the penalties.
- * Errors: BRISE_EINVAL. */
+/* Adds a token to the text so far (prompt or drawn), for the penalties.
+ * Errors: BRISE_EINVAL token outside the vocabulary. */
 brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_error *err);
 
-/* Restricts what is drawn from now on, before everything else: token id may be drawn if bit id % 32
- * of allowed[id / 32] is set, [(vocab + 31) / 32]. The mask is read at each brise_sample_token, so
- * it may change between calls, and stays the caller's; it must live as long as it is set. NULL: no
- * mask.
- * Errors: BRISE_EINVAL sampler is NULL. */
+/* Restricts the tokens that can be drawn from now on, before all other steps: token id is allowed
+ * if bit id % 32 of allowed[id / 32] is set, [(vocab + 31) / 32]. The mask stays the caller's and
+ * must live as long as it is set; it is read in each brise_sample_token, so it may change between
+ * calls. NULL: no mask. Errors: BRISE_EINVAL sampler is NULL. */
 brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, brise_error *err);
 
-/* Chooses the next token from logits [vocab]; order: mask, penalties, bias, top-k, temperature,
- * top-p, min-p, draw. Penalties and finite biases, however large, leave a finite logit finite. Does
- * not accept the token. The same seed and logits give the same choice on every machine.
- * Errors: BRISE_EINVAL no logit that may be drawn is finite. */
+/* Draws the next token from logits [vocab], which are not changed. Order: mask, penalties, bias,
+ * top-k, temperature, top-p, min-p, draw. Penalties and finite biases, however large, leave a
+ * finite logit finite. Does not accept the token. The same seed and logits give the same choice on
+ * every machine. Errors: BRISE_EINVAL no token that may be drawn has a finite logit. */
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
 
