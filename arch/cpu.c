@@ -5,8 +5,8 @@
  * under old kernels and some hypervisors). AMX's registers are 8 KB a thread: Linux saves them only
  * for processes that ask (Documentation/arch/x86/xstate.rst).
  *
- * arm64: Linux and Android tell by HWCAP (Documentation/arch/arm64/elf_hwcaps.rst), Apple by
- * sysctl.
+ * arm64: Linux and Android report features in HWCAP (Documentation/arch/arm64/elf_hwcaps.rst),
+ * Apple by sysctl.
  */
 #include "arch/cpu.h"
 

@@ -38,8 +38,8 @@
  *     lanes_as_int(f)                           the bits as they are
  *     lanes_power(n)                            2^n, n an int32 in -126..127
  *     lanes_where_at_least(value, x, low)       value in lanes where x >= low, 0 elsewhere
- *     lanes_product(dots, magnitude, lift)      (float)(magnitude * dot), rounded once; LANES_START
- *     lanes_settle(v)                           v must be in its register here; keeps a compiler
+ *     lanes_product(dots, magnitude, offset)    (float)(magnitude * dot), rounded once; LANES_START
+ *     lanes_barrier(v)                          v must be in its register here; keeps a compiler
  *                                               from interleaving too much
  *     lanes_prefetch(p)                         the cache line of p, into L2
  *     lanes_cut(f), lanes_gather(table, i)      to int32, towards zero; LANES floats by index: for
@@ -57,17 +57,15 @@
  *     LANES_BIAS_FULL    added to q8 codes and keys
  *     LANES_START        where sums of dot products begin. With a fused multiply-add, the bits of
  *                        1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot,
- *                        and fused(that, magnitude, lift = -1.5 * 2^23 * magnitude) is magnitude *
- *                        dot rounded once: the conversion costs nothing. Exact, because |dot| <=
- *                        32 * 128 * 127 < 2^22 and lift has ten significant bits.
- *     LANES_OWN_WIDENING defined by a set that has a shorter way for lanes_starts and
- *                        lanes_magnitudes of lanes_matvec.h
- *     LANES_OWN_DOTS     defined by a set that has one for a whole block of LANES rows:
- *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
- *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
- *                        lanes_hide(p), which makes the compiler forget what it read at p
+ *                        and fused(that, magnitude, offset = -1.5 * 2^23 * magnitude) is magnitude
+ * * dot rounded once: the conversion costs nothing. Exact, because |dot| <= 32 * 128 * 127 < 2^22
+ * and offset has ten significant bits. LANES_OWN_WIDENING defined by a set that has a shorter way
+ * for lanes_starts and lanes_magnitudes of lanes_matvec.h LANES_OWN_DOTS     defined by a set that
+ * has one for a whole block of LANES rows: lanes_columns, lanes_columns_at, lanes_dot_codes of
+ * lanes_matvec.h, and lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
+ *                        lanes_reload(p), which makes the compiler forget what it read at p
  *     LANES_KEEP_ORDER(v)
- *                        lanes_settle(v) where a compiler needs that between the dot products of a
+ *                        lanes_barrier(v) where a compiler needs that between the dot products of a
  *                        pass; nothing by default
  *     LANES_TILES, LANES_TOKENS, LANES_QUERIES
  *                        multiplied together in one pass, as many as fit in the registers
@@ -83,8 +81,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Loops over accumulators must be unrolled, or these would not be registers. (A plain "unroll"
- * clang takes as advice: a half to two thirds of the speed.) */
+/* Loops over accumulators must be unrolled, or these would not be registers. (clang takes a plain
+ * "unroll" as advice only, which gives a half to two thirds of the speed.) */
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ROLL   _Pragma("nounroll")

@@ -101,9 +101,10 @@ static void fill_query_starts(int32_t *starts, const arch_attention *job)
 	}
 }
 
-/* Spans are read in two passes, keys and then values, so each has the other's bytes between its own
- * and the hardware's prefetchers would begin anew with each. Both passes fetch what comes next, the
- * pass over the values the next segment's first keys too. */
+/* Spans are read in two passes, keys and then values. Each pass skips the other's bytes, so the
+ * hardware's prefetchers would have to detect the stream again in every span. Therefore both passes
+ * prefetch what they read next, the pass over the values also the first keys of the next
+ * segment. */
 INLINE void prefetch_bytes(const void *bytes, size_t n)
 {
 	size_t i;
@@ -181,7 +182,7 @@ INLINE float weigh_span(int8_t codes[SPAN_POSITIONS], float lanes[TILE_ROWS], co
 		weights[i] = lanes_mul(p, lanes_load_float(value_scales + LANES * i));
 		most = lanes_max(weights[i], most);
 	}
-	/* Bits of what is not negative order as the values do. */
+	/* As integers, the bits of non-negative floats are in the order of the values. */
 	bits = lanes_largest_int(lanes_as_int(most));
 	memcpy(&top, &bits, sizeof top);
 	if (!(top >= 1e-30f && top <= 1e30f))

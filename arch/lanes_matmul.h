@@ -60,16 +60,16 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 				columns = lanes_columns_at(x.codes[v / width] + i * TILE_BLOCK);
 			if (v % LANES_PARTS == 0) {
 				w[tile] = p->codes[tile][i];
-				lanes_hide(w[tile]);
+				lanes_reload(w[tile]);
 			}
 			product = lanes_product(lanes_dot_block(lanes_fill(LANES_START),
 			                                        w[tile] + 4 * row, columns),
 			                        lanes_load_float(p->magnitude[tile][i] + row),
-			                        lanes_load_float(p->lift[tile][i] + row));
+			                        lanes_load_float(p->offset[tile][i] + row));
 			sums[v] = lanes_add(
 			        sums[v],
 			        lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
-			lanes_settle(sums[v]);
+			lanes_barrier(sums[v]);
 		}
 #else
 		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
@@ -97,7 +97,7 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 			       row = (size_t)(v % LANES_PARTS * LANES);
 			lanes_float product = lanes_product(
 			        dots[v], lanes_load_float(p->magnitude[tile][i] + row),
-			        lanes_load_float(p->lift[tile][i] + row));
+			        lanes_load_float(p->offset[tile][i] + row));
 
 			sums[v] = lanes_add(
 			        sums[v],

@@ -11,7 +11,7 @@
 
 #define LANES_STREAMS 4 /* tiles side by side */
 
-/* The beginnings of the streams, which no group before them has prefetched. */
+/* Prefetches the beginnings of the streams, since no earlier group did. */
 INLINE void prefetch_starts(const arch_matrix *w, size_t first, size_t each)
 {
 	size_t s, i;
@@ -84,9 +84,9 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 		        lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns, table);
 		lanes_float m = magnitudes[part];
 
-		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, lift_of(m)),
+		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, offset_of(m)),
 		                                             lanes_fill_float(x->scales[b])));
-		lanes_settle(sums[part]);
+		lanes_barrier(sums[part]);
 	}
 }
 
@@ -166,7 +166,7 @@ INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t
 		lanes_float m = lanes_to_float(lanes_widen_unsigned(magnitude + LANES * part));
 
 		sums[part] =
-		        lanes_add(sums[part], lanes_mul(lanes_product(dots[part], m, lift_of(m)),
+		        lanes_add(sums[part], lanes_mul(lanes_product(dots[part], m, offset_of(m)),
 		                                        lanes_fill_float(x->scales[b])));
 	}
 }

@@ -1,5 +1,5 @@
-/* lanes_panel.h - template of what surrounds the products with several tokens; arch/lanes.h says
- * what it is made of
+/* lanes_panel.h - template of the loops around products with several tokens; arch/lanes.h says what
+ * it is made of
  *
  * 512 columns of LANES_TILES tiles are turned into bytes once, into a panel that stays in L1, with
  * each block's shift already added; all tokens of a group are multiplied with it. A group of tokens
@@ -49,7 +49,7 @@ INLINE lanes_slab slab_from(lanes_slab x, size_t t)
 typedef struct lanes_panel {
 	uint8_t decoded[LANES_TILES][PANEL_BLOCKS][8][64] __attribute__((aligned(64)));
 	float magnitude[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
-	float lift[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
+	float offset[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
 	/* decoded, or the file's own bytes where they need no decoding */
 	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS];
 	lanes_tables tables; /* of q4 */
@@ -75,7 +75,7 @@ INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int 
 	lanes_float m = lanes_to_float(magnitude);
 
 	lanes_store_float(p->magnitude[at][i] + LANES * part, m);
-	lanes_store_float(p->lift[at][i] + LANES * part, lift_of(m));
+	lanes_store_float(p->offset[at][i] + LANES * part, offset_of(m));
 }
 
 INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift,
@@ -147,14 +147,15 @@ static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t 
 	}
 }
 
-/* What token t of the group has in part `part` of tile `at` so far. */
+/* The sums so far of token t of the group, part `part` of tile `at`. */
 INLINE lanes_float load_sum(const lanes_panel *p, int at, size_t t, int part)
 {
 	return p->first ? lanes_fill_float(0) : lanes_load_float(p->sums[at][t] + LANES * part);
 }
 
-/* Results are written pass by pass, while the next is multiplied: their cache lines are far apart
- * and slow to get, so those of the next n tokens, from token t of the group, are asked for in time.
+/* Results are written after each pass, while the next is multiplied. Their cache lines are far
+ * apart and slow to fetch, so this prefetches those of the next n tokens, from token t of the group
+ * on.
  */
 INLINE void prefetch_results(const lanes_panel *p, size_t t, size_t n, int tiles)
 {
@@ -191,8 +192,8 @@ INLINE void set_next(lanes_panel *p, const arch_matrix *w, const uint8_t *tiles,
 	p->next_bytes = PANEL_BLOCKS / TILE_BLOCKS * group_bytes;
 }
 
-/* Called once for each of `passes` passes with the panel: brings a share of the next one's codes
- * into L2. All at once would stall. */
+/* Called once in each of `passes` passes over the panel: prefetches a share of the next panel's
+ * codes into L2. Prefetching all at once would stall. */
 INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
 {
 	size_t bytes = (p->next_bytes / 64 / passes + 1) * 64, i;
@@ -245,7 +246,8 @@ INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel
 {
 	size_t groups = (job.x->n + GROUP_TOKENS - 1) / GROUP_TOKENS, t, tile, tokens, tiles;
 
-	/* Groups of nearly equal size: none is much smaller than what a panel is worth. */
+	/* Makes groups of nearly equal size, so that none has too few tokens to be worth decoding a
+	 * panel. */
 	for (t = 0; groups > 0; t += tokens, groups--) {
 		tokens = (job.x->n - t) / groups;
 		for (tile = first; tile < end; tile += tiles) {

@@ -1,5 +1,5 @@
-/* lanes_scales.h - template of what both matrix products of a set need: scale bytes read, rows
- * stored; arch/lanes.h says what it is made of */
+/* lanes_scales.h - template shared by both matrix products of a set: reads scale bytes, stores
+ * rows; arch/lanes.h says what it is made of */
 #ifndef ARCH_LANES_SCALES_H
 #define ARCH_LANES_SCALES_H
 
@@ -47,7 +47,7 @@ INLINE void read_scales(lanes_scales *out, const uint8_t *scales, const lanes_ta
 	}
 }
 
-INLINE lanes_float lift_of(lanes_float magnitude)
+INLINE lanes_float offset_of(lanes_float magnitude)
 {
 	return lanes_mul(magnitude, lanes_fill_float(-MATH_ROUND));
 }

@@ -9,8 +9,8 @@
 
 #define BLOCK_VECTORS ((int)TILE_BLOCK / LANES)
 
-/* Bits of the largest absolute value: they order as the values do, and everything not finite comes
- * out on top. n is a multiple of LANES. */
+/* Bits of the largest absolute value. As integers they are in the order of the values, with
+ * infinities and NaN above everything finite. n is a multiple of LANES. */
 INLINE int32_t largest_bits(const float *x, size_t n)
 {
 	lanes_int most = lanes_fill(0);

@@ -1,8 +1,8 @@
 /* math.h - exp, log, sine and cosine with the same bits on every machine
  *
  * libm's differ between glibc, musl and bionic, so nothing on the path to logits may call them.
- * Multiplication, addition, division and sqrt are correctly rounded everywhere (IEEE 754), and so
- * are these, being made of nothing else in a fixed order.
+ * Multiplication, addition, division and sqrt are correctly rounded everywhere (IEEE 754), and
+ * these functions consist of nothing else, in a fixed order.
  */
 #ifndef ARCH_MATH_H
 #define ARCH_MATH_H

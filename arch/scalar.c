@@ -1,7 +1,7 @@
 /* scalar.c - the definition of every kernel, in plain C
  *
- * Clarity comes before speed here, but machines without a set of their own run it, so loops are
- * shaped for compilers to vectorize.
+ * Written to be clear rather than fast. But machines without a set of their own run it, so loops
+ * have forms that compilers vectorize.
  */
 #include "arch/kernels.h"
 
@@ -164,8 +164,8 @@ static void scalar_quantize(int8_t *codes, float *scales, int32_t *sums, const f
 	unsigned i;
 
 	for (b = 0; b < n_blocks; b++, codes += TILE_BLOCK, x += TILE_BLOCK) {
-		/* Bits of absolute values order as the values do, and everything not finite comes
-		 * out on top. */
+		/* As integers, bits of absolute values are in the order of the values, with
+		 * infinities and NaN above everything finite. */
 		uint32_t largest_bits = 0;
 		float largest, inverse;
 		int32_t sum = 0;

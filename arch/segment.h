@@ -1,5 +1,5 @@
-/* segment.h - the end of every set's attention: what one segment of positions adds to a query's
- * running sums
+/* segment.h - the last step of every set's attention: merges one segment of positions into a
+ * query's running sums
  *
  * Segments are merged in order of position as in online softmax (arXiv 1805.02867): each brings its
  * largest score, the sum of its weights relative to that, and its weighted values; both sides are

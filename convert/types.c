@@ -68,30 +68,30 @@ brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char 
 	return status;
 }
 
-/* Divergence that goes with all matrices of a kind, at a relative squared error of 0.0047. */
+/* Divergence caused by all matrices of a kind together, at a relative squared error of 0.0047. */
 static const double costs[TENSOR_KINDS] = {
 	[TENSOR_EMBEDDING] = 0.00055, [TENSOR_WQ] = 0.00022, [TENSOR_WK] = 0.00027,
 	[TENSOR_WV] = 0.00023,        [TENSOR_WO] = 0.00024, [TENSOR_W1] = 0.00116,
 	[TENSOR_W3] = 0.00074,        [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333
 };
 
-typedef struct wish {
+typedef struct candidate {
 	uint32_t tensor;
 	uint64_t bytes; /* more in q8 than in q4 */
 	double worth;   /* per byte */
-} wish;
+} candidate;
 
-static int compare_wishes(const void *a, const void *b)
+static int compare_candidates(const void *a, const void *b)
 {
-	const wish *x = a, *y = b;
+	const candidate *x = a, *y = b;
 
 	if (x->worth != y->worth)
 		return x->worth > y->worth ? -1 : 1;
 	return x->tensor < y->tensor ? -1 : 1;
 }
 
-static brise_status make_wish(wish *w, const format_tensor *t, uint32_t n_layers,
-                              types_measure_fn *measure, void *user, brise_error *err)
+static brise_status make_candidate(candidate *w, const format_tensor *t, uint32_t n_layers,
+                                   types_measure_fn *measure, void *user, brise_error *err)
 {
 	double error, cost = costs[t->kind] / (order_is_in_layer(t->kind) ? n_layers : 1);
 	uint64_t q4 = 0, q8 = 0;
@@ -109,9 +109,9 @@ brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_
                          uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
                          brise_error *err)
 {
-	wish *wishes = memory_new(n_tensors, sizeof *wishes);
+	candidate *candidates = memory_new(n_tensors, sizeof *candidates);
 	brise_status status =
-	        wishes ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
+	        candidates ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
 	double weights = 0, room;
 	uint32_t i, n = 0;
 
@@ -121,17 +121,18 @@ brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_
 		                   : 0;
 		if (tensors[i].type != TYPE_Q4)
 			continue;
-		wishes[n].tensor = i;
-		status = make_wish(&wishes[n++], &tensors[i], n_layers, measure, user, err);
+		candidates[n].tensor = i;
+		status =
+		        make_candidate(&candidates[n++], &tensors[i], n_layers, measure, user, err);
 	}
 	room = bits * weights / 8 - (double)file_bytes;
 	if (status == BRISE_OK)
-		qsort(wishes, n, sizeof *wishes, compare_wishes);
+		qsort(candidates, n, sizeof *candidates, compare_candidates);
 	for (i = 0; i < n && status == BRISE_OK; i++)
-		if ((double)wishes[i].bytes <= room) {
-			room -= (double)wishes[i].bytes;
-			tensors[wishes[i].tensor].type = TYPE_Q8;
+		if ((double)candidates[i].bytes <= room) {
+			room -= (double)candidates[i].bytes;
+			tensors[candidates[i].tensor].type = TYPE_Q8;
 		}
-	memory_free(wishes);
+	memory_free(candidates);
 	return status;
 }

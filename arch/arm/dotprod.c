@@ -17,8 +17,8 @@
 #define LANES_TOKENS  4
 #define LANES_QUERIES 8
 
-/* The element is part of the instruction: unoptimized builds, which do not unroll, need it spelled
- * out. */
+/* The element is an immediate operand: unoptimized builds, which do not unroll loops, need it as a
+ * literal. */
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
 	int8x16_t bytes = lanes_bytes(w), four = vld1q_s8(x);

@@ -6,7 +6,7 @@
  * SMMLA multiplies two rows of eight columns with two tokens of eight columns and adds to 2 x 2
  * sums: twice SDOT's work. A panel keeps four columns of each row together, so once per panel
  * neighbouring groups of columns are zipped: then a vector holds eight columns of two rows. Tokens
- * go in pairs; a last odd one is its own pair.
+ * are taken in pairs; an odd last one is paired with itself.
  */
 #include "arch/kernels.h"
 
@@ -44,8 +44,8 @@ static void zip_panel(lanes_panel *p, size_t n_blocks)
 		}
 }
 
-/* Adds the panel's blocks to the sums of `pairs` pairs of tokens; token 2k + 1 stands at `odd`
- * behind token 2k: 1, or 0 for a last one alone. */
+/* Adds the panel's blocks to the sums of `pairs` pairs of tokens. odd: tokens from token 2k to
+ * token 2k + 1: 1, or 0 for a last token that is paired with itself. */
 INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t odd,
                            size_t n_blocks, const int pairs)
 {
@@ -93,7 +93,7 @@ INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t 
 			lanes_float product =
 			        lanes_product(token % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b),
 			                      lanes_load_float(p->magnitude[0][i] + LANES * part),
-			                      lanes_load_float(p->lift[0][i] + LANES * part));
+			                      lanes_load_float(p->offset[0][i] + LANES * part));
 			float scale =
 			        x.scales[(size_t)(token / 2 * 2) + (size_t)(token % 2) * odd][i];
 

@@ -129,9 +129,9 @@ INLINE lanes_float lanes_power(lanes_int n)
 {
 	return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
 }
-INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift)
+INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float offset)
 {
-	return vfmaq_f32(lift, vreinterpretq_f32_s32(dots), magnitude);
+	return vfmaq_f32(offset, vreinterpretq_f32_s32(dots), magnitude);
 }
 
 INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_float low)
@@ -175,17 +175,17 @@ INLINE void lanes_magnitudes(lanes_float out[4], const int8_t *magnitude)
 		out[i] = vsubq_f32(vreinterpretq_f32_s32(bits[i]), vdupq_n_f32(MATH_ROUND));
 }
 
-#define lanes_settle(v) __asm__ volatile("" : "+w"(v))
-/* Settled only for gcc, which reorders dot products until they need more registers than there are.
- * clang would no longer overlap anything. */
+#define lanes_barrier(v) __asm__ volatile("" : "+w"(v))
+/* For gcc only, which reorders dot products until they need more registers than there are. With the
+ * barrier clang would overlap nothing. */
 #ifdef __clang__
 #define LANES_KEEP_ORDER(v) ((void)0)
 #else
-#define LANES_KEEP_ORDER(v) lanes_settle(v)
+#define LANES_KEEP_ORDER(v) lanes_barrier(v)
 #endif
 /* Makes p opaque to the compiler, which would otherwise keep values read through it in registers
  * and spill others. */
-#define lanes_hide(p) __asm__ volatile("" : "+r"(p))
+#define lanes_reload(p) __asm__ volatile("" : "+r"(p))
 INLINE void lanes_prefetch(const void *p) { __builtin_prefetch(p, 0, 2); }
 
 INLINE lanes_int lanes_dot_pairs(lanes_int sum, lanes_int w, lanes_int x)

@@ -32,7 +32,7 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 
 #define LANES_OWN_DOTS
 
-/* The 32 activations of a block, each four of them four times. */
+/* The 32 activations of a block, each group of four repeated four times. */
 typedef struct lanes_columns {
 	int8x16_t four[8];
 } lanes_columns;

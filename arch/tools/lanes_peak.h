@@ -29,10 +29,10 @@ static uint64_t lanes_dot_peak(uint64_t rounds)
 		UNROLL
 	for (i = 0; i < LANES_PEAK_SUMS; i++) {
 		/* Makes the operands opaque, so that the compiler cannot hoist the products. */
-		lanes_settle(w);
-		lanes_settle(x);
+		lanes_barrier(w);
+		lanes_barrier(x);
 		sums[i] = lanes_dot_registers(sums[i], w, x);
-		lanes_settle(sums[i]);
+		lanes_barrier(sums[i]);
 	}
 	return rounds * LANES_PEAK_SUMS * LANES_PEAK_OPERATIONS;
 }

@@ -54,7 +54,7 @@ static void lanes_add_products(float *sums, const float *a, const float *b, size
 {
 	int row;
 
-	/* A tile's sums come from memory; by the time they are needed they are here. */
+	/* The tile's sums are in memory: prefetch them all, then compute row by row. */
 	for (row = 0; row < (int)TILE_ROWS; row++)
 		lanes_prefetch(sums + row * (int)TILE_ROWS);
 	for (row = 0; row < (int)TILE_ROWS; row += LANES_PRODUCT_ROWS)

@@ -8,13 +8,13 @@
  * x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
  * block's are added, so the product goes through L1.
  *
- * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions are under
- * way, multiplications, fused ones and conversions of the vector units have one port instead of two
- * (64 of them take 34 cycles without and 69 with a tile instruction among them; additions take 34
- * either way), and storing a product takes as many turns of both ports as it has rows. So
- * LANES_START is added to products as integers, which takes no turn of that one port; to load it
- * into the tile registers instead would take none at all, but tile loads are what comes next: with
- * operands in L2 that is a tenth slower.
+ * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions execute,
+ * multiplications, fused ones and conversions of the vector units have one port instead of two (64
+ * of them take 34 cycles without and 69 with a tile instruction among them; additions take 34
+ * either way), and storing a product occupies both ports for as many cycles as it has rows. So
+ * LANES_START is added to products as integers, which does not occupy that one port. Loading it
+ * into the tile registers instead would occupy neither, but tile loads are the next bottleneck:
+ * with operands in L2 that is a tenth slower.
  *
  * A few tokens, and everything but matrix products, are left to the set below.
  */
@@ -66,11 +66,11 @@ INLINE void configure_tiles(void)
 	} while (0)
 
 INLINE lanes_float add_product(lanes_float sum, const int32_t *dots, lanes_float magnitude,
-                               lanes_float lift, float scale)
+                               lanes_float offset, float scale)
 {
 	return lanes_add(sum, lanes_mul(lanes_product(lanes_add_int(lanes_load(dots),
 	                                                            lanes_fill(LANES_START)),
-	                                              magnitude, lift),
+	                                              magnitude, offset),
 	                                lanes_fill_float(scale)));
 }
 
@@ -79,17 +79,17 @@ INLINE void add_block(lanes_float sums[BATCH], int32_t dots[BATCH][TILE_ROWS], c
                       lanes_slab x, size_t i)
 {
 	lanes_float magnitude = lanes_load_float(p->magnitude[0][i]),
-	            lift = lanes_load_float(p->lift[0][i]);
+	            offset = lanes_load_float(p->offset[0][i]);
 	int t;
 
 	UNROLL
 	for (t = 0; t < BATCH; t++) {
-		sums[t] = add_product(sums[t], dots[t], magnitude, lift, x.scales[t][i]);
-		lanes_settle(sums[t]);
+		sums[t] = add_product(sums[t], dots[t], magnitude, offset, x.scales[t][i]);
+		lanes_barrier(sums[t]);
 	}
 }
 
-/* The first blocks of 16 tokens: what multiply_batch finds under way. */
+/* Starts the first blocks of 16 tokens, which multiply_batch expects to have been started. */
 INLINE void begin_batch(const lanes_panel *p, const int8_t *codes)
 {
 	MULTIPLY(0, 4, 6, codes, p->codes[0][0]);

@@ -127,13 +127,13 @@ INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_
 	return _mm_and_ps(value, _mm_cmpge_ps(x, low));
 }
 
-INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift)
+INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float offset)
 {
-	(void)lift;
+	(void)offset;
 	return _mm_mul_ps(_mm_cvtepi32_ps(dots), magnitude);
 }
 
-#define lanes_settle(v) __asm__ volatile("" : "+x"(v))
+#define lanes_barrier(v) __asm__ volatile("" : "+x"(v))
 INLINE void lanes_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
 INLINE lanes_int lanes_four(const int8_t *x, int i)
@@ -141,12 +141,12 @@ INLINE lanes_int lanes_four(const int8_t *x, int i)
 	return _mm_shuffle_epi32(lanes_load4(x + 4 * i), 0);
 }
 
-/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
+/* With a barrier: from plain additions compilers make a tree and run out of registers. */
 INLINE lanes_int lanes_dot_maddubs(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
 {
 	sum = _mm_add_epi32(sum, _mm_madd_epi16(_mm_maddubs_epi16(unsigned_bytes, signed_bytes),
 	                                        _mm_set1_epi16(1)));
-	lanes_settle(sum);
+	lanes_barrier(sum);
 	return sum;
 }
 

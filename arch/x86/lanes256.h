@@ -110,16 +110,16 @@ INLINE lanes_float lanes_power(lanes_int n)
 	return _mm256_castsi256_ps(
 	        _mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
-INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift)
+INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float offset)
 {
-	return _mm256_fmadd_ps(_mm256_castsi256_ps(dots), magnitude, lift);
+	return _mm256_fmadd_ps(_mm256_castsi256_ps(dots), magnitude, offset);
 }
 INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_float low)
 {
 	return _mm256_and_ps(value, _mm256_cmp_ps(x, low, _CMP_GE_OQ));
 }
 
-#define lanes_settle(v) __asm__ volatile("" : "+x"(v))
+#define lanes_barrier(v) __asm__ volatile("" : "+x"(v))
 INLINE void lanes_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
 /* The i-th four of the bytes at x, in every lane. */
@@ -131,13 +131,13 @@ INLINE lanes_int lanes_four(const int8_t *x, int i)
 	return _mm256_set1_epi32(four);
 }
 
-/* Settled: a compiler that sees plain additions makes a tree of them and runs out of registers. */
+/* With a barrier: from plain additions compilers make a tree and run out of registers. */
 INLINE lanes_int lanes_dot_maddubs(lanes_int sum, lanes_int unsigned_bytes, lanes_int signed_bytes)
 {
 	sum = _mm256_add_epi32(sum,
 	                       _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes),
 	                                         _mm256_set1_epi16(1)));
-	lanes_settle(sum);
+	lanes_barrier(sum);
 	return sum;
 }
 

@@ -90,9 +90,9 @@ INLINE lanes_float lanes_power(lanes_int n)
 	return _mm512_castsi512_ps(
 	        _mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
 }
-INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float lift)
+INLINE lanes_float lanes_product(lanes_int dots, lanes_float magnitude, lanes_float offset)
 {
-	return _mm512_fmadd_ps(_mm512_castsi512_ps(dots), magnitude, lift);
+	return _mm512_fmadd_ps(_mm512_castsi512_ps(dots), magnitude, offset);
 }
 
 INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_float low)
@@ -100,7 +100,7 @@ INLINE lanes_float lanes_where_at_least(lanes_float value, lanes_float x, lanes_
 	return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, low, _CMP_GE_OQ), value);
 }
 
-#define lanes_settle(v) __asm__ volatile("" : "+v"(v))
+#define lanes_barrier(v) __asm__ volatile("" : "+v"(v))
 INLINE void lanes_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 
 /* The i-th four of the bytes at x, in every lane. */

@@ -15,7 +15,8 @@ typedef struct tile_config {
 
 _Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
 
-/* The compiler does not see which memory the intrinsics read: all stores must come before. */
+/* The compiler does not know which memory the intrinsics read: a barrier keeps all stores before
+ * them. */
 INLINE void tiles_configure(const tile_config *c)
 {
 	__asm__ volatile("" : : "r"(c) : "memory");

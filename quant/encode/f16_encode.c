@@ -1,4 +1,4 @@
-/* f16_encode.c - binary16 tiles: every weight rounded for itself */
+/* f16_encode.c - binary16 tiles: every weight rounded on its own */
 #include "quant/encode/f16_encode.h"
 
 #include "quant/half.h"

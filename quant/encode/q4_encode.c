@@ -1,5 +1,4 @@
-/* q4_encode.c - rows whose weights are rounded each for itself: the best scale of every block, then
- * the nearest codes */
+/* q4_encode.c - rows without feedback: the best scale of every block, then the nearest codes */
 #include "quant/encode/q4_encode.h"
 
 #include <math.h>
@@ -69,9 +68,9 @@ static void add_sums(row_sums *sums, const q4_row *row, size_t b, const float q[
 	sums->qq += dot(q, q);
 }
 
-/* Rounding to the nearest code shortens: a code is the centroid of its cell, so the product of w
- * and q is that of q and q. Row after row of a model shrunk by half a percent costs more than the
- * tiny error of stretching q until its projection on w is as long as w. */
+/* Rounding to the nearest code shrinks a row: a code is the centroid of its cell, so w * q = q * q
+ * < w * w. Rows that are all too short by half a percent cost the model more than the small error
+ * of scaling q until its projection on w is as long as w. */
 static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
 {
 	double stretch = sums->weighted_wq > 0 ? sums->weighted_ww / sums->weighted_wq : 1;
@@ -90,7 +89,7 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
                        tile_error *all)
 {
 	int exponent;
-	float scale = q4_tame_row(row, plan, &exponent);
+	float scale = q4_find_row_scale(row, plan, &exponent);
 	row_sums sums = { 0 };
 	tile_error sum = { 0, 0 };
 	uint8_t code[TILE_BLOCK];

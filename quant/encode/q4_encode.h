@@ -33,9 +33,8 @@ typedef struct q4_encoding {
 	enum q4_effort effort;
 	/* [cols] of each column's squared error, >= 0 and not all zero; NULL: all alike */
 	const float *importance;
-	const struct q4_feedback
-	        *feedback;    /* NULL: every weight for itself (quant/encode/q4_feedback.h) */
-	q4_errors_fn *errors; /* q4_errors, or a faster one */
+	const struct q4_feedback *feedback; /* NULL: no feedback (quant/encode/q4_feedback.h) */
+	q4_errors_fn *errors;               /* q4_errors, or a faster one */
 } q4_encoding;
 
 /* Floats of scratch that encoding needs: padded rows and importance, and what each block needs. */

@@ -10,7 +10,7 @@
 /* scales under which a block is rounded: on breeze 1 diverges by 1.5 % more, 24 by 0.4 % less */
 #define CANDIDATES 3
 
-/* A tile under way. */
+/* The current tile. */
 typedef struct q4_tile {
 	q4_row row; /* of the current row */
 	const q4_feedback *feedback;
@@ -135,7 +135,7 @@ static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
 		float stored;
 
 		t->row.w = t->w + r * t->padded;
-		t->scales[r] = q4_tame_row(&t->row, t->plan, &t->exponents[r]);
+		t->scales[r] = q4_find_row_scale(&t->row, t->plan, &t->exponents[r]);
 		stored = ldexpf(t->scales[r], t->exponents[r]);
 		memcpy(tile + r * sizeof stored, &stored, sizeof stored);
 	}

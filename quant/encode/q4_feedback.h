@@ -28,8 +28,8 @@ static inline size_t q4_panel(size_t block)
 	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
 }
 
-/* The part of encoding that quant/encode/q4_encode.c hands over; scratch but for what blocks
- * need. */
+/* The part of encoding that quant/encode/q4_encode.c calls when there is feedback; scratch as
+ * there, without the part for blocks' needs. */
 static inline size_t q4_feedback_scratch(size_t cols)
 {
 	return 2 * TILE_ROWS * tile_padded(cols) + TILE_ROWS * TILE_BLOCK;

@@ -1,8 +1,8 @@
 /* q4_row.c - a row's scale, and a block's place in the tile
  *
- * The row scale at which the block that needs most is just covered by the largest magnitude is the
- * natural one. Smaller ones clip that block but move all others on the grid of magnitudes: a few
- * are tried with a quick search, and the best is searched well.
+ * The natural row scale is the one at which the largest magnitude just covers the block with the
+ * largest weights. Smaller ones clip that block but move all others on the grid of magnitudes: a
+ * few are tried with a quick search, and the best is searched thoroughly.
  */
 #include "quant/encode/q4_row.h"
 
@@ -99,7 +99,7 @@ static int divide_row(const q4_row *row)
 	return exponent;
 }
 
-float q4_tame_row(const q4_row *row, const q4_plan *plan, int *exponent)
+float q4_find_row_scale(const q4_row *row, const q4_plan *plan, int *exponent)
 {
 	float scale = choose_row_scale(row, plan);
 

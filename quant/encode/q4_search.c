@@ -2,7 +2,7 @@
  *
  * For each pair of sign and shift there is a magnitude at which the codebook just covers the block,
  * and smaller ones, which clip the largest weight but resolve the rest better. The best of those
- * tried stays.
+ * tried is kept.
  */
 #include "quant/encode/q4_search.h"
 
@@ -106,7 +106,7 @@ void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int
 	}
 }
 
-/* Keeps best[0..n) in order; found of them are taken. */
+/* Inserts a choice into best[0..n), which stays in order; `found` of them are filled. */
 static int keep_choice(q4_choice best[], int n, int found, q4_choice choice)
 {
 	int at = found;

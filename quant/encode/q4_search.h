@@ -38,7 +38,7 @@ typedef struct q4_reach {
 
 void q4_fill_tables(q4_tables *tables, q4_errors_fn *errors);
 
-/* What a block needs of each pair to be covered. */
+/* The scale of each pair at which it covers the block. */
 typedef struct q4_needs {
 	float scale[Q4_PAIRS]; /* ascending; 0 in all: a block of zeros */
 	uint8_t pair[Q4_PAIRS];

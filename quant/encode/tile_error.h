@@ -1,4 +1,4 @@
-/* tile_error.h - what a conversion loses */
+/* tile_error.h - the error of a conversion */
 #ifndef QUANT_TILE_ERROR_H
 #define QUANT_TILE_ERROR_H
 

@@ -19,9 +19,9 @@ static uint32_t block_rows(const brise_engine *e)
 
 static brise_status run_pass(brise_engine *e, const eval_callbacks *calls, brise_error *err)
 {
-	const forward_observer nobody = { NULL, NULL };
+	const forward_observer no_observer = { NULL, NULL };
 
-	return forward_pass(e, &e->pass, nobody, calls->cancel, calls->user, err);
+	return forward_pass(e, &e->pass, no_observer, calls->cancel, calls->user, err);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
