@@ -1,5 +1,5 @@
 # make            build/brise and build/libbrise.a
-# make demo       converts test/models/breeze to 4 bits and lets it write
+# make demo       converts test/models/breeze to 4 bits and generates text
 # make test       all tests that need a compiler only (make check is the same)
 # make bench      speed of this machine's kernels against its limits
 # make quality    what each type loses on test/models/breeze, as a table and a picture;
@@ -51,8 +51,8 @@ known = $(shell echo 'typedef int known;' | $(CC) $(2) $(1) -fsyntax-only -x c -
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wvla -Wundef -Wwrite-strings -Wno-pass-failed $(WERROR)
 # The numeric contract (quant/FORMAT.md, arch/kernels.h): multiply and add are rounded separately,
-# and floats follow IEEE 754. It stands behind CFLAGS, and takes back every part of -ffast-math by
-# its own name: -fno-fast-math does not take back what was asked for alone.
+# and floats follow IEEE 754. It comes after CFLAGS, and undoes every part of -ffast-math by its own
+# name: -fno-fast-math does not undo parts that were given one by one.
 contract := -std=c11 -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-finite-math-only -fno-associative-math -fno-reciprocal-math \
             -fsigned-zeros $(foreach f,-fexcess-precision=standard -fno-single-precision-constant -fno-approx-func,$(call known,$f,-Werror))
 # The 387 keeps more bits than the contract has: x86 needs SSE2, which 64 bits have.
@@ -80,7 +80,7 @@ tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
 all: $(out)/brise $(out)/libbrise.a
 
 # A kernel set says in its opening comment with which flags it is built; its object is the only one
-# built with them. What the compiler does not know is left out, and the set with it.
+# built with them. Flags that the compiler does not know are left out, and the set with them.
 sets := $(if $(family),$(wildcard arch/$(family)/*.c arch/tools/$(family)/*.c))
 set_flags = $(shell sed -n '1,9s/.*build with: //p' $(1))
 $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags))))
@@ -88,13 +88,13 @@ $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(cal
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
 
-# Made anew from its list of objects, which changes with the sources.
+# Rebuilt when its list of objects changes.
 $(internal): $(lib_objects) $(out)/obj/members
 	$(call run,ar)rm -f $@ && $(AR) rcs $@ $(lib_objects)
 
-# The library for others: names that the parts of the library have for each other get a prefix of
-# their own, so that none can be a name of the program that links it. Its members stay apart, so a
-# program gets those alone that it needs. The program and tests here link the names as written.
+# The library for others: names that only the library's own files use get a prefix, so that none can
+# collide with a name of the program. Members stay separate, so a program links only those that it
+# needs. The program and tests here link the names as written.
 tool = $(shell $(CC) $(CFLAGS) -print-prog-name=$(1) 2>/dev/null || echo $(1))
 NM      ?= $(call tool,nm)
 OBJCOPY ?= $(call tool,objcopy)

@@ -6,7 +6,7 @@
 # that do the work are cut out, and llvm-mca simulates them on a model of the core's pipelines, in
 # order or out of order as the core is: cycles = total cycles / rounds. All data are in L1 there, no
 # load waits for a store, every branch is guessed. What memory delivers is what others measured. So
-# these are limits, not promises. Takes 10 s.
+# these are upper limits. Takes 10 s.
 #
 # With words, only rows in which one of them occurs are printed: a core, a board, a set.
 #   CC      a compiler for aarch64: "aarch64-linux-gnu-gcc" (default),

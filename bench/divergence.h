@@ -23,7 +23,7 @@
 
 #include "runtime/brise.h"
 
-/* A figure and its standard error; NAN where there are too few values to tell. */
+/* A figure and its standard error; NAN where there are too few values for one. */
 typedef struct divergence_estimate {
 	double value, error;
 } divergence_estimate;

@@ -1,5 +1,5 @@
-/* kernels.c - every kernel with the shapes of Mistral 7B's forward pass, over more data than any
- * cache holds
+/* kernels.c - measures every kernel at the shapes of Mistral 7B's forward pass, on more data than
+ * any cache holds
  *
  * Matrices: w1 and w3 of layer after layer, with one token and with a chunk of them. Attention: the
  * whole ring of 4096 positions of layer after layer, with the four queries of a group and with

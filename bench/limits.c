@@ -4,9 +4,9 @@
  * Memory is read over as many bytes as what is compared with it: shared caches of hundreds of
  * megabytes exist, and serve part of even a gigabyte.
  *
- * How fast memory can be read depends on how one reads. A limit that a kernel can beat is none, so
- * several ways are tried: one stream as the compiler makes it, and two to eight in step with
- * prefetches, which keep more pages open and bridge their ends.
+ * How fast memory can be read depends on the way it is read, and a limit that a kernel can exceed
+ * is no limit. So several ways are tried: one stream as the compiler makes it, and two to eight
+ * side by side with prefetches, which keep more memory pages open and continue across their ends.
  */
 #include "bench/limits.h"
 

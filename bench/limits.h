@@ -1,5 +1,5 @@
-/* limits.h - what this machine can do, measured with the same threads in the same run as what is
- * compared with it */
+/* limits.h - limits of this machine, measured with the same threads in the same run as the figures
+ * that are compared with them */
 #ifndef BENCH_LIMITS_H
 #define BENCH_LIMITS_H
 

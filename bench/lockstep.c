@@ -1,4 +1,4 @@
-/* lockstep.c - passages of text through both models in turn */
+/* lockstep.c - evaluates passages of a text with both models in turn */
 #include "bench/lockstep.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 typedef struct walker {
 	const lockstep_job *job;
 	divergence *d;
-	const int32_t *next; /* next[i]: the token after position i of the passage under way */
+	const int32_t *next; /* next[i]: the token after position i of the current passage */
 	float *kept;         /* [passage][vocab] the reference's logits */
 	size_t piece, total;
 } walker;

@@ -1,5 +1,5 @@
-/* lockstep.h - a text through one model, or through two side by side, every scored position handed
- * to divergence.h
+/* lockstep.h - evaluates a text with one model, or with two in step, and passes every scored
+ * position to divergence.h
  *
  * The reference evaluates a passage of the text and its logits are kept; the model evaluates the
  * same passage and each of its positions is compared at once. Memory is that of one passage,
@@ -13,8 +13,8 @@
  *
  * Chunks (context N, stride S), as published figures are measured: chunks of N tokens begin at
  * tokens 0, S, 2S ... as long as a whole one is left, each from an empty cache, its first token
- * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted
- * from 0)
+ * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted from
+ * 0)
  *     N / 2 + 1 .. N - 1    which have at least half a chunk before them,
  * except those that the chunk before has scored already: with a stride shorter than that half, only
  * the last S. So no token counts twice, and between the first scored and the last none is left out
@@ -45,7 +45,8 @@ typedef struct lockstep_job {
 	/* After each scored position; returning true cancels. NULL: never called. */
 	bool (*progress)(void *user, const divergence *so_far, size_t total);
 	void *user;
-	brise_cancel_fn *cancel; /* asked once per layer and pass, with cancel_user; NULL: never */
+	/* called before each layer of each pass, with cancel_user; NULL: never */
+	brise_cancel_fn *cancel;
 	void *cancel_user;
 } lockstep_job;
 

@@ -179,9 +179,9 @@ done:
 	return outcome;
 }
 
-/* Passes over the weights until two in succession take the same time, and then a few more are not
- * needed: the first bring the file into memory, the next fill the page table, where a virtual
- * machine's host may have to follow page by page. */
+/* Passes over the weights until two in succession take the same time: the first read the file into
+ * memory, the next fill the page table, which the host of a virtual machine may have to shadow page
+ * by page. */
 static brise_status warm_up(bench_model_result *result, const evaluator *e, brise_error *err)
 {
 	brise_status status = BRISE_OK;

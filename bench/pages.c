@@ -1,5 +1,5 @@
-/* pages.c - page sizes as Linux tells them: /proc/self/smaps for everybody, /proc/self/pagemap with
- * /proc/kpageflags for root (Documentation/admin-guide/mm/pagemap.rst) */
+/* pages.c - page sizes as Linux reports them: /proc/self/smaps for everybody, /proc/self/pagemap
+ * with /proc/kpageflags for root (Documentation/admin-guide/mm/pagemap.rst) */
 #include "bench/pages.h"
 
 #include <inttypes.h>
@@ -67,7 +67,7 @@ static bool read_entries(FILE *file, uint64_t first, uint64_t *entries, size_t n
 	       fread(entries, sizeof *entries, n, file) == n;
 }
 
-/* Counts pages in memory and folios that begin among n adjacent pages. False: not told. */
+/* Counts pages in memory and folios that begin among n adjacent pages. False: unknown. */
 static bool count_folios(FILE *map, FILE *flags, uint64_t first_page, uint64_t *pages,
                          uint64_t *folios)
 {

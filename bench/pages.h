@@ -16,7 +16,7 @@ typedef struct bench_pages {
 	bool known;           /* false: this system does not say; the rest is 0 */
 	uint64_t entry_bytes; /* of an ordinary entry of the page table */
 	double huge_fraction; /* of what is in memory: mapped by entries for huge pages */
-	uint64_t folio_bytes; /* mean size of a folio; 0: not known (Linux tells root only) */
+	uint64_t folio_bytes; /* mean size of a folio; 0: not known (Linux shows it to root only) */
 } bench_pages;
 
 /* Looks at the mapping that `bytes` [size] lies in; what has not been read yet is not counted. */

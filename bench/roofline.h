@@ -1,4 +1,4 @@
-/* roofline.h - the measured kernels under this machine's limits, as a picture */
+/* roofline.h - draws the measured kernels under this machine's limits */
 #ifndef BENCH_ROOFLINE_H
 #define BENCH_ROOFLINE_H
 

@@ -17,7 +17,7 @@
 #define FEW    64u   /* tiles multiplied with many tokens */
 #define TOKENS 64u
 #define PASSES 5u
-/* Least gain for which one more thread is used: a thread costs power and is then missing to other
+/* Least gain for which one more thread is used: a thread costs power and takes time from other
  * programs. */
 #define WORTH 1.03
 

@@ -1,4 +1,4 @@
-/* scaling.h - how decode and prefill gain from threads on this machine, and how many to use */
+/* scaling.h - how decode and prefill scale with threads on this machine, and how many to use */
 #ifndef BENCH_SCALING_H
 #define BENCH_SCALING_H
 

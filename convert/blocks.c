@@ -1,4 +1,4 @@
-/* blocks.c - blocks under way, by number, in a list: a handful at any time */
+/* blocks.c - incomplete blocks, by number, in a list: a handful at any time */
 #include "convert/blocks.h"
 
 #include <string.h>
@@ -65,7 +65,7 @@ static size_t tensor_bytes(const blocks *b, uint64_t number, size_t *end)
 	return (size_t)sum;
 }
 
-/* The block of that number, begun if nobody has; NULL: no memory. Under the monitor. */
+/* The block of that number, made if it is not there; NULL: no memory. Under the monitor. */
 static block *find_block(blocks *b, uint64_t number)
 {
 	block *found = b->open;

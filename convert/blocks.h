@@ -1,10 +1,9 @@
 /* blocks.h - writes that come in pieces from several threads, made in large aligned blocks
  *
- * What the system keeps of a file in memory after it was written, it keeps in pages as large as the
- * writes were, where the file system can (ext4 since Linux 6.16, XFS, tmpfs with huge=): a file
- * written in pieces of 300 KB is mapped in pages of 4 KB until it is read from disk again, one
- * written in aligned blocks of 2 MB in pages of 2 MB, which processors read faster. Large writes
- * are faster too.
+ * Where the file system supports it, the page cache keeps a written file in pages as large as the
+ * writes were (ext4 since Linux 6.16, XFS, tmpfs with huge=): a file written in pieces of 300 KB is
+ * mapped in pages of 4 KB until it is read from disk again, one written in aligned blocks of 2 MB
+ * in pages of 2 MB, which processors read faster. Large writes are faster too.
  */
 #ifndef CONVERT_BLOCKS_H
 #define CONVERT_BLOCKS_H

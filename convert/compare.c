@@ -1,5 +1,5 @@
-/* compare.c - the comparison: slices of rows on all threads, added in order so that the sums do not
- * depend on which thread did what */
+/* compare.c - the comparison: slices of rows on all threads, with sums added in order, so that they
+ * do not depend on the threads */
 #include "convert/compare.h"
 
 #include <inttypes.h>

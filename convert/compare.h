@@ -1,4 +1,4 @@
-/* compare.h - two sources of one model's weights, tensor by tensor: how much of one is lost in the
+/* compare.h - two sources of one model's weights, tensor by tensor: the error of one against the
  * other */
 #ifndef CONVERT_COMPARE_H
 #define CONVERT_COMPARE_H
@@ -30,7 +30,7 @@ typedef struct compare_options {
 
 /* Compares a with b in the order of the file. *list: from memory_new [*n], freed by the caller with
  * memory_free; NULL after an error.
- * Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name stand for the sources in the
+ * Errors: BRISE_EINVAL layers or shapes differ (a_name and b_name are the sources in the
  * message), those of the sources' reads, BRISE_ENOMEM, BRISE_ECANCELED. */
 brise_status compare_sources(const convert_source *a, const char *a_name, const convert_source *b,
                              const char *b_name, const compare_options *options,

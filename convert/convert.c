@@ -1,4 +1,4 @@
-/* convert.c - a checkpoint and its tokenizer, made a file */
+/* convert.c - converts a checkpoint and its tokenizer */
 #include "convert/convert.h"
 
 #include <inttypes.h>
@@ -177,7 +177,7 @@ static const char *describe_calibration(const convert_options *o)
 	                : ", errors weighed by a calibration";
 }
 
-/* What the options change, and how the matrices are encoded, behind the checkpoint's decisions. */
+/* What the options change, and how the matrices are encoded, after the checkpoint's decisions. */
 static brise_status apply_options(source *s, const convert_options *o, notes *lines,
                                   brise_error *err)
 {

@@ -1,4 +1,4 @@
-/* convert.h - from weights to a .brise file */
+/* convert.h - converts weights to a .brise file */
 #ifndef CONVERT_CONVERT_H
 #define CONVERT_CONVERT_H
 
@@ -33,15 +33,15 @@ typedef struct convert_source {
 brise_status convert_open_source(convert_source *source, const char *path, brise_error *err);
 void convert_close_source(convert_source *source);
 
-/* Called from the calling thread: the tensor under way, and source bytes done and in all, counted
+/* Called from the calling thread: the current tensor, and source bytes done and in all, counted
  * as 2 per weight. */
 typedef void convert_progress_fn(void *user, const char *tensor, uint64_t done, uint64_t total);
 
-/* One line that says what was decided and from which field. */
+/* Receives one line for each decision, with the field that it comes from. */
 typedef void convert_decision_fn(void *user, const char *line);
 
-/* What rounding lost of one tensor, squared and relative; for each, in the order of the file, once
- * it is complete. */
+/* Receives the relative squared error of each tensor, in the order of the file, when the file is
+ * complete. */
 typedef void convert_loss_fn(void *user, uint32_t kind, uint32_t layer, double relative_error);
 
 #define CONVERT_WINDOW_AS_FOUND UINT32_MAX

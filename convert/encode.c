@@ -27,7 +27,7 @@ typedef struct tile_slice {
 	tile_error error;
 } tile_slice;
 
-/* What one thread works with. */
+/* Buffers of one thread. */
 typedef struct encode_space {
 	float *rows, *scratch;
 	uint8_t *raw, *tiles;
@@ -39,10 +39,9 @@ typedef struct encode_run {
 	blocks *blocks; /* what goes to the target */
 	tile_slice *slices;
 	size_t n_slices;
-	size_t first; /* slice 0 of the loop under way */
+	size_t first; /* slice 0 of the current loop */
 	encode_space *spaces;
-	q4_feedback
-	        feedback; /* factors of the tensor under way, of input `factored`; span 0: none */
+	q4_feedback feedback; /* factors of the current tensor, of input `factored`; span 0: none */
 	uint32_t factored;
 	atomic_uint_fast64_t done; /* source bytes */
 } encode_run;

@@ -1,4 +1,4 @@
-/* encode.h - all tensors of a plan: read, encoded and written by all threads */
+/* encode.h - reads, encodes and writes all tensors of a plan, on all threads */
 #ifndef CONVERT_ENCODE_H
 #define CONVERT_ENCODE_H
 

@@ -40,7 +40,7 @@ typedef struct row_slice {
 	tile_error error;
 } row_slice;
 
-/* What one thread works with. */
+/* Buffers of one thread. */
 typedef struct export_space {
 	float *row;
 	uint8_t *out;
@@ -345,8 +345,8 @@ static void remark(const exporter *e, const char *format, ...)
 	e->options->decision(e->options->user, line);
 }
 
-/* What the user should know of what the file or the other format lacks: only once the target and
- * the model are sound, so that a refusal is one line. */
+/* Notes about what the file or the other format lacks. Made only after the target and the model
+ * have been checked, so that a refusal is one line. */
 /* Rules of added tokens that the other format cannot state. */
 static void tell_added(const exporter *e, const struct tokenizer_added *a, bool is_gguf)
 {

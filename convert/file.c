@@ -1,8 +1,8 @@
 /* file.c - the .brise file: opened beside its name, filled, completed with tables and checksums,
  * and put in its place
  *
- * Everything is checked and planned before the first weight is encoded, so that what is wrong shows
- * now and not in half an hour. The header is written last: a file that was cut off has none.
+ * Everything is checked and planned before the first weight is encoded, so that errors appear now
+ * and not in half an hour. The header is written last: a file that was cut off has none.
  */
 #include "convert/file.h"
 
@@ -62,12 +62,12 @@ static void tell_excess(const file_plan *plan, const convert_options *o)
 	if (!o->decision || !(o->bits > 0) || bits <= o->bits)
 		return;
 	(void)snprintf(line, sizeof line,
-	               "%.3f bits per weight, all told, are more than the %g asked for", bits,
+	               "%.3f bits per weight in total are more than the %g asked for", bits,
 	               o->bits);
 	o->decision(o->user, line);
 }
 
-/* The origin, line by line: only now, so that a refusal is one line. */
+/* The origin, line by line. Printed only now, so that a refusal is one line. */
 static void tell_decisions(const file_plan *plan, const convert_options *o)
 {
 	const char *at = plan->source->origin, *end;

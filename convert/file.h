@@ -1,4 +1,4 @@
-/* file.h - what stands in a .brise file beside its tensors */
+/* file.h - what a .brise file holds besides its tensors */
 #ifndef CONVERT_FILE_H
 #define CONVERT_FILE_H
 

@@ -1,4 +1,4 @@
-/* model_source.c - rows of a mapped file as floats: they lie in the file's own order already */
+/* model_source.c - rows of a mapped file as floats: in the file's order */
 #include "convert/model_source.h"
 
 #include "runtime/error.h"

@@ -65,7 +65,7 @@ static uint64_t plan_sections(file_plan *p)
 	return at;
 }
 
-/* Offsets of the tensors, behind `at`. Sizes are bounded by model_check_config: no sum comes near
+/* Offsets of the tensors, after `at`. Sizes are bounded by model_check_config: no sum comes near
  * 2^64. */
 static brise_status plan_offsets(file_plan *p, uint64_t at, const char *name, brise_error *err)
 {

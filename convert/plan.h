@@ -1,5 +1,5 @@
-/* plan.h - a conversion's file before the first weight is read: which tensors in which types, and
- * where everything lies */
+/* plan.h - the plan of a .brise file, made before the first weight is read: types and places of all
+ * tensors and sections */
 #ifndef CONVERT_PLAN_H
 #define CONVERT_PLAN_H
 
@@ -21,14 +21,14 @@ typedef struct file_plan {
 } file_plan;
 
 /* Plans the file that `source` becomes with `options`: types as the options say, first for all
- * matrices, then with the bits that are left spent where they help most (convert/types.h), then by
- * the rules for single ones.
+ * matrices, then q8 where the remaining bits help most (convert/types.h), then by the rules for
+ * single ones.
  *
  * inputs  a calibration, NULL: none. Together with `errors`, the search's inner loop, for measuring
  *         what q4 costs a matrix
  * name    of the file, for messages
- * Errors: BRISE_EINVAL options, BRISE_ENOMEM, those of the source's read. After one, and in the
- * end, plan_free. */
+ * Errors: BRISE_EINVAL options, BRISE_ENOMEM, those of the source's read. Call plan_free in the end
+ * and after an error. */
 brise_status plan_make(file_plan *plan, const convert_source *source,
                        const convert_options *options, const calibration *inputs,
                        q4_errors_fn *errors, const char *name, brise_error *err);

@@ -1,4 +1,4 @@
-/* sample.h - what q4 would cost a matrix, from some of its rows */
+/* sample.h - the error that q4 would make in a matrix, estimated from some of its rows */
 #ifndef CONVERT_SAMPLE_H
 #define CONVERT_SAMPLE_H
 

@@ -1,4 +1,4 @@
-/* slices.h - work cut into slices for all threads, with one place for failures, progress and
+/* slices.h - runs work in slices on all threads, with one place for failures, progress and
  * cancellation */
 #ifndef CONVERT_SLICES_H
 #define CONVERT_SLICES_H
@@ -12,8 +12,8 @@ typedef struct slices {
 	/* Does slice `index`; worker in [0, threads). Called from any thread, in no order. */
 	brise_status (*work)(void *self, unsigned worker, size_t index, brise_error *err);
 
-	/* Called now and then, on the caller's thread alone: the place for callbacks. A failure
-	 * ends the work. */
+	/* Called now and then, only on the caller's thread: the place for callbacks. A failure ends
+	 * the work. */
 	brise_status (*tell)(void *self, size_t index, brise_error *err);
 	void *self;
 } slices;

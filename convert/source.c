@@ -54,7 +54,7 @@ static const char *name_type(void *self, uint32_t kind, uint32_t layer)
 	return elements_name(s->cp->tensors[layer][kind].dtype);
 }
 
-/* Opens the adapters, and puts what was decided about them behind the checkpoint's decisions. */
+/* Opens the adapters, and puts what was decided about them after the checkpoint's decisions. */
 static brise_status open_adapters(source *s, const char *const *loras, size_t n_loras,
                                   brise_error *err)
 {

@@ -1,5 +1,4 @@
-/* types.h - which type each matrix gets: what the caller names, and what more bits are best spent
- * on */
+/* types.h - which type each matrix gets: the caller's choices, and where more bits help most */
 #ifndef CONVERT_TYPES_H
 #define CONVERT_TYPES_H
 

@@ -2,8 +2,8 @@
  *
  * The same file, ids and seed give the same bits everywhere only if floats are rounded where the
  * source says, infinities and NaN exist, and no sum is reordered. Included by the headers of all
- * code whose results must agree. (What no macro tells, contraction to fused multiply-adds, the
- * Makefile switches off.)
+ * code whose results must agree. (Contraction to fused multiply-adds, which no macro shows, is
+ * switched off by the Makefile.)
  */
 #ifndef QUANT_CONTRACT_H
 #define QUANT_CONTRACT_H
@@ -20,8 +20,8 @@
 #error "brise cannot be built with parts of -ffast-math: its results would depend on the compiler"
 #endif
 
-/* 0: floats are evaluated as floats; 16: so are halves. Big-endian machines refuse every file when
- * it is opened, and s390's compilers say 1. */
+/* 0: floats are evaluated as floats; 16: so are halves. s390's compilers say 1, which is not
+ * refused: big-endian machines refuse every file when it is opened. */
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #error "brise needs floats evaluated as floats: on 32-bit x86 build with -msse2 -mfpmath=sse"

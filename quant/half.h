@@ -37,7 +37,7 @@ static inline float half_decode_finite(uint16_t half)
 	return half_from_bits(half_to_bits(half_from_bits(rest) * 0x1p112f) | sign);
 }
 
-/* A NaN comes out quiet with its payload kept, as vcvtph2ps and fcvt make it. */
+/* A NaN becomes quiet and keeps its payload, as with vcvtph2ps and fcvt. */
 static inline float half_decode(uint16_t half)
 {
 	uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;

@@ -1,8 +1,8 @@
 /* rounding.h - the project's ways to round
  *
  * Numbers are rounded to nearest, ties to even, as the processor's own conversions do it, by adding
- * and subtracting 1.5 * 2^23 (2^52 for doubles): the sum has no room for a fraction. |value| must
- * be below 2^22 (2^51).
+ * and subtracting 1.5 * 2^23 (2^52 for doubles): the sum has no bits left for a fraction. |value|
+ * must be below 2^22 (2^51).
  */
 #ifndef QUANT_ROUNDING_H
 #define QUANT_ROUNDING_H

@@ -1,7 +1,7 @@
 /* types.h - the table of tensor types: what a file's numbers mean, one row each
  *
- * Everything that differs by type is asked of this table. What only the converter needs of a type,
- * its encoder, stands in quant/encode/encoders.h; the kernel for its products in arch/kernels.h.
+ * Everything that differs by type is in this table. What only the converter needs of a type, its
+ * encoder, is in quant/encode/encoders.h; the kernel for its products in arch/kernels.h.
  */
 #ifndef QUANT_TYPES_H
 #define QUANT_TYPES_H

@@ -8,7 +8,7 @@
 
 #include "runtime/os/memory.h"
 
-/* Names in messages come from files: a control character would break the line or drive a
+/* Names in messages come from files: a control character could break the line or control the
  * terminal. */
 static void strip_controls(char *text)
 {

@@ -80,7 +80,7 @@ brise_status generate_run(generation *g, brise_engine *engine, brise_sequence *s
 			status = brise_eval_tokens(engine, sequence, &token.id, 1, &logits, cancel,
 			                           user, err);
 	}
-	/* The text so far is whole: room for its next token is all that is missing. */
+	/* No error: the text so far is complete, only the next token has no position. */
 	if (status == BRISE_EFULL && g->n_tokens > 0) {
 		g->reason = GENERATE_FULL;
 		status = BRISE_OK;

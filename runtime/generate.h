@@ -1,7 +1,7 @@
 /* generate.h - from a prompt to its continuation: evaluate, sample, accept, decode, stop
  *
- * generate_run is the loop for one sequence. Who evaluates several sequences in one pass calls
- * generate_accept once for each prompt and generate_next with the logits of each row.
+ * generate_run is the loop for one sequence. A caller that evaluates several sequences in one pass
+ * calls generate_accept once for each prompt and generate_next with the logits of each row.
  */
 #ifndef RUNTIME_GENERATE_H
 #define RUNTIME_GENERATE_H
@@ -49,10 +49,10 @@ brise_status generate_next(generation *g, const float *logits, generate_token *t
 /* Receives each token drawn. Returning true stops. */
 typedef bool generate_token_fn(void *user, const generate_token *token);
 
-/* Evaluates a prompt [n], n > 0, behind what is in the sequence already and continues it until
- * g->reason says why not further. The last token drawn is not evaluated. cancel (NULL: never) is
- * asked once per layer; `user` is handed to both functions. Text that the decoder holds back stays
- * there for brise_finish_decoder.
+/* Evaluates a prompt [n], n > 0, after what is in the sequence already and continues it until one
+ * of the reasons to stop, then in g->reason. The last token drawn is not evaluated. cancel (NULL:
+ * never) is called before each layer; `user` is handed to both functions. Text that the decoder
+ * holds back stays there for brise_finish_decoder.
  *
  * Errors: BRISE_EFULL no room for the prompt, BRISE_ECANCELED, those of evaluating and drawing. */
 brise_status generate_run(generation *g, brise_engine *engine, brise_sequence *sequence,

@@ -11,7 +11,7 @@
 brise_status sized_read(void *to, size_t bytes, const void *from, const char *what,
                         brise_error *err);
 
-/* Copies `from` [bytes] to a caller's `to` [size], as much as fits, zeros behind it; the size that
+/* Copies `from` [bytes] to a caller's `to` [size], as much as fits, zeros after it; the size that
  * `to` begins with becomes `size`. Does nothing if `to` is NULL or has no room for the size. */
 void sized_write(void *to, size_t size, const void *from, size_t bytes);
 

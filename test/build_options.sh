@@ -3,7 +3,7 @@
 # GNU's names of folders
 . test/statements.sh
 
-# Make as a user runs it, not as a part of the make that runs these tests.
+# Runs make as a user does, without the variables of the make that runs these tests.
 run_make() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS -u CPPFLAGS -u WERROR make "$@"
 }

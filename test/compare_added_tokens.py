@@ -31,7 +31,7 @@ SCHEMES = ["legacy", "first", "always", "never"]
 
 
 def spell(tokenizer, scheme, added, base):
-    """The file in another spelling of spaces, with tokens behind its own."""
+    """The file in another spelling of spaces, with tokens after its own."""
     tokenizer = json.loads(json.dumps(tokenizer))
     tokenizer["added_tokens"] += [{"id": base + i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False, **flags}
                                   for i, (t, flags) in enumerate(added)]
@@ -62,7 +62,7 @@ def write_json(path, value):
 
 
 def without_special(tokenizer, base):
-    """Ids of added tokens follow from their order, so those behind the vocabulary stay, under names that no text holds."""
+    """Ids of added tokens follow from their order, so those after the vocabulary stay, under names that no text holds."""
     return {**tokenizer, "added_tokens": [t if not t["special"] else {**t, "content": "\ue000" + str(t["id"])} for t in tokenizer["added_tokens"]
                                           if not t["special"] or t["id"] >= base]}
 

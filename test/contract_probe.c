@@ -1,4 +1,4 @@
-/* contract_probe.c - ends with status 0 if it was compiled as the numeric contract wants it
+/* contract_probe.c - ends with status 0 if its compiler flags keep the numeric contract
  *
  * test_build.sh compiles it with flags that a user may give. Operands are volatile, so that the
  * program computes and not the compiler.

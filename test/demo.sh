@@ -1,6 +1,6 @@
 #!/bin/sh
-# demo.sh BUILD_DIR - the fp16 checkpoint in test/models/breeze becomes a 4-bit file, calibrated by
-# what it wrote itself, and text streams out of it
+# demo.sh BUILD_DIR - converts the fp16 checkpoint in test/models/breeze to 4 bits, calibrated on
+# text that it wrote itself, and generates text
 set -e
 brise=$1/brise checkpoint=test/models/breeze model=$1/breeze-q4.brise
 "$brise" calibrate $checkpoint --text $checkpoint/writing.txt -o "$1/breeze.cal"

@@ -17,7 +17,7 @@ static inline void gguf_put_text(maker_bytes *b, const char *text)
 	maker_text(b, text);
 }
 
-/* A pair whose value the caller puts behind. */
+/* A pair whose value the caller appends. */
 static inline maker_bytes *gguf_put_key(gguf_maker *g, const char *key, uint32_t type)
 {
 	gguf_put_text(&g->pairs, key);

@@ -1,5 +1,5 @@
-/* json_line.h - just enough JSON for reference vectors: one object a line, with string and
- * integer-list members
+/* json_line.h - a reader for the JSON of reference vectors: one object a line, with strings and
+ * lists of integers
  *
  * For trusted files; anything it cannot parse ends the test with a failed statement.
  */

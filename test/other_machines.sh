@@ -21,7 +21,7 @@ kernel_test() { # name, compiler, emulator with options
 	holds "$1: test_kernels with $3" sh -c "$3 build/$1/test/test_kernels >'$dir/out' 2>&1 || { cat '$dir/out'; false; }"
 }
 
-# Runs a few words on a model of processor, and says which set it chose.
+# Generates a few tokens on an emulated processor model, and prints the set that it chose.
 writes_with() { # emulator with options, program
 	$1 "$2" info "$BRISE_MODEL" 2>/dev/null | sed -n "s|^kernels *\([a-z0-9]*\) .*|$1: \1|p" >&2
 	[ -n "$written" ] && [ "$($1 "$2" run "$BRISE_MODEL" "A file" -n 3 --greedy 2>/dev/null)" = "$written" ]

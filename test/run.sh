@@ -1,14 +1,14 @@
 #!/bin/sh
 # run.sh BUILD_DIR - runs every test program and script there, as many at once as there are cores,
 # and adds up their counts. BRISE_TESTS="threads forward" runs those alone,
-# "json:test_doubles_are_correctly_rounded" one test of a program. A test fails that tests nothing,
-# that ends otherwise than its last line says, or that leaves something in its temporary folder.
+# "json:test_doubles_are_correctly_rounded" one test of a program. A test fails if it tests nothing,
+# if its exit status contradicts its last line, or if it leaves something in its temporary folder.
 # Reference vectors of others' making are not part of the project: tests that need them find them
 # through BRISE_GOLD, or skip. BUILD_DIR/test.results/times says how many seconds of processor time
 # each took, the longest first.
 
-# Runs one test and prints what it says at once, so that tests side by side do not mix lines: what
-# went wrong, then its counts.
+# Runs one test and prints its output in one piece, so that parallel tests do not mix lines:
+# failures first, then its counts.
 run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests in it
 	test=${2%%:*}
 	names=$(printf '%s' "${2#"$test"}" | tr ':' ' ')
@@ -29,7 +29,7 @@ run_one() { # BUILD_DIR, path of the test or PATH:NAME:NAME..., which are tests 
 	case "$status $line" in
 	"0 "*": "[1-9]*" passed, 0 failed, "*" skipped" | [1-9]*": "*" passed, "[1-9]*" failed, "*" skipped") ;;
 	*" 0 passed, 0 failed, "*" skipped") line="$test: ended with status $status, having tested nothing" ;;
-	*) line="$test: ended with status $status: $line" ;; # before its report, or behind it, where leaks are found
+	*) line="$test: ended with status $status: $line" ;; # before its report, or after it, where leaks are found
 	esac
 	left=$(ls -A "$TMPDIR" | tr '\n' ' ')
 	[ -z "$left" ] || line="$line
@@ -56,8 +56,8 @@ long_first() {
 		sort -s -n -k 1,1 | cut -d ' ' -f 2-
 }
 
-# Prints the tests that are wanted, each as run_one takes it; what is wanted and is not there comes
-# out too, and fails there.
+# Prints the chosen tests, each as run_one takes it; names without a test are printed too, and fail
+# there.
 list_tests() {
 	for t in test/test_*.sh "$out"/test/test_*; do
 		case $t in *.d | *.o) continue ;; esac

@@ -4,8 +4,8 @@
 . test/statements.sh
 awk 'BEGIN { x = 7; for (i = 0; i < 150; i++) { x = (x * 1103 + 12345) % 65536; print i ? x % 4096 : 1 } }' >"$dir/ids"
 
-# Writes a program's logits and prints their digest; prints nothing, and says why, if they are not
-# there.
+# Writes a program's logits and prints their digest; without logits it prints only the reason, on
+# standard error.
 digest() { # brise, model, options...
 	program=$1 model=$2
 	shift 2

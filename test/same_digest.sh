@@ -1,6 +1,6 @@
 #!/bin/sh
 # same_digest.sh BRISE [OPTIONS...] - breeze in 4 bits, one list of ids: the logits have the digest
-# that stands in test/digest.sha256, on every machine
+# that is in test/digest.sha256, on every machine
 #
 # BRISE may be several words, such as "qemu-aarch64 build/arm64/brise". BRISE_MODEL names a file
 # converted before: emulated converters are slow.

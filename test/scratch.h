@@ -45,8 +45,8 @@ static inline void scratch_end_by_signal(int number)
 	(void)raise(number);
 }
 
-/* Makes an empty folder below TMPDIR, of a name that nobody else has; path [bytes]. Ends the
- * program if it cannot be made. */
+/* Makes an empty folder with a unique name below TMPDIR; path [bytes]. Ends the program if it
+ * cannot be made. */
 static inline void scratch_folder(char *path, size_t bytes)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM, SIGABRT };

@@ -1,4 +1,4 @@
-/* small_model.h - little models with awkward shapes, written by the real writer into a temporary
+/* small_model.h - small models with awkward shapes, written by the converter into a temporary
  * folder */
 #ifndef TEST_SMALL_MODEL_H
 #define TEST_SMALL_MODEL_H

@@ -80,7 +80,7 @@ static void *read_section(size_t *bytes, notes *lines, brise_status *status, bri
 	return section;
 }
 
-/* The section must be that of the base model with these pieces behind it, which protobuf lets one
+/* The section must be that of the base model with these pieces after it, which protobuf lets one
  * append. */
 static void expect_pieces(check_counts *counts, const char *what, const handmade *pieces,
                           const char *line)
@@ -136,9 +136,8 @@ static void test_added_tokens_are_pieces_behind_the_base(check_counts *counts)
 	expect_pieces(counts, "tokenizer.json", &flagged,
 	              "tokenizer: 2 added by tokenizer.json: <|im_end|> 9 (control), <|im_start|> "
 	              "10 (symbol)");
-	expect_pieces(
-	        counts, "a token without a row", &flagged,
-	        "without a row in the embedding passed over: 1, of 40 and more (tokenizer.json)");
+	expect_pieces(counts, "a token without a row", &flagged,
+	              "without a row in the embedding ignored: 1, of 40 and more (tokenizer.json)");
 	save_text("tokenizer.json", "{\"added_tokens\": []}");
 	expect_pieces(counts, "an empty list", &none, NULL);
 	save_text("tokenizer.json", "{\"added_tokens\": [{\"id\": 8, \"content\": \"<pad>\", "
@@ -252,11 +251,11 @@ static const struct {
 	  "added token \"x\" has id 10, but 9 before it" },
 	{ "tokenizer.json",
 	  ADDED("{\"id\": 9, \"content\": \"x\"}, {\"id\": 9, \"content\": \"y\"}"), BRISE_EFORMAT,
-	  "added token 9 stands twice, as \"x\" and \"y\"" },
+	  "added token 9 appears twice, as \"x\" and \"y\"" },
 	{ "tokenizer.json",
 	  ADDED("{\"id\": 9, \"content\": \"x\"}, {\"id\": 9, \"content\": \"x\", \"special\": "
 	        "true}"),
-	  BRISE_EFORMAT, "added token 9 stands twice" },
+	  BRISE_EFORMAT, "added token 9 appears twice" },
 	{ "tokenizer.json",
 	  ADDED("{\"id\": 9, \"content\": \"x\"}, {\"id\": 10, \"content\": \"x\"}"), BRISE_EFORMAT,
 	  "pieces 9 and 10 are both \"x\"" },

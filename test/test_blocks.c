@@ -1,6 +1,6 @@
 /* test_blocks.c - pieces from many threads become one file, written in large aligned blocks
  *
- * Seen would be: a byte lost or at the wrong place, a block written twice or never, a small write.
+ * Would catch a byte lost or at the wrong place, a block written twice or never, a small write.
  */
 #include <stdatomic.h>
 #include <string.h>

@@ -350,7 +350,7 @@ static bool count_down(void *user)
 	return c->left == 0 || c->left-- == 0;
 }
 
-/* Runs until the cancel function has been asked `asked` times. */
+/* Runs until the cancel function has been called `asked` times. */
 static brise_status run_part(const brise_model *model, const int32_t *ids, size_t n,
                              calibrate_options options, unsigned asked, calibrate_result *result,
                              brise_error *err)
@@ -362,7 +362,7 @@ static brise_status run_part(const brise_model *model, const int32_t *ids, size_
 	return calibrate(model, ids, n, &options, result, err);
 }
 
-/* At every question, and twice in a row. There are three questions for the embedding, for each
+/* At every call of cancel, and twice in a row. There are three calls for the embedding, for each
  * layer and for the output. */
 static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 {
@@ -498,7 +498,7 @@ static void test_another_run_begins_anew(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Killed between the last save and the new name: everything is there, with the states behind it or
+/* Killed between the last save and the new name: everything is there, with the states after it or
  * cut off. */
 static void test_complete_files_are_only_finished(check_counts *counts)
 {
@@ -525,7 +525,7 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 		write_file(unfinished, bytes, what % 2 ? whole.size : part.size);
 		bytes[whole.size - 1] ^= damaged;
 		noted[0] = 0;
-		/* Nothing is computed before the cancel function is asked. */
+		/* Nothing is computed before the first call of the cancel function. */
 		CHECK(counts,
 		      run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) ==
 		              BRISE_OK,
@@ -1075,7 +1075,8 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 	brise_close_model(model);
 }
 
-/* Also while factors are computed: at every question, with one message that says what is left. */
+/* Also while factors are computed: at every call of cancel, with one message that says what was
+ * left. */
 static void test_cancelled_conversions_leave_nothing(check_counts *counts, const file *good)
 {
 	convert_source source = { .config = small_odd,
@@ -1103,7 +1104,7 @@ static void test_cancelled_conversions_leave_nothing(check_counts *counts, const
 		         (!is_line(&err, "nothing was written") || !is_line(&err, target));
 		left += status == BRISE_ECANCELED && (exists(target) || folder_entries() != 2);
 	}
-	/* Nine inputs are checked; their factors take two questions a span and strip. */
+	/* Nine inputs are checked; their factors take two calls of cancel per span and strip. */
 	CHECK(counts, status == BRISE_OK && asked > 60 && asked < 1000,
 	      "status %d after %u questions", (int)status, asked);
 	CHECK(counts, wrong == 0 && left == 0, "%u messages, %u folders are not as they should be",

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_calibrate_cli.sh - brise calibrate and convert --calibration as their users meet them:
-# messages, interruptions, what is left behind
+# test_calibrate_cli.sh - the command line of brise calibrate and convert --calibration: messages,
+# interruptions, leftover files
 . test/statements.sh
 checkpoint=test/models/breeze
 text=quant/FORMAT.md
@@ -155,18 +155,18 @@ else
 	signal=KILL interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$checkpoint" $long -o "$dir/x.cal"
 	holds "a kill leaves of a checkpoint's run only what was done: $(left)" [ "$status" -eq 137 -a "$(left)" = "x.cal.unfinished " ]
 	try calibrate "$checkpoint" $long -o "$dir/x.cal" --tokens 200
-	holds "what is of no use is overwritten with a note" [ "$status" -eq 0 -a "$(grep -cF "another model, text or options; begun anew" "$dir/err")" -eq 1 ]
+	holds "what is of no use is overwritten with a note" [ "$status" -eq 0 -a "$(grep -cF "another model, text or options; started again" "$dir/err")" -eq 1 ]
 	rm -f "$dir/x.cal"
 
 	signal=KILL interrupt '[ "$(layers_done)0" -ge 10 ]' calibrate "$model" $long -o "$dir/x.cal"
-	# A byte of the states behind the moments, the last of the half that an even number of
+	# A byte of the states after the moments, the last of the half that an even number of
 	# layers leaves, or of the other.
 	size=$(wc -c <"$dir/x.cal.unfinished")
 	half=$((tokens * 512 * 4))
 	printf '\377\377\377' | dd of="$dir/x.cal.unfinished" bs=1 seek=$((size - 1003)) conv=notrunc 2>/dev/null
 	printf '\377\377\377' | dd of="$dir/x.cal.unfinished" bs=1 seek=$((size - half - 1003)) conv=notrunc 2>/dev/null
 	try calibrate "$model" $long -o "$dir/x.cal"
-	holds "damaged states are noticed" [ "$status" -eq 0 -a "$(grep -cF "damaged since it was interrupted; begun anew" "$dir/err")" -eq 1 ]
+	holds "damaged states are noticed" [ "$status" -eq 0 -a "$(grep -cF "damaged since it was interrupted; started again" "$dir/err")" -eq 1 ]
 	holds "and computed again" cmp -s "$dir/x.cal" "$dir/whole.cal"
 	rm -f "$dir/x.cal"
 fi

@@ -428,7 +428,7 @@ static const refusal refusals[] = {
 	HEADER("\"lm_head.weight\"", "\"lm_head.rotary_emb.inv_freq\"", EFORMAT,
 	       "lm_head.weight is missing"),
 	HEADER("\"lm_head.weight\"", "\"model.embed_tokens.weight\"", EFORMAT,
-	       "model.embed_tokens.weight stands twice"),
+	       "model.embed_tokens.weight appears twice"),
 	HEADER("\"lm_head.weight\"", "\"lm_head.weight\\u0000\"", EUNSUPPORTED, "lm_head.weight"),
 	HEADER("layers.1.self_attn.q_proj.weight", "layers.1.self_attn.q_proj.bias", EUNSUPPORTED,
 	       "q_proj.bias"),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_cli.sh - brise as its users meet it: exit statuses, messages, streams, damaged files,
+# test_cli.sh - the command line: exit statuses, messages, streams, damaged files,
 # signals, and results that must agree
 #
 # Works on a 4-bit conversion of test/models/breeze in a temporary folder. Statements about many
@@ -148,7 +148,7 @@ refuses "UTF-16 without a mark is named" 1 "utf16.txt: text in UTF-16" run "$mod
 printf '\376\377\000T\000h' >"$dir/utf16.txt"
 refuses "UTF-16 of the other byte order is named" 1 "utf16.txt: text in UTF-16" tokenize "$model" -f "$dir/utf16.txt"
 printf '\357\273\2771 2 3\r\n' >"$dir/mark-ids.txt"
-succeeds "ids may stand behind a byte order mark" run "$model" --prompt-ids "$dir/mark-ids.txt" --print-ids -n 1 --greedy
+succeeds "ids may follow a byte order mark" run "$model" --prompt-ids "$dir/mark-ids.txt" --print-ids -n 1 --greedy
 printf '"a"\r\n"b"\r\n' >"$dir/lines.jsonl"
 try tokenize "$model" --jsonl -f "$dir/lines.jsonl"
 holds "JSON lines may end with CR LF" [ "$status" -eq 0 ]

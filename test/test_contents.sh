@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_contents.sh - whatever a download or a mistake leaves under a file's name is called what it
-# is, by every command that opens it, and nothing that is not a regular file is waited for
+# test_contents.sh - every command names a file's real contents when a download or a mistake left
+# something else under its name, and none waits for what is not a regular file
 . test/statements.sh
 checkpoint=$(pwd)/test/models/breeze
 
@@ -43,7 +43,7 @@ printf '\377\376{\000"\000a\000"\000:\0001\000}\000' >"$dir/kinds/utf16"
 printf '\200\002\212\012\154\374\234\106\371\040\152\250\120\031\056' >"$dir/kinds/pickle"
 head -c 4096 /dev/zero >"$dir/kinds/zeros"
 
-# What is written behind "is", for each kind.
+# What is written after "is", for each kind.
 said() {
 	case $1 in
 	pointer) echo "a Git LFS pointer" ;;

@@ -71,7 +71,7 @@ static uint32_t any_bits(uint64_t *seed)
 	return r % 3 == 0 ? special[r / 3 % 12] : (uint32_t)(r >> 32);
 }
 
-/* Row scales stand first in tiles of q8 and q4. */
+/* Row scales come first in tiles of q8 and q4. */
 static void damage_matrix(uint8_t *bytes, const format_tensor *t, enum damage damage,
                           uint64_t *seed)
 {

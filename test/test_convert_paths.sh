@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_convert_paths.sh - brise convert takes what people point at, and says of everything else what
-# to give instead
+# test_convert_paths.sh - paths that brise convert takes, and for all others a message that names
+# what to give instead
 #
 # All good paths lead to test/models/breeze, by links, and must give the same file; wrong ones must
 # give one line and no file.
@@ -128,7 +128,7 @@ mkdir "$dir/tuned"
 refuses "an adapter's folder of mistral-finetune" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned"
 refuses "its file" "this is a LoRA adapter; give the base checkpoint, and --lora" "$dir/tuned/lora.safetensors"
 refuses "its empty configuration" "params.json: is an empty file" "$checkpoint" "--lora=$dir/tuned"
-refuses "a scale that is none" "with a scale behind the colon" "$checkpoint" "--lora=$dir/adapter:x"
+refuses "a scale that is none" "with a scale after the colon" "$checkpoint" "--lora=$dir/adapter:x"
 refuses "a checkpoint given as adapter" "no adapter_config.json and no lora.safetensors: not an adapter's folder" "$checkpoint" "--lora=$checkpoint"
 refuses "an empty configuration" "adapter_config.json: is an empty file" "$checkpoint" "--lora=$dir/adapter"
 

@@ -790,8 +790,8 @@ static bool lose_patience(void *user)
 	return p->asked++ >= p->most;
 }
 
-/* Wide inputs take seconds: the cancel function is asked at every strip of 64 columns, and nothing
- * is computed after it says stop. */
+/* Wide inputs take seconds: the cancel function is called at every strip of 64 columns, and nothing
+ * is computed after it returns true. */
 static void test_factoring_stops_when_asked_to(check_counts *counts)
 {
 	by_hand m = make_moments(450, 448, NEIGHBOURS); /* seven strips and one of a second span */

@@ -1082,7 +1082,7 @@ static void test_a_large_tokenizer_is_refused(check_counts *counts)
 	brise_close_model(model);
 }
 
-/* Questions before it answers yes. */
+/* How often it returns false before it returns true. */
 static bool cancel_later(void *user)
 {
 	return (*(unsigned *)user)-- == 0;

@@ -17,7 +17,7 @@
 #include "test/evaluator.h"
 #include "test/small_model.h"
 
-#define HEAD_BYTES 5000 /* the tables are before, the weights of small_wide behind */
+#define HEAD_BYTES 5000 /* the tables are before, the weights of small_wide after it */
 
 static char path[512];
 

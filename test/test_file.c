@@ -246,7 +246,7 @@ static void test_overlapping_entries_are_refused(check_counts *counts, const ima
 	      err.message);
 }
 
-/* The image with n more entries of an unknown kind in a tensor table behind it, [bytes] at 4096. */
+/* The image with n more entries of an unknown kind in a tensor table after it, [bytes] at 4096. */
 static image with_entries(const image *im, size_t n, uint64_t bytes)
 {
 	format_tensor unknown = { .kind = 99, .offset = 4096, .bytes = bytes };

@@ -1,5 +1,5 @@
-/* test_generate.c - the loop from a prompt to its continuation: what ends it, and that it draws
- * what the functions it is made of draw when called one by one */
+/* test_generate.c - the loop from a prompt to its continuation: what ends it, and that it draws the
+ * same tokens as the functions that it calls */
 #include "runtime/generate.h"
 
 #include "test/check.h"
@@ -123,7 +123,7 @@ static void test_a_full_sequence_ends_it_and_a_long_prompt_is_refused(check_coun
 {
 	brise_error err;
 
-	/* The token behind the last position is drawn, but can be followed by none. */
+	/* The token after the last position is drawn, but can be followed by none. */
 	begin(f, PROMPT + 3);
 	CHECK(counts, run(f, &err) == BRISE_OK && drew(f, 4) && f->g.reason == GENERATE_FULL,
 	      "%zu drawn, reason %d", f->n_drawn, (int)f->g.reason);
@@ -139,7 +139,7 @@ static void test_the_caller_may_stop_or_cancel_it(check_counts *counts, fixture 
 	f->stop_after = 3;
 	CHECK(counts, run(f, &err) == BRISE_OK && drew(f, 3) && f->g.reason == GENERATE_STOPPED,
 	      "%zu drawn, reason %d", f->n_drawn, (int)f->g.reason);
-	/* Asked once per layer: the prompt's pass, then one for each token but the first. */
+	/* Called once per layer: the prompt's pass, then one pass for each token but the first. */
 	begin(f, 64);
 	f->cancels = 3 * small_open.n_layers;
 	CHECK(counts, run(f, &err) == BRISE_ECANCELED && drew(f, 3), "%zu drawn", f->n_drawn);

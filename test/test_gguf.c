@@ -182,7 +182,7 @@ static void test_hostile_counts_are_refused_at_once(check_counts *counts)
 {
 	static const struct {
 		uint64_t tensors, pairs;
-		const char *tail; /* behind the counts */
+		const char *tail; /* after the counts */
 		size_t bytes;
 		const char *text;
 	} cases[] = {
@@ -246,7 +246,7 @@ static void test_hostile_counts_are_refused_at_once(check_counts *counts)
 		  "a"
 		  "\0\0\0\0"
 		  "\2",
-		  28, "metadata key a stands twice" },
+		  28, "metadata key a appears twice" },
 		{ 1, 0,
 		  "\x41\0\0\0\0\0\0\0"
 		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

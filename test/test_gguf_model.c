@@ -537,7 +537,7 @@ static const refusal refusals[] = {
 	     "output_norm.weight\1\0\0\0\x20\0\0\0\0\0\0\0\x0c", EFORMAT,
 	     "no whole number of Q4_K blocks of 256"),
 	EDIT("blk.0.attn_q.weight", "blk.0.attn_k.weight", EFORMAT,
-	     "blk.0.attn_k.weight stands twice"),
+	     "blk.0.attn_k.weight appears twice"),
 	EDIT("blk.0.attn_q.weight", "blk.0.attn_q.biased", EUNSUPPORTED,
 	     "blk.0.attn_q.biased is not part of a Mistral model"),
 	EDIT("blk.1.attn_q.weight", "blk.2.attn_q.weight", EUNSUPPORTED, "blk.2.attn_q.weight"),

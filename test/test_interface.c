@@ -138,12 +138,12 @@ static void test_shorter_structures(check_counts *counts, const objects *o)
 	CHECK(counts,
 	      brise_get_tensor_facts(o->model, 0, &facts, sizeof facts.name, NULL) == BRISE_OK &&
 	              facts.name[0] != 0 && facts.rows == 0x55555555,
-	      "facts behind the caller's end");
+	      "facts past the caller's end");
 	memset(&sampling, 0x55, sizeof sampling);
 	brise_init_sampling(&sampling, offsetof(brise_sampling, top_k));
 	CHECK(counts, sampling.size == offsetof(brise_sampling, top_k), "size");
 	CHECK(counts, sampling.temperature > 0.69f && sampling.top_k == 0x55555555,
-	      "options behind the caller's end");
+	      "options past the caller's end");
 }
 
 int main(void)

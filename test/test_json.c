@@ -1,5 +1,5 @@
 /* test_json.c - the JSON reader accepts what RFC 8259 accepts, refuses the rest with line and byte,
- * and reads no byte behind its text */
+ * and reads no byte after its text */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -96,7 +96,7 @@ static maker_model *new_adapter(const char *dtype, uint32_t rank)
 	add_half(m, "model.embed_tokens.lora_embedding_A", 0, TENSOR_EMBEDDING, 0, rank,
 	         MAKER_VOCAB);
 	add_half(m, "model.embed_tokens.lora_embedding_B", 1, TENSOR_EMBEDDING, 0, MAKER_DIM, rank);
-	/* passed over */
+	/* ignored */
 	add_half(m, "model.embed_tokens.base_layer.weight", 0, TENSOR_EMBEDDING, 0, MAKER_VOCAB,
 	         MAKER_DIM);
 	return m;
@@ -503,7 +503,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 	maker_put(&bytes, "", 1);
 	CHECK(counts, memmem(bytes.data, bytes.n, "15 matrices of rank 6, times 2 ", 31) != NULL,
 	      "no line about the adapter");
-	CHECK(counts, memmem(bytes.data, bytes.n, "field use_magic passed over", 27) != NULL,
+	CHECK(counts, memmem(bytes.data, bytes.n, "field use_magic ignored", 23) != NULL,
 	      "no line about the unknown field");
 	maker_free(&bytes);
 	(void)maker_clear(out_folder);
@@ -751,7 +751,7 @@ static const refusal refusals[] = {
 	HEADER("layers.1.self_attn.q_proj.lora_A.weight", "layers.0.self_attn.v_proj.lora_A.weight",
 	       EFORMAT, "is missing"),
 	HEADER("layers.1.self_attn.q_proj.lora_B.weight", "layers.1.self_attn.q_proj.lora_A.weight",
-	       EFORMAT, "stands twice"),
+	       EFORMAT, "appears twice"),
 	HEADER("[40,32]", "[32,40]", EFORMAT,
 	       "embed_tokens.base_layer.weight: shape [40, 32] expected"),
 	HEADER("[6,32]", "[32,6]", EFORMAT, "shape [6, 32] expected"),

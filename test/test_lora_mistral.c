@@ -259,7 +259,7 @@ static void test_file_says_what_was_merged(check_counts *counts)
 		{ NULL,
 		  "14 matrices of rank 3, times 2 (params.json: lora.scaling) and 1 (--lora)" },
 		{ &theta, "adapter trained with rope theta 1e+06, but the model's is 10000" },
-		{ &more, "params.json: field lora.magic passed over" },
+		{ &more, "params.json: field lora.magic ignored" },
 	};
 	brise_error err;
 	size_t i;
@@ -353,7 +353,7 @@ static const struct {
 	HEADER("layers.1.attention.wq.lora_A.weight", ".lora_A.weight", EUNSUPPORTED,
 	       "names no matrix"),
 	HEADER("layers.1.attention.wq.lora_B.weight", "layers.1.attention.wq.lora_A.weight",
-	       EFORMAT, "stands twice"),
+	       EFORMAT, "appears twice"),
 	HEADER("[3,32]", "[32,3]", EFORMAT, "shape [3, 32] expected"),
 	HEADER("\"F16\"", "\"I16\"", EUNSUPPORTED, "neither F16"),
 };

@@ -281,7 +281,7 @@ static void test_buffers_are_passed_over(check_counts *counts)
 	expect_same(counts, "buffers");
 	rename_all(m, "module.model.", "module.");
 	make(SHARDS, m);
-	expect_same(counts, "buffers behind a prefix");
+	expect_same(counts, "buffers after a prefix");
 	add_constant(m, "module.v_head.weight", 8, 3);
 	make(ONE_FILE, m);
 	expect_refusal(counts, "a value head", "v_head.weight is not part of a Mistral model");
@@ -369,7 +369,7 @@ static void test_index_decides_which_copy_counts(check_counts *counts)
 	maker_config(folder, false, NULL);
 	write_copies(m, 6, 5);
 	maker_free(&m->tensors[5].data);
-	m->tensors[5] = m->tensors[6]; /* the index does not list the one that stands twice */
+	m->tensors[5] = m->tensors[6]; /* the index does not list the one that appears twice */
 	write_index(m, n, 6);
 	m->tensors[5].data = (maker_bytes){ NULL, 0, 0 };
 	expect_refusal(counts, "twice and not listed", shard_names[0]);
@@ -403,7 +403,7 @@ static void test_index_that_does_not_fit_its_shards_is_refused(check_counts *cou
 	maker_config(folder, false, NULL);
 	maker_safetensors(folder, shard_names[0], m, 0, 6, NULL);
 	maker_safetensors(folder, shard_names[1], m, 6, m->n - 6, NULL);
-	write_index(m, m->n, 7); /* tensor 6 stands in the second */
+	write_index(m, m->n, 7); /* tensor 6 is in the second */
 	expect_refusal(counts, "a shard that lacks a tensor",
 	               "should be in model-00001-of-00002.safetensors, which does not hold it");
 	write_index(m, m->n, 6);

@@ -1,6 +1,5 @@
 #!/bin/sh
-# test_replacing.sh - what is beside and in the place of a file that is written: parts, modes,
-# links, files that appear meanwhile
+# test_replacing.sh - replacing files: part files, modes, links, files that appear meanwhile
 . test/statements.sh
 checkpoint=test/models/breeze
 
@@ -162,7 +161,7 @@ done
 try export "$out" "$dir/place/out.bin" --to gguf
 holds "and does what --to says" [ "$status" -eq 0 -a -f "$dir/place/out.bin" ]
 try export "$out" "$dir/place/mistral-7b-v0.1"
-holds "a number behind a dot is no extension" [ "$status" -eq 0 -a -d "$dir/place/mistral-7b-v0.1" ]
+holds "a number after a dot is no extension" [ "$status" -eq 0 -a -d "$dir/place/mistral-7b-v0.1" ]
 for name in m.gguf m.safetensors m.bin m.cal config.json; do
 	try convert "$checkpoint" "$dir/place/$name.new/$name"
 	holds "convert to $name is refused by name" [ "$status" -eq 2 -a "$(grep -cF ".brise file" "$dir/err")" -eq 1 ]

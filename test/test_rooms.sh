@@ -38,7 +38,7 @@ beyond() { # files, headers
 	grep -vE ": \"($2)\" through " "$dir/room"
 }
 
-# Lines of files; a file that is not there counts as one, lest nothing be searched.
+# Lines of files; a file that is not there counts as one, so that a search of no file fails.
 lines() { # pattern, files...
 	pattern=$1
 	shift

@@ -176,8 +176,8 @@ static bool count_down(void *user)
 	return m->cancelled-- == 0;
 }
 
-/* A pass that is cancelled at one of its layers. Positions stay, and what it wrote must not
- * show. */
+/* A pass that is cancelled at one of its layers. Positions stay, and what it wrote must not change
+ * later results. */
 static void run_cancelled(mix *m)
 {
 	unsigned before = m->cancelled, i;
@@ -220,7 +220,7 @@ static void rewind_some(mix *m)
 		CHECK(m->counts, brise_rewind_sequence(t->mixed, target, &err) == BRISE_OK, "%s",
 		      err.message);
 		t->n = (unsigned)(target - t->facts->start);
-		/* What follows is other than before. */
+		/* From here on other tokens follow. */
 		if (t->n_alone > t->n) {
 			brise_free_sequence(t->alone);
 			t->alone = NULL;
@@ -345,7 +345,7 @@ static void test_rows_are_checked(check_counts *counts, const brise_model *const
 }
 
 /* A sequence that starts close to the last position there is: would catch a limit that is checked
- * too late, or an overflow behind it. */
+ * too late, or an overflow after it. */
 static void test_positions_end(check_counts *counts, const brise_model *const models[3])
 {
 	brise_sequence_options options = { .size = sizeof options,
@@ -386,7 +386,7 @@ static void test_positions_end(check_counts *counts, const brise_model *const mo
 	options.position = BRISE_POSITION_END;
 	CHECK(counts,
 	      brise_new_sequence(&sequence, models[0], &options, &err) == BRISE_EINVAL && !sequence,
-	      "a start behind the last position");
+	      "a start past the last position");
 }
 
 /* What brise.h says about angles: off by less than 2^-25 before they are rounded to float. long

@@ -100,7 +100,7 @@ static void test_end_tokens_are_found_wherever_they_are_stated(void)
 	make_folder(NULL, NULL);
 	save("generation_config.json", "{\"eos_token_id\": [2, 40, -1, 4]}");
 	expect("ids outside the model", "1:2,4",
-	       "end token 40 passed over: the model has 40 tokens (generation_config.json)");
+	       "end token 40 ignored: the model has 40 tokens (generation_config.json)");
 	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"eos_token\": \"b\"}");
 	expect("a text in tokenizer_config.json", "1:2,5", "5 b (tokenizer_config.json)");
@@ -113,7 +113,7 @@ static void test_end_tokens_are_found_wherever_they_are_stated(void)
 	expect("special_tokens_map.json", "1:2,5", "5 b (special_tokens_map.json)");
 	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"eos_token\": \"<none>\"}");
-	expect("a text that is no token", "1:2", "end token \"<none>\" passed over");
+	expect("a text that is no token", "1:2", "end token \"<none>\" ignored");
 }
 
 static void test_names_of_turn_ends_are_known(void)

@@ -192,7 +192,7 @@ static void test_sleepers_wake(check_counts *counts)
 	CHECK(counts, wrong == 0, "%u loops wrong", wrong);
 }
 
-/* Runs check in a child of fork and returns how it ended: 0 is well, 14 the alarm. */
+/* Runs check in a child process and returns how it ended: 0 is success, 14 the alarm. */
 static int run_in_child(int (*check)(void *), void *argument)
 {
 	pid_t child = fork();

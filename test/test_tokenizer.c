@@ -928,7 +928,7 @@ static void test_protobuf_fields(void)
 		              (outcome != PROTOBUF_FIELD || field.value == cases[i].value),
 		      "case %u: %d", i, (int)outcome);
 		CHECK(&counts, reader.at == bytes + (outcome == PROTOBUF_FIELD ? cases[i].n : 0),
-		      "case %u: the reader stands behind the field, or at it", i);
+		      "case %u: the reader is past the field, or at it", i);
 	}
 }
 

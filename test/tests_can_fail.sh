@@ -74,8 +74,8 @@ passes() { # script, arguments...
 	return 1
 }
 
-# The status and the last line must both say so, and the line must count a failure or nothing that
-# passed.
+# Both the status and the last line must report failure, and the line must count a failure or
+# nothing passed.
 fails() { # fault, script, arguments...
 	run_script "$@"
 	case "$status $line" in [1-9]*" 0 passed, "* | [1-9]*" passed, "[1-9]*" failed, "*) return 0 ;; esac

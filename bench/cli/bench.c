@@ -106,7 +106,7 @@ static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_
 		                   100.0 * (double)done / (double)total);
 }
 
-/* The search matters little for random weights: the fast one. */
+/* The fast search: for random weights its error matters little. */
 static int write_synthetic(bench_settings *s)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
@@ -349,7 +349,7 @@ static void print_pages(const bench_pages *pages)
 	if (pages->folio_bytes > 0)
 		printf("%.0f KB (mean)\n", (double)pages->folio_bytes / 1024);
 	else
-		printf("unknown size (root may ask)\n");
+		printf("unknown size (only root can read it)\n");
 }
 
 static void print_model(const bench_model_result *r)

@@ -201,7 +201,7 @@ static void draw_legend(FILE *out, const point *points, size_t n)
 		fprintf(out,
 		        "<text x='%.1f' y='%.1f' fill='#666'>grey: ggml's and ik_llama.cpp's "
 		        "types, hollow with importance;</text>\n"
-		        "<text x='%.1f' y='%.1f' fill='#666'>weights alone, while ours pay for "
+		        "<text x='%.1f' y='%.1f' fill='#666'>weights only, while ours include  "
 		        "int8 activations too</text>\n",
 		        left - 5, below, left - 5, below + 16);
 }

@@ -1,15 +1,15 @@
 #!/bin/sh
-# run.sh BUILD_DIR [TEXT] - what each type, effort and kind of keys and values costs on
+# run.sh BUILD_DIR [TEXT] - the loss of each type, effort and kind of keys and values on
 # test/models/breeze: a table, and BUILD_DIR/quality.svg
 #
 # Everything is measured against the f16 file with f32 keys and values, which loses nothing, on
 # TEXT: token ids if it ends in .ids.txt, else text. Without TEXT: the validation text of the
 # reference vectors where it lies beside the project (breeze has never seen it, and others' figures
-# are for it); else the project's own documents. Breeze predicts these three times worse than what
-# it was trained for. Divergences on them are a quarter to a third larger and put types and efforts
-# in the same order; differences of perplexity there are no measure of a quantization (they can
-# favour the larger error). And since documents change with the project, their figures compare
-# within one table only.
+# are for it); else the project's own documents. Breeze predicts these three times worse than text
+# of the kind it was trained on. Divergences on them are a quarter to a third larger and put types
+# and efforts in the same order; differences of perplexity there are no measure of a quantization
+# (they can favour the larger error). And since documents change with the project, their figures
+# compare within one table only.
 set -e
 build=$1 brise=$1/brise text=$2 checkpoint=test/models/breeze gold=${BRISE_GOLD:-../shared/gold}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-quality-XXXXXX")

@@ -27,9 +27,9 @@ typedef struct calibrating {
 	brise_engine *engine;
 	brise_sequence *sequence;
 	arch_tools tools;
-	/* of the layer under way; the first also of the output's */
+	/* of the current layer; the first also of the output's */
 	moments sums[CALIBRATION_PER_LAYER];
-	uint32_t states_crc; /* of the states that the step under way has written so far */
+	uint32_t states_crc; /* of the states that the current step has written so far */
 	brise_error *err;
 } calibrating;
 

@@ -4,11 +4,11 @@
 
 #include "runtime/brise.h"
 
-/* Called from the calling thread: layers and tokens of the layer under way. */
+/* Called from the calling thread: layers and tokens of the current layer. */
 typedef void calibrate_progress_fn(void *user, uint32_t layer, uint32_t n_layers, uint64_t token,
                                    uint64_t tokens);
 
-/* One line about an interrupted run that this one cannot resume. */
+/* Receives one line about an interrupted run that this one cannot resume. */
 typedef void calibrate_note_fn(void *user, const char *line);
 
 typedef struct calibrate_options {
@@ -32,7 +32,7 @@ typedef struct calibrate_result {
 } calibrate_result;
 
 /* Evaluates ids [n] as one stream, layer after layer: memory holds one layer's moments, and the
- * states of all tokens are mapped from the file under way.
+ * states of all tokens are mapped from the unfinished file.
  *
  * The file is written as `out`.unfinished and renamed when complete
  * (convert/calibration/unfinished.h). A run that was cancelled, failed or was killed after its

@@ -104,7 +104,7 @@ brise_status calibration_plan(calibration_header *header, calibration_input **in
 	return BRISE_OK;
 }
 
-/* The table must be the one that the header's dimensions make. */
+/* Checks that the table is the one that follows from the header's dimensions. */
 static brise_status check_inputs(const calibration *c, const char *path, brise_error *err)
 {
 	const calibration_header *h = &c->header;

@@ -40,7 +40,7 @@ typedef struct calibration_header {
 	uint32_t inputs_crc;
 	/* of model, text and options: an interrupted measurement is resumed only with the same */
 	uint32_t fingerprint;
-	/* of a measurement under way: of the states behind `done` layers
+	/* of an unfinished measurement: of the states after `done` layers
 	 * (convert/calibration/unfinished.h); 0: finished */
 	uint32_t states_crc;
 	uint32_t reserved[14];

@@ -20,7 +20,7 @@
 #define PANEL   4u
 #define DAMPING 0.01
 
-/* One span under way: h [n][n], of which the upper triangle is used and becomes R. */
+/* The current span: h [n][n], of which the upper triangle is used and becomes R. */
 typedef struct factor_job {
 	double *h;
 	size_t n;

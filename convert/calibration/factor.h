@@ -13,7 +13,7 @@ brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_er
 void factor_free(q4_feedback *f);
 
 /* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the
- * threads. cancel (NULL: never) is asked from the calling thread some hundred times; `out` is
+ * threads. cancel (NULL: never) is called from the calling thread some hundred times; `out` is
  * undefined after an error. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments), BRISE_ECANCELED. */
 brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
                           brise_cancel_fn *cancel, void *user, brise_error *err);

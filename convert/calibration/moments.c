@@ -1,10 +1,10 @@
 /* moments.c - X^T X in tiles of 16 x 16, each by one thread and in order of tokens
  *
- * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: what a tile multiplies maps to a
- * few sets of the caches and evicts itself. So tokens go in blocks, of which all columns are first
- * turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of four,
- * which stays in L2, is multiplied with all panels to its left. Sums begin at zero in each block:
- * their errors of rounding do not grow with the text.
+ * Rows of inputs are a multiple of 512 bytes long, mostly of 4 KB: the inputs of a tile map to a
+ * few sets of the caches and evict each other. So tokens go in blocks, of which all columns are
+ * first turned into panels [token][16]. A panel of a block is 16 KB, half of a small L1; a strip of
+ * four, which stays in L2, is multiplied with all panels to its left. Sums begin at zero in each
+ * block: their errors of rounding do not grow with the text.
  */
 #include "convert/calibration/moments.h"
 

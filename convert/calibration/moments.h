@@ -14,7 +14,7 @@ typedef struct moments {
 	float *panels; /* scratch: the inputs of some tokens, transposed */
 } moments;
 
-/* All sums are zero. Errors: BRISE_ENOMEM. After one, and in the end, moments_free. */
+/* All sums are zero. Errors: BRISE_ENOMEM. Call moments_free in the end and after an error. */
 brise_status moments_new(moments *m, uint32_t cols, uint32_t span, brise_error *err);
 void moments_clear(moments *m);
 void moments_free(moments *m);

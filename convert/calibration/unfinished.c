@@ -1,4 +1,4 @@
-/* unfinished.c - recognising, taking over, saving and completing a calibration file under way */
+/* unfinished.c - recognising, taking over, saving and completing an unfinished calibration file */
 #include "convert/calibration/unfinished.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static bool is_calibration(const calibration_header *h, size_t bytes)
 	       crc32_update(0, h, sizeof *h - sizeof h->header_crc) == h->header_crc;
 }
 
-/* A calibration that is complete, which nobody who made it would want replaced. */
+/* A calibration that is complete, which must not be replaced. */
 static bool is_finished(const calibration_header *h, uint64_t size)
 {
 	return h->done == h->n_layers + 1 && size == h->file_bytes;
@@ -221,7 +221,7 @@ static void tell(const unfinished *u, unfinished_note_fn *note, void *user, cons
 {
 	char line[512];
 
-	(void)snprintf(line, sizeof line, "%s: %s; begun anew", u->path, what);
+	(void)snprintf(line, sizeof line, "%s: %s; started again", u->path, what);
 	if (note)
 		note(user, line);
 }

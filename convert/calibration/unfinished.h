@@ -1,12 +1,12 @@
-/* unfinished.h - the calibration file under way: what is kept of a run, so that the next resumes
- * where it stopped
+/* unfinished.h - the unfinished calibration file: the state that a run leaves, so that the next
+ * resumes where it stopped
  *
- * OUT.unfinished is the calibration file with the states of all tokens behind it, twice: a layer
+ * OUT.unfinished is the calibration file with the states of all tokens after it, twice: a layer
  * reads one and writes the other, so that the states it began with survive until it is complete. At
  * the end the states are cut off and the file is renamed. A run that was killed leaves one of
  * these:
- *     done 0                no layer is complete: begun anew
- *     done 1..n_layers      inputs of that many layers, and the states behind them; checksums of
+ *     done 0                no layer is complete: started again
+ *     done 1..n_layers      inputs of that many layers, and the states after them; checksums of
  *                           both tell whether the disk has what the header says
  *     done n_layers + 1     everything, with the states or without: finished by the next run
  * The header is written before anything else, so that the file is known for what it is.
@@ -36,18 +36,20 @@ typedef struct unfinished {
 typedef void unfinished_note_fn(void *user, const char *line);
 
 /* Sizes and tables of the file for a model and `tokens` tokens; runs with another fingerprint are
- * not resumed. Errors: BRISE_EINVAL, BRISE_ENOMEM. After one, and in the end, unfinished_close. */
+ * not resumed. Errors: BRISE_EINVAL, BRISE_ENOMEM. Call unfinished_close in the end and after an
+ * error. */
 brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
                              uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err);
 
 /* Opens the file and locks it. header.done says how far an earlier run of the same fingerprint
- * came, 0 if there is none to go on with: then all room on the disk is taken. What was there and is
- * of no use is replaced, and `note` (may be NULL) told. What is no unfinished calibration is not
- * touched: only an empty file is taken, as a run that was killed at once leaves one.
+ * came, 0 if there is none to resume: then all space on the disk is allocated. An unfinished file
+ * that cannot be resumed is replaced, and `note` (may be NULL) is called. A file that is no
+ * unfinished calibration is refused, except an empty one, which a run that was killed at once
+ * leaves.
  * Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
 brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
 
-/* States behind `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is
+/* States after `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is
  * done. */
 float *unfinished_states(const unfinished *u, uint32_t layer);
 

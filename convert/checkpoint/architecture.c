@@ -1,8 +1,8 @@
-/* architecture.c - what a config.json means, and which field said so
+/* architecture.c - the meaning of a config.json, and the field that each decision comes from
  *
  * Every field that could change the mathematics is known here by name: handled, or refused with its
  * name unless its value changes nothing. Fields about training, precision of the checkpoint or
- * generation are passed over. Where a field is absent, the default of transformers for that type of
+ * generation are ignored. Where a field is absent, the default of transformers for that type of
  * model holds (models/mistral/configuration_mistral.py and models/llama/configuration_llama.py),
  * and a line says so.
  */
@@ -219,7 +219,7 @@ static brise_status decide_size(reading *in, uint32_t *size, const char *field, 
 		return error_set(err, BRISE_EFORMAT, "%s: %s is null", in->f.r.name, field);
 	*size = fallback;
 	(void)snprintf(a->assumed + n, sizeof a->assumed - n, "%s%s", n ? ", " : "", field);
-	notes_add(in->f.decisions, "%s %" PRIu32 ": transformers' default for %s (%s says nothing)",
+	notes_add(in->f.decisions, "%s %" PRIu32 ": transformers' default for %s (not in %s)",
 	          field, fallback, in->type->name, in->f.file);
 	return BRISE_OK;
 }
@@ -247,7 +247,7 @@ static void decide_window(reading *in)
 	if (!in->type->window) {
 		if (c->window > 0)
 			notes_add(in->f.decisions,
-			          "sliding_window %" PRIu32 " passed over: transformers' %s has "
+			          "sliding_window %" PRIu32 " ignored: transformers' %s has "
 			          "none; --window gives it one",
 			          c->window, in->type->name);
 		c->window = 0;
@@ -363,7 +363,7 @@ brise_status architecture_read_config(architecture *a, const char *json, size_t 
 		return status;
 	if (in.f.eps == FIELD_ABSENT) {
 		a->config.norm_eps = EPS_DEFAULT;
-		notes_add(decisions, "rms_norm_eps %g: transformers' default (%s says nothing)",
+		notes_add(decisions, "rms_norm_eps %g: transformers' default (not in %s)",
 		          (double)EPS_DEFAULT, in.f.file);
 	}
 	decide_kv_heads(&in);

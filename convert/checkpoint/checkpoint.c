@@ -32,7 +32,7 @@ static brise_status no_memory(const opened *o)
 	return error_set(o->err, BRISE_ENOMEM, "%s: no memory to open it", o->folder);
 }
 
-/* Whatever it is: opening refuses what is not a regular file. */
+/* Of any kind: opening refuses what is not a regular file. */
 static bool has_file(const opened *o, const char *name)
 {
 	os_facts facts;
@@ -106,7 +106,7 @@ static bool is_other_copy(const shard_index *index, const named_tensor *t)
 	return entry->shard != t->file;
 }
 
-/* A tensor that the index does not list is passed over unless it is part of a model. */
+/* A tensor that the index does not list is ignored unless it is part of a model. */
 static bool is_stray(const opened *o, const shard_index *index, const named_tensor *t)
 {
 	return !shard_index_find(index, t->name) && prefix_measure(o->names, t->name) < 0 &&
@@ -130,8 +130,8 @@ static brise_status keep_listed(opened *o, const shard_index *index, const char 
 			continue;
 		}
 		notes_add(&o->decisions,
-		          copy ? "tensor %.120s: the copy in %.80s is passed over (%s)"
-		               : "tensor %.120s in %.80s passed over: not listed in %s",
+		          copy ? "tensor %.120s: the copy in %.80s is ignored (%s)"
+		               : "tensor %.120s in %.80s ignored: not listed in %s",
 		          t->name, index->shards[t->file], name);
 		memory_free(t->name);
 	}
@@ -358,7 +358,7 @@ static brise_status read_folder(opened *o)
 	        o->folder);
 }
 
-/* How many tensors have which type, and what a quantized one means. */
+/* Notes how many tensors have each type, and a warning about quantized ones. */
 static void note_types(opened *o)
 {
 	unsigned counts[ELEMENTS_TYPES] = { 0 };

@@ -1,5 +1,4 @@
-/* checkpoint.h - a checkpoint as the converter sees it: a configuration and named matrices to read
- * rows from
+/* checkpoint.h - an open checkpoint: its configuration, and named matrices to read rows from
  *
  * checkpoint_open recognises Hugging Face folders (config.json, *.safetensors) and Mistral's own
  * (params.json, consolidated.safetensors or consolidated.00.pth), and GGUF files, checks that the
@@ -48,7 +47,7 @@ typedef struct checkpoint {
 	checkpoint_rope rope;
 	checkpoint_file *files;
 	size_t n_files;
-	/* tensors[layer][kind] for the kinds of a layer; those outside a layer stand in layer 0.
+	/* tensors[layer][kind] for the kinds of a layer; those outside the layers are in layer 0.
 	 * Unused places have name NULL. */
 	checkpoint_tensor (*tensors)[TENSOR_KINDS];
 	bool quantized; /* weights were rounded to few bits before */

@@ -162,7 +162,7 @@ bool config_fields_read_common(config_fields *f, const char *key)
 
 /* ---- values that change nothing ------------------------------------------------------------- */
 
-/* Reads the value at hand; true: it says something. */
+/* Reads the current value; true: it has an effect. */
 static bool says_something(json_reader *r, const neutral_field *allowed)
 {
 	double number = 0;
@@ -226,8 +226,8 @@ void config_fields_decide_head_dim(config_fields *f)
 	if (config_fields_state(f, offsetof(format_config, head_dim)) == FIELD_GIVEN)
 		return;
 	c->head_dim = c->n_heads ? c->dim / c->n_heads : 0;
-	notes_add(f->decisions, "head size %" PRIu32 " = width / heads (%s says nothing)",
-	          c->head_dim, f->file);
+	notes_add(f->decisions, "head size %" PRIu32 " = width / heads (not in %s)", c->head_dim,
+	          f->file);
 }
 
 void config_fields_note_window(config_fields *f, const char *why_none)

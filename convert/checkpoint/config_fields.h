@@ -60,7 +60,7 @@ typedef struct neutral_field {
 bool config_fields_read_neutral(config_fields *f, const char *key, const neutral_field *list,
                                 size_t n);
 
-/* Refuses the field at hand: "KEY is not supported". */
+/* Refuses the current field: "KEY is not supported". */
 void config_fields_refuse(config_fields *f, const char *what);
 
 /* Of the size at that offset. */

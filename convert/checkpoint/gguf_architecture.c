@@ -1,14 +1,14 @@
-/* gguf_architecture.c - what a GGUF file's metadata means, and which key said so
+/* gguf_architecture.c - the meaning of a GGUF file's metadata, and the key that each decision comes
+ * from
  *
  * Keys of the model begin with its architecture: "llama.block_count". Mistral's models are stored
  * as "llama", newer ones under names of their own. Every key that could change the mathematics is
  * known here by name: handled, or refused unless it has the value that changes nothing. Where a key
  * is missing the default is llama.cpp's (src/llama-model.cpp), and a line says so.
  *
- * One thing files of this kind lose: llama.cpp has no window in "llama" and its converter does not
- * write it, so a file of Mistral 7B v0.1 does not say that it has one of 4096. It can be known all
- * the same, see is_first_mistral; where that guesses wrong, brise convert --window has the last
- * word.
+ * llama.cpp has no window in "llama" and its converter does not write one, so a file of Mistral 7B
+ * v0.1 does not say that its window is 4096. is_first_mistral recognises such files; where it
+ * guesses wrong, brise convert --window overrides it.
  */
 #include "convert/checkpoint/gguf_architecture.h"
 
@@ -72,7 +72,7 @@ static brise_status find_prefix(reading *in)
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
-/* An integer of 32 bits; of an array, one for each layer, all the same. *found: it is there. */
+/* A 32-bit integer; of an array with one for each layer, all must be equal. *found: it is there. */
 static brise_status read_size(const reading *in, const char *key, uint32_t *size, bool *found)
 {
 	const gguf_value *v = find_key(in, key);
@@ -438,7 +438,7 @@ static brise_status check_neutral(const reading *in)
 				                 "%s: %s is not supported", in->name, v->key);
 		}
 		if (!seen)
-			notes_add(in->decisions, "key %.80s passed over", v->key);
+			notes_add(in->decisions, "key %.80s ignored", v->key);
 	}
 	return BRISE_OK;
 }

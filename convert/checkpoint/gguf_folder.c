@@ -26,7 +26,7 @@ typedef struct name_list {
 	bool complete; /* false: no memory */
 } name_list;
 
-/* Projectors of images stand beside the language model they belong to. */
+/* Image projectors are in the same folder as their language model. */
 static bool is_model(const char *name)
 {
 	return names_end_with(name, ".gguf") && name[0] != '.' && strncmp(name, "mmproj", 6) != 0;

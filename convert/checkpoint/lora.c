@@ -9,8 +9,8 @@
  * mistral-finetune's are named as in Mistral's own checkpoints,
  * "layers.0.attention.wq.lora_A.weight", and are of matrices in layers alone
  * (github.com/mistralai/mistral-finetune, finetune/checkpointing.py and model/lora.py). They were
- * trained beside such checkpoints, so that the rows of B for q and k interleave RoPE's pairs; they
- * are put in the file's order, whatever form the base has.
+ * trained beside such checkpoints, so the rows of B for q and k interleave RoPE's pairs; they are
+ * put in the file's order, for every form of the base.
  */
 #include "convert/checkpoint/lora.h"
 
@@ -387,7 +387,7 @@ static brise_status split_spec(reading *in, const char *spec)
 		if (end == colon + 1 || *end || !isfinite(in->scale))
 			return error_set(in->err, BRISE_EINVAL,
 			                 "%s: neither an adapter's folder nor one with a scale "
-			                 "behind the colon, as in adapter:0.5",
+			                 "after the colon, as in adapter:0.5",
 			                 spec);
 	}
 	return BRISE_OK;

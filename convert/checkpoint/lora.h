@@ -21,8 +21,8 @@ typedef struct lora lora;
 /* Opens n adapters for a model of that configuration, and reads them into memory as floats. Each
  * becomes a line of *decisions.
  *
- * specs  [n] folders, files in them or folders of Hugging Face's cache, each perhaps with ":scale"
- *        behind, a number that multiplies what the adapter adds
+ * specs  [n] folders, files in them or folders of Hugging Face's cache, each optionally followed by
+ *        ":scale", a number that multiplies what the adapter adds
  * tied   the model's output matrix is its embedding; adapters of either are refused then
  *
  * *out is NULL if n is 0 or after an error.

@@ -1,8 +1,8 @@
 /* lora_config.c - reads adapter_config.json as PEFT writes it (github.com/huggingface/peft,
  * LoraConfig), and mistral-finetune's params.json
  *
- * Every field of LoraConfig is known here by name: used, passed over because it matters in training
- * only, or required to say nothing, because what it asks for is more than adding B A to a matrix.
+ * Every field of LoraConfig is known here by name: used, ignored because it matters in training
+ * only, or required to be empty, because it would change more than adding B A to a matrix does.
  * Which modules an adapter changes is seen from its tensors.
  *
  * A params.json describes the model that was trained, with {"lora": {"enable": true, "rank": 64,
@@ -44,7 +44,7 @@ static bool skip_null(reading *in)
 	return json_peek(&in->r) == JSON_NULL && json_read_null(&in->r);
 }
 
-/* null, false, {} and [] say nothing. */
+/* null, false, {} and [] have no effect. */
 static void forbid(reading *in, const char *field)
 {
 	bool said = false;
@@ -118,7 +118,7 @@ static void add_pattern(reading *in, lora_patterns *patterns, pattern *key)
 	if (json_read_double(&in->r, &value) && patterns->n < PATTERNS_MAX)
 		grown = memory_resize(patterns->items, patterns->n + 1, sizeof *grown);
 	if (!grown) {
-		json_refuse(&in->r, BRISE_ENOMEM, "no memory for so many patterns");
+		json_refuse(&in->r, BRISE_ENOMEM, "no memory for the patterns");
 		pattern_free(key);
 		return;
 	}
@@ -127,7 +127,7 @@ static void add_pattern(reading *in, lora_patterns *patterns, pattern *key)
 }
 
 /* Keys are regular expressions. *unread: where given, is set for one that cannot be read, and the
- * field is passed over. */
+ * field is ignored. */
 static void read_patterns(reading *in, const char *field, lora_patterns *patterns, bool *unread)
 {
 	char *text, what[160];
@@ -202,8 +202,7 @@ static void read_field(reading *in, const char *key)
 		null = json_peek(&in->r) == JSON_NULL;
 		json_skip(&in->r);
 		if (!null)
-			notes_add(in->decisions, "adapter_config.json: field %.60s passed over",
-			          key);
+			notes_add(in->decisions, "adapter_config.json: field %.60s ignored", key);
 	}
 }
 
@@ -243,7 +242,7 @@ static void read_lora_field(reading *in, const char *key)
 		json_refuse(&in->r, BRISE_EFORMAT, "lora.enable is false: nothing was trained");
 	else if (strcmp(key, "enable") != 0) {
 		if (strcmp(key, "dropout") != 0)
-			notes_add(in->decisions, "params.json: field lora.%.60s passed over", key);
+			notes_add(in->decisions, "params.json: field lora.%.60s ignored", key);
 		json_skip(&in->r);
 	}
 }
@@ -259,7 +258,7 @@ static void read_lora(reading *in)
 		read_lora_field(in, key);
 }
 
-/* A size of the model that was trained; fields of other meanings are passed over. */
+/* A size of the model that was trained; fields of other meanings are ignored. */
 static void check_size(reading *in, const format_config *model, const char *key)
 {
 	const struct {

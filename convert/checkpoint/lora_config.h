@@ -31,7 +31,7 @@ typedef struct lora_config {
 	lora_scaling scaling;
 	lora_patterns ranks, alphas;
 	bool saves_modules; /* modules_to_save names some */
-	bool ranks_unread;  /* a key of rank_pattern could not be read: tensors tell the rank */
+	bool ranks_unread;  /* a key of rank_pattern could not be read: tensors' shapes decide */
 } lora_config;
 
 /* json [size] of PEFT's file `name`. Whatever changes the mathematics is refused by the field's

@@ -1,4 +1,4 @@
-/* lora_names.h - what the name of an adapter's tensor says */
+/* lora_names.h - the parts of an adapter's tensor name */
 #ifndef CONVERT_CHECKPOINT_LORA_NAMES_H
 #define CONVERT_CHECKPOINT_LORA_NAMES_H
 
@@ -16,7 +16,7 @@ typedef enum lora_role { LORA_HALF_A, LORA_HALF_B, LORA_BASE, LORA_WHOLE } lora_
 typedef struct lora_place {
 	char module[256];     /* as in the trained model, which PEFT's patterns are matched with */
 	char adapter[64];     /* the name between, as in lora_A.default.weight; "": none */
-	char prefix[128];     /* what stands before the model's own name */
+	char prefix[128];     /* what comes before the model's own name */
 	uint32_t kind, layer; /* the layer may be beyond the model's */
 	lora_role role;
 	bool embedding; /* halves of the embedding's kind, for the matrix's transpose */

@@ -11,7 +11,7 @@ typedef struct naming {
 	const char *body;                  /* what all names but the output's begin with */
 	const char *outside[TENSOR_KINDS]; /* of tensors outside layers */
 	const char *layer;                 /* prefix of a layer's number */
-	const char *inside[TENSOR_KINDS];  /* behind the number and a dot */
+	const char *inside[TENSOR_KINDS];  /* after the number and a dot */
 } naming;
 
 extern const naming naming_hugging_face, naming_mistral, naming_gguf;

@@ -1,4 +1,4 @@
-/* opened.h - what is known of a checkpoint while it is being opened */
+/* opened.h - the state of a checkpoint while it is being opened */
 #ifndef CONVERT_CHECKPOINT_OPENED_H
 #define CONVERT_CHECKPOINT_OPENED_H
 
@@ -10,7 +10,7 @@
 #include "convert/formats/notes.h"
 #include "convert/formats/tensors.h"
 
-/* What a caller sees comes first; the names its tensors point to live in the list. */
+/* The public part comes first; its tensors' names point into the list. */
 typedef struct opened {
 	checkpoint cp;
 	tensor_list list;

@@ -1,4 +1,4 @@
-/* params.c - what Mistral's own params.json means, and which field said so
+/* params.c - the meaning of Mistral's own params.json, and the field that each decision comes from
  *
  * mistral-inference requires the sizes and norm_eps (args.py, TransformerArgs); rope_theta is 10000
  * for models with a sliding window, which is v0.1, and 1000000 for those without, v0.2 and later.
@@ -52,14 +52,13 @@ static void read_llama_4_scaling(config_fields *f)
 		config_fields_refuse(f, "llama_4_scaling");
 }
 
-/* mistral-finetune leaves it behind when it has merged its adapter; matrices that are not merged
- * have names of their own and are refused. */
+/* mistral-finetune leaves this field in the file when it has merged its adapter; matrices that are
+ * not merged have names of their own and are refused. */
 static void pass_over_lora(config_fields *f)
 {
 	if (json_peek(&f->r) != JSON_NULL)
 		notes_add(f->decisions,
-		          "%s: field lora passed over: what was trained is in the weights",
-		          f->file);
+		          "%s: field lora ignored: what was trained is in the weights", f->file);
 	json_skip(&f->r);
 }
 
@@ -85,7 +84,7 @@ static void read_field(config_fields *f, const char *key)
 		pass_over_lora(f);
 	else {
 		if (!names_contain(known, key))
-			notes_add(f->decisions, "%s: field %.60s passed over", f->file, key);
+			notes_add(f->decisions, "%s: field %.60s ignored", f->file, key);
 		json_skip(&f->r);
 	}
 }
@@ -111,7 +110,7 @@ static void decide(config_fields *f)
 	if (config_fields_state(f, offsetof(format_config, n_kv_heads)) != FIELD_GIVEN) {
 		c->n_kv_heads = c->n_heads;
 		notes_add(f->decisions,
-		          "key/value heads %" PRIu32 ", one for each head (%s says nothing)",
+		          "key/value heads %" PRIu32 ", one for each head (not in %s)",
 		          c->n_kv_heads, f->file);
 	}
 	config_fields_decide_head_dim(f);
@@ -125,14 +124,13 @@ static void decide(config_fields *f)
 	if (config_fields_state(f, offsetof(format_config, max_context)) != FIELD_GIVEN) {
 		c->max_context = CONTEXT_LONG;
 		notes_add(f->decisions,
-		          "trained for %d positions, as Mistral's models are (%s says nothing)",
+		          "trained for %d positions, as Mistral's models are (not in %s)",
 		          CONTEXT_LONG, f->file);
 	}
 	c->bos = 1;
 	c->eos = 2;
 	notes_add(f->decisions,
-	          "begin token 1, end token 2, as in Mistral's tokenizers (%s says nothing)",
-	          f->file);
+	          "begin token 1, end token 2, as in Mistral's tokenizers (not in %s)", f->file);
 }
 
 brise_status architecture_read_params(architecture *a, const char *json, size_t size,

@@ -124,7 +124,7 @@ static bool is_letter_or_digit(int c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* What stands behind a backslash: a class, or *literal, one character. */
+/* What follows a backslash: a class, or *literal, one character. */
 static bool read_escape(compiler *c, instruction *i, int *literal)
 {
 	int letter = ahead(c);
@@ -132,7 +132,7 @@ static bool read_escape(compiler *c, instruction *i, int *literal)
 	*literal = -1;
 	c->at += letter >= 0;
 	if (letter < 0 || letter >= 0x80)
-		return refuse(c, "a backslash with nothing behind it");
+		return refuse(c, "a backslash with nothing after it");
 	if (add_class(i, letter))
 		return true;
 	if (is_letter_or_digit(letter))
@@ -255,8 +255,8 @@ static bool read_count(compiler *c, unsigned *count)
 
 #define ENDLESS (REPEATS_MAX + 1)
 
-/* How often the atom before may stand; false: nothing of that kind is ahead, and c->at is as it
- * was. A brace that begins no repetition is a literal, as in Python. */
+/* Bounds of the repetition at c->at; false: there is none, and c->at is unchanged. A brace that
+ * begins no repetition is a literal, as in Python. */
 static bool read_repetition(compiler *c, unsigned *least, unsigned *most)
 {
 	size_t begin = c->at;

@@ -17,8 +17,9 @@ typedef struct pattern pattern;
 pattern *pattern_new(const char *text, size_t n, const char **why);
 void pattern_free(pattern *p);
 
-/* As PEFT asks, re.match(rf"(.*\.)?({text})$", name): the pattern fits the name from its beginning
- * or from behind a dot to its end. Time is at most the name's length times the pattern's size. */
+/* As PEFT matches, re.match(rf"(.*\.)?({text})$", name): the pattern fits the name from its
+ * beginning or from after a dot to its end. Time is at most the name's length times the pattern's
+ * size. */
 bool pattern_fits(const pattern *p, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* place.c - matches names and shapes, and decides about what is no weight */
+/* place.c - matches names and shapes, and ignores or refuses all other tensors */
 #include "convert/checkpoint/place.h"
 
 #include <inttypes.h>
@@ -33,9 +33,9 @@ brise_status place_sort(opened *o)
 		if (strcmp(t[i - 1].name, t[i].name) != 0)
 			continue;
 		if (t[i - 1].file == t[i].file)
-			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s stands twice",
+			return error_set(o->err, BRISE_EFORMAT, "%s: tensor %s appears twice",
 			                 path_of(o, &t[i]), t[i].name);
-		return error_set(o->err, BRISE_EFORMAT, "tensor %s stands twice, in %s and in %s",
+		return error_set(o->err, BRISE_EFORMAT, "tensor %s appears twice, in %s and in %s",
 		                 t[i].name, path_of(o, &t[i - 1]), path_of(o, &t[i]));
 	}
 	return BRISE_OK;
@@ -112,7 +112,7 @@ static brise_status check_rope_factors(const opened *o, const named_tensor *t)
 	return status;
 }
 
-/* The kind of the matrix or vector that a bias is added behind; 0: not a bias. */
+/* The kind of the matrix or vector that a bias is added after; 0: not a bias. */
 static uint32_t find_biased(const opened *o, const char *name)
 {
 	size_t stem = strlen(name) - strlen(".bias");
@@ -138,7 +138,7 @@ static brise_status check_bias(const opened *o, const named_tensor *t)
 	return status;
 }
 
-/* How many tensors of each kind were passed over. */
+/* How many tensors of each kind were ignored. */
 typedef struct passed {
 	unsigned buffers, biases;
 } passed;
@@ -164,11 +164,11 @@ static void note_passed(opened *o, const passed *counts)
 {
 	if (counts->buffers > 0)
 		notes_add(&o->decisions,
-		          "%u buffers passed over, such as tables of rotary frequencies, which "
+		          "%u buffers ignored, such as tables of rotary frequencies, which "
 		          "follow from rope theta",
 		          counts->buffers);
 	if (counts->biases > 0)
-		notes_add(&o->decisions, "%u biases passed over: all are zero", counts->biases);
+		notes_add(&o->decisions, "%u biases ignored: all are zero", counts->biases);
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ static void tie_output(opened *o)
 	if (!o->arch.tied)
 		return;
 	notes_add(&o->decisions, "output matrix: the embedding%s (%s)",
-	          outside[TENSOR_OUTPUT].name ? "; the file's own is passed over" : "",
+	          outside[TENSOR_OUTPUT].name ? "; the file's own is ignored" : "",
 	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
 	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
 }

@@ -80,7 +80,7 @@ static brise_status find(prefix *found, const tensor_list *list, const naming *n
 	return BRISE_OK;
 }
 
-/* Where the output's own name begins, behind a beginning of the prefix; NULL: not the output's. */
+/* Where the output's own name begins, after a beginning of the prefix; NULL: not the output's. */
 static const char *find_output(const prefix *found, const char *name, const char *output)
 {
 	const char *at = strstr(name, output);

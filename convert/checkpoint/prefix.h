@@ -5,7 +5,7 @@
  * "language_model.", PEFT "base_model.model.", and a model saved without its head has no "model.".
  *
  * The rule: what FSDP, torch.compile and activation checkpointing insert ("_orig_mod.",
- * "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.") is left out wherever it stands; then all
+ * "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.") is removed wherever it occurs; then all
  * tensors in layers have one prefix before "layers.", whatever it is, and so have the embedding and
  * the last norm; the output matrix has that prefix or a beginning of it.
  */

@@ -1,4 +1,4 @@
-/* rope_fields.c - which rope scaling is none
+/* rope_fields.c - which values of rope scaling have no effect
  *
  * With factor 1 the types linear, yarn and llama3 leave all frequencies alone, and yarn's magnitude
  * is 1 (transformers, modeling_rope_utils.py; what their other fields say matters only then).

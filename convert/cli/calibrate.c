@@ -33,8 +33,7 @@ static const options_entry entries[] = {
 	STRING(0, "text", text, "FILE", "a text of the kind that the model is used for"),
 	STRING(0, "ids", ids, "FILE", "token ids as they are, instead of a text"),
 	STRING('o', "output", output, "FILE.cal", "file to write"),
-	NUMBER(0, "tokens", tokens, "N", 1, 1 << 24, NULL,
-	       "at most so many tokens (default 49152)"),
+	NUMBER(0, "tokens", tokens, "N", 1, 1 << 24, NULL, "at most N tokens (default 49152)"),
 	NUMBER(0, "span", span, "N", 0, 1 << 20, NULL,
 	       "columns correlated (default 4096); 0: none"),
 	NUMBER('t', "threads", threads, "N", 1, 256, NULL, "threads (default: fast cores)"),
@@ -148,9 +147,9 @@ static bool is_model(const char *path)
 }
 
 /* A checkpoint as a q8 file beside the output. q8 instead of f16: half the room, several times as
- * fast, and on the project's model a calibration as good. The file's name is a part's, held by an
- * empty file until the model takes its place. *path: memory_free'd by the caller, who removes the
- * file. */
+ * fast, and on the project's model a calibration as good. It is named like a part file; an empty
+ * file reserves the name until the model replaces it. *path: memory_free'd by the caller, who
+ * removes the file. */
 static int make_model(calibrate_settings *s, const char *checkpoint, char **path)
 {
 	size_t room = strlen(s->output) + 32;

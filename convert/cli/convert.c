@@ -164,7 +164,7 @@ static void print_result(const char *out, const convert_result *r)
 	        r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
 }
 
-/* What OUT's extension says if it is that of a file which convert does not write; NULL: nothing. */
+/* OUT's extension if it belongs to a format that convert does not write; NULL: it does not. */
 static const char *foreign_extension(const char *out)
 {
 	static const char *const foreign[] = { ".gguf", ".ggml",  ".safetensors", ".bin",
@@ -203,7 +203,7 @@ int cli_convert(int argc, char **argv)
 		return report_usage("convert",
 		                    "--calibration: works with --type q4 only, found --type %s",
 		                    type_choices[settings.type]);
-	/* What is there already is looked at, whatever its name. */
+	/* An existing file is checked by its contents, whatever its name. */
 	foreign = foreign_extension(result.operands[1]);
 	if (foreign && !os_examine(result.operands[1], &facts))
 		return report_usage(

@@ -9,7 +9,7 @@
 
 #include "runtime/portable.h"
 
-/* Begins as zeros; its owner calls buffer_free. */
+/* Zero-initialised; its owner calls buffer_free. */
 typedef struct buffer {
 	uint8_t *data;
 	size_t n, room;

@@ -1,4 +1,4 @@
-/* export_plan.h - what is to be written, as export.c hands it to the writers of headers */
+/* export_plan.h - what export.c passes to the writers of headers */
 #ifndef CONVERT_FORMATS_EXPORT_PLAN_H
 #define CONVERT_FORMATS_EXPORT_PLAN_H
 

@@ -10,9 +10,9 @@
 #include "runtime/model/contents.h"
 #include "runtime/os/os.h"
 
-/* Opens a regular file for reading and looks at its first bytes; nothing else is opened for long,
- * so that a FIFO or device is refused instead of waited for. expected: see contents_check.
- * *descriptor is -1 after an error. Errors: BRISE_EIO, BRISE_EFORMAT other contents. */
+/* Opens a regular file for reading and looks at its first bytes; anything else is refused at once,
+ * so that a FIFO or device is never waited for. expected: see contents_check. *descriptor is -1
+ * after an error. Errors: BRISE_EIO, BRISE_EFORMAT other contents. */
 brise_status files_open(int *descriptor, uint64_t *bytes, const char *path, contents expected,
                         brise_error *err);
 
@@ -24,7 +24,7 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
 /* What the regular file at `path` holds. Errors: BRISE_EIO. */
 brise_status files_look(contents *found, const char *path, brise_error *err);
 
-/* A whole file of at most `most` bytes: *bytes from memory_new [*size] with a NUL behind, freed by
+/* A whole file of at most `most` bytes: *bytes from memory_new [*size] followed by a NUL, freed by
  * the caller. Memory follows what was read, not what the file's size claims. Errors: those of
  * files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
 brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,

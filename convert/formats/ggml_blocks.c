@@ -1,4 +1,4 @@
-/* ggml_blocks.c - what ggml's quantized blocks mean
+/* ggml_blocks.c - decodes ggml's quantized blocks
  *
  * The layouts are facts of the format (ggml-common.h: block_q4_0 and so on); each function's
  * comment draws its block, offsets in bytes. Two families:
@@ -8,8 +8,8 @@
  *                  each, codes
  *
  * Codes of several bits are cut into planes (nibbles, pairs of bits, single bits) that lie apart.
- * The planes walk differently from type to type; within a plane an index counts elements whose bits
- * stand at the same place in consecutive bytes.
+ * The order of elements in a plane differs from type to type; within a plane an index counts
+ * elements whose bits stand at the same place in consecutive bytes.
  *
  * Floats are computed in the order ggml does it, so that results have the same bits: scales are
  * multiplied first (d * scale), then the code, then the minimum is subtracted. Multiply and add are
@@ -186,7 +186,7 @@ void ggml_decode_q2_k(float *out, const uint8_t *b, size_t n)
 }
 
 /* Scale s of 16, each of 6 bits around 32: the lower four in nibbles of 8 bytes, the upper two in
- * pairs of bits of the 4 bytes behind them. */
+ * pairs of bits of the 4 bytes after them. */
 static int q3_scale(const uint8_t *packed, unsigned s)
 {
 	uint32_t lower = (uint32_t)packed[s % 8] >> 4 * (s / 8) & 15,
@@ -220,7 +220,7 @@ void ggml_decode_q3_k(float *out, const uint8_t *b, size_t n)
 }
 
 /* Scale and minimum s of 8, 6 bits each, in 12 bytes: the first four of either have bytes of their
- * own; the last four have nibbles in the bytes behind and their upper two bits on top of those
+ * own; the last four have nibbles in the bytes after them and their upper two bits on top of those
  * bytes. */
 static void unpack_q45_scale(const uint8_t *packed, unsigned s, float d, float dmin, float *scale,
                              float *minimum)

@@ -12,7 +12,7 @@
  *   zeros up to a multiple of general.alignment (32 if absent): the data starts there; every offset
  *   is a multiple of it, too
  *
- * ne[0] is the contiguous dimension: a matrix of ne {cols, rows} stands row by row, every row a
+ * ne[0] is the contiguous dimension: a matrix of ne {cols, rows} is stored row by row, every row a
  * whole number of blocks.
  */
 #ifndef CONVERT_FORMATS_GGUF_H

@@ -17,11 +17,11 @@ void gguf_free_parts(char **paths, size_t n);
 /* Makes the name of a part that of the first part of its model, in place; other names stay. */
 void gguf_name_first_part(char *name);
 
-/* Holds what a file says of itself (split.no, split.count) against its place `part` of n. */
+/* Compares a file's split.no and split.count with its place `part` of n. */
 brise_status gguf_check_part(const gguf_header *h, size_t part, size_t n, const char *name,
                              brise_error *err);
 
-/* Holds split.tensors.count, if it is there, against the tensors of all parts. */
+/* Compares split.tensors.count, if it is there, with the number of tensors in all parts. */
 brise_status gguf_check_total(const gguf_header *h, size_t n_tensors, const char *name,
                               brise_error *err);
 

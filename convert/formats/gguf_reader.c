@@ -2,7 +2,7 @@
  *
  * A header states the numbers of everything that follows, which are not trusted before the bytes
  * are read: the cursor reads the file in growing pieces as it needs them, and every count is first
- * held against the bytes the file has left.
+ * compared with the bytes left in the file.
  */
 #include "convert/formats/gguf_reader.h"
 
@@ -166,7 +166,7 @@ static brise_status take_string(cursor *c, const char *what, size_t *begin, uint
 	return BRISE_OK;
 }
 
-/* A key or a tensor's name, from memory_new with a NUL behind. The format wants ASCII; so names can
+/* A key or a tensor's name, from memory_new followed by a NUL. The format wants ASCII; so names can
  * be printed as they are. */
 static brise_status take_name(cursor *c, const char *what, uint64_t most, char **name)
 {
@@ -209,7 +209,7 @@ static brise_status check_bools(const cursor *c, const gguf_value *v)
 	return BRISE_OK;
 }
 
-/* Passes over v->n elements of v->type. */
+/* Skips v->n elements of v->type. */
 static brise_status take_elements(cursor *c, gguf_value *v)
 {
 	uint64_t bytes, n, i;
@@ -309,7 +309,7 @@ static brise_status take_pairs(cursor *c, uint64_t n)
 		qsort(h->values, h->n_values, sizeof *h->values, compare_keys);
 	for (i = 1; i < h->n_values; i++)
 		if (!strcmp(h->values[i - 1].key, h->values[i].key))
-			return error_set(c->err, BRISE_EFORMAT, "%s: metadata key %s stands twice",
+			return error_set(c->err, BRISE_EFORMAT, "%s: metadata key %s appears twice",
 			                 c->name, h->values[i].key);
 	return BRISE_OK;
 }
@@ -342,8 +342,7 @@ static brise_status take_dimensions(cursor *c, named_tensor *t)
 		                 "%s: tensor %s: %" PRIu64 " dimensions, expected 1 to %u", c->name,
 		                 t->name, n, GGUF_DIMS_MAX);
 	t->n_dims = (uint32_t)n;
-	for (i = n;
-	     i-- > 0;) { /* ne[0] is the contiguous dimension, which stands last in a shape */
+	for (i = n; i-- > 0;) { /* ne[0] is the contiguous dimension, which comes last in a shape */
 		if ((status = take(c, 8, t->name, &t->shape[i])) != BRISE_OK)
 			return status;
 		if (t->shape[i] == 0)
@@ -406,7 +405,7 @@ static brise_status take_tensor(cursor *c, tensor_list *list, uint64_t alignment
 	return status;
 }
 
-/* Offsets count from where the data starts, which is known behind the last tensor. */
+/* Offsets count from where the data starts, which is known after the last tensor. */
 static brise_status place_data(const cursor *c, tensor_list *list, size_t first, uint64_t alignment)
 {
 	uint64_t data, room;

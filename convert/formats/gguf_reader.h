@@ -34,7 +34,7 @@ typedef struct gguf_text {
  *
  * Refused: other versions than 2 and 3, big-endian files; whatever runs past the file's end;
  * element types that are not decoded, by name; rows that are no whole blocks; tensors that overlap;
- * keys and (by tensors_sort) names that stand twice.
+ * keys and (by tensors_sort) names that appear twice.
  * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status gguf_read(gguf_header *h, int descriptor, uint64_t file_bytes, const char *name,
                        uint32_t file, tensor_list *list, brise_error *err);

@@ -188,7 +188,7 @@ static void put_turn_ends(const brise_tokenizer *t, const brise_model_facts *f, 
 	put_id(p, "tokenizer.ggml.eom_token_id", message);
 }
 
-/* t NULL: begin and end are known all the same. */
+/* t NULL: begin and end come from the configuration. */
 static void put_tokenizer(const brise_tokenizer *t, const brise_model *model, pairs *p)
 {
 	const format_config *c = &model->config;

@@ -5,7 +5,7 @@
 #include "convert/formats/buffer.h"
 #include "convert/formats/export_plan.h"
 
-/* Where row `row` of q or k stands in the file: GGUF's architecture llama interleaves the pairs
+/* Where row `row` of q or k is in the file: GGUF's architecture llama interleaves the pairs
  * that RoPE turns, (2i, 2i + 1) for the .brise file's (i, i + head_dim / 2). */
 uint32_t gguf_source_row(uint32_t row, uint32_t head_dim);
 

@@ -18,7 +18,8 @@ void notes_add(notes *n, const char *format, ...)
 	va_end(args);
 	for (length = 0; line[length]; length++)
 		if ((unsigned char)line[length] < 0x20 ||
-		    line[length] == 0x7f) /* names come from files, and a line is a line */
+		    line[length] == 0x7f) /* names come from files: a control character must not
+		                             break the line */
 			line[length] = '?';
 	line[length++] = '\n';
 	grown = memory_resize(n->text, n->bytes + length + 1, 1);

@@ -5,10 +5,9 @@
  * dictionaries, a memo, and calls of three known constructors:
  *     collections.OrderedDict()       an empty dictionary
  *     torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
- *     torch.HalfStorage and its kin, named inside a persistent id ('storage', type, key, device,
- *         elements)
- * Values live in one array (the arena) and are named by index; it only grows, by at most one value
- * per byte of input, and nothing recurses.
+ *     torch.HalfStorage and others like it, named inside a persistent id ('storage', type, key,
+ * device, elements) Values live in one array (the arena) and are named by index; it only grows, by
+ * at most one value per byte of input, and nothing recurses.
  */
 #include "convert/formats/pickle.h"
 
@@ -340,7 +339,7 @@ static bool do_reduce(machine *m)
 	return damaged(m, "a call that makes no tensor");
 }
 
-/* A pair of a dictionary: tensors get their names; other values are passed over (optimizer state
+/* A pair of a dictionary: tensors get their names; other values are ignored (optimizer state
  * and such holds none of the model's). */
 static bool add_pair(machine *m, const value *key, const value *item)
 {
@@ -352,7 +351,7 @@ static bool add_pair(machine *m, const value *key, const value *item)
 	if (key->kind != VALUE_TEXT || key->number < 1 || key->number > 511 ||
 	    memchr(key->text, 0, (size_t)key->number))
 		return damaged(m, "a tensor whose name is no text");
-	/* one tensor stored over and over would take memory out of all proportion to the file */
+	/* one tensor stored again and again would take far more memory than the file's size */
 	if (m->n_tensors == TENSORS_MAX)
 		return damaged(m, "more tensors than any model has");
 	if (!grow(m, &tensors, m->n_tensors, &m->tensors_capacity, sizeof *t))

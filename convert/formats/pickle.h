@@ -20,7 +20,7 @@ typedef struct pickle_tensor {
  *
  * Only the opcodes and names that a dictionary of tensors needs are interpreted; nothing is
  * executed. Refused by name: every other opcode and global, strided (non-contiguous) tensors,
- * storages on the way out of range. name stands for the file in messages.
+ * storages on the way out of range. name is what messages call the file.
  * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status pickle_read(pickle_tensor **tensors, size_t *n, const uint8_t *bytes, size_t size,
                          const char *name, brise_error *err);

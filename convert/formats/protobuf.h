@@ -37,7 +37,7 @@ static inline protobuf_reader protobuf_open(const uint8_t *bytes, size_t size)
 	return (protobuf_reader){ bytes, bytes + size };
 }
 
-/* The next field. After PROTOBUF_DAMAGED the reader stands at the field that is cut off or of an
+/* The next field. After PROTOBUF_DAMAGED the reader is at the field that is cut off or of an
  * unknown wire type. */
 protobuf_outcome protobuf_next(protobuf_reader *reader, protobuf_field *field);
 

@@ -7,7 +7,7 @@
 
 /* Reads a header of `size` bytes (the JSON alone) of a file of file_bytes in all, appending to
  * *list with file index `file`. name is for messages. Refused: ranges outside the file, overlapping
- * or of another size than shape and type make, names that stand twice. */
+ * or of another size than shape and type make, names that appear twice. */
 brise_status safetensors_parse(const char *json, size_t size, uint64_t file_bytes, const char *name,
                                uint32_t file, tensor_list *list, brise_error *err);
 

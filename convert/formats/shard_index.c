@@ -124,7 +124,7 @@ static brise_status sort(shard_index *index, const char *name, brise_error *err)
 		const shard_entry *one = &index->entries[i - 1], *other = one + 1;
 
 		if (strcmp(one->name, other->name) == 0)
-			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands in %s and in %s",
+			return error_set(err, BRISE_EFORMAT, "%s: tensor %s is in %s and in %s",
 			                 name, one->name, index->shards[one->shard],
 			                 index->shards[other->shard]);
 	}

@@ -17,7 +17,7 @@ typedef struct shard_entry {
 	bool found;     /* for the caller */
 } shard_entry;
 
-/* Begins as zeros; freed with shard_index_free, also after an error. */
+/* Zero-initialised by the caller; freed with shard_index_free, also after an error. */
 typedef struct shard_index {
 	char **shards; /* [n_shards], ascending */
 	size_t n_shards;

@@ -53,7 +53,7 @@ brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err
 	tensors_order(list);
 	for (i = 1; i < list->n; i++)
 		if (!strcmp(list->items[i - 1].name, list->items[i].name))
-			return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", where,
+			return error_set(err, BRISE_EFORMAT, "%s: tensor %s appears twice", where,
 			                 list->items[i].name);
 	return BRISE_OK;
 }

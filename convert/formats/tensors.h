@@ -1,4 +1,4 @@
-/* tensors.h - the named tensors of weight files, as the formats' readers hand them to checkpoint.c
+/* tensors.h - the named tensors of weight files, as the formats' readers return them
  */
 #ifndef CONVERT_FORMATS_TENSORS_H
 #define CONVERT_FORMATS_TENSORS_H
@@ -30,7 +30,7 @@ brise_status tensors_add(tensor_list *list, named_tensor *tensor, const char *fi
 /* Sorts by name. */
 void tensors_order(tensor_list *list);
 
-/* Sorts by name and refuses names that stand twice. */
+/* Sorts by name and refuses names that appear twice. */
 brise_status tensors_sort(tensor_list *list, const char *where, brise_error *err);
 
 /* Sorts tensors of one file by where they lie and refuses those that share bytes. */

@@ -2,10 +2,10 @@
  * pickle names
  *
  * torch.save stores "<prefix>/data.pkl", one member "<prefix>/data/<key>" per storage and, lately,
- * "<prefix>/byteorder"; all uncompressed, so a tensor is a range of the file. The directory stands
- * at the end; where sizes do not fit 32 bits, in the form called zip64. Only the last record of a
- * directory's end is believed: an archive whose comment holds another one is refused rather than
- * read in two ways.
+ * "<prefix>/byteorder"; all uncompressed, so a tensor is a range of the file. The directory is at
+ * the end; where sizes do not fit 32 bits, in the form called zip64. Only the last end record of
+ * the directory is used: an archive whose comment holds another one is refused rather than read in
+ * two ways.
  */
 #include "convert/formats/torch_zip.h"
 
@@ -175,7 +175,7 @@ static int compare_members(const void *a, const void *b)
 	return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* One entry of the directory at *at, which moves behind it. */
+/* One entry of the directory at *at, which moves past it. */
 static brise_status read_entry(archive *a, uint64_t *at, member *m)
 {
 	const uint8_t *e = a->directory + *at;
@@ -230,7 +230,7 @@ static brise_status read_directory(archive *a)
 		qsort(a->members, a->n, sizeof *a->members, compare_members);
 	for (i = 1; i < a->n; i++)
 		if (compare_members(&a->members[i - 1], &a->members[i]) == 0)
-			return error_set(a->err, BRISE_EFORMAT, "%s: member %.*s stands twice",
+			return error_set(a->err, BRISE_EFORMAT, "%s: member %.*s appears twice",
 			                 a->name, (int)a->members[i].length, a->members[i].path);
 	return BRISE_OK;
 }
@@ -243,7 +243,7 @@ static const member *find_member(const archive *a, const char *path)
 	            : NULL;
 }
 
-/* Where a member's bytes begin: behind its local header, whose extra field may be longer than the
+/* Where a member's bytes begin: after its local header, whose extra field may be longer than the
  * directory's. */
 static brise_status locate(const archive *a, const member *m, uint64_t *offset)
 {

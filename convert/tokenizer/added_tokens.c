@@ -1,12 +1,12 @@
 /* added_tokens.c - see added_tokens.h
  *
  * A token within the base's vocabulary must be the piece that tokenizer.model has there. Where it
- * is not, one of the two files belongs to another model; to guess would cut texts wrongly without a
- * word, so such folders are refused, and taking the wrong file away decides. Reserved tokens alone
- * are said to differ and read as tokenizer.model has them: Mistral has given names to its own over
- * time ("[control_8]" became "[IMG]"), and fine-tunes give them others, which changes how no
- * ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no contradiction:
- * the model can neither be given nor produce them.
+ * is not, one of the two files belongs to another model. A wrong guess would cut texts wrongly
+ * without any message, so such folders are refused until the wrong file is removed. Only reserved
+ * tokens may differ: a note says so, and tokenizer.model's names are used. Mistral has given names
+ * to its own over time ("[control_8]" became "[IMG]"), and fine-tunes give them others, which
+ * changes how no ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no
+ * contradiction: the model can neither be given nor produce them.
  *
  * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which
  * text spells only on request; others are user-defined symbols, cut out of text. added_tokens.json
@@ -207,7 +207,7 @@ static brise_status sort_tokens(added_tokens *out, brise_error *err)
 		     ((before->flags ^ t->flags) & ADDED_SPECIAL)))
 			status = error_set(err, BRISE_EFORMAT,
 			                   "%s: added token %" PRIu32
-			                   " stands twice, as \"%.60s\" and \"%.60s\"",
+			                   " appears twice, as \"%.60s\" and \"%.60s\"",
 			                   out->path, t->id, before->text, t->text);
 		memory_free(out->items[i].text);
 	}
@@ -232,11 +232,10 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
 	if (status == BRISE_OK)
 		status = sort_tokens(out, err);
 	if (status == BRISE_OK && in.n_rowless > 0)
-		notes_add(
-		        decisions,
-		        "added tokens without a row in the embedding passed over: %zu, of %" PRIu32
-		        " and more (%s)",
-		        in.n_rowless, rows, file_name(out->path));
+		notes_add(decisions,
+		          "added tokens without a row in the embedding ignored: %zu, of %" PRIu32
+		          " and more (%s)",
+		          in.n_rowless, rows, file_name(out->path));
 	return status;
 }
 

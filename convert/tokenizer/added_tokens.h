@@ -1,8 +1,8 @@
 /* added_tokens.h - tokens that a fine-tune adds to the vocabulary of its tokenizer.model
  *
  * Such checkpoints hold the base's tokenizer.model as it was; what was added, as ChatML's
- * <|im_start|>, stands beside it in tokenizer.json, or in tokenizer_config.json, or in the older
- * added_tokens.json, and has rows of its own behind the base's.
+ * <|im_start|>, is beside it in tokenizer.json, or in tokenizer_config.json, or in the older
+ * added_tokens.json, and has rows of its own after the base's.
  */
 #ifndef CONVERT_TOKENIZER_ADDED_TOKENS_H
 #define CONVERT_TOKENIZER_ADDED_TOKENS_H
@@ -48,7 +48,7 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
                                       brise_error *err);
 void added_tokens_free(added_tokens *tokens);
 
-/* Puts tokens behind the base's pieces, whose texts must be those of the tokens below p->vocab, but
+/* Puts tokens after the base's pieces, whose texts must be those of the tokens below p->vocab, but
  * for reserved ones; p->pieces is reallocated, and points to texts of *tokens then. What is added,
  * and what differs, becomes a line of *decisions.
  * Errors: BRISE_EFORMAT contradictions and gaps; BRISE_EUNSUPPORTED, BRISE_ENOMEM. */

@@ -106,7 +106,7 @@ void end_tokens_settle(end_tokens *list, const brise_tokenizer *tokenizer, uint3
 	for (i = 0; i < list->n; i++)
 		if ((uint32_t)list->ids[i] >= vocab) {
 			notes_add(decisions,
-			          "end token %" PRId32 " passed over: the model has %" PRIu32
+			          "end token %" PRId32 " ignored: the model has %" PRIu32
 			          " tokens (%s)",
 			          list->ids[i], vocab, list->sources[i]);
 		} else {
@@ -123,6 +123,6 @@ void end_tokens_settle(end_tokens *list, const brise_tokenizer *tokenizer, uint3
 	else
 		notes_add(decisions, "no end token is known; --tokens ends a generation");
 	if (list->n_dropped > 0)
-		notes_add(decisions, "end tokens beyond the first %u passed over: %zu",
-		          FORMAT_ENDS_MAX, list->n_dropped);
+		notes_add(decisions, "end tokens beyond the first %u ignored: %zu", FORMAT_ENDS_MAX,
+		          list->n_dropped);
 }

@@ -16,8 +16,7 @@ typedef struct end_tokens {
 /* Adds an id that is not in the list yet; negative ones mean none and are left out. */
 void end_tokens_add(end_tokens *list, int64_t id, const char *source);
 
-/* Adds the tokens whose texts are those that formats of conversations end turns with, as
- * <|im_end|>. */
+/* Adds the tokens with which chat formats end turns, such as <|im_end|>, found by their texts. */
 void end_tokens_add_known(end_tokens *list, const brise_tokenizer *tokenizer);
 
 /* Takes ids outside the vocabulary out, and says in lines of *decisions which tokens end a

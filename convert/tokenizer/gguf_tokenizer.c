@@ -1,14 +1,14 @@
 /* gguf_tokenizer.c - reads tokenizer.ggml.* metadata
  *
- * "llama" is SentencePiece's BPE: its pieces, scores and types stand in three arrays, in order of
- * id (types have the numbers of SentencePiece's own format). What writers of such files add or
- * change, and what is done about it:
+ * "llama" is SentencePiece's BPE: its pieces, scores and types are in three arrays, in order of id
+ * (types have the numbers of SentencePiece's own format). What writers of such files add or change,
+ * and what is done about it:
  *
  *   - vocabularies smaller than the model's matrix are filled up with unused tokens "[PADn]":
  *     dropped from the end, as tokenizer.model has none;
  *   - vocabularies that went through Hugging Face's classes have <unk> as a control token and the
- *     same score everywhere. The former is mended by unknown_token_id; without scores nothing says
- *     which merge comes first, so the latter is refused;
+ *     same score everywhere. The former is corrected with unknown_token_id; without scores nothing
+ * says which merge comes first, so the latter is refused;
  *   - the rules that a tokenizer.model states (byte fallback, no folding of spaces) follow from the
  *     model "llama" and from the pieces.
  */
@@ -284,7 +284,7 @@ brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **
 
 /* ---- end tokens ----------------------------------------------------------------------------- */
 
-/* As llama.cpp: a value that is no id of the vocabulary is passed over. */
+/* As llama.cpp: a value that is no id of the vocabulary is ignored. */
 static void add_end(const gguf_header *h, const char *key, const char *source, end_tokens *ends)
 {
 	const gguf_value *v = gguf_find(h, key);
@@ -336,9 +336,9 @@ static bool holds(const gguf_text *text, const char *part)
 	return false;
 }
 
-/* The marks that the published forms of Mistral's templates differ by, newest first: v7 and later
- * have a system prompt of its own kind, v2 and v3 announce tools (v3 writes an id with each call),
- * v1 has [INST] alone. The part that decides is quoted in the note. */
+/* Text by which the published forms of Mistral's templates differ, newest first: v7 and later have
+ * a system prompt of its own kind, v2 and v3 announce tools (v3 writes an id with each call), v1
+ * has [INST] alone. The part that decides is quoted in the note. */
 static const char *recognise(const gguf_text *text, const char **mark)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /* json_rule.c - see json_rule.h
  *
- * Components may stand in sequences, so objects are walked through whatever holds them.
+ * Components may be in sequences, so objects are walked through whatever holds them.
  */
 #include "convert/tokenizer/json_rule.h"
 
@@ -26,7 +26,7 @@ static void take_component(json_rule *rule, const component *c)
 		rule->has_template = true;
 }
 
-/* "single": [{"SpecialToken": {...}}, {"Sequence": {...}}]; what stands first decides. */
+/* "single": [{"SpecialToken": {...}}, {"Sequence": {...}}]; the first decides. */
 static void read_template(json_reader *r, json_rule *rule)
 {
 	bool first = true;

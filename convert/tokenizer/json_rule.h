@@ -16,8 +16,8 @@ typedef struct json_rule {
 	bool has_template, begins;
 } json_rule;
 
-/* Reads the value of field `key`, and passes over it if it is none of normalizer, pre_tokenizer and
- * post_processor. *rule: zero-initialised by the caller. Errors stand in the reader. */
+/* Reads the value of field `key`, and skips it if it is none of normalizer, pre_tokenizer and
+ * post_processor. *rule: zero-initialised by the caller. Errors are in the reader. */
 void json_read_rule(json_reader *r, const char *key, json_rule *rule);
 
 /* The added_rule; 0: nothing was said. */

@@ -2,9 +2,9 @@
  *
  * The file describes a pipeline: a normalizer and a pre-tokenizer (what happens to spaces), a model
  * (vocabulary and merges), a decoder, and added tokens. Those converted from SentencePiece's
- * models, as Mistral's and Llama's are, say what a tokenizer.model says in other words; they are
- * read, and all else is refused by its name. Two spellings exist for a space in front of the text
- * and U+2581 for every space: older files have the normalizers Prepend and Replace, newer ones the
+ * models, as Mistral's and Llama's are, are equivalent to a tokenizer.model; they are read, and
+ * everything else is refused by name. Two spellings exist for a space in front of the text and
+ * U+2581 for every space: older files have the normalizers Prepend and Replace, newer ones the
  * pre-tokenizer Metaspace.
  */
 #include "convert/tokenizer/json_tokenizer.h"
@@ -127,7 +127,7 @@ static void read_vocab(reading *in)
 	char *text;
 
 	if (in->has_vocab)
-		json_refuse(&in->r, BRISE_EFORMAT, "model.vocab stands twice");
+		json_refuse(&in->r, BRISE_EFORMAT, "model.vocab appears twice");
 	in->has_vocab = true;
 	json_enter_object(&in->r);
 	while (json_next_whole_key(&in->r, &text, &bytes)) {
@@ -201,7 +201,7 @@ static void read_listed_merge(reading *in)
 static void read_merges(reading *in)
 {
 	if (in->has_merges)
-		json_refuse(&in->r, BRISE_EFORMAT, "model.merges stands twice");
+		json_refuse(&in->r, BRISE_EFORMAT, "model.merges appears twice");
 	in->has_merges = true;
 	json_enter_array(&in->r);
 	while (json_next_element(&in->r))
@@ -211,7 +211,7 @@ static void read_merges(reading *in)
 			read_joined_merge(in);
 }
 
-/* A field that must say nothing: null, "", false or 0. */
+/* A field that must have no effect: null, "", false or 0. */
 static void read_nothing(reading *in, const char *field)
 {
 	char text[8] = "";
@@ -442,7 +442,7 @@ static void handle_pre_tokenizer(reading *in, const component *c)
 {
 	if (strcmp(c->type, "Metaspace") != 0 || in->metaspace) {
 		refuse(in, "pre_tokenizer %s%s is not supported", c->type,
-		       in->metaspace ? " behind Metaspace" : "");
+		       in->metaspace ? " after Metaspace" : "");
 		return;
 	}
 	in->metaspace = true;
@@ -487,7 +487,7 @@ static brise_status read_file(reading *in)
 		if (seen & 1u << i && i < sizeof names / sizeof *names)
 			json_refuse(&in->r, BRISE_EFORMAT,
 			            "model, added_tokens, normalizer, pre_tokenizer or decoder "
-			            "stands twice");
+			            "appears twice");
 		seen |= 1u << i;
 		if (i == 0)
 			read_model(in);

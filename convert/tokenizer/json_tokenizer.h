@@ -1,4 +1,4 @@
-/* json_tokenizer.h - what a tokenizer.json says, where its pipeline is SentencePiece's */
+/* json_tokenizer.h - the contents of a tokenizer.json whose pipeline is SentencePiece's */
 #ifndef CONVERT_TOKENIZER_JSON_TOKENIZER_H
 #define CONVERT_TOKENIZER_JSON_TOKENIZER_H
 
@@ -12,7 +12,7 @@
 
 typedef enum token_origin { FROM_VOCABULARY, FROM_ADDED, FROM_SPECIAL } token_origin;
 
-/* One entry of model.vocab or added_tokens; a token may stand in both. */
+/* One entry of model.vocab or added_tokens; a token may be in both. */
 typedef struct json_token {
 	size_t at;          /* of its text in the pool */
 	uint32_t bytes, id; /* 1..TOKENIZER_PIECE_MAX; below TOKENIZER_VOCAB_MAX */
@@ -21,7 +21,7 @@ typedef struct json_token {
 } json_token;
 
 typedef struct json_merge {
-	size_t at; /* of both texts, one behind the other */
+	size_t at; /* of both texts, one after the other */
 	uint32_t left_bytes, right_bytes;
 } json_merge;
 

@@ -1,5 +1,5 @@
-/* merges.c - which scores make SentencePiece's way of merging the same as a list of merges, and a
- * check that none differs
+/* merges.c - finds scores with which SentencePiece's merging is equivalent to a list of merges, and
+ * checks it for every piece
  *
  * Both ways start from characters and take the best pair of neighbours until there is none. Hugging
  * Face's BPE takes, of the pairs on its list, the one of lowest rank; SentencePiece's takes, of all
@@ -11,9 +11,9 @@
  * inside depends on that stretch alone. Merges inside are done in the order of their own
  * priorities, those outside do not touch them, and one across the ends would make an end inner. So
  * each piece, wherever it comes about, comes about as when its text stands alone: always from the
- * same last pair, or never. Call that its last merge. Merges that are nobody's last one are never
- * done. Two ways of merging in which all pieces have the same last merges, in the same order of
- * priority, therefore do the same with every text.
+ * same last pair, or never. Call that its last merge. Merges that are not the last of any piece are
+ * never done. Two ways of merging in which all pieces have the same last merges, in the same order
+ * of priority, therefore do the same with every text.
  *
  * So: merge each piece's text alone by the list; number the pieces by the rank of their last
  * merges, and score them by that number; merge each piece's text alone by these scores, and compare
@@ -197,7 +197,7 @@ static brise_status sort_pairs(ranked_pair *sorted, const merges_pair *pairs, ui
 		if (sorted[i - 1].key == sorted[i].key)
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: the merge of tokens %" PRIu64 " and %" PRIu64
-			                 " stands twice",
+			                 " appears twice",
 			                 name, sorted[i].key >> 32, sorted[i].key & UINT32_MAX);
 	return BRISE_OK;
 }

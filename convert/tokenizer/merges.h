@@ -1,5 +1,5 @@
-/* merges.h - scores of pieces that make SentencePiece's way of merging do what a ranked list of
- * merges does */
+/* merges.h - scores of pieces with which SentencePiece's merging is equivalent to a ranked list of
+ * merges */
 #ifndef CONVERT_TOKENIZER_MERGES_H
 #define CONVERT_TOKENIZER_MERGES_H
 

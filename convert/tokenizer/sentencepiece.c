@@ -3,8 +3,8 @@
  * The file is a protobuf message (github.com/google/sentencepiece, src/sentencepiece_model.proto).
  * Read are the pieces and what decides how text is cut into them; how the model was trained is
  * skipped. What no tokenizer of Mistral's uses (other algorithms than BPE, character maps, other
- * rules for spaces) is refused by name rather than half done. Fields that are absent have the
- * defaults of that definition.
+ * rules for spaces) is refused by name rather than partly supported. Fields that are absent have
+ * the defaults of that definition.
  */
 #include "convert/tokenizer/sentencepiece.h"
 
@@ -320,8 +320,8 @@ static brise_status read_model(const void *model, size_t model_bytes, const char
 	if (status == BRISE_OK)
 		status = tokenizer_check_pieces(&r.out, name, err);
 	if (status == BRISE_OK) {
-		/* Like the reference by text, not by trainer_spec.bos_id, which editing leaves
-		 * behind. */
+		/* By text, as in the reference, not by trainer_spec.bos_id, which editing a model
+		 * leaves unchanged. */
 		r.out.bos = tokenizer_find_control(&r.out, r.bos_piece.bytes, r.bos_piece.size);
 		r.out.eos = tokenizer_find_control(&r.out, r.eos_piece.bytes, r.eos_piece.size);
 		status = tokenizer_write_section(&r.out, name, section, bytes, err);

@@ -15,11 +15,11 @@
 brise_status sentencepiece_read_model(const char *path, void **section, size_t *bytes,
                                       brise_error *err);
 
-/* The same from a model of model_bytes in memory; `name` stands for the file in messages. */
+/* The same from a model of model_bytes in memory; `name` is what messages call the file. */
 brise_status sentencepiece_read_memory(const void *model, size_t model_bytes, const char *name,
                                        void **section, size_t *bytes, brise_error *err);
 
-/* The model at `path` with the added tokens behind its pieces (convert/tokenizer/added_tokens.h).
+/* The model at `path` with the added tokens after its pieces (convert/tokenizer/added_tokens.h).
  * Errors: those of added_tokens_append as well. */
 brise_status sentencepiece_read_extended(const char *path, const added_tokens *added,
                                          notes *decisions, void **section, size_t *bytes,

@@ -3,7 +3,7 @@
  *
  * Written is what decides how text is cut: pieces, scores, types, and the rules that differ from
  * SentencePiece's defaults. A field is its number and wire type as one varint, then the value; a
- * submessage is made first, because its length stands before it
+ * submessage is made first, because its length comes before it
  * (protobuf.dev/programming-guides/encoding).
  */
 #include "convert/tokenizer/sentencepiece_writer.h"
@@ -19,7 +19,7 @@ static void put_varint(buffer *b, uint64_t value)
 	buffer_put_number(b, value, 1);
 }
 
-/* Negative int32 values stand as 64 bits, as protobuf has it. */
+/* Negative int32 values are written as 64 bits, as protobuf does. */
 static void put_number(buffer *b, unsigned field, int64_t value)
 {
 	put_varint(b, field << 3 | PROTOBUF_VARINT);

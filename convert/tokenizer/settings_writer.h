@@ -1,5 +1,4 @@
-/* settings_writer.h - tokenizer_config.json and generation_config.json of a model that is given
- * back */
+/* settings_writer.h - tokenizer_config.json and generation_config.json of an exported model */
 #ifndef CONVERT_TOKENIZER_SETTINGS_WRITER_H
 #define CONVERT_TOKENIZER_SETTINGS_WRITER_H
 

@@ -30,7 +30,7 @@ typedef struct reading {
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* A number or a list of numbers; null and other things say nothing. */
+/* A number or a list of numbers; null and other values are ignored. */
 static void read_ends(reading *in)
 {
 	int64_t id;
@@ -94,7 +94,7 @@ brise_status text_settings_keep_template(text_settings *s, const char *text, siz
 	if (s->chat_template || n == 0)
 		return BRISE_OK;
 	if (n > FORMAT_TEMPLATE_MAX || !is_text(text, n)) {
-		notes_add(decisions, "chat template of %zu bytes passed over: %s (%s)", n,
+		notes_add(decisions, "chat template of %zu bytes ignored: %s (%s)", n,
 		          n > FORMAT_TEMPLATE_MAX ? "too long" : "not UTF-8 text", source);
 		return BRISE_OK;
 	}
@@ -232,7 +232,7 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 brise_status text_settings_read(text_settings *out, const char *folder, notes *decisions,
                                 brise_error *err)
 {
-	/* Of two files that say the same, the first counts, as in transformers. */
+	/* Of two files with the same setting the first counts, as in transformers. */
 	static const char *const names[] = {
 		"config.json",           "generation_config.json",  "chat_template.jinja",
 		"tokenizer_config.json", "special_tokens_map.json", "tokenizer.json",
@@ -267,7 +267,7 @@ static int32_t find_named(const brise_tokenizer *tokenizer, const char *text, co
 		return -1;
 	(void)brise_find_token(tokenizer, text, strlen(text), &id, NULL);
 	if (id < 0)
-		notes_add(decisions, "%s \"%.60s\" passed over: no such token (%s)", what, text,
+		notes_add(decisions, "%s \"%.60s\" ignored: no such token (%s)", what, text,
 		          source);
 	return id;
 }

@@ -1,5 +1,5 @@
-/* text_settings.h - what the small files beside a checkpoint's weights say about texts: the begin
- * token, the end tokens, the template of conversations
+/* text_settings.h - settings for text from the small files beside a checkpoint's weights: the begin
+ * token, the end tokens, the chat template
  *
  * Read are config.json, generation_config.json, tokenizer_config.json, special_tokens_map.json,
  * tokenizer.json's post-processor, chat_template.jinja and chat_template.json. Any may be absent.

@@ -2,7 +2,8 @@
  *
  * What SentencePiece refuses (empty and repeated pieces, none or several unknown pieces, missing or
  * odd byte pieces) is refused here as well. Beyond that a text that is at once a normal piece and a
- * control, unknown or byte piece is refused: SentencePiece would let text spell a control token.
+ * control, unknown or byte piece is refused: with SentencePiece text could then encode to a control
+ * token.
  */
 #include "convert/tokenizer/tokenizer_checks.h"
 

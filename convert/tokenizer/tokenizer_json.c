@@ -1,4 +1,4 @@
-/* tokenizer_json.c - makes pieces, types and scores of what a tokenizer.json says
+/* tokenizer_json.c - turns a tokenizer.json into pieces, types and scores
  *
  * Added tokens are control tokens if special, which text spells only on request; the others are
  * user-defined symbols, cut out of the text first. What happens beside them is Hugging Face's way,
@@ -48,7 +48,7 @@ static tokenizer_type type_of(const json_tokenizer *j, const indexed *t)
 	                                 : PIECE_NORMAL;
 }
 
-/* Sorts tokens by text, and makes one of each that stands both in the vocabulary and among the
+/* Sorts tokens by text, and makes one of each that is both in the vocabulary and among the
  * added ones. Returns their number, 0 after an error. */
 static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed *all,
                              brise_error *err)
@@ -71,7 +71,7 @@ static uint32_t index_tokens(const json_tokenizer *j, const char *name, indexed 
 		if (before && (before->origin != FROM_VOCABULARY ||
 		               all[i].origin == FROM_VOCABULARY || before->id != all[i].id)) {
 			error_set(err, BRISE_EFORMAT,
-			          "%s: token \"%.*s\" stands twice, as %" PRIu32 " and %" PRIu32,
+			          "%s: token \"%.*s\" appears twice, as %" PRIu32 " and %" PRIu32,
 			          name, all[i].piece.bytes > 100 ? 100 : (int)all[i].piece.bytes,
 			          (const char *)all[i].piece.text, before->id, all[i].id);
 			return 0;
@@ -127,7 +127,7 @@ static brise_status place_pieces(const json_tokenizer *j, const char *name, cons
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: %" PRIu32 " tokens, but id %" PRIu32 " %s", name,
 			                 p->vocab, id,
-			                 id >= p->vocab ? "leaves a gap" : "stands twice");
+			                 id >= p->vocab ? "leaves a gap" : "appears twice");
 		p->pieces[id] = all[i].piece;
 		p->pieces[id].listed = all[i].origin != FROM_VOCABULARY;
 		p->pieces[id].flags = all[i].flags;
@@ -240,7 +240,7 @@ done:
 	return status;
 }
 
-/* Leaves out added tokens that the model cannot be given. */
+/* Leaves out added tokens without a row in the embedding. */
 static void drop_rowless(json_tokenizer *j, uint32_t rows, notes *decisions)
 {
 	uint32_t i, n = 0;
@@ -250,7 +250,7 @@ static void drop_rowless(json_tokenizer *j, uint32_t rows, notes *decisions)
 			j->tokens[n++] = j->tokens[i];
 	if (n < j->n_tokens)
 		notes_add(decisions,
-		          "added tokens without a row in the embedding passed over: %" PRIu32
+		          "added tokens without a row in the embedding ignored: %" PRIu32
 		          ", of %" PRIu32 " and more (tokenizer.json)",
 		          j->n_tokens - n, rows);
 	j->n_tokens = n;

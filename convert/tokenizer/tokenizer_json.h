@@ -20,7 +20,7 @@
 brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions,
                                        void **section, size_t *bytes, brise_error *err);
 
-/* The same from `size` bytes of JSON in memory; `name` stands for the file in messages. */
+/* The same from `size` bytes of JSON in memory; `name` is what messages call the file. */
 brise_status tokenizer_json_read_memory(const char *json, size_t size, const char *name,
                                         uint32_t rows, notes *decisions, void **section,
                                         size_t *bytes, brise_error *err);

@@ -30,8 +30,8 @@ static bool comes_from_text(const tokenizer_piece *piece)
 	       piece->type == PIECE_UNUSED;
 }
 
-/* True if merging may make a piece with a space after another character, as none of a model trained
- * word by word does. */
+/* True if merging may make a piece with a space after another character. Models trained word by
+ * word have none. */
 static bool spans_words(const tokenizer_piece *piece)
 {
 	uint32_t i;

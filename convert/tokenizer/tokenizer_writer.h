@@ -1,4 +1,4 @@
-/* tokenizer_writer.h - lays pieces out as the tokenizer section (runtime/text/tokenizer_section.h)
+/* tokenizer_writer.h - writes pieces as the tokenizer section (runtime/text/tokenizer_section.h)
  */
 #ifndef CONVERT_TOKENIZER_TOKENIZER_WRITER_H
 #define CONVERT_TOKENIZER_TOKENIZER_WRITER_H

@@ -1,5 +1,5 @@
-/* fit.c - a prompt against a context, a context against what the model was trained for, a model
- * against this machine's memory */
+/* fit.c - compares a prompt with the context, the context with the trained length, and the model
+ * with this machine's memory */
 #include "runtime/cli/fit.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/terminal.h"

@@ -1,4 +1,4 @@
-/* fit.h - whether a prompt, a context and a model fit: said before the work begins */
+/* fit.h - checks before the work begins whether a prompt, a context and a model fit */
 #ifndef CLI_FIT_H
 #define CLI_FIT_H
 
@@ -8,7 +8,7 @@
 
 #include "runtime/brise.h"
 
-/* Tokens asked for that mean: to the end token. */
+/* No number of tokens: generate to the end token. */
 #define FIT_NO_LIMIT UINT32_MAX
 
 /* Refuses a prompt of n_prompt tokens that a context of `slots` positions cannot hold, for a model

@@ -1,4 +1,4 @@
-/* info.c - brise info: what a file holds, what it needs in memory, and which kernels will run it */
+/* info.c - brise info: contents of a file, memory that it needs, and kernels that will run it */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ static void print_token(const brise_model *model, int32_t id)
 	}
 }
 
-/* What begins a text, and all that ends a generation. */
+/* The begin token, and all tokens that end a generation. */
 static void print_ends(const brise_model *model, const brise_model_facts *f)
 {
 	size_t i;

@@ -43,7 +43,7 @@ static brise_status read_stream(stream *from, char **text, size_t *bytes, brise_
 		larger = room < INPUT_MOST_BYTES ? memory_resize(data, 2 * room, 1) : NULL;
 		if (!larger) {
 			status = error_set(err, BRISE_ENOMEM,
-			                   "%s: text: expected less than %zu bytes or more memory",
+			                   "%s: text: no memory for more than %zu bytes",
 			                   from->name, room);
 			break;
 		}
@@ -119,8 +119,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* Numbers are at least two bytes each with their separator, so this counts what memory the text
- * explains. */
+/* Each number takes at least two bytes with its separator, so memory is bounded by the size of the
+ * text. */
 static size_t count_words(const char *text, size_t bytes)
 {
 	size_t i, n = 0;

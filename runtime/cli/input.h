@@ -22,7 +22,7 @@ brise_status input_read_text(const char *path, char **text, size_t *bytes, brise
 size_t input_drop_line_end(const char *text, size_t bytes);
 
 /* White-space-separated decimal ids in [0, vocab). *ids: from memory_new, [*n], freed by the
- * caller; NULL when *n is 0. `name` stands for the text in messages, which name the line.
+ * caller; NULL when *n is 0. `name` is what messages call the text; they also name the line.
  * Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status input_parse_ids(const char *text, size_t bytes, const char *name, uint32_t vocab,
                              int32_t **ids, size_t *n, brise_error *err);

@@ -1,5 +1,5 @@
-/* options.h - a command's options as one table: parsing and help both come from it, so that the
- * help is right
+/* options.h - a command's options as one table, used for parsing and for help, so that the two
+ * agree
  *
  * Long options take --name value or --name=value, short ones -n value or -nvalue; "--" ends the
  * options; "-" is an operand or a value (a standard stream). Options and operands mix in any order,

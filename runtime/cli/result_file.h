@@ -26,7 +26,7 @@ brise_status result_open(result_file *file, const char *path, brise_error *err);
  * one and removes it. Devices and pipes pass. Errors: as above. */
 brise_status result_check(const char *path, brise_error *err);
 
-/* Flushes, syncs, renames. After an error the part is gone too. Errors: BRISE_EIO. */
+/* Flushes, syncs, renames. After an error the unfinished file is removed. Errors: BRISE_EIO. */
 brise_status result_commit(result_file *file, brise_error *err);
 
 /* Removes what was written; allowed after commit and after a failed open. */

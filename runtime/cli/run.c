@@ -119,8 +119,8 @@ static const options_command command = {
 	.max_operands = 2,
 };
 
-/* Text from the argument, the file or standard input. A file's final line feed ends its last line,
- * not the prompt. */
+/* Text from the argument, the file or standard input. A file's final line feed is not part of the
+ * prompt. */
 static int read_prompt(run *r, const char *argument)
 {
 	const run_settings *s = r->settings;

@@ -23,7 +23,7 @@
 #define NO_SESSION    "there are no saved prompts yet"
 #define ROPE_IS_FIXED "rotary positions are as the checkpoint says; leave it out"
 #define OUR_SAMPLING                                                                               \
-	"not a way brise samples; there are --temperature, --top-k, --top-p, --min-p and "         \
+	"brise does not sample this way; there are --temperature, --top-k, --top-p, --min-p and "  \
 	"penalties"
 #define OUR_CACHE "the cache is --kv int8 (default) or --kv f32"
 #define OUR_ADAPTERS                                                                               \

@@ -1,4 +1,5 @@
-/* synonyms.h - options and commands of other programs (llama.cpp, ollama), and what they are here
+/* synonyms.h - options and commands of other programs (llama.cpp, ollama) and their equivalents
+ * here
  *
  * What has the same meaning is understood; everything else is answered with one line that names the
  * way to the same end, or says that there is none.

@@ -136,7 +136,7 @@ void terminal_draw_line(terminal_line *line, const char *format, ...)
 
 void terminal_erase_line(terminal_line *line)
 {
-	int echoed = caught_signal ? 2 : 0; /* ^C, behind the line */
+	int echoed = caught_signal ? 2 : 0; /* ^C, after the line */
 
 	if (line->drawn > 0)
 		fprintf(stderr, "\r%*s\r", line->drawn + echoed, "");

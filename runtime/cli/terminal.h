@@ -14,7 +14,7 @@
 
 /* Once, at start: a closed pipe and a file that is larger than allowed become write errors instead
  * of signals, so that commands can clean up; standard streams that are closed are opened on
- * nothing, so that no file the program opens takes their place. */
+ * /dev/null, so that no file of the program gets their number. */
 void terminal_prepare(void);
 
 /* From here on the first SIGINT, SIGTERM or SIGHUP asks to stop, the second kills. Signals ignored

@@ -247,7 +247,8 @@ static void attend_piece(void *argument, unsigned worker, size_t first, size_t e
 		             (uint32_t)(first / job->pass->n_blocks), worker);
 }
 
-/* Both at once where every sequence has one row: its head waits for no other. */
+/* Both steps in one loop, for passes with one row of each sequence: then no head needs keys that
+ * another item writes. */
 static void single_piece(void *argument, unsigned worker, size_t first, size_t end)
 {
 	for (; first < end; first++) {

@@ -117,8 +117,8 @@ static brise_status allocate(brise_engine *e, brise_error *err)
 		                 "no memory for the activations of %" PRIu32
 		                 " rows a pass (%" PRIu64 " bytes)",
 		                 e->facts.rows, a.used);
-	/* Rows of activations are multiples of 4 KB apart, so that products touch a page per token:
-	 * 4 % of prefill of 7B. */
+	/* Rows of activations are multiples of 4 KB apart, so products touch one page per token.
+	 * Huge pages make prefill of 7B 4 % faster. */
 	os_advise_huge(e->arena, (size_t)a.used);
 	a.base = (uint8_t *)e->arena + (TILE_ALIGN - (uintptr_t)e->arena % TILE_ALIGN) % TILE_ALIGN;
 	a.used = 0;

@@ -26,7 +26,7 @@ typedef struct matmul_job {
 	product products[TOGETHER_MAX];
 	unsigned n_products;
 	size_t tiles; /* of all products */
-	size_t unit;  /* tiles that are never parted */
+	size_t unit;  /* tiles that one thread takes together */
 } matmul_job;
 
 static void multiply_tiles(const matmul_job *job, const product *p, size_t first, size_t end,

@@ -4,8 +4,8 @@
 
 #include "runtime/eval/engine.h"
 
-/* Told what matrices multiply: rows [n][stride], the input of the matrix of that kind and layer and
- * of all that share it. */
+/* Receives the inputs of matrices: rows [n][stride], the input of the matrix of that kind and
+ * layer, and of all matrices that share it. */
 typedef void forward_observe_fn(void *user, uint32_t kind, uint32_t layer, const float *rows,
                                 size_t stride, uint32_t n);
 
@@ -14,9 +14,9 @@ typedef struct forward_observer {
 	void *user;
 } forward_observer;
 
-/* Runs the pass p up to the states behind the last layer, in e->x. Positions move at its end.
- * cancel (NULL: never) is asked before each layer. After BRISE_ECANCELED, and BRISE_EIO (the
- * model's file could not be read), no position has moved. */
+/* Runs the pass p up to the states after the last layer, in e->x. Positions move at its end. cancel
+ * (NULL: never) is called before each layer. After BRISE_ECANCELED, and BRISE_EIO (the model's file
+ * could not be read), no position has moved. */
 brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err);
 
@@ -31,7 +31,7 @@ void forward_angles(brise_engine *e, const pass *p);
 /* e->x = the embeddings of p's tokens. */
 brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err);
 
-/* e->x becomes the states behind the layer; keys and values of the layer are written. */
+/* e->x becomes the states after the layer; keys and values of the layer are written. */
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err);
 

@@ -10,7 +10,7 @@
  *
  * A ring has more slots than W. A pass of n rows writes positions p .. p + n - 1 straight into it,
  * and as long as W - 1 + n <= slots nothing that the first of them attends to, p - W + 1 at the
- * earliest, is overwritten. What is written counts only when the sequence's position moves behind
+ * earliest, is overwritten. What is written counts only when the sequence's position moves past
  * it, so a cancelled pass needs no repair. Two positions may share a place: bytes of a span that
  * belong to positions outside those attended are never part of a result.
  *
@@ -43,7 +43,7 @@ static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
 	    !checked_mul(bytes, ring->span_bytes, &bytes) ||
 	    !checked_round_up(bytes, TILE_ALIGN, &bytes) || !checked_size(bytes, &size))
 		return NULL;
-	/* Pages from a fresh mapping are zero and cost nothing until touched. */
+	/* Fresh pages are zero and take no memory until they are touched. */
 	return memory_new(size, 1);
 }
 

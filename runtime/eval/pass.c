@@ -1,4 +1,4 @@
-/* pass.c - rows come in any order; attention wants those of a sequence side by side, because they
+/* pass.c - groups rows by sequence: attention takes those of one sequence together, because they
  * read the same keys and values */
 #include "runtime/eval/pass.h"
 

@@ -1,4 +1,4 @@
-/* contents.c - the first bytes of each kind of file, and what to do about each */
+/* contents.c - the first bytes of each kind of file, and the remedy for each */
 #include "runtime/model/contents.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 #define DOWNLOAD_AGAIN "download it again"
 
-/* What a message calls each kind, and the remedy where it stands in the place of another. */
+/* What a message calls each kind, and the remedy where it is in the place of another. */
 static const struct {
 	const char *name, *remedy;
 } kinds[CONTENTS_KINDS] = {

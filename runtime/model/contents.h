@@ -1,4 +1,4 @@
-/* contents.h - what a file holds, seen from its first bytes
+/* contents.h - the kind of a file, by its first bytes
  *
  * Downloads often leave something else under a file's name: a Git LFS pointer, a web page, a
  * server's error in a line of text. Every reader of checkpoints, tokenizers and models looks here

@@ -1,4 +1,4 @@
-/* inspect.c - what tools ask of an open model: its tensors, their rows, whether the file is sound
+/* inspect.c - an open model for tools: its tensors, their rows, whether the file is intact
  */
 #include "runtime/model/model.h"
 

@@ -107,8 +107,8 @@ static brise_status check_section(const brise_model *m, const format_section *s,
 	return BRISE_OK;
 }
 
-/* Bytes that have been found inside the file, in a form that stays as it is: of a mapped file a
- * copy, kept under number `slot`. NULL: no memory. */
+/* Bytes that lie inside the file, in memory that cannot change: of a mapped file a copy, kept as
+ * number `slot`. NULL: no memory. */
 static const void *keep(brise_model *m, uint64_t offset, uint64_t bytes, size_t slot)
 {
 	if (!m->map.bytes)
@@ -140,7 +140,7 @@ static brise_status find_sections(brise_model *m, const format_header *header,
 			continue;
 		if (found[s.kind].kind != 0)
 			return error_set(err, BRISE_EFORMAT,
-			                 "%s: section kind %" PRIu32 " stands twice", m->name,
+			                 "%s: section kind %" PRIu32 " appears twice", m->name,
 			                 s.kind);
 		found[s.kind] = s;
 	}
@@ -239,7 +239,7 @@ static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_e
 		                 "%s: tensor %s: %" PRIu64 " bytes do not fit its shape and type",
 		                 m->name, name, t->bytes);
 	if (*place)
-		return error_set(err, BRISE_EFORMAT, "%s: tensor %s stands twice", m->name, name);
+		return error_set(err, BRISE_EFORMAT, "%s: tensor %s appears twice", m->name, name);
 	*place = t;
 	return BRISE_OK;
 }
@@ -316,7 +316,7 @@ static brise_status read_tensors(brise_model *m, const format_section *section, 
 	if (!(m->tensors = keep(m, section->offset, section->bytes, 1)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tensor table", m->name);
 	m->n_tensors = (size_t)(section->bytes / sizeof(format_tensor));
-	/* Nine entries a layer stand in the file, so the allocation is smaller than the table. */
+	/* Nine entries a layer are in the file, so the allocation is smaller than the table. */
 	if (m->n_tensors / 9 < m->config.n_layers)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor table: %zu tensors are too few for %" PRIu32 " layers",

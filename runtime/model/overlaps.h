@@ -1,4 +1,4 @@
-/* overlaps.h - each byte of a file belongs to one section or tensor at most */
+/* overlaps.h - checks that no two sections or tensors overlap */
 #ifndef RUNTIME_OVERLAPS_H
 #define RUNTIME_OVERLAPS_H
 

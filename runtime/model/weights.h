@@ -1,11 +1,11 @@
 /* weights.h - where each weight is now
  *
- * Whoever multiplies with a layer's weights asks for them before and gives them back after; their
- * addresses are valid between the two only. Today all weights lie in the mapped file and asking
- * costs a few additions; pinning, streaming and a memory budget belong here and nowhere else.
+ * Code that multiplies with a layer's weights acquires them before and releases them after; their
+ * addresses are valid only in between. Today all weights lie in the mapped file and acquiring costs
+ * a few additions; pinning, streaming and a memory budget belong here and nowhere else.
  *
- * Giving back tells whether all could be read: when the file became shorter or its disk failed
- * meanwhile, what was computed with zeros in their place is worthless. Any number of threads may
+ * Releasing reports whether all could be read: if the file became shorter or its disk failed
+ * meanwhile, zeros were read instead, and the results must be discarded. Any number of threads may
  * hold weights of one model at once.
  */
 #ifndef RUNTIME_WEIGHTS_H
@@ -31,14 +31,14 @@ typedef struct weights_output {
 } weights_output;
 
 /* layer < n_layers.
- * Errors: BRISE_EIO an earlier read has failed; nothing needs giving back then. */
+ * Errors: BRISE_EIO an earlier read has failed; nothing has to be released then. */
 brise_status weights_acquire_layer(weights_layer *weights, const brise_model *model, uint32_t layer,
                                    brise_error *err);
 
 /* Errors: BRISE_EIO some of the weights could not be read since the model was opened. */
 brise_status weights_release_layer(const brise_model *model, uint32_t layer, brise_error *err);
 
-/* What stands behind the last layer, alike. */
+/* The same for the weights after the last layer. */
 brise_status weights_acquire_output(weights_output *weights, const brise_model *model,
                                     brise_error *err);
 brise_status weights_release_output(const brise_model *model, brise_error *err);

@@ -3,7 +3,7 @@
  * Matrix products gain nothing from the second hardware thread of a core, and work handed out in
  * equal steps gains little from a slow core beside fast ones. Linux describes both:
  * topology/thread_siblings_list (Documentation/ABI/stable/sysfs-devices-system-cpu), cpu_capacity
- * on arm64 (relative speed), cpu_core/cpus on Intel's hybrids. A container's share of time stands
+ * on arm64 (relative speed), cpu_core/cpus on Intel's hybrids. A container's share of time is
  * in cpu.max (Documentation/admin-guide/cgroup-v2.rst) or cpu.cfs_quota_us; the smallest of the
  * group and those it lies in holds.
  */
@@ -99,7 +99,7 @@ static void count_cores(cores_facts *facts, const allowed_list *allowed, const c
 		               (unsigned long)capacity_of(root, cpu) * 100 >=
 		                       (unsigned long)most * FAST_PERCENT;
 	}
-	/* A mask of slow cores alone leaves those. */
+	/* If only slow cores are allowed, those count as fast. */
 	if (facts->fast == 0)
 		facts->fast = facts->physical;
 }

@@ -1,4 +1,4 @@
-/* map.c - mapping a file that is what it should be */
+/* map.c - maps a regular file that is not empty */
 #include "runtime/os/map.h"
 
 #include "quant/checked.h"

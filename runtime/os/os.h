@@ -1,4 +1,4 @@
-/* os.h - what brise asks of an operating system; nothing outside this folder asks it directly
+/* os.h - what brise needs of an operating system; nothing outside this folder calls it directly
  *
  * One folder per system implements this header: posix/ (Linux, BSD, macOS, Android) and none/, for
  * firmware without files and threads. The Makefile's SYSTEM chooses. What is built on it
@@ -28,7 +28,7 @@ typedef struct os_facts {
 } os_facts;
 
 /* What `path` leads to; of a symbolic link itself: os_examine_link. False: there is nothing, or it
- * cannot be told (errno). */
+ * cannot be examined (errno). */
 bool os_examine(const char *path, os_facts *facts);
 bool os_examine_link(const char *path, os_facts *facts);
 bool os_examine_open(int file, os_facts *facts);
@@ -74,7 +74,7 @@ bool os_set_size(int file, uint64_t bytes);
  * mapping of it cannot fail for want of room. */
 bool os_take_room(int file, uint64_t bytes);
 
-/* Takes the file for this process alone, until it closes the file or ends. */
+/* Locks the file for this process, until it closes the file or ends. */
 typedef enum os_lock_result {
 	OS_LOCKED,
 	OS_LOCK_HELD, /* by another that opened the file */

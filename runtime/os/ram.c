@@ -1,4 +1,4 @@
-/* ram.c - the machine's memory, what of it is free, and the share that a container grants
+/* ram.c - the machine's memory, how much of it is free, and the limit of the container
  *
  * MemAvailable of /proc/meminfo is the kernel's estimate of what programs can have without swapping
  * (Documentation/filesystems/proc.rst). A control group has its own account: limit less use, where
@@ -17,7 +17,7 @@
 
 #define TEXT_BYTES 16384u
 
-/* The number behind `key` at the beginning of a line of a small file, times `unit`; 0: none. */
+/* The number after `key` at the beginning of a line of a small file, times `unit`; 0: none. */
 static uint64_t read_field(const char *root, const char *path, const char *key, uint64_t unit)
 {
 	char name[GROUPS_LINE * 2], text[TEXT_BYTES];

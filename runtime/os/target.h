@@ -41,7 +41,7 @@ brise_status target_write_at(const target_file *target, const void *bytes, size_
 
 /* Brings the file to disk and renames it into place, with the mode of the file it replaces. What
  * has appeared there meanwhile is treated as target_open treats what is there. After an error the
- * part is gone. Errors: BRISE_EIO. */
+ * part is removed. Errors: BRISE_EIO. */
 brise_status target_commit(target_file *target, brise_error *err);
 
 /* Removes what was written; allowed after commit and after a failed open. */

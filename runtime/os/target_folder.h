@@ -19,7 +19,7 @@ typedef struct target_folder {
  * not empty. Errors: BRISE_EIO, BRISE_ENOMEM; *folder needs no closing then. */
 brise_status target_folder_open(target_folder *folder, const char *name, brise_error *err);
 
-/* Renames the folder into place; its files must be closed. After an error it is gone.
+/* Renames the folder into place; its files must be closed. After an error it is removed.
  * Errors: BRISE_EIO. */
 brise_status target_folder_commit(target_folder *folder, brise_error *err);
 

@@ -52,7 +52,8 @@ static int create_locked(const char *path, uint32_t mode)
 	return file;
 }
 
-/* Opens and locks an existing file if nobody else has; -1: it is in use, or cannot be told. */
+/* Opens and locks an existing file that no other process has locked; -1: it is in use, or cannot be
+ * locked. */
 static int lock_leftover(const char *path)
 {
 	os_facts facts;

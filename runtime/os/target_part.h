@@ -1,7 +1,7 @@
 /* target_part.h - names beside a target for what is being written
  *
  * OUT.part, or OUT.part-2 and so on where that is taken. A part is locked while it is written, so
- * that runs tell each other's parts from leftovers: what a killed run left has no lock. Nothing
+ * that other runs do not take it for a leftover: what a killed run left has no lock. Nothing
  * depends on process numbers, which are the same in every container.
  */
 #ifndef RUNTIME_TARGET_PART_H

@@ -1,4 +1,4 @@
-/* target_place.c - looking at a target, taking over its mode, renaming over it */
+/* target_place.c - checks a target, copies its mode, renames over it */
 #include "runtime/os/target_place.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ brise_status place_look(const char *path, const char *name, const target_kind *k
 	memset(seen, 0, sizeof *seen);
 	seen->exists = os_examine_link(path, &seen->facts);
 	if (!seen->exists)
-		return BRISE_OK; /* what else is wrong, creating the part tells */
+		return BRISE_OK; /* creating the part reports any other problem */
 	if (seen->facts.kind == OS_FOLDER)
 		return error_set(err, BRISE_EIO, "%s: expected a file to write, found a folder",
 		                 name);

@@ -1,5 +1,5 @@
-/* target_place.h - what lies where a finished file goes: looked at before the work, and again
- * before it is replaced
+/* target_place.h - checks the file that is to be replaced: before the work, and again before
+ * replacing it
  */
 #ifndef RUNTIME_TARGET_PLACE_H
 #define RUNTIME_TARGET_PLACE_H

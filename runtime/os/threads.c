@@ -4,7 +4,7 @@
  * (upper half), whether it is closed to further workers, and how many workers are inside. A worker
  * enters by compare-and-swap, takes slices from a shared counter, and leaves. The caller works too;
  * when no slice is left it closes the gate and waits only for those inside. So a worker that the
- * system has not woken yet, or has taken the core from, delays nobody.
+ * system has not woken yet, or has interrupted outside a slice, delays nothing.
  *
  * Idle workers watch the gate for about a tenth of a millisecond (matrices follow each other faster
  * than a sleeper wakes), then sleep on a condition variable: between calls no processor is kept
@@ -57,7 +57,7 @@ unsigned threads_available(void)
 }
 
 /* Slices shrink with what is left, whole grains first, single items at the very end: a core a few
- * times slower than the others holds them up for one small slice, not more (guided self-scheduling:
+ * times slower than the others delays them by one small slice at most (guided self-scheduling:
  * Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). */
 static size_t slice_size(const pool *p, size_t left)
 {

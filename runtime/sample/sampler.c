@@ -8,11 +8,11 @@
  * What is exact:
  * - only finite logits take part: NaN and infinities are never chosen. Penalties and biases keep a
  *   finite logit finite: what overflows stays at the largest float, so they never end a text;
- * - of two tokens the better is the one with the larger logit, of equal ones that with the lower
- *   id. Top-k and top-p keep the best;
+ * - of two tokens the better has the larger logit, or the lower id where logits are equal. Top-k
+ *   and top-p keep the best;
  * - every choice at a temperature above 0 takes exactly one random number u. The tokens kept are
- *   lined up, best first after top-k or top-p, by id otherwise, and the one is chosen at which the
- *   sum of their weights first exceeds u times the whole.
+ *   taken best first after top-k or top-p, by id otherwise, and the first is chosen at which the
+ *   running sum of weights exceeds u times the whole sum.
  *
  * A vocabulary of 32,768 is never sorted: top-k is a heap of k, and top-p takes the best from a
  * heap of those that can matter until p is reached.
@@ -49,7 +49,7 @@ struct brise_sampler {
 	uint32_t *recent;      /* [penalty_last], a ring of tokens */
 	uint32_t n_recent, next_recent;
 	uint32_t *counts;     /* [vocab] how often a token is among the recent */
-	uint32_t *last_place; /* [vocab] where in the ring it stands last, if it is there */
+	uint32_t *last_place; /* [vocab] its last place in the ring, if it is there */
 	uint32_t n_pieces;    /* ids from here on are never drawn */
 	const uint32_t *mask; /* the caller's; NULL: none */
 };
@@ -385,8 +385,8 @@ static double sum_weights(const candidate *c, size_t n)
 static size_t keep_top_p(candidate *c, size_t n, double p, bool sorted)
 {
 	double whole = sum_weights(c, n), sum = 0;
-	/* n tokens lighter than this weigh less than 1 - p together, so those heavier reach p
-	 * without them; the factor stands for rounding. */
+	/* n tokens lighter than this weigh less than 1 - p together, so the heavier ones reach p
+	 * without them; the factor allows for rounding. */
 	double least = sorted ? 0 : (1 - p) * whole / (double)n * 0.999;
 	size_t heavy = 0, kept = 0, i;
 
@@ -430,7 +430,7 @@ static uint32_t draw(xoshiro *random, const candidate *c, size_t n)
 	for (i = 0; i < n && !(sum > limit); i++) {
 		sum += (double)c[i].weight;
 		if (c[i].weight > 0)
-			chosen = c[i].id; /* stands if rounding takes the limit up to the whole */
+			chosen = c[i].id; /* kept if rounding makes the limit equal to the sum */
 	}
 	return chosen;
 }

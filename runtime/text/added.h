@@ -1,4 +1,4 @@
-/* added.h - the tokens that are cut out of a text before anything else happens to it */
+/* added.h - the tokens that are cut out of a text before it is normalised */
 #ifndef RUNTIME_ADDED_H
 #define RUNTIME_ADDED_H
 

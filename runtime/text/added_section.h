@@ -1,9 +1,9 @@
 /* added_section.h - how text is cut beside added tokens, as it lies in the file
  *
- * Programs that train and run Hugging Face's and ggml's files cut added tokens out of the text
- * first and then treat each text between them by itself. What happens to its spaces differs from
- * SentencePiece, and from one spelling of tokenizer.json to another. A file without this section
- * is cut as SentencePiece does. quant/FORMAT.md has the layout byte by byte.
+ * Programs for Hugging Face's and ggml's files first cut added tokens out of the text and then
+ * encode each text between them separately. What happens to its spaces differs from SentencePiece,
+ * and from one spelling of tokenizer.json to another. A file without this section is cut as
+ * SentencePiece does. quant/FORMAT.md has the layout byte by byte.
  */
 #ifndef RUNTIME_ADDED_SECTION_H
 #define RUNTIME_ADDED_SECTION_H
@@ -28,7 +28,7 @@ typedef enum added_rule {
 
 #define ADDED_SPECIAL     1u  /* found in text only on request */
 #define ADDED_LSTRIP      2u  /* takes the white space before it */
-#define ADDED_RSTRIP      4u  /* takes the white space behind it */
+#define ADDED_RSTRIP      4u  /* takes the white space after it */
 #define ADDED_SINGLE_WORD 8u  /* not found beside word characters */
 #define ADDED_NORMALIZED  16u /* looked for in what the others leave, as that is normalised */
 #define ADDED_FLAGS       31u

@@ -11,8 +11,8 @@
  *
  * The symbols lie in an array in the order of the text and form a list through it, so that a merge
  * costs the same everywhere. A pair enters the queue when it becomes a pair; one that has changed
- * since is recognised by its length when it comes out. So n characters cost n log n, whatever they
- * are: each merge enters two pairs and takes one symbol away.
+ * since is recognised by its length when it is taken out. So n characters cost n log n, whatever
+ * they are: each merge enters two pairs and takes one symbol away.
  */
 #include "runtime/text/bpe.h"
 
@@ -146,7 +146,8 @@ static void consider_pair(bpe *b, uint32_t left, uint32_t right)
 	if (bytes > b->t->longest || is_frozen(b, l) || is_frozen(b, r))
 		return;
 	id = tokenizer_find_piece(b->t, b->text + l->offset, bytes);
-	/* No merge makes a user-defined symbol: where its text stands, it was not to be cut out. */
+	/* No merge makes a user-defined symbol: where its text is still there, it was left uncut on
+	 * purpose. */
 	if (id < 0 || b->t->types[id] == PIECE_USER_DEFINED)
 		return;
 	merge_queue_push(&b->queue, (merge){ merge_rank(b->t->scores[id]), left, (uint32_t)id });

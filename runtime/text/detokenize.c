@@ -1,12 +1,11 @@
 /* detokenize.c - token ids to text, as they come
  *
- * What comes out, put together, is what SentencePiece makes of all ids at once, and is always
- * UTF-8:
+ * The concatenated output is what SentencePiece decodes from all ids at once, and is always UTF-8:
  * - U+2581 in pieces becomes a space; the one that encoding put in front of the text is dropped,
  *   once, from the first token that is not control;
  * - byte tokens that follow one another are read as UTF-8, and each that fits into no character
  *   becomes U+FFFD. Up to three are held back until the next token decides; any other token, even a
- *   control token, breaks their row;
+ * control token, ends the run;
  * - control tokens and rows without a piece give nothing, the unknown token gives U+2047 between
  *   spaces.
  */

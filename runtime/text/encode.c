@@ -104,7 +104,7 @@ static bool merge_piece(encoding *e, const uint8_t *text, size_t bytes)
 
 /* ---- cutting -------------------------------------------------------------------------------- */
 
-/* What is done with a text between two tokens. False: no memory. */
+/* Encodes a text between two tokens. False: no memory. */
 typedef bool take_text_fn(encoding *e, const uint8_t *text, size_t bytes);
 
 static bool stands_alone(const uint8_t *text, size_t bytes, size_t from, size_t to)

@@ -13,7 +13,7 @@
 #include "runtime/text/utf8.h"
 #include "runtime/os/memory.h"
 
-#define NUMBER_MAX 400u /* characters; longer ones say nothing a double could hold */
+#define NUMBER_MAX 400u /* characters; longer ones exceed the precision of a double */
 
 void json_begin(json_reader *r, const char *text, size_t size, const char *name, brise_error *err)
 {
@@ -55,7 +55,7 @@ static int ahead(json_reader *r)
 brise_status json_end(json_reader *r)
 {
 	if (r->status == BRISE_OK && ahead(r) >= 0)
-		wrong(r, "text behind the value");
+		wrong(r, "text after the value");
 	return r->status;
 }
 
@@ -174,7 +174,7 @@ static unsigned put_utf8(char *out, uint32_t c)
 	return 4;
 }
 
-/* The escape behind a backslash, as 1 to 4 bytes; 0: not one. */
+/* The escape after a backslash, as 1 to 4 bytes; 0: not one. */
 static unsigned read_escape(json_reader *r, char out[4])
 {
 	static const char plain[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
@@ -255,7 +255,7 @@ bool json_next_key(json_reader *r, char *key, size_t bytes)
 		return false;
 	length = length < bytes - 1 ? length : bytes - 1;
 	for (i = 0; i < length; i++)
-		/* callers compare C strings: what stands before a zero must not match */
+		/* callers compare C strings: what comes before a zero must not match */
 		key[i] = key[i] ? key[i] : 1;
 	key[length] = 0;
 	return pass_colon(r);

@@ -1,6 +1,6 @@
 /* json.h - a strict, bounded JSON reader (RFC 8259) that walks the text once
  *
- * Beyond the standard it passes over a byte order mark at the beginning and, where a value is
+ * Beyond the standard it skips a byte order mark at the beginning and, where a value is
  * skipped, over NaN, Infinity and -Infinity, which Python writes. Asked for a number, it refuses
  * them.
  *
@@ -44,7 +44,7 @@ typedef struct json_reader {
 	brise_error *err;
 } json_reader;
 
-/* text [size], not NUL-terminated; name stands for the file in messages. */
+/* text [size], not NUL-terminated; name is what messages call the file. */
 void json_begin(json_reader *r, const char *text, size_t size, const char *name, brise_error *err);
 
 /* Checks that nothing but white space follows, and returns the first error of the whole walk. */
@@ -69,7 +69,7 @@ bool json_enter_array(json_reader *r);
 /* True if an element is ahead; false at the array's end, which it leaves, and after an error. */
 bool json_next_element(json_reader *r);
 
-/* *text: malloc'ed UTF-8 [*bytes] and a NUL behind; freed by the caller. */
+/* *text: malloc'ed UTF-8 [*bytes] and a NUL; freed by the caller. */
 bool json_read_string(json_reader *r, char **text, size_t *bytes);
 
 /* A string into a buffer; an error if it does not fit with its NUL, or contains one. */
@@ -83,7 +83,7 @@ bool json_read_double(json_reader *r, double *value);
 bool json_read_bool(json_reader *r, bool *value);
 bool json_read_null(json_reader *r);
 
-/* Passes over any value, checking its grammar. */
+/* Skips any value, checking its grammar. */
 bool json_skip(json_reader *r);
 
 /* Records an error of the caller's own at the present place; returns false. */

@@ -48,7 +48,7 @@ void json_open(json_writer *w, const char *key, char kind)
 	begin(w, key);
 	put(w, kind == '{' ? "{" : "[");
 	if (w->depth == JSON_WRITER_DEPTH)
-		return; /* a mistake of the caller's, which spoils the text and nothing else */
+		return; /* a caller's mistake: the text is wrong, but no memory is overwritten */
 	w->closing[w->depth] = kind == '{' ? '}' : ']';
 	w->more[w->depth++] = false;
 }

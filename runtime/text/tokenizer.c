@@ -156,7 +156,7 @@ int tokenizer_parse_byte(const uint8_t *piece, size_t bytes)
 	return high && low ? (int)(high - digits) * 16 + (int)(low - digits) : -1;
 }
 
-/* As many byte tokens as values, and one for each: so all byte tokens have the right form. */
+/* There is one byte token for each value and no other, so all byte tokens have the right form. */
 static brise_status check_byte_ids(const brise_tokenizer *t, uint32_t n_bytes, const char *name,
                                    brise_error *err)
 {

@@ -35,7 +35,7 @@ static inline uint32_t tokenizer_piece_bytes(const brise_tokenizer *t, uint32_t 
 	return t->offsets[id + 1] - t->offsets[id];
 }
 
-/* True if a space stands at text[at] and none before it; at > 0. */
+/* True if a space is at text[at] and none before it; at > 0. */
 static inline bool tokenizer_begins_word(const uint8_t *text, size_t at, size_t bytes)
 {
 	return text[at] == (uint8_t)TOKENIZER_SPACE[0] && bytes - at >= TOKENIZER_SPACE_BYTES &&

@@ -2,7 +2,7 @@
  *
  * One little-endian block without pointers, aligned to 8 bytes, so that opening a model builds
  * nothing: what SentencePiece makes at every start (maps from text to id, a trie of user-defined
- * symbols) lies here ready. The same SentencePiece model always gives the same bytes.
+ * symbols) is stored here ready for use. The same SentencePiece model always gives the same bytes.
  *
  * Header, 64 bytes:
  *

@@ -12,7 +12,7 @@
 #include "convert/formats/shard_index.h"
 #include "runtime/model/model.h"
 
-#define DATA_BYTES 1000u /* of the file behind the header */
+#define DATA_BYTES 1000u /* of the file after the header */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* none.c - no operating system: no files, no threads, no clock; models come from memory
  *
- * Every function refuses. What is built on them goes on without: the pool runs loops on its caller,
+ * Every function refuses. What is built on them works without: the pool runs loops on its caller,
  * brise_open_memory needs no file. A board with a timer fills in os_clock_ns.
  */
 #include "runtime/os/os.h"
@@ -262,7 +262,7 @@ struct os_monitor {
 	char nothing;
 };
 
-/* Nothing is kept in it; the address is only never NULL. */
+/* Holds nothing; its address is needed, since NULL would mean no memory. */
 os_monitor *os_new_monitor(void)
 {
 	static const os_monitor one = { 0 };

@@ -49,8 +49,8 @@ static bool absorb(uintptr_t address)
 	return false;
 }
 
-/* A fault that is not ours. With the default action back in place the instruction faults again and
- * ends the process as it would have without us; a signal that somebody sent is raised again. */
+/* A fault that is not ours. With the default action restored, the instruction faults again and ends
+ * the process as it would without this handler; a signal sent by a process is raised again. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
 	struct sigaction standard;
@@ -91,7 +91,7 @@ static void install(void)
 	(void)sigaction(SIGBUS, &ours, NULL);
 }
 
-/* Whoever installed a handler after ours may call ours, so that one stays then. */
+/* A handler that was installed after ours may call ours, so ours is not removed then. */
 static void restore(void)
 {
 	struct sigaction now;

@@ -122,7 +122,7 @@ brise_status target_check_space(const target_file *target, uint64_t bytes, brise
 	uint64_t available;
 
 	if (!os_free_bytes(target->descriptor, &available) || available >= bytes)
-		return BRISE_OK; /* what cannot be told, writing will tell */
+		return BRISE_OK; /* unknown: writing will report a full disk */
 	return error_set(err, BRISE_EIO, "%s: %" PRIu64 " MB needed, %" PRIu64 " MB free",
 	                 target->name, bytes / 1000000 + 1, available / 1000000);
 }
@@ -179,7 +179,8 @@ brise_status target_commit(target_file *target, brise_error *err)
 		if (!os_sync(target->descriptor))
 			status = error_errno(err, "%s: cannot be brought to disk", target->name);
 	}
-	/* Renamed while it is open: without its lock it could be taken for a leftover. */
+	/* Renamed while it is open and locked: without the lock another run could take it for a
+	 * leftover. */
 	if (status == BRISE_OK)
 		status = place_put(target->part, target->path, target->name, target->kind,
 		                   &target->seen, err);
