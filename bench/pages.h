@@ -1,4 +1,4 @@
-/* pages.h - how large the pages are in which a mapping lies in memory
+/* pages.h - sizes of the pages that hold a mapping in memory
  *
  * Two sizes matter. The processor translates addresses by the entries of the page table: 4 KB each,
  * or 2 MB where the kernel mapped a whole huge page. The kernel keeps a file's bytes in folios,

@@ -1,4 +1,4 @@
-/* export.c - every tensor decoded, encoded as the other format wants it, and written at its place
+/* export.c - decodes every tensor, encodes it for the other format, and writes it at its place
  *
  * All sizes are known before the first weight is read: the header is written first, then slices of
  * rows by all threads. The errors of slices are added in order afterwards, so files and figures are

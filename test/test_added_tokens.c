@@ -146,8 +146,8 @@ static void test_added_tokens_are_pieces_behind_the_base(check_counts *counts)
 	save_text("tokenizer.json", "{\"added_tokens\": [{\"id\": 8, \"content\": \"[control_8]\", "
 	                            "\"special\": true}]}");
 	expect_pieces(counts, "a reserved token of another name", &none,
-	              "tokenizer: reserved tokens that tokenizer.json calls otherwise, while the "
-	              "names of tokenizer.model are taken: 1");
+	              "tokenizer: reserved tokens have other names in tokenizer.json; those of "
+	              "tokenizer.model are used: 1");
 	save_text("tokenizer.json",
 	          "{\"added_tokens\": [{\"id\": 9, \"content\": \"a b\", \"lstrip\": true, "
 	          "\"special\": true}, {\"special\": true, \"content\": \"a b\", \"id\": 9}]}");
@@ -236,8 +236,8 @@ static const struct {
 	const char *message;
 } refusals[] = {
 	{ "tokenizer.json", ADDED("{\"id\": 4, \"content\": \"A\"}"), BRISE_EFORMAT,
-	  "tokenizer.json: token 4 is \"A\", but \"a\" in tokenizer.model: one of the two files is "
-	  "of another model, take it away" },
+	  "tokenizer.json: token 4 is \"A\", but \"a\" in tokenizer.model: one of the two files "
+	  "belongs to another model: remove it" },
 	{ "tokenizer.json", ADDED("{\"id\": 8, \"content\": \"<pad> \"}"), BRISE_EFORMAT,
 	  "token 8 is \"<pad> \"" },
 	{ "tokenizer.json", ADDED("{\"id\": 4, \"content\": \"A\", \"special\": true}"),

@@ -277,7 +277,7 @@ refuses "logits without --out is refused" 2 "--out" logits "$model" --ids x
 refuses "perplexity without a text is refused" 2 "--text" perplexity "$model"
 refuses "a stride without chunks is refused" 2 "together with --context" perplexity "$model" --ids x --stride 5
 refuses "compare needs two" 2 "found only '$model'" compare "$model"
-refuses "export of blocks to safetensors is refused" 2 "--type q8_0 is of GGUF" export "$model" "$dir/x" --type q8_0
+refuses "export of blocks to safetensors is refused" 2 "--type q8_0 works with GGUF only" export "$model" "$dir/x" --type q8_0
 refuses "export of safetensors to a name of a file is refused" 2 "OUT is a folder" export "$model" "$dir/x.safetensors"
 refuses "a window that is no number is refused" 2 "--window: expected a whole number from 0" convert "$checkpoint" "$dir/x.brise" --window -1
 refuses "room for q8 is of q4" 2 "--bits" convert "$checkpoint" "$dir/x.brise" --type q8 --bits 5

@@ -211,7 +211,8 @@ static void test_quantized_weights_are_counted_and_warned_of(check_counts *count
 	maker_close(m);
 	save_and_free("m.gguf", gguf_finish(&g));
 	CHECK(counts,
-	      decisions_hold("m.gguf", "weights: 20 F16, 1 Q8_0\nthese weights were rounded before",
+	      decisions_hold("m.gguf",
+	                     "weights: 20 F16, 1 Q8_0\nthese weights are quantized already",
 	                     message, sizeof message),
 	      "%s", message);
 	convert_init_options(&options);

@@ -182,7 +182,7 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 	}
 }
 
-/* The way of reading that some processors prefer once pages are mapped: its bits are the same. */
+/* The one-stream functions, which some processors prefer, give the same bits. */
 static void test_one_stream(check_counts *counts, const char *name, const arch_cpu *cpu)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };

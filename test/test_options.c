@@ -130,8 +130,8 @@ static void check_accepted(void)
 	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "a=b"),
 	      "only the first = separates: %s", a.result.message);
 	parse_line(&a, "--file= m");
-	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, ""),
-	      "--file= is the empty value: %s", a.result.message);
+	CHECK(&counts, a.outcome == OPTIONS_WRONG && strstr(a.result.message, "an empty word"),
+	      "--file= names no file: %s", a.result.message);
 	parse_line(&a, "--file=--x m");
 	CHECK(&counts, a.outcome == OPTIONS_READY && is_text(a.s.file, "--x"),
 	      "after = a value may begin with dashes: %s", a.result.message);

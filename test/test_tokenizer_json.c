@@ -589,7 +589,7 @@ static const struct {
 	  "the merge of tokens 4 and 5 appears twice" },
 	{ "\"a b\"", "7", BRISE_EFORMAT, "a string expected" },
 	{ "[\"a b\", ", "[", BRISE_EUNSUPPORTED,
-	  "token 6 \"ab\": its merges do what no scores do" },
+	  "token 6 \"ab\": its merges cannot be expressed by scores" },
 	{ "}\n", "\n", BRISE_EFORMAT, "tokenizer.json: line" },
 };
 

@@ -1,6 +1,6 @@
 /* tools.h - the table of functions that converter and benchmarks need beyond the kernels
  *
- * Only those programs link it: a program that runs models has no use for the encoder's search, the
+ * Only those programs link it: a program that runs models does not need the encoder's search, the
  * calibration's products or the limit that products are measured against. For every kernel set
  * (arch/kernels.h) there is a set of tools of the same name, in a file of its own;
  * arch/tools/scalar.c defines the functions, and the others give the same bits.

@@ -4,9 +4,9 @@
  * build with: -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mamx-tile -mamx-int8
  *
  * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 tokens x 32 columns with
- * 32 columns x 16 rows of weights, which a decoded block of the panel is as it lies, and leaves 16
- * x 16 int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next
- * block's are added, so the product goes through L1.
+ * 32 columns x 16 rows of weights, the form of a decoded block of the panel, and leaves 16 x 16
+ * int32 (Intel SDM volume 2, TDPBSSD). Sums per block must become floats before the next block's
+ * are added, so the product goes through L1.
  *
  * What limits this kernel, measured on a Xeon with 2 MB of L2: while tile instructions execute,
  * multiplications, fused ones and conversions of the vector units have one port instead of two (64

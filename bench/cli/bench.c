@@ -305,7 +305,8 @@ static int measure_scaling(const bench_settings *s)
 	if (s->json)
 		print_scaling_json(kernels.name, rows, n);
 	else
-		printf("choose %u: more bring less than 3 %% in decode\n", scaling_choose(rows, n));
+		printf("choose %u: more threads gain less than 3 %% in decode\n",
+		       scaling_choose(rows, n));
 	return 0;
 }
 

@@ -64,7 +64,7 @@ static bool is_finished(const calibration_header *h, uint64_t size)
 	return h->done == h->n_layers + 1 && size == h->file_bytes;
 }
 
-/* Of the same model, text and options, and as long as its header wants it. */
+/* Of the same model, text and options, and of the length that its header states. */
 static bool is_same_run(const unfinished *u, const calibration_header *h, uint64_t size)
 {
 	const calibration_header *mine = &u->header;

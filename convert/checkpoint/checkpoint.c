@@ -377,8 +377,8 @@ static void note_types(opened *o)
 	notes_add(&o->decisions, "weights: %s", text);
 	if (o->cp.quantized)
 		notes_add(&o->decisions,
-		          "these weights were rounded before: what rounding them again loses adds "
-		          "to what that lost; an F16 checkpoint gives a better file");
+		          "these weights are quantized already: quantizing again adds to their "
+		          "error; an F16 checkpoint gives a better file");
 }
 
 static void note_precision(opened *o)

@@ -16,7 +16,7 @@
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
 
-/* How RoPE's pairs lie in the rows of q and k. The file stores halves. */
+/* The order of RoPE's pairs in the rows of q and k. The file stores halves. */
 typedef enum checkpoint_rope { CHECKPOINT_HALVES, CHECKPOINT_INTERLEAVED } checkpoint_rope;
 
 /* Where row `row` of the file's q or k lies with interleaved pairs: halves (i, i + head_dim / 2) of
@@ -69,7 +69,7 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 /* Closes files and frees; NULL is allowed. */
 void checkpoint_close(checkpoint *cp);
 
-/* Reads rows [first, first + n) as they lie in the file, n * cols elements of the tensor's dtype
+/* Reads rows [first, first + n) as stored in the file, n * cols elements of the tensor's dtype
  * (elements_measure tells their bytes), into `out`. Thread-safe (pread).
  * Errors: BRISE_EIO (a short file is one), BRISE_EINVAL rows out of range. */
 brise_status checkpoint_read_rows(const checkpoint *cp, const checkpoint_tensor *tensor,

@@ -21,7 +21,7 @@ typedef enum operation { OP_SET, OP_JUMP, OP_SPLIT, OP_BEGIN, OP_END, OP_MATCH }
 
 typedef struct instruction {
 	operation op;
-	int to;          /* JUMP and SPLIT: relative; a SPLIT also goes on with the next */
+	int to;          /* JUMP and SPLIT: relative; a SPLIT also continues with the next */
 	uint32_t set[8]; /* SET: bit c: the byte c fits */
 } instruction;
 

@@ -134,7 +134,7 @@ brise_status prefix_remove(tensor_list *list, const naming *names, const char *w
 	if ((status = find(&found, list, names, where, err)) != BRISE_OK)
 		return status;
 	if (changed)
-		notes_add(decisions, "names of tensors: without what wrappers inserted");
+		notes_add(decisions, "names of tensors: parts that wrappers inserted are removed");
 	if (found.bytes < 0)
 		return BRISE_OK;
 	(void)snprintf(before, sizeof before, "%.*s", found.bytes, found.text);
@@ -146,7 +146,7 @@ brise_status prefix_remove(tensor_list *list, const naming *names, const char *w
 		if (!rename_tensor(&list->items[i], &found, names, output, &changed))
 			return error_set(err, BRISE_ENOMEM, "%s: no memory for a name", where);
 	if (changed)
-		notes_add(decisions, "names of tensors: \"%s\" taken for \"%s\"", before,
+		notes_add(decisions, "names of tensors: \"%s\" read as \"%s\"", before,
 		          names->body);
 	return BRISE_OK;
 }

@@ -22,7 +22,7 @@
 brise_status prefix_remove(tensor_list *list, const naming *names, const char *where,
                            notes *decisions, brise_error *err);
 
-/* The name without what wrappers insert, in place. */
+/* Removes what wrappers insert from the name, in place. */
 void prefix_drop_wrappers(char *name);
 
 /* How many bytes stand before "layers." in the name of a tensor in a layer, without wrappers; -1:

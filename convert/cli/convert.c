@@ -146,7 +146,7 @@ static void print_losses(const convert_settings *s)
 		if (l->n == 1)
 			report_note("convert", "  %-9s %.5f", name, l->worst);
 		else
-			report_note("convert", "  %-9s %.5f in the mean, at worst %.5f (%s)", name,
+			report_note("convert", "  %-9s mean %.5f, largest %.5f (%s)", name,
 			            l->sum / l->n, l->worst, worst);
 	}
 }

@@ -113,7 +113,8 @@ static int check_settings(export_settings *s, const char *out)
 	if (s->format < 0)
 		s->format = ends_in(out, ".gguf") ? EXPORT_GGUF : EXPORT_SAFETENSORS;
 	if (s->format == EXPORT_SAFETENSORS && s->type != 0)
-		return report_usage("export", "--type %s is of GGUF; safetensors hold f16",
+		return report_usage("export",
+		                    "--type %s works with GGUF only; safetensors hold f16",
 		                    type_choices[s->type]);
 	if (s->format == EXPORT_SAFETENSORS && ends_in(out, ".safetensors"))
 		return report_usage("export",

@@ -39,7 +39,7 @@ bool elements_are_quantized(uint32_t dtype);
 /* Bytes of n elements. False: no type, not a whole number of blocks, or overflow. */
 bool elements_measure(uint32_t dtype, uint64_t n, uint64_t *bytes);
 
-/* Decodes n elements, whole blocks, from `raw` as it lies in the file (aligned for 16- and 32-bit
+/* Decodes n elements, whole blocks, from `raw` as stored in the file (aligned for 16- and 32-bit
  * numbers). False if one is infinite or not a number. */
 bool elements_decode(float *out, const void *raw, uint32_t dtype, size_t n);
 

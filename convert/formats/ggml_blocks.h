@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes n blocks, as they lie in the file without any alignment, to `out` [n][elements of a
- * block]. The floats are those of ggml's own dequantize_row_* bit for bit. Any bytes decode; a
- * scale that is infinite or not a number gives elements that are. */
+/* Decodes n blocks as stored in the file, without alignment, to `out` [n][elements of a block]. The
+ * floats are those of ggml's own dequantize_row_* bit for bit. Any bytes decode; a scale that is
+ * infinite or not a number gives elements that are. */
 typedef void ggml_decode_fn(float *out, const uint8_t *blocks, size_t n);
 
 ggml_decode_fn ggml_decode_q4_0, ggml_decode_q4_1, ggml_decode_q5_0, ggml_decode_q5_1,

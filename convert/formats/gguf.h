@@ -1,4 +1,4 @@
-/* gguf.h - GGUF, the file format of ggml's models: its constants, as they lie in the file
+/* gguf.h - GGUF, the file format of ggml's models: its constants, as stored in the file
  *
  * Source: ggml's docs/gguf.md (github.com/ggml-org/ggml) for the container, ggml.h and
  * ggml-common.h for the element types. All integers are little-endian. A file of version 2 or 3:

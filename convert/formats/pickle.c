@@ -394,7 +394,7 @@ static bool do_set_item(machine *m)
 	return add_pair(m, &key, &item);
 }
 
-/* obj.__setstate__(state): torch stores '_metadata' so; an attribute of the dictionary, of no use
+/* obj.__setstate__(state): torch stores '_metadata' so; an attribute of the dictionary, not needed
  * here. */
 static bool do_build(machine *m)
 {

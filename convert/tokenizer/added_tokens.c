@@ -4,8 +4,8 @@
  * is not, one of the two files belongs to another model. A wrong guess would cut texts wrongly
  * without any message, so such folders are refused until the wrong file is removed. Only reserved
  * tokens may differ: a note says so, and tokenizer.model's names are used. Mistral has given names
- * to its own over time ("[control_8]" became "[IMG]"), and fine-tunes give them others, which
- * changes how no ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no
+ * to its own over time ("[control_8]" became "[IMG]"), and fine-tunes give them others, which does
+ * not change how ordinary text is cut. Tokens without a row ("[PAD]" added after training) are no
  * contradiction: the model can neither be given nor produce them.
  *
  * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which
@@ -310,7 +310,7 @@ static brise_status check_name(const added_tokens *tokens, const added_token *t,
 	}
 	return error_set(err, BRISE_EFORMAT,
 	                 "%s: token %" PRIu32 " is \"%.60s\", but \"%.*s\" in %s: one of the two "
-	                 "files is of another model, take it away",
+	                 "files belongs to another model: remove it",
 	                 tokens->path, t->id, t->text, piece->bytes > 60 ? 60 : (int)piece->bytes,
 	                 (const char *)piece->text, file_name(model_path));
 }
@@ -376,8 +376,8 @@ brise_status added_tokens_append(const added_tokens *tokens, tokenizer_pieces *p
 	}
 	if (n_renamed > 0 && status == BRISE_OK)
 		notes_add(decisions,
-		          "tokenizer: reserved tokens that %s calls otherwise, while the names of "
-		          "%s are taken: %zu",
+		          "tokenizer: reserved tokens have other names in %s; those of %s are "
+		          "used: %zu",
 		          file_name(tokens->path), file_name(model_path), n_renamed);
 	if (status != BRISE_OK || i == tokens->n)
 		return status;

@@ -333,7 +333,7 @@ typedef struct component {
 
 typedef void handle_component_fn(reading *in, const component *c);
 
-/* {"String": text}; a regular expression comes out as none. */
+/* {"String": text}; a regular expression is read as none. */
 static void read_pattern(reading *in, component *c)
 {
 	char key[16];

@@ -10,10 +10,10 @@
  * What decides it: while nothing has been merged across the ends of a stretch of text, what happens
  * inside depends on that stretch alone. Merges inside are done in the order of their own
  * priorities, those outside do not touch them, and one across the ends would make an end inner. So
- * each piece, wherever it comes about, comes about as when its text stands alone: always from the
- * same last pair, or never. Call that its last merge. Merges that are not the last of any piece are
- * never done. Two ways of merging in which all pieces have the same last merges, in the same order
- * of priority, therefore do the same with every text.
+ * each piece, wherever it is made, is made as when its text stands alone: always from the same last
+ * pair, or never. Call that its last merge. Merges that are not the last of any piece are never
+ * done. Two ways of merging in which all pieces have the same last merges, in the same order of
+ * priority, therefore do the same with every text.
  *
  * So: merge each piece's text alone by the list; number the pieces by the rank of their last
  * merges, and score them by that number; merge each piece's text alone by these scores, and compare
@@ -62,8 +62,8 @@ typedef struct merger {
 	symbol symbols[TOKENIZER_PIECE_MAX];
 } merger;
 
-/* How a piece comes about: bytes of the left part of its last merge, 0: not at all; and that
- * merge's rank. */
+/* How a piece is made: bytes of the left part of its last merge, 0: never; and that merge's
+ * rank. */
 typedef struct last_merge {
 	uint32_t left_bytes, rank;
 } last_merge;
@@ -163,7 +163,7 @@ static last_merge merge_piece(merger *m, const tokenizer_piece *piece)
 	return m->symbols[0].next == NO_SYMBOL ? last : (last_merge){ 0, NO_RANK };
 }
 
-/* Pieces that hold a user-defined symbol never come about: it is cut out of the text first. */
+/* Pieces that hold a user-defined symbol are never made: it is cut out of the text first. */
 static bool can_be_made(const brise_tokenizer *t, const tokenizer_piece *piece)
 {
 	uint32_t at;
@@ -241,12 +241,13 @@ static brise_status compare_last_merges(merger *m, const tokenizer_pieces *p,
 
 		if (can_be_made(m->t, piece) &&
 		    merge_piece(m, piece).left_bytes != last[id].left_bytes)
-			return error_set(err, BRISE_EUNSUPPORTED,
-			                 "%s: token %" PRIu32
-			                 " \"%.*s\": its merges do what no scores do; this is no "
-			                 "vocabulary of SentencePiece's",
-			                 name, id, piece->bytes > 100 ? 100 : (int)piece->bytes,
-			                 (const char *)piece->text);
+			return error_set(
+			        err, BRISE_EUNSUPPORTED,
+			        "%s: token %" PRIu32
+			        " \"%.*s\": its merges cannot be expressed by scores; it is no "
+			        "vocabulary of SentencePiece's",
+			        name, id, piece->bytes > 100 ? 100 : (int)piece->bytes,
+			        (const char *)piece->text);
 	}
 	return BRISE_OK;
 }

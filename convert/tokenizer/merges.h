@@ -16,8 +16,8 @@ typedef struct merges_pair {
  *
  * pairs: ids below p->vocab, all of type normal; the text of `made` is that of left and right.
  * p->unk must be set.
- * Errors: BRISE_EFORMAT a pair twice; BRISE_EUNSUPPORTED no scores do the same, pieces too long
- * together; BRISE_ENOMEM; those of tokenizer_write_section. */
+ * Errors: BRISE_EFORMAT a pair twice; BRISE_EUNSUPPORTED no scores are equivalent, or the pieces
+ * are too long together; BRISE_ENOMEM; those of tokenizer_write_section. */
 brise_status merges_find_scores(tokenizer_pieces *p, const merges_pair *pairs, uint32_t n,
                                 const char *name, brise_error *err);
 

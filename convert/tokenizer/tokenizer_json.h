@@ -10,13 +10,13 @@
 #define TOKENIZER_JSON_ALL UINT32_MAX
 
 /* Reads the file at `path` and makes a section for brise_open_tokenizer and the file, which encodes
- * as the tokenizer.model does that it was made of.
+ * as the tokenizer.model that it was made from.
  *
  * rows: of the model's embedding; added tokens of larger ids, as a "[PAD]" that came after
  *       training, are left out, which becomes a line of *decisions. TOKENIZER_JSON_ALL: none are
  * *section: from memory_new [*bytes], freed by the caller with memory_free. The same file gives the
  * same bytes. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (other models, pre-tokenizers,
- * normalizers and decoders, each by its name; merges that no scores do), BRISE_ENOMEM. */
+ * normalizers and decoders, each by its name; merges that scores cannot express), BRISE_ENOMEM. */
 brise_status tokenizer_json_read_model(const char *path, uint32_t rows, notes *decisions,
                                        void **section, size_t *bytes, brise_error *err);
 

@@ -29,7 +29,7 @@ int fit_check_prompt(const char *command, const brise_model_facts *facts, uint64
 		return report_error(command,
 		                    "the prompt has %zu tokens, the context %" PRIu64
 		                    " positions; --context %" PRIu64 " is enough for %" PRIu32
-		                    " tokens more",
+		                    " more tokens",
 		                    n_prompt, slots, needed, wanted);
 	if (tokens != FIT_NO_LIMIT)
 		report_note(command,
@@ -67,7 +67,7 @@ void fit_note_limits(const char *command, const brise_model_facts *facts, uint64
 	if (facts->window == 0 && facts->max_context > 0 && slots > facts->max_context)
 		report_note(command,
 		            "a context of %" PRIu64 " positions exceeds the %" PRIu32
-		            " that the model was trained for: what lies beyond is poor text",
+		            " that the model was trained for: text beyond them gets poor",
 		            slots, facts->max_context);
 	ram_read(&ram, "");
 	if (fit_describe_memory(facts, own_bytes, ram.most, text, sizeof text))

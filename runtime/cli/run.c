@@ -99,7 +99,7 @@ static const options_entry entries[] = {
 	REAL(0, "frequency-penalty", sampling.frequency_penalty, "X", -100, 100,
 	     "the same, times occurrences"),
 	NUMBER(0, "penalty-last", sampling.penalty_last, "N", 0, MOST_RECENT, "-1",
-	       "what recent means (default 64)"),
+	       "how many tokens are recent (default 64)"),
 	TAKE(0, "logit-bias", take_bias, "ID=X", "add X to a token's logit, -inf bans; repeatable"),
 	TAKE(0, "seed", take_seed, "N", "same seed, same text (default: from the clock)"),
 	FLAG(0, "stats", stats, "speed and memory at the end"),

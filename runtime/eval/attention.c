@@ -2,8 +2,8 @@
  *
  * The window is applied in one place, sequence_attended_from. A head vector of keys or values is
  * read once for all query heads of its group and several rows of its sequence: up to ATTEND_QUERIES
- * queries share a pass. Segments of absolute positions are summed in order, so neither the rows of
- * the pass nor the number of threads shows in the result.
+ * queries share a pass. Segments of absolute positions are summed in order, so the result depends
+ * neither on the rows of the pass nor on the number of threads.
  */
 #include "runtime/eval/attention.h"
 

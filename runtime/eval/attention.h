@@ -4,7 +4,7 @@
 
 #include "runtime/eval/engine.h"
 
-/* Rows of one sequence that attention takes together; pass_plan wants it. */
+/* Rows of one sequence that attention takes together; for pass_plan. */
 uint32_t attention_block_rows(const format_config *config);
 
 /* Rotates e->q and e->k, stores keys and values in the sequences' rings, and attends: e->mixed is

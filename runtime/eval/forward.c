@@ -90,7 +90,7 @@ static arch_vectors input_of(const brise_engine *e, float *rows, size_t stride, 
 typedef struct row_job {
 	brise_engine *e;
 	arch_vectors input;   /* what is made */
-	bool quantized;       /* some matrix wants it as int8 */
+	bool quantized;       /* some matrix takes it as int8 */
 	const float *weight;  /* norm: [dim] */
 	const uint32_t *rows; /* norm: row of x that becomes row i; NULL: i */
 	const float *up;      /* silu: [n][stride] */

@@ -5,7 +5,7 @@
 #include "runtime/eval/kv_ring.h"
 #include "runtime/model/model.h"
 
-/* Most rows of one pass, and so the largest slack of use. */
+/* Most rows of one pass, and so the largest useful slack. */
 #define PASS_ROWS_MAX     4096u
 #define PASS_ROWS_DEFAULT 256u
 

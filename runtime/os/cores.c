@@ -3,9 +3,9 @@
  * Matrix products gain nothing from the second hardware thread of a core, and work handed out in
  * equal steps gains little from a slow core beside fast ones. Linux describes both:
  * topology/thread_siblings_list (Documentation/ABI/stable/sysfs-devices-system-cpu), cpu_capacity
- * on arm64 (relative speed), cpu_core/cpus on Intel's hybrids. A container's share of time is
- * in cpu.max (Documentation/admin-guide/cgroup-v2.rst) or cpu.cfs_quota_us; the smallest of the
- * group and those it lies in holds.
+ * on arm64 (relative speed), cpu_core/cpus on Intel's hybrids. A container's share of time is in
+ * cpu.max (Documentation/admin-guide/cgroup-v2.rst) or cpu.cfs_quota_us; the smallest limit of the
+ * group and its parents holds.
  */
 #include "runtime/os/cores.h"
 

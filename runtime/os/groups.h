@@ -10,8 +10,8 @@
 bool groups_read_line(char line[GROUPS_LINE], const char *root, const char *path);
 
 /* Calls `each` with the folder ("/sys/fs/cgroup/...") of the group that this process is in for a
- * controller such as "cpu" or "memory", and with those of the groups it lies in: a limit of any of
- * them holds. unified: version 2, whose files have other names. root: "" for the system's own. */
+ * controller such as "cpu" or "memory", and with those of its parents: a limit of any of them
+ * holds. unified: version 2, whose files have other names. root: "" for the system's own. */
 typedef void groups_fn(void *user, const char *root, const char *folder, bool unified);
 void groups_visit(const char *root, const char *controller, groups_fn *each, void *user);
 

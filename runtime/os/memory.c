@@ -65,7 +65,7 @@ void memory_free(void *memory)
 
 #define ALIGN 64u
 
-/* What the heap gave is noted in front of what is handed out. */
+/* The pointer from the heap is stored before the aligned memory that is returned. */
 void *memory_new_aligned(size_t count, size_t size)
 {
 	size_t bytes;

@@ -1,4 +1,4 @@
-/* threads.h - a pool that runs loops: items are handed out slice by slice, so unequal cores finish
+/* threads.h - a pool that runs loops: threads take items slice by slice, so unequal cores finish
  * together */
 #ifndef RUNTIME_THREADS_H
 #define RUNTIME_THREADS_H

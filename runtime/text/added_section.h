@@ -1,4 +1,4 @@
-/* added_section.h - how text is cut beside added tokens, as it lies in the file
+/* added_section.h - the file's section of added tokens: how text beside them is cut
  *
  * Programs for Hugging Face's and ggml's files first cut added tokens out of the text and then
  * encode each text between them separately. What happens to its spaces differs from SentencePiece,

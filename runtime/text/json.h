@@ -56,7 +56,7 @@ json_type json_peek(json_reader *r);
 bool json_enter_object(json_reader *r);
 
 /* Reads the next key and its colon; false at the object's end, which it leaves, and after an error.
- * Keys longer than the buffer come out cut, and zero characters as ones: such keys match nothing a
+ * Keys longer than the buffer are cut, and zero characters become ones: such keys match nothing a
  * caller knows. */
 bool json_next_key(json_reader *r, char *key, size_t bytes);
 

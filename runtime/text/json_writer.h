@@ -1,7 +1,7 @@
 /* json_writer.h - writes JSON (RFC 8259) through a callback, with its commas, quotes and escapes
  *
- * Whatever the values, what comes out is JSON: numbers that are not finite become null, bytes that
- * are not UTF-8 become U+FFFD each.
+ * For all values the output is valid JSON: numbers that are not finite become null, bytes that are
+ * not UTF-8 become U+FFFD each.
  *
  *     json_writer w = { .sink = report_json, .user = stdout };
  *     json_open(&w, NULL, '{');

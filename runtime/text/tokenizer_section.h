@@ -1,4 +1,4 @@
-/* tokenizer_section.h - a tokenizer as it lies in the file, used in place when mapped
+/* tokenizer_section.h - the file's tokenizer section, used in place when mapped
  *
  * One little-endian block without pointers, aligned to 8 bytes, so that opening a model builds
  * nothing: what SentencePiece makes at every start (maps from text to id, a trie of user-defined
