@@ -16,23 +16,32 @@
 
 #if defined(__SSE__)
 
-/* MXCSR: Intel SDM volume 1, 10.2.3. Bits 0..5 are flags; the rest is control. */
-#define FLOAT_ENV_CONTROL 0xffffffc0u
-#define FLOAT_ENV_DEFAULT 0x1f80u
+/* MXCSR in the low half (Intel SDM volume 1, 10.2.3: bits 0..5 are flags, the rest is control), the
+ * 387's control word above it (8.1.5). brise computes nothing on the 387, but libc asks its control
+ * word how to round when it reads and prints numbers. */
+#define FLOAT_ENV_CONTROL 0x0f3fffffffc0u
+#define FLOAT_ENV_DEFAULT 0x037f00001f80u
 
-typedef uint32_t float_env;
+typedef uint64_t float_env;
 
 static inline float_env float_env_read(void)
 {
 	uint32_t value;
+	uint16_t word;
 
 	__asm__ volatile("stmxcsr %0" : "=m"(value) : : "memory");
-	return value;
+	__asm__ volatile("fnstcw %0" : "=m"(word) : : "memory");
+	return (uint64_t)word << 32 | value;
 }
 
-static inline void float_env_write(uint32_t value)
+/* Flags that the 387 has raised meanwhile would trap once the new word lets them. */
+static inline void float_env_write(uint64_t both)
 {
+	uint32_t value = (uint32_t)both;
+	uint16_t word = (uint16_t)(both >> 32);
+
 	__asm__ volatile("ldmxcsr %0" : : "m"(value) : "memory");
+	__asm__ volatile("fnclex\n\tfldcw %0" : : "m"(word) : "memory");
 }
 
 #elif defined(__aarch64__)
@@ -93,7 +102,7 @@ static inline float_env float_env_enter(void)
 {
 	float_env host = float_env_read();
 
-	if ((host & FLOAT_ENV_CONTROL) != FLOAT_ENV_DEFAULT)
+	if ((host & FLOAT_ENV_CONTROL) != (FLOAT_ENV_DEFAULT & FLOAT_ENV_CONTROL))
 		float_env_write(FLOAT_ENV_DEFAULT);
 	return host;
 }
@@ -101,7 +110,7 @@ static inline float_env float_env_enter(void)
 /* Restores the host's. */
 static inline void float_env_leave(float_env host)
 {
-	if ((host & FLOAT_ENV_CONTROL) != FLOAT_ENV_DEFAULT)
+	if ((host & FLOAT_ENV_CONTROL) != (FLOAT_ENV_DEFAULT & FLOAT_ENV_CONTROL))
 		float_env_write(host);
 }
 

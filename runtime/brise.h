@@ -72,7 +72,11 @@ typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
 
 /* Called repeatedly during long work, with the `user` of the call; returning true cancels the work,
- * which then returns BRISE_ECANCELED. */
+ * which then returns BRISE_ECANCELED.
+ *
+ * All callbacks run in the floating-point environment in which the library computes, which is the
+ * one that programs start with (rounding to nearest, subnormal numbers kept, no traps), and must
+ * leave it so. The caller's own is back when the function returns. */
 typedef bool brise_cancel_fn(void *user);
 
 /* Called repeatedly during long work: `done` of `total` bytes are done. */

@@ -257,6 +257,10 @@ static bool is_in_mode(const host_mode *mode)
 #ifdef FLOAT_ENV_CONTROL
 	if ((float_env_read() & FLUSH_TO_ZERO) != mode->control)
 		return false;
+#if defined(__SSE__)
+	if ((float_env_read() >> 42 & 3) != (uint64_t)mode->rounding >> 10)
+		return false; /* the 387's */
+#endif
 #endif
 	return fegetround() == mode->rounding;
 }
@@ -267,6 +271,36 @@ static void leave_modes(void)
 #ifdef FLOAT_ENV_CONTROL
 	float_env_write(FLOAT_ENV_DEFAULT);
 #endif
+}
+
+/* libc rounds what it reads and prints as fegetround says: configurations are read, and those of
+ * exported models written, between the two. */
+static void test_entering_is_seen_by_libc_and_undone(check_counts *counts)
+{
+	static volatile double third = 1.0 / 3;
+	size_t m;
+
+	for (m = 0; m < sizeof modes / sizeof *modes; m++) {
+		float_env host;
+		char text[16];
+		bool kept;
+		double read;
+		int rounding;
+
+		enter_mode(&modes[m]);
+		host = float_env_enter();
+		rounding = fegetround();
+		(void)snprintf(text, sizeof text, "%.3f", third * 2);
+		read = strtod("0.1", NULL);
+		float_env_leave(host);
+		kept = is_in_mode(&modes[m]);
+		leave_modes();
+		CHECK(counts, rounding == FE_TONEAREST, "mode \"%s\" is still on", modes[m].name);
+		CHECK(counts, kept, "mode \"%s\" is not restored", modes[m].name);
+		CHECK(counts, !strcmp(text, "0.667") && !(read < 0.1) && !(read > 0.1),
+		      "mode \"%s\": 2/3 is printed as %s, 0.1 read as %.20g", modes[m].name, text,
+		      read);
+	}
 }
 
 /* Everything that a host program may ask for, as bytes. */
@@ -433,6 +467,7 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	RUN(test_any_bits_give_the_same_logits_on_every_set(&counts));
+	RUN(test_entering_is_seen_by_libc_and_undone(&counts));
 	RUN(test_host_environment_changes_no_logit_or_draw(&counts));
 	RUN(test_host_environment_changes_no_file(&counts));
 	(void)rmdir(folder);
