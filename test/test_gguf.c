@@ -490,7 +490,10 @@ static maker_bytes make_tokenizer(const brise_tokenizer *t, tokenizer_fault faul
 		                                                        : t->types[i],
 		             4);
 	gguf_put_u32(&g, "tokenizer.ggml.bos_token_id", 1);
-	gguf_put_u32(&g, "tokenizer.ggml.eos_token_id", fault == FAULT_ID ? t->vocab : 2);
+	if (fault == FAULT_ID)
+		gguf_put_f32(&g, "tokenizer.ggml.eos_token_id", 2);
+	else
+		gguf_put_u32(&g, "tokenizer.ggml.eos_token_id", 2);
 	gguf_put_u32(&g, "tokenizer.ggml.unknown_token_id", 0);
 	return gguf_finish(&g);
 }
@@ -504,7 +507,7 @@ static void test_tokenizer_equals_that_of_its_model(check_counts *counts)
 		                                   "no array tokenizer.ggml.scores",
 		                                   "4095 entries for 4096 tokens",
 		                                   "are all the same",
-		                                   "eos_token_id is not the id",
+		                                   "eos_token_id is not a token id",
 		                                   "token 9 has none of the types",
 		                                   "piece 300 is empty" };
 	void *expected = NULL, *section;

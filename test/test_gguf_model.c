@@ -468,6 +468,137 @@ static void test_values_that_change_nothing_are_accepted(check_counts *counts)
 	CHECK(counts, convert("m.gguf", TYPE_F16, false, &err) == BRISE_OK, "%s", err.message);
 }
 
+static void test_biases_are_taken_where_all_are_zero(check_counts *counts)
+{
+	static const struct {
+		const char *name;
+		float last;
+		const char *refusal; /* NULL: taken */
+	} cases[] = { { "blk.0.attn_q.bias", 0, NULL },
+		      { "blk.1.ffn_down.bias", -0.0f, NULL },
+		      { "output.bias", 0, NULL },
+		      { "blk.0.attn_q.bias", 1, "tensor blk.0.attn_q.bias: biases are not" },
+		      { "output_norm.bias", 1, "tensor output_norm.bias: biases are not" },
+		      { "blk.0.other.bias", 0, "tensor blk.0.other.bias is not part of" } };
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		float bias[MAKER_DIM] = { 0 };
+		uint64_t ne = MAKER_DIM;
+		maker_model *m = maker_new(true, "F16");
+		gguf_maker g = { .version = 0 };
+
+		bias[MAKER_DIM - 1] = cases[i].last;
+		gguf_put_config(&g, NULL);
+		gguf_put_model(&g, m, 0, m->n);
+		gguf_put_tensor(&g, cases[i].name, 1, &ne, GGML_F32, bias, sizeof bias);
+		maker_close(m);
+		save_and_free("m.gguf", gguf_finish(&g));
+		if (cases[i].refusal)
+			refuse(counts, "m.gguf", BRISE_EUNSUPPORTED, cases[i].refusal);
+		else
+			CHECK(counts, convert("m.gguf", TYPE_F16, false, &err) == BRISE_OK, "%s",
+			      err.message);
+	}
+}
+
+/* [32, 40, 1, 1] is [32, 40]; [32, 40, 2] and [32, 1, 40] are not. */
+static void test_dimensions_of_one_behind_a_shape_are_none(check_counts *counts)
+{
+	static const struct {
+		uint32_t n_dims;
+		uint64_t ne[4];
+		bool taken;
+	} shapes[] = { { 3, { MAKER_DIM, MAKER_VOCAB, 1, 0 }, true },
+		       { 4, { MAKER_DIM, MAKER_VOCAB, 1, 1 }, true },
+		       { 3, { MAKER_DIM, MAKER_VOCAB / 2, 2, 0 }, false },
+		       { 1, { MAKER_DIM * MAKER_VOCAB, 0, 0, 0 }, false } };
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(shapes); i++) {
+		maker_model *m = maker_new(true, "F16");
+		const maker_tensor *last = &m->tensors[m->n - 1];
+		gguf_maker g = { .version = 0 };
+
+		gguf_put_config(&g, NULL);
+		gguf_put_model(&g, m, 0, m->n - 1);
+		gguf_put_tensor(&g, "output.weight", shapes[i].n_dims, shapes[i].ne, GGML_F16,
+		                last->data.data, last->data.n);
+		maker_close(m);
+		save_and_free("m.gguf", gguf_finish(&g));
+		if (shapes[i].taken)
+			CHECK(counts, convert("m.gguf", TYPE_F16, false, &err) == BRISE_OK, "%s",
+			      err.message);
+		else
+			refuse(counts, "m.gguf", BRISE_EFORMAT, "tensor output.weight: shape");
+	}
+}
+
+/* The rows of the embedding count, as in llama.cpp. */
+static void test_vocabulary_key_that_says_another_number_is_passed_over(check_counts *counts)
+{
+	static const uint32_t numbers[] = { MAKER_VOCAB + 24, 1, 0 };
+	char message[2000];
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(numbers); i++) {
+		maker_model *m = maker_new(true, "F16");
+		gguf_maker g = { .version = 0 };
+
+		gguf_put_config(&g, "llama.vocab_size");
+		gguf_put_u32(&g, "llama.vocab_size", numbers[i]);
+		gguf_put_model(&g, m, 0, m->n);
+		maker_close(m);
+		save_and_free("m.gguf", gguf_finish(&g));
+		CHECK(counts, convert("m.gguf", TYPE_F16, false, &err) == BRISE_OK, "%s",
+		      err.message);
+		CHECK(counts,
+		      decisions_hold("m.gguf", "vocab_size says another number", message,
+		                     sizeof message),
+		      "%s", message);
+	}
+}
+
+/* What llama.cpp assumes for vocabularies "llama", and for no others. */
+static void test_begin_and_end_tokens_have_defaults(check_counts *counts)
+{
+	static const char bos[] = "tokenizer.ggml.bos_token_id",
+	                  eos[] = "tokenizer.ggml.eos_token_id";
+	static const struct {
+		const char *without, *tokenizer;
+		uint32_t given; /* instead, 0: nothing */
+		const char *text;
+	} cases[] = { { bos, "llama", 0, "begin token 1, end token 2" },
+		      { eos, "llama", 0, "begin token 1, end token 2" },
+		      { bos, "llama", 5, "begin token 5, end token 2" },
+		      { eos, "llama", MAKER_VOCAB, "begin token 1, end token 2" },
+		      { eos, "llama", UINT32_MAX, "eos_token_id 4294967295 passed over" },
+		      { bos, "llama", UINT32_MAX, "begin token 1, end token 2" },
+		      { bos, "gpt2", 0, "begin token -1, end token 2" },
+		      { eos, NULL, MAKER_VOCAB, "begin token 1, end token -1" } };
+	char message[2000];
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		maker_model *m = maker_new(true, "F16");
+		gguf_maker g = { .version = 0 };
+
+		gguf_put_config(&g, cases[i].without);
+		if (cases[i].tokenizer)
+			gguf_put_string(&g, "tokenizer.ggml.model", cases[i].tokenizer);
+		if (cases[i].given)
+			gguf_put_u32(&g, cases[i].without, cases[i].given);
+		gguf_put_model(&g, m, 0, m->n);
+		maker_close(m);
+		save_and_free("m.gguf", gguf_finish(&g));
+		CHECK(counts, decisions_hold("m.gguf", cases[i].text, message, sizeof message),
+		      "%s expected: %s", cases[i].text, message);
+	}
+}
+
 static void test_missing_keys_are_named(check_counts *counts)
 {
 	static const char *const keys[] = {
@@ -620,6 +751,10 @@ int main(int argc, char **argv)
 	RUN(test_several_models_of_a_folder_are_named(&counts));
 	RUN(test_other_mathematics_is_refused_by_name(&counts));
 	RUN(test_values_that_change_nothing_are_accepted(&counts));
+	RUN(test_biases_are_taken_where_all_are_zero(&counts));
+	RUN(test_dimensions_of_one_behind_a_shape_are_none(&counts));
+	RUN(test_vocabulary_key_that_says_another_number_is_passed_over(&counts));
+	RUN(test_begin_and_end_tokens_have_defaults(&counts));
 	RUN(test_missing_keys_are_named(&counts));
 	RUN(test_foreign_and_damaged_files_are_refused(&counts));
 	RUN(test_rotary_factors_other_than_one_are_refused(&counts));

@@ -445,15 +445,44 @@ static brise_status check_neutral(const reading *in)
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-static brise_status read_token(const reading *in, const char *key, int32_t *id)
+/* llama.cpp's ids for vocabularies "llama" (src/llama-vocab.cpp): they hold where the file says
+ * nothing, or an id that no token has. */
+#define BOS_DEFAULT 1
+#define EOS_DEFAULT 2
+
+static bool has_defaults(const reading *in)
+{
+	const gguf_value *v = gguf_find(in->h, "tokenizer.ggml.model");
+	gguf_text text;
+	size_t at;
+
+	if (!v || v->is_array || v->type != GGUF_STRING)
+		return false;
+	at = v->at;
+	text = gguf_next_text(in->h, &at);
+	return text_is(&text, "llama");
+}
+
+static brise_status read_token(const reading *in, const char *key, int32_t fallback, int32_t *id)
 {
 	const gguf_value *v = gguf_find(in->h, key);
-	int64_t value = -1;
+	uint32_t vocab = in->a->config.vocab;
+	int64_t value;
 
-	if (v && (v->is_array || !gguf_get_integer(in->h, v, 0, &value) || value < -1 ||
-	          value > INT32_MAX))
+	if (v && (v->is_array || !gguf_get_integer(in->h, v, 0, &value)))
 		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a token id", in->name, key);
-	*id = (int32_t)value;
+	if (v && value >= 0 && value < vocab) {
+		*id = (int32_t)value;
+		return BRISE_OK;
+	}
+	*id = has_defaults(in) && (uint32_t)fallback < vocab ? fallback : -1;
+	if (v)
+		notes_add(in->decisions,
+		          "%s %" PRId64 " passed over: the model has %" PRIu32 " tokens", key,
+		          value, vocab);
+	if (*id >= 0)
+		notes_add(in->decisions, "token %" PRId32 ": llama.cpp's default (%s %s)", *id, key,
+		          v ? "is none" : "is absent");
 	return BRISE_OK;
 }
 
@@ -465,8 +494,10 @@ static brise_status read_tokens(const reading *in)
 	brise_status status;
 	bool begins = true;
 
-	if ((status = read_token(in, "tokenizer.ggml.bos_token_id", &c->bos)) != BRISE_OK ||
-	    (status = read_token(in, "tokenizer.ggml.eos_token_id", &c->eos)) != BRISE_OK)
+	if ((status = read_token(in, "tokenizer.ggml.bos_token_id", BOS_DEFAULT, &c->bos)) !=
+	            BRISE_OK ||
+	    (status = read_token(in, "tokenizer.ggml.eos_token_id", EOS_DEFAULT, &c->eos)) !=
+	            BRISE_OK)
 		return status;
 	if (v && (v->is_array || !gguf_get_bool(in->h, v, 0, &begins)))
 		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a boolean", in->name, add);

@@ -145,31 +145,31 @@ static void drop_padding(reading *r)
 	}
 }
 
-/* A token id of the metadata, -1: none. */
-static brise_status read_id(const reading *r, const char *key, int32_t *id)
+/* A token id of the metadata. As in llama.cpp, `fallback` holds where there is none, or one that no
+ * token has. */
+static brise_status read_id(const reading *r, const char *key, int32_t fallback, int32_t *id)
 {
 	const gguf_value *v = gguf_find(r->h, key);
 	int64_t value = -1;
 
-	if (v && (v->is_array || !gguf_get_integer(r->h, v, 0, &value) || value < 0 ||
-	          value >= r->out.vocab))
-		return error_set(r->err, BRISE_EFORMAT,
-		                 "%s: %s is not the id of one of %" PRIu32 " tokens", r->name, key,
-		                 r->out.vocab);
-	*id = (int32_t)value;
+	*id = fallback;
+	if (v && (v->is_array || !gguf_get_integer(r->h, v, 0, &value)))
+		return error_set(r->err, BRISE_EFORMAT, "%s: %s is not a token id", r->name, key);
+	if (value >= 0 && value < r->out.vocab)
+		*id = (int32_t)value;
 	return BRISE_OK;
 }
 
 static brise_status mend_unknown(reading *r)
 {
 	int32_t id;
-	brise_status status = read_id(r, "tokenizer.ggml.unknown_token_id", &id);
+	brise_status status = read_id(r, "tokenizer.ggml.unknown_token_id", 0, &id);
 	uint32_t i;
 
 	for (i = 0; i < r->out.vocab; i++)
 		if (r->out.pieces[i].type == PIECE_UNKNOWN)
 			return status;
-	if (status == BRISE_OK && id >= 0 && r->out.pieces[id].type == PIECE_CONTROL)
+	if (status == BRISE_OK && r->out.pieces[id].type == PIECE_CONTROL)
 		r->out.pieces[id].type = PIECE_UNKNOWN;
 	return status;
 }
@@ -233,14 +233,16 @@ static brise_status find_ends(reading *r)
 	int32_t bos, eos;
 	brise_status status;
 
-	if ((status = read_id(r, "tokenizer.ggml.bos_token_id", &bos)) != BRISE_OK ||
-	    (status = read_id(r, "tokenizer.ggml.eos_token_id", &eos)) != BRISE_OK)
+	if ((status = read_id(r, "tokenizer.ggml.bos_token_id", 1, &bos)) != BRISE_OK ||
+	    (status = read_id(r, "tokenizer.ggml.eos_token_id", 2, &eos)) != BRISE_OK)
 		return status;
 	r->out.bos = tokenizer_find_control(&r->out, "<s>", 3);
 	r->out.eos = tokenizer_find_control(&r->out, "</s>", 4);
-	if (r->out.bos < 0 && bos >= 0 && r->out.pieces[bos].type == PIECE_CONTROL)
+	if (r->out.bos < 0 && (uint32_t)bos < r->out.vocab &&
+	    r->out.pieces[bos].type == PIECE_CONTROL)
 		r->out.bos = bos;
-	if (r->out.eos < 0 && eos >= 0 && r->out.pieces[eos].type == PIECE_CONTROL)
+	if (r->out.eos < 0 && (uint32_t)eos < r->out.vocab &&
+	    r->out.pieces[eos].type == PIECE_CONTROL)
 		r->out.eos = eos;
 	return BRISE_OK;
 }
