@@ -20,8 +20,8 @@ typedef enum added_rule {
 	ADDED_FIRST = 2,
 	/* Metaspace, "always": a space in front of every text that does not begin with one */
 	ADDED_ALWAYS = 3,
-	/* llama.cpp: as ADDED_EVERY, and control tokens that are not asked for do not hide
-	 * others */
+	/* llama.cpp: as ADDED_EVERY, but longer tokens come before shorter ones over the whole
+	 * text, and control tokens that are not asked for do not hide others */
 	ADDED_GGML = 4,
 	ADDED_RULES = 5
 } added_rule;

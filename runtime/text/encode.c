@@ -1,9 +1,10 @@
 /* encode.c - text to token ids: added tokens are cut out, what is between them is normalised and
  * merged
  *
- * 1. Added tokens are looked for in the text as it is, from left to right, the longest at each
- *    place (huggingface/tokenizers, AddedVocabulary; llama.cpp, tokenizer_st_partition). Special
- *    ones count only if control tokens are asked for: text from a user must not become one.
+ * 1. Added tokens are looked for in the text as it is: from left to right, the longest at each
+ *    place (huggingface/tokenizers, AddedVocabulary), or for GGUF files longer ones first over the
+ *    whole text (llama.cpp, tokenizer_st_partition; longest.c). Special ones count only if control
+ *    tokens are asked for: text from a user must not become one.
  * 2. Each text between them is normalised: every space becomes U+2581, every byte that is not UTF-8
  *    becomes U+FFFD, and a space is put in front as the rule says (added_section.h).
  * 3. Tokens that are to be found in normalised text are cut out of it.
@@ -18,6 +19,7 @@
 #include "runtime/os/memory.h"
 #include "runtime/text/added.h"
 #include "runtime/text/bpe.h"
+#include "runtime/text/longest.h"
 #include "runtime/text/utf8.h"
 #include "runtime/text/utf8_classes.h"
 
@@ -33,6 +35,8 @@ typedef struct encoding {
 	size_t room;
 	bpe_space space;
 	bpe_ids ids;
+	longest_match *matches; /* ADDED_GGML: where the plain set's patterns are */
+	size_t n_matches, i_match;
 } encoding;
 
 /* ---- normalising ---------------------------------------------------------------------------- */
@@ -112,21 +116,33 @@ static bool stands_alone(const uint8_t *text, size_t bytes, size_t from, size_t 
 	return !utf8_ends_with_word(text, from) && !utf8_begins_with_word(text + to, bytes - to);
 }
 
+/* The next token of the set at *at, which moves there, or behind it; NULL: none. */
+static const added_pattern *find_next(encoding *e, const added_set *set, const uint8_t *text,
+                                      size_t bytes, size_t *at)
+{
+	const added_pattern *p;
+
+	if (e->added->rule == ADDED_GGML && set == &e->added->plain) {
+		if (e->i_match == e->n_matches)
+			return NULL;
+		*at = e->matches[e->i_match].at;
+		return e->matches[e->i_match++].pattern;
+	}
+	/* special tokens hide what is in them, also where they are not asked for */
+	for (; *at < bytes; ++*at)
+		if ((p = added_match(set, text + *at, bytes - *at, true)) != NULL)
+			return p;
+	return NULL;
+}
+
 /* Cuts patterns of the set out of text [bytes]. */
 static bool cut(encoding *e, const added_set *set, const uint8_t *text, size_t bytes,
                 take_text_fn *take)
 {
-	bool hides = e->added->rule != ADDED_GGML; /* special tokens hide what is in them */
 	size_t start = 0, at = 0, from, to;
+	const added_pattern *p;
 
-	while (at < bytes) {
-		const added_pattern *p =
-		        added_match(set, text + at, bytes - at, e->control || hides);
-
-		if (!p) {
-			at++;
-			continue;
-		}
+	while ((p = find_next(e, set, text, bytes, &at)) != NULL) {
 		from = at;
 		to = at = at + p->bytes;
 		if (((p->flags & ADDED_SPECIAL) && !e->control) ||
@@ -181,7 +197,10 @@ brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *tex
 		return error_set(err, BRISE_EINVAL,
 		                 "a text of %zu bytes, at most %zu are encoded at once", bytes,
 		                 TEXT_MAX);
-	done = cut(&e, &e.added->plain, e.text, bytes, take_first);
+	done = (e.added->rule != ADDED_GGML ||
+	        longest_find(&e.added->plain, e.text, bytes, control, &e.matches, &e.n_matches)) &&
+	       cut(&e, &e.added->plain, e.text, bytes, take_first);
+	memory_free(e.matches);
 	memory_free(e.normalized);
 	bpe_free_space(&e.space);
 	if (!done) {
