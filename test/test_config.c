@@ -118,6 +118,36 @@ static void test_null_differs_from_absent(check_counts *counts)
 	      "%s", err.message);
 }
 
+/* Texts begin without such a token, and generations end with others. */
+static void test_tokens_that_the_model_lacks_are_passed_over(check_counts *counts)
+{
+	static const struct {
+		const char *fields;
+		int32_t bos, eos;
+	} cases[] = {
+		{ "\"bos_token_id\": 32000", -1, 2 },
+		{ "\"eos_token_id\": 32000", 1, -1 },
+		{ "\"eos_token_id\": 1099511627776", 1, -1 },
+		{ "\"eos_token_id\": -7", 1, -1 },
+		{ "\"eos_token_id\": [32000, 2]", 1, -1 },
+		{ "\"eos_token_id\": [null, 7]", 1, 7 },
+		{ "\"eos_token_id\": [null]", 1, -1 },
+		{ "\"eos_token_id\": 31999, \"bos_token_id\": 31998", 31998, 31999 },
+	};
+	char text[200];
+	architecture a;
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		(void)snprintf(text, sizeof text, "{\"model_type\": \"mistral\", %s}",
+		               cases[i].fields);
+		CHECK(counts, read_config(&a, text, &err) == BRISE_OK, "%s: %s", text, err.message);
+		CHECK(counts, a.config.bos == cases[i].bos && a.config.eos == cases[i].eos,
+		      "%s: %" PRId32 " %" PRId32, text, a.config.bos, a.config.eos);
+	}
+}
+
 static void test_what_is_no_configuration_is_refused(check_counts *counts)
 {
 	static const char *const texts[] = { "{}", "{\"bos_token_id\": 1, \"eos_token_id\": 2}" };
@@ -316,6 +346,7 @@ int main(int argc, char **argv)
 	RUN(test_absent_fields_have_the_defaults_of_mistral(&counts));
 	RUN(test_absent_fields_have_the_defaults_of_llama(&counts));
 	RUN(test_null_differs_from_absent(&counts));
+	RUN(test_tokens_that_the_model_lacks_are_passed_over(&counts));
 	RUN(test_what_is_no_configuration_is_refused(&counts));
 	RUN(test_values_that_change_nothing_are_taken(&counts));
 	RUN(test_values_that_change_something_are_refused_by_name(&counts));

@@ -760,6 +760,55 @@ static void test_damaged_texts_do_no_harm(check_counts *counts)
 	      "%u accepted, %u strange", accepted, strange);
 }
 
+/* A value of another type is named by its key, if that is a plain name that the value belongs to.
+ */
+static void test_values_of_other_types_are_named_by_their_keys(check_counts *counts)
+{
+	static const struct {
+		const char *json, *text;
+	} cases[] = {
+		{ "{\"size\": \"4096\"}", "byte 9: size: a number expected" },
+		{ "{\"a\": 1, \"size\": [true]}", "size: a number expected" },
+		{ "{\"o\": {\"x\": 1}, \"size\": null}", "size: a number expected" },
+		{ "{\"size\": [{\"x\": 1}, 2, null]}", "byte 23: a number expected" },
+		{ "{\"a b\": null}", "byte 8: a number expected" },
+		{ "{\"\\u0000\": null}", ": a number expected" },
+		{ "{\"a\": 1, 5: 1}", "byte 9: a string expected" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		brise_error err = { BRISE_OK, "" };
+		char key[16], inner[16];
+		json_reader r;
+		int64_t value;
+
+		json_begin(&r, cases[i].json, strlen(cases[i].json), "a.json", &err);
+		json_enter_object(&r);
+		while (json_next_key(&r, key, sizeof key))
+			if (json_peek(&r) == JSON_OBJECT) {
+				json_enter_object(&r);
+				while (json_next_key(&r, inner, sizeof inner))
+					json_read_integer(&r, &value);
+			} else if (json_peek(&r) == JSON_ARRAY) {
+				json_enter_array(&r);
+				while (json_next_element(&r))
+					if (json_peek(&r) == JSON_OBJECT)
+						json_skip(&r);
+					else
+						json_read_integer(&r, &value);
+			} else {
+				json_read_integer(&r, &value);
+			}
+		CHECK(counts,
+		      json_end(&r) == BRISE_EFORMAT &&
+		              strlen(err.message) > strlen(cases[i].text) &&
+		              !strcmp(err.message + strlen(err.message) - strlen(cases[i].text),
+		                      cases[i].text),
+		      "%s: %s", cases[i].json, err.message);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -788,5 +837,6 @@ int main(int argc, char **argv)
 	RUN(test_peek_tells_types(&counts));
 	RUN(test_damaged_texts_do_no_harm(&counts));
 	guarded_free(&page);
+	RUN(test_values_of_other_types_are_named_by_their_keys(&counts));
 	return check_report("json", &counts);
 }

@@ -61,15 +61,17 @@ static bool is_null(reading *in)
 
 static void read_model_type(reading *in)
 {
-	char type[64];
+	char type[64], what[160];
 
 	if (is_null(in) || !json_read_name(&in->f.r, type, sizeof type))
 		return;
 	in->type = !strcmp(type, mistral.name) ? &mistral
 	           : !strcmp(type, llama.name) ? &llama
 	                                       : NULL;
+	(void)snprintf(what, sizeof what,
+	               "model_type %s is not supported, it is neither mistral nor llama", type);
 	if (!in->type)
-		refuse(in, "model_type is neither mistral nor llama: not supported");
+		refuse(in, what);
 }
 
 /* ["MistralForCausalLM"], for files without model_type. */
@@ -134,6 +136,23 @@ static void read_quantization(reading *in)
 		refuse(in, what);
 }
 
+/* Of models that take images: the language model's fields stand in an object of their own. */
+static bool read_inner_config(reading *in, const char *key)
+{
+	static const neutral_field none = { "", 0, 0 };
+	char what[160];
+
+	if (strcmp(key, "text_config") != 0 && strcmp(key, "vision_config") != 0)
+		return false;
+	(void)snprintf(what, sizeof what,
+	               "%.20s is not supported: extract the language model with transformers, or "
+	               "convert its GGUF file",
+	               key);
+	if (config_fields_says_something(&in->f.r, &none) && in->f.r.status == BRISE_OK)
+		refuse(in, what);
+	return true;
+}
+
 static void read_number(reading *in, double *number)
 {
 	if (!is_null(in))
@@ -167,13 +186,11 @@ static void read_field(reading *in, const char *key)
 		{ "no_rope_layers", 0, 0 },
 		{ "cross_attention_layers", 0, 0 },
 		{ "pruned_heads", 0, 0 },
-		{ "text_config", 0, 0 },
-		{ "vision_config", 0, 0 },
 		{ "audio_config", 0, 0 },
 	};
 	double rotated = 0;
 
-	if (config_fields_read_common(&in->f, key) ||
+	if (config_fields_read_common(&in->f, key) || read_inner_config(in, key) ||
 	    config_fields_read_neutral(&in->f, key, neutrals, sizeof neutrals / sizeof *neutrals))
 		return;
 	if (!strcmp(key, "rms_norm_eps"))
@@ -205,12 +222,20 @@ static void read_field(reading *in, const char *key)
 
 /* ---- defaults ------------------------------------------------------------------------------- */
 
+/* Messages about sizes that contradict each other name the fields that are absent. */
+static void assume(architecture *a, const char *field)
+{
+	size_t n = strlen(a->assumed);
+
+	(void)snprintf(a->assumed + n, sizeof a->assumed - n, "%s%s", n ? ", " : "", field);
+}
+
 /* A size that must be known: given, or absent with a default. */
 static brise_status decide_size(reading *in, uint32_t *size, const char *field, uint32_t fallback,
                                 brise_error *err)
 {
 	architecture *a = in->f.a;
-	size_t offset = (size_t)((char *)size - (char *)&a->config), n = strlen(a->assumed);
+	size_t offset = (size_t)((char *)size - (char *)&a->config);
 	field_state state = config_fields_state(&in->f, offset);
 
 	if (state == FIELD_GIVEN)
@@ -218,7 +243,7 @@ static brise_status decide_size(reading *in, uint32_t *size, const char *field, 
 	if (state == FIELD_NULL)
 		return error_set(err, BRISE_EFORMAT, "%s: %s is null", in->f.r.name, field);
 	*size = fallback;
-	(void)snprintf(a->assumed + n, sizeof a->assumed - n, "%s%s", n ? ", " : "", field);
+	assume(a, field);
 	notes_add(in->f.decisions, "%s %" PRIu32 ": transformers' default for %s (not in %s)",
 	          field, fallback, in->type->name, in->f.file);
 	return BRISE_OK;
@@ -231,6 +256,8 @@ static void decide_kv_heads(reading *in)
 
 	if (state == FIELD_GIVEN)
 		return;
+	if (state == FIELD_ABSENT && in->type->n_kv_heads)
+		assume(in->f.a, "num_key_value_heads");
 	c->n_kv_heads =
 	        state == FIELD_NULL || !in->type->n_kv_heads ? c->n_heads : in->type->n_kv_heads;
 	notes_add(in->f.decisions, "key/value heads %" PRIu32 ": %s (%s: num_key_value_heads %s)",
@@ -288,6 +315,7 @@ static void decide_tokens(reading *in)
 		c->bos = 1;
 	if (in->f.eos == FIELD_ABSENT && c->vocab > 2)
 		c->eos = 2;
+	config_fields_drop_ids(&in->f);
 	notes_add(in->f.decisions,
 	          "begin token %" PRId32 ", end token %" PRId32 " (%s: bos_token_id, eos_token_id)",
 	          c->bos, c->eos, in->f.file);
@@ -373,5 +401,11 @@ brise_status architecture_read_config(architecture *a, const char *json, size_t 
 	decide_positions(&in);
 	decide_tokens(&in);
 	status = check_attention(&in, err);
+	if (status == BRISE_OK && a->config.n_kv_heads > 0 &&
+	    a->config.n_heads % a->config.n_kv_heads != 0 && *a->assumed)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: %" PRIu32 " heads do not divide among %" PRIu32
+		                 " key/value heads (it does not say %s)",
+		                 name, a->config.n_heads, a->config.n_kv_heads, a->assumed);
 	return status == BRISE_OK ? model_check_config(&a->config, name, err) : status;
 }

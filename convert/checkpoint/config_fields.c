@@ -73,6 +73,7 @@ void config_fields_read_size(config_fields *f, size_t index)
 	const size_field *field = &f->sizes[index];
 	bool window = field->offset == offsetof(format_config, window), null = false;
 	json_type type = json_peek(&f->r);
+	char what[80];
 	int64_t value;
 
 	if (type == JSON_NULL) {
@@ -85,13 +86,15 @@ void config_fields_read_size(config_fields *f, size_t index)
 	            : !json_read_integer(&f->r, &value))
 		return;
 	if (value < 0 || value > UINT32_MAX) {
-		json_refuse(&f->r, BRISE_EFORMAT, "a size out of range");
+		(void)snprintf(what, sizeof what, "%s: a size out of range", field->name);
+		json_refuse(&f->r, BRISE_EFORMAT, what);
 		return;
 	}
 	*(uint32_t *)(void *)((char *)&f->a->config + field->offset) = (uint32_t)value;
 	f->states[index] = null ? FIELD_NULL : FIELD_GIVEN;
 }
 
+/* Of a list the first; null within it says nothing. */
 void config_fields_read_id(config_fields *f, const char *field, int32_t *id, field_state *state)
 {
 	bool list = json_peek(&f->r) == JSON_ARRAY;
@@ -106,6 +109,8 @@ void config_fields_read_id(config_fields *f, const char *field, int32_t *id, fie
 		n = json_read_integer(&f->r, &value);
 	} else if (json_enter_array(&f->r)) {
 		while (json_next_element(&f->r)) {
+			if (is_null(f))
+				continue;
 			if (!json_read_integer(&f->r, &one))
 				return;
 			value = n++ ? value : one;
@@ -113,15 +118,29 @@ void config_fields_read_id(config_fields *f, const char *field, int32_t *id, fie
 	}
 	if (n == 0)
 		return;
-	if (value < -1 || value > INT32_MAX) {
-		json_refuse(&f->r, BRISE_EFORMAT, "a token id out of range");
-		return;
-	}
-	*id = (int32_t)value;
+	*id = value < -1 ? -1 : value > INT32_MAX ? INT32_MAX : (int32_t)value;
 	*state = FIELD_GIVEN;
 	if (n > 1)
 		notes_add(f->decisions, "%s %" PRId32 ": the first of %zu (%s: %s)", field, *id, n,
 		          f->file, field);
+}
+
+/* A model runs without these tokens, so an id that it does not have is no reason to refuse it. */
+static void drop_id(config_fields *f, const char *field, int32_t *id)
+{
+	uint32_t vocab = f->a->config.vocab;
+
+	if (*id < 0 || (uint32_t)*id < vocab)
+		return;
+	notes_add(f->decisions, "%s %" PRId32 " passed over: the model has %" PRIu32 " tokens (%s)",
+	          field, *id, vocab, f->file);
+	*id = -1;
+}
+
+void config_fields_drop_ids(config_fields *f)
+{
+	drop_id(f, "bos_token_id", &f->a->config.bos);
+	drop_id(f, "eos_token_id", &f->a->config.eos);
 }
 
 void config_fields_read_eps(config_fields *f)
@@ -162,8 +181,7 @@ bool config_fields_read_common(config_fields *f, const char *key)
 
 /* ---- values that change nothing ------------------------------------------------------------- */
 
-/* Reads the current value; true: it has an effect. */
-static bool says_something(json_reader *r, const neutral_field *allowed)
+bool config_fields_says_something(json_reader *r, const neutral_field *allowed)
 {
 	double number = 0;
 	bool flag = false;
@@ -201,7 +219,7 @@ bool config_fields_read_neutral(config_fields *f, const char *key, const neutral
 		;
 	if (i == n)
 		return false;
-	if (says_something(&f->r, &list[i]) && f->r.status == BRISE_OK)
+	if (config_fields_says_something(&f->r, &list[i]) && f->r.status == BRISE_OK)
 		config_fields_refuse(f, key);
 	return true;
 }

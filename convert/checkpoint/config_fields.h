@@ -44,6 +44,8 @@ void config_fields_begin(config_fields *f, architecture *a, const char *json, si
 bool config_fields_read_common(config_fields *f, const char *key);
 
 void config_fields_read_size(config_fields *f, size_t index);
+/* Begin and end token, once the vocabulary is known: those outside it become none. */
+void config_fields_drop_ids(config_fields *f);
 void config_fields_read_eps(config_fields *f);
 
 /* An id, or a list of which the first counts. */
@@ -55,6 +57,9 @@ typedef struct neutral_field {
 	const char *name;
 	double value, other;
 } neutral_field;
+
+/* Reads the value at hand; true: it is neither null nor empty nor one of the two allowed. */
+bool config_fields_says_something(json_reader *r, const neutral_field *allowed);
 
 /* False: the field is none of list [n]. */
 bool config_fields_read_neutral(config_fields *f, const char *key, const neutral_field *list,

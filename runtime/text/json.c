@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,23 @@ bool json_refuse(json_reader *r, brise_status status, const char *what)
 static bool wrong(json_reader *r, const char *what)
 {
 	return json_refuse(r, BRISE_EFORMAT, what);
+}
+
+/* A value of another type: the key it belongs to comes first, where that is a plain name. */
+static bool wrong_type(json_reader *r, const char *what)
+{
+	const char *key = r->text + r->key_at;
+	char text[100];
+	size_t n = 0;
+
+	if (r->key_depth > 0 && r->depth - r->key_depth <= 1)
+		while (n < 48 && r->key_at + n < r->size &&
+		       (isalnum((unsigned char)key[n]) || (key[n] && strchr("_.-", key[n]))))
+			n++;
+	if (n == 0 || n == 48 || key[n] != '"')
+		return wrong(r, what);
+	(void)snprintf(text, sizeof text, "%.*s: %s", (int)n, key, what);
+	return wrong(r, text);
 }
 
 static int ahead(json_reader *r)
@@ -85,7 +103,7 @@ json_type json_peek(json_reader *r)
 static bool enter(json_reader *r, char open, const char *what)
 {
 	if (ahead(r) != open)
-		return wrong(r, what);
+		return wrong_type(r, what);
 	if (r->depth == JSON_DEPTH)
 		return wrong(r, "nested too deeply");
 	r->at++;
@@ -208,7 +226,7 @@ static bool read_string(json_reader *r, char *out, size_t bytes, size_t *length)
 
 	*length = 0;
 	if (ahead(r) != '"')
-		return wrong(r, "a string expected");
+		return wrong_type(r, "a string expected");
 	r->at++;
 	for (;;) {
 		unsigned n;
@@ -247,12 +265,30 @@ static bool pass_colon(json_reader *r)
 	return true;
 }
 
+/* A key that is not read well belongs to no value. */
+static bool begin_key(json_reader *r, size_t *at)
+{
+	r->key_depth = 0;
+	if (!next(r, '}'))
+		return false;
+	(void)ahead(r);
+	*at = r->at + 1;
+	return true;
+}
+
+static void end_key(json_reader *r, size_t at)
+{
+	r->key_at = at;
+	r->key_depth = r->depth;
+}
+
 bool json_next_key(json_reader *r, char *key, size_t bytes)
 {
-	size_t length, i;
+	size_t length, i, at;
 
-	if (!next(r, '}') || !read_string(r, key, bytes - 1, &length))
+	if (!begin_key(r, &at) || !read_string(r, key, bytes - 1, &length))
 		return false;
+	end_key(r, at);
 	length = length < bytes - 1 ? length : bytes - 1;
 	for (i = 0; i < length; i++)
 		/* callers compare C strings: what comes before a zero must not match */
@@ -358,9 +394,9 @@ static bool take_number(json_reader *r, char text[NUMBER_MAX + 8], bool *integer
 	size_t length, i, n = 0;
 
 	if (json_peek(r) == JSON_NUMBER && not_finite_length(r))
-		return wrong(r, "a finite number expected");
+		return wrong_type(r, "a finite number expected");
 	if (json_peek(r) != JSON_NUMBER || (length = number_length(r, integer)) == 0)
-		return wrong(r, "a number expected");
+		return wrong_type(r, "a number expected");
 	if (length > NUMBER_MAX || strlen(point) > 4)
 		return wrong(r, "a number of too many digits");
 	for (i = 0; i < length; i++) {
@@ -398,7 +434,7 @@ bool json_read_integer(json_reader *r, int64_t *value)
 			magnitude = magnitude * 10 + digit;
 	}
 	if (!integer)
-		return wrong(r, "an integer expected");
+		return wrong_type(r, "an integer expected");
 	*value = text[0] == '-' ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
 	return true;
 }
@@ -428,12 +464,12 @@ static bool read_word(json_reader *r, const char *word)
 bool json_read_bool(json_reader *r, bool *value)
 {
 	*value = read_word(r, "true");
-	return *value || read_word(r, "false") ? true : wrong(r, "true or false expected");
+	return *value || read_word(r, "false") ? true : wrong_type(r, "true or false expected");
 }
 
 bool json_read_null(json_reader *r)
 {
-	return read_word(r, "null") ? true : wrong(r, "null expected");
+	return read_word(r, "null") ? true : wrong_type(r, "null expected");
 }
 
 /* Scalars here; containers are walked by json_skip without recursion. */
@@ -450,7 +486,7 @@ static bool skip_scalar(json_reader *r)
 		if ((length = not_finite_length(r)) == 0)
 			length = number_length(r, &integer);
 		r->at += length;
-		return length ? true : wrong(r, "a number expected");
+		return length ? true : wrong_type(r, "a number expected");
 	case JSON_BOOL:
 		return json_read_bool(r, &value);
 	case JSON_NULL:

@@ -40,6 +40,8 @@ typedef struct json_reader {
 	size_t size, at;
 	unsigned depth;
 	bool first[JSON_DEPTH]; /* no element has been read at this depth yet */
+	size_t key_at;          /* where the last key is, behind its quote */
+	unsigned key_depth;     /* and its depth; 0: none yet */
 	brise_status status;
 	brise_error *err;
 } json_reader;
