@@ -106,6 +106,23 @@ static brise_status read_settings(const checkpoint *cp, text_settings *settings,
 	return status;
 }
 
+/* add_prefix_space false: transformers makes a tokenizer of tokenizer.model anew, without the space
+ * in front of texts (convert_slow_tokenizer.py, LlamaConverter). A tokenizer.json has its own. */
+static void drop_prefix(const checkpoint *cp, const text_settings *settings, void *section,
+                        notes *decisions)
+{
+	tokenizer_header h;
+
+	memcpy(&h, section, sizeof h);
+	if (!settings->no_prefix || cp->gguf || names_end_with(cp->tokenizer_path, ".json") ||
+	    !(h.flags & TOKENIZER_DUMMY_PREFIX))
+		return;
+	h.flags &= ~(uint32_t)TOKENIZER_DUMMY_PREFIX;
+	memcpy(section, &h, sizeof h);
+	notes_add(decisions, "no space is put in front of a text (tokenizer_config.json: "
+	                     "add_prefix_space)");
+}
+
 /* What was read of the tokenizer, and what the files beside the weights say about texts, as parts
  * of the file to write. section: as tokenizer_write_section makes it; NULL: none. */
 static brise_status place_texts(source *s, void *section, size_t bytes, text_settings *settings,
@@ -114,9 +131,10 @@ static brise_status place_texts(source *s, void *section, size_t bytes, text_set
 	convert_source *rows = &s->rows;
 	brise_tokenizer *tokenizer = NULL;
 	tokenizer_header h = { .vocab = 0 };
-	brise_status status = BRISE_OK;
+	brise_status status = read_settings(s->cp, settings, decisions, err);
 
-	if (section) {
+	if (section && status == BRISE_OK) {
+		drop_prefix(s->cp, settings, section, decisions);
 		memcpy(&h, section, sizeof h);
 		status = brise_open_tokenizer(&tokenizer, section, bytes, s->cp->tokenizer_path,
 		                              err);
@@ -127,8 +145,6 @@ static brise_status place_texts(source *s, void *section, size_t bytes, text_set
 		rows->added = (uint8_t *)section + h.bytes;
 		rows->added_bytes = bytes - (size_t)h.bytes;
 	}
-	if (status == BRISE_OK)
-		status = read_settings(s->cp, settings, decisions, err);
 	if (status == BRISE_OK)
 		text_settings_apply(settings, tokenizer, &rows->config, decisions);
 	rows->chat_template = settings->chat_template;

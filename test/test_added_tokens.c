@@ -125,6 +125,15 @@ static void test_added_tokens_are_pieces_behind_the_base(check_counts *counts)
 	expect_pieces(counts, "added_tokens.json", &plain,
 	              "tokenizer: 2 added by added_tokens.json: <|im_end|> 9 (symbol), "
 	              "<|im_start|> 10 (symbol)");
+	save_text("special_tokens_map.json", "{\"eos_token\": {\"content\": \"<|im_end|>\"}}");
+	expect_pieces(counts, "an object of special_tokens_map.json", &flagged,
+	              "<|im_end|> 9 (control), <|im_start|> 10 (symbol)");
+	save_text("special_tokens_map.json", "{\"additional_special_tokens\": [null, [], "
+	                                     "\"<|im_end|>\", {\"content\": \"</s>\"}]}");
+	expect_pieces(counts, "a list of special_tokens_map.json", &flagged,
+	              "by added_tokens.json: <|im_end|> 9 (control)");
+	save_text("special_tokens_map.json", "{\"eos_token\": \"<|im_\", \"x\": {\"y\": 1}}");
+	expect_pieces(counts, "others in special_tokens_map.json", &plain, "9 (symbol)");
 	save_text("tokenizer_config.json",
 	          "{\"bos_token\": \"<s>\", \"added_tokens_decoder\": null}");
 	expect_pieces(counts, "a configuration that says nothing", &plain, "by added_tokens.json");

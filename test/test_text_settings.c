@@ -102,6 +102,9 @@ static void test_end_tokens_are_found_wherever_they_are_stated(void)
 	expect("ids outside the model", "1:2,4",
 	       "end token 40 ignored: the model has 40 tokens (generation_config.json)");
 	make_folder(NULL, NULL);
+	save("generation_config.json", "{\"eos_token_id\": [null, \"5\", 4.0, 4.5, true, 1e300]}");
+	expect("values that are no ids", "1:2,4", NULL);
+	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"eos_token\": \"b\"}");
 	expect("a text in tokenizer_config.json", "1:2,5", "5 b (tokenizer_config.json)");
 	make_folder(NULL, NULL);
@@ -114,6 +117,37 @@ static void test_end_tokens_are_found_wherever_they_are_stated(void)
 	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"eos_token\": \"<none>\"}");
 	expect("a text that is no token", "1:2", "end token \"<none>\" ignored");
+}
+
+/* Ids 3 4 and 4: with and without U+2581 in front. */
+static void test_space_in_front_may_be_switched_off(void)
+{
+	static const struct {
+		const char *config;
+		size_t n;
+	} cases[] = { { "{\"add_prefix_space\": true}", 2 },
+		      { "{\"add_prefix_space\": null}", 2 },
+		      { "{\"add_prefix_space\": \"false\"}", 2 },
+		      { "{\"add_prefix_space\": false}", 1 },
+		      { "{\"add_prefix_space\": false, \"legacy\": false}", 1 } };
+	size_t i, n;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		brise_model *model;
+		int32_t *ids = NULL;
+
+		make_folder(NULL, NULL);
+		save("tokenizer_config.json", cases[i].config);
+		if (!(model = convert(folder)))
+			continue;
+		CHECK(&counts,
+		      brise_encode_text(brise_get_tokenizer(model), "a", 1, false, &ids, &n,
+		                        NULL) == BRISE_OK &&
+		              n == cases[i].n,
+		      "%s: %zu tokens", cases[i].config, n);
+		brise_free(ids);
+		brise_close_model(model);
+	}
 }
 
 static void test_names_of_turn_ends_are_known(void)
@@ -157,6 +191,12 @@ static void test_the_begin_token_follows_the_tokenizer(void)
 	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"add_bos_token\": true, \"bos_token\": \"a\"}");
 	expect("another bos_token", "4:2", "begin token 4 a (tokenizer_config.json");
+	make_folder(NULL, NULL);
+	save("tokenizer_config.json", "{\"add_bos_token\": 0}");
+	expect("add_bos_token 0", "-1:2", "no begin token is put in front of a text");
+	make_folder("\"bos_token_id\": 1", "\"bos_token_id\": null");
+	save("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
+	expect("bos_token alone", "1:2", "begin token 1 <s> (tokenizer_config.json");
 	make_folder(NULL, NULL);
 	save("tokenizer_config.json", "{\"add_bos_token\": null, \"bos_token\": null}");
 	expect("nulls say nothing", "1:2", NULL);
@@ -360,6 +400,7 @@ int main(void)
 	if (mkdir(folder, 0700) != 0)
 		return 1;
 	test_end_tokens_are_found_wherever_they_are_stated();
+	test_space_in_front_may_be_switched_off();
 	test_names_of_turn_ends_are_known();
 	test_the_begin_token_follows_the_tokenizer();
 	test_chat_templates_are_kept_as_text();

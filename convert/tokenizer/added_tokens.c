@@ -10,8 +10,8 @@
  *
  * Kinds are those of convert/tokenizer/tokenizer_json.c: special tokens are control tokens, which
  * text spells only on request; others are user-defined symbols, cut out of text. added_tokens.json
- * does not tell them apart; its tokens become symbols, as Hugging Face's programs find them in
- * text.
+ * does not tell them apart: those that special_tokens_map.json names are special, as in
+ * transformers (tokenization_utils_base.py, from_pretrained).
  */
 #include "convert/tokenizer/added_tokens.h"
 
@@ -143,6 +143,51 @@ static void read_legacy(reading *in)
 		in->out->rule = legacy ? ADDED_EVERY : ADDED_FIRST;
 }
 
+/* A text, an object with a text "content", or a list of these: special tokens. */
+static void read_special(reading *in, unsigned depth)
+{
+	char key[32], *text = NULL;
+	size_t bytes = 0, i;
+
+	switch (json_peek(&in->r)) {
+	case JSON_STRING:
+		json_read_string(&in->r, &text, &bytes);
+		for (i = 0; text && i < in->out->n; i++)
+			if (in->out->items[i].bytes == bytes &&
+			    !memcmp(in->out->items[i].text, text, bytes))
+				in->out->items[i].flags |= ADDED_SPECIAL;
+		memory_free(text);
+		break;
+	case JSON_OBJECT:
+		json_enter_object(&in->r);
+		while (json_next_key(&in->r, key, sizeof key))
+			if (!strcmp(key, "content") && json_peek(&in->r) == JSON_STRING)
+				read_special(in, depth);
+			else
+				json_skip(&in->r);
+		break;
+	case JSON_ARRAY:
+		json_enter_array(&in->r);
+		while (json_next_element(&in->r))
+			if (depth == 0)
+				read_special(in, depth + 1);
+			else
+				json_skip(&in->r);
+		break;
+	default:
+		json_skip(&in->r);
+	}
+}
+
+static void read_specials(reading *in)
+{
+	char key[48];
+
+	json_enter_object(&in->r);
+	while (json_next_key(&in->r, key, sizeof key))
+		read_special(in, 0);
+}
+
 static bool read_tokenizer(reading *in)
 {
 	json_rule rule = { .normalizes = false };
@@ -224,6 +269,10 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
 
 	*any = true;
 	json_begin(&in.r, json, size, out->path, err);
+	if (form == ADDED_SPECIALS) {
+		read_specials(&in);
+		return json_end(&in.r);
+	}
 	if (form == ADDED_PLAIN)
 		read_plain(&in);
 	else
@@ -239,13 +288,14 @@ brise_status added_tokens_read_memory(added_tokens *out, added_form form, const 
 	return status;
 }
 
-/* The file of that name beside the model; *any false: it is not there, or says nothing. */
+/* The file of that form beside the model; *any false: it is not there, or says nothing. */
 static brise_status read_file(added_tokens *out, added_form form, const char *model_path,
                               uint32_t rows, bool *any, notes *decisions, brise_error *err)
 {
 	static const char *const names[] = { [ADDED_TOKENIZER] = "tokenizer.json",
 		                             [ADDED_CONFIG] = "tokenizer_config.json",
-		                             [ADDED_PLAIN] = "added_tokens.json" };
+		                             [ADDED_PLAIN] = "added_tokens.json",
+		                             [ADDED_SPECIALS] = "special_tokens_map.json" };
 	size_t folder = (size_t)(file_name(model_path) - model_path),
 	       bytes = folder + strlen(names[form]) + 1, size;
 	os_facts facts;
@@ -253,6 +303,7 @@ static brise_status read_file(added_tokens *out, added_form form, const char *mo
 	brise_status status;
 
 	*any = false;
+	memory_free(out->path);
 	if (!(out->path = memory_new(bytes, 1)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look beside it", model_path);
 	memcpy(out->path, model_path, folder);
@@ -272,13 +323,19 @@ brise_status added_tokens_read(added_tokens *out, const char *model_path, uint32
 	static const added_form forms[] = { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN };
 	brise_status status = BRISE_OK;
 	bool any = false;
+	char *path;
 	size_t i;
 
 	*out = (added_tokens){ .path = NULL };
-	for (i = 0; i < sizeof forms / sizeof *forms && status == BRISE_OK && !any; i++) {
-		memory_free(out->path);
+	for (i = 0; i < sizeof forms / sizeof *forms && status == BRISE_OK && !any; i++)
 		status = read_file(out, forms[i], model_path, rows, &any, decisions, err);
-	}
+	if (status != BRISE_OK || !any || forms[i - 1] != ADDED_PLAIN)
+		return status;
+	path = out->path; /* messages about a token name the file that gave it an id */
+	out->path = NULL;
+	status = read_file(out, ADDED_SPECIALS, model_path, rows, &any, decisions, err);
+	memory_free(out->path);
+	out->path = path;
 	return status;
 }
 

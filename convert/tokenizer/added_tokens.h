@@ -31,10 +31,12 @@ typedef struct added_tokens {
 	uint32_t rule;
 } added_tokens;
 
-typedef enum added_form { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN } added_form;
+/* ADDED_SPECIALS adds nothing: it says which of ADDED_PLAIN's are special. */
+typedef enum added_form { ADDED_TOKENIZER, ADDED_CONFIG, ADDED_PLAIN, ADDED_SPECIALS } added_form;
 
 /* Reads what the files in the folder of model_path, a tokenizer.model, add: the first of
- * tokenizer.json, tokenizer_config.json (if it says anything about it) and added_tokens.json.
+ * tokenizer.json, tokenizer_config.json (if it says anything about it) and added_tokens.json (with
+ * special_tokens_map.json).
  * Tokens whose ids are `rows` or more have none in the embedding and are left out; that becomes a
  * line of *decisions. *out must be freed with added_tokens_free, also after an error.
  * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */

@@ -1,9 +1,10 @@
 /* text_settings.c - see text_settings.h
  *
  * Whether a text gets the begin token: tokenizer_config.json's add_bos_token, else the
- * post-processor of tokenizer.json, else config.json, which has been read. Which token it is:
- * tokenizer_config.json's bos_token by its text. End tokens are all that any file names; a model
- * ends its turns with one of them, and which one depends on how it was trained.
+ * post-processor of tokenizer.json; else it does, if there is one. Which token it is:
+ * tokenizer_config.json's bos_token by its text, else config.json's bos_token_id, which
+ * transformers does not look at when it cuts a text. End tokens are all that any file names; a
+ * model ends its turns with one of them, and which one depends on how it was trained.
  */
 #include "convert/tokenizer/text_settings.h"
 
@@ -30,23 +31,27 @@ typedef struct reading {
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* A number or a list of numbers; null and other values are ignored. */
+/* Of a number: an id, if it is a whole one. Other values are ignored. */
+static void read_end(reading *in)
+{
+	double id;
+
+	if (json_peek(&in->r) != JSON_NUMBER)
+		json_skip(&in->r);
+	else if (json_read_double(&in->r, &id) && id >= 0 && id <= INT32_MAX &&
+	         id == (double)(int32_t)id)
+		end_tokens_add(&in->out->ends, (int32_t)id, in->source);
+}
+
 static void read_ends(reading *in)
 {
-	int64_t id;
-
-	if (json_peek(&in->r) == JSON_ARRAY) {
-		json_enter_array(&in->r);
-		while (json_next_element(&in->r))
-			if (json_peek(&in->r) != JSON_NUMBER)
-				json_skip(&in->r);
-			else if (json_read_integer(&in->r, &id))
-				end_tokens_add(&in->out->ends, id, in->source);
-	} else if (json_peek(&in->r) != JSON_NUMBER) {
-		json_skip(&in->r);
-	} else if (json_read_integer(&in->r, &id)) {
-		end_tokens_add(&in->out->ends, id, in->source);
+	if (json_peek(&in->r) != JSON_ARRAY) {
+		read_end(in);
+		return;
 	}
+	json_enter_array(&in->r);
+	while (json_next_element(&in->r))
+		read_end(in);
 }
 
 /* A text, or an object with a text "content". The first file that has one counts. */
@@ -158,12 +163,35 @@ static void read_template(reading *in)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* As Python takes a value for true or false; null, texts and so on say nothing. */
+static bool read_truth(reading *in, bool *value)
+{
+	double number;
+
+	if (json_peek(&in->r) == JSON_BOOL)
+		return json_read_bool(&in->r, value);
+	if (json_peek(&in->r) != JSON_NUMBER) {
+		json_skip(&in->r);
+		return false;
+	}
+	if (!json_read_double(&in->r, &number))
+		return false;
+	*value = number != 0;
+	return true;
+}
+
 static void read_begins(reading *in)
 {
-	if (json_peek(&in->r) != JSON_BOOL)
-		json_skip(&in->r);
-	else if (json_read_bool(&in->r, &in->out->begins))
+	if (read_truth(in, &in->out->begins))
 		in->out->begins_source = "tokenizer_config.json: add_bos_token";
+}
+
+static void read_prefix(reading *in)
+{
+	bool prefix = true;
+
+	if (read_truth(in, &prefix))
+		in->out->no_prefix = !prefix;
 }
 
 /* A field of any of the files; the same name means the same everywhere. */
@@ -175,6 +203,8 @@ static void read_field(reading *in, const char *key, json_rule *rule)
 		read_ends(in);
 	else if (!strcmp(key, "add_bos_token"))
 		read_begins(in);
+	else if (!strcmp(key, "add_prefix_space"))
+		read_prefix(in);
 	else if (!strcmp(key, "bos_token"))
 		read_token(in, &out->bos, &out->bos_source);
 	else if (!strcmp(key, "eos_token"))
@@ -281,7 +311,7 @@ static void decide_begin(const text_settings *s, const brise_tokenizer *tokenize
 		config->bos = -1;
 		notes_add(decisions, "no begin token is put in front of a text (%s)",
 		          s->begins_source);
-	} else if (named >= 0 && named != config->bos && (config->bos >= 0 || s->begins_source)) {
+	} else if (named >= 0 && named != config->bos) {
 		notes_add(decisions,
 		          "begin token %" PRId32 " %.60s (%s; the configuration's is %" PRId32 ")",
 		          named, s->bos, s->bos_source, config->bos);

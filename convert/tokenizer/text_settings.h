@@ -20,6 +20,7 @@ typedef struct text_settings {
 	const char *bos_source, *eos_source;
 	bool begins; /* a text gets the begin token; counts with begins_source only */
 	const char *begins_source;
+	bool no_prefix;      /* add_prefix_space is false */
 	char *chat_template; /* UTF-8 from memory_new; NULL: none */
 	const char *template_source;
 } text_settings;
