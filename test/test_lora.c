@@ -312,6 +312,34 @@ static void test_factors_follow_the_configuration(check_counts *counts)
 	(void)maker_clear(out_folder);
 }
 
+/* PEFT's defaults for fields that are absent; fields that change nothing for Mistral's matrices. */
+static void test_absent_and_idle_fields_are_taken(check_counts *counts)
+{
+	static const maker_edit edits[] = {
+		MAKER_EDIT("adapter_config.json", "\"lora_alpha\": 12", "\"alpha\": null"),
+		MAKER_EDIT("adapter_config.json", "\"fan_in_fan_out\": false",
+		           "\"fan_in_fan_out\": true"),
+		MAKER_EDIT("adapter_config.json", "\"bias\": \"none\"", "\"bias\": \"all\""),
+		MAKER_EDIT("adapter_config.json", "\"bias\": \"none\"", "\"bias\": null"),
+	};
+	const char *loras[] = { adapter };
+	brise_error err;
+	size_t i;
+
+	make_checkpoint(false, "F16", NULL);
+	for (i = 0; i < LENGTH(edits); i++) {
+		maker_model *m = new_adapter("F16", 4);
+
+		save_adapter(adapter, m, &edits[i]);
+		maker_close(m);
+		CHECK(counts,
+		      convert(folder, loras, 1, TYPE_F16, 1, &err) == BRISE_OK &&
+		              count_wrong(i == 0 ? 8.0 / 4 : 12.0 / 4, 4) == 0,
+		      "%s: %s", edits[i].to, err.message);
+	}
+	(void)maker_clear(out_folder);
+}
+
 /* ---- names and whole matrices --------------------------------------------------------------- */
 
 /* "base_model.model." becomes `prefix`, and ".lora_A" ".lora_A.default" with that name between. */
@@ -681,9 +709,6 @@ static const refusal refusals[] = {
 	       "alora_invocation_tokens"),
 	CONFIG("\"use_dora\": false", "\"layer_replication\": [[0, 1]]", EUNSUPPORTED,
 	       "layer_replication"),
-	CONFIG("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", EUNSUPPORTED,
-	       "fan_in_fan_out"),
-	CONFIG("\"bias\": \"none\"", "\"bias\": \"lora_only\"", EUNSUPPORTED, "bias lora_only"),
 	CONFIG("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", EFORMAT,
 	       "modules_to_save names modules, but no whole matrix is here"),
 	CONFIG("\"megatron_config\": null", "\"megatron_config\": {\"a\": 1}", EUNSUPPORTED,
@@ -691,8 +716,9 @@ static const refusal refusals[] = {
 	CONFIG("\"peft_type\": \"LORA\"", "\"peft_type\": \"LOHA\"", EUNSUPPORTED,
 	       "peft_type LOHA"),
 	CONFIG("\"peft_type\": \"LORA\"", "\"x\": null", EFORMAT, "no field peft_type"),
-	CONFIG("\"r\": 6", "\"rr\": 6", EFORMAT, "no field r"),
-	CONFIG("\"lora_alpha\"", "\"alpha\"", EFORMAT, "no field lora_alpha"),
+	CONFIG("\"r\": 6", "\"rr\": 6", EFORMAT, "shape [8, 32] expected"),
+	CONFIG("\"use_dora\": false", "\"use_dora\": true", EUNSUPPORTED,
+	       "use_dora is not supported; merge_and_unload"),
 	CONFIG("\"r\": 6", "\"r\": 5", EFORMAT, "shape [5, 32] expected"),
 	CONFIG("\"r\": 6", "\"r\": 0", EFORMAT, "shape [0, 32] expected"),
 	CONFIG("\"r\": 6", "\"r\": -6", EFORMAT, "shape [0, 32] expected"),
@@ -897,6 +923,7 @@ int main(int argc, char **argv)
 	RUN(test_rows_are_the_matrix_and_its_adapter(&counts));
 	RUN(test_scales_multiply_and_adapters_add_up(&counts));
 	RUN(test_factors_follow_the_configuration(&counts));
+	RUN(test_absent_and_idle_fields_are_taken(&counts));
 	RUN(test_names_in_between_and_prefixes_are_taken(&counts));
 	RUN(test_whole_matrices_replace_the_models(&counts));
 	RUN(test_patterns_are_regular_expressions(&counts));

@@ -22,7 +22,9 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
-#define PATTERNS_MAX 4096u /* a few for each matrix of a large model */
+#define RANK_DEFAULT  8
+#define ALPHA_DEFAULT 8
+#define PATTERNS_MAX  4096u /* a few for each matrix of a large model */
 
 typedef struct reading {
 	json_reader r;
@@ -33,9 +35,12 @@ typedef struct reading {
 
 static void refuse(reading *in, const char *field, const char *what)
 {
-	char text[280];
+	char text[400];
 
-	(void)snprintf(text, sizeof text, "%.60s%s is not supported", field, what);
+	(void)snprintf(text, sizeof text,
+	               "%.60s%s is not supported; merge_and_unload of PEFT makes a checkpoint to "
+	               "convert",
+	               field, what);
 	json_refuse(&in->r, BRISE_EUNSUPPORTED, text);
 }
 
@@ -155,14 +160,22 @@ static void read_patterns(reading *in, const char *field, lora_patterns *pattern
 
 static void read_field(reading *in, const char *key)
 {
-	static const char *const lora[] = { "LORA", NULL }, *const none[] = { "none", NULL };
-	static const char *const forbidden[] = { "use_dora",          "fan_in_fan_out",
-		                                 "lora_bias",         "use_qalora",
-		                                 "use_bdlora",        "layer_replication",
-		                                 "megatron_config",   "trainable_token_indices",
-		                                 "target_parameters", "alora_invocation_tokens",
-		                                 "arrow_config",      NULL };
-	static const char *const training[] = { "auto_mapping",        "base_model_name_or_path",
+	static const char *const lora[] = { "LORA", NULL };
+	static const char *const forbidden[] = { "use_dora",
+		                                 "lora_bias",
+		                                 "use_qalora",
+		                                 "use_bdlora",
+		                                 "layer_replication",
+		                                 "megatron_config",
+		                                 "trainable_token_indices",
+		                                 "target_parameters",
+		                                 "alora_invocation_tokens",
+		                                 "arrow_config",
+		                                 NULL };
+	/* fan_in_fan_out: PEFT sets it to false for matrices stored as Mistral's are; biases are
+	 * seen from the tensors, and Mistral's models have none to train */
+	static const char *const training[] = { "fan_in_fan_out",      "bias",
+		                                "auto_mapping",        "base_model_name_or_path",
 		                                "corda_config",        "ensure_weight_tying",
 		                                "eva_config",          "exclude_modules",
 		                                "inference_mode",      "layers_pattern",
@@ -183,9 +196,7 @@ static void read_field(reading *in, const char *key)
 	else if (!strcmp(key, "peft_type")) {
 		in->has_type = true;
 		expect(in, key, lora);
-	} else if (!strcmp(key, "bias"))
-		expect(in, key, none);
-	else if (!strcmp(key, "r"))
+	} else if (!strcmp(key, "r"))
 		in->has_rank = json_read_integer(&in->r, &in->config->rank);
 	else if (!strcmp(key, "lora_alpha"))
 		in->has_alpha = json_read_double(&in->r, &in->config->alpha);
@@ -220,11 +231,19 @@ brise_status lora_read_config(lora_config *config, const char *json, size_t size
 		read_field(&in, key);
 	if ((status = json_end(&in.r)) != BRISE_OK)
 		return status;
-	if (!in.has_type || !in.has_rank || !in.has_alpha)
-		return error_set(err, BRISE_EFORMAT, "%s: no field %s", name,
-		                 !in.has_type   ? "peft_type"
-		                 : !in.has_rank ? "r"
-		                                : "lora_alpha");
+	if (!in.has_type)
+		return error_set(err, BRISE_EFORMAT, "%s: no field peft_type", name);
+	if (!in.has_rank) {
+		config->rank = RANK_DEFAULT;
+		notes_add(decisions, "r %d: PEFT's default (adapter_config.json says nothing)",
+		          RANK_DEFAULT);
+	}
+	if (!in.has_alpha) {
+		config->alpha = ALPHA_DEFAULT;
+		notes_add(decisions,
+		          "lora_alpha %d: PEFT's default (adapter_config.json says nothing)",
+		          ALPHA_DEFAULT);
+	}
 	return BRISE_OK;
 }
 
