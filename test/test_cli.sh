@@ -142,11 +142,11 @@ none "the end of the last line and a byte order mark are no part of a prompt" "$
 printf 'This file is\r\n\r\n' >"$dir/empty-line.txt"
 holds "an empty line before the end stays" [ "$(continue_file empty-line)" != "$(cat "$dir/wanted")" ]
 printf '\377\376T\000h\000' >"$dir/utf16.txt"
-refuses "UTF-16 is named" 1 "utf16.txt: text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
+refuses "UTF-16 is named" 1 "utf16.txt: is text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
 printf 'T\000h\000i\000s\000' >"$dir/utf16.txt"
-refuses "UTF-16 without a mark is named" 1 "utf16.txt: text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
+refuses "UTF-16 without a mark is named" 1 "utf16.txt: is text in UTF-16" run "$model" -f "$dir/utf16.txt" -n 1
 printf '\376\377\000T\000h' >"$dir/utf16.txt"
-refuses "UTF-16 of the other byte order is named" 1 "utf16.txt: text in UTF-16" tokenize "$model" -f "$dir/utf16.txt"
+refuses "UTF-16 of the other byte order is named" 1 "utf16.txt: is text in UTF-16" tokenize "$model" -f "$dir/utf16.txt"
 printf '\357\273\2771 2 3\r\n' >"$dir/mark-ids.txt"
 succeeds "ids may follow a byte order mark" run "$model" --prompt-ids "$dir/mark-ids.txt" --print-ids -n 1 --greedy
 printf '"a"\r\n"b"\r\n' >"$dir/lines.jsonl"

@@ -42,6 +42,11 @@ printf '\037\213\010\000\000\000\000\000\000\003' >"$dir/kinds/gzip"
 printf '\377\376{\000"\000a\000"\000:\0001\000}\000' >"$dir/kinds/utf16"
 printf '\200\002\212\012\154\374\234\106\371\040\152\250\120\031\056' >"$dir/kinds/pickle"
 head -c 4096 /dev/zero >"$dir/kinds/zeros"
+printf '\211PNG\r\n\032\n\000\000\000\015IHDR' >"$dir/kinds/image"
+printf '%%PDF-1.4\n%%\342\343\317\323\n1 0 obj\n' >"$dir/kinds/pdf"
+printf '\177ELF\002\001\001\000\000\000' >"$dir/kinds/program"
+printf 'Rar!\032\007\001\000' >"$dir/kinds/rar"
+printf 'acc\350s refus\351' >"$dir/kinds/latin1"
 
 # What is written after "is", for each kind.
 said() {
@@ -57,10 +62,15 @@ said() {
 	utf16) echo "text in UTF-16" ;;
 	pickle) echo "a Python pickle" ;;
 	zeros) echo "zeros only" ;;
+	image) echo "an image" ;;
+	pdf) echo "a PDF document" ;;
+	program) echo "a program" ;;
+	rar) echo "a compressed file" ;;
+	latin1) echo 'text "acc?s refus?"' ;;
 	esac
 }
 
-for kind in pointer page xml words short restricted error empty gzip utf16 pickle zeros; do
+for kind in pointer page xml words short restricted error empty gzip utf16 pickle zeros image pdf program rar latin1; do
 	for name in config.json model.safetensors.index.json model-00002-of-00002.safetensors tokenizer.model; do
 		spoilt $name
 		cp "$dir/kinds/$kind" "$dir/spoilt/$name"
@@ -99,6 +109,20 @@ cp "$dir/model.gguf" "$dir/spoilt/model-00001-of-00002.safetensors"
 refuses "a GGUF file as shard" "is a GGUF file, not a safetensors file" convert "$dir/spoilt" "$dir/out.brise"
 cp "$shard" "$dir/own/consolidated.00.pth"
 refuses "a safetensors file as .pth" "is a safetensors file, not a zip archive" convert "$dir/own" "$dir/out.brise"
+
+head -c 300 /dev/urandom | tr -d '{[' | sed 's/^/\x01/' >"$dir/noise"
+spoilt config.json
+cp "$dir/noise" "$dir/spoilt/config.json"
+refuses "noise as config.json" "config.json: is binary data, not JSON" convert "$dir/spoilt" "$dir/out.brise"
+
+# ---- prompts --------------------------------------------------------------------------------------------------------
+for kind in gzip rar image pdf utf16; do
+	refuses "$kind as a prompt" "$kind: is $(said $kind)" run "$dir/model.brise" -n 1 --file "$dir/kinds/$kind"
+done
+refuses "a model as a prompt" "model.gguf: is a GGUF file, not text" run "$dir/model.brise" -n 1 --file "$dir/model.gguf"
+for kind in pointer page words error latin1 zeros program; do
+	holds "$kind as a prompt is text" "$brise" run "$dir/model.brise" -n 1 --file "$dir/kinds/$kind" >"$dir/out" 2>"$dir/err"
+done
 
 # ---- what is no regular file ----------------------------------------------------------------------------------------
 for name in config.json model.safetensors.index.json model-00002-of-00002.safetensors tokenizer.model; do

@@ -71,16 +71,34 @@ static bool alternates_with_zeros(const char *text, size_t n)
 	return n > 2 && zeros[0] + zeros[1] == n / 2 && (zeros[0] == 0 || zeros[1] == 0);
 }
 
+/* What is given by mistake: models, archives, and documents whose text is not what they hold. Other
+ * bytes are a text in some encoding, or meant. */
+static bool is_no_text(contents found)
+{
+	static const contents kinds[] = { CONTENTS_BRISE, CONTENTS_GGUF,    CONTENTS_SAFETENSORS,
+		                          CONTENTS_ZIP,   CONTENTS_ARCHIVE, CONTENTS_IMAGE,
+		                          CONTENTS_PDF };
+	size_t i;
+
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (found == kinds[i])
+			return true;
+	return false;
+}
+
 /* Windows saves files as UTF-16, or as UTF-8 with a byte order mark, which is no part of the
  * text. */
 static brise_status drop_mark(char *text, size_t *bytes, const char *name, brise_error *err)
 {
 	size_t head = *bytes < CONTENTS_HEAD ? *bytes : CONTENTS_HEAD;
+	contents found = contents_recognize(text, head, *bytes);
 
-	if (contents_recognize(text, head, *bytes) == CONTENTS_UTF16 ||
-	    alternates_with_zeros(text, head < 64 ? head : 64))
+	if (is_no_text(found))
+		return error_set(err, BRISE_EFORMAT, "%s: is %s, not text", name,
+		                 contents_name(found));
+	if (found == CONTENTS_UTF16 || alternates_with_zeros(text, head < 64 ? head : 64))
 		return error_set(err, BRISE_EFORMAT,
-		                 "%s: text in UTF-16; expected UTF-8, save it as that", name);
+		                 "%s: is text in UTF-16; expected UTF-8, save it as that", name);
 	if (*bytes >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		*bytes -= 3;
 		memmove(text, text + 3, *bytes + 1);

@@ -35,6 +35,9 @@ static const struct {
 	[CONTENTS_TEXT] = { "text", "download the file itself" },
 	[CONTENTS_UTF16] = { "text in UTF-16", "save it as UTF-8" },
 	[CONTENTS_ARCHIVE] = { "a compressed file or archive", "unpack it" },
+	[CONTENTS_IMAGE] = { "an image", "download the file itself" },
+	[CONTENTS_PDF] = { "a PDF document", "download the file itself" },
+	[CONTENTS_PROGRAM] = { "a program", "download the file itself" },
 	[CONTENTS_PICKLE] = { "a Python pickle",
 	                      "it may hold programs and is not read; get .safetensors files" },
 	[CONTENTS_HDF5] = { "an HDF5 file", "get the model's .safetensors files" },
@@ -54,7 +57,32 @@ static bool is_archive(const uint8_t *p, size_t n)
 	              "\xfd"
 	              "7zXZ") ||
 	       BEGINS(p, n, "\x28\xb5\x2f\xfd") || BEGINS(p, n, "BZh") ||
-	       BEGINS(p, n, "7z\xbc\xaf\x27\x1c") || (n >= 262 && !memcmp(p + 257, "ustar", 5));
+	       BEGINS(p, n, "7z\xbc\xaf\x27\x1c") || BEGINS(p, n, "Rar!\x1a\x07") ||
+	       BEGINS(p, n, "\x04\x22\x4d\x18") || (n >= 262 && !memcmp(p + 257, "ustar", 5));
+}
+
+/* No control characters but those that lay out a text. */
+static bool is_text(const uint8_t *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if ((p[i] < ' ' && !strchr("\t\n\r\f", p[i])) || p[i] == 0x7f || p[i] == 0)
+			return false;
+	return n > 0;
+}
+
+static bool is_image(const uint8_t *p, size_t n)
+{
+	return BEGINS(p, n, "\x89PNG\r\n\x1a\n") || BEGINS(p, n, "\xff\xd8\xff") ||
+	       BEGINS(p, n, "GIF87a") || BEGINS(p, n, "GIF89a") ||
+	       (n >= 12 && BEGINS(p, n, "RIFF") && !memcmp(p + 8, "WEBP", 4));
+}
+
+/* "MZ" alone could begin a text. */
+static bool is_program(const uint8_t *p, size_t n)
+{
+	return BEGINS(p, n, "\x7f\x45LF") || (n >= 64 && BEGINS(p, n, "MZ") && !is_text(p, 64));
 }
 
 static bool is_utf16(const uint8_t *p, size_t n)
@@ -81,17 +109,6 @@ static bool is_zero(const uint8_t *p, size_t n)
 
 	for (i = 0; i < n; i++)
 		if (p[i] != 0)
-			return false;
-	return n > 0;
-}
-
-/* No control characters but those that lay out a text. */
-static bool is_text(const uint8_t *p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if ((p[i] < ' ' && !strchr("\t\n\r\f", p[i])) || p[i] == 0x7f || p[i] == 0)
 			return false;
 	return n > 0;
 }
@@ -151,6 +168,12 @@ contents contents_recognize(const void *head, size_t n, uint64_t file_bytes)
 		return CONTENTS_ARCHIVE;
 	if (BEGINS(p, n, "\x89HDF\r\n"))
 		return CONTENTS_HDF5;
+	if (is_image(p, n))
+		return CONTENTS_IMAGE;
+	if (BEGINS(p, n, "%PDF-"))
+		return CONTENTS_PDF;
+	if (is_program(p, n))
+		return CONTENTS_PROGRAM;
 	if (n >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5)
 		return CONTENTS_PICKLE;
 	if (is_utf16(p, n))
@@ -158,21 +181,31 @@ contents contents_recognize(const void *head, size_t n, uint64_t file_bytes)
 	return n >= 16 && is_zero(p, n) ? CONTENTS_ZEROS : recognize_text(p, n);
 }
 
+const char *contents_name(contents kind)
+{
+	return kind == CONTENTS_BINARY ? "binary data" : kinds[kind].name;
+}
+
+/* What no JSON begins with. */
+static bool is_no_json(const uint8_t *p, size_t n)
+{
+	size_t at = skip_spaces(p, n, BEGINS(p, n, "\xef\xbb\xbf") ? 3 : 0);
+
+	return at < n && p[at] != '{' && p[at] != '[';
+}
+
 /* The first line of what the text says, in quotes; a server's error is what stands in quotes
- * itself. */
+ * itself. Characters that are not ASCII come out as '?': nothing says that they are UTF-8. */
 static void quote(char excerpt[EXCERPT_MAX + 8], const uint8_t *p, size_t n)
 {
 	size_t at = BEGINS(p, n, "\xef\xbb\xbf") ? 3 : 0, length = 0;
+	char text[EXCERPT_MAX + 1];
 
 	at = skip_spaces(p, n, at);
-	while (at + length < n && p[at + length] >= ' ' && length <= EXCERPT_MAX)
-		length++;
-	if (length > EXCERPT_MAX) { /* never in the middle of a character */
-		length = EXCERPT_MAX;
-		while (length > 0 && (p[at + length] & 0xc0) == 0x80)
-			length--;
-	}
-	(void)snprintf(excerpt, EXCERPT_MAX + 8, " \"%.*s\"", (int)length, (const char *)p + at);
+	for (; at + length < n && p[at + length] >= ' ' && length < EXCERPT_MAX; length++)
+		text[length] = p[at + length] < 0x7f ? (char)p[at + length] : '?';
+	text[length] = 0;
+	(void)snprintf(excerpt, EXCERPT_MAX + 8, " \"%s\"", text);
 }
 
 /* Models in other forms, where a brise file is expected. */
@@ -188,6 +221,9 @@ brise_status contents_check(const void *head, size_t n, uint64_t file_bytes, con
 	contents found = contents_recognize(head, n, file_bytes);
 	char excerpt[EXCERPT_MAX + 8] = "";
 
+	if (expected == CONTENTS_JSON && found == CONTENTS_BINARY && is_no_json(head, n))
+		return error_set(err, BRISE_EFORMAT, "%s: is %s, not JSON; %s", name,
+		                 contents_name(found), DOWNLOAD_AGAIN);
 	if (expected == CONTENTS_ANY || found == expected || found == CONTENTS_BINARY)
 		return BRISE_OK;
 	if (expected == CONTENTS_BRISE && is_checkpoint(found))

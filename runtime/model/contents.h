@@ -29,7 +29,10 @@ typedef enum contents {
 	CONTENTS_SERVER_ERROR, /* JSON whose first key says so */
 	CONTENTS_TEXT,
 	CONTENTS_UTF16,
-	CONTENTS_ARCHIVE, /* gzip, xz, zstd, bzip2, 7z, tar */
+	CONTENTS_ARCHIVE, /* gzip, xz, zstd, bzip2, 7z, lz4, rar, tar */
+	CONTENTS_IMAGE,   /* PNG, JPEG, GIF, WebP */
+	CONTENTS_PDF,
+	CONTENTS_PROGRAM, /* ELF, Windows */
 	CONTENTS_PICKLE,  /* Python's, as torch wrote before 1.6 */
 	CONTENTS_HDF5,
 	CONTENTS_KINDS
@@ -39,9 +42,12 @@ typedef enum contents {
  * file. CONTENTS_BINARY: nothing that is known here. */
 contents contents_recognize(const void *head, size_t n, uint64_t file_bytes);
 
+/* What a message calls it: "a PDF document"; for CONTENTS_BINARY "binary data". */
+const char *contents_name(contents kind);
+
 /* Refuses what is known to be something else than expected, with its name and what to do; bytes
- * that are not known pass, for the reader of the format to judge. name is for messages.
- * Errors: BRISE_EFORMAT. */
+ * that are not known pass, for the reader of the format to judge, but for JSON. name is for
+ * messages. Errors: BRISE_EFORMAT. */
 brise_status contents_check(const void *head, size_t n, uint64_t file_bytes, contents expected,
                             const char *name, brise_error *err);
 
