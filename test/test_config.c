@@ -125,7 +125,7 @@ static void test_tokens_that_the_model_lacks_are_passed_over(check_counts *count
 		const char *fields;
 		int32_t bos, eos;
 	} cases[] = {
-		{ "\"bos_token_id\": 32000", -1, 2 },
+		{ "\"bos_token_id\": 32000", 1, 2 },
 		{ "\"eos_token_id\": 32000", 1, -1 },
 		{ "\"eos_token_id\": 1099511627776", 1, -1 },
 		{ "\"eos_token_id\": -7", 1, -1 },

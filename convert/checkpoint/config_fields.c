@@ -126,7 +126,7 @@ void config_fields_read_id(config_fields *f, const char *field, int32_t *id, fie
 }
 
 /* A model runs without these tokens, so an id that it does not have is no reason to refuse it. */
-static void drop_id(config_fields *f, const char *field, int32_t *id)
+static void drop_id(config_fields *f, const char *field, int32_t fallback, int32_t *id)
 {
 	uint32_t vocab = f->a->config.vocab;
 
@@ -134,13 +134,13 @@ static void drop_id(config_fields *f, const char *field, int32_t *id)
 		return;
 	notes_add(f->decisions, "%s %" PRId32 " passed over: the model has %" PRIu32 " tokens (%s)",
 	          field, *id, vocab, f->file);
-	*id = -1;
+	*id = fallback;
 }
 
 void config_fields_drop_ids(config_fields *f)
 {
-	drop_id(f, "bos_token_id", &f->a->config.bos);
-	drop_id(f, "eos_token_id", &f->a->config.eos);
+	drop_id(f, "bos_token_id", f->a->config.vocab > 1 ? 1 : -1, &f->a->config.bos);
+	drop_id(f, "eos_token_id", -1, &f->a->config.eos);
 }
 
 void config_fields_read_eps(config_fields *f)

@@ -44,7 +44,8 @@ void config_fields_begin(config_fields *f, architecture *a, const char *json, si
 bool config_fields_read_common(config_fields *f, const char *key);
 
 void config_fields_read_size(config_fields *f, size_t index);
-/* Begin and end token, once the vocabulary is known: those outside it become none. */
+/* Begin and end token, once the vocabulary is known: outside it, the former becomes 1, as where it
+ * is absent, and the latter none, since texts end with others as well. */
 void config_fields_drop_ids(config_fields *f);
 void config_fields_read_eps(config_fields *f);
 
