@@ -1,8 +1,8 @@
 /* test_longest.c - added tokens that overlap in a text: by each source's order */
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/tokenizer/sentencepiece.h"
+#include "runtime/os/memory.h"
 #include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
 #include "test/check.h"
@@ -42,7 +42,7 @@ static brise_tokenizer *make(added_rule rule)
 	    brise_open_tokenizer(&t, bytes, n, "handmade", &err) != BRISE_OK ||
 	    added_attach(t, &section, sizeof section, "handmade", &err) != BRISE_OK)
 		puts(err.message);
-	free(bytes);
+	memory_free(bytes);
 	return t;
 }
 
