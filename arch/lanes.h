@@ -57,12 +57,14 @@
  *     LANES_BIAS_FULL    added to q8 codes and keys
  *     LANES_START        where sums of dot products begin. With a fused multiply-add, the bits of
  *                        1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot,
- *                        and fused(that, magnitude, offset = -1.5 * 2^23 * magnitude) is magnitude
- * * dot rounded once: the conversion costs nothing. Exact, because |dot| <= 32 * 128 * 127 < 2^22
- * and offset has ten significant bits. LANES_OWN_WIDENING defined by a set that has a shorter way
- * for lanes_starts and lanes_magnitudes of lanes_matvec.h LANES_OWN_DOTS     defined by a set that
- * has one for a whole block of LANES rows: lanes_columns, lanes_columns_at, lanes_dot_codes of
- * lanes_matvec.h, and lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
+ *                        and fused(that, magnitude, offset), offset = -1.5 * 2^23 * magnitude, is
+ *                        magnitude * dot rounded once: the conversion costs nothing. Exact, because
+ *                        |dot| <= 32 * 128 * 127 < 2^22 and offset has ten significant bits.
+ *     LANES_OWN_WIDENING defined by a set that has a shorter way for lanes_starts and
+ *                        lanes_magnitudes of lanes_matvec.h
+ *     LANES_OWN_DOTS     defined by a set that has one for a whole block of LANES rows:
+ *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
+ *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
  *                        lanes_reload(p), which makes the compiler forget what it read at p
  *     LANES_KEEP_ORDER(v)
  *                        lanes_barrier(v) where a compiler needs that between the dot products of a

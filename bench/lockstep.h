@@ -13,8 +13,8 @@
  *
  * Chunks (context N, stride S), as published figures are measured: chunks of N tokens begin at
  * tokens 0, S, 2S ... as long as a whole one is left, each from an empty cache, its first token
- * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted from
- * 0)
+ * replaced by the begin token if the model has one. Scored in a chunk are its tokens (counted
+ * from 0)
  *     N / 2 + 1 .. N - 1    which have at least half a chunk before them,
  * except those that the chunk before has scored already: with a stride shorter than that half, only
  * the last S. So no token counts twice, and between the first scored and the last none is left out

@@ -2,14 +2,15 @@
  *
  *     weight = row_scale * magnitude * code        magnitude 0..255, code -128..127
  *
- * A tile (16 rows): float row_scale[16]
+ * A tile (16 rows):   float row_scale[16]
  *                     per group of 128 columns:  uint8 magnitude[4 blocks][16 rows]
  *                                                int8 codes[4 blocks][8][16 rows][4]
  * Byte [g][row][k] of a block is the code of column 4g + k. 8.25 bits per weight and one float per
  * row.
  *
- * The encoder makes codes of -127..127; readers take -128 as -128. Largest block sum: 32 * 128 *
- * 127 = 520,192 < 2^19, exact as a float; times the magnitude it rounds once.
+ * The encoder makes codes of -127..127; readers take -128 as -128.
+ * Largest block sum: 32 * 128 * 127 = 520,192 < 2^19, exact as a float; times the magnitude it
+ * rounds once.
  */
 #ifndef QUANT_Q8_H
 #define QUANT_Q8_H

@@ -323,8 +323,8 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
  *
  * tokens   [n] ids in [0, vocab)
  * logits   *logits: [vocab] after the last token, natural-log scale, not normalised; valid until
- * the engine is used again or freed. NULL: not wanted cancel   called before each layer with
- * `user`; NULL: never
+ *          the engine is used again or freed. NULL: not wanted
+ * cancel   called before each layer with `user`; NULL: never
  *
  * Any n gives the same bits as n calls with one token. n may be 0 if logits is NULL.
  * Errors: as brise_eval_rows; room for all n is checked before the first is evaluated.
@@ -344,8 +344,8 @@ brise_status brise_eval_all(brise_engine *engine, brise_sequence *sequence, cons
 
 /* ---- tokenizer ------------------------------------------------------------------------------ */
 
-/* The model's tokenizer, valid until the model is closed; NULL if the file has none, or for NULL.
- */
+/* The model's tokenizer, valid until the model is closed; NULL for NULL, and if the file has
+ * none. */
 const brise_tokenizer *brise_get_tokenizer(const brise_model *model);
 
 /* Opens a tokenizer section without a model (quant/FORMAT.md); the section of added tokens may

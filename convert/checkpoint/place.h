@@ -10,8 +10,8 @@ brise_status place_sort(opened *o);
 
 /* Fills o->cp.tensors from o->list, which is sorted. Tensors that are no weights are ignored, with
  * a line of the decisions: tables of rotary frequencies, masks, biases that are all zero.
- * Everything else must be part of the model, have its shape (dimensions of one aside) and stand
- * there once.
+ * Everything else must be part of the model, have its shape (dimensions of one aside) and occur
+ * once.
  * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_EIO, BRISE_ENOMEM. */
 brise_status place_tensors(opened *o);
 

@@ -24,7 +24,7 @@ brise_status files_read_at(int descriptor, void *out, size_t n, uint64_t offset,
 /* What the regular file at `path` holds. Errors: BRISE_EIO. */
 brise_status files_look(contents *found, const char *path, brise_error *err);
 
-/* A whole file of at most `most` bytes: *bytes from memory_new [*size] followed by a NUL, freed by
+/* A whole file of at most `most` bytes: *bytes from memory_new, [*size] and a NUL, freed by
  * the caller. Memory follows what was read, not what the file's size claims. Errors: those of
  * files_open, BRISE_EUNSUPPORTED too large, BRISE_ENOMEM. */
 brise_status files_read_whole(const char *path, contents expected, size_t most, char **bytes,

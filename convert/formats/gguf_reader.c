@@ -166,7 +166,7 @@ static brise_status take_string(cursor *c, const char *what, size_t *begin, uint
 	return BRISE_OK;
 }
 
-/* A key or a tensor's name, from memory_new followed by a NUL. The format wants ASCII; so names can
+/* A key or a tensor's name, from memory_new, with a NUL. The format wants ASCII; so names can
  * be printed as they are. */
 static brise_status take_name(cursor *c, const char *what, uint64_t most, char **name)
 {

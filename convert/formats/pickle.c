@@ -6,8 +6,9 @@
  *     collections.OrderedDict()       an empty dictionary
  *     torch._utils._rebuild_tensor_v2(storage, first, size, stride, requires_grad, hooks)
  *     torch.HalfStorage and others like it, named inside a persistent id ('storage', type, key,
- * device, elements) Values live in one array (the arena) and are named by index; it only grows, by
- * at most one value per byte of input, and nothing recurses.
+ *         device, elements)
+ * Values live in one array (the arena) and are named by index; it only grows, by at most one value
+ * per byte of input, and nothing recurses.
  */
 #include "convert/formats/pickle.h"
 

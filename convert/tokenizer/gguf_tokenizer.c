@@ -8,7 +8,7 @@
  *     dropped from the end, as tokenizer.model has none;
  *   - vocabularies that went through Hugging Face's classes have <unk> as a control token and the
  *     same score everywhere. The former is corrected with unknown_token_id; without scores nothing
- * says which merge comes first, so the latter is refused;
+ *     says which merge comes first, so the latter is refused;
  *   - the rules that a tokenizer.model states (byte fallback, no folding of spaces) follow from the
  *     model "llama" and from the pieces.
  */

@@ -5,7 +5,7 @@
  *   once, from the first token that is not control;
  * - byte tokens that follow one another are read as UTF-8, and each that fits into no character
  *   becomes U+FFFD. Up to three are held back until the next token decides; any other token, even a
- * control token, ends the run;
+ *   control token, ends the run;
  * - control tokens and rows without a piece give nothing, the unknown token gives U+2047 between
  *   spaces.
  */
