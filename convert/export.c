@@ -1,26 +1,23 @@
 /* export.c - decodes every tensor, encodes it for the other format, and writes it at its place
  *
- * All sizes are known before the first weight is read: the header is written first, then slices of
- * rows by all threads. The errors of slices are added in order afterwards, so files and figures are
- * the same for any number of threads. Checksums are compared first: a damaged weight would
- * otherwise become part of a valid file.
+ * All sizes are known before the first weight is read: the header is written first, then the rows
+ * (export_rows.c). Checksums are compared first: a damaged weight would otherwise become part of a
+ * valid file.
  */
 #include "convert/export.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arch/float_env.h"
 #include "convert/checkpoint/naming.h"
-#include "convert/formats/export_plan.h"
+#include "convert/export_rows.h"
 #include "convert/formats/files.h"
 #include "convert/formats/ggml_encode.h"
 #include "convert/formats/gguf_writer.h"
 #include "convert/formats/safetensors_writer.h"
-#include "convert/slices.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "convert/tokenizer/settings_writer.h"
 #include "quant/half.h"
@@ -30,33 +27,9 @@
 #include "runtime/os/os.h"
 #include "runtime/os/target.h"
 #include "runtime/os/target_folder.h"
+#include "runtime/os/threads.h"
 #include "runtime/text/added.h"
 #include "runtime/text/tokenizer.h"
-
-#define SLICE_ROWS 32u
-
-typedef struct row_slice {
-	uint32_t tensor, first, n;
-	tile_error error;
-} row_slice;
-
-/* Buffers of one thread. */
-typedef struct export_space {
-	float *row;
-	uint8_t *out;
-} export_space;
-
-typedef struct exporter {
-	const export_options *options;
-	export_plan plan;
-	uint64_t data_bytes, data_start; /* the start is that in the file */
-	row_slice *slices;
-	size_t n_slices;
-	export_space *spaces;
-	unsigned threads;
-	const target_file *target;
-	atomic_uint_fast64_t done;
-} exporter;
 
 void export_init_options(export_options *options)
 {
@@ -132,7 +105,6 @@ static brise_status plan_tensor(exporter *e, uint32_t kind, uint32_t layer, floa
 	e->data_bytes += t->bytes;
 	if (is_gguf)
 		e->data_bytes += (GGUF_ALIGNMENT - e->data_bytes % GGUF_ALIGNMENT) % GGUF_ALIGNMENT;
-	e->n_slices += divide_up(t->rows, SLICE_ROWS);
 	return BRISE_OK;
 }
 
@@ -155,172 +127,8 @@ static brise_status plan_tensors(exporter *e, brise_error *err)
 	return status;
 }
 
-static void plan_slices(exporter *e)
-{
-	row_slice *p = e->slices;
-	uint32_t i, first;
-
-	for (i = 0; i < e->plan.n_tensors; i++) {
-		uint32_t rows = e->plan.tensors[i].rows;
-
-		for (first = 0; first < rows; first += SLICE_ROWS)
-			*p++ = (row_slice){ .tensor = i,
-				            .first = first,
-				            .n = rows - first < SLICE_ROWS ? rows - first
-				                                           : SLICE_ROWS };
-	}
-}
-
-static brise_status allocate(exporter *e, brise_error *err)
-{
-	size_t widest = 1, row_bytes = 1, i;
-
-	for (i = 0; i < e->plan.n_tensors; i++) {
-		const export_tensor *t = &e->plan.tensors[i];
-
-		widest = t->cols > widest ? t->cols : widest;
-		row_bytes = t->row_bytes > row_bytes ? t->row_bytes : row_bytes;
-	}
-	e->slices = memory_new(e->n_slices, sizeof *e->slices);
-	e->spaces = memory_new(e->threads, sizeof *e->spaces);
-	if (!e->slices || !e->spaces)
-		return error_set(err, BRISE_ENOMEM, "no memory to plan %zu slices", e->n_slices);
-	for (i = 0; i < e->threads; i++) {
-		e->spaces[i].row = memory_new(widest, sizeof(float));
-		e->spaces[i].out = memory_new(row_bytes * SLICE_ROWS, 1);
-		if (!e->spaces[i].row || !e->spaces[i].out)
-			return error_set(err, BRISE_ENOMEM,
-			                 "no memory for %u threads with rows of %zu", e->threads,
-			                 widest);
-	}
-	return BRISE_OK;
-}
-
-static void free_exporter(exporter *e)
-{
-	unsigned i;
-
-	for (i = 0; e->spaces && i < e->threads; i++) {
-		memory_free(e->spaces[i].row);
-		memory_free(e->spaces[i].out);
-	}
-	memory_free(e->spaces);
-	memory_free(e->slices);
-	memory_free(e->plan.tensors);
-}
-
-/* ---- data ----------------------------------------------------------------------------------- */
-
-/* Infinity and NaN have all exponent bits set; a file's row scale may be either. */
-static bool is_finite_row(const float *row, size_t n)
-{
-	bool finite = true;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		finite = finite && (half_to_bits(row[i]) & 0x7f800000) != 0x7f800000;
-	return finite;
-}
-
-static brise_status encode_row(const exporter *e, const export_tensor *t, uint32_t row,
-                               const export_space *space, uint8_t *out, tile_error *sum,
-                               brise_error *err)
-{
-	const brise_model *m = e->plan.model;
-	bool turned =
-	        e->options->format == EXPORT_GGUF && (t->kind == TENSOR_WQ || t->kind == TENSOR_WK);
-	uint32_t source = turned ? gguf_source_row(row, m->config.head_dim) : row;
-	brise_status status = brise_read_row(m, t->index, source, space->row, err);
-	char name[48];
-
-	if (status != BRISE_OK)
-		return status;
-	model_tensor_name(name, t->kind, t->layer);
-	if (!is_finite_row(space->row, t->cols))
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: tensor %s: a weight in row %" PRIu32
-		                 " is infinite or not a number",
-		                 m->name, name, source);
-	if (!ggml_encode_row(t->type, out, space->row, t->cols, sum))
-		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: tensor %s: a weight in row %" PRIu32 " is too large for %s",
-		                 m->name, name, source, ggml_encoded_name(t->type));
-	return BRISE_OK;
-}
-
-static brise_status write_slice(void *self, unsigned worker, size_t index, brise_error *err)
-{
-	exporter *e = self;
-	row_slice *p = &e->slices[index];
-	const export_tensor *t = &e->plan.tensors[p->tensor];
-	const export_space *space = &e->spaces[worker];
-	tile_error norms = { 0, 0 };
-	brise_status status = BRISE_OK;
-	uint32_t i;
-
-	for (i = 0; i < p->n && status == BRISE_OK; i++)
-		status = encode_row(e, t, p->first + i, space, space->out + i * t->row_bytes,
-		                    t->is_vector ? &norms : &p->error, err);
-	if (status != BRISE_OK)
-		return status;
-	atomic_fetch_add(&e->done, p->n * t->row_bytes);
-	return target_write_at(e->target, space->out, p->n * t->row_bytes,
-	                       e->data_start + t->offset + p->first * t->row_bytes, err);
-}
-
-static bool is_cancelled(void *user)
-{
-	const exporter *e = user;
-
-	return e->options->cancel && e->options->cancel(e->options->user);
-}
-
-static brise_status ask_cancel(exporter *e, brise_error *err)
-{
-	return is_cancelled(e)
-	               ? error_set(err, BRISE_ECANCELED, "export cancelled; nothing was written")
-	               : BRISE_OK;
-}
-
-static brise_status tell_progress(void *self, size_t index, brise_error *err)
-{
-	exporter *e = self;
-	const export_tensor *t = &e->plan.tensors[e->slices[index].tensor];
-	char name[48];
-
-	model_tensor_name(name, t->kind, t->layer);
-	if (e->options->progress)
-		e->options->progress(e->options->user, name, atomic_load(&e->done), e->data_bytes);
-	return ask_cancel(e, err);
-}
-
-static void join_slices(const exporter *e, export_result *result)
-{
-	const brise_model *m = e->plan.model;
-	tile_error all = { 0, 0 };
-	double source = 0;
-	size_t tensor, i = 0;
-
-	for (tensor = 0; tensor < e->plan.n_tensors; tensor++) {
-		const export_tensor *t = &e->plan.tensors[tensor];
-		tile_error sum = { 0, 0 };
-
-		for (; i < e->n_slices && e->slices[i].tensor == tensor; i++) {
-			tile_add_error(&sum, &e->slices[i].error);
-		}
-		tile_add_error(&all, &sum);
-		source += sum.norm * (double)m->tensors[t->index].relative_error;
-		result->weights += t->is_vector ? 0 : (uint64_t)t->rows * t->cols;
-		if (tile_relative_error(&sum) > result->worst_error) {
-			result->worst_error = tile_relative_error(&sum);
-			model_tensor_name(result->worst_name, t->kind, t->layer);
-		}
-	}
-	result->relative_error = tile_relative_error(&all);
-	result->source_error = all.norm > 0 ? source / all.norm : 0;
-	result->file_bytes = e->data_start + e->data_bytes;
-	result->bits_per_weight = 8.0 * (double)result->file_bytes / (double)result->weights;
-}
+/* ---- remarks and data
+ * ----------------------------------------------------------------------------------- */
 
 static void tell_verified(void *user, uint64_t done, uint64_t total)
 {
@@ -345,8 +153,6 @@ static void remark(const exporter *e, const char *format, ...)
 	e->options->decision(e->options->user, line);
 }
 
-/* Notes about what the file or the other format lacks. Made only after the target and the model
- * have been checked, so that a refusal is one line. */
 /* Rules of added tokens that the other format cannot state. */
 static void tell_added(const exporter *e, const struct tokenizer_added *a, bool is_gguf)
 {
@@ -366,6 +172,8 @@ static void tell_added(const exporter *e, const struct tokenizer_added *a, bool 
 		          "tokens");
 }
 
+/* Notes about what the file or the other format lacks. Made only after the target and the model
+ * have been checked, so that a refusal is one line. */
 static void tell_remarks(const exporter *e)
 {
 	const export_plan *p = &e->plan;
@@ -395,24 +203,21 @@ static void tell_remarks(const exporter *e)
 static brise_status fill_target(exporter *e, target_file *target, const buffer *header,
                                 export_result *result, brise_error *err)
 {
-	const slices job = { e->n_slices, e->threads, write_slice, tell_progress, e };
 	brise_status status;
 
 	if (header->failed)
 		return error_set(err, BRISE_ENOMEM, "no memory for the header of %s", target->name);
 	e->target = target;
 	e->data_start = header->n;
-	atomic_store(&e->done, 0);
 	if ((status = target_check_space(target, e->data_start + e->data_bytes, err)) != BRISE_OK ||
-	    (status = brise_verify_model(e->plan.model, tell_verified, is_cancelled, e, err)) !=
-	            BRISE_OK)
+	    (status = brise_verify_model(e->plan.model, tell_verified, export_is_cancelled, e,
+	                                 err)) != BRISE_OK)
 		return status;
 	tell_remarks(e);
 	if ((status = target_write_at(target, header->data, header->n, 0, err)) != BRISE_OK ||
-	    (status = slices_run(&job, err)) != BRISE_OK ||
-	    (status = ask_cancel(e, err)) != BRISE_OK)
+	    (status = export_write_rows(e, err)) != BRISE_OK)
 		return status;
-	join_slices(e, result);
+	export_join_rows(e, result);
 	return target_commit(target, err);
 }
 
@@ -542,16 +347,16 @@ static brise_status export(const brise_model *model, const char *out, const expo
 	e.threads = e.threads > THREADS_MAX ? THREADS_MAX : e.threads;
 	if ((status = check_options(&e, err)) != BRISE_OK ||
 	    (status = plan_tensors(&e, err)) != BRISE_OK ||
-	    (status = allocate(&e, err)) != BRISE_OK)
+	    (status = export_prepare_rows(&e, err)) != BRISE_OK)
 		goto done;
-	plan_slices(&e);
 	status = options->format == EXPORT_GGUF ? write_gguf(&e, out, &facts, err)
 	                                        : write_safetensors(&e, out, &facts, err);
 	facts.seconds = os_clock() - start;
 	if (status == BRISE_OK && result)
 		*result = facts;
 done:
-	free_exporter(&e);
+	export_free_rows(&e);
+	memory_free(e.plan.tensors);
 	return status;
 }
 
