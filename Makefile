@@ -27,6 +27,14 @@ INSTALL_DATA    ?= $(INSTALL) -m 644
 
 OUT ?= $(if $(filter release,$(BUILD)),build,build/$(BUILD))
 out := $(OUT)
+# What make or a shell would take apart; a folder of the sources may be called anything.
+ifneq ($(origin OUT),file)
+hash := \#
+special := : % = \ $(hash) $$ ' " ` ; & | ( ) < > * ? [ ]
+ifneq ($(if $(value OUT),$(words x$(value OUT)x)$(foreach c,$(special),$(findstring $(c),$(value OUT)))),1$(foreach c,$(special),))
+$(error OUT='$(value OUT)' cannot be built in: expected a name without spaces and $(special))
+endif
+endif
 
 level_release := -O3
 level_debug   := -O0

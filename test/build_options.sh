@@ -18,7 +18,8 @@ keeps_contract() { # CFLAGS
 }
 
 set -- -Ofast -ffast-math -O2 "-O2 -ffp-contract=fast" -funsafe-math-optimizations -ffinite-math-only \
-	"-O3 -fno-signed-zeros -fno-trapping-math -fassociative-math -freciprocal-math" -frounding-math -std=gnu99 "-Ofast -flto"
+	"-O3 -fno-signed-zeros -fno-trapping-math -fassociative-math -freciprocal-math" -frounding-math -std=gnu99 "-Ofast -flto" \
+	"-O0 -funsigned-char -fshort-enums" "-Os -fno-math-errno -fopenmp"
 machine=$(${CC:-cc} -dumpmachine)
 case $machine in x86_64-*)
 	set -- "$@" "-Ofast -mfpmath=387"
@@ -55,14 +56,31 @@ holds "BUILD=asan keeps its sanitizers beside CFLAGS" compiles_with -fsanitize=a
 holds "CPPFLAGS are used" compiles_with -DFROM_CPPFLAGS CPPFLAGS=-DFROM_CPPFLAGS
 holds "warnings are no errors unless asked for" eval '! compiles_with -Werror && compiles_with -Werror WERROR=-Werror'
 
+# ---- where it is built ----------------------------------------------------------------------------------------------
+
+refuses_out() { # OUT
+	run_make -n OUT="$1" >"$dir/out" 2>&1 && return 1
+	grep -qF "cannot be built in" "$dir/out"
+}
+for name in "two words" "word " "" a=b a:b a%b 'a$b' "a#b" "it's" 'a;b' 'a*b'; do
+	holds "OUT='$name' is refused in words" refuses_out "$name"
+done
+holds "other names are taken" run_make -n OUT="$dir/a-b_c.d+e,f@g~h" "$dir/a-b_c.d+e,f@g~h/obj/runtime/error.o" >/dev/null
+builds_in_odd_folder() {
+	mkdir "$dir/a source: it's = odd"
+	git ls-files -z Makefile arch quant runtime | xargs -0 tar cf - | tar xf - -C "$dir/a source: it's = odd"
+	run_make -s -C "$dir/a source: it's = odd" build/obj/runtime/error.o >/dev/null 2>"$dir/out" || { cat "$dir/out" >&2 && false; }
+}
+holds "the folder of the sources may be called anything" builds_in_odd_folder
+
 # ---- installation ---------------------------------------------------------------------------------------------------
 
 installs() { # files below DESTDIR that are expected, make's arguments
 	expected=$1
 	shift
-	rm -rf "$dir/root"
-	run_make -s install -o all OUT="${BRISE_BUILD:-build}" DESTDIR="$dir/root" "$@" >"$dir/out" 2>&1 || cat "$dir/out" >&2
-	found=$(cd "$dir/root" && find . -type f | sort | tr '\n' ' ')
+	rm -rf "$dir/the root" # a name with a space
+	run_make -s install -o all OUT="${BRISE_BUILD:-build}" DESTDIR="$dir/the root" "$@" >"$dir/out" 2>&1 || cat "$dir/out" >&2
+	found=$(cd "$dir/the root" && find . -type f | sort | tr '\n' ' ')
 	[ "$found" = "$expected " ] || { echo "found: $found" >&2 && false; }
 }
 
@@ -72,8 +90,8 @@ holds "folders may be set one by one" installs "./b/brise ./h/brise.h ./usr/lib/
 	prefix=/usr bindir=/b libdir=/usr/lib/arm includedir=/h
 version=$("$brise" --version | sed 's/.* //')
 holds "brise.pc names them, and the version that the program names" \
-	eval '[ -n "$version" ] && grep -qx "libdir=/usr/lib/arm" "$dir/root/usr/lib/arm/pkgconfig/brise.pc" && grep -qx "Version: $version" "$dir/root/usr/lib/arm/pkgconfig/brise.pc"'
-run_make -s uninstall DESTDIR="$dir/root" prefix=/usr bindir=/b libdir=/usr/lib/arm includedir=/h
-holds "uninstall removes all of them" [ -z "$(find "$dir/root" -type f)" ]
+	eval '[ -n "$version" ] && grep -qx "libdir=/usr/lib/arm" "$dir/the root/usr/lib/arm/pkgconfig/brise.pc" && grep -qx "Version: $version" "$dir/the root/usr/lib/arm/pkgconfig/brise.pc"'
+run_make -s uninstall DESTDIR="$dir/the root" prefix=/usr bindir=/b libdir=/usr/lib/arm includedir=/h
+holds "uninstall removes all of them" [ -z "$(find "$dir/the root" -type f)" ]
 
 report build
