@@ -507,6 +507,7 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 	int32_t ids[TOKENS];
 	brise_error err = { BRISE_OK, "" };
 	file whole, part, f;
+	const unsigned inputs = small_odd.n_layers * CALIBRATION_PER_LAYER + 1;
 	uint8_t *bytes;
 	int what;
 
@@ -525,10 +526,18 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 		write_file(unfinished, bytes, what % 2 ? whole.size : part.size);
 		bytes[whole.size - 1] ^= damaged;
 		noted[0] = 0;
-		/* Nothing is computed before the first call of the cancel function. */
+		/* The cancel function is called after each input that is checked, and leaves the
+		 * file; there are no more calls, since nothing is computed. */
+		if (!damaged)
+			CHECK(counts,
+			      run_part(model, ids, TOKENS, options, inputs - 1, NULL, &err) ==
+			                      BRISE_ECANCELED &&
+			              is_line(&err, unfinished) && exists(unfinished) &&
+			              !exists(cal),
+			      "case %d: %s", what, err.message);
 		CHECK(counts,
-		      run_part(model, ids, TOKENS, options, damaged ? 1000 : 0, &result, &err) ==
-		              BRISE_OK,
+		      run_part(model, ids, TOKENS, options, damaged ? 1000 : inputs, &result,
+		               &err) == BRISE_OK,
 		      "case %d: %s", what, err.message);
 		CHECK(counts, result.resumed == (damaged ? 0u : 2u) && !noted[0] == !damaged,
 		      "case %d: resumed after layer %u, notes '%s'", what, result.resumed, noted);

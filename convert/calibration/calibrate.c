@@ -260,7 +260,8 @@ static brise_status calibrate(const brise_model *model, const int32_t *ids, size
 	    (status = unfinished_plan(&c.file, out, &model->config, options->span, n,
 	                              take_fingerprint(&c), err)) != BRISE_OK ||
 	    (status = open_engine(&c)) != BRISE_OK ||
-	    (status = unfinished_open(&c.file, options->note, options->user, err)) != BRISE_OK)
+	    (status = unfinished_open(&c.file, options->note, options->cancel, options->user,
+	                              err)) != BRISE_OK)
 		goto done;
 	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done
 	                                                      : model->config.n_layers;

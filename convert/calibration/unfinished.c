@@ -150,32 +150,52 @@ static void unmap(unfinished *u)
 	u->bytes = NULL;
 }
 
-/* Takes over the checksums of inputs [0, n), and nothing else of the table; whether their data fit
- * them. */
-static bool take_inputs(unfinished *u, uint32_t n)
+/* *fits: whether that is the checksum of a part of the file. Cancelling is the only failure. */
+static brise_status check_part(const unfinished *u, const void *data, uint64_t bytes, uint32_t crc,
+                               crc32_watch *watch, bool *fits, brise_error *err)
+{
+	uint32_t found = 0;
+
+	if (!crc32_watched(&found, data, bytes, watch))
+		return error_set(err, BRISE_ECANCELED,
+		                 "%s: cancelled while it was checked; it can be resumed", u->path);
+	*fits = found == crc;
+	return BRISE_OK;
+}
+
+/* Takes over the checksums of inputs [0, n), and nothing else of the table; *fit: whether their
+ * data fit them. */
+static brise_status take_inputs(unfinished *u, uint32_t n, crc32_watch *watch, bool *fit,
+                                brise_error *err)
 {
 	const calibration_input *inputs =
 	        (const calibration_input *)(const void *)(u->bytes + sizeof u->header);
+	brise_status status = BRISE_OK;
 	uint32_t i;
 
-	for (i = 0; i < n; i++) {
+	*fit = true;
+	for (i = 0; i < n && *fit && status == BRISE_OK; i++) {
 		u->inputs[i].crc = inputs[i].crc;
-		if (crc32_update(0, u->bytes + u->inputs[i].offset, (size_t)u->inputs[i].bytes) !=
-		    u->inputs[i].crc)
-			return false;
+		status = check_part(u, u->bytes + u->inputs[i].offset, u->inputs[i].bytes,
+		                    u->inputs[i].crc, watch, fit, err);
 	}
-	return true;
+	return status;
 }
 
-/* Whether the data fit the checksums in the header: after a loss of power one may have been written
- * without the other. */
-static bool take_over(unfinished *u, const calibration_header *h)
+/* *fit: whether the data fit the checksums in the header. After a loss of power one may have been
+ * written without the other. */
+static brise_status take_over(unfinished *u, const calibration_header *h, crc32_watch *watch,
+                              bool *fit, brise_error *err)
 {
-	if (h->done > u->header.n_layers)
-		return take_inputs(u, u->header.n_inputs);
-	return take_inputs(u, h->done * CALIBRATION_PER_LAYER) &&
-	       crc32_update(0, unfinished_states(u, h->done), u->state_floats * sizeof(float)) ==
-	               h->states_crc;
+	bool finished = h->done > u->header.n_layers;
+	brise_status status =
+	        take_inputs(u, finished ? u->header.n_inputs : h->done * CALIBRATION_PER_LAYER,
+	                    watch, fit, err);
+
+	return status == BRISE_OK && *fit && !finished
+	               ? check_part(u, unfinished_states(u, h->done),
+	                            u->state_floats * sizeof(float), h->states_crc, watch, fit, err)
+	               : status;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -226,8 +246,11 @@ static void tell(const unfinished *u, unfinished_note_fn *note, void *user, cons
 		note(user, line);
 }
 
-brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err)
+brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, brise_cancel_fn *cancel,
+                             void *user, brise_error *err)
 {
+	crc32_watch watch = { NULL, cancel, user, 0, 0 };
+	bool fit = false;
 	calibration_header h;
 	uint64_t size = 0;
 	brise_status status = look(u, &h, &size, err);
@@ -240,11 +263,14 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user
 		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) ||
 		    (status = map(u, (size_t)size, err)) != BRISE_OK)
 			return status;
-		if (take_over(u, &h)) {
+		status = take_over(u, &h, &watch, &fit, err);
+		if (status == BRISE_OK && fit) {
 			u->header.done = h.done;
 			return BRISE_OK;
 		}
-		unmap(u);
+		unmap(u); /* so that closing does not remove it */
+		if (status != BRISE_OK)
+			return status;
 		tell(u, note, user, "damaged since it was interrupted");
 	} else if (h.done > 0) {
 		tell(u, note, user, "was of another model, text or options");

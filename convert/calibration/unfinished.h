@@ -46,8 +46,10 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
  * that cannot be resumed is replaced, and `note` (may be NULL) is called. A file that is no
  * unfinished calibration is refused, except an empty one, which a run that was killed at once
  * leaves.
- * Errors: BRISE_EIO (no room, not writable, something else of that name, in use). */
-brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, void *user, brise_error *err);
+ * Errors: BRISE_EIO (no room, not writable, something else of that name, in use), BRISE_ECANCELED
+ * (while the data of an earlier run are checked; the file stays). */
+brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, brise_cancel_fn *cancel,
+                             void *user, brise_error *err);
 
 /* States after `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is
  * done. */

@@ -2,6 +2,8 @@
  * different threads */
 #include "runtime/model/crc32.h"
 
+#define WATCH_STEP ((size_t)8 << 20) /* bytes between calls: a few milliseconds */
+
 #include <string.h>
 
 #define POLYNOMIAL 0xedb88320u
@@ -48,6 +50,23 @@ uint32_t crc32_update(uint32_t crc, const void *data, size_t bytes)
 	for (; bytes > 0; bytes--, p++)
 		crc = crc >> 8 ^ table[0][(crc ^ *p) & 255];
 	return ~crc;
+}
+
+bool crc32_watched(uint32_t *crc, const void *data, uint64_t bytes, crc32_watch *watch)
+{
+	const uint8_t *p = data;
+	size_t step;
+
+	for (; bytes > 0; bytes -= step, p += step) {
+		step = bytes < WATCH_STEP ? (size_t)bytes : WATCH_STEP;
+		*crc = crc32_update(*crc, p, step);
+		watch->done += step;
+		if (watch->progress)
+			watch->progress(watch->user, watch->done, watch->total);
+		if (watch->cancel && watch->cancel(watch->user))
+			return false;
+	}
+	return true;
 }
 
 /* The 32x32 bit matrix times a vector, over GF(2): column i is matrix[i]. */

@@ -13,8 +13,6 @@
 #include "runtime/model/weights.h"
 #include "runtime/sized.h"
 
-#define VERIFY_STEP ((uint64_t)8 << 20) /* bytes between calls of progress and cancel */
-
 size_t brise_get_tensor_count(const brise_model *model)
 {
 	return model ? model->n_tensors : 0;
@@ -85,40 +83,21 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 	return status;
 }
 
-typedef struct verify_run {
-	const brise_model *model;
-	brise_progress_fn *progress;
-	brise_cancel_fn *cancel;
-	void *user;
-	uint64_t done, total;
-} verify_run;
-
-static brise_status verify_range(verify_run *run, const char *what, uint64_t offset, uint64_t bytes,
-                                 uint32_t expected, brise_error *err)
+static brise_status verify_range(const brise_model *model, crc32_watch *watch, const char *what,
+                                 uint64_t offset, uint64_t bytes, uint32_t expected,
+                                 brise_error *err)
 {
-	uint64_t left = bytes, at = offset;
 	uint32_t crc = 0;
 
-	while (left > 0) {
-		uint64_t step = left < VERIFY_STEP ? left : VERIFY_STEP;
-
-		crc = crc32_update(crc, run->model->bytes + at, (size_t)step);
-		at += step;
-		left -= step;
-		run->done += step;
-		if (run->progress)
-			run->progress(run->user, run->done, run->total);
-		if (run->cancel && run->cancel(run->user))
-			return error_set(err, BRISE_ECANCELED, "%s: verification cancelled",
-			                 run->model->name);
-	}
-	if (map_failed(&run->model->map))
-		return map_check(&run->model->map, run->model->name, err);
+	if (!crc32_watched(&crc, model->bytes + offset, bytes, watch))
+		return error_set(err, BRISE_ECANCELED, "%s: verification cancelled", model->name);
+	if (map_failed(&model->map))
+		return map_check(&model->map, model->name, err);
 	if (crc != expected)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: %s, bytes %" PRIu64 "..+%" PRIu64 ": checksum %08" PRIx32
 		                 ", expected %08" PRIx32,
-		                 run->model->name, what, offset, bytes, crc, expected);
+		                 model->name, what, offset, bytes, crc, expected);
 	return BRISE_OK;
 }
 
@@ -135,7 +114,7 @@ brise_status brise_verify_model(const brise_model *model, brise_progress_fn *pro
                                 brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	const error_argument needed[] = { ERROR_ARGUMENT(model) };
-	verify_run run = { model, progress, cancel, user, 0, 0 };
+	crc32_watch watch = { progress, cancel, user, 0, 0 };
 	brise_status status = error_check_pointers(err, "brise_verify_model", needed, 1);
 	char name[64];
 	size_t i;
@@ -143,21 +122,22 @@ brise_status brise_verify_model(const brise_model *model, brise_progress_fn *pro
 	if (status != BRISE_OK)
 		return status;
 	for (i = 0; i < model->n_tensors; i++)
-		run.total += model->tensors[i].bytes;
+		watch.total += model->tensors[i].bytes;
 	for (i = 0; i < model->n_sections; i++)
-		run.total += section_at(model, i).bytes;
+		watch.total += section_at(model, i).bytes;
 	for (i = 0; i < model->n_sections && status == BRISE_OK; i++) {
 		format_section section = section_at(model, i);
 
 		(void)snprintf(name, sizeof name, "section %zu (kind %" PRIu32 ")", i,
 		               section.kind);
-		status = verify_range(&run, name, section.offset, section.bytes, section.crc, err);
+		status = verify_range(model, &watch, name, section.offset, section.bytes,
+		                      section.crc, err);
 	}
 	for (i = 0; i < model->n_tensors && status == BRISE_OK; i++) {
 		const format_tensor *t = &model->tensors[i];
 
 		model_tensor_name(name, t->kind, t->layer);
-		status = verify_range(&run, name, t->offset, t->bytes, t->crc, err);
+		status = verify_range(model, &watch, name, t->offset, t->bytes, t->crc, err);
 	}
 	return status;
 }
