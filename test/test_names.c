@@ -392,6 +392,10 @@ static void test_tensors_that_the_index_does_not_list_are_passed_over(check_coun
 	expect_same(counts, "an old value head");
 	write_index(m, m->n, 6);
 	expect_refusal(counts, "which is listed", "score.weight is not part of");
+	maker_safetensors(folder, shard_names[1], m, 6, n - 6, NULL);
+	expect_same(counts, "listed, but in no file");
+	maker_safetensors(folder, shard_names[1], m, 6, n - 7, NULL);
+	expect_refusal(counts, "a weight in no file", "lm_head.weight should be in");
 	maker_close(m);
 }
 

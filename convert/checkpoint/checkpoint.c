@@ -106,13 +106,38 @@ static bool is_other_copy(const shard_index *index, const named_tensor *t)
 	return entry->shard != t->file;
 }
 
+/* No name of a model's tensor, whatever prefix it has. */
+static bool is_foreign(const opened *o, const char *name)
+{
+	return prefix_measure(o->names, name) < 0 && !names_end_with(name, "embed_tokens.weight") &&
+	       !names_end_with(name, "norm.weight") && !names_end_with(name, "lm_head.weight");
+}
+
 /* A tensor that the index does not list is ignored unless it is part of a model. */
 static bool is_stray(const opened *o, const shard_index *index, const named_tensor *t)
 {
-	return !shard_index_find(index, t->name) && prefix_measure(o->names, t->name) < 0 &&
-	       !names_end_with(t->name, "embed_tokens.weight") &&
-	       !names_end_with(t->name, "norm.weight") &&
-	       !names_end_with(t->name, "lm_head.weight");
+	return !shard_index_find(index, t->name) && is_foreign(o, t->name);
+}
+
+/* The same of an entry whose tensor is not there. */
+static brise_status check_found(opened *o, const shard_index *index, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < index->n_entries; i++) {
+		const shard_entry *entry = &index->entries[i];
+
+		if (entry->found)
+			continue;
+		if (!is_foreign(o, entry->name))
+			return error_set(
+			        o->err, BRISE_EFORMAT,
+			        "%s: %s: tensor %.120s should be in %s, which does not hold it",
+			        o->folder, name, entry->name, index->shards[entry->shard]);
+		notes_add(&o->decisions, "tensor %.120s ignored: %s lists it, %.80s lacks it",
+		          entry->name, name, index->shards[entry->shard]);
+	}
+	return BRISE_OK;
 }
 
 /* Keeps the tensors that the index lists where it lists them: overlays of changed tensors leave old
@@ -136,14 +161,7 @@ static brise_status keep_listed(opened *o, const shard_index *index, const char 
 		memory_free(t->name);
 	}
 	o->list.n = kept;
-	for (i = 0; i < index->n_entries; i++)
-		if (!index->entries[i].found)
-			return error_set(
-			        o->err, BRISE_EFORMAT,
-			        "%s: %s: tensor %.120s should be in %s, which does not hold it",
-			        o->folder, name, index->entries[i].name,
-			        index->shards[index->entries[i].shard]);
-	return BRISE_OK;
+	return check_found(o, index, name);
 }
 
 static brise_status read_shards(opened *o, const shard_index *index, const char *name)
