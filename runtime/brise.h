@@ -61,7 +61,7 @@ typedef enum brise_status {
 
 typedef struct brise_error {
 	brise_status code;
-	char message[512]; /* one line without a line feed; UTF-8 if the names in it are */
+	char message[512]; /* one line of UTF-8 without control characters */
 } brise_error;
 
 typedef struct brise_model brise_model;

@@ -3,18 +3,34 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/os/memory.h"
+#include "runtime/text/utf8.h"
 
 /* Names in messages come from files: a control character could break the line or control the
- * terminal. */
-static void strip_controls(char *text)
+ * terminal. What is not UTF-8 (also a character that the end of the message cuts) becomes question
+ * marks. */
+static void make_printable(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		int n = utf8_measure((const uint8_t *)text, left), i;
+		/* U+0080 to U+009F are controls too. */
+		bool control =
+		        (unsigned char)*text < 0x20 || *text == 0x7f ||
+		        (n == 2 && !memcmp(text, "\xc2", 1) && (unsigned char)text[1] < 0xa0);
+
+		if (n <= 0)
+			control = true, n = 1;
+		for (i = 0; control && i < n; i++)
+			text[i] = '?';
+		text += n;
+		left -= (size_t)n;
+	}
 }
 
 brise_status error_set(brise_error *err, brise_status code, const char *format, ...)
@@ -27,7 +43,7 @@ brise_status error_set(brise_error *err, brise_status code, const char *format, 
 	va_start(args, format);
 	(void)vsnprintf(err->message, sizeof err->message, format, args);
 	va_end(args);
-	strip_controls(err->message);
+	make_printable(err->message);
 	return code;
 }
 
@@ -75,7 +91,7 @@ brise_status error_errno(brise_error *err, const char *format, ...)
 	if (used + strlen(reason) + 3 > sizeof err->message)
 		used = sizeof err->message - strlen(reason) - 3;
 	(void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
-	strip_controls(err->message);
+	make_printable(err->message);
 	return code;
 }
 

@@ -5,8 +5,8 @@
 #include "runtime/brise.h"
 #include "runtime/portable.h"
 
-/* Fills *err (NULL allowed) with code and a printf-formatted line, control characters replaced, and
- * returns code. */
+/* Fills *err (NULL allowed) with code and a printf-formatted line, what is no printable UTF-8
+ * replaced, and returns code. */
 brise_status error_set(brise_error *err, brise_status code, const char *format, ...)
         PORTABLE_PRINTF(3, 4);
 

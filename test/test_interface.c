@@ -2,6 +2,7 @@
  * that names the function, or nothing at all, but never a crash */
 #include <string.h>
 
+#include "runtime/error.h"
 #include "test/check.h"
 #include "test/small_model.h"
 
@@ -146,6 +147,39 @@ static void test_shorter_structures(check_counts *counts, const objects *o)
 	      "options past the caller's end");
 }
 
+/* A message can be shown as it is, whatever the name in it is: would catch control characters,
+ * bytes that are no UTF-8, and characters that the message's end cuts. */
+static void test_messages_are_printable(check_counts *counts)
+{
+	static const char *const names[][2] = {
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8d\x83",
+		  "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8d\x83" },
+		{ "a\nb\x1b[2J\x7f", "a?b?[2J?" },
+		{ "a\xc2\x85\xc2\x9b\xc2\xa0", "a????\xc2\xa0" },
+		{ "caf\xe9 \xff\xc0\x80", "caf? ???" },
+		{ "\xe2\x82", "??" },
+	};
+	char longest[600];
+	brise_error err;
+	unsigned i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		(void)error_set(&err, BRISE_EFORMAT, "%s", names[i][0]);
+		CHECK(counts, !strcmp(err.message, names[i][1]), "%u: %s", i, err.message);
+	}
+	for (i = 0; i < 4; i++) {
+		size_t at = sizeof err.message - 1 - i;
+
+		memset(longest, 'x', at);
+		strcpy(longest + at, "\xf0\x9f\x8d\x83");
+		(void)error_set(&err, BRISE_EFORMAT, "%s", longest);
+		CHECK(counts,
+		      strlen(err.message) == sizeof err.message - 1 &&
+		              strspn(err.message + at, "?") == i,
+		      "cut behind %u bytes: %s", i, err.message + at);
+	}
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -169,6 +203,7 @@ int main(void)
 	test_null_in_sampling(&counts, &o);
 	test_null_without_status(&counts);
 	test_shorter_structures(&counts, &o);
+	test_messages_are_printable(&counts);
 	brise_free_sampler(o.sampler);
 	brise_free_sequence(o.sequence);
 	brise_free_engine(o.engine);
