@@ -12,6 +12,7 @@
 #include "convert/tokenizer/added_tokens.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/brise.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,12 +31,12 @@ static void encode_all(const tokenizer_pieces *p, const char *json, size_t size)
 	void *section;
 	int32_t *ids;
 
-	if (tokenizer_write_section(p, "fuzz", &section, &bytes, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(tokenizer_write_section(p, "fuzz", &section, &bytes, &fuzz_error)))
 		return;
-	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
+	if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 		abort(); /* what the converter writes, the runtime must accept */
-	if (brise_encode_text(t, json, size < 1000 ? size : 1000, false, &ids, &n, NULL) !=
-	    BRISE_OK)
+	if (!fuzz_succeeds(brise_encode_text(t, json, size < 1000 ? size : 1000, false, &ids, &n,
+	                                     &fuzz_error)))
 		abort();
 	free(ids);
 	brise_close_tokenizer(t);
@@ -56,10 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (added.path && p.pieces && json && size > 0) {
 		memcpy(p.pieces, pieces, sizeof pieces);
 		memcpy(json, data + 1, size - 1);
-		if (added_tokens_read_memory(&added, (added_form)(data[0] % 3), json, size - 1, 40,
-		                             &any, &lines, NULL) == BRISE_OK &&
-		    added_tokens_append(&added, &p, "fuzz.model", &lines, NULL) == BRISE_OK &&
-		    tokenizer_check_pieces(&p, "fuzz", NULL) == BRISE_OK)
+		if (fuzz_succeeds(added_tokens_read_memory(&added, (added_form)(data[0] % 3), json,
+		                                           size - 1, 40, &any, &lines,
+		                                           &fuzz_error)) &&
+		    fuzz_succeeds(
+		            added_tokens_append(&added, &p, "fuzz.model", &lines, &fuzz_error)) &&
+		    fuzz_succeeds(tokenizer_check_pieces(&p, "fuzz", &fuzz_error)))
 			encode_all(&p, json, size - 1);
 	}
 	added_tokens_free(&added);

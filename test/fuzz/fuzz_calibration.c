@@ -18,6 +18,7 @@
 #include "convert/calibration/factor.h"
 #include "runtime/model/crc32.h"
 #include "test/small_model.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -89,12 +90,12 @@ static void prepare(void)
 	(void)atexit(remove_folder);
 	small_write(&tiny, TYPE_F16, model_path);
 	options.user = &asked;
-	if (brise_open_model(&model, model_path, NULL, NULL) != BRISE_OK ||
+	if (!fuzz_succeeds(brise_open_model(&model, model_path, NULL, &fuzz_error)) ||
 	    calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_ECANCELED)
 		abort();
 	unfinished_size = load(unfinished, &unfinished_bytes);
 	options.cancel = NULL;
-	if (calibrate_model(model, ids, 9, cal, &options, NULL, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(calibrate_model(model, ids, 9, cal, &options, NULL, &fuzz_error)))
 		abort();
 	finished_size = load(cal, &finished_bytes);
 }
@@ -147,8 +148,9 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 			if (!isfinite(w[i]))
 				abort();
 		if (way == 1 || c->header.span == 0 ||
-		    factor_new(&factors, cols, c->header.span, NULL) != BRISE_OK ||
-		    factor_input(&factors, c, index, threads, NULL, NULL, NULL) != BRISE_OK)
+		    !fuzz_succeeds(factor_new(&factors, cols, c->header.span, &fuzz_error)) ||
+		    !fuzz_succeeds(
+		            factor_input(&factors, c, index, threads, NULL, NULL, &fuzz_error)))
 			break;
 		how.feedback = &factors;
 	}
@@ -162,12 +164,13 @@ static void use(void)
 	pool *threads;
 	uint32_t i;
 
-	if (calibration_open(&c, cal, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(calibration_open(&c, cal, &fuzz_error)))
 		return;
-	if (pool_new(&threads, 1, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(pool_new(&threads, 1, &fuzz_error)))
 		abort();
 	for (i = 0; i < c->header.n_inputs && i < 6; i++)
-		if (c->inputs[i].cols <= 512 && calibration_verify_input(c, i, NULL) == BRISE_OK)
+		if (c->inputs[i].cols <= 512 &&
+		    fuzz_succeeds(calibration_verify_input(c, i, &fuzz_error)))
 			encode(c, i, threads);
 	pool_free(threads);
 	calibration_close(c);
@@ -177,7 +180,7 @@ static void go_on(void)
 {
 	calibrate_options options = { .span = SPAN, .threads = 1 };
 
-	(void)calibrate_model(model, ids, 9, cal, &options, NULL, NULL);
+	(void)fuzz_succeeds(calibrate_model(model, ids, 9, cal, &options, NULL, &fuzz_error));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

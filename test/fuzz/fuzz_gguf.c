@@ -10,6 +10,7 @@
 #include "convert/formats/gguf_parts.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "runtime/model/model.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,19 +22,19 @@ static void read_metadata(const gguf_header *h, const tensor_list *list)
 	void *section;
 	size_t bytes;
 
-	if (gguf_read_architecture(&a, h, list, "fuzz", &decisions, NULL) == BRISE_OK &&
-	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (fuzz_succeeds(gguf_read_architecture(&a, h, list, "fuzz", &decisions, &fuzz_error)) &&
+	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
 	gguf_note_template(h, &decisions);
 	free(decisions.text);
-	if (gguf_read_tokenizer(h, "fuzz", &section, &bytes, NULL) == BRISE_OK) {
-		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
+	if (fuzz_succeeds(gguf_read_tokenizer(h, "fuzz", &section, &bytes, &fuzz_error))) {
+		if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 			abort(); /* what the converter writes, the runtime must accept */
 		brise_close_tokenizer(t);
 		free(section);
 	}
-	(void)gguf_check_part(h, 0, 1, "fuzz", NULL);
-	(void)gguf_check_total(h, list->n, "fuzz", NULL);
+	(void)fuzz_succeeds(gguf_check_part(h, 0, 1, "fuzz", &fuzz_error));
+	(void)fuzz_succeeds(gguf_check_total(h, list->n, "fuzz", &fuzz_error));
 }
 
 /* The first block of each tensor, from a copy that is not a byte too long. */
@@ -61,8 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gguf_header h;
 	size_t i;
 
-	if (gguf_read_memory(&h, data, size, "fuzz", 0, &list, NULL) == BRISE_OK &&
-	    tensors_sort(&list, "fuzz", NULL) == BRISE_OK) {
+	if (fuzz_succeeds(gguf_read_memory(&h, data, size, "fuzz", 0, &list, &fuzz_error)) &&
+	    fuzz_succeeds(tensors_sort(&list, "fuzz", &fuzz_error))) {
 		read_metadata(&h, &list);
 		for (i = 0; i < list.n; i++)
 			decode_block(&list.items[i], data, size);

@@ -15,6 +15,7 @@
 
 #include "convert/checkpoint/lora.h"
 #include "runtime/model/model.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -79,12 +80,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	remove_files();
 	save(names[form][0], data + 2, length);
 	save(names[form][1], data + 2 + length, size - 2 - length);
-	if (lora_open(&l, specs, 1, &model, false, &lines, NULL) == BRISE_OK) {
+	if (fuzz_succeeds(lora_open(&l, specs, 1, &model, false, &lines, &fuzz_error))) {
 		for (layer = 0; layer < model.n_layers; layer++)
 			for (kind = TENSOR_EMBEDDING; kind < TENSOR_KINDS; kind++) {
 				model_tensor_shape(&model, kind, &all, &cols);
 				memset(row, 0, sizeof row);
-				(void)lora_apply_rows(l, kind, layer, all - 1, 1, cols, row, NULL);
+				(void)fuzz_succeeds(lora_apply_rows(l, kind, layer, all - 1, 1,
+				                                    cols, row, &fuzz_error));
 				for (i = 0; i < cols; i++)
 					if (!isfinite(row[i]))
 						abort();

@@ -13,6 +13,7 @@
 #include "runtime/model/crc32.h"
 #include "test/small_model.h"
 #include "test/evaluator.h"
+#include "test/fuzz/fuzz_error.h"
 
 #define IMAGE_MAX ((size_t)1 << 20)
 
@@ -86,9 +87,9 @@ static void run_model(const brise_model *model)
 	const float *logits;
 	evaluator e;
 
-	if (evaluator_open(&e, model, options, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(evaluator_open(&e, model, options, &fuzz_error)))
 		return;
-	(void)evaluator_eval(&e, (int32_t[]){ 1, 3 }, 2, &logits, NULL);
+	(void)fuzz_succeeds(evaluator_eval(&e, (int32_t[]){ 1, 3 }, 2, &logits, &fuzz_error));
 	evaluator_close(&e);
 }
 
@@ -120,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(bytes, data + 1, used);
 	}
 	mend(bytes, used);
-	if (brise_open_memory(&model, bytes, used, "fuzz", NULL, NULL) == BRISE_OK) {
+	if (fuzz_succeeds(brise_open_memory(&model, bytes, used, "fuzz", NULL, &fuzz_error))) {
 		run_model(model);
 		brise_close_model(model);
 	}

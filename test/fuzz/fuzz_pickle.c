@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "convert/formats/pickle.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(bytes, data, size);
-	if (pickle_read(&tensors, &n, bytes, size, "fuzz", NULL) == BRISE_OK) {
+	if (fuzz_succeeds(pickle_read(&tensors, &n, bytes, size, "fuzz", &fuzz_error))) {
 		for (i = 0; i < n; i++)
 			check_tensor(&tensors[i]);
 		pickle_free(tensors, n);

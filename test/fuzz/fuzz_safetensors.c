@@ -11,6 +11,7 @@
 #include "convert/formats/safetensors.h"
 #include "convert/formats/shard_index.h"
 #include "runtime/model/model.h"
+#include "test/fuzz/fuzz_error.h"
 
 #define DATA_BYTES 1000u /* of the file after the header */
 
@@ -22,8 +23,9 @@ static void read_header(const char *json, size_t size)
 	uint64_t base = 8 + (uint64_t)size, bytes;
 	size_t i;
 
-	if (safetensors_parse(json, size, base + DATA_BYTES, "fuzz", 0, &list, NULL) == BRISE_OK &&
-	    tensors_sort(&list, "fuzz", NULL) == BRISE_OK)
+	if (fuzz_succeeds(safetensors_parse(json, size, base + DATA_BYTES, "fuzz", 0, &list,
+	                                    &fuzz_error)) &&
+	    fuzz_succeeds(tensors_sort(&list, "fuzz", &fuzz_error)))
 		for (i = 0; i < list.n; i++) {
 			const named_tensor *t = &list.items[i];
 
@@ -43,7 +45,7 @@ static void read_index(const char *json, size_t size)
 	shard_index index = { .shards = NULL };
 	size_t i;
 
-	if (shard_index_read(&index, json, size, "fuzz", NULL) == BRISE_OK)
+	if (fuzz_succeeds(shard_index_read(&index, json, size, "fuzz", &fuzz_error)))
 		for (i = 0; i < index.n_entries; i++) {
 			const shard_entry *entry = &index.entries[i];
 			const char *shard = index.shards[entry->shard];
@@ -60,11 +62,13 @@ static void read_configuration(const char *json, size_t size)
 	notes decisions = { 0 };
 	architecture a;
 
-	if (architecture_read_config(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK &&
-	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (fuzz_succeeds(
+	            architecture_read_config(&a, json, size, "fuzz", &decisions, &fuzz_error)) &&
+	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
-	if (architecture_read_params(&a, json, size, "fuzz", &decisions, NULL) == BRISE_OK &&
-	    model_check_config(&a.config, "fuzz", NULL) != BRISE_OK)
+	if (fuzz_succeeds(
+	            architecture_read_params(&a, json, size, "fuzz", &decisions, &fuzz_error)) &&
+	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
 	free(decisions.text);
 }

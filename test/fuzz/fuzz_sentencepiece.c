@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "convert/tokenizer/sentencepiece.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,9 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t bytes;
 	brise_tokenizer *t;
 
-	if (sentencepiece_read_memory(data, size, "fuzz", &section, &bytes, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(
+	            sentencepiece_read_memory(data, size, "fuzz", &section, &bytes, &fuzz_error)))
 		return 0;
-	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
+	if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 		abort(); /* what the converter writes, the runtime must accept */
 	brise_close_tokenizer(t);
 	free(section);

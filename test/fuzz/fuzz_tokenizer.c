@@ -14,6 +14,7 @@
 #include "runtime/brise.h"
 #include "runtime/text/tokenizer_section.h"
 #include "runtime/text/utf8.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,11 +38,11 @@ static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
 	int step;
 
 	brise_get_tokenizer_facts(t, &facts, sizeof facts);
-	if (brise_new_decoder(&d, t, NULL) != BRISE_OK)
+	if (!fuzz_succeeds(brise_new_decoder(&d, t, &fuzz_error)))
 		return;
 	for (i = 0; i < n + facts.vocab; i++) {
-		if (brise_decode_token(d, i < n ? ids[i] : (int32_t)(i - n), &text, &bytes, NULL) !=
-		    BRISE_OK)
+		if (!fuzz_succeeds(brise_decode_token(d, i < n ? ids[i] : (int32_t)(i - n), &text,
+		                                      &bytes, &fuzz_error)))
 			abort(); /* an id that encoding gave, or one of the vocabulary */
 		for (at = 0; at < bytes; at += (size_t)step) {
 			step = utf8_measure((const uint8_t *)text + at, bytes - at);
@@ -49,7 +50,7 @@ static void decode_all(const brise_tokenizer *t, const int32_t *ids, size_t n)
 				abort();
 		}
 	}
-	(void)brise_finish_decoder(d, &text, &bytes, NULL);
+	(void)fuzz_succeeds(brise_finish_decoder(d, &text, &bytes, &fuzz_error));
 	brise_free_decoder(d);
 }
 
@@ -71,8 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(section, data + 1 + text_bytes, bytes);
 	if (bytes >= sizeof(tokenizer_header))
 		mend(section, bytes);
-	if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) == BRISE_OK) {
-		if (brise_encode_text(t, text, text_bytes, false, &ids, &n, NULL) == BRISE_OK) {
+	if (fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error))) {
+		if (fuzz_succeeds(
+		            brise_encode_text(t, text, text_bytes, false, &ids, &n, &fuzz_error))) {
 			decode_all(t, ids, n);
 			free(ids);
 		}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "convert/tokenizer/tokenizer_json.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,12 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(json, data, size);
-	if (tokenizer_json_read_memory(json, size, "fuzz", TOKENIZER_JSON_ALL, NULL, &section,
-	                               &bytes, NULL) == BRISE_OK) {
-		if (brise_open_tokenizer(&t, section, bytes, "fuzz", NULL) != BRISE_OK)
+	if (fuzz_succeeds(tokenizer_json_read_memory(json, size, "fuzz", TOKENIZER_JSON_ALL, NULL,
+	                                             &section, &bytes, &fuzz_error))) {
+		if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 			abort(); /* what the converter writes, the runtime must accept */
-		if (brise_encode_text(t, json, size < 1000 ? size : 1000, false, &ids, &n, NULL) !=
-		    BRISE_OK)
+		if (!fuzz_succeeds(brise_encode_text(t, json, size < 1000 ? size : 1000, false,
+		                                     &ids, &n, &fuzz_error)))
 			abort();
 		free(ids);
 		brise_close_tokenizer(t);

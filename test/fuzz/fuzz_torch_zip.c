@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "convert/formats/torch_zip.h"
+#include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tensor_list list = { NULL, 0, 0 };
 	size_t i;
 
-	if (torch_zip_read(descriptor_of(data, size), size, "fuzz", 0, &list, NULL) == BRISE_OK)
+	if (fuzz_succeeds(
+	            torch_zip_read(descriptor_of(data, size), size, "fuzz", 0, &list, &fuzz_error)))
 		for (i = 0; i < list.n; i++)
 			if (!list.items[i].name || list.items[i].offset > size ||
 			    list.items[i].bytes > size - list.items[i].offset)
