@@ -91,7 +91,7 @@ all: $(out)/brise $(out)/libbrise.a
 # built with them. Flags that the compiler does not know are left out, and the set with them.
 sets := $(if $(family),$(wildcard arch/$(family)/*.c arch/tools/$(family)/*.c))
 set_flags = $(shell sed -n '1,9s/.*build with: //p' $(1))
-$(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags))))
+$(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags)) $(SET_CFLAGS)))
 
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )

@@ -114,6 +114,7 @@ runtime/cli/(input|tokenize).c: (fopen(64)?|fread|fclose)
 runtime/cli/tokenize.c: (_*getdelim|getline|free)
 runtime/cli/result_file.c: (fopen(64)?|fdopen|dup|close|fclose)
 bench/model.c: (fork|execv|pipe2?|dup2|poll|read|write|close|waitpid|fcntl(64)?|_exit)
+bench/quality/draw.c: fgets
 bench/pages.c: (fopen(64)?|fgets|fread|fseeko(64)?|fclose)'
 check "faces and bench ask for what is theirs alone" "$(asking "$system" $(in_room runtime/cli) $(in_room bench) | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
 check "the library reads no environment" "$(asking getenv $objects)"
