@@ -181,6 +181,41 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 brise_status brise_verify_model(const brise_model *model, brise_progress_fn *progress,
                                 brise_cancel_fn *cancel, void *user, brise_error *err);
 
+/* ---- memory --------------------------------------------------------------------------------- */
+
+typedef struct brise_memory_facts {
+	uint64_t budget;         /* the limit, in bytes */
+	uint64_t least;          /* the smallest limit for this file */
+	uint64_t kept_bytes;     /* weights that are read once and kept in memory */
+	uint64_t streamed_bytes; /* weights that every pass reads from the file */
+	uint64_t buffer_bytes;   /* memory through which an engine streams them */
+	bool limited;            /* false: no limit, weights are mapped; all else is zero */
+	bool locked;             /* the system has promised not to swap what is kept out */
+	bool direct;             /* the file is read past the system's cache of files */
+} brise_memory_facts;
+
+/* What brise_limit_memory would do, in facts of `size` = sizeof *facts bytes; nothing is read.
+ * Errors: BRISE_EINVAL too little memory for this file, BRISE_ENOMEM. */
+brise_status brise_plan_memory(const brise_model *model, uint64_t bytes, brise_memory_facts *facts,
+                               size_t size, brise_error *err);
+
+/* Limits what the model's matrices take, its embedding aside, to `bytes` of memory, that of one
+ * engine's buffer included: instead of the mapped file, as many as fit are read now and kept, and
+ * engines stream the rest anew in each pass. For files larger than memory, which the system's cache
+ * would read as a whole for every token. Any limit gives the same bits. Rows of the embedding still
+ * come from the mapping. Call it once, after opening and before engines are made; each further
+ * engine takes a buffer of its own. progress and cancel may be NULL; progress counts bytes.
+ * After an error the model is as it was. A failure of the disk in a later pass is BRISE_EIO of that
+ * pass alone: the next reads again.
+ * Errors: BRISE_EINVAL too little memory for this file (the message has the least), not a mapped
+ * file, a second limit; BRISE_ENOMEM, BRISE_EIO, BRISE_ECANCELED. */
+brise_status brise_limit_memory(brise_model *model, uint64_t bytes, brise_progress_fn *progress,
+                                brise_cancel_fn *cancel, void *user, brise_error *err);
+
+/* Fills facts, of `size` = sizeof *facts bytes. Errors: BRISE_EINVAL. */
+brise_status brise_get_memory_facts(const brise_model *model, brise_memory_facts *facts,
+                                    size_t size, brise_error *err);
+
 /* ---- engine --------------------------------------------------------------------------------- */
 
 /* Positions lie in [0, BRISE_POSITION_END). Up to here the angles of rotary embeddings are off by
@@ -213,6 +248,11 @@ void brise_init_engine_options(brise_engine_options *options, size_t size);
 brise_status brise_new_engine(brise_engine **out, const brise_model *model,
                               const brise_engine_options *options, brise_error *err);
 
+/* Bytes that the activations of such an engine will take (work_bytes of its facts, if all threads
+ * start), before it is made. options NULL: defaults. Errors: BRISE_EINVAL. */
+brise_status brise_get_engine_bytes(const brise_model *model, const brise_engine_options *options,
+                                    uint64_t *bytes, brise_error *err);
+
 /* Stops the threads and frees the engine; NULL is allowed. Sequences are not affected. */
 void brise_free_engine(brise_engine *engine);
 
@@ -221,6 +261,10 @@ typedef struct brise_engine_facts {
 	uint64_t work_bytes; /* bytes of activations and scratch */
 	const char *arch;    /* kernel set in use */
 } brise_engine_facts;
+
+/* Bytes of weights that an engine has read from its model's file, of those that a limit on memory
+ * does not keep; 0 without a limit and for NULL. */
+uint64_t brise_get_engine_bytes_read(const brise_engine *engine);
 
 /* Facts of an engine, valid until it is freed; NULL for NULL. */
 const brise_engine_facts *brise_get_engine_facts(const brise_engine *engine);

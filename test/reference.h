@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/model/model.h"
 #include "runtime/model/weights.h"
 
 /* Receives the inputs of matrices, [n][cols], as forward_observe_fn does. */
@@ -37,26 +38,35 @@ static inline double *reference_array(size_t n)
 	return calloc(n, sizeof(double));
 }
 
-/* y [n][rows] = x [n][cols] times the matrix. */
-static inline double *reference_multiply(const weights_matrix *w, const double *x, size_t n)
+static inline const format_tensor *reference_tensor(const reference *r, uint32_t kind,
+                                                    uint32_t layer)
 {
-	double *y = reference_array(n * w->rows);
+	return r->model->places[layer].kinds[kind];
+}
+
+/* y [n][rows] = x [n][cols] times the matrix of that kind and layer. */
+static inline double *reference_multiply(const reference *r, uint32_t kind, uint32_t layer,
+                                         const double *x)
+{
+	const format_tensor *w = reference_tensor(r, kind, layer);
+	double *y = reference_array(r->n * w->rows);
 	float *row = malloc(w->cols * sizeof *row);
-	uint32_t r, col;
+	uint32_t i, col;
 	size_t t;
 
-	for (r = 0; r < w->rows; r++) {
-		weights_decode_row(w, r, row);
-		for (t = 0; t < n; t++)
+	for (i = 0; i < w->rows; i++) {
+		(void)weights_read_row(r->model, w, i, row, NULL);
+		for (t = 0; t < r->n; t++)
 			for (col = 0; col < w->cols; col++)
-				y[t * w->rows + r] += (double)row[col] * x[t * w->cols + col];
+				y[t * w->rows + i] += (double)row[col] * x[t * w->cols + col];
 	}
 	free(row);
 	return y;
 }
 
-static inline double *reference_norm(const reference *r, const float *weight)
+static inline double *reference_norm(const reference *r, uint32_t kind, uint32_t layer)
 {
+	const float *weight = weights_norm(r->model, kind, layer);
 	double *y = reference_array(r->n * r->c->dim);
 	size_t t;
 	uint32_t i;
@@ -138,31 +148,28 @@ static inline void reference_add(reference *r, double *y)
 static inline void reference_layer(reference *r, uint32_t index)
 {
 	double *in, *q, *k, *v, *mixed, *gate, *up;
-	weights_layer weights, *l = &weights;
 	size_t i;
 
-	(void)weights_acquire_layer(l, r->model, index, NULL);
-	in = reference_norm(r, l->attention_norm);
-	q = reference_multiply(&l->wq, in, r->n);
-	k = reference_multiply(&l->wk, in, r->n);
-	v = reference_multiply(&l->wv, in, r->n);
+	in = reference_norm(r, TENSOR_ATTENTION_NORM, index);
+	q = reference_multiply(r, TENSOR_WQ, index, in);
+	k = reference_multiply(r, TENSOR_WK, index, in);
+	v = reference_multiply(r, TENSOR_WV, index, in);
 	reference_show(r, TENSOR_WQ, index, in);
 	reference_rope(r, q, r->c->n_heads);
 	reference_rope(r, k, r->c->n_kv_heads);
 	mixed = reference_attend(r, q, k, v);
 	reference_show(r, TENSOR_WO, index, mixed);
-	reference_add(r, reference_multiply(&l->wo, mixed, r->n));
+	reference_add(r, reference_multiply(r, TENSOR_WO, index, mixed));
 	free(in), free(q), free(k), free(v), free(mixed);
-	in = reference_norm(r, l->ffn_norm);
+	in = reference_norm(r, TENSOR_FFN_NORM, index);
 	reference_show(r, TENSOR_W1, index, in);
-	gate = reference_multiply(&l->w1, in, r->n);
-	up = reference_multiply(&l->w3, in, r->n);
+	gate = reference_multiply(r, TENSOR_W1, index, in);
+	up = reference_multiply(r, TENSOR_W3, index, in);
 	for (i = 0; i < r->n * r->c->hidden_dim; i++)
 		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
 	reference_show(r, TENSOR_W2, index, gate);
-	reference_add(r, reference_multiply(&l->w2, gate, r->n));
+	reference_add(r, reference_multiply(r, TENSOR_W2, index, gate));
 	free(in), free(gate), free(up);
-	(void)weights_release_layer(r->model, index, NULL);
 }
 
 /* Logits [n][vocab] of all tokens; freed by the caller. */
@@ -173,7 +180,6 @@ static inline double *reference_observe(const brise_model *model, const int32_t 
 		model, &model->config, n, reference_array(n * model->config.dim), see, user
 	};
 	float *row = malloc(model->config.dim * sizeof *row);
-	weights_output last;
 	double *in, *logits;
 	uint32_t layer, i;
 	size_t t;
@@ -185,11 +191,9 @@ static inline double *reference_observe(const brise_model *model, const int32_t 
 	}
 	for (layer = 0; layer < r.c->n_layers; layer++)
 		reference_layer(&r, layer);
-	(void)weights_acquire_output(&last, model, NULL);
-	in = reference_norm(&r, last.final_norm);
+	in = reference_norm(&r, TENSOR_FINAL_NORM, 0);
 	reference_show(&r, TENSOR_OUTPUT, 0, in);
-	logits = reference_multiply(&last.output, in, n);
-	(void)weights_release_output(model, NULL);
+	logits = reference_multiply(&r, TENSOR_OUTPUT, 0, in);
 	free(in), free(row), free(r.x);
 	return logits;
 }

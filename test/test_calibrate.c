@@ -199,8 +199,8 @@ static void see_usual_pass(check_counts *counts, seen *s, const brise_model *mod
 		pass_plan_run(&e.engine->pass, e.sequence, ids + done, n,
 		              attention_block_rows(&model->config));
 		CHECK(counts,
-		      forward_pass(e.engine, &e.engine->pass, (forward_observer){ see, s }, NULL,
-		                   NULL, NULL) == BRISE_OK,
+		      forward_pass(e.engine, &e.engine->pass, false, (forward_observer){ see, s },
+		                   NULL, NULL, NULL) == BRISE_OK,
 		      "evaluation");
 	}
 	evaluator_close(&e);

@@ -470,7 +470,8 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 	    !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
 		exit(1);
 	m.c.inputs = m.inputs;
-	m.c.map = (map_file){ m.bytes, 0, -1 };
+	m.c.map = MAP_CLOSED;
+	m.c.map.bytes = m.bytes;
 	squares = (float *)(void *)(m.bytes + m.inputs[0].offset);
 	out = (int16_t *)(void *)(squares + cols);
 	for (i = 0; i < cols; i++) {

@@ -419,7 +419,7 @@ static void check_answers(void)
 		{ "a -sys x", "no chat yet" },
 		{ "a --chat-template chatml", "no chat yet" },
 		{ "a --mlock", "--mlock: " },
-		{ "a --no-mmap", "always mapped" },
+		{ "a --no-mmap", "with --memory SIZE read" },
 		{ "a --verbose-prompt", "brise tokenize" },
 		{ "a --lora x", "brise convert CHECKPOINT" },
 		{ "a -np 4", "one prompt at a time" },

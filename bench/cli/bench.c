@@ -24,6 +24,7 @@ static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
 typedef struct bench_settings {
 	engine_settings engine;
 	uint32_t prompt, generate;
+	uint32_t layers;       /* of a synthetic model; 0: the shape's */
 	uint32_t most_threads; /* of a range that begins at engine.threads; 0: none */
 	int shape, type;       /* shape: index + 1 once given */
 	const char *folder, *picture;
@@ -82,6 +83,7 @@ static const options_entry entries[] = {
 	STRING(0, "svg", picture, "FILE", "with --kernels: draw their roofline"),
 	FLAG(0, "json", json, "one JSON object"),
 	TAKE(0, "synthetic", take_shape, "SHAPE", "write a model: mistral-7b or breeze"),
+	NUMBER(0, "layers", layers, "N", 1, 1024, NULL, "its layers (default: the shape's)"),
 	CHOICE(0, "type", type, type_choices, "its type (default q4)"),
 	STRING(0, "dir", folder, "DIR", "its folder (default: the current one)"),
 };
@@ -124,6 +126,8 @@ static int write_synthetic(bench_settings *s)
 		                    sizeof path);
 	if (!synthetic_make_source(&source, shape))
 		return report_usage("bench", "--synthetic: no shape %s", shape);
+	if (s->layers > 0)
+		source.config.n_layers = s->layers;
 	convert_init_options(&options);
 	options.type = types[s->type];
 	options.effort = Q4_FAST;

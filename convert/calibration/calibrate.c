@@ -124,7 +124,8 @@ static brise_status layer_step(calibrating *c, uint32_t layer, size_t first, uin
 static brise_status output_step(calibrating *c, uint32_t layer, size_t first, uint32_t n)
 {
 	memcpy(c->engine->x, states_of(c, layer, first), state_bytes(c, n));
-	return forward_show_output(c->engine, n, (forward_observer){ add_inputs, c }, c->err);
+	forward_show_output(c->engine, n, (forward_observer){ add_inputs, c });
+	return BRISE_OK;
 }
 
 static brise_status say_cancelled(const calibrating *c)

@@ -188,7 +188,7 @@ brise_status calibration_open(calibration **out, const char *path, brise_error *
 
 	*out = NULL;
 	if (c)
-		c->map.guard = -1;
+		c->map = MAP_CLOSED;
 	if (!c || !(c->name = memory_copy_text(path))) {
 		memory_free(c);
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to open it", path);

@@ -1,6 +1,7 @@
 /* engine.c - a model, its engine and a sequence, opened from a command's options */
 #include "runtime/cli/engine.h"
 #include "bench/scaling.h"
+#include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/fit.h"
 #include "runtime/cli/nearest.h"
@@ -28,8 +29,14 @@ int engine_check_settings(const char *command, const engine_settings *settings)
 	nearest_match match = { NULL, 0 };
 	const char *name, *meant;
 	char list[160] = "";
+	budget memory;
 	size_t i;
 
+	if (!budget_read(settings->memory, &memory))
+		return report_usage(command,
+		                    "--memory: expected a size such as 3G or 512MiB, auto, all or "
+		                    "min, found '%.40s'",
+		                    settings->memory);
 	if (!wanted)
 		return COMMANDS_READY;
 	for (i = 0; (name = brise_get_arch(i, NULL)) != NULL; i++) {
@@ -103,17 +110,24 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 		                                                       : settings->context,
 		.slack = settings->chunk,
 	};
+	uint64_t own_bytes;
 	brise_error err;
+	budget memory;
+	int status;
 
 	if (settings->threads == ENGINE_THREADS_AUTO &&
 	    engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
 		return EXIT_FAILED;
-	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK ||
-	    brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK)
+	if (brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK ||
+	    brise_get_engine_bytes(e->model, &options, &own_bytes, &err) != BRISE_OK)
 		return report_status(command, &err);
-	fit_note_limits(command, e->facts, brise_get_sequence_facts(e->sequence)->slots,
-	                brise_get_sequence_facts(e->sequence)->kv_bytes +
-	                        brise_get_engine_facts(e->engine)->work_bytes);
+	own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
+	(void)budget_read(settings->memory, &memory);
+	if ((status = budget_apply(&memory, command, e->model, own_bytes)) != COMMANDS_READY)
+		return status;
+	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK)
+		return report_status(command, &err);
+	fit_note_limits(command, e->model, brise_get_sequence_facts(e->sequence)->slots, own_bytes);
 	return COMMANDS_READY;
 }
 

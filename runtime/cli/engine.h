@@ -12,8 +12,8 @@
 typedef struct engine_settings {
 	/* 0: the default; threads also ENGINE_THREADS_AUTO, context also ENGINE_CONTEXT_TRAINED */
 	uint32_t threads, chunk, context;
-	int kv; /* brise_kv_type */
-	const char *arch;
+	int kv;                    /* brise_kv_type */
+	const char *arch, *memory; /* memory: as budget_read takes it */
 } engine_settings;
 
 extern const char *const engine_kv_choices[];
@@ -29,6 +29,8 @@ extern const char *const engine_kv_choices[];
 	       "threads (default: fast cores; auto: measured now)"), \
 	NUMBER(0, "chunk", engine.chunk, "N", 1, 4096, NULL, \
 	       "tokens per pass over the weights (default 256)"), \
+	STRING(0, "memory", engine.memory, "SIZE", \
+	       "memory to use, as 3G; all, min (default: what is free)"), \
 	CHOICE(0, "kv", engine.kv, engine_kv_choices, "keys and values (default int8)"), \
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them")
 /* clang-format on */
@@ -37,7 +39,8 @@ extern const char *const engine_kv_choices[];
  * reads the environment. */
 const char *engine_choose_arch(const char *option);
 
-/* Refuses an unknown kernel set, from --arch or BRISE_ARCH. Returns COMMANDS_READY or
+/* Refuses an unknown kernel set, from --arch or BRISE_ARCH, and a size of memory that is none.
+ * Returns COMMANDS_READY or
  * EXIT_USAGE. */
 int engine_check_settings(const char *command, const engine_settings *settings);
 

@@ -58,9 +58,11 @@ bool fit_describe_memory(const brise_model_facts *facts, uint64_t own_bytes, uin
 	return true;
 }
 
-void fit_note_limits(const char *command, const brise_model_facts *facts, uint64_t slots,
+void fit_note_limits(const char *command, const brise_model *model, uint64_t slots,
                      uint64_t own_bytes)
 {
+	const brise_model_facts *facts = brise_get_model_facts(model);
+	brise_memory_facts memory;
 	char text[256];
 	ram_facts ram;
 
@@ -70,6 +72,7 @@ void fit_note_limits(const char *command, const brise_model_facts *facts, uint64
 		            " that the model was trained for: text beyond them gets poor",
 		            slots, facts->max_context);
 	ram_read(&ram, "");
-	if (fit_describe_memory(facts, own_bytes, ram.most, text, sizeof text))
+	(void)brise_get_memory_facts(model, &memory, sizeof memory, NULL);
+	if (!memory.limited && fit_describe_memory(facts, own_bytes, ram.most, text, sizeof text))
 		report_note(command, "%s", text);
 }

@@ -19,7 +19,7 @@ int fit_check_prompt(const char *command, const brise_model_facts *facts, uint64
 
 /* Notes on a context beyond the trained length, and on a model that does not fit in memory. `slots`
  * and `own_bytes` (cache and activations) are those of the contexts made. */
-void fit_note_limits(const char *command, const brise_model_facts *facts, uint64_t slots,
+void fit_note_limits(const char *command, const brise_model *model, uint64_t slots,
                      uint64_t own_bytes);
 
 /* The note on memory for a process that may use `memory` bytes (0: unknown) into text; false: there

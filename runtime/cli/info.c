@@ -5,15 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/limits.h"
+#include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/report.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/cores.h"
+#include "runtime/os/os.h"
+#include "runtime/os/threads.h"
 
 typedef struct info_settings {
 	engine_settings engine;
+	budget memory;
+	bool wants_plan;
+	brise_memory_facts plan; /* budget 0: no limit */
+	double disk, ram;        /* bytes per second; 0: unknown */
 	bool verify, tensors, json;
 	terminal_line line;
 } info_settings;
@@ -67,6 +75,89 @@ static void print_sizes(const engine *e)
 	printf("size         %s in the file, mapped and shared; %s weights\n", file, weights);
 	printf("memory       %s for keys and values of %" PRIu64 " positions, %s scratch\n", cache,
 	       sequence->slots, work);
+}
+
+#define PLAN_READ_BYTES ((size_t)128 << 20)
+
+/* 1e9 bytes per second that this machine reads from memory; 0: unknown. */
+static double measure_memory(const engine *e)
+{
+	uint8_t *bytes = os_new_pages(PLAN_READ_BYTES);
+	pool *threads = NULL;
+	double rate = 0;
+
+	if (bytes &&
+	    pool_new(&threads, brise_get_engine_facts(e->engine)->threads, NULL) == BRISE_OK) {
+		memset(bytes, 1, PLAN_READ_BYTES);
+		rate = bench_measure_reads(threads, bytes, PLAN_READ_BYTES);
+	}
+	pool_free(threads);
+	os_free_pages(bytes, PLAN_READ_BYTES);
+	return rate;
+}
+
+/* What --memory would do. */
+static int make_plan(const engine *e, info_settings *s)
+{
+	uint64_t own = brise_get_sequence_facts(e->sequence)->kv_bytes +
+	               brise_get_engine_facts(e->engine)->work_bytes,
+	         bytes;
+	brise_error err;
+	int status;
+
+	if (!s->wants_plan)
+		return COMMANDS_READY;
+	status = budget_choose(&s->memory, "info", e->model, own, &bytes);
+	if (status != COMMANDS_READY || bytes == UINT64_MAX)
+		return status;
+	if (brise_plan_memory(e->model, bytes, &s->plan, sizeof s->plan, &err) != BRISE_OK)
+		return report_status("info", &err);
+	s->disk = budget_measure_storage(e->model);
+	s->ram = measure_memory(e) * 1e9;
+	return COMMANDS_READY;
+}
+
+/* A token takes as long as the disk or the memory, whichever is slower; 0: unknown. */
+static double plan_speed(const engine *e, const info_settings *s)
+{
+	if (s->disk <= 0 || s->ram <= 0)
+		return 0;
+	return 1 / fmax((double)s->plan.streamed_bytes / s->disk,
+	                (double)e->facts->token_bytes / s->ram);
+}
+
+static void print_plan(const engine *e, const info_settings *s)
+{
+	char kept[32], streamed[32], buffer[32];
+
+	if (!s->wants_plan)
+		return;
+	if (s->plan.budget == 0) {
+		printf("plan         no limit: the file is mapped\n");
+		return;
+	}
+	terminal_format_bytes((double)s->plan.kept_bytes, kept, sizeof kept);
+	terminal_format_bytes((double)s->plan.streamed_bytes, streamed, sizeof streamed);
+	terminal_format_bytes((double)s->plan.buffer_bytes, buffer, sizeof buffer);
+	printf("plan         %s of weights kept, %s read in each pass through %s of buffer\n", kept,
+	       streamed, buffer);
+	if (plan_speed(e, s) > 0)
+		printf("             the disk gives %.2f GB/s, memory %.1f GB/s: about %.3g "
+		       "tokens/s\n",
+		       s->disk / 1e9, s->ram / 1e9, plan_speed(e, s));
+}
+
+static void print_json_plan(json_writer *w, const engine *e, const info_settings *s)
+{
+	if (!s->wants_plan || s->plan.budget == 0)
+		return;
+	json_open(w, "plan", '{');
+	json_put_unsigned(w, "kept_bytes", s->plan.kept_bytes);
+	json_put_unsigned(w, "streamed_bytes", s->plan.streamed_bytes);
+	json_put_unsigned(w, "buffer_bytes", s->plan.buffer_bytes);
+	json_put_unsigned(w, "least_bytes", s->plan.least);
+	json_put_number(w, "tokens_per_s", plan_speed(e, s), 4);
+	json_close(w);
 }
 
 static void print_token(const brise_model *model, int32_t id)
@@ -250,6 +341,7 @@ static void print_json(const engine *e, const info_settings *s)
 	json_close(&w);
 	json_put_bool(&w, "tokenizer", brise_get_tokenizer(e->model) != NULL);
 	json_put_bool(&w, "verified", s->verify);
+	print_json_plan(&w, e, s);
 	json_put_string(&w, "origin", e->facts->origin);
 	if (s->tensors)
 		print_json_tensors(&w, e->model);
@@ -294,10 +386,16 @@ int cli_info(int argc, char **argv)
 	if (status != COMMANDS_READY ||
 	    (status = engine_check_settings("info", &settings.engine)) != COMMANDS_READY)
 		return status;
+	/* Nothing is read: the plan alone is wanted. */
+	settings.wants_plan = settings.engine.memory != NULL;
+	(void)budget_read(settings.engine.memory, &settings.memory);
+	settings.engine.memory = "all";
 	terminal_catch_signals();
 	if ((status = engine_open_model(&e, "info", result.operands[0])) != COMMANDS_READY ||
 	    (settings.verify && (status = verify(&e, &settings)) != COMMANDS_READY) ||
 	    (status = engine_open_sequence(&e, "info", &settings.engine)) != COMMANDS_READY)
+		goto done;
+	if ((status = make_plan(&e, &settings)) != COMMANDS_READY)
 		goto done;
 	status = 0;
 	if (settings.json) {
@@ -307,6 +405,7 @@ int cli_info(int argc, char **argv)
 	print_configuration(e.facts);
 	print_ends(e.model, e.facts);
 	print_sizes(&e);
+	print_plan(&e, &settings);
 	printf("tokenizer    %s\n", brise_get_tokenizer(e.model) ? "in the file" : "none");
 	print_kernels(&e, &settings);
 	print_origin(e.facts->origin);

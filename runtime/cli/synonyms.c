@@ -16,8 +16,8 @@
 #define NO_REGISTRY                                                                                \
 	"brise keeps no list of models: they are files, and brise info FILE describes one"
 #define NO_GPU        "brise runs on the CPU; leave it out"
-#define NO_LOCK       "brise maps the file and locks nothing in memory; leave it out"
-#define NO_MAP_CHOICE "the file is always mapped and never copied; leave it out"
+#define NO_LOCK       "--memory SIZE keeps weights in memory of their own, and locks them there"
+#define NO_MAP_CHOICE "the file is mapped, or with --memory SIZE read; leave it out"
 #define NO_STOP_TEXT  "there are no stop texts yet: generation stops at the end token or after -n N"
 #define NO_GRAMMAR    "there are no grammars yet"
 #define NO_SESSION    "there are no saved prompts yet"

@@ -146,11 +146,10 @@ brise_status engine_choose_kernels(arch_kernels *kernels, const char *name, bris
 	                 wanted ? wanted : "");
 }
 
-static brise_status make(brise_engine *e, const brise_engine_options *o, brise_error *err)
+/* Rows and threads of the options. */
+static brise_status read_options(brise_engine *e, const brise_engine_options *o, brise_error *err)
 {
-	const format_config *c = &e->model->config;
 	unsigned threads = o->threads ? o->threads : threads_available();
-	brise_status status;
 
 	if (o->rows > PASS_ROWS_MAX)
 		return error_set(err, BRISE_EINVAL,
@@ -161,15 +160,44 @@ static brise_status make(brise_engine *e, const brise_engine_options *o, brise_e
 		                 "engine options: %u threads, expected at most %u", threads,
 		                 THREADS_MAX);
 	e->facts.rows = o->rows ? o->rows : PASS_ROWS_DEFAULT;
+	e->facts.threads = threads;
+	return BRISE_OK;
+}
+
+brise_status brise_get_engine_bytes(const brise_model *model, const brise_engine_options *options,
+                                    uint64_t *bytes, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(model), ERROR_ARGUMENT(bytes) };
+	brise_engine_options o = { .size = sizeof o };
+	brise_engine e = { .model = model };
+	arena a = { NULL, 0 };
+	brise_status status;
+
+	if ((status = error_check_pointers(err, "brise_get_engine_bytes", needed, 2)) != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "engine options", err)) != BRISE_OK ||
+	    (status = read_options(&e, &o, err)) != BRISE_OK)
+		return status;
+	lay_out(&e, &a);
+	*bytes = a.used;
+	return BRISE_OK;
+}
+
+static brise_status make(brise_engine *e, const brise_engine_options *o, brise_error *err)
+{
+	const format_config *c = &e->model->config;
+	brise_status status = read_options(e, o, err);
+
+	if (status != BRISE_OK)
+		return status;
 	if ((status = engine_choose_kernels(&e->kernels, o->arch, err)) != BRISE_OK ||
-	    (status = pool_new(&e->pool, threads, err)) != BRISE_OK)
+	    (status = pool_new(&e->pool, e->facts.threads, err)) != BRISE_OK)
 		return status;
 	e->facts.arch = e->kernels.name;
 	e->facts.threads = pool_threads(e->pool);
 	if ((status = allocate(e, err)) != BRISE_OK)
 		return status;
 	rope_fill_frequencies(e->frequencies, c->head_dim, c->rope_theta);
-	return BRISE_OK;
+	return weights_new_reader(&e->weights, e->model, err);
 }
 
 brise_status brise_new_engine(brise_engine **out, const brise_model *model,
@@ -204,9 +232,15 @@ void brise_free_engine(brise_engine *engine)
 	if (!engine)
 		return;
 	pool_free(engine->pool);
+	weights_free_reader(engine->weights);
 	memory_free(engine->scratch);
 	memory_free(engine->arena);
 	memory_free(engine);
+}
+
+uint64_t brise_get_engine_bytes_read(const brise_engine *engine)
+{
+	return engine ? weights_bytes_read(engine->weights) : 0;
 }
 
 const brise_engine_facts *brise_get_engine_facts(const brise_engine *engine)

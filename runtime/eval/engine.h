@@ -3,6 +3,7 @@
 #define RUNTIME_ENGINE_H
 
 #include "runtime/eval/pass.h"
+#include "runtime/model/weights.h"
 #include "runtime/os/threads.h"
 
 /* Rows whose logits are computed together. */
@@ -20,6 +21,7 @@ struct brise_engine {
 	const brise_model *model;
 	arch_kernels kernels;
 	pool *pool;
+	weights_reader *weights;
 	brise_engine_facts facts; /* rows among them */
 	bool met;                 /* all weights have been read once, so their pages are mapped */
 

@@ -17,18 +17,19 @@ static uint32_t block_rows(const brise_engine *e)
 	return attention_block_rows(&e->model->config);
 }
 
-static brise_status run_pass(brise_engine *e, const eval_callbacks *calls, brise_error *err)
+static brise_status run_pass(brise_engine *e, bool output, const eval_callbacks *calls,
+                             brise_error *err)
 {
 	const forward_observer no_observer = { NULL, NULL };
 
-	return forward_pass(e, &e->pass, no_observer, calls->cancel, calls->user, err);
+	return forward_pass(e, &e->pass, output, no_observer, calls->cancel, calls->user, err);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 /* Computes and hands out the logits of the caller's rows index [n]. */
-static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n,
-                                const eval_callbacks *calls, brise_error *err)
+static brise_status give_logits(brise_engine *e, const weights_unit *output, const size_t *index,
+                                uint32_t n, const eval_callbacks *calls, brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	uint32_t rows[LOGITS_ROWS], i;
@@ -36,7 +37,7 @@ static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n
 	for (i = 0; i < n; i++)
 		rows[i] = e->pass.rows[index[i]];
 	if (n > 0)
-		status = forward_logits(e, rows, n, err);
+		status = forward_logits(e, output, rows, n, err);
 	for (i = 0; i < n && status == BRISE_OK; i++)
 		if (calls->each(calls->user, index[i], e->logits + i * engine_logits_stride(e)))
 			return error_set(err, BRISE_ECANCELED, "cancelled at the logits of row %zu",
@@ -44,14 +45,43 @@ static brise_status give_logits(brise_engine *e, const size_t *index, uint32_t n
 	return status;
 }
 
+/* The same for all rows [n] that want it. */
+static brise_status give_wanted(brise_engine *e, const brise_row *rows, size_t n,
+                                const eval_callbacks *calls, brise_error *err)
+{
+	size_t index[LOGITS_ROWS], i;
+	uint32_t wanted = 0;
+	weights_unit output;
+	brise_status status = forward_acquire_output(e, &output, err);
+
+	if (status != BRISE_OK)
+		return status;
+	for (i = 0; i < n && status == BRISE_OK; i++) {
+		if (rows[i].logits)
+			index[wanted++] = i;
+		if (wanted == LOGITS_ROWS || i + 1 == n) {
+			status = give_logits(e, &output, index, wanted, calls, err);
+			wanted = 0;
+		}
+	}
+	return forward_release_output(e, &output, status, err);
+}
+
+static bool wants_logits(const brise_row *rows, size_t n)
+{
+	while (n > 0)
+		if (rows[--n].logits)
+			return true;
+	return false;
+}
+
 static brise_status eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
                               brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                               brise_error *err)
 {
 	const eval_callbacks calls = { each, cancel, user };
-	size_t index[LOGITS_ROWS], i;
 	brise_status status;
-	uint32_t wanted = 0;
+	bool output;
 
 	if (!engine || (!rows && n > 0))
 		return error_set(err, BRISE_EINVAL, "brise_eval_rows: %s is NULL",
@@ -61,16 +91,11 @@ static brise_status eval_rows(brise_engine *engine, const brise_row *rows, size_
 		                 "%zu rows in a pass; the engine was made for %" PRIu32, n,
 		                 engine->facts.rows);
 	status = pass_plan(&engine->pass, engine->model, rows, n, block_rows(engine), err);
+	output = each && wants_logits(rows, n);
 	if (status == BRISE_OK && n > 0)
-		status = run_pass(engine, &calls, err);
-	for (i = 0; i < n && status == BRISE_OK && each; i++) {
-		if (rows[i].logits)
-			index[wanted++] = i;
-		if (wanted == LOGITS_ROWS || i + 1 == n) {
-			status = give_logits(engine, index, wanted, &calls, err);
-			wanted = 0;
-		}
-	}
+		status = run_pass(engine, output, &calls, err);
+	if (status == BRISE_OK && output)
+		status = give_wanted(engine, rows, n, &calls, err);
 	return status;
 }
 
@@ -125,6 +150,7 @@ static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
 {
 	const eval_callbacks calls = { NULL, cancel, user };
 	brise_status status = check_tokens("brise_eval_tokens", engine, sequence, tokens, n, err);
+	weights_unit output;
 	size_t done = 0;
 	uint32_t step = 0;
 
@@ -133,11 +159,15 @@ static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
 	for (; status == BRISE_OK && done < n; done += step) {
 		step = next_step(engine, sequence, n - done);
 		pass_plan_run(&engine->pass, sequence, tokens + done, step, block_rows(engine));
-		status = run_pass(engine, &calls, err);
+		status = run_pass(engine, logits && done + step == n, &calls, err);
 	}
 	if (status != BRISE_OK || !logits)
 		return status;
-	status = forward_logits(engine, &(uint32_t){ step - 1 }, 1, err);
+	status = forward_acquire_output(engine, &output, err);
+	if (status == BRISE_OK) {
+		status = forward_logits(engine, &output, &(uint32_t){ step - 1 }, 1, err);
+		status = forward_release_output(engine, &output, status, err);
+	}
 	if (status == BRISE_OK)
 		*logits = engine->logits;
 	return status;
@@ -156,8 +186,8 @@ brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
 
 /* Computes and hands out the logits of the pass of n tokens just run; `first` is the index of its
  * first token. */
-static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
-                                    const eval_callbacks *calls, brise_error *err)
+static brise_status give_all_logits(brise_engine *e, const weights_unit *output, size_t first,
+                                    uint32_t n, const eval_callbacks *calls, brise_error *err)
 {
 	uint32_t rows[LOGITS_ROWS], done, i;
 	brise_status status;
@@ -167,7 +197,7 @@ static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
 
 		for (i = 0; i < step; i++)
 			rows[i] = done + i;
-		if ((status = forward_logits(e, rows, step, err)) != BRISE_OK)
+		if ((status = forward_logits(e, output, rows, step, err)) != BRISE_OK)
 			return status;
 		for (i = 0; i < step; i++)
 			if (calls->each(calls->user, first + done + i,
@@ -176,6 +206,19 @@ static brise_status give_all_logits(brise_engine *e, size_t first, uint32_t n,
 				                 first + done + i);
 	}
 	return BRISE_OK;
+}
+
+/* The pass just planned, and all its logits. */
+static brise_status run_all(brise_engine *e, size_t first, uint32_t n, const eval_callbacks *calls,
+                            brise_error *err)
+{
+	brise_status status = run_pass(e, true, calls, err);
+	weights_unit output;
+
+	if (status != BRISE_OK || (status = forward_acquire_output(e, &output, err)) != BRISE_OK)
+		return status;
+	status = give_all_logits(e, &output, first, n, calls, err);
+	return forward_release_output(e, &output, status, err);
 }
 
 static brise_status eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,
@@ -192,9 +235,7 @@ static brise_status eval_all(brise_engine *engine, brise_sequence *sequence, con
 		uint32_t step = next_step(engine, sequence, n - done);
 
 		pass_plan_run(&engine->pass, sequence, tokens + done, step, block_rows(engine));
-		status = run_pass(engine, &calls, err);
-		if (status == BRISE_OK)
-			status = give_all_logits(engine, done, step, &calls, err);
+		status = run_all(engine, done, step, &calls, err);
 		done += step;
 	}
 	return status;

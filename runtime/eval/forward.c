@@ -61,8 +61,8 @@ static void matmul_piece(void *argument, unsigned worker, size_t first, size_t e
 }
 
 /* y = W input, and then sum += y, for each product. */
-static void multiply(brise_engine *e, const arch_vectors *input, const product *products,
-                     unsigned n_products)
+static void multiply_together(brise_engine *e, const arch_vectors *input, const product *products,
+                              unsigned n_products)
 {
 	matmul_job job = { e, input, { { 0 } }, n_products, 0, input->n > 1 ? ARCH_GRAIN : 1 };
 	unsigned i;
@@ -72,6 +72,45 @@ static void multiply(brise_engine *e, const arch_vectors *input, const product *
 		job.tiles += tile_count(products[i].w->rows);
 	}
 	pool_run(e->pool, matmul_piece, &job, (job.tiles + job.unit - 1) / job.unit, ARCH_GRAIN);
+}
+
+/* The same with one matrix, piece by piece as it comes in. */
+static brise_status multiply_streamed(brise_engine *e, const weights_unit *unit, uint32_t index,
+                                      const arch_vectors *input, const product *whole,
+                                      brise_error *err)
+{
+	const size_t tiles = tile_count(whole->w->rows);
+	weights_piece piece;
+	size_t first;
+
+	for (first = 0; first < tiles; first += tile_count(piece.matrix.rows)) {
+		const size_t at = first * TILE_ROWS;
+		brise_status status =
+		        weights_acquire_piece(e->weights, unit, index, first, &piece, err);
+
+		if (status != BRISE_OK)
+			return status;
+		multiply_together(e, input,
+		                  &(product){ &piece.matrix, whole->y + at, whole->stride,
+		                              whole->sum ? whole->sum + at : NULL },
+		                  1);
+		weights_release_piece(e->weights);
+	}
+	return BRISE_OK;
+}
+
+/* Products with all matrices of a unit. */
+static brise_status multiply(brise_engine *e, const weights_unit *unit, const arch_vectors *input,
+                             const product *products, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	if (!unit->streamed)
+		multiply_together(e, input, products, unit->n_matrices);
+	for (i = 0; i < unit->n_matrices && unit->streamed && status == BRISE_OK; i++)
+		status = multiply_streamed(e, unit, i, input, &products[i], err);
+	return status;
 }
 
 /* ---- steps that go row by row --------------------------------------------------------------- */
@@ -142,9 +181,15 @@ static void quantize_piece(void *argument, unsigned worker, size_t first, size_t
 		quantize_row(argument, first);
 }
 
-static bool wants_int8(const weights_matrix *w)
+/* Some matrix of the unit takes its input as int8. */
+static bool unit_wants_int8(const weights_unit *unit)
 {
-	return type_find(w->type)->takes_int8;
+	uint32_t i;
+
+	for (i = 0; i < unit->n_matrices; i++)
+		if (type_find(unit->matrices[i].type)->takes_int8)
+			return true;
+	return false;
 }
 
 /* RMSNorm of n rows of x, those that `rows` names or the first. */
@@ -168,50 +213,100 @@ static void show(forward_observer observer, const arch_vectors *input, uint32_t 
 
 /* ---- the layers ----------------------------------------------------------------------------- */
 
-/* x += wo(attention of norm(x)) */
-static void attention(brise_engine *e, const pass *p, const weights_layer *layer, uint32_t index,
-                      forward_observer observer)
+/* Gives the unit back; the first failure counts. */
+static brise_status release(brise_engine *e, const weights_unit *unit, brise_status status,
+                            brise_error *err)
 {
-	const format_config *c = &e->model->config;
-	size_t dim = engine_stride(c->dim), heads = engine_stride(c->n_heads * c->head_dim),
-	       kv = engine_stride(c->n_kv_heads * c->head_dim);
-	row_job job = { .e = e, .quantized = wants_int8(&layer->wo) };
-	arch_vectors input =
-	        norm(e, layer->attention_norm, NULL, p->n,
-	             wants_int8(&layer->wq) || wants_int8(&layer->wk) || wants_int8(&layer->wv));
+	brise_status released = weights_release(e->weights, unit, status == BRISE_OK ? err : NULL);
 
-	show(observer, &input, TENSOR_WQ, index);
-	multiply(e, &input,
-	         (product[]){ { &layer->wq, e->q, heads, NULL },
-	                      { &layer->wk, e->k, kv, NULL },
-	                      { &layer->wv, e->v, kv, NULL } },
-	         3);
-	attention_run(e, p, index);
-	job.input = input_of(e, e->mixed, heads, p->n);
-	pool_run(e->pool, quantize_piece, &job, p->n, 1);
-	show(observer, &job.input, TENSOR_WO, index);
-	multiply(e, &job.input, &(product){ &layer->wo, e->branch, dim, e->x }, 1);
+	return status == BRISE_OK ? released : status;
 }
 
-/* x += w2(silu(w1 norm(x)) * w3 norm(x)) */
-static void feed_forward(brise_engine *e, const pass *p, const weights_layer *layer, uint32_t index,
-                         forward_observer observer)
+/* q, k, v = wq, wk, wv norm(x) */
+static brise_status multiply_qkv(brise_engine *e, uint32_t n, uint32_t layer,
+                                 forward_observer observer, brise_error *err)
 {
 	const format_config *c = &e->model->config;
-	size_t dim = engine_stride(c->dim), hidden = engine_stride(c->hidden_dim);
-	row_job job = { .e = e, .quantized = wants_int8(&layer->w2), .up = e->up };
-	arch_vectors input = norm(e, layer->ffn_norm, NULL, p->n,
-	                          wants_int8(&layer->w1) || wants_int8(&layer->w3));
+	size_t kv = engine_stride(c->n_kv_heads * c->head_dim);
+	weights_unit unit;
+	arch_vectors input;
+	brise_status status = weights_acquire(e->weights, layer, RESIDENCY_QKV, &unit, err);
 
-	show(observer, &input, TENSOR_W1, index);
-	multiply(e, &input,
-	         (product[]){ { &layer->w1, e->gate, hidden, NULL },
-	                      { &layer->w3, e->up, hidden, NULL } },
-	         2);
-	job.input = input_of(e, e->gate, hidden, p->n);
-	pool_run(e->pool, silu_piece, &job, p->n, 1);
-	show(observer, &job.input, TENSOR_W2, index);
-	multiply(e, &job.input, &(product){ &layer->w2, e->branch, dim, e->x }, 1);
+	if (status != BRISE_OK)
+		return status;
+	input = norm(e, weights_norm(e->model, TENSOR_ATTENTION_NORM, layer), NULL, n,
+	             unit_wants_int8(&unit));
+	show(observer, &input, TENSOR_WQ, layer);
+	status = multiply(e, &unit, &input,
+	                  (product[]){ { &unit.matrices[0], e->q,
+	                                 engine_stride(c->n_heads * c->head_dim), NULL },
+	                               { &unit.matrices[1], e->k, kv, NULL },
+	                               { &unit.matrices[2], e->v, kv, NULL } },
+	                  err);
+	return release(e, &unit, status, err);
+}
+
+/* x += wo mixed */
+static brise_status multiply_o(brise_engine *e, uint32_t n, uint32_t layer,
+                               forward_observer observer, brise_error *err)
+{
+	const format_config *c = &e->model->config;
+	row_job job = { .e = e };
+	weights_unit unit;
+	brise_status status = weights_acquire(e->weights, layer, RESIDENCY_O, &unit, err);
+
+	if (status != BRISE_OK)
+		return status;
+	job.quantized = unit_wants_int8(&unit);
+	job.input = input_of(e, e->mixed, engine_stride(c->n_heads * c->head_dim), n);
+	pool_run(e->pool, quantize_piece, &job, n, 1);
+	show(observer, &job.input, TENSOR_WO, layer);
+	status = multiply(e, &unit, &job.input,
+	                  &(product){ &unit.matrices[0], e->branch, engine_stride(c->dim), e->x },
+	                  err);
+	return release(e, &unit, status, err);
+}
+
+/* gate, up = w1, w3 norm(x) */
+static brise_status multiply_up(brise_engine *e, uint32_t n, uint32_t layer,
+                                forward_observer observer, brise_error *err)
+{
+	size_t hidden = engine_stride(e->model->config.hidden_dim);
+	weights_unit unit;
+	arch_vectors input;
+	brise_status status = weights_acquire(e->weights, layer, RESIDENCY_UP, &unit, err);
+
+	if (status != BRISE_OK)
+		return status;
+	input = norm(e, weights_norm(e->model, TENSOR_FFN_NORM, layer), NULL, n,
+	             unit_wants_int8(&unit));
+	show(observer, &input, TENSOR_W1, layer);
+	status = multiply(e, &unit, &input,
+	                  (product[]){ { &unit.matrices[0], e->gate, hidden, NULL },
+	                               { &unit.matrices[1], e->up, hidden, NULL } },
+	                  err);
+	return release(e, &unit, status, err);
+}
+
+/* x += w2(silu(gate) * up) */
+static brise_status multiply_down(brise_engine *e, uint32_t n, uint32_t layer,
+                                  forward_observer observer, brise_error *err)
+{
+	const format_config *c = &e->model->config;
+	row_job job = { .e = e, .up = e->up };
+	weights_unit unit;
+	brise_status status = weights_acquire(e->weights, layer, RESIDENCY_DOWN, &unit, err);
+
+	if (status != BRISE_OK)
+		return status;
+	job.quantized = unit_wants_int8(&unit);
+	job.input = input_of(e, e->gate, engine_stride(c->hidden_dim), n);
+	pool_run(e->pool, silu_piece, &job, n, 1);
+	show(observer, &job.input, TENSOR_W2, layer);
+	status = multiply(e, &unit, &job.input,
+	                  &(product){ &unit.matrices[0], e->branch, engine_stride(c->dim), e->x },
+	                  err);
+	return release(e, &unit, status, err);
 }
 
 void forward_angles(brise_engine *e, const pass *p)
@@ -236,17 +331,18 @@ brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err)
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err)
 {
-	weights_layer weights;
-	brise_status status = weights_acquire_layer(&weights, e->model, layer, err);
+	brise_status status = multiply_qkv(e, p->n, layer, observer, err);
 
 	if (status != BRISE_OK)
 		return status;
-	attention(e, p, &weights, layer, observer);
-	feed_forward(e, p, &weights, layer, observer);
-	return weights_release_layer(e->model, layer, err);
+	attention_run(e, p, layer);
+	if ((status = multiply_o(e, p->n, layer, observer, err)) != BRISE_OK ||
+	    (status = multiply_up(e, p->n, layer, observer, err)) != BRISE_OK)
+		return status;
+	return multiply_down(e, p->n, layer, observer, err);
 }
 
-brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
+brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	brise_status status;
@@ -255,6 +351,7 @@ brise_status forward_pass(brise_engine *e, const pass *p, forward_observer obser
 	forward_angles(e, p);
 	status = forward_embed(e, p, err);
 	pass_begin(p);
+	weights_begin_pass(e->weights, output);
 	for (layer = 0; layer < e->model->config.n_layers && status == BRISE_OK; layer++) {
 		if (cancel && cancel(user))
 			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,
@@ -266,32 +363,36 @@ brise_status forward_pass(brise_engine *e, const pass *p, forward_observer obser
 	return status;
 }
 
-brise_status forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n, brise_error *err)
-{
-	weights_output weights;
-	brise_status status = weights_acquire_output(&weights, e->model, err);
-	arch_vectors input;
+/* ---- the output ----------------------------------------------------------------------------- */
 
-	if (status != BRISE_OK)
-		return status;
-	input = norm(e, weights.final_norm, rows, n, wants_int8(&weights.output));
-	multiply(e, &input, &(product){ &weights.output, e->logits, engine_logits_stride(e), NULL },
-	         1);
-	math_unify_nans(e->logits, n * engine_logits_stride(e)); /* of damaged weights */
-	e->met = true;
-	return weights_release_output(e->model, err);
+brise_status forward_acquire_output(brise_engine *e, weights_unit *output, brise_error *err)
+{
+	return weights_acquire(e->weights, e->model->config.n_layers, 0, output, err);
 }
 
-brise_status forward_show_output(brise_engine *e, uint32_t n, forward_observer observer,
-                                 brise_error *err)
+brise_status forward_release_output(brise_engine *e, const weights_unit *output,
+                                    brise_status status, brise_error *err)
 {
-	weights_output weights;
-	brise_status status = weights_acquire_output(&weights, e->model, err);
-	arch_vectors input;
+	e->met = true;
+	return release(e, output, status, err);
+}
 
-	if (status != BRISE_OK)
-		return status;
-	input = norm(e, weights.final_norm, NULL, n, false);
+brise_status forward_logits(brise_engine *e, const weights_unit *output, const uint32_t *rows,
+                            uint32_t n, brise_error *err)
+{
+	arch_vectors input = norm(e, weights_norm(e->model, TENSOR_FINAL_NORM, 0), rows, n,
+	                          unit_wants_int8(output));
+	brise_status status = multiply(
+	        e, output, &input,
+	        &(product){ &output->matrices[0], e->logits, engine_logits_stride(e), NULL }, err);
+
+	math_unify_nans(e->logits, n * engine_logits_stride(e)); /* of damaged weights */
+	return status;
+}
+
+void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer)
+{
+	arch_vectors input = norm(e, weights_norm(e->model, TENSOR_FINAL_NORM, 0), NULL, n, false);
+
 	show(observer, &input, TENSOR_OUTPUT, 0);
-	return weights_release_output(e->model, err);
 }

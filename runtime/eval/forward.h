@@ -14,10 +14,10 @@ typedef struct forward_observer {
 	void *user;
 } forward_observer;
 
-/* Runs the pass p up to the states after the last layer, in e->x. Positions move at its end. cancel
- * (NULL: never) is called before each layer. After BRISE_ECANCELED, and BRISE_EIO (the model's file
- * could not be read), no position has moved. */
-brise_status forward_pass(brise_engine *e, const pass *p, forward_observer observer,
+/* Runs the pass p up to the states behind the last layer, in e->x. Positions move at its end.
+ * output: logits follow. cancel (NULL: never) is asked before each layer. After BRISE_ECANCELED,
+ * and BRISE_EIO (the model's file could not be read), no position has moved. */
+brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err);
 
 /* The pass taken apart. e->x holds the states [n][engine_stride(dim)] of the rows of p, in its
@@ -35,12 +35,18 @@ brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err);
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err);
 
+/* The output matrix, held for any number of forward_logits. Release returns `status`, or its own
+ * error if that is BRISE_OK. */
+brise_status forward_acquire_output(brise_engine *e, weights_unit *output, brise_error *err);
+brise_status forward_release_output(brise_engine *e, const weights_unit *output,
+                                    brise_status status, brise_error *err);
+
 /* Logits of n rows of e->x, n <= LOGITS_ROWS, into e->logits. rows [n]: which. */
-brise_status forward_logits(brise_engine *e, const uint32_t *rows, uint32_t n, brise_error *err);
+brise_status forward_logits(brise_engine *e, const weights_unit *output, const uint32_t *rows,
+                            uint32_t n, brise_error *err);
 
 /* Tells the observer what the output matrix would multiply for the first n rows of e->x, without
  * multiplying. */
-brise_status forward_show_output(brise_engine *e, uint32_t n, forward_observer observer,
-                                 brise_error *err);
+void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer);
 
 #endif

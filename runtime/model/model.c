@@ -13,6 +13,7 @@
 #include "quant/checked.h"
 #include "runtime/model/contents.h"
 #include "runtime/model/crc32.h"
+#include "runtime/model/limit.h"
 #include "runtime/model/overlaps.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
@@ -435,6 +436,7 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	    (status = read_origin(m, &sections[SECTION_ORIGIN], err)) != BRISE_OK ||
 	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK ||
 	    (status = overlaps_check(m, err)) != BRISE_OK ||
+	    (status = residency_make(&m->residency, m, UINT64_MAX, err)) != BRISE_OK ||
 	    (status = read_ends(m, &sections[SECTION_ENDS], err)) != BRISE_OK ||
 	    (status = read_template(m, &sections[SECTION_TEMPLATE], err)) != BRISE_OK)
 		return status;
@@ -492,7 +494,7 @@ brise_status brise_open_memory(brise_model **out, const void *data, size_t size,
 	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(data),
 		                          ERROR_ARGUMENT(name) };
 	brise_open_options o = { .size = sizeof o };
-	map_file none = { NULL, 0, -1 };
+	map_file none = MAP_CLOSED;
 	brise_status status;
 
 	if (out)
@@ -513,6 +515,8 @@ void brise_close_model(brise_model *m)
 	if (!m)
 		return;
 	brise_close_tokenizer(m->tokenizer);
+	limit_free(m);
+	residency_free(&m->residency);
 	map_close(&m->map);
 	memory_free(m->places);
 	for (i = 0; i < MODEL_KEPT; i++)

@@ -3,6 +3,7 @@
 #define RUNTIME_MODEL_H
 
 #include "runtime/brise.h"
+#include "runtime/model/residency.h"
 #include "runtime/model/tensor.h"
 #include "runtime/os/map.h"
 
@@ -31,6 +32,10 @@ struct brise_model {
 	 * the file, and what was checked must stay as it was */
 	void *kept[MODEL_KEPT];
 	brise_model_facts facts;
+	/* where weights are: without a limit on memory, all kept and none copied */
+	residency_plan residency;
+	uint8_t *kept_weights; /* [limit_kept_bytes()]; NULL: kept is what the map holds */
+	bool direct, locked;   /* reads pass the system's cache; kept_weights stay in memory */
 };
 
 /* Refuses numbers no Mistral model has: zero or absurd dimensions, heads that do not divide, eps or

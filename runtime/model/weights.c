@@ -1,62 +1,130 @@
-/* weights.c - all weights in the mapped file */
+/* weights.c - units in the mapped file, in memory, or in a stream */
 #include "runtime/model/weights.h"
 
 #include "quant/types.h"
+#include "runtime/error.h"
+#include "runtime/model/limit.h"
+#include "runtime/model/stream.h"
+#include "runtime/os/memory.h"
 
-/* Opening has checked place and shape. */
-static weights_matrix matrix_at(const brise_model *model, const format_tensor *t)
-{
-	return (weights_matrix){ { model->bytes + t->offset,
-		                   (size_t)(t->bytes / tile_count(t->rows)), tile_blocks(t->cols) },
-		                 t->type,
-		                 t->rows,
-		                 t->cols };
-}
-
-static const float *vector_at(const brise_model *model, const format_tensor *t)
-{
-	return (const float *)(const void *)(model->bytes + t->offset);
-}
+struct weights_reader {
+	const brise_model *model;
+	stream *stream; /* NULL: nothing is streamed */
+};
 
 static brise_status check(const brise_model *model, brise_error *err)
 {
 	return map_check(&model->map, model->name, err);
 }
 
-brise_status weights_acquire_layer(weights_layer *weights, const brise_model *model, uint32_t layer,
-                                   brise_error *err)
+brise_status weights_new_reader(weights_reader **out, const brise_model *model, brise_error *err)
 {
-	const format_tensor *const *place = model->places[layer].kinds;
+	weights_reader *r = *out = memory_new(1, sizeof *r);
+	brise_status status = BRISE_OK;
 
-	weights->attention_norm = vector_at(model, place[TENSOR_ATTENTION_NORM]);
-	weights->ffn_norm = vector_at(model, place[TENSOR_FFN_NORM]);
-	weights->wq = matrix_at(model, place[TENSOR_WQ]);
-	weights->wk = matrix_at(model, place[TENSOR_WK]);
-	weights->wv = matrix_at(model, place[TENSOR_WV]);
-	weights->wo = matrix_at(model, place[TENSOR_WO]);
-	weights->w1 = matrix_at(model, place[TENSOR_W1]);
-	weights->w3 = matrix_at(model, place[TENSOR_W3]);
-	weights->w2 = matrix_at(model, place[TENSOR_W2]);
+	if (!r)
+		return error_set(err, BRISE_ENOMEM, "no memory for a reader of weights");
+	r->model = model;
+	if (model->residency.streamed_bytes > 0)
+		status = stream_new(&r->stream, model, err);
+	if (status != BRISE_OK) {
+		weights_free_reader(r);
+		*out = NULL;
+	}
+	return status;
+}
+
+void weights_free_reader(weights_reader *r)
+{
+	if (r)
+		stream_free(r->stream);
+	memory_free(r);
+}
+
+void weights_begin_pass(weights_reader *r, bool output)
+{
+	if (r->stream)
+		stream_begin_pass(r->stream, output);
+}
+
+/* Opening has checked place and shape. */
+static weights_matrix matrix_at(const format_tensor *t, const uint8_t *bytes)
+{
+	return (weights_matrix){ { bytes, (size_t)(t->bytes / tile_count(t->rows)),
+		                   tile_blocks(t->cols) },
+		                 t->type,
+		                 t->rows,
+		                 t->cols };
+}
+
+static bool is_streamed(const weights_reader *r, uint32_t index)
+{
+	return r->stream && !r->model->residency.units[index].kept;
+}
+
+brise_status weights_acquire(weights_reader *r, uint32_t layer, residency_part part,
+                             weights_unit *unit, brise_error *err)
+{
+	const brise_model *model = r->model;
+	const uint8_t *bytes = model->kept_weights;
+	const residency_unit *planned;
+	uint32_t i;
+
+	unit->index = residency_index(layer, part);
+	unit->streamed = is_streamed(r, unit->index);
+	planned = &model->residency.units[unit->index];
+	bytes = bytes ? bytes + planned->at : NULL;
+	unit->n_matrices = planned->n_matrices;
+	for (i = 0; i < planned->n_matrices; i++) {
+		const format_tensor *t = planned->matrices[i];
+
+		unit->matrices[i] = matrix_at(t, unit->streamed ? NULL
+		                                 : bytes        ? bytes
+		                                                : model->bytes + t->offset);
+		bytes = bytes ? bytes + round_up(t->bytes, FORMAT_PAGE) : NULL;
+	}
 	return check(model, err);
 }
 
-brise_status weights_release_layer(const brise_model *model, uint32_t layer, brise_error *err)
+brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err)
 {
-	(void)layer;
-	return check(model, err);
+	(void)unit;
+	return check(r->model, err);
 }
 
-brise_status weights_acquire_output(weights_output *weights, const brise_model *model,
-                                    brise_error *err)
+brise_status weights_acquire_piece(weights_reader *r, const weights_unit *unit, uint32_t matrix,
+                                   size_t first, weights_piece *piece, brise_error *err)
 {
-	weights->final_norm = vector_at(model, model->places[0].kinds[TENSOR_FINAL_NORM]);
-	weights->output = matrix_at(model, model->places[0].kinds[TENSOR_OUTPUT]);
-	return check(model, err);
+	stream_piece got;
+	brise_status status = stream_acquire(r->stream, unit->index, matrix, first, &got, err);
+
+	if (status != BRISE_OK)
+		return status;
+	piece->matrix = unit->matrices[matrix];
+	piece->matrix.view.tiles = got.bytes;
+	piece->matrix.rows = (uint32_t)((got.end - got.first) * TILE_ROWS);
+	piece->first = first;
+	return BRISE_OK;
 }
 
-brise_status weights_release_output(const brise_model *model, brise_error *err)
+void weights_release_piece(weights_reader *r)
 {
-	return check(model, err);
+	stream_release(r->stream);
+}
+
+uint64_t weights_bytes_read(weights_reader *r)
+{
+	return r->stream ? stream_bytes_read(r->stream) : 0;
+}
+
+const float *weights_norm(const brise_model *model, uint32_t kind, uint32_t layer)
+{
+	const format_tensor *t = model->places[layer].kinds[kind];
+
+	if (model->kept_weights)
+		return (const float *)(const void *)(model->kept_weights +
+		                                     limit_vector_at(model, kind, layer));
+	return (const float *)(const void *)(model->bytes + t->offset);
 }
 
 static void decode_row(uint32_t id, const uint8_t *tiles, uint32_t cols, uint32_t row, float *out)

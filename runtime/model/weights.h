@@ -1,18 +1,18 @@
 /* weights.h - where each weight is now
  *
- * Code that multiplies with a layer's weights acquires them before and releases them after; their
- * addresses are valid only in between. Today all weights lie in the mapped file and acquiring costs
- * a few additions; pinning, streaming and a memory budget belong here and nowhere else.
+ * Whoever multiplies with weights asks for a unit of them (runtime/model/residency.h) before and
+ * gives it back after; addresses are valid between the two only. Without a limit on memory all
+ * weights lie in the mapped file and asking costs a few additions; with one, some have been read
+ * into memory, and others are streamed through it.
  *
- * Releasing reports whether all could be read: if the file became shorter or its disk failed
- * meanwhile, zeros were read instead, and the results must be discarded. Any number of threads may
- * hold weights of one model at once.
+ * Giving back tells whether all could be read: when the file became shorter or its disk failed
+ * meanwhile, what was computed with zeros in their place is worthless.
  */
 #ifndef RUNTIME_WEIGHTS_H
 #define RUNTIME_WEIGHTS_H
 
 #include "arch/kernels.h"
-#include "runtime/model/model.h"
+#include "runtime/model/residency.h"
 
 typedef struct weights_matrix {
 	arch_matrix view;
@@ -20,28 +20,45 @@ typedef struct weights_matrix {
 	uint32_t rows, cols;
 } weights_matrix;
 
-typedef struct weights_layer {
-	const float *attention_norm, *ffn_norm; /* [dim] */
-	weights_matrix wq, wk, wv, wo, w1, w3, w2;
-} weights_layer;
+typedef struct weights_unit {
+	uint32_t index;
+	weights_matrix matrices[RESIDENCY_MATRICES]; /* in order of use */
+	uint32_t n_matrices;
+	bool streamed; /* views are empty: there are pieces only */
+} weights_unit;
 
-typedef struct weights_output {
-	const float *final_norm; /* [dim] */
-	weights_matrix output;
-} weights_output;
+/* Tiles [first, first + tile_count(matrix.rows)) of a streamed matrix, as a matrix. */
+typedef struct weights_piece {
+	weights_matrix matrix;
+	size_t first;
+} weights_piece;
 
-/* layer < n_layers.
- * Errors: BRISE_EIO an earlier read has failed; nothing has to be released then. */
-brise_status weights_acquire_layer(weights_layer *weights, const brise_model *model, uint32_t layer,
-                                   brise_error *err);
+/* One user of a model's weights; its units are held one at a time. */
+typedef struct weights_reader weights_reader;
+
+/* Errors: BRISE_ENOMEM. */
+brise_status weights_new_reader(weights_reader **out, const brise_model *model, brise_error *err);
+void weights_free_reader(weights_reader *r); /* NULL allowed */
+
+/* A pass over the layers begins. output: the output follows at its end. */
+void weights_begin_pass(weights_reader *r, bool output);
+
+/* Unit `part` of a layer; the output: layer n_layers, part 0.
+ * Errors: BRISE_EIO it cannot be read; nothing needs giving back then. */
+brise_status weights_acquire(weights_reader *r, uint32_t layer, residency_part part,
+                             weights_unit *unit, brise_error *err);
+
+/* The piece of a streamed unit's matrix that begins with tile `first`: 0, or where the one before
+ * ended. One is held at a time. Errors: BRISE_EIO; nothing needs giving back then. */
+brise_status weights_acquire_piece(weights_reader *r, const weights_unit *unit, uint32_t matrix,
+                                   size_t first, weights_piece *piece, brise_error *err);
+void weights_release_piece(weights_reader *r);
 
 /* Errors: BRISE_EIO some of the weights could not be read since the model was opened. */
-brise_status weights_release_layer(const brise_model *model, uint32_t layer, brise_error *err);
+brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err);
 
-/* The same for the weights after the last layer. */
-brise_status weights_acquire_output(weights_output *weights, const brise_model *model,
-                                    brise_error *err);
-brise_status weights_release_output(const brise_model *model, brise_error *err);
+/* The weights of a norm, [dim]; valid as long as the model. */
+const float *weights_norm(const brise_model *model, uint32_t kind, uint32_t layer);
 
 /* Rows tokens [n] of the embedding, into x [n][stride]. Errors: BRISE_EIO. */
 brise_status weights_read_embedding(const brise_model *model, const int32_t *tokens, uint32_t n,
@@ -53,5 +70,8 @@ void weights_decode_row(const weights_matrix *matrix, uint32_t row, float *out);
 /* Row `row` of any tensor of a known kind and type, as floats [cols]. Errors: BRISE_EIO. */
 brise_status weights_read_row(const brise_model *model, const format_tensor *tensor, uint32_t row,
                               float *out, brise_error *err);
+
+/* Bytes that this user has read from storage. */
+uint64_t weights_bytes_read(weights_reader *r);
 
 #endif

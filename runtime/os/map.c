@@ -28,7 +28,7 @@ brise_status map_open(map_file *map, const char *path, bool guarded, brise_error
 	int file = os_open(path);
 	brise_status status;
 
-	*map = (map_file){ NULL, 0, -1 };
+	*map = MAP_CLOSED;
 	if (file < 0)
 		return error_errno(err, "%s: cannot be opened", path);
 	status = check_regular(file, path, &map->size, err);
@@ -44,7 +44,10 @@ brise_status map_open(map_file *map, const char *path, bool guarded, brise_error
 		if (guarded)
 			map->guard = os_guard(map->bytes, map->size, false);
 	}
-	(void)os_close(file);
+	if (status == BRISE_OK)
+		map->file = file;
+	else
+		(void)os_close(file);
 	return status;
 }
 
@@ -52,7 +55,9 @@ void map_close(map_file *map)
 {
 	os_unguard(map->guard);
 	os_unmap(map->bytes, map->size);
-	*map = (map_file){ NULL, 0, -1 };
+	if (map->file >= 0)
+		(void)os_close(map->file);
+	*map = MAP_CLOSED;
 }
 
 bool map_failed(const map_file *map)

@@ -7,8 +7,11 @@
 typedef struct map_file {
 	const uint8_t *bytes; /* page-aligned; NULL: not open */
 	size_t size;
+	int file;  /* open as long as the map; -1: none */
 	int guard; /* runtime/os/os.h; -1: none */
 } map_file;
+
+#define MAP_CLOSED ((map_file){ NULL, 0, -1, -1 })
 
 /* Maps a whole regular file. guarded: a page that cannot be read, because the file has become
  * shorter or its disk fails, reads as zeros and map_failed returns true, instead of a signal that

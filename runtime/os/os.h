@@ -52,6 +52,16 @@ bool os_close(int file);
 /* Reads up to n bytes at `offset`, fewer only at the file's end. Returns how many, -1: error. */
 int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset);
 
+/* Whether os_read_at goes past the system's cache of files from now on, where the file system can:
+ * offset, n and the address must then be multiples of OS_DIRECT_ALIGN, but reads to the file's end
+ * may end anywhere. False: it cannot. */
+#define OS_DIRECT_ALIGN 4096u
+bool os_set_direct(int file, bool direct);
+
+/* Lets the system forget what it has cached of [offset, offset + n) of a file: a hint. What is
+ * mapped anywhere stays. */
+void os_drop_cached(int file, uint64_t offset, uint64_t n);
+
 /* Writes all n bytes at `offset`. Any threads may write to one file at once. */
 bool os_write_at(int file, const void *bytes, size_t n, uint64_t offset);
 
@@ -128,6 +138,18 @@ size_t os_page_bytes(void);
 /* A hint to use huge pages for what of [bytes, bytes + size) they would cover whole; failure is
  * ignored. */
 void os_advise_huge(const void *bytes, size_t size);
+
+/* Memory of its own for large things, zeroed, page-aligned, in huge pages where the system has
+ * them. NULL: there is none. */
+void *os_new_pages(size_t size);
+void os_free_pages(void *pages, size_t size); /* NULL allowed */
+
+/* Keeps pages in physical memory. False: errno; EPERM and ENOMEM mean that this process may not, or
+ * not so many. */
+bool os_lock_pages(const void *pages, size_t size);
+
+/* A hint that a mapping is read here and there: nothing is read ahead. */
+void os_advise_random(const void *bytes, size_t size);
 
 /* Reading a mapped page fails with a signal (SIGBUS) when the file has become shorter or its disk
  * cannot be read. A guarded mapping survives that: a handler for the whole process, installed with

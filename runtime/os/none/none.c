@@ -225,6 +225,39 @@ size_t os_page_bytes(void)
 	return 4096;
 }
 
+void *os_new_pages(size_t size)
+{
+	(void)size;
+	return NULL;
+}
+
+void os_free_pages(void *pages, size_t size)
+{
+	(void)pages, (void)size;
+}
+
+bool os_lock_pages(const void *pages, size_t size)
+{
+	(void)pages, (void)size;
+	return refuse();
+}
+
+void os_advise_random(const void *bytes, size_t size)
+{
+	(void)bytes, (void)size;
+}
+
+bool os_set_direct(int file, bool direct)
+{
+	(void)file, (void)direct;
+	return refuse();
+}
+
+void os_drop_cached(int file, uint64_t offset, uint64_t n)
+{
+	(void)file, (void)offset, (void)n;
+}
+
 void os_advise_huge(const void *bytes, size_t size)
 {
 	(void)bytes, (void)size;

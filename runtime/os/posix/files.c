@@ -79,6 +79,9 @@ int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset)
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		/* A direct read that ended with the file, off the grid, cannot go on from there. */
+		if (got < 0 && errno == EINVAL && done % OS_DIRECT_ALIGN != 0)
+			break;
 		if (got < 0)
 			return -1;
 		if (got == 0)
@@ -86,6 +89,30 @@ int64_t os_read_at(int file, void *bytes, size_t n, uint64_t offset)
 		done += (size_t)got;
 	}
 	return (int64_t)done;
+}
+
+bool os_set_direct(int file, bool direct)
+{
+#if defined(O_DIRECT)
+	int flags = fcntl(file, F_GETFL);
+
+	return flags >= 0 &&
+	       fcntl(file, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+#elif defined(F_NOCACHE)
+	return fcntl(file, F_NOCACHE, direct ? 1 : 0) == 0;
+#else
+	(void)file;
+	return !direct;
+#endif
+}
+
+void os_drop_cached(int file, uint64_t offset, uint64_t n)
+{
+#if defined(POSIX_FADV_DONTNEED)
+	(void)posix_fadvise(file, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
+#else
+	(void)file, (void)offset, (void)n;
+#endif
 }
 
 /* ---- mappings ------------------------------------------------------------------------------- */
@@ -108,6 +135,51 @@ size_t os_page_bytes(void)
 	long bytes = sysconf(_SC_PAGESIZE);
 
 	return bytes > 0 ? (size_t)bytes : 4096;
+}
+
+static size_t whole_pages(size_t size)
+{
+	const size_t page = os_page_bytes();
+
+	return (size + page - 1) / page * page;
+}
+
+void *os_new_pages(size_t size)
+{
+	const size_t huge = (size_t)2 << 20;
+	size_t whole = size + huge, skip;
+	uint8_t *pages;
+
+	if (size > SIZE_MAX - 2 * huge)
+		return NULL;
+	pages = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return NULL;
+	skip = (huge - (uintptr_t)pages % huge) % huge;
+	if (skip > 0)
+		(void)munmap(pages, skip);
+	pages += skip;
+	size = whole_pages(size);
+	if (whole - skip > size)
+		(void)munmap(pages + size, whole - skip - size);
+	os_advise_huge(pages, size);
+	return pages;
+}
+
+void os_free_pages(void *pages, size_t size)
+{
+	if (pages)
+		(void)munmap(pages, whole_pages(size));
+}
+
+bool os_lock_pages(const void *pages, size_t size)
+{
+	return mlock(pages, size) == 0;
+}
+
+void os_advise_random(const void *bytes, size_t size)
+{
+	(void)posix_madvise((void *)(uintptr_t)bytes, size, POSIX_MADV_RANDOM);
 }
 
 void os_advise_huge(const void *bytes, size_t size)
