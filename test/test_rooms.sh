@@ -94,11 +94,10 @@ asking() { # pattern, objects...
 }
 check "only runtime/os asks the system" "$(asking "$system" $(echo "$objects" | grep -v '/runtime/os/'))"
 check "only runtime/os/posix asks for more than memory" "$(asking "$(echo "$system" | sed 's/|malloc|calloc|realloc|free//')" $(echo "$objects" | grep '/runtime/os/[a-z]*\.o$'))"
-# The converter asks for nothing. The faces read and write streams, pipes among
-# them, and what else they ask the system
-# for is theirs alone: the environment, the terminal with its signals and the clock on the wall.
-# getline allocates with libc's heap. bench measures in processes of their own (model.c) and reads
-# Linux's tables of pages (pages.c).
+# The converter asks for nothing. The faces read and write streams, pipes among them, and what else
+# they ask the system for is theirs alone: the environment, the terminal with its signals and the
+# clock on the wall. getline allocates with libc's heap. bench measures in processes of their own
+# (model.c) and reads Linux's tables of pages (pages.c).
 in_room() { # room, prints its objects
 	find "${BRISE_BUILD:-build}/obj/$1" -name '*.o' | grep . || echo "no objects of $1" >&2
 }
@@ -110,8 +109,7 @@ runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|_ex
 runtime/cli/(run|tokenize).c: isatty
 runtime/cli/run.c: time
 runtime/cli/commands.c: poll
-runtime/cli/(input|tokenize).c: (fopen(64)?|fread|fclose)
-runtime/cli/tokenize.c: (_*getdelim|getline|free)
+runtime/cli/tokenize.c: (_*getdelim|getline|free|fclose)
 runtime/cli/result_file.c: (fopen(64)?|fdopen|dup|close|fclose)
 bench/model.c: (fork|execv|pipe2?|dup2|poll|read|write|close|waitpid|fcntl(64)?|_exit)
 bench/quality/draw.c: fgets
