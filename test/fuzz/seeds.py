@@ -125,6 +125,10 @@ def main(folder):
     put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
     put("fuzz_calibration", "resumed", b"\x07")
     put("fuzz_calibration", "damaged", b"\x07\x0c\x00\x02\x90\x00\x02")
+    for form in range(32):
+        put("fuzz_convert", "same%d" % form, bytes([form]))
+    for file in range(6):
+        put("fuzz_convert", "changed%d" % file, bytes([file, 24 + file, 3, 0, 1 + file, 12 + file, file, 0, 13]))
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 
