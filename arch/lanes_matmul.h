@@ -3,7 +3,7 @@
 #ifndef ARCH_LANES_MATMUL_H
 #define ARCH_LANES_MATMUL_H
 
-#include "arch/lanes_matvec.h"
+#include "arch/lanes_few.h"
 #include "arch/lanes_panel.h"
 
 #ifndef LANES_KEEP_ORDER
@@ -165,7 +165,7 @@ static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const ar
 {
 	if (x->n == 1)
 		lanes_matvec_q4(y, w, x, first, end);
-	else
+	else if (x->n > LANES_FEW_MOST || !lanes_few_tiles(y, ldy, w, x, first, end, scratch, true))
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
 		               end, decode_panel_q4, multiply_panel_q4);
 }
@@ -175,7 +175,8 @@ static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const ar
 {
 	if (x->n == 1)
 		lanes_matvec_q8(y, w, x, first, end);
-	else
+	else if (x->n > LANES_FEW_MOST ||
+	         !lanes_few_tiles(y, ldy, w, x, first, end, scratch, false))
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
 		               end, decode_panel_q8, multiply_panel_q8);
 }

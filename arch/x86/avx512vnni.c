@@ -19,9 +19,11 @@
 
 /* Two tiles by six tokens: 12 integer and 12 float accumulators, two weights and one activation of
  * the 32 registers. */
-#define LANES_TILES   2
-#define LANES_TOKENS  6
-#define LANES_QUERIES 8
+#define LANES_TILES    2
+#define LANES_TOKENS   6
+#define LANES_QUERIES  8
+#define LANES_FEW      8
+#define LANES_FEW_MOST 16
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
