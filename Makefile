@@ -76,7 +76,7 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 rooms := os model text eval sample
 lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
-test_sources := $(wildcard test/test_*.c) test/print_rows.c test/decode_blocks.c
+test_sources := $(wildcard test/test_*.c) test/print_rows.c test/print_angles.c test/decode_blocks.c
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))

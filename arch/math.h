@@ -90,18 +90,13 @@ static inline double math_log_double(double x)
 	return 2 * t * sum + (double)exponent * 0.693147180559945309417;
 }
 
-/* Sine and cosine of an angle 0 <= x < 2^31: x = n pi/2 + r with pi/2 in three parts (Cody and
- * Waite 1980, chapter 8; the parts have 33, 33 and 53 bits, so n times the first two is exact for n
- * below 2^20 and off by about 1e-7 at 2^31), then Taylor. */
-static inline void math_sincos(double x, double *sine, double *cosine)
+/* Sine and cosine of `quarter` quarter turns and an angle |r| <= pi / 4 (and a little): Taylor's
+ * polynomials of degree 21 and 20. Errors below 2^-51. */
+static inline void math_sincos_rest(double r, unsigned quarter, double *sine, double *cosine)
 {
-	double n = round_even_double(x * 0.63661977236758134308), r, square, s = 1, c = 1;
-	int64_t quarter = (int64_t)n & 3;
+	double square = r * r, s = 1, c = 1;
 	int k;
 
-	r = x - n * 1.57079632673412561417 - n * 6.07710050630396597660e-11 -
-	    n * 2.02226624879595063154e-21;
-	square = r * r;
 	for (k = 20; k > 0; k -= 2) {
 		s = 1 - s * square / (k * (k + 1));
 		c = 1 - c * square / (k * (k - 1));
@@ -109,6 +104,18 @@ static inline void math_sincos(double x, double *sine, double *cosine)
 	s *= r;
 	*sine = quarter == 0 ? s : quarter == 1 ? c : quarter == 2 ? -s : -c;
 	*cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
+}
+
+/* Sine and cosine of an angle 0 <= x < 2^31: x = n pi/2 + r with pi/2 in three parts (Cody and
+ * Waite 1980, chapter 8; the parts have 33, 33 and 53 bits, so n times the first two is exact for n
+ * below 2^20 and off by about 1e-7 at 2^31). */
+static inline void math_sincos(double x, double *sine, double *cosine)
+{
+	double n = round_even_double(x * 0.63661977236758134308),
+	       r = x - n * 1.57079632673412561417 - n * 6.07710050630396597660e-11 -
+	           n * 2.02226624879595063154e-21;
+
+	math_sincos_rest(r, (unsigned)((int64_t)n & 3), sine, cosine);
 }
 
 /* NaN in place of every NaN: which payload and sign an operation leaves differs between processors

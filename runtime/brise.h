@@ -218,10 +218,9 @@ brise_status brise_get_memory_facts(const brise_model *model, brise_memory_facts
 
 /* ---- engine --------------------------------------------------------------------------------- */
 
-/* Positions lie in [0, BRISE_POSITION_END). Up to here the angles of rotary embeddings are off by
- * less than 2^-25, half a unit in the last place of their sines and cosines as floats
- * (runtime/eval/rope.c). */
-#define BRISE_POSITION_END (UINT64_C(1) << 28)
+/* Positions lie in [0, BRISE_POSITION_END). Sines and cosines of rotary embeddings are right to the
+ * rounding of float at each of them (runtime/eval/rope.c). */
+#define BRISE_POSITION_END (UINT64_C(1) << 48)
 
 typedef struct brise_engine_options {
 	size_t size; /* sizeof(brise_engine_options) */

@@ -16,9 +16,9 @@ build_for() { # name, compiler, emulator, CFLAGS
 	make -s -j2 CC="$2" CFLAGS="$4" OUT="build/$1" LDFLAGS=-static "build/$1/brise" >/dev/null || { holds "$1 does not build" false; return 1; }
 }
 
-kernel_test() { # name, compiler, emulator with options
-	make -s CC="$2" OUT="build/$1" LDFLAGS=-static "build/$1/test/test_kernels" >/dev/null
-	holds "$1: test_kernels with $3" sh -c "$3 build/$1/test/test_kernels >'$dir/out' 2>&1 || { cat '$dir/out'; false; }"
+emulated_test() { # test, name, compiler, emulator with options
+	make -s CC="$3" OUT="build/$2" LDFLAGS=-static "build/$2/test/$1" >/dev/null
+	holds "$2: $1 with $4" sh -c "$4 build/$2/test/$1 >'$dir/out' 2>&1 || { cat '$dir/out'; false; }"
 }
 
 # Generates a few tokens on an emulated processor model, and prints the set that it chose.
@@ -33,14 +33,20 @@ if build_for arm64 aarch64-linux-gnu-gcc qemu-aarch64; then
 	for arch in i8mm dotprod neon scalar; do
 		holds "arm64 with $arch" sh test/same_digest.sh "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
 	done
-	kernel_test arm64 aarch64-linux-gnu-gcc "qemu-aarch64 -cpu max"
+	emulated_test test_kernels arm64 aarch64-linux-gnu-gcc "qemu-aarch64 -cpu max"
 	for cpu in cortex-a53 cortex-a72 cortex-a76 neoverse-n1 max; do
 		holds "arm64 on $cpu" writes_with "qemu-aarch64 -cpu $cpu" build/arm64/brise
 	done
 fi
 build_for riscv64 riscv64-linux-gnu-gcc qemu-riscv64 && holds riscv64 sh test/same_digest.sh "qemu-riscv64 build/riscv64/brise"
-build_for armhf arm-linux-gnueabihf-gcc qemu-arm && holds armhf sh test/same_digest.sh "qemu-arm build/armhf/brise"
-build_for i386 i686-linux-gnu-gcc qemu-i386 && holds i386 sh test/same_digest.sh "qemu-i386 build/i386/brise"
+if build_for armhf arm-linux-gnueabihf-gcc qemu-arm; then
+	holds armhf sh test/same_digest.sh "qemu-arm build/armhf/brise"
+	emulated_test test_rope armhf arm-linux-gnueabihf-gcc qemu-arm
+fi
+if build_for i386 i686-linux-gnu-gcc qemu-i386; then
+	holds i386 sh test/same_digest.sh "qemu-i386 build/i386/brise"
+	emulated_test test_rope i386 i686-linux-gnu-gcc qemu-i386
+fi
 # It only refuses, which need not be fast.
 if build_for s390x s390x-linux-gnu-gcc qemu-s390x -O0; then
 	qemu-s390x build/s390x/brise run "$BRISE_MODEL" x -n 1 >"$dir/out" 2>"$dir/err"

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/math.h"
-#include "runtime/eval/rope.h"
 #include "test/check.h"
 #include "test/reference.h"
 #include "test/small_model.h"
@@ -389,31 +387,6 @@ static void test_positions_end(check_counts *counts, const brise_model *const mo
 	      "a start past the last position");
 }
 
-/* What brise.h says about angles: off by less than 2^-25 before they are rounded to float. long
- * double has 11 bits more than double where it differs from it. */
-static void test_angles_are_exact_up_to_the_end(check_counts *counts)
-{
-	double frequencies[64], worst = 0;
-	unsigned i, k;
-
-	rope_fill_frequencies(frequencies, 128, 1e6);
-	for (k = 0; k < 1000; k++)
-		for (i = 0; i < 64; i++) {
-			double position = (double)(BRISE_POSITION_END - 1 - k), sine, cosine, off;
-			long double angle = (long double)position * (long double)frequencies[i];
-
-			math_sincos(position * frequencies[i], &sine, &cosine);
-			off = fabs((double)(sinl(angle) - (long double)sine));
-			worst = off > worst ? off : worst;
-			off = fabs((double)(cosl(angle) - (long double)cosine));
-			worst = off > worst ? off : worst;
-		}
-	CHECK(counts, worst < 1.0 / (1 << 25), "off by %g", worst);
-	if (getenv("BRISE_TEST_VERBOSE"))
-		fprintf(stderr, "sine and cosine at the last positions: off by at most %g\n",
-		        worst);
-}
-
 /* ---- f32 caches longer than the scratch ----------------------------------------------------- */
 
 /* Beyond 8,192 positions scores of the f32 path are computed twice instead of kept. */
@@ -535,7 +508,6 @@ int main(int argc, char **argv)
 	RUN(test_all_mixes(&counts, (const brise_model *const *)models));
 	RUN(test_rows_are_checked(&counts, (const brise_model *const *)models));
 	RUN(test_positions_end(&counts, (const brise_model *const *)models));
-	RUN(test_angles_are_exact_up_to_the_end(&counts));
 	RUN(test_f32_beyond_its_scratch(&counts, path));
 	RUN(test_options_of_other_sizes(&counts, models[2]));
 	for (i = 0; i < 3; i++)

@@ -9,7 +9,6 @@
 #include "arch/float_env.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
-#include "runtime/eval/rope.h"
 #include "runtime/os/os.h"
 #include "runtime/sized.h"
 #include "runtime/os/memory.h"
@@ -83,7 +82,7 @@ static void lay_out(brise_engine *e, arena *a)
 	e->logits = arena_take(a, LOGITS_ROWS * engine_logits_stride(e), sizeof(float));
 	e->cosines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
 	e->sines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
-	e->frequencies = arena_take(a, c->head_dim / 2, sizeof(double));
+	e->frequencies = arena_take(a, c->head_dim / 2, sizeof *e->frequencies);
 	blocks = n * vectors_slabs(widest / TILE_BLOCK) * SLAB_BLOCKS;
 	e->quantized.codes = arena_take(a, blocks * TILE_BLOCK, 1);
 	e->quantized.scales = arena_take(a, blocks, sizeof(float));

@@ -4,6 +4,7 @@
 
 #include "runtime/eval/pass.h"
 #include "runtime/model/weights.h"
+#include "runtime/eval/rope.h"
 #include "runtime/os/threads.h"
 
 /* Rows whose logits are computed together. */
@@ -35,8 +36,9 @@ struct brise_engine {
 	float *gate, *up;       /* [rows][hidden_dim] */
 	float *logits;          /* [LOGITS_ROWS][vocab padded to 16] */
 	float *cosines, *sines; /* [rows][head_dim / 2] of the rows' positions */
-	double *frequencies;    /* [head_dim / 2] */
 	arch_vectors quantized; /* room for the input of any matrix as int8 */
+	/* [head_dim / 2] */
+	rope_frequency *frequencies;
 	pass pass;
 	engine_scratch *scratch; /* [threads] */
 	void *arena;             /* all of the above */

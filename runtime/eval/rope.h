@@ -5,11 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* frequencies [head_dim / 2] = theta^(-2i / head_dim). */
-void rope_fill_frequencies(double *frequencies, uint32_t head_dim, double theta);
+/* From this position on angles are computed in fixed point, see rope.c. */
+#define ROPE_FIXED_FROM (UINT64_C(1) << 20)
 
-/* cosines and sines, [head_dim / 2] each, of one absolute position. */
-void rope_fill_angles(float *cosines, float *sines, const double *frequencies, uint32_t head_dim,
-                      uint64_t position);
+/* The angle from one position to the next. */
+typedef struct rope_frequency {
+	double radians;
+	uint64_t turns, turns_low; /* turns * 2^-64 + turns_low * 2^-128 of a full turn */
+} rope_frequency;
+
+/* frequencies [head_dim / 2] = theta^(-2i / head_dim), for theta in [1, 2^53). */
+void rope_fill_frequencies(rope_frequency *frequencies, uint32_t head_dim, double theta);
+
+/* cosines and sines, [head_dim / 2] each, of one absolute position below BRISE_POSITION_END. */
+void rope_fill_angles(float *cosines, float *sines, const rope_frequency *frequencies,
+                      uint32_t head_dim, uint64_t position);
 
 #endif
