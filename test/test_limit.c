@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/model/stream.h"
@@ -266,6 +267,41 @@ static void test_cancelled_passes_leave_the_stream_usable(check_counts *counts)
 	brise_close_model(mapped), brise_close_model(model);
 }
 
+/* The child has none of the readers: it reads for itself, and frees without waiting. */
+static void test_a_child_of_fork_reads_for_itself(check_counts *counts)
+{
+	brise_model *model = open_model(counts);
+	uint64_t least, all;
+	brise_error err = { BRISE_OK, "" };
+	float expected[160];
+	const float *got;
+	int32_t token = 7;
+	int status = 0;
+	evaluator e;
+	pid_t child;
+
+	find_ends(model, &least, &all);
+	CHECK(counts, brise_limit_memory(model, least, NULL, NULL, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
+	(void)evaluator_open(&e, model, (evaluator_options){ .threads = 2 }, &err);
+	CHECK(counts, evaluator_eval(&e, &token, 1, &got, &err) == BRISE_OK, "%s", err.message);
+	memcpy(expected, got, sizeof expected);
+	CHECK(counts, brise_rewind_sequence(e.sequence, 0, &err) == BRISE_OK, "%s", err.message);
+	child = fork();
+	if (child == 0) {
+		bool same = evaluator_eval(&e, &token, 1, &got, &err) == BRISE_OK &&
+		            !memcmp(expected, got, sizeof expected);
+
+		evaluator_close(&e);
+		brise_close_model(model);
+		_exit(same ? 0 : 1);
+	}
+	(void)waitpid(child, &status, 0);
+	CHECK(counts, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child: %x", status);
+	evaluator_close(&e);
+	brise_close_model(model);
+}
+
 /* ---- what is read ---------------------------------------------------------------------------- */
 
 static void test_a_pass_reads_what_is_streamed_and_no_more(check_counts *counts)
@@ -401,6 +437,7 @@ int main(int argc, char **argv)
 	RUN(test_every_limit_gives_the_same_bits(&counts));
 	RUN(test_pieces_give_the_same_bits(&counts));
 	RUN(test_cancelled_passes_leave_the_stream_usable(&counts));
+	RUN(test_a_child_of_fork_reads_for_itself(&counts));
 	RUN(test_a_pass_reads_what_is_streamed_and_no_more(&counts));
 	RUN(test_a_sequence_goes_on_when_the_disk_does(&counts));
 	RUN(test_a_limit_that_fails_leaves_the_model_mapped(&counts));
