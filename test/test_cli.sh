@@ -560,7 +560,7 @@ cmp -s "$dir/out" "$dir/continued" || bad="$bad (the file alone)"
 none "run is understood as other programs spell it, or without its name" "$bad"
 try run "$model" "$prompt" -n 24 --temperature 0
 same "--greedy is --temperature 0" "$dir/out" "$dir/text"
-for options in "-t 1" "-t 3 --chunk 2" "--arch scalar"; do
+for options in "-t 1" "-t 3 --chunk 2" "--arch scalar" --no-drafts; do
 	try run "$model" "$prompt" -n 24 --greedy $options
 	same "$options changes no text" "$dir/out" "$dir/text"
 done
@@ -578,8 +578,14 @@ cat "$dir/prompt.ids" "$dir/out" | "$brise" tokenize "$model" --decode >"$dir/de
 printf '%s' "$prompt" | cat - "$dir/text" >"$dir/whole"
 same "prompt and printed ids decode to prompt and text" "$dir/decoded" "$dir/whole"
 try run "$model" "$prompt" -n 24 --greedy --stats
-holds "--stats tells on standard error" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 2 ]
+holds "--stats tells on standard error" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 3 ]
 same "--stats changes no text" "$dir/out" "$dir/text"
+for options in "-n 300 --greedy" "-n 300 --temperature 0.3 --seed 5"; do
+	"$brise" run "$model" "$prompt" $options --ignore-eos --no-drafts --stats >"$dir/text" 2>"$dir/none"
+	"$brise" run "$model" "$prompt" $options --ignore-eos --stats >"$dir/out" 2>"$dir/err"
+	same "drafts change no text ($options)" "$dir/out" "$dir/text"
+	holds "--stats counts them" [ "$(grep -c '299 passes, 1.00 tokens per pass; 0 of 0 drafts accepted (--no-drafts)$' "$dir/none")" -eq 1 -a "$(grep -c 'passes, .* of [1-9][0-9]* drafts accepted$' "$dir/err")" -eq 1 ]
+done
 try run "$model" "$prompt" -n 0
 holds "-n 0 prints nothing" [ "$status" -eq 0 -a ! -s "$dir/out" -a ! -s "$dir/err" ]
 succeeds "an empty prompt lets the model begin" run "$model" "" -n 8 --ignore-eos

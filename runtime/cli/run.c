@@ -33,13 +33,14 @@ typedef struct run_settings {
 	brise_logit_bias biases[MOST_BIASES];
 	const char *file, *prompt_ids;
 	uint32_t tokens;
-	bool print_ids, ignore_eos, greedy, stats, has_seed;
+	bool print_ids, ignore_eos, greedy, stats, no_drafts, has_seed;
 } run_settings;
 
 typedef struct run {
 	const run_settings *settings;
 	engine engine;
 	prompt_progress progress;
+	drafter drafter;
 	generation generation; /* without a decoder ids are printed */
 	int32_t *prompt;
 	size_t n_prompt;
@@ -102,7 +103,8 @@ static const options_entry entries[] = {
 	       "how many tokens are recent (default 64)"),
 	TAKE(0, "logit-bias", take_bias, "ID=X", "add X to a token's logit, -inf bans; repeatable"),
 	TAKE(0, "seed", take_seed, "N", "same seed, same text (default: from the clock)"),
-	FLAG(0, "stats", stats, "speed and memory at the end"),
+	FLAG(0, "no-drafts", no_drafts, NULL),
+	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
 	STRING(0, "prompt-ids", prompt_ids, "FILE", NULL),
 	FLAG(0, "print-ids", print_ids, "token ids in, token ids out"),
 	ENGINE_OPTIONS,
@@ -228,6 +230,11 @@ static void print_stats(const run *r)
 	            r->n_prompt, g->prompt_s, rate((double)r->n_prompt, g->prompt_s), g->n_tokens,
 	            g->generate_s, rate((double)g->n_tokens, g->generate_s));
 	report_note("run",
+	            "%" PRIu64 " passes, %.2f tokens per pass; %" PRIu64 " of %" PRIu64
+	            " drafts accepted%s",
+	            g->n_passes, rate((double)(g->n_passes + g->n_accepted), (double)g->n_passes),
+	            g->n_accepted, g->n_drafts, g->drafter ? "" : " (--no-drafts)");
+	report_note("run",
 	            "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64
 	            " positions %s, anonymous memory %s",
 	            facts->arch, facts->threads, r->settings->sampling.seed, sequence->slots, kv,
@@ -289,6 +296,11 @@ static int run_model(run *r, const char *path, const char *prompt)
 	     brise_new_decoder(&r->generation.decoder, brise_get_tokenizer(r->engine.model),
 	                       &err) != BRISE_OK))
 		return report_status("run", &err);
+	if (!s->no_drafts) {
+		if (!drafter_new(&r->drafter))
+			return report_error("run", "no memory for drafts (--no-drafts needs none)");
+		r->generation.drafter = &r->drafter;
+	}
 	return end_of_text(r, generate(r, &err), &err);
 }
 
@@ -318,6 +330,7 @@ int cli_run(int argc, char **argv)
 	terminal_catch_signals();
 	status = run_model(&r, result.operands[0],
 	                   result.n_operands > 1 ? result.operands[1] : NULL);
+	drafter_free(&r.drafter);
 	brise_free_decoder(r.generation.decoder);
 	brise_free_sampler(r.generation.sampler);
 	memory_free(r.prompt);

@@ -25,7 +25,8 @@
 #define OUR_SAMPLING                                                                               \
 	"brise does not sample this way; there are --temperature, --top-k, --top-p, --min-p and "  \
 	"penalties"
-#define OUR_CACHE "the cache is --kv int8 (default) or --kv f32"
+#define OUR_DRAFTS "drafts are looked up in the text, as many as pay; --no-drafts turns them off"
+#define OUR_CACHE  "the cache is --kv int8 (default) or --kv f32"
 #define OUR_ADAPTERS                                                                               \
 	"adapters are merged when converting: brise convert CHECKPOINT OUT.brise --lora DIR"
 #define NO_EMBEDDINGS "there are no embeddings; brise logits writes what follows each token"
@@ -108,6 +109,10 @@ static const synonym options[] = {
 	{ "--threads-batch",      SYNONYM_ANSWER, "one number of threads serves prompt and generation: --threads N" },
 	{ "-fa",                  SYNONYM_ANSWER, "attention has one implementation; leave it out" },
 	{ "--flash-attn",         SYNONYM_ANSWER, "attention has one implementation; leave it out" },
+	{ "-md",                  SYNONYM_ANSWER, OUR_DRAFTS },
+	{ "--model-draft",        SYNONYM_ANSWER, OUR_DRAFTS },
+	{ "--draft",              SYNONYM_ANSWER, OUR_DRAFTS },
+	{ "--draft-max",          SYNONYM_ANSWER, OUR_DRAFTS },
 	{ "-ctk",                 SYNONYM_ANSWER, OUR_CACHE },
 	{ "-ctv",                 SYNONYM_ANSWER, OUR_CACHE },
 	{ "--cache-type-k",       SYNONYM_ANSWER, OUR_CACHE },
