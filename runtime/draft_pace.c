@@ -99,14 +99,15 @@ void draft_pace_note_pass(draft_pace *pace, size_t rows, size_t drawn, double se
 		pace->balance = BALANCE_MIN * one;
 }
 
-/* Of each row more than the `rows` of the largest pass measured: half of what its rows took,
- * because the first rows more are the most expensive where kernels change. */
+/* Of each row more than the `rows` of the largest pass measured: half of what its rows took on
+ * average, because the first ones are the most expensive where kernels change. */
 static double row_seconds(const draft_pace *pace, size_t rows)
 {
 	const double *s = pace->seconds;
-	double known = rows > 1 ? 0.5 * (s[rows] - s[1]) / (double)(rows - 1) : 0;
 
-	return known > ROW_COST * s[1] ? known : ROW_COST * s[1];
+	if (rows == 1)
+		return ROW_COST * s[1];
+	return s[rows] > s[1] ? 0.5 * (s[rows] - s[1]) / (double)(rows - 1) : 0;
 }
 
 /* Of a pass, once one with one row has been measured. */
