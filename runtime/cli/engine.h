@@ -30,7 +30,7 @@ extern const char *const engine_kv_choices[];
 	NUMBER(0, "chunk", engine.chunk, "N", 1, 4096, NULL, \
 	       "tokens per pass over the weights (default 256)"), \
 	STRING(0, "memory", engine.memory, "SIZE", \
-	       "memory to use, as 3G; all, min (default: what is free)"), \
+	       "all, min, or as 3G (default: what is free)"), \
 	CHOICE(0, "kv", engine.kv, engine_kv_choices, "keys and values (default int8)"), \
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them")
 /* clang-format on */
