@@ -290,6 +290,11 @@ typedef struct brise_sequence_options {
 	 * Ignored without a window */
 	uint32_t slack;
 	uint64_t position; /* of the first token; nothing is attended to before it */
+	/* with a window: the first `sinks` tokens, at most 32 and fewer than the window, stay
+	 * attended to in place of as many of the window's oldest (attention sinks, arXiv
+	 * 2309.17453: 4 of them let a model that was trained without a window continue far beyond
+	 * the one it is given); 0: none */
+	uint32_t sinks;
 } brise_sequence_options;
 
 /* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
@@ -314,6 +319,7 @@ typedef struct brise_sequence_facts {
 	uint64_t slots;     /* positions the cache holds: window or context, and slack */
 	uint64_t kv_bytes;  /* memory of the cache */
 	uint32_t pass_rows; /* most rows of this sequence in one pass */
+	uint32_t sinks;     /* first tokens that stay attended to */
 } brise_sequence_facts;
 
 /* Facts of a sequence, valid until it is freed and always current; NULL for NULL. */

@@ -8,6 +8,7 @@
 #define TEST_REFERENCE_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ typedef struct reference {
 	const brise_model *model;
 	const format_config *c;
 	size_t n;
+	size_t window, sinks;  /* window 0: none */
 	double *x;             /* [n][dim] */
 	reference_see_fn *see; /* NULL: no observer */
 	void *user;
@@ -85,7 +87,8 @@ static inline double *reference_norm(const reference *r, uint32_t kind, uint32_t
 	return y;
 }
 
-static inline void reference_rope(const reference *r, double *heads, uint32_t n_heads)
+/* Rotates the heads of every token by its position, or by `last` where that is less. */
+static inline void reference_rope(const reference *r, double *heads, uint32_t n_heads, size_t last)
 {
 	uint32_t half = r->c->head_dim / 2, h, i;
 	size_t t;
@@ -95,7 +98,7 @@ static inline void reference_rope(const reference *r, double *heads, uint32_t n_
 			for (i = 0; i < half; i++) {
 				double *a = heads + (t * n_heads + h) * r->c->head_dim + i,
 				       *b = a + half, old = *a;
-				double angle = (double)t *
+				double angle = (double)(t < last ? t : last) *
 				               pow(r->c->rope_theta, -2.0 * i / r->c->head_dim);
 
 				*a = old * cos(angle) - *b * sin(angle);
@@ -103,9 +106,23 @@ static inline void reference_rope(const reference *r, double *heads, uint32_t n_
 			}
 }
 
-/* A token attends to itself and the window - 1 before it. */
-static inline double *reference_attend(const reference *r, const double *q, const double *k,
-                                       const double *v)
+/* Whether token t attends to token s at their distance within a cache: s is one of the sinks, and
+ * t's window has left it behind. */
+static inline bool reference_is_sink(const reference *r, size_t t, size_t s)
+{
+	return s < r->sinks && t >= r->window;
+}
+
+/* Whether token t attends to token s <= t: the window's last tokens, or sinks and the last that
+ * remain. */
+static inline bool reference_sees(const reference *r, size_t t, size_t s)
+{
+	return r->window == 0 || t < r->window || t - s < r->window - r->sinks || s < r->sinks;
+}
+
+/* sink_q: the queries, rotated for sinks. */
+static inline double *reference_attend(const reference *r, const double *q, const double *sink_q,
+                                       const double *k, const double *v)
 {
 	uint32_t hd = r->c->head_dim, group = r->c->n_heads / r->c->n_kv_heads, h, i;
 	double *out = reference_array(r->n * r->c->n_heads * hd), *p = reference_array(r->n);
@@ -113,19 +130,21 @@ static inline double *reference_attend(const reference *r, const double *q, cons
 
 	for (t = 0; t < r->n; t++)
 		for (h = 0; h < r->c->n_heads; h++) {
-			size_t from =
-			        r->c->window && t + 1 > r->c->window ? t + 1 - r->c->window : 0;
 			double sum = 0;
 
-			for (s = from; s <= t; s++) {
+			for (s = 0; s <= t; s++) {
+				const double *query = reference_is_sink(r, t, s) ? sink_q : q;
+
 				p[s] = 0;
+				if (!reference_sees(r, t, s))
+					continue;
 				for (i = 0; i < hd; i++)
-					p[s] += q[(t * r->c->n_heads + h) * hd + i] *
+					p[s] += query[(t * r->c->n_heads + h) * hd + i] *
 					        k[(s * r->c->n_kv_heads + h / group) * hd + i];
 				p[s] = exp(p[s] / sqrt(hd));
 				sum += p[s];
 			}
-			for (s = from; s <= t; s++)
+			for (s = 0; s <= t; s++)
 				for (i = 0; i < hd; i++)
 					out[(t * r->c->n_heads + h) * hd + i] +=
 					        p[s] / sum *
@@ -147,7 +166,7 @@ static inline void reference_add(reference *r, double *y)
 
 static inline void reference_layer(reference *r, uint32_t index)
 {
-	double *in, *q, *k, *v, *mixed, *gate, *up;
+	double *in, *q, *sink_q, *k, *v, *mixed, *gate, *up;
 	size_t i;
 
 	in = reference_norm(r, TENSOR_ATTENTION_NORM, index);
@@ -155,12 +174,15 @@ static inline void reference_layer(reference *r, uint32_t index)
 	k = reference_multiply(r, TENSOR_WK, index, in);
 	v = reference_multiply(r, TENSOR_WV, index, in);
 	reference_show(r, TENSOR_WQ, index, in);
-	reference_rope(r, q, r->c->n_heads);
-	reference_rope(r, k, r->c->n_kv_heads);
-	mixed = reference_attend(r, q, k, v);
+	sink_q = reference_array(r->n * r->c->n_heads * r->c->head_dim);
+	memcpy(sink_q, q, r->n * r->c->n_heads * r->c->head_dim * sizeof *q);
+	reference_rope(r, q, r->c->n_heads, SIZE_MAX);
+	reference_rope(r, sink_q, r->c->n_heads, r->window - 1);
+	reference_rope(r, k, r->c->n_kv_heads, SIZE_MAX);
+	mixed = reference_attend(r, q, sink_q, k, v);
 	reference_show(r, TENSOR_WO, index, mixed);
 	reference_add(r, reference_multiply(r, TENSOR_WO, index, mixed));
-	free(in), free(q), free(k), free(v), free(mixed);
+	free(in), free(q), free(sink_q), free(k), free(v), free(mixed);
 	in = reference_norm(r, TENSOR_FFN_NORM, index);
 	reference_show(r, TENSOR_W1, index, in);
 	gate = reference_multiply(r, TENSOR_W1, index, in);
@@ -173,34 +195,55 @@ static inline void reference_layer(reference *r, uint32_t index)
 }
 
 /* Logits [n][vocab] of all tokens; freed by the caller. */
-static inline double *reference_observe(const brise_model *model, const int32_t *tokens, size_t n,
-                                        reference_see_fn *see, void *user)
+static inline double *reference_run(reference *r, const int32_t *tokens)
 {
-	reference r = {
-		model, &model->config, n, reference_array(n * model->config.dim), see, user
-	};
-	float *row = malloc(model->config.dim * sizeof *row);
+	float *row = malloc(r->c->dim * sizeof *row);
 	double *in, *logits;
 	uint32_t layer, i;
 	size_t t;
 
-	for (t = 0; t < n; t++) {
-		(void)weights_read_embedding(model, &tokens[t], 1, row, 0, NULL);
-		for (i = 0; i < r.c->dim; i++)
-			r.x[t * r.c->dim + i] = (double)row[i];
+	r->x = reference_array(r->n * r->c->dim);
+	for (t = 0; t < r->n; t++) {
+		(void)weights_read_embedding(r->model, &tokens[t], 1, row, 0, NULL);
+		for (i = 0; i < r->c->dim; i++)
+			r->x[t * r->c->dim + i] = (double)row[i];
 	}
-	for (layer = 0; layer < r.c->n_layers; layer++)
-		reference_layer(&r, layer);
-	in = reference_norm(&r, TENSOR_FINAL_NORM, 0);
-	reference_show(&r, TENSOR_OUTPUT, 0, in);
-	logits = reference_multiply(&r, TENSOR_OUTPUT, 0, in);
-	free(in), free(row), free(r.x);
+	for (layer = 0; layer < r->c->n_layers; layer++)
+		reference_layer(r, layer);
+	in = reference_norm(r, TENSOR_FINAL_NORM, 0);
+	reference_show(r, TENSOR_OUTPUT, 0, in);
+	logits = reference_multiply(r, TENSOR_OUTPUT, 0, in);
+	free(in), free(row), free(r->x);
 	return logits;
+}
+
+static inline double *reference_observe(const brise_model *model, const int32_t *tokens, size_t n,
+                                        reference_see_fn *see, void *user)
+{
+	reference r = { .model = model,
+		        .c = &model->config,
+		        .n = n,
+		        .window = model->config.window,
+		        .see = see,
+		        .user = user };
+
+	return reference_run(&r, tokens);
 }
 
 static inline double *reference_logits(const brise_model *model, const int32_t *tokens, size_t n)
 {
 	return reference_observe(model, tokens, n, NULL, NULL);
+}
+
+/* With another window than the model's, and attention sinks. */
+static inline double *reference_sink_logits(const brise_model *model, const int32_t *tokens,
+                                            size_t n, size_t window, size_t sinks)
+{
+	reference r = {
+		.model = model, .c = &model->config, .n = n, .window = window, .sinks = sinks
+	};
+
+	return reference_run(&r, tokens);
 }
 
 #endif

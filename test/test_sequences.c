@@ -62,8 +62,13 @@ static void add_sequence(mix *m, brise_kv_type kv)
 		t->options.window = 32 - below(m, 4);
 		t->options.slack = 1;
 	}
+	window = t->options.window ? t->options.window : window;
+	if (window > 1 && below(m, 3) == 0)
+		t->options.sinks = 1 + below(m, window > 32 ? 32 : window - 1);
 	if (below(m, 3) == 0)
 		t->options.position = below(m, 1000);
+	if (below(m, 6) == 0)
+		t->options.position += UINT64_C(1) << (20 + below(m, 27));
 	CHECK(m->counts, brise_new_sequence(&t->mixed, m->model, &t->options, &err) == BRISE_OK,
 	      "%s", err.message);
 	t->facts = brise_get_sequence_facts(t->mixed);

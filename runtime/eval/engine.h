@@ -3,8 +3,8 @@
 #define RUNTIME_ENGINE_H
 
 #include "runtime/eval/pass.h"
-#include "runtime/model/weights.h"
 #include "runtime/eval/rope.h"
+#include "runtime/model/weights.h"
 #include "runtime/os/threads.h"
 
 /* Rows whose logits are computed together. */

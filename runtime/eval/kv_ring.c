@@ -14,6 +14,9 @@
  * it, so a cancelled pass needs no repair. Two positions may share a place: bytes of a span that
  * belong to positions outside those attended are never part of a result.
  *
+ * Sinks, the first few positions that stay in view when the window has left them behind
+ * (sequence.h), are written twice: into the ring, and into a span that nothing overwrites.
+ *
  * The f32 ring, for reference, has spans of plain floats: keys [32][dim], then values [32][dim].
  */
 #include "runtime/eval/kv_ring.h"
@@ -34,6 +37,11 @@ static uint8_t *find_span(const kv_ring *ring, uint32_t layer, uint32_t head, ui
 	               ring->span_bytes;
 }
 
+static uint8_t *find_sinks(const kv_ring *ring, uint32_t layer, uint32_t head)
+{
+	return ring->sinks + ((size_t)layer * ring->n_heads + head) * ring->span_bytes;
+}
+
 static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
 {
 	uint64_t bytes;
@@ -48,7 +56,7 @@ static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
 }
 
 brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                         uint32_t head_dim, uint64_t positions, brise_error *err)
+                         uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err)
 {
 	uint64_t slots;
 
@@ -65,7 +73,9 @@ brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, u
 	ring->span_bytes = type == BRISE_KV_F32 ? 2 * SPAN_POSITIONS * ring->dim * sizeof(float)
 	                                        : span_bytes(ring->dim);
 	ring->spans = allocate_spans(ring, slots / SPAN_POSITIONS);
-	if (ring->spans)
+	if (ring->spans && sinks)
+		ring->sinks = allocate_spans(ring, 1);
+	if (ring->spans && (ring->sinks || !sinks))
 		return BRISE_OK;
 	return error_set(err, BRISE_ENOMEM,
 	                 "no memory for a key/value cache of %" PRIu64 " positions", positions);
@@ -74,13 +84,14 @@ brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, u
 void kv_ring_free(kv_ring *ring)
 {
 	memory_free(ring->spans);
-	ring->spans = NULL;
+	memory_free(ring->sinks);
+	ring->spans = ring->sinks = NULL;
 }
 
 uint64_t kv_ring_bytes(const kv_ring *ring)
 {
-	return (uint64_t)ring->n_layers * ring->n_heads * (ring->slots / SPAN_POSITIONS) *
-	       ring->span_bytes;
+	return (uint64_t)ring->n_layers * ring->n_heads *
+	       (ring->slots / SPAN_POSITIONS + (ring->sinks ? 1 : 0)) * ring->span_bytes;
 }
 
 static void put_int8(const kv_ring *ring, kv_ring_quantize_fn *quantize, uint8_t *span, unsigned at,
@@ -98,12 +109,9 @@ static void put_int8(const kv_ring *ring, kv_ring_quantize_fn *quantize, uint8_t
 		span[span_value(ring->dim, at, d)] = (uint8_t)codes[d];
 }
 
-void kv_ring_put(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,
-                 uint64_t position, const float *key, const float *value)
+static void put(const kv_ring *ring, kv_ring_quantize_fn *quantize, uint8_t *span, unsigned at,
+                const float *key, const float *value)
 {
-	uint8_t *span = find_span(ring, layer, head, position / SPAN_POSITIONS);
-	unsigned at = (unsigned)(position % SPAN_POSITIONS);
-
 	if (ring->type == BRISE_KV_INT8) {
 		put_int8(ring, quantize, span, at, key, value);
 	} else {
@@ -115,7 +123,25 @@ void kv_ring_put(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, u
 	}
 }
 
+void kv_ring_put(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,
+                 uint64_t position, const float *key, const float *value)
+{
+	put(ring, quantize, find_span(ring, layer, head, position / SPAN_POSITIONS),
+	    (unsigned)(position % SPAN_POSITIONS), key, value);
+}
+
+void kv_ring_put_sink(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,
+                      uint32_t index, const float *key, const float *value)
+{
+	put(ring, quantize, find_sinks(ring, layer, head), index, key, value);
+}
+
 const uint8_t *kv_ring_span(const kv_ring *ring, uint32_t layer, uint32_t head, uint64_t span)
 {
 	return find_span(ring, layer, head, span);
+}
+
+const uint8_t *kv_ring_sinks(const kv_ring *ring, uint32_t layer, uint32_t head)
+{
+	return find_sinks(ring, layer, head);
 }

@@ -12,15 +12,16 @@ typedef struct kv_ring {
 	uint32_t slots;             /* positions it holds, a multiple of 32 */
 	size_t span_bytes;
 	uint8_t *spans; /* [n_layers][n_heads][slots / 32] */
+	uint8_t *sinks; /* [n_layers][n_heads] one span each; NULL: no sinks are kept */
 } kv_ring;
 
 /* What turns a head vector into codes: arch_kernels.quantize_head. */
 typedef float kv_ring_quantize_fn(int8_t *codes, const float *head, size_t head_dim, size_t dim);
 
-/* An empty ring of at least `positions` slots.
+/* An empty ring of at least `positions` slots; sinks: with a span for them.
  * Errors: BRISE_ENOMEM, BRISE_EINVAL too large for this machine's addresses. */
 brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                         uint32_t head_dim, uint64_t positions, brise_error *err);
+                         uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err);
 void kv_ring_free(kv_ring *ring);
 uint64_t kv_ring_bytes(const kv_ring *ring);
 
@@ -29,7 +30,14 @@ uint64_t kv_ring_bytes(const kv_ring *ring);
 void kv_ring_put(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,
                  uint64_t position, const float *key, const float *value);
 
+/* The same into place `index` of the sinks, below SPAN_POSITIONS. */
+void kv_ring_put_sink(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,
+                      uint32_t index, const float *key, const float *value);
+
 /* The span that holds positions [32 * span, 32 * span + 32). */
 const uint8_t *kv_ring_span(const kv_ring *ring, uint32_t layer, uint32_t head, uint64_t span);
+
+/* The span of the sinks; their places are in order from 0 on. */
+const uint8_t *kv_ring_sinks(const kv_ring *ring, uint32_t layer, uint32_t head);
 
 #endif

@@ -4,13 +4,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "arch/float_env.h"
 #include "runtime/error.h"
+#include "runtime/eval/rope.h"
 #include "runtime/sized.h"
 #include "runtime/os/memory.h"
 
 #define CONTEXT_DEFAULT 4096u
 #define CONTEXT_MAX     (1u << 24)
 #define SLACK_MAX       PASS_ROWS_MAX
+#define SINKS_MAX       SPAN_POSITIONS
 
 void brise_init_sequence_options(brise_sequence_options *options, size_t size)
 {
@@ -43,6 +46,13 @@ static brise_status check_options(const brise_sequence_options *o, const format_
 		                 "sequence options: a window of %" PRIu32
 		                 " positions, expected at most the model's %" PRIu32,
 		                 o->window, c->window);
+	if (o->sinks > 0 &&
+	    (o->sinks > SINKS_MAX || o->sinks >= (o->window ? o->window : c->window)))
+		return error_set(
+		        err, BRISE_EINVAL,
+		        "sequence options: %" PRIu32
+		        " sinks, expected at most %u, and fewer than the window of %" PRIu32,
+		        o->sinks, SINKS_MAX, o->window ? o->window : c->window);
 	if (o->position >= BRISE_POSITION_END)
 		return error_set(err, BRISE_EINVAL,
 		                 "sequence options: position %" PRIu64
@@ -57,6 +67,25 @@ static void update_facts(brise_sequence *s)
 	brise_sequence_facts *f = &s->facts;
 
 	f->rewind_from = s->oldest > f->start ? s->oldest + s->window - 1 : f->start;
+}
+
+/* Angles of position start + W - 1, see sequence.h. */
+static brise_status make_sinks(brise_sequence *s, brise_error *err)
+{
+	const format_config *c = &s->model->config;
+	rope_frequency frequencies[ARCH_HEAD_DIM_MAX / 2];
+	uint32_t half = c->head_dim / 2;
+
+	if (s->sinks == 0)
+		return BRISE_OK;
+	s->sink_cosines = memory_new(2 * (size_t)half, sizeof *s->sink_cosines);
+	if (!s->sink_cosines)
+		return error_set(err, BRISE_ENOMEM, "no memory for the angles of sinks");
+	s->sink_sines = s->sink_cosines + half;
+	rope_fill_frequencies(frequencies, c->head_dim, c->rope_theta);
+	rope_fill_angles(s->sink_cosines, s->sink_sines, frequencies, c->head_dim,
+	                 s->facts.start + s->window - 1);
+	return BRISE_OK;
 }
 
 /* Window, and the positions that the ring must hold. */
@@ -78,22 +107,24 @@ static brise_status make(brise_sequence *s, const brise_sequence_options *o, bri
 		                 "a context of %" PRIu64 " positions is more than %u", kept,
 		                 CONTEXT_MAX);
 	status = kv_ring_new(&s->ring, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, kept + slack,
-	                     err);
+	                     o->sinks > 0, err);
 	if (status != BRISE_OK)
 		return status;
 	s->window = window > 0 ? window : UINT64_MAX;
+	s->sinks = o->sinks;
 	s->oldest = o->position;
 	f->position = f->start = o->position;
 	f->end = window == 0 && kept < BRISE_POSITION_END - o->position ? o->position + kept
 	                                                                : BRISE_POSITION_END;
 	f->window = window;
+	f->sinks = o->sinks;
 	f->slots = window > 0 ? s->ring.slots : kept;
 	f->kv_bytes = kv_ring_bytes(&s->ring);
 	f->pass_rows = PASS_ROWS_MAX;
 	if (window > 0 && s->ring.slots - (window - 1) < PASS_ROWS_MAX)
 		f->pass_rows = (uint32_t)(s->ring.slots - (window - 1));
 	update_facts(s);
-	return BRISE_OK;
+	return make_sinks(s, err);
 }
 
 brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
@@ -103,6 +134,7 @@ brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
 	brise_sequence_options o = { .size = sizeof o };
 	brise_sequence *s;
 	brise_status status;
+	float_env host;
 
 	if (out)
 		*out = NULL;
@@ -112,7 +144,9 @@ brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
 	if (!(s = memory_new(1, sizeof *s)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a sequence");
 	s->model = model;
+	host = float_env_enter();
 	status = make(s, &o, err);
+	float_env_leave(host);
 	if (status != BRISE_OK)
 		brise_free_sequence(s);
 	else
@@ -125,6 +159,7 @@ void brise_free_sequence(brise_sequence *sequence)
 	if (!sequence)
 		return;
 	kv_ring_free(&sequence->ring);
+	memory_free(sequence->sink_cosines);
 	memory_free(sequence);
 }
 

@@ -13,18 +13,36 @@ struct brise_sequence {
 	const brise_model *model;
 	kv_ring ring;
 	uint64_t window; /* W; UINT64_MAX: all positions */
+	uint32_t sinks;  /* S < W */
+	/* [head_dim / 2] angles of queries that attend to sinks; NULL: no sinks */
+	float *sink_cosines, *sink_sines;
 	/* The first position whose keys and values no later one has overwritten: what has been
 	 * written, by a cancelled pass too, reaches to oldest + ring.slots at most. */
 	uint64_t oldest;
 	brise_sequence_facts facts; /* position, start and end among them */
 };
 
-/* The first position that a token at `position` attends to: itself and the W-1 before it. */
+/* What a token at `position` attends to: the last W positions, itself included, or with S attention
+ * sinks (arXiv 2309.17453) the first S positions of the text and the last W - S.
+ *
+ * Sinks are seen at their positions in a cache of W: the query stands at the end of it, W - 1
+ * after the first token, however far the text has gone. Keys keep the rotation of their own
+ * position, start + 0 .. S - 1, so queries are rotated as if at start + W - 1 for them. While the
+ * text is no longer than W, everything is attended to as without sinks.
+ */
+
+/* Whether the sinks are attended to at their distance from start + W - 1, apart from the rest. */
+static inline bool sequence_sees_sinks(const brise_sequence *s, uint64_t position)
+{
+	return s->sinks > 0 && position - s->facts.start >= s->window;
+}
+
+/* The first position that a token at `position` attends to, sinks apart. */
 static inline uint64_t sequence_attended_from(const brise_sequence *s, uint64_t position)
 {
 	uint64_t past = position - s->facts.start;
 
-	return past >= s->window ? position + 1 - s->window : s->facts.start;
+	return past >= s->window ? position + 1 - (s->window - s->sinks) : s->facts.start;
 }
 
 /* Refuses n more positions than there is room for, with BRISE_EFULL. */
