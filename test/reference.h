@@ -204,7 +204,8 @@ static inline double *reference_run(reference *r, const int32_t *tokens)
 
 	r->x = reference_array(r->n * r->c->dim);
 	for (t = 0; t < r->n; t++) {
-		(void)weights_read_embedding(r->model, &tokens[t], 1, row, 0, NULL);
+		(void)weights_read_row(r->model, reference_tensor(r, TENSOR_EMBEDDING, 0),
+		                       (uint32_t)tokens[t], row, NULL);
 		for (i = 0; i < r->c->dim; i++)
 			r->x[t * r->c->dim + i] = (double)row[i];
 	}

@@ -241,6 +241,56 @@ static void test_the_handler_can_be_declined(check_counts *counts)
 	CHECK(counts, WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS, "%x", status);
 }
 
+static bool write_back(const char *bytes, size_t n)
+{
+	FILE *f = fopen(path, "r+b");
+	bool written = f && fwrite(bytes, 1, n, f) == n;
+
+	return f && fclose(f) == 0 && written;
+}
+
+/* A card that comes back: the sequence goes on with the logits of one that never saw a fault. */
+static void test_a_sequence_goes_on_when_the_file_is_whole_again(check_counts *counts)
+{
+	brise_model *model = open_fresh(counts);
+	brise_error err = { BRISE_OK, "" };
+	static char bytes[1 << 20];
+	float expected[160];
+	const float *logits;
+	int32_t tokens[9];
+	evaluator e, undisturbed;
+	FILE *f = fopen(path, "rb");
+	size_t n = fread(bytes, 1, sizeof bytes, f);
+	int i;
+
+	(void)fclose(f);
+	CHECK(counts, n < sizeof bytes, "a larger model than this test takes");
+	small_tokens(tokens, 9, small_wide.vocab, 1);
+	(void)evaluator_open(&undisturbed, model, (evaluator_options){ .threads = 2 }, &err);
+	(void)evaluator_eval(&undisturbed, tokens, 9, &logits, &err);
+	memcpy(expected, logits, sizeof expected);
+	evaluator_close(&undisturbed);
+	(void)evaluator_open(&e, model, (evaluator_options){ .threads = 2 }, &err);
+	CHECK(counts, evaluator_eval(&e, tokens, 5, &logits, &err) == BRISE_OK, "%s", err.message);
+	for (i = 0; i < 3; i++) {
+		CHECK(counts, truncate(path, HEAD_BYTES) == 0, "truncate");
+		CHECK(counts,
+		      evaluator_eval(&e, tokens + 5, 4, &logits, &err) == BRISE_EIO &&
+		              names_file(&err) && evaluator_position(&e) == 5,
+		      "%s", err.message);
+		CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_EIO,
+		      "verified");
+		CHECK(counts, write_back(bytes, n), "the file cannot be written");
+		CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK, "%s",
+		      err.message);
+	}
+	CHECK(counts, evaluator_eval(&e, tokens + 5, 4, &logits, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(counts, !memcmp(logits, expected, sizeof expected), "other logits");
+	evaluator_close(&e);
+	brise_close_model(model);
+}
+
 int main(void)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -255,6 +305,7 @@ int main(void)
 	test_other_models_are_not_concerned(&counts);
 	test_faults_of_the_program_go_to_its_handler(&counts);
 	test_the_handler_can_be_declined(&counts);
+	test_a_sequence_goes_on_when_the_file_is_whole_again(&counts);
 	(void)unlink(path);
 	(void)rmdir(folder);
 	return check_report("faults", &counts);

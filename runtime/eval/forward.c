@@ -324,7 +324,7 @@ void forward_angles(brise_engine *e, const pass *p)
 
 brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err)
 {
-	return weights_read_embedding(e->model, p->tokens, p->n, e->x,
+	return weights_read_embedding(e->weights, p->tokens, p->n, e->x,
 	                              engine_stride(e->model->config.dim), err);
 }
 
@@ -348,10 +348,11 @@ brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_o
 	brise_status status;
 	uint32_t layer;
 
+	if ((status = weights_begin_pass(e->weights, output, err)) != BRISE_OK)
+		return status;
 	forward_angles(e, p);
 	status = forward_embed(e, p, err);
 	pass_begin(p);
-	weights_begin_pass(e->weights, output);
 	for (layer = 0; layer < e->model->config.n_layers && status == BRISE_OK; layer++) {
 		if (cancel && cancel(user))
 			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,

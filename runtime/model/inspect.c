@@ -83,16 +83,16 @@ brise_status brise_read_row(const brise_model *model, size_t index, uint32_t row
 	return status;
 }
 
-static brise_status verify_range(const brise_model *model, crc32_watch *watch, const char *what,
-                                 uint64_t offset, uint64_t bytes, uint32_t expected,
-                                 brise_error *err)
+static brise_status verify_range(const brise_model *model, unsigned since, crc32_watch *watch,
+                                 const char *what, uint64_t offset, uint64_t bytes,
+                                 uint32_t expected, brise_error *err)
 {
 	uint32_t crc = 0;
 
 	if (!crc32_watched(&crc, model->bytes + offset, bytes, watch))
 		return error_set(err, BRISE_ECANCELED, "%s: verification cancelled", model->name);
-	if (map_failed(&model->map))
-		return map_check(&model->map, model->name, err);
+	if (map_leave(&model->map, model->name, since, err) != BRISE_OK)
+		return BRISE_EIO;
 	if (crc != expected)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: %s, bytes %" PRIu64 "..+%" PRIu64 ": checksum %08" PRIx32
@@ -116,10 +116,12 @@ brise_status brise_verify_model(const brise_model *model, brise_progress_fn *pro
 	const error_argument needed[] = { ERROR_ARGUMENT(model) };
 	crc32_watch watch = { progress, cancel, user, 0, 0 };
 	brise_status status = error_check_pointers(err, "brise_verify_model", needed, 1);
+	unsigned since;
 	char name[64];
 	size_t i;
 
-	if (status != BRISE_OK)
+	if (status != BRISE_OK ||
+	    (status = map_enter(&model->map, model->name, &since, err)) != BRISE_OK)
 		return status;
 	for (i = 0; i < model->n_tensors; i++)
 		watch.total += model->tensors[i].bytes;
@@ -130,14 +132,14 @@ brise_status brise_verify_model(const brise_model *model, brise_progress_fn *pro
 
 		(void)snprintf(name, sizeof name, "section %zu (kind %" PRIu32 ")", i,
 		               section.kind);
-		status = verify_range(model, &watch, name, section.offset, section.bytes,
+		status = verify_range(model, since, &watch, name, section.offset, section.bytes,
 		                      section.crc, err);
 	}
 	for (i = 0; i < model->n_tensors && status == BRISE_OK; i++) {
 		const format_tensor *t = &model->tensors[i];
 
 		model_tensor_name(name, t->kind, t->layer);
-		status = verify_range(model, &watch, name, t->offset, t->bytes, t->crc, err);
+		status = verify_range(model, since, &watch, name, t->offset, t->bytes, t->crc, err);
 	}
 	return status;
 }

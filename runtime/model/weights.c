@@ -9,12 +9,13 @@
 
 struct weights_reader {
 	const brise_model *model;
+	unsigned since; /* map_enter's */
 	stream *stream; /* NULL: nothing is streamed */
 };
 
-static brise_status check(const brise_model *model, brise_error *err)
+static brise_status check(const weights_reader *r, brise_error *err)
 {
-	return map_check(&model->map, model->name, err);
+	return map_leave(&r->model->map, r->model->name, r->since, err);
 }
 
 brise_status weights_new_reader(weights_reader **out, const brise_model *model, brise_error *err)
@@ -25,6 +26,7 @@ brise_status weights_new_reader(weights_reader **out, const brise_model *model, 
 	if (!r)
 		return error_set(err, BRISE_ENOMEM, "no memory for a reader of weights");
 	r->model = model;
+	(void)map_enter(&model->map, model->name, &r->since, NULL);
 	if (model->residency.streamed_bytes > 0)
 		status = stream_new(&r->stream, model, err);
 	if (status != BRISE_OK) {
@@ -41,10 +43,11 @@ void weights_free_reader(weights_reader *r)
 	memory_free(r);
 }
 
-void weights_begin_pass(weights_reader *r, bool output)
+brise_status weights_begin_pass(weights_reader *r, bool output, brise_error *err)
 {
 	if (r->stream)
 		stream_begin_pass(r->stream, output);
+	return map_enter(&r->model->map, r->model->name, &r->since, err);
 }
 
 /* Opening has checked place and shape. */
@@ -83,13 +86,13 @@ brise_status weights_acquire(weights_reader *r, uint32_t layer, residency_part p
 		                                                : model->bytes + t->offset);
 		bytes = bytes ? bytes + round_up(t->bytes, FORMAT_PAGE) : NULL;
 	}
-	return check(model, err);
+	return check(r, err);
 }
 
 brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err)
 {
 	(void)unit;
-	return check(r->model, err);
+	return check(r, err);
 }
 
 brise_status weights_acquire_piece(weights_reader *r, const weights_unit *unit, uint32_t matrix,
@@ -143,18 +146,23 @@ void weights_decode_row(const weights_matrix *matrix, uint32_t row, float *out)
 brise_status weights_read_row(const brise_model *model, const format_tensor *tensor, uint32_t row,
                               float *out, brise_error *err)
 {
+	unsigned since;
+	brise_status status = map_enter(&model->map, model->name, &since, err);
+
+	if (status != BRISE_OK)
+		return status;
 	decode_row(tensor->type, model->bytes + tensor->offset, tensor->cols, row, out);
-	return check(model, err);
+	return map_leave(&model->map, model->name, since, err);
 }
 
-brise_status weights_read_embedding(const brise_model *model, const int32_t *tokens, uint32_t n,
-                                    float *x, size_t stride, brise_error *err)
+brise_status weights_read_embedding(weights_reader *r, const int32_t *tokens, uint32_t n, float *x,
+                                    size_t stride, brise_error *err)
 {
-	const format_tensor *place = model->places[0].kinds[TENSOR_EMBEDDING];
+	const format_tensor *place = r->model->places[0].kinds[TENSOR_EMBEDDING];
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		decode_row(place->type, model->bytes + place->offset, place->cols,
+		decode_row(place->type, r->model->bytes + place->offset, place->cols,
 		           (uint32_t)tokens[i], x + i * stride);
-	return check(model, err);
+	return check(r, err);
 }

@@ -40,8 +40,9 @@ typedef struct weights_reader weights_reader;
 brise_status weights_new_reader(weights_reader **out, const brise_model *model, brise_error *err);
 void weights_free_reader(weights_reader *r); /* NULL allowed */
 
-/* A pass over the layers begins. output: the output follows at its end. */
-void weights_begin_pass(weights_reader *r, bool output);
+/* A pass over the layers begins. output: the output follows at its end. What failed in passes
+ * before is forgotten. Errors: BRISE_EIO the file is still not what it was. */
+brise_status weights_begin_pass(weights_reader *r, bool output, brise_error *err);
 
 /* Unit `part` of a layer; the output: layer n_layers, part 0.
  * Errors: BRISE_EIO it cannot be read; nothing needs giving back then. */
@@ -54,15 +55,15 @@ brise_status weights_acquire_piece(weights_reader *r, const weights_unit *unit, 
                                    size_t first, weights_piece *piece, brise_error *err);
 void weights_release_piece(weights_reader *r);
 
-/* Errors: BRISE_EIO some of the weights could not be read since the model was opened. */
+/* Errors: BRISE_EIO some of the weights could not be read since the pass began. */
 brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err);
 
 /* The weights of a norm, [dim]; valid as long as the model. */
 const float *weights_norm(const brise_model *model, uint32_t kind, uint32_t layer);
 
 /* Rows tokens [n] of the embedding, into x [n][stride]. Errors: BRISE_EIO. */
-brise_status weights_read_embedding(const brise_model *model, const int32_t *tokens, uint32_t n,
-                                    float *x, size_t stride, brise_error *err);
+brise_status weights_read_embedding(weights_reader *r, const int32_t *tokens, uint32_t n, float *x,
+                                    size_t stride, brise_error *err);
 
 /* Row `row` of weights that are held, as floats [cols]. */
 void weights_decode_row(const weights_matrix *matrix, uint32_t row, float *out);

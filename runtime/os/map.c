@@ -65,12 +65,33 @@ bool map_failed(const map_file *map)
 	return os_guard_hit(map->guard);
 }
 
-brise_status map_check(const map_file *map, const char *path, brise_error *err)
+static brise_status say_failed(const char *path, brise_error *err)
 {
-	if (!map_failed(map))
-		return BRISE_OK;
 	return error_set(
 	        err, BRISE_EIO,
 	        "%s: cannot be read any more: the file has become shorter or its disk failed",
 	        path);
+}
+
+brise_status map_check(const map_file *map, const char *path, brise_error *err)
+{
+	return map_failed(map) ? say_failed(path, err) : BRISE_OK;
+}
+
+brise_status map_enter(const map_file *map, const char *path, unsigned *since, brise_error *err)
+{
+	os_facts facts;
+
+	*since = os_guard_count(map->guard);
+	if (!map_failed(map))
+		return BRISE_OK;
+	if (!os_examine_open(map->file, &facts) || facts.bytes < map->size ||
+	    !os_guard_restore(map->guard, map->file))
+		return say_failed(path, err);
+	return BRISE_OK;
+}
+
+brise_status map_leave(const map_file *map, const char *path, unsigned since, brise_error *err)
+{
+	return os_guard_count(map->guard) == since ? BRISE_OK : say_failed(path, err);
 }

@@ -29,4 +29,10 @@ bool map_failed(const map_file *map);
 /* BRISE_EIO if map_failed; `path` is for the message. */
 brise_status map_check(const map_file *map, const char *path, brise_error *err);
 
+/* For those that try again: what is read between the two is whole if both return BRISE_OK. Enter
+ * maps the file anew if something of it could not be read before and it has its length again.
+ * *since: for map_leave. Any threads at once. Errors: BRISE_EIO. */
+brise_status map_enter(const map_file *map, const char *path, unsigned *since, brise_error *err);
+brise_status map_leave(const map_file *map, const char *path, unsigned since, brise_error *err);
+
 #endif

@@ -160,7 +160,14 @@ void os_advise_random(const void *bytes, size_t size);
  * guards, or the system has none). */
 int os_guard(const void *bytes, size_t size, bool writable);
 bool os_guard_hit(int guard); /* an access has failed; false for -1 */
-void os_unguard(int guard);   /* before os_unmap */
+
+/* How many accesses have failed so far; 0 for -1. */
+unsigned os_guard_count(int guard);
+
+/* Puts the file's pages in place of zeros again, where some stand; what was read meanwhile is
+ * counted. False: errno. */
+bool os_guard_restore(int guard, int file);
+void os_unguard(int guard); /* before os_unmap */
 
 /* ---- threads -------------------------------------------------------------------------------- */
 

@@ -275,6 +275,18 @@ bool os_guard_hit(int guard)
 	return false;
 }
 
+unsigned os_guard_count(int guard)
+{
+	(void)guard;
+	return 0;
+}
+
+bool os_guard_restore(int guard, int file)
+{
+	(void)guard, (void)file;
+	return refuse();
+}
+
 void os_unguard(int guard)
 {
 	(void)guard;

@@ -21,7 +21,8 @@
 
 typedef struct guard_slot {
 	_Atomic uintptr_t first, end; /* end 0: free */
-	atomic_bool writable, hit;
+	atomic_bool writable, hit;    /* hit: some of it is zeros */
+	atomic_uint count;
 } guard_slot;
 
 static guard_slot guards[GUARDS_MAX];
@@ -41,6 +42,7 @@ static bool absorb(uintptr_t address)
 		if (end == 0 || address < first || address >= end)
 			continue;
 		atomic_store(&guards[i].hit, true);
+		atomic_fetch_add(&guards[i].count, 1);
 		address -= address % os_page_bytes();
 		return mmap((void *)address, end - address,
 		            PROT_READ | (atomic_load(&guards[i].writable) ? PROT_WRITE : 0),
@@ -112,6 +114,7 @@ int os_guard(const void *bytes, size_t size, bool writable)
 		if (n_guards++ == 0)
 			install();
 		atomic_store(&guards[slot].hit, false);
+		atomic_store(&guards[slot].count, 0);
 		atomic_store(&guards[slot].writable, writable);
 		atomic_store(&guards[slot].first, (uintptr_t)bytes);
 		atomic_store(&guards[slot].end, (uintptr_t)bytes + size);
@@ -125,6 +128,33 @@ int os_guard(const void *bytes, size_t size, bool writable)
 bool os_guard_hit(int guard)
 {
 	return guard >= 0 && atomic_load_explicit(&guards[guard].hit, memory_order_relaxed);
+}
+
+unsigned os_guard_count(int guard)
+{
+	return guard < 0 ? 0 : atomic_load_explicit(&guards[guard].count, memory_order_relaxed);
+}
+
+bool os_guard_restore(int guard, int file)
+{
+	bool restored = true;
+
+	if (guard < 0)
+		return true;
+	(void)pthread_mutex_lock(&change);
+	if (atomic_load(&guards[guard].hit)) {
+		uintptr_t first = atomic_load(&guards[guard].first);
+
+		/* Before the pages: a fault from now on is another. */
+		atomic_store(&guards[guard].hit, false);
+		restored = mmap((void *)first, atomic_load(&guards[guard].end) - first,
+		                PROT_READ | (atomic_load(&guards[guard].writable) ? PROT_WRITE : 0),
+		                MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+		if (!restored)
+			atomic_store(&guards[guard].hit, true);
+	}
+	(void)pthread_mutex_unlock(&change);
+	return restored;
 }
 
 void os_unguard(int guard)
