@@ -110,11 +110,11 @@ typedef struct brise_open_options {
  * while a model is open. It handles faults inside the library's mappings only and passes all others
  * to the handler that was installed before, which is restored when the last model is closed. After
  * such a fault the function that was reading returns BRISE_EIO, and so do those after it until the
- * file can be read again with its length of before: then evaluation goes on, from the position where
- * it was. A program must not block SIGBUS in threads that call the library; and if it installs a
- * handler of its own while a model is open, that must pass unknown faults to the previous one. A
- * program that wants no handler of the library sets leave_faults, and ends with SIGBUS unless it
- * handles that. At most 256 mappings are guarded at the same time. */
+ * file can be read again with its length of before: then evaluation goes on, from the position
+ * where it was. A program must not block SIGBUS in threads that call the library; and if it
+ * installs a handler of its own while a model is open, that must pass unknown faults to the
+ * previous one. A program that wants no handler of the library sets leave_faults, and ends with
+ * SIGBUS unless it handles that. At most 256 mappings are guarded at the same time. */
 brise_status brise_open_model(brise_model **out, const char *path,
                               const brise_open_options *options, brise_error *err);
 
