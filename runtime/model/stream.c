@@ -51,15 +51,36 @@ struct stream {
 	bool orphaned;
 };
 
-/* In a process made by fork there are no readers, and what they had under way is lost. */
-static bool has_readers(stream *s)
+/* In a process made by fork there are no readers: what they had under way is lost, and one of them
+ * may have held the monitor, so it is not asked for any more. */
+static void lock(stream *s)
 {
-	if (s->process != os_process()) {
-		s->process = os_process();
-		s->taken = s->used;
-		s->under_way = 0;
+	if (s->process != os_process() && !s->orphaned) {
 		s->orphaned = true;
+		s->taken = s->used = 0;
+		s->next = (cursor){ s->pass, 0, 0, 0 };
+		s->under_way = 0;
+		s->hold = false;
 	}
+	if (!s->orphaned)
+		os_lock(s->monitor);
+}
+
+static void unlock(stream *s)
+{
+	if (!s->orphaned)
+		os_unlock(s->monitor);
+}
+
+static void unlock_and_wake(stream *s)
+{
+	unlock(s);
+	if (!s->orphaned)
+		os_wake_all(s->monitor);
+}
+
+static bool has_readers(const stream *s)
+{
 	return s->n_threads > 0 && !s->orphaned;
 }
 
@@ -120,9 +141,9 @@ static void read_piece(stream *s, slot *taken)
 	brise_status status;
 
 	s->under_way++;
-	os_unlock(s->monitor);
+	unlock(s);
 	status = storage_read(s->model, t, from - skip, skip + n, room, &error);
-	os_lock(s->monitor);
+	lock(s);
 	s->under_way--;
 	p->bytes = room + skip;
 	taken->read = true;
@@ -135,18 +156,18 @@ static void read_on(void *argument)
 {
 	stream *s = argument;
 
-	os_lock(s->monitor);
+	lock(s);
 	while (!s->stop) {
 		if (!s->hold && s->taken - s->used < RESIDENCY_SLOTS && find_unit(s)) {
 			read_piece(s, take_piece(s));
-			os_unlock(s->monitor);
+			unlock(s);
 			os_wake_all(s->monitor);
-			os_lock(s->monitor);
+			lock(s);
 		} else {
 			os_wait(s->monitor);
 		}
 	}
-	os_unlock(s->monitor);
+	unlock(s);
 }
 
 brise_status stream_new(stream **out, const brise_model *model, brise_error *err)
@@ -179,9 +200,9 @@ void stream_free(stream *s)
 	if (!s)
 		return;
 	if (s->monitor) {
-		os_lock(s->monitor);
+		lock(s);
 		s->stop = true;
-		os_unlock(s->monitor);
+		unlock(s);
 		os_wake_all(s->monitor);
 	}
 	for (i = 0; i < s->n_threads; i++)
@@ -194,16 +215,14 @@ void stream_free(stream *s)
 
 void stream_begin_pass(stream *s, bool output)
 {
-	os_lock(s->monitor);
-	(void)has_readers(s);
+	lock(s);
 	if (s->next.pass == s->pass) /* the pass before may have ended without the output */
 		(void)find_unit(s);
 	s->pass++;
 	s->output = output;
 	if (s->next.pass < s->pass) /* or was cancelled */
 		s->next.pass = s->pass;
-	os_unlock(s->monitor);
-	os_wake_all(s->monitor);
+	unlock_and_wake(s);
 }
 
 /* What is next to use is that piece, or will be read as that. */
@@ -238,41 +257,40 @@ brise_status stream_acquire(stream *s, uint32_t unit, uint32_t matrix, size_t fi
 	bool readers;
 	slot *next;
 
-	os_lock(s->monitor);
+	lock(s);
 	readers = has_readers(s);
 	if (!is_next(s, unit, matrix, first))
 		restart(s, unit, matrix, first);
 	next = slot_of(s, s->used);
 	if (!readers && s->taken == s->used)
 		read_piece(s, take_piece(s));
-	os_unlock(s->monitor);
+	unlock(s);
 	if (readers)
 		os_wake_all(s->monitor);
-	os_lock(s->monitor);
+	lock(s);
 	while (s->taken == s->used || !next->read)
 		os_wait(s->monitor);
 	*piece = next->piece;
 	status = next->status;
 	if (status != BRISE_OK)
 		(void)error_set(err, status, "%s", next->error.message);
-	os_unlock(s->monitor);
+	unlock(s);
 	return status;
 }
 
 void stream_release(stream *s)
 {
-	os_lock(s->monitor);
+	lock(s);
 	s->used++;
-	os_unlock(s->monitor);
-	os_wake_all(s->monitor);
+	unlock_and_wake(s);
 }
 
 uint64_t stream_bytes_read(stream *s)
 {
 	uint64_t bytes;
 
-	os_lock(s->monitor);
+	lock(s);
 	bytes = s->bytes_read;
-	os_unlock(s->monitor);
+	unlock(s);
 	return bytes;
 }
