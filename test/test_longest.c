@@ -15,7 +15,7 @@
 /* Ids from FIRST_ADDED on. */
 static const char *const added[] = { "aab", "abcd", "<a", "a><b", "cc", "ccc", "ac" };
 
-static brise_tokenizer *make(added_rule rule)
+static brise_tokenizer *make(added_rule rule, void **bytes)
 {
 	handmade m = { .n = 0 };
 	struct {
@@ -24,7 +24,6 @@ static brise_tokenizer *make(added_rule rule)
 	} section = { { (uint32_t)rule, LENGTH(added) }, { { 0, 0 } } };
 	static const char *const pieces[] = { SPACE, "a", "b", "c", "d", "<" };
 	brise_tokenizer *t = NULL;
-	void *bytes = NULL;
 	brise_error err;
 	size_t i, n;
 
@@ -38,11 +37,10 @@ static brise_tokenizer *make(added_rule rule)
 		section.entries[i].id = FIRST_ADDED + (uint32_t)i;
 	}
 	handmade_rules(&m, 0, 0);
-	if (sentencepiece_read_memory(m.bytes, m.n, "handmade", &bytes, &n, &err) != BRISE_OK ||
-	    brise_open_tokenizer(&t, bytes, n, "handmade", &err) != BRISE_OK ||
+	if (sentencepiece_read_memory(m.bytes, m.n, "handmade", bytes, &n, &err) != BRISE_OK ||
+	    brise_open_tokenizer(&t, *bytes, n, "handmade", &err) != BRISE_OK ||
 	    added_attach(t, &section, sizeof section, "handmade", &err) != BRISE_OK)
 		puts(err.message);
-	memory_free(bytes);
 	return t;
 }
 
@@ -74,7 +72,8 @@ static void check_texts(check_counts *counts, bool longest)
 		{ "<aabcd", { 11, 10 }, { 11, 10 }, 2, 2 },
 		{ "", { 0 }, { 0 }, 0, 0 },
 	};
-	brise_tokenizer *t = make(longest ? ADDED_GGML : ADDED_EVERY);
+	void *bytes = NULL;
+	brise_tokenizer *t = make(longest ? ADDED_GGML : ADDED_EVERY, &bytes);
 	size_t i;
 
 	for (i = 0; t && i < LENGTH(cases); i++)
@@ -84,6 +83,7 @@ static void check_texts(check_counts *counts, bool longest)
 		      "%s, %s first", cases[i].text, longest ? "longest" : "leftmost");
 	CHECK(counts, t != NULL, "no tokenizer");
 	brise_close_tokenizer(t);
+	memory_free(bytes);
 }
 
 /* The ids are those of llama.cpp for a GGUF file with these tokens. */
