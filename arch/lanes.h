@@ -93,6 +93,13 @@
 #define ROLL   _Pragma("GCC unroll 1")
 #endif
 
+/* Around a body that is unrolled already: worth some percent of speed, and four times the code. */
+#ifdef __OPTIMIZE_SIZE__
+#define UNROLL_OUTER ROLL
+#else
+#define UNROLL_OUTER UNROLL
+#endif
+
 /* The cache line of p, into L1. */
 INLINE void lanes_prefetch_near(const void *p) { __builtin_prefetch(p, 0, 3); }
 

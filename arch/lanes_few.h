@@ -17,9 +17,14 @@
 #ifndef LANES_FEW
 #define LANES_FEW 4
 #endif
-/* Most tokens in this way: with more, decoding a panel once is cheaper. */
+/* Most tokens in this way: with more, decoding a panel once is cheaper. Small code has panels
+ * alone. */
 #ifndef LANES_FEW_MOST
+#ifdef __OPTIMIZE_SIZE__
+#define LANES_FEW_MOST 1
+#else
 #define LANES_FEW_MOST 8
+#endif
 #endif
 
 /* Activations of a few tokens at one block. */
@@ -197,12 +202,14 @@ INLINE void few_tile(float *y, size_t ldy, const uint8_t *tile, const arch_vecto
 			                                   LANES * part)));
 }
 
-/* False: not done, because scratch is too small for the rows. */
+/* False: not done, because scratch is too small for the rows, or never done. */
 INLINE bool lanes_few_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                             size_t first, size_t end, float *scratch, const bool q4)
 {
 	const lanes_tables tables = make_tables(0, LANES_BIAS_PANEL);
-	const int32_t *starts = few_starts(x, q4 ? LANES_BIAS_PANEL : LANES_BIAS_FULL, scratch);
+	const int32_t *starts =
+	        LANES_FEW_MOST > 1 ? few_starts(x, q4 ? LANES_BIAS_PANEL : LANES_BIAS_FULL, scratch)
+	                           : NULL;
 
 	if (!starts)
 		return false;

@@ -106,7 +106,7 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 		for (part = 0; part < LANES_PARTS; part++)
 			sums[s][part] = lanes_fill_float(0);
 	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q4_GROUP_BYTES) {
-		UNROLL
+		UNROLL_OUTER
 		for (s = 0; s < streams; s++) {
 			const uint8_t *group = bytes + (size_t)s * stride + at;
 			lanes_scales scales;
@@ -185,7 +185,7 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 		for (part = 0; part < LANES_PARTS; part++)
 			sums[s][part] = lanes_fill_float(0);
 	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q8_GROUP_BYTES) {
-		UNROLL
+		UNROLL_OUTER
 		for (s = 0; s < streams; s++) {
 			const uint8_t *group = bytes + (size_t)s * stride + at;
 
