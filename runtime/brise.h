@@ -68,6 +68,7 @@ typedef struct brise_model brise_model;
 typedef struct brise_engine brise_engine;
 typedef struct brise_sequence brise_sequence;
 typedef struct brise_tokenizer brise_tokenizer;
+typedef struct brise_encoder brise_encoder;
 typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
 
@@ -432,6 +433,20 @@ void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer
 brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
+/* Makes an encoder, which does the same for texts of at most `most` bytes, one after another,
+ * without taking memory again. It takes about 60 bytes for each byte of a text, where added tokens
+ * are many up to 100. The tokenizer must outlive it. *out: freed by the caller with
+ * brise_free_encoder; NULL after an error. Errors: BRISE_EINVAL `most` is more than 16 MB,
+ * BRISE_ENOMEM. */
+brise_status brise_new_encoder(brise_encoder **out, const brise_tokenizer *tokenizer, size_t most,
+                               brise_error *err);
+void brise_free_encoder(brise_encoder *encoder); /* NULL is allowed */
+
+/* As brise_encode_text. *ids: [*n], the encoder's, valid until its next text.
+ * Errors: BRISE_EINVAL the text is longer than the encoder was made for. */
+brise_status brise_encode_next(brise_encoder *encoder, const char *text, size_t bytes, bool control,
+                               const int32_t **ids, size_t *n, brise_error *err);
+
 /* Makes a decoder, which turns ids into text as they come. It drops the space that encoding put
  * before the first word, holds back bytes until a character is complete, and writes U+FFFD for each
  * byte that cannot become one; control tokens give no text. The tokenizer must outlive it. *out:
@@ -519,6 +534,39 @@ brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, bri
  * every machine. Errors: BRISE_EINVAL no token that may be drawn has a finite logit. */
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
+
+/* ---- without an operating system ------------------------------------------------------------- */
+
+typedef struct brise_arena_options {
+	size_t size;                            /* sizeof(brise_arena_options) */
+	const brise_engine_options *engine;     /* NULL: defaults, here and in the next two */
+	const brise_sequence_options *sequence; /* of each sequence */
+	const brise_sampling *sampling;         /* of each sequence's sampler */
+	uint32_t sequences;  /* texts at the same time, each with a decoder too; 0: one */
+	size_t prompt_bytes; /* longest text for one brise_encoder; 0: there is none */
+} brise_arena_options;
+
+/* Fills options, of `size` = sizeof *options bytes, with the defaults above. */
+void brise_init_arena_options(brise_arena_options *options, size_t size);
+
+/* Bytes of memory for a model from brise_open_memory, one engine, and what the options say, made
+ * once: what brise_give_memory needs. It reads the model's tables and takes no memory itself, so it
+ * can be called on the board, and also where the program is built if pointers have the same size
+ * there and options.engine says how many threads. data [size]: the model, 64-byte aligned; its name
+ * when it is opened has at most 255 bytes.
+ * Errors: BRISE_EINVAL, and as brise_open_memory where the tables are damaged. */
+brise_status brise_get_arena_bytes(const void *data, size_t size,
+                                   const brise_arena_options *options, uint64_t *bytes,
+                                   brise_error *err);
+
+/* All memory of the library for firmware (make firmware; runtime/FIRMWARE.md) comes from one range
+ * that the program gives it before it calls anything else: memory [bytes], which stays the
+ * library's. These two functions are in that library alone.
+ * Errors: BRISE_EINVAL NULL, or too little for anything. */
+brise_status brise_give_memory(void *memory, size_t bytes, brise_error *err);
+
+/* Bytes from the start of that range to the furthest byte ever used. */
+size_t brise_get_memory_used(void);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* heap.h - where memory.c gets bytes: the one place that can run out of them
  *
- * heap.c takes them from libc. A program that defines these three functions itself and links
- * libbrise.a takes them from elsewhere: firmware from an arena, tests from a heap that fails.
+ * heap.c takes them from libc, none/heap.c from a range that the program gives; tests define these
+ * three functions themselves, for a heap that fails.
  */
 #ifndef RUNTIME_HEAP_H
 #define RUNTIME_HEAP_H

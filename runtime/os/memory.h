@@ -8,6 +8,7 @@
 #define RUNTIME_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* [count] items of `size` bytes, zeroed; large pieces that are not touched take no memory on
  * systems with paging. Of 0 bytes: a pointer that may only be freed. */
@@ -28,5 +29,19 @@ void memory_free(void *memory);
  * The two go together. */
 void *memory_new_aligned(size_t count, size_t size);
 void memory_free_aligned(void *memory);
+
+/* What a request takes of the range that firmware gives: a head, and its bytes in units
+ * (runtime/os/none/heap.c). */
+#define MEMORY_UNIT 16u
+#define MEMORY_HEAD 16u
+
+/* Adds a request for [count] items of `size` bytes to what is needed. Both come from what has been
+ * checked: their product does not overflow. */
+static inline void memory_count(uint64_t *needed, uint64_t count, uint64_t size)
+{
+	uint64_t units = (count * size + MEMORY_UNIT - 1) / MEMORY_UNIT;
+
+	*needed += MEMORY_HEAD + (units > 0 ? units : 1) * MEMORY_UNIT;
+}
 
 #endif

@@ -116,34 +116,67 @@ static brise_status check_section(const brise_tokenizer *t, const void *section,
 	return status;
 }
 
-/* Room for n patterns in both sets. */
-static bool make_room(struct tokenizer_added *a, size_t n, size_t pool_bytes)
-{
-	a->plain.items = memory_new(n + 1, sizeof *a->plain.items);
-	a->normalized.items = memory_new(n + 1, sizeof *a->normalized.items);
-	a->pool = memory_new(pool_bytes + 1, 1);
-	return a->plain.items && a->normalized.items && a->pool;
-}
-
 static bool is_normalized(uint32_t flags)
 {
 	return (flags & ADDED_NORMALIZED) != 0;
 }
 
-static bool fill_stated(const brise_tokenizer *t, struct tokenizer_added *a,
+static bool is_control(const brise_tokenizer *t, uint32_t id)
+{
+	return t->types[id] == PIECE_CONTROL || t->types[id] == PIECE_UNKNOWN;
+}
+
+/* What the sets need. Patterns that begin at the same place have different lengths. */
+typedef struct added_sizes {
+	uint32_t n;
+	size_t pool, nested;
+	bool lengths[TOKENIZER_PIECE_MAX + 1];
+} added_sizes;
+
+static void measure_plain(added_sizes *sizes, uint32_t bytes)
+{
+	sizes->nested += !sizes->lengths[bytes];
+	sizes->lengths[bytes] = true;
+}
+
+/* entries [n] NULL: control tokens. */
+static added_sizes measure(const brise_tokenizer *t, const added_entry *entries, uint32_t n)
+{
+	added_sizes sizes = { .n = n };
+	uint32_t i;
+
+	for (i = 0; entries && i < n; i++)
+		if (is_normalized(entries[i].flags))
+			sizes.pool += TOKENIZER_SPACE_BYTES *
+			              (tokenizer_piece_bytes(t, entries[i].id) + (size_t)1);
+		else
+			measure_plain(&sizes, tokenizer_piece_bytes(t, entries[i].id));
+	for (i = 0; !entries && i < t->vocab; i++)
+		if (is_control(t, i)) {
+			sizes.n++;
+			measure_plain(&sizes, tokenizer_piece_bytes(t, i));
+		}
+	return sizes;
+}
+
+/* Room for the patterns in both sets. */
+static bool make_room(struct tokenizer_added *a, const added_sizes *sizes)
+{
+	a->plain.items = memory_new((size_t)sizes->n + 1, sizeof *a->plain.items);
+	a->normalized.items = memory_new((size_t)sizes->n + 1, sizeof *a->normalized.items);
+	a->pool = memory_new(sizes->pool + 1, 1);
+	a->nested = sizes->nested;
+	return a->plain.items && a->normalized.items && a->pool;
+}
+
+static void fill_stated(const brise_tokenizer *t, struct tokenizer_added *a,
                         const added_entry *entries, uint32_t n)
 {
 	bool spells = a->rule == ADDED_EVERY || a->rule == ADDED_GGML;
 	size_t pool = 0;
 	uint32_t i;
 
-	for (i = 0; i < n; i++)
-		if (is_normalized(entries[i].flags))
-			pool += TOKENIZER_SPACE_BYTES *
-			        (tokenizer_piece_bytes(t, entries[i].id) + (size_t)1);
-	if (!make_room(a, n, pool))
-		return false;
-	for (pool = 0, i = 0; i < n; i++) {
+	for (i = 0; i < n; i++) {
 		added_set *set = is_normalized(entries[i].flags) ? &a->normalized : &a->plain;
 		added_pattern p = piece_pattern(t, entries[i].id, entries[i].flags);
 
@@ -152,46 +185,65 @@ static bool fill_stated(const brise_tokenizer *t, struct tokenizer_added *a,
 		set->items[set->n++] = p;
 	}
 	a->symbols = true;
-	return true;
 }
 
-static bool fill_control(const brise_tokenizer *t, struct tokenizer_added *a)
+static void fill_control(const brise_tokenizer *t, struct tokenizer_added *a)
 {
-	uint32_t id, n = 0;
+	uint32_t id;
 
 	for (id = 0; id < t->vocab; id++)
-		n += t->types[id] == PIECE_CONTROL || t->types[id] == PIECE_UNKNOWN;
-	if (!make_room(a, n, 0))
-		return false;
-	for (id = 0; id < t->vocab; id++)
-		if (t->types[id] == PIECE_CONTROL || t->types[id] == PIECE_UNKNOWN)
+		if (is_control(t, id))
 			a->plain.items[a->plain.n++] = piece_pattern(t, id, ADDED_SPECIAL);
-	return true;
+}
+
+static const added_entry *entries_of(const void *section)
+{
+	return section ? (const added_entry *)(const void *)((const uint8_t *)section +
+	                                                     sizeof(added_header))
+	               : NULL;
+}
+
+brise_status added_count(const brise_tokenizer *t, const void *section, size_t bytes,
+                         const char *name, struct tokenizer_added *to, uint64_t *needed,
+                         brise_error *err)
+{
+	added_header h = { ADDED_GGML, 0 };
+	added_sizes sizes;
+	brise_status status;
+
+	if (section && (status = check_section(t, section, bytes, &h, name, err)) != BRISE_OK)
+		return status;
+	sizes = measure(t, entries_of(section), h.n);
+	to->rule = (added_rule)h.rule;
+	to->nested = sizes.nested;
+	memory_count(needed, 1, sizeof *to);
+	memory_count(needed, (uint64_t)sizes.n + 1, sizeof(added_pattern));
+	memory_count(needed, (uint64_t)sizes.n + 1, sizeof(added_pattern));
+	memory_count(needed, sizes.pool + 1, 1);
+	return BRISE_OK;
 }
 
 brise_status added_attach(brise_tokenizer *t, const void *section, size_t bytes, const char *name,
                           brise_error *err)
 {
 	added_header h = { ADDED_GGML, 0 };
+	const added_entry *entries = entries_of(section);
 	struct tokenizer_added *a;
+	added_sizes sizes;
 	brise_status status;
-	bool filled;
 
 	if (section && (status = check_section(t, section, bytes, &h, name, err)) != BRISE_OK)
 		return status;
 	added_free(t->added);
 	t->added = a = memory_new(1, sizeof *a);
-	if (a)
-		a->rule = (added_rule)h.rule;
-	filled = a &&
-	         (section ? fill_stated(
-	                            t, a,
-	                            (const added_entry *)(const void *)((const uint8_t *)section +
-	                                                                sizeof h),
-	                            h.n)
-	                  : fill_control(t, a));
-	if (!filled)
+	sizes = measure(t, entries, h.n);
+	if (!a || !make_room(a, &sizes))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for added tokens", name);
+	a->rule = (added_rule)h.rule;
+	if (entries)
+		fill_stated(t, a, entries, h.n);
+	else
+		fill_control(t, a);
 	sort_set(&a->plain);
 	sort_set(&a->normalized);
 	return BRISE_OK;

@@ -24,6 +24,7 @@ struct tokenizer_added {
 	bool symbols; /* user-defined symbols are among the patterns, not left to the merging */
 	added_set plain, normalized;
 	uint8_t *pool; /* normalised texts of the second set */
+	size_t nested; /* most patterns of the first set that begin at one place of a text */
 };
 
 /* Makes the sets of an open tokenizer. section [bytes]: what the file says (added_section.h); NULL:
@@ -31,6 +32,11 @@ struct tokenizer_added {
  * with the tokenizer. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status added_attach(brise_tokenizer *t, const void *section, size_t bytes, const char *name,
                           brise_error *err);
+/* What added_attach will take, in *needed; fills rule and nested of `to`. Takes no memory.
+ * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED. */
+brise_status added_count(const brise_tokenizer *t, const void *section, size_t bytes,
+                         const char *name, struct tokenizer_added *to, uint64_t *needed,
+                         brise_error *err);
 void added_free(struct tokenizer_added *added);
 
 /* The longest pattern that text [bytes] begins with, NULL: none. Special ones do not count where

@@ -20,7 +20,6 @@
 
 #include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
-#include "runtime/os/memory.h"
 
 #define NO_SYMBOL UINT32_MAX
 
@@ -49,17 +48,21 @@ typedef struct bpe {
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
+bool bpe_reserve_ids(bpe_ids *ids, size_t n)
+{
+	int32_t *grown = memory_resize(ids->items, n, sizeof *grown);
+
+	if (!grown)
+		return false;
+	ids->items = grown;
+	ids->room = n;
+	return true;
+}
+
 bool bpe_add_id(bpe_ids *ids, int32_t id)
 {
-	size_t room = ids->room > 0 ? 2 * ids->room : 64;
-	int32_t *grown;
-
-	if (ids->n == ids->room) {
-		if (!(grown = memory_resize(ids->items, room, sizeof *grown)))
-			return false;
-		ids->items = grown;
-		ids->room = room;
-	}
+	if (ids->n == ids->room && !bpe_reserve_ids(ids, ids->room > 0 ? 2 * ids->room : 64))
+		return false;
 	ids->items[ids->n++] = id;
 	return true;
 }
@@ -84,7 +87,7 @@ static uint32_t count_characters(const uint8_t *text, size_t bytes)
 
 /* Room for the symbols of a text and everything that follows. n - 1 pairs at the start, and every
  * merge, of n - 1 at most, adds two entries for the one it took out. */
-static bool make_room(bpe_space *space, const brise_tokenizer *t, uint64_t n)
+bool bpe_reserve(bpe_space *space, const brise_tokenizer *t, size_t n)
 {
 	if (t->has_unused && !space->cuts &&
 	    !(space->cuts = memory_new(t->vocab, sizeof *space->cuts)))
@@ -93,10 +96,18 @@ static bool make_room(bpe_space *space, const brise_tokenizer *t, uint64_t n)
 		return true;
 	memory_free(space->symbols);
 	memory_free(space->entries);
-	space->symbols = memory_new((size_t)n, sizeof *space->symbols);
-	space->entries = memory_new((size_t)n, 2 * sizeof *space->entries);
-	space->room = space->symbols && space->entries ? (size_t)n : 0;
+	space->symbols = memory_new(n, sizeof *space->symbols);
+	space->entries = memory_new(n, 2 * sizeof *space->entries);
+	space->room = space->symbols && space->entries ? n : 0;
 	return space->room > 0;
+}
+
+void bpe_count(const brise_tokenizer *t, size_t n, uint64_t *needed)
+{
+	if (t->has_unused)
+		memory_count(needed, t->vocab, sizeof(uint32_t));
+	memory_count(needed, n, sizeof(symbol));
+	memory_count(needed, n, 2 * sizeof(merge));
 }
 
 /* ---- merging -------------------------------------------------------------------------------- */
@@ -269,7 +280,7 @@ bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, boo
 
 	if (bytes == 0)
 		return true;
-	if (!make_room(space, t, count_characters(text, bytes)))
+	if (!bpe_reserve(space, t, count_characters(text, bytes)))
 		return false;
 	b.symbols = space->symbols;
 	b.queue.entries = space->entries;

@@ -7,12 +7,15 @@
 
 /* Token ids that grow. */
 typedef struct bpe_ids {
-	int32_t *items; /* malloc'ed */
+	int32_t *items;
 	size_t n, room;
 } bpe_ids;
 
 /* Appends one id; false: no memory. */
 bool bpe_add_id(bpe_ids *ids, int32_t id);
+
+/* Takes memory for n ids. False: no memory. */
+bool bpe_reserve_ids(bpe_ids *ids, size_t n);
 
 /* Memory that one text after another works in. Zero-initialised; freed with bpe_free_space. */
 typedef struct bpe_space {
@@ -22,6 +25,9 @@ typedef struct bpe_space {
 	size_t room;    /* characters there is room for */
 } bpe_space;
 
+/* Takes memory for a text of n characters. False: no memory. */
+bool bpe_reserve(bpe_space *space, const brise_tokenizer *t, size_t n);
+void bpe_count(const brise_tokenizer *t, size_t n, uint64_t *needed); /* what that takes */
 void bpe_free_space(bpe_space *space);
 
 /* Appends the ids of text [bytes], which is normalised: UTF-8, U+2581 for every space. `symbols`:

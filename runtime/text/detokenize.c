@@ -17,7 +17,6 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/utf8.h"
-#include "runtime/os/memory.h"
 
 /* SentencePiece's default; the converter refuses another one */
 #define UNKNOWN_SURFACE " \xe2\x81\x87 "
@@ -57,6 +56,11 @@ brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *token
 	d->t = tokenizer;
 	d->at_start = true;
 	return BRISE_OK;
+}
+
+void tokenizer_count_decoder(const brise_tokenizer *t, uint64_t *needed)
+{
+	memory_count(needed, 1, sizeof(brise_decoder) + text_room(t));
 }
 
 void brise_free_decoder(brise_decoder *decoder)

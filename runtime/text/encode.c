@@ -35,9 +35,14 @@ typedef struct encoding {
 	size_t room;
 	bpe_space space;
 	bpe_ids ids;
-	longest_match *matches; /* ADDED_GGML: where the plain set's patterns are */
-	size_t n_matches, i_match;
+	longest_space matches; /* ADDED_GGML: where the plain set's patterns are */
+	size_t i_match;
 } encoding;
+
+struct brise_encoder {
+	encoding e;
+	size_t most; /* bytes of a text */
+};
 
 /* ---- normalising ---------------------------------------------------------------------------- */
 
@@ -73,18 +78,23 @@ static size_t normalize(bool prefix, const uint8_t *text, size_t bytes, uint8_t 
 	return n;
 }
 
+static bool reserve_normalized(encoding *e, size_t bytes)
+{
+	uint8_t *grown = memory_resize(e->normalized, bytes, 1);
+
+	if (!grown)
+		return false;
+	e->normalized = grown;
+	e->room = bytes;
+	return true;
+}
+
 /* Normalises into e->normalized; *n its bytes. False: no memory. */
 static bool fill_normalized(encoding *e, bool prefix, const uint8_t *text, size_t bytes, size_t *n)
 {
-	uint8_t *grown;
-
 	*n = normalize(prefix, text, bytes, NULL);
-	if (*n > e->room) {
-		if (!(grown = memory_resize(e->normalized, *n, 1)))
-			return false;
-		e->normalized = grown;
-		e->room = *n;
-	}
+	if (*n > e->room && !reserve_normalized(e, *n))
+		return false;
 	normalize(prefix, text, bytes, e->normalized);
 	return true;
 }
@@ -123,10 +133,10 @@ static const added_pattern *find_next(encoding *e, const added_set *set, const u
 	const added_pattern *p;
 
 	if (e->added->rule == ADDED_GGML && set == &e->added->plain) {
-		if (e->i_match == e->n_matches)
+		if (e->i_match == e->matches.n)
 			return NULL;
-		*at = e->matches[e->i_match].at;
-		return e->matches[e->i_match++].pattern;
+		*at = e->matches.matches[e->i_match].at;
+		return e->matches.matches[e->i_match++].pattern;
 	}
 	/* special tokens hide what is in them, also where they are not asked for */
 	for (; *at < bytes; ++*at)
@@ -175,40 +185,150 @@ static bool take_first(encoding *e, const uint8_t *text, size_t bytes)
 	                           : merge_text(e, e->normalized, n);
 }
 
-brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
-                               bool control, int32_t **ids, size_t *n, brise_error *err)
+/* Ids of a text into e->ids. */
+static brise_status encode(encoding *e, const char *text, size_t bytes, bool control,
+                           brise_error *err)
 {
-	const error_argument needed[] = { ERROR_ARGUMENT(tokenizer), ERROR_ARGUMENT(ids),
-		                          ERROR_ARGUMENT(n) };
-	encoding e = { .t = tokenizer, .control = control, .text = (const uint8_t *)text };
-	brise_status status = error_check_pointers(err, "brise_encode_text", needed, 3);
-	bool done;
-
-	if (status == BRISE_OK && !text && bytes > 0)
-		status = error_set(err, BRISE_EINVAL, "brise_encode_text: text is NULL");
-	if (status != BRISE_OK)
-		return status;
-	e.added = tokenizer->added;
-	*ids = NULL;
-	*n = 0;
+	e->added = e->t->added; /* may have been attached after the encoder was made */
+	e->text = (const uint8_t *)text;
+	e->control = control;
+	e->ids.n = e->i_match = 0;
 	if (bytes == 0)
 		return BRISE_OK;
 	if (bytes > TEXT_MAX)
 		return error_set(err, BRISE_EINVAL,
 		                 "a text of %zu bytes, at most %zu are encoded at once", bytes,
 		                 TEXT_MAX);
-	done = (e.added->rule != ADDED_GGML ||
-	        longest_find(&e.added->plain, e.text, bytes, control, &e.matches, &e.n_matches)) &&
-	       cut(&e, &e.added->plain, e.text, bytes, take_first);
-	memory_free(e.matches);
-	memory_free(e.normalized);
-	bpe_free_space(&e.space);
-	if (!done) {
+	if ((e->added->rule != ADDED_GGML ||
+	     longest_find(&e->matches, &e->added->plain, e->text, bytes, control)) &&
+	    cut(e, &e->added->plain, e->text, bytes, take_first))
+		return BRISE_OK;
+	return error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes", bytes);
+}
+
+/* All but the ids. */
+static void free_space(encoding *e)
+{
+	longest_free_space(&e->matches);
+	memory_free(e->normalized);
+	bpe_free_space(&e->space);
+}
+
+brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *text, size_t bytes,
+                               bool control, int32_t **ids, size_t *n, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(tokenizer), ERROR_ARGUMENT(ids),
+		                          ERROR_ARGUMENT(n) };
+	encoding e = { .t = tokenizer };
+	brise_status status = error_check_pointers(err, "brise_encode_text", needed, 3);
+
+	if (status == BRISE_OK && !text && bytes > 0)
+		status = error_set(err, BRISE_EINVAL, "brise_encode_text: text is NULL");
+	if (status != BRISE_OK)
+		return status;
+	*ids = NULL;
+	*n = 0;
+	status = encode(&e, text, bytes, control, err);
+	free_space(&e);
+	if (status != BRISE_OK) {
 		memory_free(e.ids.items);
-		return error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes",
-		                 bytes);
+		return status;
 	}
 	*ids = e.ids.items;
 	*n = e.ids.n;
 	return BRISE_OK;
+}
+
+/* ---- encoders: the same with memory taken beforehand ---------------------------------------- */
+
+/* What a text of `bytes` bytes takes at most. Every byte may be no UTF-8, which makes three bytes
+ * and one character of it; between added tokens each text may get a space in front, again three
+ * bytes and a character. A byte of normalised text may become a token of its own. */
+typedef struct encode_room {
+	size_t normalized, characters, ids;
+} encode_room;
+
+static encode_room room_for(size_t bytes)
+{
+	return (encode_room){ 3 * bytes + 3, bytes + 1, 4 * bytes + 4 };
+}
+
+static bool reserve(encoding *e, size_t bytes)
+{
+	const encode_room room = room_for(bytes);
+
+	return reserve_normalized(e, room.normalized) &&
+	       bpe_reserve(&e->space, e->t, room.characters) &&
+	       bpe_reserve_ids(&e->ids, room.ids) &&
+	       (e->t->added->rule != ADDED_GGML ||
+	        longest_reserve(&e->matches, bytes * e->t->added->nested, bytes));
+}
+
+brise_status brise_new_encoder(brise_encoder **out, const brise_tokenizer *tokenizer, size_t most,
+                               brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(tokenizer) };
+	brise_status status = error_check_pointers(err, "brise_new_encoder", needed, 2);
+	brise_encoder *encoder;
+
+	if (out)
+		*out = NULL;
+	if (status != BRISE_OK)
+		return status;
+	if (most > ENCODER_MOST)
+		return error_set(err, BRISE_EINVAL, "texts of %zu bytes, at most %zu expected",
+		                 most, ENCODER_MOST);
+	if ((encoder = memory_new(1, sizeof *encoder)) != NULL)
+		*encoder = (brise_encoder){ { .t = tokenizer }, most };
+	if (!encoder || !reserve(&encoder->e, most)) {
+		brise_free_encoder(encoder);
+		return error_set(err, BRISE_ENOMEM, "no memory to encode texts of %zu bytes", most);
+	}
+	*out = encoder;
+	return BRISE_OK;
+}
+
+brise_status brise_encode_next(brise_encoder *encoder, const char *text, size_t bytes, bool control,
+                               const int32_t **ids, size_t *n, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(encoder), ERROR_ARGUMENT(ids),
+		                          ERROR_ARGUMENT(n) };
+	brise_status status = error_check_pointers(err, "brise_encode_next", needed, 3);
+
+	if (status == BRISE_OK && !text && bytes > 0)
+		status = error_set(err, BRISE_EINVAL, "brise_encode_next: text is NULL");
+	if (status == BRISE_OK && bytes > encoder->most)
+		status = error_set(err, BRISE_EINVAL,
+		                   "a text of %zu bytes; the encoder was made for %zu", bytes,
+		                   encoder->most);
+	if (status == BRISE_OK)
+		status = encode(&encoder->e, text, bytes, control, err);
+	if (status != BRISE_OK)
+		return status;
+	*ids = encoder->e.ids.items;
+	*n = encoder->e.ids.n;
+	return BRISE_OK;
+}
+
+void brise_free_encoder(brise_encoder *encoder)
+{
+	if (!encoder)
+		return;
+	free_space(&encoder->e);
+	memory_free(encoder->e.ids.items);
+	memory_free(encoder);
+}
+
+void tokenizer_count_encoder(const brise_tokenizer *t, size_t bytes, uint64_t *needed)
+{
+	const encode_room room = room_for(bytes);
+
+	memory_count(needed, 1, sizeof(brise_encoder));
+	memory_count(needed, room.normalized, 1);
+	bpe_count(t, room.characters, needed);
+	memory_count(needed, room.ids, sizeof(int32_t));
+	if (t->added->rule == ADDED_GGML) {
+		memory_count(needed, bytes * t->added->nested, sizeof(longest_match));
+		memory_count(needed, bytes, 1);
+	}
 }

@@ -6,31 +6,53 @@
 #include "runtime/text/longest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/os/memory.h"
 
-typedef struct matches {
-	longest_match *items;
-	size_t n, room;
-} matches;
-
-static bool add(matches *m, size_t at, const added_pattern *pattern)
+static bool grow(longest_space *m, size_t room)
 {
-	size_t room = m->room ? 2 * m->room : 16;
-	longest_match *grown;
+	longest_match *grown = memory_resize(m->matches, room, sizeof *grown);
 
-	if (m->n == m->room) {
-		if (!(grown = memory_resize(m->items, room, sizeof *grown)))
-			return false;
-		m->items = grown;
-		m->room = room;
-	}
-	m->items[m->n++] = (longest_match){ at, pattern };
+	if (!grown)
+		return false;
+	m->matches = grown;
+	m->room = room;
 	return true;
 }
 
+static bool add(longest_space *m, size_t at, const added_pattern *pattern)
+{
+	if (m->n == m->room && !grow(m, m->room ? 2 * m->room : 16))
+		return false;
+	m->matches[m->n++] = (longest_match){ at, pattern };
+	return true;
+}
+
+static bool reserve_text(longest_space *m, size_t bytes)
+{
+	if (bytes <= m->text_room)
+		return true;
+	memory_free(m->taken);
+	m->taken = memory_new(bytes, 1);
+	m->text_room = m->taken ? bytes : 0;
+	return m->taken != NULL;
+}
+
+bool longest_reserve(longest_space *m, size_t n, size_t bytes)
+{
+	return grow(m, n) && reserve_text(m, bytes);
+}
+
+void longest_free_space(longest_space *m)
+{
+	memory_free(m->matches);
+	memory_free(m->taken);
+	*m = (longest_space){ NULL, 0, 0, NULL, 0 };
+}
+
 /* Every pattern at every place. */
-static bool collect(matches *m, const added_set *set, const uint8_t *text, size_t bytes,
+static bool collect(longest_space *m, const added_set *set, const uint8_t *text, size_t bytes,
                     bool special)
 {
 	const added_pattern *p;
@@ -63,43 +85,36 @@ static int compare_lengths(const void *a, const void *b)
 }
 
 /* Keeps those that overlap none before them; `taken` has a flag for each byte of the text. */
-static void choose(matches *m, uint8_t *taken)
+static void choose(longest_space *m, uint8_t *taken)
 {
 	size_t i, k, n = 0;
 
 	for (i = 0; i < m->n; i++) {
-		longest_match match = m->items[i];
+		longest_match match = m->matches[i];
 		size_t end = match.at + match.pattern->bytes;
 
 		if (taken[match.at] || taken[end - 1])
 			continue;
 		for (k = match.at; k < end; k++)
 			taken[k] = 1;
-		m->items[n++] = match;
+		m->matches[n++] = match;
 	}
 	m->n = n;
 }
 
-bool longest_find(const added_set *set, const uint8_t *text, size_t bytes, bool special,
-                  longest_match **found, size_t *n)
+bool longest_find(longest_space *m, const added_set *set, const uint8_t *text, size_t bytes,
+                  bool special)
 {
-	matches m = { NULL, 0, 0 };
-	bool done = collect(&m, set, text, bytes, special);
-	uint8_t *taken = done && m.n > 1 ? memory_new(bytes, 1) : NULL;
-
-	if (done && m.n > 1) {
-		qsort(m.items, m.n, sizeof *m.items, compare_lengths);
-		if (taken)
-			choose(&m, taken);
-		qsort(m.items, m.n, sizeof *m.items, compare_places);
-		done = taken != NULL;
-	}
-	memory_free(taken);
-	if (!done) {
-		memory_free(m.items);
-		m = (matches){ NULL, 0, 0 };
-	}
-	*found = m.items;
-	*n = m.n;
-	return done;
+	m->n = 0;
+	if (!collect(m, set, text, bytes, special))
+		return false;
+	if (m->n < 2)
+		return true;
+	if (!reserve_text(m, bytes))
+		return false;
+	memset(m->taken, 0, bytes);
+	qsort(m->matches, m->n, sizeof *m->matches, compare_lengths);
+	choose(m, m->taken);
+	qsort(m->matches, m->n, sizeof *m->matches, compare_places);
+	return true;
 }

@@ -9,11 +9,23 @@ typedef struct longest_match {
 	const added_pattern *pattern;
 } longest_match;
 
+/* Memory that one text after another works in. Zero-initialised; freed with longest_free_space. */
+typedef struct longest_space {
+	longest_match *matches; /* [n] */
+	size_t n, room;
+	uint8_t *taken; /* [text_room] a flag for each byte of the text */
+	size_t text_room;
+} longest_space;
+
+/* Takes memory for n occurrences in texts of `bytes` bytes. False: no memory. */
+bool longest_reserve(longest_space *space, size_t n, size_t bytes);
+void longest_free_space(longest_space *space);
+
 /* Occurrences of the set's patterns in text [bytes] that do not overlap: longer patterns before
  * shorter ones over the whole text, of equal ones the lowest id first, each from left to right
  * (llama.cpp, tokenizer_st_partition). Special ones do not count where `special` is false.
- * *matches [*n], by place, is freed by the caller. False: no memory. */
-bool longest_find(const added_set *set, const uint8_t *text, size_t bytes, bool special,
-                  longest_match **matches, size_t *n);
+ * space->matches [space->n], by place, are valid until the next text. False: no memory. */
+bool longest_find(longest_space *space, const added_set *set, const uint8_t *text, size_t bytes,
+                  bool special);
 
 #endif

@@ -13,10 +13,9 @@
 
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
-#include "runtime/text/added.h"
 #include "runtime/sized.h"
+#include "runtime/text/added.h"
 #include "runtime/text/utf8.h"
-#include "runtime/os/memory.h"
 
 static brise_status check_header(const tokenizer_header *h, const char *name, size_t size,
                                  brise_error *err)
@@ -272,53 +271,84 @@ static brise_status check_user(brise_tokenizer *t, uint32_t n_expected, const ch
 	return BRISE_OK;
 }
 
+/* Fills *t, which is zero, and checks all but the added tokens. */
+static brise_status read_section(brise_tokenizer *t, tokenizer_header *h, const void *data,
+                                 size_t size, const char *name, brise_error *err)
+{
+	uint32_t counts[PIECE_BYTE + 1] = { 0 };
+	brise_status status;
+
+	if (size < sizeof *h)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tokenizer: %zu bytes are too few for its header (%zu)", name,
+		                 size, sizeof *h);
+	if ((uintptr_t)data % TOKENIZER_ALIGN != 0)
+		return error_set(err, BRISE_EFORMAT, "%s: tokenizer: not aligned to %u bytes", name,
+		                 TOKENIZER_ALIGN);
+	memcpy(h, data, sizeof *h);
+	if ((status = check_header(h, name, size, err)) != BRISE_OK)
+		return status;
+	set_tables(t, h, data);
+	if ((status = check_offsets(t, h->text_bytes, name, err)) != BRISE_OK ||
+	    (status = check_pieces(t, counts, name, err)) != BRISE_OK ||
+	    (status = check_byte_ids(t, counts[PIECE_BYTE], name, err)) != BRISE_OK ||
+	    (status = check_hash(t, name, err)) != BRISE_OK)
+		return status;
+	return check_user(t, counts[PIECE_USER_DEFINED], name, err);
+}
+
+/* The section of added tokens that follows directly; NULL: none. */
+static const void *find_added(const tokenizer_header *h, const void *data, size_t size)
+{
+	return h->bytes < size ? (const uint8_t *)data + h->bytes : NULL;
+}
+
 brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_t size,
                                   const char *name, brise_error *err)
 {
 	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(data),
 		                          ERROR_ARGUMENT(name) };
 	brise_status status = error_check_pointers(err, "brise_open_tokenizer", needed, 3);
-	brise_tokenizer *t = NULL;
+	brise_tokenizer *t;
 	tokenizer_header h;
-	uint32_t counts[PIECE_BYTE + 1] = { 0 };
 
 	if (out)
 		*out = NULL;
 	if (status != BRISE_OK)
 		return status;
-	if (size < sizeof h)
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: tokenizer: %zu bytes are too few for its header (%zu)", name,
-		                 size, sizeof h);
-	if ((uintptr_t)data % TOKENIZER_ALIGN != 0)
-		return error_set(err, BRISE_EFORMAT, "%s: tokenizer: not aligned to %u bytes", name,
-		                 TOKENIZER_ALIGN);
-	memcpy(&h, data, sizeof h);
-	status = check_header(&h, name, size, err);
-	if (status != BRISE_OK)
-		return status;
-	t = memory_new(1, sizeof *t);
-	if (!t)
+	if (!(t = memory_new(1, sizeof *t)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tokenizer", name);
-	set_tables(t, &h, data);
-	status = check_offsets(t, h.text_bytes, name, err);
+	status = read_section(t, &h, data, size, name, err);
 	if (status == BRISE_OK)
-		status = check_pieces(t, counts, name, err);
-	if (status == BRISE_OK)
-		status = check_byte_ids(t, counts[PIECE_BYTE], name, err);
-	if (status == BRISE_OK)
-		status = check_hash(t, name, err);
-	if (status == BRISE_OK)
-		status = check_user(t, counts[PIECE_USER_DEFINED], name, err);
-	if (status == BRISE_OK)
-		status = added_attach(t, h.bytes < size ? (const uint8_t *)data + h.bytes : NULL,
-		                      size - (size_t)h.bytes, name, err);
+		status = added_attach(t, find_added(&h, data, size), size - (size_t)h.bytes, name,
+		                      err);
 	if (status != BRISE_OK) {
 		brise_close_tokenizer(t);
 		return status;
 	}
 	*out = t;
 	return BRISE_OK;
+}
+
+brise_status tokenizer_count(brise_tokenizer *t, struct tokenizer_added *added, const void *data,
+                             size_t size, const void *added_section, size_t added_bytes,
+                             const char *name, uint64_t *needed, brise_error *err)
+{
+	tokenizer_header h;
+	brise_status status;
+
+	memset(t, 0, sizeof *t);
+	if ((status = read_section(t, &h, data, size, name, err)) != BRISE_OK)
+		return status;
+	t->added = added;
+	memory_count(needed, 1, sizeof *t);
+	/* A model's section takes the place of what was attached before, whose memory may be too
+	 * small for it. */
+	status = added_count(t, find_added(&h, data, size), size - (size_t)h.bytes, name, added,
+	                     needed, err);
+	if (status == BRISE_OK && added_section)
+		status = added_count(t, added_section, added_bytes, name, added, needed, err);
+	return status;
 }
 
 void brise_close_tokenizer(brise_tokenizer *tokenizer)

@@ -44,6 +44,21 @@ static inline bool tokenizer_begins_word(const uint8_t *text, size_t at, size_t 
 	                                             TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES) != 0);
 }
 
+/* Looks at a tokenizer section, and the section of added tokens that a model has for it (NULL:
+ * none), without taking memory: fills *t and *added as far as the counts below need it, adds what
+ * the tokenizer will take to *needed. data: as of brise_open_tokenizer.
+ * Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED. */
+brise_status tokenizer_count(brise_tokenizer *t, struct tokenizer_added *added, const void *data,
+                             size_t size, const void *added_section, size_t added_bytes,
+                             const char *name, uint64_t *needed, brise_error *err);
+
+/* Longest text of an encoder: what it takes is then counted without overflow. */
+#define ENCODER_MOST ((size_t)1 << 24)
+
+/* What a decoder takes, and an encoder for texts of `bytes` bytes. */
+void tokenizer_count_decoder(const brise_tokenizer *t, uint64_t *needed);
+void tokenizer_count_encoder(const brise_tokenizer *t, size_t bytes, uint64_t *needed);
+
 /* The piece text may be cut into, with exactly these bytes, or -1. Control, unknown and byte tokens
  * are never found. */
 int32_t tokenizer_find_piece(const brise_tokenizer *t, const uint8_t *text, size_t bytes);
