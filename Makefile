@@ -4,6 +4,8 @@
 # make bench      speed of this machine's kernels against its limits
 # make quality    what each type loses on test/models/breeze, as a table and a picture;
 #                 TEXT=FILE: on that text
+# make firmware   build/firmware/libbrise.a: the runtime for a board without an operating system
+#                 (runtime/FIRMWARE.md); CC=aarch64-none-elf-gcc or the like
 # make install    to $(DESTDIR)$(prefix): bindir, libdir and includedir may be set one by one
 #
 # make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; V=1 shows commands
@@ -66,7 +68,10 @@ contract := -std=c11 -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizat
 # The 387 keeps more bits than the contract has: x86 needs SSE2, which 64 bits have.
 contract += $(if $(filter x86_64-% i386-% i486-% i586-% i686-%,$(machine)),-msse2 -mfpmath=sse)
 defines  := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-flags := $(defines) $(CPPFLAGS) $(warnings) $(level) $(build_$(BUILD)) $(user_cflags) $(contract)
+# Without a system: registers instead of system calls, and names that are functions of this project.
+none_flags := $(if $(filter none,$(SYSTEM)),-DNO_SYSTEM $(addprefix -fno-builtin-,snprintf vsnprintf strchr bcmp) \
+              $(call known,-mno-outline-atomics,-Werror))
+flags := $(defines) $(none_flags) $(CPPFLAGS) $(warnings) $(level) $(build_$(BUILD)) $(user_cflags) $(contract)
 link  := $(level) $(filter -fsanitize=%,$(build_$(BUILD))) $(user_cflags) $(contract) $(LDFLAGS)
 libs  := $(LDLIBS) -lm -lpthread
 
@@ -74,7 +79,11 @@ libs  := $(LDLIBS) -lm -lpthread
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
 rooms := os model text eval sample
-lib_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
+# What has no use without files, and what runtime/os/none has its own of.
+system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c ram.c target_part.c target_place.c) \
+                  $(addprefix text/,json.c json_writer.c))
+all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
+lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) test/print_rows.c test/print_angles.c test/decode_blocks.c
 
@@ -157,6 +166,13 @@ $(out)/brise.pc: runtime/brise.h force
 		'Description: quantized CPU runtime for Mistral 7B' "Version: $$(sed -n 's/^#define BRISE_VERSION "\(.*\)"/\1/p' runtime/brise.h)" \
 		'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lbrise -lm -lpthread' >$@
 
+# The same library of SYSTEM=none, small. It may need nothing of its environment but what is named
+# here.
+firmware_needs := memcpy memmove memset memcmp sqrt sqrtf
+firmware:
+	@$(MAKE) --no-print-directory SYSTEM=none OUT='$(out)/firmware' CFLAGS='-Os -fno-unwind-tables -fno-asynchronous-unwind-tables $(CFLAGS)' '$(out)/firmware/libbrise.a'
+	@sh test/firmware/measure.sh '$(out)/firmware/libbrise.a' '$(firmware_needs)' '$(NM)'
+
 install: all $(out)/brise.pc
 	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)' '$(DESTDIR)$(includedir)' '$(DESTDIR)$(pkgconfigdir)'
 	$(INSTALL_PROGRAM) $(out)/brise '$(DESTDIR)$(bindir)/brise'
@@ -171,7 +187,7 @@ clean:
 	rm -rf build
 
 force:
-.PHONY: all test check demo bench quality install uninstall clean force
+.PHONY: all test check demo bench quality firmware install uninstall clean force
 .SECONDARY:
 
 -include $(patsubst %.o,%.d,$(lib_objects) $(app_objects) $(call objects,$(test_sources) bench/quality/draw.c))

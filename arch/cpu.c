@@ -6,7 +6,8 @@
  * for processes that ask (Documentation/arch/x86/xstate.rst).
  *
  * arm64: Linux and Android report features in HWCAP (Documentation/arch/arm64/elf_hwcaps.rst),
- * Apple by sysctl.
+ * Apple by sysctl. Without a system (NO_SYSTEM) the processor's own registers are read, which are
+ * open from EL1 on (Arm Architecture Reference Manual, D19.2).
  */
 #include "arch/cpu.h"
 
@@ -16,7 +17,7 @@
 #if defined(__x86_64__)
 
 #include <cpuid.h>
-#if defined(__linux__)
+#if defined(__linux__) && !defined(NO_SYSTEM)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -40,7 +41,7 @@ static uint32_t read_xcr0(void)
 
 static bool ask_for_tiles(void)
 {
-#if defined(__linux__) && defined(SYS_arch_prctl)
+#if defined(__linux__) && !defined(NO_SYSTEM) && defined(SYS_arch_prctl)
 	return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 #else
 	return false;
@@ -87,6 +88,26 @@ void arch_detect(arch_cpu *cpu)
 	                ask_for_tiles();
 	if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
 		cpu->avxvnni = has_bit(a, 4);
+}
+
+#elif defined(__aarch64__) && defined(NO_SYSTEM)
+
+/* A field of four bits. */
+static unsigned field(uint64_t value, unsigned from) { return (unsigned)(value >> from & 15); }
+
+/* By number, since compilers may not know the names of registers for the architecture that they
+ * build for. */
+void arch_detect(arch_cpu *cpu)
+{
+	uint64_t pfr0, isar0, isar1;
+
+	__asm__("mrs %0, S3_0_C0_C4_0" : "=r"(pfr0));  /* ID_AA64PFR0_EL1 */
+	__asm__("mrs %0, S3_0_C0_C6_0" : "=r"(isar0)); /* ID_AA64ISAR0_EL1 */
+	__asm__("mrs %0, S3_0_C0_C6_1" : "=r"(isar1)); /* ID_AA64ISAR1_EL1 */
+	memset(cpu, 0, sizeof *cpu);
+	cpu->neon = field(pfr0, 20) != 15;    /* AdvSIMD */
+	cpu->dotprod = field(isar0, 44) != 0; /* DP */
+	cpu->i8mm = field(isar1, 52) != 0;    /* I8MM */
 }
 
 #elif defined(__aarch64__) && defined(__linux__)

@@ -1,7 +1,6 @@
 /* error.c - errors are values: a code and one line that can be shown as it is */
 #include "runtime/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -67,32 +66,6 @@ void brise_free(void *memory)
 const char *brise_version(void)
 {
 	return BRISE_VERSION;
-}
-
-brise_status error_errno(brise_error *err, const char *format, ...)
-{
-	const char *reason = strerror(errno);
-	brise_status code = BRISE_EIO;
-	va_list args;
-	size_t used;
-
-#ifdef ENOMEM
-	if (errno == ENOMEM)
-		code = BRISE_ENOMEM;
-#endif
-	if (!err)
-		return code;
-	err->code = code;
-	va_start(args, format);
-	(void)vsnprintf(err->message, sizeof err->message, format, args);
-	va_end(args);
-	used = strlen(err->message);
-	/* A path as long as paths may be does not push out the reason. */
-	if (used + strlen(reason) + 3 > sizeof err->message)
-		used = sizeof err->message - strlen(reason) - 3;
-	(void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
-	make_printable(err->message);
-	return code;
 }
 
 const char *brise_get_status_name(brise_status status)

@@ -23,7 +23,7 @@ static bool total(size_t count, size_t size, size_t *bytes)
 /* The reason for error_errno, where errno has a code for it: a heap need not know errno. */
 static void *with_reason(void *memory)
 {
-#ifdef ENOMEM
+#if defined(ENOMEM) && !defined(NO_SYSTEM)
 	if (!memory)
 		errno = ENOMEM;
 #endif
