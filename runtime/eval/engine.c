@@ -9,9 +9,9 @@
 #include "arch/float_env.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/sized.h"
-#include "runtime/os/memory.h"
 
 #define ARENA_MAX ((uint64_t)1 << 40)
 
@@ -178,6 +178,26 @@ brise_status brise_get_engine_bytes(const brise_model *model, const brise_engine
 		return status;
 	lay_out(&e, &a);
 	*bytes = a.used;
+	return BRISE_OK;
+}
+
+brise_status engine_count(const brise_model *model, const brise_engine_options *options,
+                          uint64_t *needed, brise_error *err)
+{
+	brise_engine_options o = { .size = sizeof o };
+	uint64_t work;
+	brise_status status = brise_get_engine_bytes(model, options, &work, err);
+
+	if (status != BRISE_OK ||
+	    (status = sized_read(&o, sizeof o, options, "engine options", err)) != BRISE_OK)
+		return status;
+	if (o.threads == 0)
+		o.threads = threads_available();
+	memory_count(needed, 1, sizeof(brise_engine));
+	pool_count(o.threads, needed);
+	memory_count(needed, o.threads, sizeof(engine_scratch));
+	memory_count(needed, work + TILE_ALIGN, 1);
+	weights_count(needed);
 	return BRISE_OK;
 }
 

@@ -56,6 +56,11 @@ static inline size_t engine_logits_stride(const brise_engine *e)
 	return tile_count(e->model->config.vocab) * TILE_ROWS;
 }
 
+/* Adds what brise_new_engine will take to *needed; of the model its configuration is enough.
+ * Errors: BRISE_EINVAL. */
+brise_status engine_count(const brise_model *model, const brise_engine_options *options,
+                          uint64_t *needed, brise_error *err);
+
 /* The kernel set called `name`; NULL or "": the best supported.
  * Errors: BRISE_EINVAL, BRISE_EUNSUPPORTED. */
 brise_status engine_choose_kernels(arch_kernels *kernels, const char *name, brise_error *err);

@@ -42,23 +42,25 @@ static uint8_t *find_sinks(const kv_ring *ring, uint32_t layer, uint32_t head)
 	return ring->sinks + ((size_t)layer * ring->n_heads + head) * ring->span_bytes;
 }
 
-static uint8_t *allocate_spans(const kv_ring *ring, uint64_t spans_of_head)
+static uint64_t spans_of_head(const kv_ring *ring)
+{
+	return ring->slots / SPAN_POSITIONS + (ring->keeps_sinks ? 1u : 0u);
+}
+
+static bool fits(const kv_ring *ring)
 {
 	uint64_t bytes;
 	size_t size;
 
-	if (!checked_mul((uint64_t)ring->n_layers * ring->n_heads, spans_of_head, &bytes) ||
-	    !checked_mul(bytes, ring->span_bytes, &bytes) ||
-	    !checked_round_up(bytes, TILE_ALIGN, &bytes) || !checked_size(bytes, &size))
-		return NULL;
-	/* Fresh pages are zero and take no memory until they are touched. */
-	return memory_new(size, 1);
+	return checked_mul((uint64_t)ring->n_layers * ring->n_heads, spans_of_head(ring), &bytes) &&
+	       checked_mul(bytes, ring->span_bytes, &bytes) && checked_size(bytes, &size);
 }
 
-brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                         uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err)
+brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
+                          uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err)
 {
 	uint64_t slots;
+	bool fit;
 
 	memset(ring, 0, sizeof *ring);
 	ring->type = type;
@@ -66,32 +68,42 @@ brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, u
 	ring->n_heads = n_heads;
 	ring->head_dim = head_dim;
 	ring->dim = (uint32_t)span_dim(head_dim);
-	if (!checked_round_up(positions, SPAN_POSITIONS, &slots) || slots > UINT32_MAX)
-		return error_set(err, BRISE_EINVAL, "a cache of %" PRIu64 " positions is too large",
-		                 positions);
-	ring->slots = (uint32_t)slots;
 	ring->span_bytes = type == BRISE_KV_F32 ? 2 * SPAN_POSITIONS * ring->dim * sizeof(float)
 	                                        : span_bytes(ring->dim);
-	ring->spans = allocate_spans(ring, slots / SPAN_POSITIONS);
-	if (ring->spans && sinks)
-		ring->sinks = allocate_spans(ring, 1);
-	if (ring->spans && (ring->sinks || !sinks))
+	ring->keeps_sinks = sinks;
+	fit = checked_round_up(positions, SPAN_POSITIONS, &slots) && slots <= UINT32_MAX;
+	ring->slots = fit ? (uint32_t)slots : 0;
+	if (fit && fits(ring))
 		return BRISE_OK;
-	return error_set(err, BRISE_ENOMEM,
-	                 "no memory for a key/value cache of %" PRIu64 " positions", positions);
+	return error_set(err, BRISE_EINVAL, "a cache of %" PRIu64 " positions is too large",
+	                 positions);
+}
+
+brise_status kv_ring_allocate(kv_ring *ring, brise_error *err)
+{
+	const uint64_t heads = (uint64_t)ring->n_layers * ring->n_heads;
+
+	/* Fresh pages are zero and take no memory until they are touched. */
+	ring->spans = memory_new((size_t)kv_ring_bytes(ring), 1);
+	if (!ring->spans)
+		return error_set(err, BRISE_ENOMEM,
+		                 "no memory for a key/value cache of %" PRIu32 " positions",
+		                 ring->slots);
+	if (ring->keeps_sinks)
+		ring->sinks = ring->spans +
+		              (size_t)(heads * (ring->slots / SPAN_POSITIONS) * ring->span_bytes);
+	return BRISE_OK;
 }
 
 void kv_ring_free(kv_ring *ring)
 {
 	memory_free(ring->spans);
-	memory_free(ring->sinks);
 	ring->spans = ring->sinks = NULL;
 }
 
 uint64_t kv_ring_bytes(const kv_ring *ring)
 {
-	return (uint64_t)ring->n_layers * ring->n_heads *
-	       (ring->slots / SPAN_POSITIONS + (ring->sinks ? 1 : 0)) * ring->span_bytes;
+	return (uint64_t)ring->n_layers * ring->n_heads * spans_of_head(ring) * ring->span_bytes;
 }
 
 static void put_int8(const kv_ring *ring, kv_ring_quantize_fn *quantize, uint8_t *span, unsigned at,

@@ -12,16 +12,20 @@ typedef struct kv_ring {
 	uint32_t slots;             /* positions it holds, a multiple of 32 */
 	size_t span_bytes;
 	uint8_t *spans; /* [n_layers][n_heads][slots / 32] */
-	uint8_t *sinks; /* [n_layers][n_heads] one span each; NULL: no sinks are kept */
+	bool keeps_sinks;
+	uint8_t *sinks; /* [n_layers][n_heads] one span each, behind the others; NULL: none */
 } kv_ring;
 
 /* What turns a head vector into codes: arch_kernels.quantize_head. */
 typedef float kv_ring_quantize_fn(int8_t *codes, const float *head, size_t head_dim, size_t dim);
 
-/* An empty ring of at least `positions` slots; sinks: with a span for them.
- * Errors: BRISE_ENOMEM, BRISE_EINVAL too large for this machine's addresses. */
-brise_status kv_ring_new(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                         uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err);
+/* An empty ring of at least `positions` slots, without memory yet: its size is known then. sinks:
+ * with a span for them. Errors: BRISE_EINVAL too large for this machine's addresses. */
+brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
+                          uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err);
+
+/* Its memory. Errors: BRISE_ENOMEM. */
+brise_status kv_ring_allocate(kv_ring *ring, brise_error *err);
 void kv_ring_free(kv_ring *ring);
 uint64_t kv_ring_bytes(const kv_ring *ring);
 

@@ -88,8 +88,8 @@ static brise_status make_sinks(brise_sequence *s, brise_error *err)
 	return BRISE_OK;
 }
 
-/* Window, and the positions that the ring must hold. */
-static brise_status make(brise_sequence *s, const brise_sequence_options *o, brise_error *err)
+/* Window, and the positions that the ring must hold; nothing has memory yet. */
+static brise_status plan(brise_sequence *s, const brise_sequence_options *o, brise_error *err)
 {
 	const format_config *c = &s->model->config;
 	brise_sequence_facts *f = &s->facts;
@@ -106,8 +106,8 @@ static brise_status make(brise_sequence *s, const brise_sequence_options *o, bri
 		return error_set(err, BRISE_EINVAL,
 		                 "a context of %" PRIu64 " positions is more than %u", kept,
 		                 CONTEXT_MAX);
-	status = kv_ring_new(&s->ring, o->kv, c->n_layers, c->n_kv_heads, c->head_dim, kept + slack,
-	                     o->sinks > 0, err);
+	status = kv_ring_plan(&s->ring, o->kv, c->n_layers, c->n_kv_heads, c->head_dim,
+	                      kept + slack, o->sinks > 0, err);
 	if (status != BRISE_OK)
 		return status;
 	s->window = window > 0 ? window : UINT64_MAX;
@@ -124,7 +124,7 @@ static brise_status make(brise_sequence *s, const brise_sequence_options *o, bri
 	if (window > 0 && s->ring.slots - (window - 1) < PASS_ROWS_MAX)
 		f->pass_rows = (uint32_t)(s->ring.slots - (window - 1));
 	update_facts(s);
-	return make_sinks(s, err);
+	return BRISE_OK;
 }
 
 brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
@@ -145,13 +145,31 @@ brise_status brise_new_sequence(brise_sequence **out, const brise_model *model,
 		return error_set(err, BRISE_ENOMEM, "no memory for a sequence");
 	s->model = model;
 	host = float_env_enter();
-	status = make(s, &o, err);
+	if ((status = plan(s, &o, err)) == BRISE_OK &&
+	    (status = kv_ring_allocate(&s->ring, err)) == BRISE_OK)
+		status = make_sinks(s, err);
 	float_env_leave(host);
 	if (status != BRISE_OK)
 		brise_free_sequence(s);
 	else
 		*out = s;
 	return status;
+}
+
+brise_status sequence_count(const brise_model *model, const brise_sequence_options *options,
+                            uint64_t *needed, brise_error *err)
+{
+	brise_sequence_options o = { .size = sizeof o };
+	brise_sequence s = { .model = model };
+	brise_status status = sized_read(&o, sizeof o, options, "sequence options", err);
+
+	if (status != BRISE_OK || (status = plan(&s, &o, err)) != BRISE_OK)
+		return status;
+	memory_count(needed, 1, sizeof s);
+	memory_count(needed, kv_ring_bytes(&s.ring), 1);
+	if (s.sinks > 0)
+		memory_count(needed, 2 * (uint64_t)(model->config.head_dim / 2), sizeof(float));
+	return BRISE_OK;
 }
 
 void brise_free_sequence(brise_sequence *sequence)

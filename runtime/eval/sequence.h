@@ -45,6 +45,11 @@ static inline uint64_t sequence_attended_from(const brise_sequence *s, uint64_t 
 	return past >= s->window ? position + 1 - (s->window - s->sinks) : s->facts.start;
 }
 
+/* Adds what brise_new_sequence will take to *needed; of the model its configuration is enough.
+ * Errors: BRISE_EINVAL. */
+brise_status sequence_count(const brise_model *model, const brise_sequence_options *options,
+                            uint64_t *needed, brise_error *err);
+
 /* Refuses n more positions than there is room for, with BRISE_EFULL. */
 brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_error *err);
 

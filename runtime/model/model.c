@@ -443,6 +443,54 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	return read_tokenizer(m, &sections[SECTION_TOKENIZER], &sections[SECTION_ADDED], err);
 }
 
+static void count_section(const format_section *s, uint64_t most, uint64_t more, uint64_t *needed)
+{
+	memory_count(needed, (s->bytes < most ? s->bytes : most) + more, 1);
+}
+
+/* What read_model takes, by the sections. */
+static void count_tables(const brise_model *m, const format_section *s, uint64_t *needed)
+{
+	uint64_t n_tensors = s[SECTION_TENSORS].bytes / sizeof(format_tensor);
+
+	memory_count(needed, 1, sizeof *m);
+	memory_count(needed, MODEL_NAME_MOST + 1, 1);
+	memory_count(needed, m->config.n_layers, sizeof *m->places);
+	overlaps_count(m->n_sections, n_tensors, needed);
+	memory_count(needed, (uint64_t)residency_index(m->config.n_layers, 0) + 1,
+	             sizeof *m->residency.units);
+	count_section(&s[SECTION_ORIGIN], ORIGIN_MAX, 1, needed);
+	count_section(&s[SECTION_ENDS], FORMAT_ENDS_MAX * sizeof *m->ends, sizeof *m->ends, needed);
+	if (s[SECTION_TEMPLATE].kind != 0)
+		count_section(&s[SECTION_TEMPLATE], FORMAT_TEMPLATE_MAX, 1, needed);
+}
+
+brise_status model_count(brise_model *m, brise_tokenizer *t, struct tokenizer_added *added,
+                         const void *data, size_t size, uint64_t *needed, brise_error *err)
+{
+	char name[] = "model";
+	format_section s[SECTION_KINDS];
+	format_header header = { .version = 0 };
+	const uint8_t *bytes = data;
+	brise_status status;
+
+	*m = (brise_model){ .bytes = data, .size = size, .map = MAP_CLOSED, .name = name };
+	t->vocab = 0;
+	if ((status = check_header(m, &header, err)) == BRISE_OK &&
+	    (status = find_sections(m, &header, s, err)) == BRISE_OK)
+		status = read_config(m, &s[SECTION_CONFIG], err);
+	m->name = NULL; /* `name` ends with this function */
+	if (status != BRISE_OK)
+		return status;
+	count_tables(m, s, needed);
+	if (s[SECTION_TOKENIZER].kind == 0)
+		return BRISE_OK;
+	return tokenizer_count(t, added, bytes + s[SECTION_TOKENIZER].offset,
+	                       (size_t)s[SECTION_TOKENIZER].bytes,
+	                       s[SECTION_ADDED].kind ? bytes + s[SECTION_ADDED].offset : NULL,
+	                       (size_t)s[SECTION_ADDED].bytes, name, needed, err);
+}
+
 /* Takes over an open mapping: closed with the model or, after an error, here. */
 static brise_status open_bytes(brise_model **out, const uint8_t *bytes, size_t size, map_file *map,
                                const char *name, brise_error *err)

@@ -42,4 +42,14 @@ struct brise_model {
  * theta not positive. `name` is for the message. */
 brise_status model_check_config(const format_config *config, const char *name, brise_error *err);
 
+struct tokenizer_added;
+
+/* What opening a model in memory takes, without taking any: fills model->config and adds to
+ * *needed. `t` and `added` are filled as by tokenizer_count; t->vocab is 0 if the file has no
+ * tokenizer. The name that brise_open_memory is given later has at most MODEL_NAME_MOST bytes.
+ * Errors: as brise_open_memory, as far as the file is looked at. */
+#define MODEL_NAME_MOST 255u
+brise_status model_count(brise_model *model, brise_tokenizer *t, struct tokenizer_added *added,
+                         const void *data, size_t size, uint64_t *needed, brise_error *err);
+
 #endif

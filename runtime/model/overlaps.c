@@ -86,3 +86,8 @@ brise_status overlaps_check(const brise_model *model, brise_error *err)
 	memory_free(ranges);
 	return status;
 }
+
+void overlaps_count(uint64_t n_sections, uint64_t n_tensors, uint64_t *needed)
+{
+	memory_count(needed, 1 + n_sections + n_tensors, sizeof(byte_range));
+}

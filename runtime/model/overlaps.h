@@ -9,4 +9,7 @@
  * Errors: BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status overlaps_check(const brise_model *model, brise_error *err);
 
+/* Adds what that takes meanwhile to *needed. */
+void overlaps_count(uint64_t n_sections, uint64_t n_tensors, uint64_t *needed);
+
 #endif

@@ -36,6 +36,11 @@ brise_status weights_new_reader(weights_reader **out, const brise_model *model, 
 	return status;
 }
 
+void weights_count(uint64_t *needed)
+{
+	memory_count(needed, 1, sizeof(weights_reader));
+}
+
 void weights_free_reader(weights_reader *r)
 {
 	if (r)

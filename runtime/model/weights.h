@@ -38,6 +38,8 @@ typedef struct weights_reader weights_reader;
 
 /* Errors: BRISE_ENOMEM. */
 brise_status weights_new_reader(weights_reader **out, const brise_model *model, brise_error *err);
+/* Adds what a reader takes, where nothing is streamed, to *needed. */
+void weights_count(uint64_t *needed);
 void weights_free_reader(weights_reader *r); /* NULL allowed */
 
 /* A pass over the layers begins. output: the output follows at its end. What failed in passes

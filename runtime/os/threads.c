@@ -210,6 +210,11 @@ void pool_free(pool *p)
 	memory_free(p);
 }
 
+void pool_count(unsigned threads, uint64_t *needed)
+{
+	memory_count(needed, 1, sizeof(pool) + (threads - 1) * sizeof(struct worker));
+}
+
 unsigned pool_threads(const pool *p)
 {
 	return p->n_workers + 1;

@@ -25,6 +25,9 @@ unsigned threads_available(void);
 brise_status pool_new(pool **out, unsigned threads, brise_error *err);
 void pool_free(pool *p);
 
+/* Adds what the pool takes of runtime/os/heap.h to *needed; threads have memory of the system's. */
+void pool_count(unsigned threads, uint64_t *needed);
+
 /* How many run, the caller included. */
 unsigned pool_threads(const pool *p);
 

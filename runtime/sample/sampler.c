@@ -27,9 +27,9 @@
 #include "runtime/brise.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
-#include "runtime/sized.h"
+#include "runtime/sample/sampler.h"
 #include "runtime/sample/xoshiro.h"
-#include "runtime/os/memory.h"
+#include "runtime/sized.h"
 
 #define PENALTY_LAST_MAX (1u << 20)
 
@@ -172,6 +172,26 @@ brise_status brise_new_sampler(brise_sampler **out, uint32_t vocab, const brise_
 	    (status = sized_read(&s, sizeof s, sampling, "sampling", err)) != BRISE_OK)
 		return status;
 	return make_sampler(out, vocab, &s, err);
+}
+
+brise_status sampler_count(uint32_t vocab, const brise_sampling *sampling, uint64_t *needed,
+                           brise_error *err)
+{
+	brise_sampling s = default_sampling;
+	brise_status status = sized_read(&s, sizeof s, sampling, "sampling", err);
+
+	if (status != BRISE_OK || (status = check_sampling(&s, vocab, err)) != BRISE_OK)
+		return status;
+	memory_count(needed, 1, sizeof(brise_sampler));
+	memory_count(needed, vocab, sizeof(float));
+	memory_count(needed, vocab, sizeof(candidate));
+	memory_count(needed, (uint64_t)s.n_bias + 1, sizeof *s.bias);
+	if (has_penalties(&s)) {
+		memory_count(needed, s.penalty_last, sizeof(uint32_t));
+		memory_count(needed, vocab, sizeof(uint32_t));
+		memory_count(needed, vocab, sizeof(uint32_t));
+	}
+	return BRISE_OK;
 }
 
 void brise_free_sampler(brise_sampler *sampler)
