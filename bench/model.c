@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/replay.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/os/memory.h"
@@ -90,6 +91,36 @@ static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t voca
 		*tokens_per_s = 1 / bench_median(seconds, n);
 	memory_free(seconds);
 	return status;
+}
+
+/* The text that is measured with drafts. */
+#define REPEATED_TOKENS 192u
+#define REPEATED_CHANGE 24u /* one in so many is another than in the prompt */
+
+static brise_status measure_drafts(bench_model_result *result, const evaluator *e,
+                                   const brise_model *model, brise_error *err)
+{
+	int32_t prompt[REPEATED_TOKENS], text[REPEATED_TOKENS];
+	const bench_replay replay = { .prompt = prompt,
+		                      .text = text,
+		                      .n_prompt = REPEATED_TOKENS,
+		                      .n = REPEATED_TOKENS,
+		                      .drafts = true,
+		                      .cancel = e->options->cancel,
+		                      .user = e->options->user };
+	bench_replay_result replayed;
+	brise_status status = brise_rewind_sequence(e->sequence, 0, err);
+
+	bench_make_edit(prompt, text, REPEATED_TOKENS, REPEATED_CHANGE,
+	                brise_get_model_facts(model)->vocab);
+	if (status == BRISE_OK)
+		status = bench_replay_text(&replayed, &replay, model, e->engine, e->sequence, err);
+	if (status != BRISE_OK)
+		return status;
+	/* The first token is drawn from the prompt's logits. */
+	result->drafts_tokens_per_s = (REPEATED_TOKENS - 1) / replayed.seconds;
+	result->drafts_tokens_per_pass = (REPEATED_TOKENS - 1) / (double)replayed.passes;
+	return BRISE_OK;
 }
 
 /* The child: standard output into the pipe, a short prompt of ids, one token. */
@@ -242,7 +273,7 @@ static brise_status measure_speeds(bench_model_result *result, const evaluator *
 		                                                   facts->n_kv_heads *
 		                                                   (2 * facts->head_dim + 8);
 	}
-	return status;
+	return status == BRISE_OK && o->drafts ? measure_drafts(result, e, model, err) : status;
 }
 
 static brise_status measure_evaluation(bench_model_result *result, const bench_model_options *o,

@@ -293,6 +293,9 @@ succeeds "threads are measured and chosen on request" info "$model" --threads au
 try bench --threads 1..2 --json
 holds "a range of threads gives a row for each, and the number to choose" grep -q '"scaling":\[{"threads":1,.*{"threads":2,.*\],"threads":[12]}' "$dir/out"
 
+try bench "$model" --no-start -p 8 -n 8 --drafts --json
+holds "bench replays a text that repeats its prompt" grep -q '"drafts_tokens_per_s":[1-9][0-9.]*,"drafts_tokens_per_pass":[1-9]' "$dir/out"
+
 # ---- files that are no models ---------------------------------------------------------------------------------------
 
 : >"$dir/nothing"

@@ -28,7 +28,7 @@ typedef struct bench_settings {
 	uint32_t most_threads; /* of a range that begins at engine.threads; 0: none */
 	int shape, type;       /* shape: index + 1 once given */
 	const char *folder, *picture;
-	bool kernels, json, no_start;
+	bool kernels, json, no_start, drafts;
 	terminal_line line;
 } bench_settings;
 
@@ -79,6 +79,7 @@ static const options_entry entries[] = {
 	     "threads (default: fast cores); A..B: a table"),
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them"),
 	FLAG(0, "no-start", no_start, "do not time a fresh process"),
+	FLAG(0, "drafts", drafts, "add a text that repeats its prompt, with drafts"),
 	FLAG(0, "kernels", kernels, "measure the kernels of every set this machine runs"),
 	STRING(0, "svg", picture, "FILE", "with --kernels: draw their roofline"),
 	FLAG(0, "json", json, "one JSON object"),
@@ -324,6 +325,10 @@ static void print_model_json(const bench_model_result *r)
 	json_put_unsigned(&w, "threads", r->threads);
 	json_put_fixed(&w, "prefill_tokens_per_s", r->prefill_tokens_per_s, 3);
 	json_put_fixed(&w, "decode_tokens_per_s", r->decode_tokens_per_s, 3);
+	if (r->drafts_tokens_per_s > 0) {
+		json_put_fixed(&w, "drafts_tokens_per_s", r->drafts_tokens_per_s, 3);
+		json_put_fixed(&w, "drafts_tokens_per_pass", r->drafts_tokens_per_pass, 3);
+	}
 	json_put_fixed(&w, "read_gbps", r->limits.read_gbps, 3);
 	json_put_fixed(&w, "file_gbps", r->file_gbps, 3);
 	json_put_fixed(&w, "int8_gops", r->limits.int8_gops, 2);
@@ -369,6 +374,11 @@ static void print_model(const bench_model_result *r)
 	       r->decode_tokens_per_s, 100 * r->decode_fraction, (double)r->token_bytes / 1e9);
 	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n",
 	       r->prefill_tokens_per_s, 100 * r->prefill_fraction);
+	if (r->drafts_tokens_per_s > 0)
+		printf("  drafts      %8.2f tokens/s    %4.2f tokens a pass, where a text repeats "
+		       "its "
+		       "prompt with changes\n",
+		       r->drafts_tokens_per_s, r->drafts_tokens_per_pass);
 	if (r->first_token_s > 0)
 		printf("  first token %8.3f s from the start of a process, %.1f MB of anonymous "
 		       "memory\n",
@@ -383,6 +393,7 @@ static int measure_model(const bench_settings *s, const char *path)
 		                        s->generate,
 		                        s->engine.threads,
 		                        engine_choose_arch(s->engine.arch),
+		                        s->drafts,
 		                        terminal_was_interrupted,
 		                        NULL };
 	bench_model_result result;
