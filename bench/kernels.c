@@ -91,6 +91,60 @@ static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limi
 		rows[0].gops = rows[1].gops = 0;
 }
 
+const unsigned bench_sweep_tokens[BENCH_SWEEP] = { 1,  2,  3,  4,  5,  6,  7,  8,  9,
+	                                           10, 12, 14, 16, 20, 24, 32, 48, 64 };
+
+/* Rows of the matrix of a sweep: twice w1, as the forward pass multiplies w1 and w3 together. */
+#define SWEEP_TILES (2 * WIDE / TILE_ROWS)
+
+_Static_assert((size_t)TOKENS *WIDE >= 64 * SWEEP_TILES * TILE_ROWS, "results fit");
+
+static void multiply_swept(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const kernels_bench *b = argument;
+
+	b->multiply(b->y, SWEEP_TILES * TILE_ROWS, &b->w, &b->x, first * b->unit, end * b->unit,
+	            b->scratch + worker * ARCH_SCRATCH);
+}
+
+/* Every pass reads another matrix, so that none is in a cache. */
+static void measure_sweep(double seconds[BENCH_SWEEP], kernels_bench *b, arch_matmul *multiply,
+                          size_t tile_bytes)
+{
+	size_t matrix = SWEEP_TILES * tile_bytes, matrices = b->size / matrix, next = 0;
+	double times[PASSES];
+	unsigned i, pass;
+
+	b->multiply = multiply;
+	for (i = 0; i < BENCH_SWEEP; i++) {
+		b->x.n = bench_sweep_tokens[i];
+		b->unit = b->x.n > 1 ? ARCH_GRAIN : 1;
+		for (pass = 0; pass < PASSES; pass++, next++) {
+			double start = bench_clock();
+
+			b->w = (arch_matrix){ b->bytes + next % matrices * matrix, tile_bytes,
+				              tile_blocks(COLS) };
+			pool_run(b->threads, multiply_swept, b, SWEEP_TILES / b->unit, ARCH_GRAIN);
+			times[pass] = bench_clock() - start;
+		}
+		seconds[i] = bench_median(times, PASSES);
+	}
+}
+
+unsigned bench_find_cliff(const double seconds[BENCH_SWEEP])
+{
+	unsigned i, a, b;
+
+	for (i = 1; i < BENCH_SWEEP; i++)
+		for (a = 0; a < i; a++)
+			for (b = a; b < i; b++)
+				if (bench_sweep_tokens[a] + bench_sweep_tokens[b] >=
+				            bench_sweep_tokens[i] &&
+				    seconds[i] > 1.1 * (seconds[a] + seconds[b]))
+					return bench_sweep_tokens[i];
+	return 0;
+}
+
 /* One head's whole ring for n_queries queries. */
 static void attend_slice(void *argument, unsigned worker, size_t first, size_t end)
 {
@@ -263,6 +317,8 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	for (i = 0; i < 3; i++)
 		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i],
 		               arch_matmul_for(kernels, types[i], true), tile_bytes[i], i < 2);
+	measure_sweep(set->sweep_q4, &b, arch_matmul_for(kernels, TYPE_Q4, true), tile_bytes[0]);
+	measure_sweep(set->sweep_q8, &b, arch_matmul_for(kernels, TYPE_Q8, true), tile_bytes[1]);
 	measure_attention(set->rows + 6, &b, &set->limits);
 	measure_rows(set->rows + 8, &b, &set->limits);
 done:

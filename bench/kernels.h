@@ -16,14 +16,23 @@ typedef struct bench_row {
 
 #define BENCH_ROWS 11u
 
+/* Tokens of a pass, of a sweep from one to many. */
+#define BENCH_SWEEP 18u
+extern const unsigned bench_sweep_tokens[BENCH_SWEEP];
+
 /* One set's figures. */
 typedef struct bench_set {
 	const char *arch;
 	bench_limits limits;
 	bench_row rows[BENCH_ROWS];
+	double sweep_q4[BENCH_SWEEP], sweep_q8[BENCH_SWEEP]; /* seconds of one pass over a matrix */
 } bench_set;
 
-/* Fills set->rows against set->limits. Errors: BRISE_ENOMEM. */
+/* The first size of a sweep that costs more than the same tokens in two passes of sizes in it, by
+ * more than what measuring is off (a tenth); 0: none. */
+unsigned bench_find_cliff(const double seconds[BENCH_SWEEP]);
+
+/* Fills set->rows and the sweeps against set->limits. Errors: BRISE_ENOMEM. */
 brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads,
                                    brise_error *err);
 

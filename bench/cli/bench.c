@@ -150,6 +150,19 @@ static int write_synthetic(bench_settings *s)
 
 #define SETS_MAX 8u
 
+/* How much a pass over n rows costs, of a pass over one. */
+static void print_sweep(const char *type, const double seconds[BENCH_SWEEP])
+{
+	unsigned cliff = bench_find_cliff(seconds), i;
+
+	printf("  %s, rows: cost", type);
+	for (i = 1; i < BENCH_SWEEP; i++)
+		printf(" %u: %.2f", bench_sweep_tokens[i], seconds[i] / seconds[0]);
+	printf("\n");
+	if (cliff > 0)
+		printf("  %s: %u rows cost more than the same rows in two passes\n", type, cliff);
+}
+
 static void print_set(const bench_set *set, unsigned threads)
 {
 	unsigned i;
@@ -164,7 +177,23 @@ static void print_set(const bench_set *set, unsigned threads)
 			printf("%4.0f %% of the limit", 100 * row->rate / row->limit);
 		printf("\n");
 	}
+	print_sweep("q4", set->sweep_q4);
+	print_sweep("q8", set->sweep_q8);
 	(void)fflush(stdout);
+}
+
+static void print_json_sweep(json_writer *w, const char *name, const double seconds[BENCH_SWEEP])
+{
+	unsigned i;
+
+	json_open(w, name, '[');
+	for (i = 0; i < BENCH_SWEEP; i++) {
+		json_open(w, NULL, '{');
+		json_put_unsigned(w, "rows", bench_sweep_tokens[i]);
+		json_put_fixed(w, "cost", seconds[i] / seconds[0], 3);
+		json_close(w);
+	}
+	json_close(w);
 }
 
 static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned threads)
@@ -192,6 +221,8 @@ static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned thr
 			json_close(&w);
 		}
 		json_close(&w);
+		print_json_sweep(&w, "sweep_q4", sets[s].sweep_q4);
+		print_json_sweep(&w, "sweep_q8", sets[s].sweep_q8);
 		json_close(&w);
 	}
 	json_close(&w);
