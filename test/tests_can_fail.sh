@@ -43,14 +43,14 @@ for cpu in aarch64 riscv64 arm i386 s390x x86_64; do
 	printf '#!/bin/sh\nQEMU=%s\nexport QEMU\nwhile [ "$1" = -cpu ]; do shift 2; done\nexec "$@"\n' $cpu >"$house/bin/qemu-$cpu"
 done
 for compiler in gcc clang aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc arm-linux-gnueabihf-gcc i686-linux-gnu-gcc s390x-linux-gnu-gcc; do cp "$house/bin/make" "$house/bin/$compiler"; done
-printf '#!/bin/sh\n[ "$FAULT" != kernels-fail ]\n' >"$house/test_kernels"
-chmod +x "$house"/bin/* "$house/brise" "$house/test_kernels"
+for test in kernels rope; do printf '#!/bin/sh\n[ "$FAULT" != %s-fail ]\n' $test >"$house/test_$test"; done
+chmod +x "$house"/bin/* "$house/brise" "$house"/test_*
 for place in build build/bits/gcc-O3 build/bits/gcc-O0 build/arm64 build/riscv64 build/armhf build/i386; do
 	mkdir -p "$house/$place/test"
 	cp "$house/brise" "$house/$place/brise"
-	cp "$house/test_kernels" "$house/$place/test/test_kernels"
+	cp "$house"/test_* "$house/$place/test"
 done
-rm -f "$house/build/test/test_kernels"
+rm -f "$house"/build/test/test_*
 # One that is for a big-endian processor refuses.
 mkdir -p "$house/build/s390x"
 printf '#!/bin/sh\necho "little-endian processors only" >&2\nexit 1\n' >"$house/build/s390x/brise"
@@ -97,7 +97,7 @@ done
 holds "test_digest.sh fails without a digest to compare with" fails none sh test/test_digest.sh
 echo bits | sha256sum >"$house/test/digest.sha256"
 holds "other_machines.sh passes" passes sh test/other_machines.sh build/brise
-for fault in logits-fails logits-is-silent logits-differ run-fails run-is-silent run-differs convert-fails kernels-fail; do
+for fault in logits-fails logits-is-silent logits-differ run-fails run-is-silent run-differs convert-fails kernels-fail rope-fail; do
 	holds "other_machines.sh fails when brise has the fault $fault" fails $fault sh test/other_machines.sh build/brise
 done
 mkdir "$dir/few"
