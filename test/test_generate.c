@@ -157,8 +157,8 @@ static const uint32_t engine_rows[N_ENGINES] = { 1, 2, 5, 64 };
 
 typedef struct drafting {
 	check_counts *counts;
-	brise_model *models[3];
-	brise_engine *engines[3][N_ENGINES];
+	brise_model *models[4]; /* the last: models[1] again, under a limit on memory */
+	brise_engine *engines[4][N_ENGINES];
 	uint64_t seed;
 	uint64_t n_drafts, n_accepted; /* in all trials */
 	unsigned reasons[GENERATE_STOPPED + 1], failures;
@@ -167,8 +167,9 @@ typedef struct drafting {
 /* A prompt, and everything that a text depends on. */
 typedef struct trial {
 	drafting *all;
-	brise_model *model;
-	brise_engine *engine;
+	brise_model *models[2]; /* without drafts, and with them: the same weights */
+	brise_engine *engines[2];
+	uint32_t vocab;
 	brise_sequence_options sequence;
 	brise_sampling sampling;
 	brise_logit_bias biases[3];
@@ -198,6 +199,7 @@ typedef struct trial_run {
 	drafter drafter;
 	const outcome *expected; /* without drafts */
 	uint64_t seed;
+	bool drafted;
 } trial_run;
 
 static unsigned under(uint64_t *seed, unsigned n)
@@ -238,19 +240,25 @@ static void choose_sampling(trial *t, uint64_t *seed)
 static void choose_trial(trial *t, drafting *all, unsigned number)
 {
 	uint64_t *seed = &all->seed;
-	unsigned model = number % 3, alphabet = 2 + under(seed, 60), i;
+	unsigned model = number % 3, engine = under(seed, N_ENGINES),
+	         alphabet = 2 + under(seed, 60), i;
+	const format_config *config = &all->models[model]->config;
 
 	memset(t, 0, sizeof *t);
 	t->all = all;
-	t->model = all->models[model];
-	t->engine = all->engines[model][under(seed, N_ENGINES)];
+	t->models[0] = all->models[model];
+	t->engines[0] = all->engines[model][engine];
+	model = number % 12 == 1 ? 3 : model; /* streaming takes time */
+	t->models[1] = all->models[model];
+	t->engines[1] = all->engines[model][engine];
+	t->vocab = config->vocab;
 	t->sequence = (brise_sequence_options){ .size = sizeof t->sequence };
 	t->sequence.kv = under(seed, 4) > 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
 	t->sequence.slack = 1 + under(seed, 20);
 	t->sequence.position = under(seed, 2) > 0 ? 0 : under(seed, 1000);
-	if (under(seed, 2) > 0 && t->model->config.window > 0)
+	if (under(seed, 2) > 0 && config->window > 0)
 		t->sequence.window = 1 + under(seed, 11);
-	if (t->model->config.window > 32 && under(seed, 2) > 0) { /* a ring that few rows fill */
+	if (config->window > 32 && under(seed, 2) > 0) { /* a ring that few rows fill */
 		t->sequence.window = 32 - under(seed, 4);
 		t->sequence.slack = 1;
 	}
@@ -303,7 +311,7 @@ static size_t draft_at_random(void *user, int32_t *drafts, size_t most)
 
 	CHECK(r->t->all->counts, r->o->n + most < r->t->limit, "%zu drafts wanted", most);
 	for (i = 0; i < most; i++)
-		drafts[i] = (int32_t)under(&r->seed, r->t->model->config.vocab);
+		drafts[i] = (int32_t)under(&r->seed, r->t->vocab);
 	return under(&r->seed, (unsigned)most + 1);
 }
 
@@ -331,12 +339,12 @@ static void look_at_state(const trial_run *r, brise_sequence *sequence)
 
 	r->o->position = brise_get_sequence_facts(sequence)->position;
 	brise_set_mask(r->sampler, NULL, NULL);
-	status = brise_eval_tokens(r->t->engine, sequence, &(int32_t){ 3 }, 1, &logits, NULL, NULL,
-	                           NULL);
+	status = brise_eval_tokens(r->t->engines[r->drafted], sequence, &(int32_t){ 3 }, 1, &logits,
+	                           NULL, NULL, NULL);
 	r->o->next = -(int32_t)status;
 	if (status != BRISE_OK)
 		return;
-	memcpy(r->o->logits, logits, r->t->model->config.vocab * sizeof *logits);
+	memcpy(r->o->logits, logits, r->t->vocab * sizeof *logits);
 	brise_sample_token(r->sampler, logits, &r->o->next, NULL);
 }
 
@@ -344,22 +352,24 @@ static void look_at_state(const trial_run *r, brise_sequence *sequence)
 static void run_trial(const trial *t, bool drafts, drafter_force_fn *origin, outcome *o,
                       const outcome *expected)
 {
-	trial_run r = { .t = t, .o = o, .expected = expected, .seed = t->sampling.seed };
+	trial_run r = {
+		.t = t, .o = o, .expected = expected, .seed = t->sampling.seed, .drafted = drafts
+	};
 	generation g = { .limit = t->limit, .ends = t->ends, .n_ends = t->n_ends };
 	brise_sequence *sequence = NULL;
 	brise_error err = { BRISE_OK, "" };
 
 	memset(o, 0, sizeof *o);
-	brise_new_sampler(&r.sampler, t->model->config.vocab, &t->sampling, NULL);
-	brise_new_sequence(&sequence, t->model, &t->sequence, NULL);
+	brise_new_sampler(&r.sampler, t->vocab, &t->sampling, NULL);
+	brise_new_sequence(&sequence, t->models[drafts], &t->sequence, NULL);
 	g.sampler = r.sampler;
 	if (drafts && drafter_new(&r.drafter)) {
 		r.drafter.force = origin;
 		r.drafter.user = &r;
 		g.drafter = &r.drafter;
 	}
-	o->status = generate_run(&g, t->engine, sequence, t->prompt, t->n_prompt, take_trial, NULL,
-	                         &r, &err);
+	o->status = generate_run(&g, t->engines[drafts], sequence, t->prompt, t->n_prompt,
+	                         take_trial, NULL, &r, &err);
 	if (o->status != BRISE_OK)
 		memcpy(o->message, err.message, strlen(err.message));
 	o->reason = g.reason;
@@ -461,18 +471,139 @@ static void test_a_pass_with_drafts_can_be_cancelled(check_counts *counts, fixtu
 	}
 }
 
+/* The file becomes shorter while drafts are checked. Afterwards the sequence is at the last token
+ * drawn, before or after it, and goes on when the file is whole again. */
+typedef struct broken {
+	char path[600];
+	char *bytes;
+	size_t n;
+	const outcome *expected;
+	size_t n_drawn, cut_after, cut_to;
+} broken;
+
+static bool cut_file(void *user, const generate_token *token)
+{
+	broken *b = user;
+
+	(void)token;
+	if (++b->n_drawn == b->cut_after && truncate(b->path, (off_t)b->cut_to) != 0)
+		exit(1);
+	return false;
+}
+
+static size_t draft_the_expected(void *user, int32_t *drafts, size_t most)
+{
+	const broken *b = user;
+	size_t n = b->expected->n - b->n_drawn;
+
+	n = n < most ? n : most;
+	n = n < 4 ? n : 4;
+	memcpy(drafts, b->expected->tokens + b->n_drawn, n * sizeof *drafts);
+	return n;
+}
+
+static void read_whole(broken *b)
+{
+	FILE *f = fopen(b->path, "rb");
+
+	b->bytes = malloc(4 << 20);
+	b->n = f && b->bytes ? fread(b->bytes, 1, 4 << 20, f) : 0;
+	if (!f || b->n == 0 || fclose(f) != 0)
+		exit(1);
+}
+
+static void write_whole(const broken *b)
+{
+	FILE *f = fopen(b->path, "r+b");
+
+	if (!f || fwrite(b->bytes, 1, b->n, f) != b->n || fclose(f) != 0)
+		exit(1);
+}
+
+static void test_storage_that_fails_under_drafts(drafting *all, const char *folder)
+{
+	static outcome expected;
+	broken b = { .expected = &expected };
+	size_t fed, at;
+	trial t;
+
+	(void)snprintf(b.path, sizeof b.path, "%s/3.brise", folder);
+	read_whole(&b);
+	do
+		choose_trial(&t, all, 1);
+	while (t.n_prompt < 5);
+	t.limit = 30;
+	t.n_ends = 0;
+	t.masked = false;
+	t.stop_after = SIZE_MAX;
+	t.sequence = (brise_sequence_options){ .size = sizeof t.sequence };
+	run_trial(&t, false, NULL, &expected, NULL);
+	for (b.cut_after = 1; b.cut_after < 20; b.cut_after += 3) {
+		generation g = { .limit = t.limit };
+		brise_sequence *sequence = NULL, *alone = NULL;
+		brise_error err = { BRISE_OK, "" };
+		const float *got, *wanted;
+		drafter d;
+
+		if (!drafter_new(&d))
+			exit(1);
+		d.force = draft_the_expected;
+		d.user = &b;
+		g.drafter = &d;
+		b.n_drawn = 0;
+		/* The output matrix comes last: without it a pass ends, but has no logits. */
+		b.cut_to = b.cut_after % 2 ? b.n / 2 : b.n - 8192;
+		brise_new_sampler(&g.sampler, t.vocab, &t.sampling, NULL);
+		brise_new_sequence(&sequence, t.models[1], &t.sequence, NULL);
+		brise_new_sequence(&alone, t.models[0], &t.sequence, NULL);
+		CHECK(all->counts,
+		      generate_run(&g, all->engines[3][2], sequence, t.prompt, t.n_prompt, cut_file,
+		                   NULL, &b, &err) == BRISE_EIO,
+		      "%s", err.message);
+		at = (size_t)brise_get_sequence_facts(sequence)->position - t.n_prompt;
+		CHECK(all->counts,
+		      b.n_drawn >= b.cut_after && (at == b.n_drawn || at + 1 == b.n_drawn),
+		      "%zu drawn, %zu evaluated", b.n_drawn, at);
+		write_whole(&b);
+		fed = at < expected.n ? at : 0;
+		brise_eval_tokens(all->engines[1][2], alone, t.prompt, t.n_prompt, NULL, NULL, NULL,
+		                  NULL);
+		brise_eval_tokens(all->engines[1][2], alone, expected.tokens, fed + 1, &wanted,
+		                  NULL, NULL, NULL);
+		CHECK(all->counts,
+		      brise_eval_tokens(all->engines[3][2], sequence, expected.tokens + fed, 1,
+		                        &got, NULL, NULL, &err) == BRISE_OK &&
+		              !memcmp(got, wanted, t.vocab * sizeof *got),
+		      "after the failure: %s", err.message);
+		drafter_free(&d);
+		brise_free_sampler(g.sampler);
+		brise_free_sequence(sequence);
+		brise_free_sequence(alone);
+	}
+	free(b.bytes);
+}
+
 static void open_all(drafting *all, const char *folder)
 {
-	static const format_config *const shapes[3] = { &small_odd, &small_wide, &small_open };
-	static const uint32_t types[3] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const format_config *const shapes[4] = { &small_odd, &small_wide, &small_open,
+		                                        &small_wide };
+	static const uint32_t types[4] = { TYPE_Q4, TYPE_Q8, TYPE_F16, TYPE_Q8 };
 	brise_engine_options options = { .size = sizeof options, .threads = 1 };
+	brise_memory_facts memory;
 	char path[600];
 	unsigned i, k;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
 		small_write(shapes[i], types[i], path);
 		brise_open_model(&all->models[i], path, NULL, NULL);
+		if (i == 3)
+			CHECK(all->counts,
+			      brise_plan_memory(all->models[i], UINT64_MAX, &memory, sizeof memory,
+			                        NULL) == BRISE_OK &&
+			              brise_limit_memory(all->models[i], memory.least, NULL, NULL,
+			                                 NULL, NULL) == BRISE_OK,
+			      "a limit on memory");
 		for (k = 0; k < N_ENGINES; k++) {
 			options.rows = engine_rows[k];
 			brise_new_engine(&all->engines[i][k], all->models[i], &options, NULL);
@@ -484,7 +615,7 @@ static void close_all(drafting *all)
 {
 	unsigned i, k;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		for (k = 0; k < N_ENGINES; k++)
 			brise_free_engine(all->engines[i][k]);
 		brise_close_model(all->models[i]);
@@ -513,6 +644,7 @@ int main(int argc, char **argv)
 	RUN(test_a_pass_with_drafts_can_be_cancelled(&counts, &f));
 	open_all(&all, folder);
 	RUN(test_drafts_change_no_text(&all));
+	RUN(test_storage_that_fails_under_drafts(&all, folder));
 	close_all(&all);
 	brise_free_sampler(f.g.sampler);
 	brise_free_sequence(f.sequence);
