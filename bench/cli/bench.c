@@ -16,6 +16,7 @@
 #include "runtime/cli/result_file.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/error.h"
+#include "runtime/os/os.h"
 #include "runtime/text/json_writer.h"
 
 static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
@@ -393,7 +394,7 @@ static void print_pages(const bench_pages *pages)
 		printf("unknown size (only root can read it)\n");
 }
 
-static void print_model(const bench_model_result *r)
+static void print_model(const bench_model_result *r, bool without_start)
 {
 	printf("%s with %s, %" PRIu32 " threads, measured after %" PRIu32 " passes\n", r->type,
 	       r->arch, r->threads, r->warm_up);
@@ -414,12 +415,19 @@ static void print_model(const bench_model_result *r)
 		printf("  first token %8.3f s from the start of a process, %.1f MB of anonymous "
 		       "memory\n",
 		       r->first_token_s, (double)r->anon_bytes / 1e6);
+	else if (!without_start)
+		printf("  first token  not timed: there is no /proc/self/exe to start a process "
+		       "from\n");
 }
+
+#define PROGRAM "/proc/self/exe"
 
 static int measure_model(const bench_settings *s, const char *path)
 {
+	os_facts program;
+	bool known = os_examine(PROGRAM, &program);
 	bench_model_options options = { path,
-		                        s->no_start ? NULL : "/proc/self/exe",
+		                        s->no_start || !known ? NULL : PROGRAM,
 		                        s->prompt,
 		                        s->generate,
 		                        s->engine.threads,
@@ -438,7 +446,7 @@ static int measure_model(const bench_settings *s, const char *path)
 	if (s->json)
 		print_model_json(&result);
 	else
-		print_model(&result);
+		print_model(&result, s->no_start);
 	return 0;
 }
 

@@ -225,9 +225,15 @@ static void print_kernels(const engine *e, const info_settings *s)
 		printf("%s %s%s", i ? "," : "", name, supported ? "" : " (not on this machine)");
 	printf("\n");
 	cores_read(&cores, "");
-	printf("threads      %" PRIu32 " (%s); %u processors allowed, %u cores, %u of them fast",
-	       facts->threads, s->engine.threads ? "--threads" : "the fast cores", cores.allowed,
-	       cores.physical, cores.fast);
+	printf("threads      %" PRIu32 " (%s); %u processors allowed, ", facts->threads,
+	       s->engine.threads ? "--threads"
+	       : cores.described ? "the fast cores"
+	                         : "all processors",
+	       cores.allowed);
+	if (cores.described)
+		printf("%u cores, %u of them fast", cores.physical, cores.fast);
+	else
+		printf("cores unknown: /sys does not describe them");
 	if (cores.quota > 0)
 		printf(", a quota for %u", cores.quota);
 	printf("\n");

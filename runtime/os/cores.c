@@ -79,7 +79,7 @@ static unsigned capacity_of(const char *root, unsigned cpu)
 
 static void count_cores(cores_facts *facts, const allowed_list *allowed, const char *root)
 {
-	char fast_list[GROUPS_LINE];
+	char fast_list[GROUPS_LINE], line[GROUPS_LINE];
 	bool hybrid = groups_read_line(fast_list, root, "/sys/devices/cpu_core/cpus");
 	unsigned i, most = 0;
 
@@ -89,6 +89,8 @@ static void count_cores(cores_facts *facts, const allowed_list *allowed, const c
 		most = capacity > most ? capacity : most;
 	}
 	facts->allowed = allowed->n;
+	facts->described = allowed->n > 0 && read_cpu_line(line, root, allowed->numbers[0],
+	                                                   "topology/thread_siblings_list");
 	for (i = 0; i < allowed->n; i++) {
 		unsigned cpu = allowed->numbers[i];
 
