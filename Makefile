@@ -79,7 +79,7 @@ libs  := $(LDLIBS) -lm -lpthread
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
 rooms := os model text eval sample
-# What has no use without files, what runtime/os/none has its own of, and what serves the faces alone.
+# What has no use without files, what runtime/os/none has its own of, and what only the faces use.
 system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c ram.c target_part.c target_place.c) \
                   $(addprefix text/,json.c json_writer.c) generate.c drafter.c draft_index.c draft_pace.c)
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
