@@ -530,6 +530,26 @@ try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 
 holds "a context beyond the trained length is said in one line" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 1 -a "$(grep -cF "32769 positions exceeds the 32768" "$dir/err")" -eq 1 ]
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 0 --stats
 holds "--context 0 is the trained length" grep -qF "cache of 32768 positions" "$dir/err"
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 20 --context 45 --ignore-eos
+holds "a full context ends the text after its last token, and says why" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 6 -a "$(grep -cF "the context of 45 positions is full" "$dir/err")" -eq 1 ]
+try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 100 --window 45 --sinks 4 --ignore-eos --stats
+holds "with --window it goes on" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 100 -a "$(grep -cF "is full" "$dir/err")" -eq 0 ]
+# Sinks count only when the text is longer than the window.
+for n in 45 39; do
+	for sinks in 0 4; do
+		try logits "$dir/whole.brise" --ids "$dir/forty" --out "$dir/logits.$sinks" --window $n --sinks $sinks
+	done
+	cmp -s "$dir/logits.0" "$dir/logits.4"
+	holds "sinks change the logits if the text is longer than the window: 40, $n" [ "$?" -eq "$((n < 40))" ]
+done
+try logits "$dir/whole.brise" --ids "$dir/forty" --out "$dir/logits.4" --window 39 --sinks 4 --chunk 7
+first=$(sha256sum <"$dir/logits.4")
+try logits "$dir/whole.brise" --ids "$dir/forty" --out "$dir/logits.4" --window 39 --sinks 4
+holds "sinks give the same bits in any chunks" [ "$first" = "$(sha256sum <"$dir/logits.4")" ]
+rm -f "$dir/logits.0" "$dir/logits.4"
+refuses "sinks without a window are refused" 1 "--sinks: expected together with --window N" run "$dir/whole.brise" x -n 1 --sinks 4
+refuses "as many sinks as the window are refused" 1 "fewer than the window of 4" run "$dir/whole.brise" x -n 1 --sinks 4 --window 4
+refuses "a window beyond the model's is refused" 1 "at most the model's 256" run "$model" x -n 1 --window 257
 rm -f "$dir/whole.brise"
 
 # ---- terminals ------------------------------------------------------------------------------------------------------

@@ -283,6 +283,7 @@ static int open_sequences(engine *e, engine *reference, const perplexity_setting
 	if (status != COMMANDS_READY || !reference->model)
 		return status;
 	fitting.kv = settings->reference_kv;
+	fitting.window = fitting.sinks = 0; /* the reference attends as it was trained to */
 	return engine_open_sequence_for(reference, "perplexity", &fitting, positions);
 }
 

@@ -108,13 +108,19 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 		.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
 		.context = settings->context == ENGINE_CONTEXT_TRAINED ? e->facts->max_context
 		                                                       : settings->context,
+		.window = settings->window,
 		.slack = settings->chunk,
+		.sinks = settings->sinks,
 	};
 	uint64_t own_bytes;
 	brise_error err;
 	budget memory;
 	int status;
 
+	if (settings->sinks > 0 && settings->window == 0 && e->facts->window == 0)
+		return report_error(command,
+		                    "--sinks: expected together with --window N, since the model "
+		                    "has no window");
 	if (settings->threads == ENGINE_THREADS_AUTO &&
 	    engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
 		return EXIT_FAILED;
@@ -127,7 +133,7 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 		return status;
 	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK)
 		return report_status(command, &err);
-	fit_note_limits(command, e->model, brise_get_sequence_facts(e->sequence)->slots, own_bytes);
+	fit_note_limits(command, e->model, brise_get_sequence_facts(e->sequence), own_bytes);
 	return COMMANDS_READY;
 }
 
@@ -136,7 +142,7 @@ int engine_open_sequence_for(engine *e, const char *command, const engine_settin
 {
 	engine_settings fitting = *settings;
 
-	if (fitting.context == 0 && e->facts->window == 0 && n > 0)
+	if (fitting.context == 0 && e->facts->window == 0 && fitting.window == 0 && n > 0)
 		fitting.context = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 	return engine_open_sequence(e, command, &fitting);
 }

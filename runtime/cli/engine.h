@@ -11,7 +11,7 @@
 
 typedef struct engine_settings {
 	/* 0: the default; threads also ENGINE_THREADS_AUTO, context also ENGINE_CONTEXT_TRAINED */
-	uint32_t threads, chunk, context;
+	uint32_t threads, chunk, context, window, sinks;
 	int kv;                    /* brise_kv_type */
 	const char *arch, *memory; /* memory: as budget_read takes it */
 } engine_settings;
@@ -31,6 +31,9 @@ extern const char *const engine_kv_choices[];
 	       "tokens per pass over the weights (default 256)"), \
 	STRING(0, "memory", engine.memory, "SIZE", \
 	       "all, min, or as 3G (default: what is free)"), \
+	NUMBER(0, "window", engine.window, "N", 1, 1 << 24, NULL, NULL), \
+	NUMBER(0, "sinks", engine.sinks, "N", 0, 32, NULL, \
+	       "attend to the last N tokens, and to the first N"), \
 	CHOICE(0, "kv", engine.kv, engine_kv_choices, "keys and values (default int8)"), \
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them")
 /* clang-format on */

@@ -11,14 +11,15 @@
 /* What a suggested context leaves for the text when no number of tokens was asked for. */
 #define USUAL_TOKENS 512u
 
-int fit_check_prompt(const char *command, const brise_model_facts *facts, uint64_t slots,
-                     size_t n_prompt, uint32_t tokens)
+int fit_check_prompt(const char *command, const brise_sequence_facts *sequence, size_t n_prompt,
+                     uint32_t tokens)
 {
 	/* The last token generated takes no position: nothing follows it. */
 	uint32_t wanted = tokens == FIT_NO_LIMIT ? USUAL_TOKENS : tokens;
-	uint64_t needed = (uint64_t)n_prompt + (wanted > 0 ? wanted - 1 : 0);
+	uint64_t needed = (uint64_t)n_prompt + (wanted > 0 ? wanted - 1 : 0),
+	         slots = sequence->slots;
 
-	if (facts->window > 0 || needed <= slots)
+	if (sequence->window > 0 || needed <= slots)
 		return COMMANDS_READY;
 	if (n_prompt > slots && tokens == 0)
 		return report_error(command,
@@ -58,19 +59,20 @@ bool fit_describe_memory(const brise_model_facts *facts, uint64_t own_bytes, uin
 	return true;
 }
 
-void fit_note_limits(const char *command, const brise_model *model, uint64_t slots,
-                     uint64_t own_bytes)
+void fit_note_limits(const char *command, const brise_model *model,
+                     const brise_sequence_facts *sequence, uint64_t own_bytes)
 {
 	const brise_model_facts *facts = brise_get_model_facts(model);
+	uint64_t context = sequence->window > 0 ? sequence->window : sequence->slots;
 	brise_memory_facts memory;
 	char text[256];
 	ram_facts ram;
 
-	if (facts->window == 0 && facts->max_context > 0 && slots > facts->max_context)
+	if (facts->window == 0 && facts->max_context > 0 && context > facts->max_context)
 		report_note(command,
 		            "a context of %" PRIu64 " positions exceeds the %" PRIu32
 		            " that the model was trained for: text beyond them gets poor",
-		            slots, facts->max_context);
+		            context, facts->max_context);
 	ram_read(&ram, "");
 	(void)brise_get_memory_facts(model, &memory, sizeof memory, NULL);
 	if (!memory.limited && fit_describe_memory(facts, own_bytes, ram.most, text, sizeof text))

@@ -115,8 +115,7 @@ int cli_logits(int argc, char **argv)
 	}
 	status = engine_open_sequence_for(&e, "logits", &settings.engine, n);
 	if (status == COMMANDS_READY)
-		status = fit_check_prompt("logits", e.facts,
-		                          brise_get_sequence_facts(e.sequence)->slots, n, 0);
+		status = fit_check_prompt("logits", brise_get_sequence_facts(e.sequence), n, 0);
 	if (status == COMMANDS_READY)
 		status = write_file(&e, &settings, ids, n);
 done:

@@ -94,10 +94,9 @@ static const options_entry entries[] = {
 	     "those at least X times as likely as the first"),
 	REAL(0, "repetition-penalty", sampling.repetition_penalty, "X", 0.01, 100,
 	     "above 1: avoid recent tokens"),
-	REAL(0, "presence-penalty", sampling.presence_penalty, "X", -100, 100,
-	     "subtract from recent tokens"),
+	REAL(0, "presence-penalty", sampling.presence_penalty, "X", -100, 100, NULL),
 	REAL(0, "frequency-penalty", sampling.frequency_penalty, "X", -100, 100,
-	     "the same, times occurrences"),
+	     "subtract once; each time"),
 	NUMBER(0, "penalty-last", sampling.penalty_last, "N", 0, MOST_RECENT, "-1",
 	       "how many tokens are recent (default 64)"),
 	TAKE(0, "logit-bias", take_bias, "ID=X", "add X to a token's logit, -inf bans; repeatable"),
@@ -246,7 +245,8 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 	finish_text(r);
 	if (r->generation.reason == GENERATE_FULL)
 		report_note("run",
-		            "the context of %" PRIu64 " positions is full (--context N keeps more)",
+		            "the context of %" PRIu64
+		            " positions is full (--context N keeps more, --window N the last N)",
 		            brise_get_sequence_facts(r->engine.sequence)->slots);
 	if (r->settings->stats && (status == BRISE_OK || status == BRISE_ECANCELED))
 		print_stats(r);
@@ -279,8 +279,7 @@ static int run_model(run *r, const char *path, const char *prompt)
 		return result;
 	if (r->n_prompt == 0)
 		return report_error("run", "the prompt has no tokens");
-	if ((result = fit_check_prompt("run", r->engine.facts,
-	                               brise_get_sequence_facts(r->engine.sequence)->slots,
+	if ((result = fit_check_prompt("run", brise_get_sequence_facts(r->engine.sequence),
 	                               r->n_prompt, s->tokens)) != COMMANDS_READY)
 		return result;
 	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
