@@ -98,6 +98,11 @@ done
 
 # ---- one format in the place of another -----------------------------------------------------------------------------
 shard=$checkpoint/model-00001-of-00002.safetensors
+printf 'PK\003\004\024\000\000\000\010\000 and so on' >"$dir/download.brise"
+refuses "a zip archive to run" "download.brise: is a zip archive, not a brise file" run "$dir/download.brise" hi
+spoilt model-00001-of-00002.safetensors
+cp "$dir/download.brise" "$dir/spoilt/model-00001-of-00002.safetensors"
+refuses "a zip archive as shard" "is a zip archive, not a safetensors file" convert "$dir/spoilt" "$dir/out.brise"
 refuses "a GGUF file to run" "model.gguf: is a GGUF file, not a brise file; make one of it: brise convert $dir/model.gguf" run "$dir/model.gguf" hi
 refuses "a GGUF file to show" "is a GGUF file, not a brise file" info "$dir/model.gguf"
 refuses "a GGUF file's tokenizer" "is a GGUF file, not a brise file" tokenize "$dir/model.gguf" hi
