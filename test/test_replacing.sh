@@ -78,6 +78,47 @@ holds "so does a calibration" [ "$status" -eq 0 -a "$(mode_of "$dir/place/c.cal"
 rm -rf "$dir/place"
 mkdir "$dir/place"
 
+# ---- files of another kind ------------------------------------------------------------------------------------------
+
+# What a wrong name may lead to; "zeros" is as long as logits of three tokens.
+convert "$dir/model.brise"
+mkdir "$dir/victims"
+cp "$dir/model.brise" "$dir/victims/model"
+try export "$dir/model.brise" "$dir/victims/gguf" --to gguf
+cp "$checkpoint/config.json" "$dir/victims/json"
+cp "$checkpoint/tokenizer.model" "$dir/victims/tokenizer"
+cp "$checkpoint/model-00001-of-00002.safetensors" "$dir/victims/weights"
+cp "$dir/text" "$dir/victims/text"
+printf '\211PNG\r\n\032\n' >"$dir/victims/image"
+printf '\377\330\377\340' >"$dir/victims/photo"
+tar -cf "$dir/victims/archive" -C "$dir" ids
+head -c $((3 * 4096 * 4)) "$dir/text" >"$dir/victims/rows"
+head -c $((3 * 4096 * 4)) /dev/zero >"$dir/victims/zeros"
+head -c $((3 * 4096 * 4)) "$checkpoint/tokenizer.model" >"$dir/victims/binary"
+[ "$(wc -c <"$dir/victims/rows")" -eq $((3 * 4096 * 4)) ] || yes text | head -c $((3 * 4096 * 4)) >"$dir/victims/rows"
+checksums() {
+	(cd "$dir/victims" && cksum *)
+}
+before=$(checksums)
+bad=$(for name in model gguf json tokenizer weights text image photo archive rows zeros binary; do
+	victim=$dir/victims/$name
+	for arguments in "logits $dir/model.brise --ids $dir/ids --out $victim" "bench --kernels --svg $victim" "convert $checkpoint $victim --effort fast" \
+		"export $dir/model.brise $victim --to gguf" "export $dir/model.brise $victim --to safetensors" "calibrate $dir/model.brise --text $dir/text -o $victim"; do
+		case $name,$arguments in model,convert* | gguf,*"--to gguf") continue ;; esac
+		try $arguments
+		[ "$status" -eq 1 -a "$(grep -c '' "$dir/err")" -eq 1 ] && grep -qE "$victim: (exists and is .*: remove it first, or name another file|expected a folder)" "$dir/err" || printf '(%s %s: %s) ' "$name" "${arguments%% *}" "$(head -n 1 "$dir/err")"
+	done
+done)
+holds "no command replaces a file of another kind: $bad" [ -z "$bad" ]
+holds "and all stay as they were" [ "$(checksums)" = "$before" ]
+try logits "$dir/model.brise" --ids "$dir/ids" --out "$dir/victims/json"
+holds "which names what is there" grep -qF "exists and is JSON, not logits of this model" "$dir/err"
+: >"$dir/empty"
+for target in "$dir/empty" "$dir/new" "$dir/new"; do
+	try logits "$dir/model.brise" --ids "$dir/ids" --out "$target"
+	holds "empty files and earlier logits are replaced" [ "$status" -eq 0 -a "$(wc -c <"$target")" -eq $((3 * 4096 * 4)) ]
+done
+
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 begin "$out"

@@ -59,7 +59,7 @@ static unsigned count_files(void)
 static bool begin_file(result_file *file, const char *path)
 {
 	brise_error err = { 0 };
-	bool opened = result_open(file, path, &err) == BRISE_OK;
+	bool opened = result_open(file, path, NULL, &err) == BRISE_OK;
 
 	CHECK(&counts, opened, "%s opens: %s", path, err.message);
 	if (opened)
@@ -128,11 +128,11 @@ static void check_failing_targets(void)
 	brise_error err = { 0 };
 
 	CHECK(&counts,
-	      result_open(&file, folder, &err) == BRISE_EIO &&
+	      result_open(&file, folder, NULL, &err) == BRISE_EIO &&
 	              strstr(err.message, "found a folder"),
 	      "a folder is refused: %s", err.message);
 	result_discard(&file);
-	CHECK(&counts, result_open(&file, in_folder("missing/out"), &err) == BRISE_EIO,
+	CHECK(&counts, result_open(&file, in_folder("missing/out"), NULL, &err) == BRISE_EIO,
 	      "a missing folder is refused");
 	CHECK(&counts, strstr(err.message, "missing/out: ") != NULL, "and the target is named: %s",
 	      err.message);

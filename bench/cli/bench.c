@@ -231,12 +231,20 @@ static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned thr
 	printf("\n");
 }
 
+static bool is_drawing(const void *head, size_t n, uint64_t file_bytes, uint64_t unit)
+{
+	(void)file_bytes, (void)unit;
+	return n >= 4 && !memcmp(head, "<svg", 4);
+}
+
+static const result_kind drawing = { "an SVG drawing of this command", is_drawing, 0 };
+
 static int draw_picture(const char *path, const bench_set *sets, unsigned n_sets, unsigned threads)
 {
 	result_file file;
 	brise_error err;
 
-	if (result_open(&file, path, &err) != BRISE_OK)
+	if (result_open(&file, path, &drawing, &err) != BRISE_OK)
 		return report_status("bench", &err);
 	roofline_write(file.stream, sets, n_sets, threads);
 	if (result_commit(&file, &err) == BRISE_OK)
@@ -280,7 +288,7 @@ static int measure_kernels(const bench_settings *s)
 	brise_error err;
 	pool *workers;
 
-	if ((s->picture && result_check(s->picture, &err) != BRISE_OK) ||
+	if ((s->picture && result_check(s->picture, &drawing, &err) != BRISE_OK) ||
 	    pool_new(&workers, threads, &err) != BRISE_OK)
 		return report_status("bench", &err);
 	terminal_end_on_signals();

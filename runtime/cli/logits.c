@@ -1,6 +1,7 @@
 /* logits.c - brise logits: writes the logits of every position, for comparisons between machines
  * and programs */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "runtime/cli/commands.h"
@@ -43,6 +44,23 @@ typedef struct writer {
 	int failed; /* errno of the write that failed */
 } writer;
 
+/* Logits have no mark: whole rows, and numbers of the size that logits have. The bytes of texts and
+ * of most other files, taken as floats, are of any size. */
+static bool are_logits(const void *head, size_t n, uint64_t file_bytes, uint64_t row_bytes)
+{
+	bool has_other_than_zero = false;
+	float value;
+	size_t i;
+
+	for (i = 0; i + sizeof value <= n; i += sizeof value) {
+		memcpy(&value, (const char *)head + i, sizeof value);
+		has_other_than_zero = has_other_than_zero || value != 0;
+		if (!(fabsf(value) < 1e6f) || (value != 0 && fabsf(value) < 1e-12f))
+			return false;
+	}
+	return has_other_than_zero && file_bytes % row_bytes == 0;
+}
+
 /* Machines that open models are little-endian, so the floats are written as they are in memory. */
 static bool write_logits(void *user, size_t index, const float *logits)
 {
@@ -66,10 +84,11 @@ static bool was_interrupted(void *user)
 static int write_file(engine *e, const logits_settings *s, const int32_t *ids, size_t n)
 {
 	writer w = { .vocab = e->facts->vocab };
+	const result_kind kind = { "logits of this model", are_logits, w.vocab * sizeof(float) };
 	brise_status status;
 	brise_error err;
 
-	if (result_open(&w.file, s->out, &err) != BRISE_OK)
+	if (result_open(&w.file, s->out, &kind, &err) != BRISE_OK)
 		return report_status("logits", &err);
 	prompt_progress_begin(&w.progress, "", n, e);
 	status = brise_eval_all(e->engine, e->sequence, ids, n, write_logits, was_interrupted, &w,
