@@ -406,20 +406,38 @@ static void check_synonyms(void)
 	      "what asks for nothing else is taken: %s", a.result.message);
 }
 
+static void check_ignored(void)
+{
+	static const char *const lines[] = { "a -ngl 99 -c 16",
+		                             "a -ngl=99 -c 16",
+		                             "a --n_gpu_layers=1 -c 16",
+		                             "a -fa -c 16",
+		                             "a -fa on -c 16",
+		                             "a -fit off -lv 1 -c 16",
+		                             "a --color --no-mmap --mlock -tb 4 --prio 2 -c 16" };
+	run_attempt a;
+	size_t i;
+
+	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+		parse_run(&a, lines[i]);
+		CHECK(&counts,
+		      a.outcome == OPTIONS_READY && a.s.context == 16 && a.result.n_operands == 1 &&
+		              a.result.ignored[0] == '-',
+		      "'%s' ignores '%s', %s", lines[i], a.result.ignored, a.result.message);
+	}
+	CHECK(&counts, !strcmp(a.result.ignored, "--color, --no-mmap, --mlock, -tb, --prio"),
+	      "all are named: %s", a.result.ignored);
+}
+
 static void check_answers(void)
 {
 	static const struct {
 		const char *line, *says;
 	} lines[] = {
-		{ "a -ngl 99", "-ngl: brise runs on the CPU" },
-		{ "a -ngl=99", "-ngl: brise runs on the CPU" },
-		{ "a --n_gpu_layers=1", "--n-gpu-layers: brise runs on the CPU" },
 		{ "a -i", "no chat yet" },
 		{ "a -cnv", "no chat yet" },
 		{ "a -sys x", "no chat yet" },
 		{ "a --chat-template chatml", "no chat yet" },
-		{ "a --mlock", "--mlock: " },
-		{ "a --no-mmap", "with --memory SIZE read" },
 		{ "a --verbose-prompt", "brise tokenize" },
 		{ "a --lora x", "brise convert CHECKPOINT" },
 		{ "a -np 4", "one prompt at a time" },
@@ -434,6 +452,11 @@ static void check_answers(void)
 		{ "a --ctx-size", "--ctx-size: expected a value, found nothing" },
 		{ "a -c --stats", "-c: expected a value, found '--stats'" },
 		{ "a --log-disable=yes", "takes no value" },
+		{ "a -ngl", "-ngl: expected a value, found nothing" },
+		{ "a -to 5", "no server yet" },
+		{ "a -bf x", "--file FILE" },
+		{ "a -tok 5", "unknown option --tok" },
+		{ "a -ctxsize 5", "unknown option --ctxsize" },
 		{ "a --tmep 1", "unknown option --tmep" },
 		{ "a --contxt 1", "did you mean --context?" },
 	};
@@ -465,6 +488,7 @@ int main(int argc, char **argv)
 	RUN(check_help());
 	RUN(check_model_and_prompt_as_options());
 	RUN(check_synonyms());
+	RUN(check_ignored());
 	RUN(check_answers());
 	return check_report("options", &counts);
 }

@@ -12,6 +12,9 @@ int commands_begin(const options_command *command, int argc, char **argv, void *
 {
 	switch (options_parse(command, argc, argv, settings, result)) {
 	case OPTIONS_READY:
+		if (result->ignored[0])
+			report_note(command->name, "without effect here, ignored: %s",
+			            result->ignored);
 		return COMMANDS_READY;
 	case OPTIONS_HELP:
 		options_print_help(command, stdout);

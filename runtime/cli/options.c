@@ -5,6 +5,7 @@
 #include "runtime/cli/synonyms.h"
 #include "runtime/portable.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ typedef struct parser {
 	options_result *result;
 	char **argv;
 	int argc, next;
-	char *model, *prompt; /* operands given as options, -m and -p; or NULL */
+	char *model, *prompt, *output; /* operands given as options, -m, -p and -o; or NULL */
 } parser;
 
 static options_outcome wrong(parser *p, const char *format, ...) PORTABLE_PRINTF(2, 3);
@@ -92,6 +93,17 @@ static void list_choices(const char *const *choices, char *text, size_t size)
 	}
 }
 
+/* Whether the first n letters are the same, in any case; choices are ASCII. */
+static bool compare_letters(const char *a, const char *b, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && a[i] && tolower((unsigned char)a[i]) == tolower((unsigned char)b[i]);
+	     i++)
+		;
+	return i == n || (!a[i] && !b[i]);
+}
+
 static options_outcome store_choice(parser *p, const options_entry *entry, const char *value,
                                     int *target)
 {
@@ -101,7 +113,7 @@ static options_outcome store_choice(parser *p, const options_entry *entry, const
 	int i;
 
 	for (i = 0; entry->choices[i]; i++) {
-		if (strcmp(entry->choices[i], value) == 0) {
+		if (compare_letters(entry->choices[i], value, SIZE_MAX)) {
 			*target = i;
 			return OPTIONS_READY;
 		}
@@ -109,6 +121,9 @@ static options_outcome store_choice(parser *p, const options_entry *entry, const
 	}
 	list_choices(entry->choices, list, sizeof list);
 	meant = nearest_choose(&match, value);
+	for (i = 0; entry->choices[i] && !meant; i++) /* q4_K_M */
+		if (compare_letters(entry->choices[i], value, strlen(entry->choices[i])))
+			meant = entry->choices[i];
 	if (meant)
 		return wrong(p, "--%s: expected %s, found '%.40s'; did you mean %s?", entry->name,
 		             list, value, meant);
@@ -204,6 +219,8 @@ static bool applies(const options_command *command, const synonym *s)
 		       strncmp(command->operands, "[MODEL]", 7) == 0;
 	case SYNONYM_PROMPT:
 		return strstr(command->operands, "[PROMPT]") || strstr(command->operands, "[TEXT]");
+	case SYNONYM_OUTPUT:
+		return strstr(command->operands, " OUT") != NULL;
 	default:
 		return true;
 	}
@@ -221,6 +238,33 @@ static const synonym *find_synonym(const options_command *command, const char *t
 	return NULL;
 }
 
+static bool is_switch(const char *word)
+{
+	static const char *const words[] = { "on", "off", "auto", "0", "1" };
+	size_t i;
+
+	for (i = 0; word && i < sizeof words / sizeof *words; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Takes an option, with its value, that changes nothing here, and keeps its name for a note. */
+static options_outcome ignore(parser *p, const synonym *s, char *value)
+{
+	char *names = p->result->ignored;
+	size_t used = strlen(names), room = sizeof p->result->ignored - used;
+	options_outcome outcome = OPTIONS_READY;
+
+	if (s->ours && !value && strcmp(s->ours, "N") == 0)
+		outcome = next_value(p, s->typed, strlen(s->typed), &value);
+	else if (s->ours && !value && p->next < p->argc && is_switch(p->argv[p->next]))
+		p->next++;
+	if (outcome == OPTIONS_READY && strlen(s->typed) + 3 <= room)
+		(void)snprintf(names + used, room, "%s%s", used ? ", " : "", s->typed);
+	return outcome;
+}
+
 /* value NULL: the next word, if the option has one. */
 static options_outcome take_synonym(parser *p, const synonym *s, char *value)
 {
@@ -230,6 +274,8 @@ static options_outcome take_synonym(parser *p, const synonym *s, char *value)
 
 	if (s->kind == SYNONYM_ANSWER)
 		return wrong(p, "%s: %s", s->typed, s->ours);
+	if (s->kind == SYNONYM_IGNORED)
+		return ignore(p, s, value);
 	if (s->kind == SYNONYM_OPTION)
 		entry = find_long(p->command, s->ours, strlen(s->ours));
 	if (s->kind == SYNONYM_FLAG || (entry && entry->type == OPTION_FLAG)) {
@@ -246,7 +292,9 @@ static options_outcome take_synonym(parser *p, const synonym *s, char *value)
 		return number_read_whole(value, strlen(value), 0, &number)
 		               ? OPTIONS_READY
 		               : wrong(p, "%s: %s", s->typed, s->ours);
-	*(s->kind == SYNONYM_MODEL ? &p->model : &p->prompt) = value;
+	*(s->kind == SYNONYM_MODEL    ? &p->model
+	  : s->kind == SYNONYM_OUTPUT ? &p->output
+	                              : &p->prompt) = value;
 	return OPTIONS_READY;
 }
 
@@ -272,6 +320,22 @@ static options_outcome take_long(parser *p, char *word)
 	return equals ? store_value(p, entry, equals + 1) : store_next(p, entry);
 }
 
+static bool takes_number(const options_entry *entry)
+{
+	return entry->type == OPTION_U32 || entry->type == OPTION_U64 ||
+	       entry->type == OPTION_FLOAT;
+}
+
+/* "-log" is no -l with the number "og". */
+static bool is_name_of_letters(const parser *p, const synonym *s, const char *text)
+{
+	const options_entry *entry =
+	        s->kind == SYNONYM_OPTION ? find_long(p->command, s->ours, strlen(s->ours)) : NULL;
+
+	return entry && (takes_number(entry) || entry->type == OPTION_TAKE) &&
+	       isalpha((unsigned char)text[1]);
+}
+
 static options_outcome take_short(parser *p, char *word)
 {
 	char *text = word + 1, *equals = strchr(word, '=');
@@ -288,17 +352,20 @@ static options_outcome take_short(parser *p, char *word)
 		             p->command->name);
 	if (!entry) { /* -c4096, or -name for --name, which is the usual slip */
 		s = find_synonym(p->command, word, 2);
-		return s && s->kind <= SYNONYM_PROMPT ? take_synonym(p, s, text + 1)
-		                                      : unknown_long(p, text, strlen(text));
+		return s && s->kind <= SYNONYM_OUTPUT && !is_name_of_letters(p, s, text)
+		               ? take_synonym(p, s, text + 1)
+		               : unknown_long(p, text, strlen(text));
 	}
+	if (text[1] && takes_number(entry) && isalpha((unsigned char)text[1]))
+		return unknown_long(p, text, strlen(text));
 	if (entry->type == OPTION_FLAG)
 		return text[1] ? wrong(p, "-%c takes no value, found '%.40s'", text[0], text + 1)
 		               : store_value(p, entry, "");
 	return text[1] ? store_value(p, entry, text + 1) : store_next(p, entry);
 }
 
-/* Puts -m's value before the operands and -p's after them. argv has room: the options' own words
- * were taken out of it. */
+/* Puts -m's value before the operands, -p's and -o's after them. argv has room: the options' own
+ * words were taken out of it. */
 static void insert_operands(parser *p)
 {
 	options_result *r = p->result;
@@ -310,6 +377,8 @@ static void insert_operands(parser *p)
 	}
 	if (p->prompt)
 		r->operands[r->n_operands++] = p->prompt;
+	if (p->output)
+		r->operands[r->n_operands++] = p->output;
 }
 
 static options_outcome check_operands(parser *p)
@@ -321,7 +390,8 @@ static options_outcome check_operands(parser *p)
 	if (p->prompt && result->n_operands == 1)
 		return wrong(p, "expected %s, found no MODEL", command->operands);
 	if (result->n_operands == 0 && command->min_operands > 0)
-		return wrong(p, "expected %s, found nothing", command->operands);
+		return wrong(p, "expected %s, found nothing; brise %s --help explains it",
+		             command->operands, command->name);
 	if (result->n_operands < command->min_operands)
 		return wrong(p, "expected %s, found only '%.60s'", command->operands,
 		             result->operands[0]);
@@ -339,12 +409,12 @@ static options_outcome check_operands(parser *p)
 options_outcome options_parse(const options_command *command, int argc, char **argv, void *settings,
                               options_result *result)
 {
-	parser p = { command, settings, result, argv, argc, 1, NULL, NULL };
+	parser p = { command, settings, result, argv, argc, 1, NULL, NULL, NULL };
 	bool options_end = false;
 
 	result->operands = argv + 1;
 	result->n_operands = 0;
-	result->message[0] = '\0';
+	result->message[0] = result->ignored[0] = '\0';
 	while (p.next < argc) {
 		char *word = argv[p.next++];
 		options_outcome outcome = OPTIONS_READY;

@@ -79,6 +79,7 @@ typedef struct options_result {
 	char **operands; /* the argv it came from, from index 1 on, operands moved to the front */
 	int n_operands;
 	char message[256]; /* what is wrong, without a line feed */
+	char ignored[128]; /* options of other programs that change nothing here, or "" */
 } options_result;
 
 /* Reads argv[1..argc) into *settings, which holds the defaults already. --help and -h are

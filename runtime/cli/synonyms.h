@@ -8,12 +8,15 @@
 #define CLI_SYNONYMS_H
 
 typedef enum synonym_kind {
-	SYNONYM_OPTION, /* another name of the option `ours` */
-	SYNONYM_MODEL,  /* its value is the first operand, MODEL */
-	SYNONYM_PROMPT, /* its value is the operand after MODEL: PROMPT or TEXT */
-	SYNONYM_FLAG,   /* asks for what brise does anyway; takes no value */
-	SYNONYM_ZERO,   /* the same if its value is 0, else answered */
-	SYNONYM_ANSWER  /* refused with the line `ours` */
+	SYNONYM_OPTION,  /* another name of the option `ours` */
+	SYNONYM_MODEL,   /* its value is the first operand, MODEL */
+	SYNONYM_PROMPT,  /* its value is the operand after MODEL: PROMPT or TEXT */
+	SYNONYM_OUTPUT,  /* its value is the last operand: OUT.brise or OUT */
+	SYNONYM_FLAG,    /* asks for what brise does anyway; takes no value */
+	SYNONYM_ZERO,    /* the same if its value is 0, else answered */
+	SYNONYM_IGNORED, /* changes no result here: noted. ours NULL: it takes no value, "N": it
+	                    takes one, "on|off": one of these words may follow */
+	SYNONYM_ANSWER   /* refused with the line `ours` */
 } synonym_kind;
 
 typedef struct synonym {
