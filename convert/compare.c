@@ -95,7 +95,7 @@ static brise_status tell_progress(void *self, size_t slice, brise_error *err)
 		                     c->done + atomic_load(&c->rows_done) * c->tensor->cols,
 		                     c->total);
 	if (c->options->cancel && c->options->cancel(c->options->user))
-		return error_set(err, BRISE_ECANCELED, "comparison cancelled");
+		return error_set(err, BRISE_ECANCELED, "comparison cancelled; nothing was printed");
 	return BRISE_OK;
 }
 

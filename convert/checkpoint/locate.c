@@ -257,6 +257,12 @@ static brise_status locate_weights(location *out, const char *path, const char *
 	return BRISE_OK;
 }
 
+static brise_status refuse_brise(const char *path, brise_error *err)
+{
+	return error_set(err, BRISE_EUNSUPPORTED,
+	                 "%s: a brise file already; give the checkpoint it was made from", path);
+}
+
 static brise_status refuse_file(const char *path, const char *name, brise_error *err)
 {
 	static const char *const pickles[] = { ".bin", ".pt", ".pth", ".ckpt", ".pkl", NULL },
@@ -272,10 +278,6 @@ static brise_status refuse_file(const char *path, const char *name, brise_error 
 	if (end && names_contain(archives, end))
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: an archive; unpack it and give the folder", path);
-	if (end && !strcmp(end, ".brise"))
-		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: a brise file already; give the checkpoint it was made from",
-		                 path);
 	if (!strncmp(name, "tokenizer", 9))
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: a tokenizer; give the folder that has the weights as well",
@@ -286,6 +288,28 @@ static brise_status refuse_file(const char *path, const char *name, brise_error 
 	                 path);
 }
 
+/* Names the file that was given before any file beside it is missed. */
+static brise_status check_contents(const char *path, const char *name, brise_error *err)
+{
+	bool is_weights = names_end_with(name, ".safetensors");
+	contents found;
+	uint64_t bytes;
+	int file;
+	brise_status status = files_look(&found, path, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (found == CONTENTS_BRISE)
+		return refuse_brise(path, err);
+	if (!is_weights && found != CONTENTS_LFS_POINTER && found != CONTENTS_WEB_PAGE)
+		return BRISE_OK;
+	status = files_open(&file, &bytes, path, is_weights ? CONTENTS_SAFETENSORS : CONTENTS_JSON,
+	                    err);
+	if (status == BRISE_OK)
+		(void)os_close(file);
+	return status;
+}
+
 static brise_status locate_file(location *out, const char *path, brise_error *err)
 {
 	static const char *const hugging_face[] = { "config.json", "model.safetensors.index.json",
@@ -293,9 +317,12 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 	static const char *const own[] = { "params.json", "consolidated.safetensors",
 		                           "consolidated.00.pth", "consolidated.01.pth", NULL };
 	const char *name;
+	brise_status status;
 
 	if (!(out->folder = folder_of(path, &name)))
 		return no_memory(path, err);
+	if ((status = check_contents(path, name, err)) != BRISE_OK)
+		return status;
 	if (!strncmp(name, "adapter_", 8) || !strcmp(name, "lora.safetensors"))
 		return refuse_adapter(out->folder, err);
 	if (names_contain(hugging_face, name) || names_contain(own, name)) {

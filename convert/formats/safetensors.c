@@ -54,7 +54,8 @@ static bool read_offsets(json_reader *r, named_tensor *t, uint64_t base, uint64_
 		return false;
 	if (n != 2 || range[0] < 0 || range[1] < range[0] ||
 	    !checked_inside((uint64_t)range[0], (uint64_t)(range[1] - range[0]), file_bytes - base))
-		return json_refuse(r, BRISE_EFORMAT, "data_offsets lie outside the file");
+		return json_refuse(r, BRISE_EFORMAT,
+		                   "data_offsets lie outside the file (cut off?)");
 	t->offset = base + (uint64_t)range[0];
 	t->bytes = (uint64_t)(range[1] - range[0]);
 	return true;

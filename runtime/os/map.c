@@ -1,9 +1,25 @@
 /* map.c - maps a regular file that is not empty */
 #include "runtime/os/map.h"
 
+#include <errno.h>
+#include <inttypes.h>
+
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/os/os.h"
+
+static brise_status no_addresses(const char *path, uint64_t bytes, brise_error *err)
+{
+	if (sizeof(void *) < 8)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: %" PRIu64 " MB cannot be mapped into 32-bit addresses: it "
+		                 "needs a 64-bit system",
+		                 path, bytes / 1000000 + 1);
+	return error_set(err, BRISE_ENOMEM,
+	                 "%s: no addresses to map its %" PRIu64 " MB: ulimit -v, or another limit "
+	                 "on this process, is too small",
+	                 path, bytes / 1000000 + 1);
+}
 
 static brise_status check_regular(int file, const char *path, size_t *size, brise_error *err)
 {
@@ -18,8 +34,7 @@ static brise_status check_regular(int file, const char *path, size_t *size, bris
 	if (facts.bytes == 0)
 		return error_set(err, BRISE_EFORMAT, "%s: is empty", path);
 	if (!checked_size(facts.bytes, size))
-		return error_set(err, BRISE_EUNSUPPORTED, "%s: too large to map on this machine",
-		                 path);
+		return no_addresses(path, facts.bytes, err);
 	return BRISE_OK;
 }
 
@@ -35,7 +50,8 @@ brise_status map_open(map_file *map, const char *path, bool guarded, brise_error
 	if (status == BRISE_OK) {
 		map->bytes = os_map(file, map->size);
 		if (!map->bytes)
-			status = error_errno(err, "%s: cannot be mapped", path);
+			status = errno == ENOMEM ? no_addresses(path, map->size, err)
+			                         : error_errno(err, "%s: cannot be mapped", path);
 	}
 	if (map->bytes) {
 		/* File systems with large folios may then read what is not in memory yet into huge

@@ -42,7 +42,9 @@ bool json_refuse(json_reader *r, brise_status status, const char *what)
 
 static bool wrong(json_reader *r, const char *what)
 {
-	return json_refuse(r, BRISE_EFORMAT, what);
+	return json_refuse(r, BRISE_EFORMAT,
+	                   r->depth > 0 && r->at >= r->size ? "the text ends too early (cut off?)"
+	                                                    : what);
 }
 
 /* A value of another type: the key it belongs to comes first, where that is a plain name. */
