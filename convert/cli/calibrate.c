@@ -18,6 +18,10 @@
 
 #define TOKENS_DEFAULT 49152u
 
+/* Fewer tokens than the largest inputs have columns leave their moments singular, and feedback then
+ * fits the text instead of the model. */
+#define TOKENS_FEW 4096u
+
 typedef struct calibrate_settings {
 	const char *ids, *text, *output, *arch;
 	uint32_t threads, tokens, span;
@@ -216,6 +220,8 @@ int cli_calibrate(int argc, char **argv)
 		return report_usage("calibrate",
 		                    "--span: expected a multiple of 32, found %" PRIu32,
 		                    settings.span);
+	if (engine_check_name("calibrate", "CHECKPOINT", result.operands[0]) != COMMANDS_READY)
+		return EXIT_FAILED;
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
 	/* Output and text first: errors in them are found before the long work begins. */
@@ -223,10 +229,18 @@ int cli_calibrate(int argc, char **argv)
 	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) !=
 	            BRISE_OK)
 		status = report_status("calibrate", &err);
+	if (status == COMMANDS_READY && bytes == 0)
+		status = report_error("calibrate", "%s: is empty, expected a text to measure on",
+		                      input_name(settings.ids ? settings.ids : settings.text));
 	if (status == COMMANDS_READY)
 		status = open_model(&e, &settings, result.operands[0]);
 	if (status == COMMANDS_READY)
 		status = take_ids(&e, &settings, text, bytes, &ids, &n);
+	if (status == COMMANDS_READY && (n < settings.tokens ? n : settings.tokens) < TOKENS_FEW)
+		report_note("calibrate",
+		            "%zu tokens are few: the result may be worse than none; ten thousand "
+		            "or more are better",
+		            n < settings.tokens ? n : (size_t)settings.tokens);
 	if (status == COMMANDS_READY)
 		status = run(&e, &settings, ids, n < settings.tokens ? n : settings.tokens);
 	memory_free(ids);

@@ -21,6 +21,9 @@
 #define SYSTEM_LEAST ((uint64_t)128 << 20)
 #define SYSTEM_MOST  ((uint64_t)1 << 30)
 
+/* What takes long enough to read from a slow disk that a log should say why nothing happens. */
+#define NOTED_BYTES ((uint64_t)256 << 20)
+
 static const struct {
 	const char *name;
 	double factor;
@@ -33,12 +36,16 @@ static const struct {
 	{ "MB", 1e6 },
 	{ "G", 1e9 },
 	{ "GB", 1e9 },
+	{ "T", 1e12 },
+	{ "TB", 1e12 },
 	{ "Ki", 1024 },
 	{ "KiB", 1024 },
 	{ "Mi", 1048576 },
 	{ "MiB", 1048576 },
 	{ "Gi", 1073741824 },
 	{ "GiB", 1073741824 },
+	{ "Ti", 1099511627776 },
+	{ "TiB", 1099511627776 },
 };
 
 /* As strcasecmp, which is not in C11. */
@@ -158,6 +165,7 @@ static void note_limit(const char *command, const brise_model *model)
 int budget_choose(const budget *b, const char *command, const brise_model *model,
                   uint64_t own_bytes, uint64_t *bytes)
 {
+	uint64_t needed, step;
 	ram_facts ram;
 	char least[32];
 
@@ -165,8 +173,13 @@ int budget_choose(const budget *b, const char *command, const brise_model *model
 	*bytes = budget_for_weights(b, model, own_bytes, ram.available);
 	if (*bytes >= model->residency.least)
 		return COMMANDS_READY;
-	terminal_format_bytes((double)(model->residency.least + own_bytes + embedding_room(model)),
-	                      least, sizeof least);
+	needed = model->residency.least + own_bytes + embedding_room(model);
+	/* Rounded up at the first of three digits that is not printed, so that the size named is
+	 * enough. */
+	for (step = 1; needed / step >= 1000; step *= 10)
+		;
+	needed = (needed + step - 1) / step * step;
+	terminal_format_bytes((double)needed, least, sizeof least);
 	return report_error(command,
 	                    "--memory is too small: buffers, cache and activations "
 	                    "take %s",
@@ -183,6 +196,11 @@ int budget_apply(const budget *b, const char *command, brise_model *model, uint6
 
 	if (result != COMMANDS_READY || bytes == UINT64_MAX)
 		return result;
+	if (!terminal_is_terminal(stderr) && bytes >= NOTED_BYTES)
+		report_note(command,
+		            "reading the weights that are kept in memory, up to %" PRIu64 " MB",
+		            (bytes < model->facts.file_bytes ? bytes : model->facts.file_bytes) /
+		                    1000000);
 	terminal_open_line(&line);
 	status = brise_limit_memory(model, bytes, draw_progress, was_interrupted, &line, &err);
 	terminal_erase_line(&line);

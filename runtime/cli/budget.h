@@ -16,8 +16,8 @@ typedef struct budget {
 	uint64_t bytes; /* BUDGET_BYTES: for the whole process */
 } budget;
 
-/* "auto", "all", "min" or a size such as 3G, 1.5GB, 512MiB; NULL is auto. K, M and G count in
- * thousands, Ki, Mi and Gi in 1024. False: none of these. */
+/* "auto", "all", "min" or a size such as 3G, 1.5GB, 512MiB; NULL is auto. K, M, G and T count
+ * in thousands, Ki, Mi, Gi and Ti in 1024; a number alone counts bytes. False: none of these. */
 bool budget_read(const char *text, budget *out);
 
 /* What to give brise_limit_memory, where the process takes own_bytes besides weights and
