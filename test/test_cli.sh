@@ -266,6 +266,59 @@ refuses "a bias for a token beyond the vocabulary is refused" 1 "99999" run "$mo
 refuses "one prompt too many is refused" 2 "one prompt expected" run "$model" x -f y
 refuses "run without a model is refused" 2 "MODEL" run
 refuses "a model's name that is no file is answered" 1 "MODEL is a path" run mistral x
+for name in mistral mistral:7b mistral-7b-v0.1 mistralai/Mistral-7B-v0.1; do
+	for c in "run $name x" "info $name" "convert $name $dir/x.brise" "export $name $dir/x.gguf" "compare $name $model" "compare $model $name" "calibrate $name --text $model -o $dir/x.cal"; do
+		refuses "'$c' is told that nothing is downloaded" 1 "$name: no such file or folder; " $c
+		holds "and why" grep -q "brise downloads nothing" "$dir/err"
+	done
+done
+refuses "a path that leads nowhere is only that" 1 "./mistral: cannot be opened" run ./mistral x
+refuses "run alone leads to its help" 2 "brise run --help" run
+refuses "a quantization of ggml's leads to the nearest" 2 "did you mean q4?" convert "$checkpoint" "$dir/x.brise" --type q4_K_M
+cp "$model" "$dir/renamed"
+refuses "a brise file of another name is known to convert" 1 "$dir/renamed: a brise file already" convert "$dir/renamed" "$dir/x.brise"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n' >"$dir/lone.safetensors"
+refuses "so is a pointer without a folder" 1 "$dir/lone.safetensors: is a Git LFS pointer" convert "$dir/lone.safetensors" "$dir/x.brise"
+mkdir "$dir/cut"
+cp "$checkpoint"/* "$dir/cut"
+head -c 2000000 "$checkpoint/model-00001-of-00002.safetensors" >"$dir/cut/model-00001-of-00002.safetensors"
+try convert "$dir/cut" "$dir/x.brise"
+holds "weights that end early are called cut off" grep -q "model-00001-of-00002.safetensors: .*(cut off?)" "$dir/err"
+head -c 300 "$checkpoint/config.json" >"$dir/cut/config.json"
+refuses "so is a configuration" 1 "config.json: line 14, byte 300: the text ends too early (cut off?)" convert "$dir/cut" "$dir/x.brise"
+rm -rf "$dir/cut" "$dir/renamed" "$dir/lone.safetensors"
+for option in -o --output --out --outfile; do
+	try convert "$checkpoint" --effort fast --type Q4 "$option" "$dir/named.brise"
+	holds "convert takes $option, and a type in capitals" [ "$status" -eq 0 -a -s "$dir/named.brise" ]
+	rm -f "$dir/named.brise"
+done
+try run "$model" -n 2 x -ngl 99 -fa on --color --no-mmap --seed 1
+holds "options that change nothing are named in one line" eval '[ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 1 ] && grep -q "ignored: -ngl, -fa, --color, --no-mmap" "$dir/err"'
+try run "$model" -n 2 x --seed 1 --context 99
+holds "a context for a model with a window is said to have no effect" grep -q "context has no effect" "$dir/err"
+try run "$model" -n 3 --greedy --stats hello
+head -c 20 "$dir/out" >"$dir/apart"
+"$brise" run "$model" -n 3 --greedy --stats hello >"$dir/both" 2>&1 </dev/null
+holds "notes in the text's own file begin on a new line" eval 'grep -q "^brise run: prompt" "$dir/both" && [ "$(head -n 1 "$dir/both")" = "$(cat "$dir/apart")" ]'
+"$brise" run "$model" -n 3 --greedy --stats hello 2>&1 </dev/null | cat >"$dir/both"
+holds "and in its pipe" grep -q "^brise run: prompt" "$dir/both"
+if (ulimit -v 10000 && "$brise" --version) >"$dir/out" 2>&1; then
+	(ulimit -v 10000 && "$brise" info "$model") >"$dir/out" 2>"$dir/err"
+	holds "a limit on addresses is named" grep -q "ulimit -v" "$dir/err"
+else
+	skip "a limit on addresses is named" "the program itself needs more"
+fi
+refuses "an empty text calibrates nothing" 1 "$dir/none: is empty" calibrate "$model" --text "$(: >"$dir/none"; echo "$dir/none")" -o "$dir/x.cal"
+try calibrate "$model" --text "$checkpoint/config.json" --tokens 40 --span 32 -o "$dir/few.cal"
+holds "a few tokens do, with a note" eval '[ "$status" -eq 0 ] && grep -q "40 tokens are few" "$dir/err"'
+try convert "$checkpoint" "$dir/x.brise" --calibration "$dir/few.cal" --effort fast
+holds "and the larger error of a calibrated model is explained" grep -q "larger than without calibration" "$dir/err"
+rm -f "$dir/x.brise" "$dir/few.cal"
+try info "$model" --memory 99T
+holds "terabytes are a unit" [ "$status" -eq 0 ]
+try run "$model" x -n 1 --memory 1M
+try run "$model" x -n 1 --memory "$(sed -n 's/.* take \([0-9.]*\) MB$/\1M/p' "$dir/err")"
+holds "the least memory that a message names is enough" [ "$status" -eq 0 ]
 refuses "an empty model name is refused" 2 "found an empty name" info ""
 refuses "a folder is no model, and the message says what makes one" 1 "brise convert" run "$checkpoint" x
 refuses "an operand too many is refused" 2 "'words'" run "$model" two words
@@ -290,6 +343,9 @@ refuses "a word that is no number of threads is refused" 2 "or auto" run "$model
 # ---- threads --------------------------------------------------------------------------------------------------------
 
 succeeds "threads are measured and chosen on request" info "$model" --threads auto
+try bench --threads 1..8 --json
+allowed=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 8)
+holds "no more threads are chosen than there are processors" [ "$(sed 's/.*"threads":\([0-9]*\)}$/\1/' "$dir/out")" -le "$allowed" ]
 try bench --threads 1..2 --json
 holds "a range of threads gives a row for each, and the number to choose" grep -q '"scaling":\[{"threads":1,.*{"threads":2,.*\],"threads":[12]}' "$dir/out"
 

@@ -301,6 +301,17 @@ static int measure_kernels(const bench_settings *s)
 	return s->picture ? draw_picture(s->picture, sets, n_sets, threads) : 0;
 }
 
+/* More threads than the process has processors only disturb each other, whatever one measurement
+ * says. */
+static unsigned choose_allowed(const scaling_row *rows, unsigned n)
+{
+	unsigned allowed = threads_available();
+
+	while (n > 1 && rows[n - 1].threads > allowed)
+		n--;
+	return scaling_choose(rows, n);
+}
+
 static void print_scaling_json(const char *arch, const scaling_row *rows, unsigned n)
 {
 	json_writer w = { .sink = report_json, .user = stdout };
@@ -317,7 +328,7 @@ static void print_scaling_json(const char *arch, const scaling_row *rows, unsign
 		json_close(&w);
 	}
 	json_close(&w);
-	json_put_unsigned(&w, "threads", scaling_choose(rows, n));
+	json_put_unsigned(&w, "threads", choose_allowed(rows, n));
 	json_close(&w);
 	printf("\n");
 }
@@ -350,8 +361,9 @@ static int measure_scaling(const bench_settings *s)
 	if (s->json)
 		print_scaling_json(kernels.name, rows, n);
 	else
-		printf("choose %u: more threads gain less than 3 %% in decode\n",
-		       scaling_choose(rows, n));
+		printf("choose %u: more threads gain less than 3 %% in decode, or are more than "
+		       "the processors allowed\n",
+		       choose_allowed(rows, n));
 	return 0;
 }
 

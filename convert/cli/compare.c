@@ -11,6 +11,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
@@ -251,6 +252,9 @@ int cli_compare(int argc, char **argv)
 
 	if (status != COMMANDS_READY)
 		return status;
+	if (engine_check_name("compare", "A", result.operands[0]) != COMMANDS_READY ||
+	    engine_check_name("compare", "B", result.operands[1]) != COMMANDS_READY)
+		return EXIT_FAILED;
 	terminal_catch_signals();
 	if (open_side(&a, result.operands[0], &err) != BRISE_OK ||
 	    open_side(&b, result.operands[1], &err) != BRISE_OK)

@@ -151,17 +151,21 @@ static void print_losses(const convert_settings *s)
 	}
 }
 
-static void print_result(const char *out, const convert_result *r)
+static void print_result(const char *out, const convert_result *r, bool calibrated)
 {
 	char bytes[32], duration[32];
 
 	terminal_format_bytes((double)r->file_bytes, bytes, sizeof bytes);
 	terminal_format_duration(r->seconds, duration, sizeof duration);
-	report_note(
-	        "convert",
-	        "%s: %s, %.3f bits per weight, relative squared error %.5f, %s (%.0f MB/s of fp16)",
-	        out, bytes, r->bits_per_weight, r->relative_error, duration,
-	        r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
+	report_note("convert",
+	            "%s: %s, %.3f bits per weight, relative squared error %.5f%s, %s (%.0f MB/s of "
+	            "fp16)",
+	            out, bytes, r->bits_per_weight, r->relative_error,
+	            calibrated
+	                    ? " (larger than without calibration: errors are moved to where inputs "
+	                      "are small)"
+	                    : "",
+	            duration, r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
 }
 
 /* OUT's extension if it belongs to a format that convert does not write; NULL: it does not. */
@@ -214,6 +218,8 @@ int cli_convert(int argc, char **argv)
 		        strcmp(foreign, ".gguf") == 0 || strcmp(foreign, ".safetensors") == 0
 		                ? "; brise export makes such files of it"
 		                : "");
+	if (engine_check_name("convert", "CHECKPOINT", result.operands[0]) != COMMANDS_READY)
+		return EXIT_FAILED;
 	convert_init_options(&options);
 	options.type = types[settings.type];
 	options.effort = efforts[settings.effort];
@@ -240,7 +246,7 @@ int cli_convert(int argc, char **argv)
 	if (done == BRISE_OK && outcome.requantized)
 		print_losses(&settings);
 	if (done == BRISE_OK)
-		print_result(result.operands[1], &outcome);
+		print_result(result.operands[1], &outcome, settings.calibration != NULL);
 	else
 		status = report_status("convert", &err);
 	return commands_end("convert", done == BRISE_OK ? 0 : status);

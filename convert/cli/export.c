@@ -7,6 +7,7 @@
 #include "convert/export.h"
 #include "convert/tokenizer/sentencepiece.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/os/memory.h"
 
@@ -193,6 +194,8 @@ int cli_export(int argc, char **argv)
 	if (status != COMMANDS_READY ||
 	    (status = check_settings(&settings, result.operands[1])) != COMMANDS_READY)
 		return status;
+	if (engine_check_name("export", "MODEL", result.operands[0]) != COMMANDS_READY)
+		return EXIT_FAILED;
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
 	done = export_file(&settings, result.operands[0], result.operands[1], &outcome, &err);

@@ -10,6 +10,8 @@
 #include "runtime/os/os.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,8 @@ int engine_check_settings(const char *command, const engine_settings *settings)
 
 	if (!budget_read(settings->memory, &memory))
 		return report_usage(command,
-		                    "--memory: expected a size such as 3G or 512MiB, auto, all or "
+		                    "--memory: expected a size such as 3G or 512MiB (a number "
+		                    "alone: bytes), auto, all or "
 		                    "min, found '%.40s'",
 		                    settings->memory);
 	if (!wanted)
@@ -56,6 +59,37 @@ int engine_check_settings(const char *command, const engine_settings *settings)
 	return report_usage(command, "%s: expected one of %s, found '%.40s'", source, list, wanted);
 }
 
+/* Whether a name has an extension: letters after a dot, so that "v0.1" has none. */
+static bool has_extension(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && !(dot[1] >= '0' && dot[1] <= '9');
+}
+
+int engine_check_name(const char *command, const char *what, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char owner[64];
+	os_facts facts;
+	bool is_name;
+
+	if (os_examine(path, &facts) || errno != ENOENT || has_extension(path))
+		return COMMANDS_READY;
+	is_name = !slash;
+	if (slash && slash > path && slash[1] && !strchr(slash + 1, '/') && path[0] != '.' &&
+	    path[0] != '~') {
+		(void)snprintf(owner, sizeof owner, "%.*s", (int)(slash - path), path);
+		is_name = !os_examine(owner, &facts);
+	}
+	if (!is_name)
+		return COMMANDS_READY;
+	return report_error(command,
+	                    "%s: no such file or folder; %s is a path: brise downloads nothing and "
+	                    "keeps no list of models",
+	                    path, what);
+}
+
 int engine_open_model(engine *e, const char *command, const char *path)
 {
 	os_facts facts;
@@ -66,12 +100,8 @@ int engine_open_model(engine *e, const char *command, const char *path)
 		                    "%s: expected a .brise file, found a folder; brise convert "
 		                    "makes one of a checkpoint",
 		                    path);
-	if (!os_examine(path, &facts) && errno == ENOENT && !strpbrk(path, "./"))
-		return report_error(
-		        command,
-		        "%s: no such file; MODEL is a path: brise downloads nothing and "
-		        "keeps no list of models",
-		        path);
+	if (engine_check_name(command, "MODEL", path) != COMMANDS_READY)
+		return EXIT_FAILED;
 	if (brise_open_model(&e->model, path, NULL, &err) != BRISE_OK)
 		return report_status(command, &err);
 	e->facts = brise_get_model_facts(e->model);
@@ -127,6 +157,11 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 	if (brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK ||
 	    brise_get_engine_bytes(e->model, &options, &own_bytes, &err) != BRISE_OK)
 		return report_status(command, &err);
+	if (settings->context != 0 && e->facts->window > 0)
+		report_note(command,
+		            "--context has no effect on this model: its window keeps %" PRIu32
+		            " positions, and texts may be longer",
+		            e->facts->window);
 	own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
 	(void)budget_read(settings->memory, &memory);
 	if ((status = budget_apply(&memory, command, e->model, own_bytes)) != COMMANDS_READY)

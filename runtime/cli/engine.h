@@ -55,6 +55,11 @@ typedef struct engine {
 	const brise_model_facts *facts;
 } engine;
 
+/* Refuses what is no path but a model's name elsewhere: "mistral", "mistral:7b",
+ * "mistralai/Mistral-7B-v0.1". `what` is how messages call it: "MODEL". Returns COMMANDS_READY or
+ * the exit status. */
+int engine_check_name(const char *command, const char *what, const char *path);
+
 /* Opens the model alone. Returns COMMANDS_READY or the exit status, with the error printed. */
 int engine_open_model(engine *e, const char *command, const char *path);
 

@@ -207,6 +207,18 @@ static void finish_text(run *r)
 	(void)fflush(stdout);
 }
 
+/* Where both streams lead to one file or pipe, notes begin on a line of their own. The line feed
+ * goes to standard error: it is no part of the text. */
+static void begin_notes(const run *r)
+{
+	os_facts out, notes;
+
+	if (r->line_open && !r->to_terminal && os_examine_open(STDOUT_FILENO, &out) &&
+	    os_examine_open(STDERR_FILENO, &notes) && out.device == notes.device &&
+	    out.serial == notes.serial)
+		(void)fputc('\n', stderr);
+}
+
 static double rate(double tokens, double seconds)
 {
 	return seconds > 0 ? tokens / seconds : 0;
@@ -243,6 +255,8 @@ static void print_stats(const run *r)
 static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
 	finish_text(r);
+	if (r->generation.reason == GENERATE_FULL || r->settings->stats || status != BRISE_OK)
+		begin_notes(r);
 	if (r->generation.reason == GENERATE_FULL)
 		report_note("run",
 		            "the context of %" PRIu64
