@@ -496,8 +496,11 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=512k tmpfs "$dir/small" 2>/dev
 	mounted=yes
 	printf 'BRISE\r\n\032 as it was' >"$dir/was"
 	cp "$dir/was" "$dir/small/target"
-	refuses "a disk that fills up is noticed" 1 "$dir/small/target: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/target"
-	same "and leaves the target as it was" "$dir/was" "$dir/small/target"
+	"$brise" logits "$model" --ids "$dir/ids" --out "$dir/small/logits"
+	cp "$dir/small/logits" "$dir/logits_was"
+	refuses "a disk that fills up is noticed" 1 "$dir/small/logits: cannot be written" logits "$model" --ids "$dir/many" --out "$dir/small/logits"
+	same "and leaves the target as it was" "$dir/logits_was" "$dir/small/logits"
+	rm "$dir/small/logits"
 	try export "$model" "$dir/small/folder"
 	holds "a disk too small for an export is noticed" [ "$status" -eq 1 -a "$(tail -n 1 "$dir/err" | grep -cF "$dir/small/folder: ")" -eq 1 ]
 	holds "and leaves nothing of a folder" [ ! -e "$dir/small/folder" -a -z "$(part_files)" ]
@@ -581,7 +584,7 @@ holds "the context it names is enough" [ "$status" -eq 0 -a "$(lines "$dir/out")
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 3 --context 41 --ignore-eos
 holds "one less is said at the start, and ends the text" [ "$status" -eq 0 -a "$(lines "$dir/out")" -eq 2 -a "$(grep -cF "ends the text after 2 of 3 tokens; --context 42" "$dir/err")" -eq 1 ]
 try run "$model" --prompt-ids "$dir/forty" --print-ids -n 3 -c 30
-holds "a model with a window takes any length" [ "$status" -eq 0 -a ! -s "$dir/err" ]
+holds "a model with a window takes any length" [ "$status" -eq 0 -a "$(grep -vc "context has no effect" "$dir/err")" -eq 0 ]
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 32769
 holds "a context beyond the trained length is said in one line" [ "$status" -eq 0 -a "$(lines "$dir/err")" -eq 1 -a "$(grep -cF "32769 positions exceeds the 32768" "$dir/err")" -eq 1 ]
 try run "$dir/whole.brise" --prompt-ids "$dir/forty" --print-ids -n 1 --context 0 --stats
@@ -631,7 +634,7 @@ succeeds "run prints on standard output alone" run "$model" "$prompt" -n 24 --gr
 cp "$dir/out" "$dir/text"
 cp "$dir/out" "$dir/continued"
 bad=
-for arguments in "-m $model" "--model=$model -n 9" "generate -m $model" "run -m $model --n_predict 24" "run -m $model --temp 0 --ctx-size 64 -ngl 0 -s -1"; do
+for arguments in "-m $model" "--model=$model -n 9" "generate -m $model" "run -m $model --n_predict 24" "run -m $model --temp 0 --ubatch-size 64 -ngl 0 -s -1"; do
 	"$brise" $arguments -p "$prompt" -n 24 --greedy >"$dir/out" 2>&1
 	cmp -s "$dir/out" "$dir/continued" || bad="$bad ($arguments: $(head -n 1 "$dir/out"))"
 done

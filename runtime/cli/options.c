@@ -260,6 +260,8 @@ static options_outcome ignore(parser *p, const synonym *s, char *value)
 		outcome = next_value(p, s->typed, strlen(s->typed), &value);
 	else if (s->ours && !value && p->next < p->argc && is_switch(p->argv[p->next]))
 		p->next++;
+	if (value && strcmp(value, "0") == 0) /* -ngl 0 asks for what brise does anyway */
+		return outcome;
 	if (outcome == OPTIONS_READY && strlen(s->typed) + 3 <= room)
 		(void)snprintf(names + used, room, "%s%s", used ? ", " : "", s->typed);
 	return outcome;
