@@ -127,6 +127,16 @@ int engine_measure_threads(uint32_t *threads, const char *command, const engine_
 	return COMMANDS_READY;
 }
 
+static void note_context(const char *command, const engine_settings *settings,
+                         const brise_sequence_facts *facts)
+{
+	if (settings->context != 0 && facts->window > 0)
+		report_note(command,
+		            "--context has no effect with a window: the last %" PRIu64
+		            " positions are kept of a text of any length; --window N changes that",
+		            facts->window);
+}
+
 int engine_open_sequence(engine *e, const char *command, const engine_settings *settings)
 {
 	brise_engine_options options = { .size = sizeof options,
@@ -157,11 +167,7 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 	if (brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK ||
 	    brise_get_engine_bytes(e->model, &options, &own_bytes, &err) != BRISE_OK)
 		return report_status(command, &err);
-	if (settings->context != 0 && e->facts->window > 0)
-		report_note(command,
-		            "--context has no effect on this model: its window keeps %" PRIu32
-		            " positions, and texts may be longer",
-		            e->facts->window);
+	note_context(command, settings, brise_get_sequence_facts(e->sequence));
 	own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
 	(void)budget_read(settings->memory, &memory);
 	if ((status = budget_apply(&memory, command, e->model, own_bytes)) != COMMANDS_READY)

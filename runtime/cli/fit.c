@@ -55,7 +55,7 @@ bool fit_describe_memory(const brise_model_facts *facts, uint64_t own_bytes, uin
 	               "this process may use, %s: %s",
 	               weights, own, whole,
 	               own_bytes < memory ? "every token reads weights from the disk again"
-	                                  : "a smaller --context or --chunk takes less");
+	                                  : "a smaller --context, --window or --chunk takes less");
 	return true;
 }
 
