@@ -301,6 +301,8 @@ static brise_status check_contents(const char *path, const char *name, brise_err
 		return status;
 	if (found == CONTENTS_BRISE)
 		return refuse_brise(path, err);
+	if (found == CONTENTS_EMPTY) /* a part without an index says more */
+		return BRISE_OK;
 	if (!is_weights && found != CONTENTS_LFS_POINTER && found != CONTENTS_WEB_PAGE)
 		return BRISE_OK;
 	status = files_open(&file, &bytes, path, is_weights ? CONTENTS_SAFETENSORS : CONTENTS_JSON,
@@ -321,10 +323,10 @@ static brise_status locate_file(location *out, const char *path, brise_error *er
 
 	if (!(out->folder = folder_of(path, &name)))
 		return no_memory(path, err);
-	if ((status = check_contents(path, name, err)) != BRISE_OK)
-		return status;
 	if (!strncmp(name, "adapter_", 8) || !strcmp(name, "lora.safetensors"))
 		return refuse_adapter(out->folder, err);
+	if ((status = check_contents(path, name, err)) != BRISE_OK)
+		return status;
 	if (names_contain(hugging_face, name) || names_contain(own, name)) {
 		out->form = names_contain(own, name) ? LOCATION_OWN : LOCATION_HUGGING_FACE;
 		return BRISE_OK;
