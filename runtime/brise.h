@@ -362,8 +362,11 @@ typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
  * To keep only the first m of a sequence's rows, rewind it to its old position + m afterwards.
  * Errors: BRISE_EINVAL (an id out of range, another model's sequence, more rows than the engine or
  * a sequence takes), BRISE_EFULL (a sequence without room): nothing is evaluated.
- * BRISE_ECANCELED by `cancel`: no position has moved, and evaluating may be tried again; by `each`:
- * all have.
+ * BRISE_ECANCELED by `cancel`: no position has moved. The same call again then continues with the
+ * layer that was to come, where `cancel` is called again first: so a pass can be cut into slices,
+ * for a watchdog or more urgent work. If engine or sequences have been used otherwise meanwhile, or
+ * a limit on memory streams weights, it begins anew, with the same result. By `each`: all positions
+ * have moved.
  * BRISE_EIO: the model's file could not be read (see brise_open_model).
  * Engine and sequences stay usable after every error. */
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
@@ -380,7 +383,8 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
  * Any n gives the same bits as n calls with one token. n may be 0 if logits is NULL.
  * Errors: as brise_eval_rows; room for all n is checked before the first is evaluated.
  * BRISE_ECANCELED: the position is that of the last whole pass; evaluation may continue from
- * there. */
+ * there, in the middle of the pass that was cut (see brise_eval_rows) if the call has exactly the
+ * tokens that are left. */
 brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
                                const int32_t *tokens, size_t n, const float **logits,
                                brise_cancel_fn *cancel, void *user, brise_error *err);

@@ -182,6 +182,144 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 	(void)unlink(path);
 }
 
+/* True when it is asked for the second time, and counts. */
+typedef struct slice {
+	unsigned asked, all;
+} slice;
+
+static bool after_one_layer(void *user)
+{
+	slice *s = user;
+
+	s->all++;
+	return s->asked++ > 0;
+}
+
+/* Evaluates n tokens, a layer with each call. Returns how often `cancel` was called. */
+static unsigned eval_in_slices(check_counts *counts, evaluator *e, const int32_t *tokens, size_t n,
+                               const float **logits, brise_error *err)
+{
+	slice s = { 0, 0 };
+	uint64_t from = evaluator_position(e), at;
+	brise_status status = BRISE_ECANCELED;
+	unsigned calls;
+
+	for (calls = 0; status == BRISE_ECANCELED && calls < 1000; calls++) {
+		s.asked = 0;
+		at = evaluator_position(e) - from;
+		status = brise_eval_tokens(e->engine, e->sequence, tokens + at, n - at, logits,
+		                           after_one_layer, &s, err);
+	}
+	CHECK(counts, status == BRISE_OK, "%u calls: %s", calls, err->message);
+	return s.all;
+}
+
+/* After a cut at position n, the engine evaluates another sequence, or another engine the same
+ * sequence, which is rewound: the pass begins anew. */
+static void check_use_between(check_counts *counts, evaluator *cut, evaluator *calm,
+                              const int32_t *tokens, size_t n)
+{
+	const size_t bytes = small_odd.vocab * sizeof(float);
+	const float *a, *b;
+	brise_error err;
+	int use;
+
+	for (use = 0; use < 2; use++, n += 2) {
+		brise_engine *engine = use ? calm->engine : cut->engine;
+		brise_sequence *sequence = use ? cut->sequence : calm->sequence;
+
+		CHECK(counts,
+		      brise_eval_tokens(cut->engine, cut->sequence, tokens + n, 1, NULL,
+		                        cancel_after, &(int){ 1 }, &err) == BRISE_ECANCELED,
+		      "%s", err.message);
+		CHECK(counts,
+		      brise_eval_tokens(engine, sequence, tokens + n + 1, 1, NULL, NULL, NULL,
+		                        &err) == BRISE_OK &&
+		              brise_rewind_sequence(sequence, n, &err) == BRISE_OK,
+		      "%s", err.message);
+		CHECK(counts,
+		      evaluator_eval(cut, tokens + n, 1, NULL, &err) == BRISE_OK &&
+		              evaluator_eval(cut, tokens + n + 1, 1, &b, &err) == BRISE_OK &&
+		              evaluator_eval(calm, tokens + n, 2, &a, &err) == BRISE_OK &&
+		              !memcmp(a, b, bytes),
+		      "use %d between: logits differ", use);
+	}
+}
+
+/* Every layer is run once, however often a pass is cut, and the bits are those of a whole one. */
+static void test_pass_that_was_cut_continues(check_counts *counts, const char *path)
+{
+	int32_t tokens[TOKENS], other = 5;
+	const float *a, *b;
+	evaluator calm, cut;
+	brise_model *model;
+	brise_error err;
+	const size_t bytes = small_odd.vocab * sizeof *a;
+	const unsigned layers = small_odd.n_layers;
+	unsigned asked;
+
+	small_write(&small_odd, TYPE_Q4, path);
+	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
+		CHECK(counts, false, "%s", err.message);
+		return;
+	}
+	small_tokens(tokens, TOKENS, small_odd.vocab, 9);
+	CHECK(counts,
+	      evaluator_open(&calm, model, (evaluator_options){ .chunk = 16 }, &err) == BRISE_OK &&
+	              evaluator_open(&cut, model, (evaluator_options){ .chunk = 16 }, &err) ==
+	                      BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts, evaluator_eval(&calm, tokens, 50, &a, &err) == BRISE_OK, "%s", err.message);
+	/* 50 tokens are 4 passes. Each layer is asked for once more where a slice ends, but the
+	 * first. */
+	asked = eval_in_slices(counts, &cut, tokens, 50, &b, &err);
+	CHECK(counts, asked == 2 * 4 * layers - 1, "%u layers, asked %u times", layers, asked);
+	CHECK(counts, !memcmp(a, b, bytes), "logits differ");
+	/* Another token than the one that was cut begins anew, and so does a sequence that was
+	 * rewound. */
+	CHECK(counts,
+	      brise_eval_tokens(cut.engine, cut.sequence, &other, 1, NULL, cancel_after,
+	                        &(int){ 1 }, &err) == BRISE_ECANCELED,
+	      "%s", err.message);
+	CHECK(counts,
+	      evaluator_eval(&cut, tokens + 50, 1, &b, &err) == BRISE_OK &&
+	              evaluator_eval(&calm, tokens + 50, 1, &a, &err) == BRISE_OK &&
+	              !memcmp(a, b, bytes),
+	      "another token after a cut");
+	CHECK(counts,
+	      brise_eval_tokens(cut.engine, cut.sequence, tokens + 51, 1, NULL, cancel_after,
+	                        &(int){ 1 }, &err) == BRISE_ECANCELED &&
+	              evaluator_eval(&calm, tokens + 51, 1, &a, &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts,
+	      brise_rewind_sequence(cut.sequence, 0, &err) == BRISE_OK &&
+	              evaluator_eval(&cut, tokens, 52, &b, &err) == BRISE_OK &&
+	              !memcmp(a, b, bytes),
+	      "rewound after a cut");
+	check_use_between(counts, &cut, &calm, tokens, 52);
+	/* A sequence at the address of one that was freed has an empty cache. */
+	brise_free_sequence(cut.sequence);
+	brise_free_sequence(calm.sequence);
+	cut.sequence = calm.sequence = NULL;
+	CHECK(counts,
+	      brise_new_sequence(&cut.sequence, model, NULL, &err) == BRISE_OK &&
+	              brise_eval_tokens(cut.engine, cut.sequence, tokens, 1, NULL, cancel_after,
+	                                &(int){ 1 }, &err) == BRISE_ECANCELED,
+	      "%s", err.message);
+	brise_free_sequence(cut.sequence);
+	CHECK(counts,
+	      brise_new_sequence(&cut.sequence, model, NULL, &err) == BRISE_OK &&
+	              brise_new_sequence(&calm.sequence, model, NULL, &err) == BRISE_OK &&
+	              evaluator_eval(&cut, tokens, 1, NULL, &err) == BRISE_OK &&
+	              evaluator_eval(&calm, tokens, 2, &a, &err) == BRISE_OK &&
+	              evaluator_eval(&cut, tokens + 1, 1, &b, &err) == BRISE_OK &&
+	              !memcmp(a, b, bytes),
+	      "a new sequence after a cut");
+	evaluator_close(&calm), evaluator_close(&cut);
+	brise_close_model(model);
+	(void)unlink(path);
+}
+
 static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 {
 	int32_t tokens[TOKENS];
@@ -253,6 +391,7 @@ int main(int argc, char **argv)
 				                               BRISE_KV_F32, path));
 		}
 	RUN(test_cancel_leaves_no_trace(&counts, path));
+	RUN(test_pass_that_was_cut_continues(&counts, path));
 	RUN(test_errors_evaluate_nothing(&counts, path));
 	(void)rmdir(folder);
 	return check_report("forward", &counts);

@@ -88,6 +88,8 @@ static void lay_out(brise_engine *e, arena *a)
 	e->quantized.scales = arena_take(a, blocks, sizeof(float));
 	e->quantized.sums = arena_take(a, blocks, sizeof(int32_t));
 	lay_out_pass(&e->pass, a, n);
+	e->cut.runs = arena_take(a, n, sizeof *e->cut.runs);
+	e->cut.tokens = arena_take(a, n, sizeof *e->cut.tokens);
 	for (i = 0; i < e->facts.threads; i++) {
 		engine_scratch s;
 

@@ -40,6 +40,10 @@ struct brise_engine {
 	/* [head_dim / 2] */
 	rope_frequency *frequencies;
 	pass pass;
+	/* A pass that was cancelled: while nothing else has been evaluated, x holds the states
+	 * before cut_layer, and the same pass continues there. n is 0 if there is none. */
+	struct pass cut;
+	uint32_t cut_layer;
 	engine_scratch *scratch; /* [threads] */
 	void *arena;             /* all of the above */
 };

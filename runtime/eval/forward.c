@@ -324,6 +324,7 @@ void forward_angles(brise_engine *e, const pass *p)
 
 brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err)
 {
+	e->cut.n = 0;
 	return weights_read_embedding(e->weights, p->tokens, p->n, e->x,
 	                              engine_stride(e->model->config.dim), err);
 }
@@ -342,21 +343,48 @@ brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
 	return multiply_down(e, p->n, layer, observer, err);
 }
 
+/* Whether p is the pass that was cut. Weights that are streamed come from the first layer on. */
+static bool is_cut(const brise_engine *e, const pass *p)
+{
+	uint32_t i;
+
+	if (e->cut.n == 0 || !pass_equals(&e->cut, p) || e->model->residency.streamed_bytes > 0)
+		return false;
+	for (i = 0; i < p->n_runs; i++)
+		if (p->runs[i].sequence->cut_by != e)
+			return false;
+	return true;
+}
+
+static brise_status cut(brise_engine *e, const pass *p, uint32_t layer, brise_error *err)
+{
+	uint32_t i;
+
+	pass_remember(&e->cut, p);
+	e->cut_layer = layer;
+	for (i = 0; i < p->n_runs; i++)
+		p->runs[i].sequence->cut_by = e;
+	return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,
+	                 p->runs[0].position);
+}
+
 brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
-	brise_status status;
-	uint32_t layer;
+	uint32_t layer = is_cut(e, p) ? e->cut_layer : 0;
+	brise_status status = weights_begin_pass(e->weights, output, err);
 
-	if ((status = weights_begin_pass(e->weights, output, err)) != BRISE_OK)
+	if (status != BRISE_OK)
 		return status;
-	forward_angles(e, p);
-	status = forward_embed(e, p, err);
+	if (layer == 0) {
+		forward_angles(e, p);
+		status = forward_embed(e, p, err);
+	}
+	e->cut.n = 0;
 	pass_begin(p);
-	for (layer = 0; layer < e->model->config.n_layers && status == BRISE_OK; layer++) {
+	for (; layer < e->model->config.n_layers && status == BRISE_OK; layer++) {
 		if (cancel && cancel(user))
-			return error_set(err, BRISE_ECANCELED, "cancelled at position %" PRIu64,
-			                 p->runs[0].position);
+			return cut(e, p, layer, err);
 		status = forward_layer(e, p, layer, observer, err);
 	}
 	if (status == BRISE_OK)

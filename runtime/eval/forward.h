@@ -16,7 +16,9 @@ typedef struct forward_observer {
 
 /* Runs the pass p up to the states behind the last layer, in e->x. Positions move at its end.
  * output: logits follow. cancel (NULL: never) is asked before each layer. After BRISE_ECANCELED,
- * and BRISE_EIO (the model's file could not be read), no position has moved. */
+ * and BRISE_EIO (the model's file could not be read), no position has moved. After BRISE_ECANCELED
+ * the same pass again continues with the layer that was to come, if neither engine nor sequences
+ * have been used for anything else and nothing is streamed. */
 brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_observer observer,
                           brise_cancel_fn *cancel, void *user, brise_error *err);
 

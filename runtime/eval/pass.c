@@ -3,6 +3,7 @@
 #include "runtime/eval/pass.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "runtime/error.h"
 
@@ -116,6 +117,29 @@ void pass_plan_run(pass *p, brise_sequence *sequence, const int32_t *tokens, uin
 		p->rows[i] = i;
 	}
 	plan_blocks(p, block_rows);
+}
+
+bool pass_equals(const pass *a, const pass *b)
+{
+	uint32_t i;
+
+	if (a->n != b->n || a->n_runs != b->n_runs ||
+	    memcmp(a->tokens, b->tokens, a->n * sizeof *a->tokens) != 0)
+		return false;
+	for (i = 0; i < a->n_runs; i++)
+		if (a->runs[i].sequence != b->runs[i].sequence ||
+		    a->runs[i].position != b->runs[i].position ||
+		    a->runs[i].row != b->runs[i].row || a->runs[i].n != b->runs[i].n)
+			return false;
+	return true;
+}
+
+void pass_remember(pass *to, const pass *from)
+{
+	to->n = from->n;
+	to->n_runs = from->n_runs;
+	memcpy(to->tokens, from->tokens, from->n * sizeof *to->tokens);
+	memcpy(to->runs, from->runs, from->n_runs * sizeof *to->runs);
 }
 
 void pass_begin(const pass *p)

@@ -32,6 +32,13 @@ brise_status pass_plan(pass *p, const brise_model *model, const brise_row *rows,
 void pass_plan_run(pass *p, brise_sequence *sequence, const int32_t *tokens, uint32_t n,
                    uint32_t block_rows);
 
+/* Whether b evaluates the same tokens of the same sequences at the same positions, in the same rows
+ * of the activations. */
+bool pass_equals(const pass *a, const pass *b);
+
+/* Copies what that compares; `to` has room for it. */
+void pass_remember(pass *to, const pass *from);
+
 /* Before keys and values are written, and after all have been. */
 void pass_begin(const pass *p);
 void pass_end(const pass *p);

@@ -207,6 +207,7 @@ void sequence_begin_pass(brise_sequence *s, uint32_t n)
 {
 	uint64_t written = s->facts.position + n, slots = s->ring.slots;
 
+	s->cut_by = NULL;
 	if (written > slots && s->oldest < written - slots)
 		s->oldest = written - slots;
 	update_facts(s);

@@ -19,6 +19,9 @@ struct brise_sequence {
 	/* The first position whose keys and values no later one has overwritten: what has been
 	 * written, by a cancelled pass too, reaches to oldest + ring.slots at most. */
 	uint64_t oldest;
+	/* The engine that has a pass over this sequence cut short, if nothing has happened to the
+	 * sequence since; NULL: none */
+	const brise_engine *cut_by;
 	brise_sequence_facts facts; /* position, start and end among them */
 };
 
