@@ -127,11 +127,13 @@ brise_status residency_make(residency_plan *plan, const brise_model *model, uint
 	ring = RESIDENCY_SLOTS * plan->slot_bytes;
 	plan->least = plan->vector_bytes + (ring < total ? ring : total);
 	if (budget < plan->least) {
+		brise_status status = error_set(err, BRISE_EINVAL,
+		                                "%s: a budget of %" PRIu64
+		                                " bytes for weights, expected at least %" PRIu64,
+		                                model->name, budget, plan->least);
+
 		residency_free(plan);
-		return error_set(err, BRISE_EINVAL,
-		                 "%s: a budget of %" PRIu64
-		                 " bytes for weights, expected at least %" PRIu64,
-		                 model->name, budget, plan->least);
+		return status;
 	}
 	budget -= plan->vector_bytes;
 	spread(plan, budget >= total ? total : budget - ring, total);
