@@ -138,6 +138,15 @@ for name in config.json model.safetensors.index.json model-00002-of-00002.safete
 	ln -s /dev/zero "$dir/spoilt/$name"
 	refuses "$name leads to a device" "$name: is not a regular file" convert "$dir/spoilt" "$dir/out.brise" --type q8
 done
+# Settings that need not be there: what has their name is read or refused, never passed over.
+for name in generation_config.json tokenizer_config.json special_tokens_map.json chat_template.jinja; do
+	spoilt $name
+	mkfifo "$dir/spoilt/$name"
+	refuses "$name is a FIFO" "$name: is not a regular file" convert "$dir/spoilt" "$dir/out.brise" --type q8
+	rm "$dir/spoilt/$name"
+	ln -s absent "$dir/spoilt/$name"
+	refuses "$name leads to nothing" "$name: a link to a file that is not there" convert "$dir/spoilt" "$dir/out.brise" --type q8
+done
 for name in adapter_config.json adapter_model.safetensors; do
 	spoilt $name
 	mkfifo "$dir/spoilt/$name"

@@ -246,7 +246,8 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 
 	if (!path)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look into it", folder);
-	if (os_examine(path, &facts) && facts.kind == OS_FILE) {
+	/* Whatever has the name counts: reading refuses a link to nothing and what is no file. */
+	if (os_examine_link(path, &facts)) {
 		status = files_read_whole(path, is_json ? CONTENTS_JSON : CONTENTS_ANY, FILE_MAX,
 		                          &text, &size, err);
 		if (status == BRISE_OK && is_json)
