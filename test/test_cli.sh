@@ -267,11 +267,14 @@ refuses "one prompt too many is refused" 2 "one prompt expected" run "$model" x 
 refuses "run without a model is refused" 2 "MODEL" run
 refuses "a model's name that is no file is answered" 1 "MODEL is a path" run mistral x
 for name in mistral mistral:7b mistral-7b-v0.1 mistralai/Mistral-7B-v0.1; do
-	for c in "run $name x" "info $name" "convert $name $dir/x.brise" "export $name $dir/x.gguf" "compare $name $model" "compare $model $name" "calibrate $name --text $model -o $dir/x.cal"; do
+	for c in "run $name x" "info $name" "convert $name $dir/x.brise" "export $name $dir/x.gguf" "compare $name $model" "compare $model $name" "calibrate $name --text $model -o $dir/x.cal" \
+		"tokenize $name x" "bench $name"; do
 		refuses "'$c' is told that nothing is downloaded" 1 "$name: no such file or folder; " $c
 		holds "and why" grep -q "brise downloads nothing" "$dir/err"
 	done
 done
+try convert mistral
+holds "so is convert without a target" eval '[ "$status" -eq 2 ] && grep -q "brise downloads nothing" "$dir/err"'
 refuses "a path that leads nowhere is only that" 1 "./mistral: cannot be opened" run ./mistral x
 refuses "run alone leads to its help" 2 "brise run --help" run
 refuses "a quantization of ggml's leads to the nearest" 2 "did you mean q4?" convert "$checkpoint" "$dir/x.brise" --type q4_K_M

@@ -459,6 +459,8 @@ static int measure_model(const bench_settings *s, const char *path)
 	brise_error err;
 	brise_status status;
 
+	if (engine_check_name("bench", "MODEL", path) != COMMANDS_READY)
+		return EXIT_FAILED;
 	terminal_end_on_signals();
 	status = bench_measure_model(&result, &options, &err);
 	if (status != BRISE_OK)

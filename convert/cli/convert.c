@@ -199,6 +199,9 @@ int cli_convert(int argc, char **argv)
 	brise_error err;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
 
+	/* "convert mistral" is short of more than OUT. */
+	if (status == EXIT_USAGE && result.n_operands == 1)
+		(void)engine_check_name("convert", "CHECKPOINT", result.operands[0]);
 	if (status != COMMANDS_READY)
 		return status;
 	if (settings.bits > 0 && settings.type != 0)

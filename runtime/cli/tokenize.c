@@ -13,6 +13,7 @@
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/brise.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/report.h"
@@ -341,6 +342,8 @@ int cli_tokenize(int argc, char **argv)
 		return report_usage("tokenize", "either TEXT or %s expected",
 		                    settings.file ? "--file"
 		                                  : "--jsonl with lines on standard input");
+	if (engine_check_name("tokenize", "MODEL", result.operands[0]) != COMMANDS_READY)
+		return EXIT_FAILED;
 	terminal_catch_signals();
 	if ((done = open_vocabulary(&v, result.operands[0], &err)) != BRISE_OK)
 		status = report_status("tokenize", &err);
