@@ -80,7 +80,7 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 
 rooms := os model text eval sample
 # What has no use without files, what runtime/os/none has its own of, and what only the faces use.
-system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c ram.c target_part.c target_place.c) \
+system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
                   $(addprefix text/,json.c json_writer.c) generate.c drafter.c draft_index.c draft_pace.c)
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
@@ -101,6 +101,9 @@ all: $(out)/brise $(out)/libbrise.a
 sets := $(if $(family),$(wildcard arch/$(family)/*.c arch/tools/$(family)/*.c))
 set_flags = $(shell sed -n '1,9s/.*build with: //p' $(1))
 $(foreach set,$(sets),$(eval $(call objects,$(set)): flags += $(call known,$(call set_flags,$(set)),$(user_cflags)) $(SET_CFLAGS)))
+
+# A compiler must not make calls of strlen out of what is strlen.
+$(call objects,runtime/os/none/strings.c): flags += -fno-builtin
 
 # Each step in one word; V=1 shows the commands.
 run = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' && )
