@@ -438,8 +438,8 @@ brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *tex
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
 /* Makes an encoder, which does the same for texts of at most `most` bytes, one after another,
- * without taking memory again. It takes about 60 bytes for each byte of a text, where added tokens
- * are many up to 100. The tokenizer must outlive it. *out: freed by the caller with
+ * without taking memory again. It takes about 100 bytes for each byte of a text, more where added
+ * tokens have many different lengths. The tokenizer must outlive it. *out: freed by the caller with
  * brise_free_encoder; NULL after an error. Errors: BRISE_EINVAL `most` is more than 16 MB,
  * BRISE_ENOMEM. */
 brise_status brise_new_encoder(brise_encoder **out, const brise_tokenizer *tokenizer, size_t most,
