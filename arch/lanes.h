@@ -95,8 +95,10 @@
 
 /* Around a body that is unrolled already: worth some percent of speed, and four times the code. */
 #ifdef __OPTIMIZE_SIZE__
+#define LANES_SMALL  1
 #define UNROLL_OUTER ROLL
 #else
+#define LANES_SMALL  0
 #define UNROLL_OUTER UNROLL
 #endif
 

@@ -47,35 +47,34 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 	for (i = 0; i < n_blocks; i++) {
 #ifdef LANES_OWN_DOTS
 		/* Token by token: its activations stay in registers, the panel comes from L1. */
-		int token, tile, part;
+		const int at_once = LANES_SMALL ? 1 : tokens;
+		const uint8_t *w[LANES_TILES];
+		lanes_columns columns;
+		int token;
 
-		UNROLL_OUTER
-		for (token = 0; token < tokens; token++) {
-			const lanes_columns columns =
-			        lanes_columns_at(x.codes[token] + i * TILE_BLOCK);
-
+		for (token = 0; token < tokens; token += at_once)
 			UNROLL
-			for (tile = 0; tile < tiles; tile++) {
-				const uint8_t *w = p->codes[tile][i];
+		for (v = 0; v < at_once * width; v++) {
+			const int tile = v % width / LANES_PARTS, to = token * width + v;
+			const size_t row = (size_t)(v % LANES_PARTS * LANES);
+			lanes_float product;
 
-				lanes_reload(w);
-				UNROLL
-				for (part = 0; part < LANES_PARTS; part++) {
-					const size_t row = (size_t)(LANES * part);
-					const lanes_int dots = lanes_dot_block(
-					        lanes_fill(LANES_START), w + 4 * row, columns);
-					const lanes_float product = lanes_product(
-					        dots, lanes_load_float(p->magnitude[tile][i] + row),
-					        lanes_load_float(p->offset[tile][i] + row));
-
-					v = token * width + tile * LANES_PARTS + part;
-					sums[v] = lanes_add(
-					        sums[v],
-					        lanes_mul(product,
-					                  lanes_fill_float(x.scales[token][i])));
-					lanes_barrier(sums[v]);
-				}
+			if (v % width == 0)
+				columns = lanes_columns_at(x.codes[token + v / width] +
+				                           i * TILE_BLOCK);
+			if (v % LANES_PARTS == 0) {
+				w[tile] = p->codes[tile][i];
+				lanes_reload(w[tile]);
 			}
+			product = lanes_product(lanes_dot_block(lanes_fill(LANES_START),
+			                                        w[tile] + 4 * row, columns),
+			                        lanes_load_float(p->magnitude[tile][i] + row),
+			                        lanes_load_float(p->offset[tile][i] + row));
+			sums[to] = lanes_add(
+			        sums[to],
+			        lanes_mul(product,
+			                  lanes_fill_float(x.scales[token + v / width][i])));
+			lanes_barrier(sums[to]);
 		}
 #else
 		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
