@@ -66,6 +66,7 @@
  *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
  *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
  *                        lanes_reload(p), which makes the compiler forget what it read at p
+ *     LANES_OWN_FEW      defined by a set that has a few_group of its own for lanes_few.h
  *     LANES_KEEP_ORDER(v)
  *                        lanes_barrier(v) where a compiler needs that between the dot products of a
  *                        pass; nothing by default

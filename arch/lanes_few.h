@@ -29,9 +29,9 @@
 
 /* Activations of a few tokens at one block. */
 typedef struct lanes_few {
-	const int8_t *codes; /* a token's are SLAB_BLOCKS * TILE_BLOCK further */
-	const float *scales; /* SLAB_BLOCKS further */
-	const int32_t *starts;
+	const int8_t *codes;   /* a token's are SLAB_BLOCKS * TILE_BLOCK further */
+	const float *scales;   /* SLAB_BLOCKS further */
+	const int32_t *starts; /* with LANES_OWN_FEW: sums of the codes */
 } lanes_few;
 
 #define FEW_CODES(t)  ((size_t)(t)*SLAB_BLOCKS * TILE_BLOCK)
@@ -40,6 +40,10 @@ typedef struct lanes_few {
 /* Numbers with which dot products begin, in the order of x->sums; NULL: there is no room. */
 INLINE const int32_t *few_starts(const arch_vectors *x, const int bias, float *scratch)
 {
+#ifdef LANES_OWN_FEW
+	(void)bias, (void)scratch;
+	return x->sums;
+#else
 	int32_t *starts = (int32_t *)(void *)scratch;
 	size_t n = vectors_slabs(x->blocks) * x->n * SLAB_BLOCKS, i;
 
@@ -48,6 +52,7 @@ INLINE const int32_t *few_starts(const arch_vectors *x, const int bias, float *s
 	for (i = 0; i < n; i++)
 		starts[i] = LANES_START - bias * x->sums[i];
 	return starts;
+#endif
 }
 
 INLINE lanes_few few_at(const arch_vectors *x, const int32_t *starts, size_t t, size_t b)
@@ -57,6 +62,10 @@ INLINE lanes_few few_at(const arch_vectors *x, const int32_t *starts, size_t t, 
 	return (lanes_few){ x->codes + at * TILE_BLOCK, x->scales + at, starts + at };
 }
 
+#ifdef LANES_OWN_FEW
+INLINE void few_group(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
+                      lanes_int table, lanes_few x, const int tokens);
+#else
 /* dots[t] += products of LANES rows of a block of q4. */
 INLINE void few_dots_q4(lanes_int dots[], const uint8_t *codes, lanes_int shift, lanes_int table,
                         const int8_t *x, const int tokens)
@@ -142,6 +151,8 @@ INLINE void few_group(float (*sums)[TILE_ROWS], const uint8_t *group, const lane
 	}
 }
 
+#endif
+
 /* The same for any number up to LANES_FEW. */
 INLINE void few_pass(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
                      lanes_int table, lanes_few x, size_t tokens)
@@ -154,6 +165,8 @@ INLINE void few_pass(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes
 #if LANES_FEW >= 8
 		FEW(8)
 		FEW(7)
+#endif
+#if LANES_FEW >= 6
 		FEW(6)
 		FEW(5)
 #endif

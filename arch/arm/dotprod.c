@@ -16,6 +16,11 @@
 #define LANES_TILES   1
 #define LANES_TOKENS  4
 #define LANES_QUERIES 8
+#ifndef __OPTIMIZE_SIZE__
+/* With seven, a panel costs less (bench/arm_estimate.sh). */
+#define LANES_FEW      6
+#define LANES_FEW_MOST 6
+#endif
 
 /* The element is an immediate operand: unoptimized builds, which do not unroll loops, need it as a
  * literal. */
@@ -42,6 +47,35 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
 	return lanes_dot(sum, w, x, i);
+}
+
+#include "arch/arm/few.h"
+
+INLINE void few_dots(lanes_int dots[], const int8x16_t w[8], const int8_t *x, const int tokens,
+                     const bool q4)
+{
+	int half, t;
+
+	(void)q4;
+	UNROLL
+	for (half = 0; half < 2; half++) {
+		int8x16_t four[LANES_FEW];
+
+		UNROLL
+		for (t = 0; t < tokens; t++)
+			four[t] = vld1q_s8(x + FEW_CODES(t) + 16 * half);
+#define DOT(i)                                                                                     \
+	UNROLL                                                                                     \
+	for (t = 0; t < tokens; t++) {                                                             \
+		dots[t] = vdotq_laneq_s32(dots[t], w[4 * half + (i)], four[t], i);                 \
+		LANES_KEEP_ORDER(dots[t]);                                                         \
+	}
+		DOT(0)
+		DOT(1)
+		DOT(2)
+		DOT(3)
+#undef DOT
+	}
 }
 
 #include "arch/lanes_attend.h"

@@ -18,6 +18,14 @@
 
 #include "arch/lanes_panel.h"
 
+/* Up to so many tokens, dotprod's products as weights stream cost less than a panel and its pairs
+ * (bench/arm_estimate.sh). */
+#ifdef __OPTIMIZE_SIZE__
+#define FEW_TOKENS 1
+#else
+#define FEW_TOKENS 6
+#endif
+
 #define PAIRS 2 /* pairs of tokens in a pass: 2 x 8 accumulators of 2 x 2 */
 
 /* Groups g and g + 1 of a block, [2][16 rows][4 columns], become [16 rows][8 columns]. */
@@ -126,7 +134,7 @@ static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t 
 static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                            size_t first, size_t end, float *scratch)
 {
-	if (x->n == 1)
+	if (x->n <= FEW_TOKENS)
 		arch_dotprod.matmul_q4(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
@@ -136,7 +144,7 @@ static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arc
 static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                            size_t first, size_t end, float *scratch)
 {
-	if (x->n == 1)
+	if (x->n <= FEW_TOKENS)
 		arch_dotprod.matmul_q8(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,

@@ -16,6 +16,11 @@
 #define LANES_TILES   1
 #define LANES_TOKENS  4
 #define LANES_QUERIES 4
+#ifndef __OPTIMIZE_SIZE__
+/* With five, a panel costs less on every core of bench/arm_estimate.sh. */
+#define LANES_FEW      4
+#define LANES_FEW_MOST 4
+#endif
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
@@ -98,6 +103,61 @@ INLINE lanes_int lanes_dot_block(lanes_int sum, const uint8_t *codes, lanes_colu
 		high = g ? vpadalq_s16(high, h) : vpaddlq_s16(h);
 	}
 	return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+
+/* Codes of the codebook: as lanes_dot_codes. */
+INLINE lanes_int lanes_dot_rows(lanes_int sum, const int8x16_t w[8], lanes_columns x)
+{
+	int16x8_t low[2], high[2];
+	int g;
+
+	UNROLL
+	for (g = 0; g < 8; g++) {
+		const int half = g / 4;
+
+		low[half] = g % 4 ? vmlal_s8(low[half], vget_low_s8(w[g]), vget_low_s8(x.four[g]))
+		                  : vmull_s8(vget_low_s8(w[g]), vget_low_s8(x.four[g]));
+		high[half] = g % 4 ? vmlal_high_s8(high[half], w[g], x.four[g])
+		                   : vmull_high_s8(w[g], x.four[g]);
+	}
+	return vaddq_s32(sum, vpaddq_s32(vpadalq_s16(vpaddlq_s16(low[0]), low[1]),
+	                                 vpadalq_s16(vpaddlq_s16(high[0]), high[1])));
+}
+
+/* Codes of q8: as lanes_dot_block. */
+INLINE lanes_int lanes_dot_bytes(lanes_int sum, const int8x16_t w[8], lanes_columns x)
+{
+	int32x4_t low = vdupq_n_s32(0), high = vdupq_n_s32(0);
+	int g;
+
+	UNROLL
+	for (g = 0; g < 8; g += 2) {
+		int16x8_t l = vmlal_s8(vmull_s8(vget_low_s8(w[g]), vget_low_s8(x.four[g])),
+		                       vget_low_s8(w[g + 1]), vget_low_s8(x.four[g + 1]));
+		int16x8_t h =
+		        vmlal_high_s8(vmull_high_s8(w[g], x.four[g]), w[g + 1], x.four[g + 1]);
+
+		low = g ? vpadalq_s16(low, l) : vpaddlq_s16(l);
+		high = g ? vpadalq_s16(high, h) : vpaddlq_s16(h);
+	}
+	return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+
+#include "arch/arm/few.h"
+
+INLINE void few_dots(lanes_int dots[], const int8x16_t w[8], const int8_t *x, const int tokens,
+                     const bool q4)
+{
+	int t;
+
+	UNROLL
+	for (t = 0; t < tokens; t++) {
+		const lanes_columns columns = lanes_columns_at(x + FEW_CODES(t));
+
+		dots[t] = q4 ? lanes_dot_rows(dots[t], w, columns)
+		             : lanes_dot_bytes(dots[t], w, columns);
+		LANES_KEEP_ORDER(dots[t]);
+	}
 }
 
 #include "arch/lanes_all.h"
