@@ -107,14 +107,100 @@ cut_loop() { # vector|matrix, assembly
 	}' "$2"
 }
 
+# Passes over a few rows are compiled once more, each number of rows as a function of its own, as is
+# the decoding of a panel: the trace is the function's smallest loop with most work, a group of four
+# blocks; blocks are its only inner loop. Prints as cut_loop does.
+few_source() { # set
+	cat <<-END
+		#include "arch/arm/$1.c"
+		#define FEW(n) \\
+			void few_##n(float (*sums)[TILE_ROWS], const uint8_t *group, const arch_vectors *x, const int32_t *starts, const lanes_tables *tables) \\
+			{ \\
+				for (size_t b = 0; b < x->blocks; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) { \\
+					lanes_scales scales; \\
+					prefetch_first(group, true); \\
+					prefetch_lines(group + 64, Q4_GROUP_BYTES / 64 - 1, true); \\
+					read_scales(&scales, group, tables); \\
+					few_pass(sums, group, &scales, tables->codes, few_at(x, starts, 0, b), n); \\
+				} \\
+			}
+		#if LANES_FEW_MOST >= 2
+		FEW(2)
+		#endif
+		#if LANES_FEW_MOST >= 4
+		FEW(4)
+		#endif
+		#if LANES_FEW >= 8
+		FEW(8)
+		#endif
+		void few_panel(lanes_panel *p, const uint8_t *group, size_t n)
+		{
+			for (size_t b = 0; b < n; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) {
+				lanes_scales scales;
+				read_scales(&scales, group, &p->tables);
+				UNROLL
+				for (size_t i = 0; i < TILE_BLOCKS; i++) {
+					decode_block_q4(p->decoded[0][b + i], group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES, scales.shift + i * TILE_ROWS, p->tables.codes);
+					UNROLL
+					for (int part = 0; part < LANES_PARTS; part++)
+						set_magnitude(p, 0, b + i, part, lanes_widen(scales.magnitude + i * TILE_ROWS + (size_t)(LANES * part)));
+				}
+			}
+		}
+	END
+}
+
+cut_function() { # function, assembly; prints nothing if the set has no such function
+	awk -v name="$1" '
+	function size(i) { return to[i] - from[i] }
+	function print_lines(first, last,    n, k, inner, times) {
+		for (n = first; n <= last; n++) {
+			inner = 0
+			for (k = 1; k <= loops; k++) if (from[k] == n && to[k] <= last && size(k) < last - first && (!inner || size(k) > size(inner))) inner = k
+			for (times = inner ? 4 : 0; times > 0; times--) print_lines(n, to[inner])
+			if (inner) n = to[inner]
+			else if (text[n] != "") print text[n]
+		}
+	}
+	$1 == name ":" { inside = 1 }
+	!inside { next }
+	$1 == ".size" { exit }
+	/^[.A-Za-z_][A-Za-z0-9_.]*:/ { label = $1; sub(/:.*/, "", label); at[label] = NR }
+	{
+		text[NR] = /^[ \t]+[a-z]/ ? $0 : ""
+		work[NR] = work[NR - 1] + ($1 ~ /^(sdot|tbl|sm[ul][la]l2?)$/)
+	}
+	$1 ~ /^(b|b\.?[a-z][a-z]|cbn?z|tbn?z)$/ && $NF in at { from[++loops] = at[$NF]; to[loops] = NR }
+	END {
+		for (i = 1; i <= loops; i++) {
+			done = work[to[i]] - work[from[i] - 1]
+			if (done > most || (done == most && size(i) < size(trace))) { most = done; trace = i }
+		}
+		if (!most) exit
+		print "# 4"
+		print_lines(from[trace], to[trace])
+	}' "$2"
+}
+
+compile() { # source, assembly, set
+	$CC -std=c11 -ffp-contract=off -fno-fast-math -I. -D_GNU_SOURCE -O3 -DNDEBUG $(sed -n '1,9s/.*build with: //p' arch/arm/$3.c) -S -o "$2" "$1" || fail "$CC does not compile $3"
+}
+
 for set in neon dotprod i8mm; do
-	flags=$(sed -n '2s/.*build with: //p' arch/arm/$set.c)
-	$CC -std=c11 -ffp-contract=off -fno-fast-math -I. -D_GNU_SOURCE -O3 -DNDEBUG $flags -S -o "$work/$set.s" arch/arm/$set.c || fail "$CC does not compile $set"
+	compile arch/arm/$set.c "$work/$set.s" $set
 	for kind in vector matrix; do
 		from=$set
 		[ $set.$kind = i8mm.vector ] && from=dotprod # the set has none of its own
 		cut_loop $kind "$work/$from.s" >"$work/$set.$kind" || fail "no loop of matrix x $kind recognized in $from"
 	done
+	from=$set
+	[ $set = i8mm ] && from=dotprod # what it takes for a few rows
+	few_source $from >"$work/$set.few.c"
+	compile "$work/$set.few.c" "$work/$set.few.s" $from
+	for rows in 2 4 8 panel; do
+		cut_function few_$rows "$work/$set.few.s" >"$work/$set.few_$rows"
+	done
+	[ -s "$work/$set.few_panel" ] || fail "no loop that decodes a panel recognized in $from"
 done
 
 # Prints cycles for one tile-block and token, and whose pipelines they are.
@@ -127,26 +213,45 @@ cycles() { # what llvm-mca is told, loop
 	cat "$kept"
 }
 
+# Cycles of a tile-block for all rows of a small pass. Where the set takes a panel: decoding it, and
+# multiplying each row.
+few_cycles() { # what llvm-mca is told, set, rows
+	if [ -s "$work/$2.few_$3" ]; then
+		cycles "$1" $2.few_$3
+	else
+		panel=$(cycles "$1" $2.few_panel) row=$(cycles "$1" $2.matrix)
+		[ -n "$panel" ] && [ -n "$row" ] && awk -v p="${panel% *}" -v r="${row% *}" -v n="$3" 'BEGIN { printf "%.1f panel\n", p + n * r }'
+	fi
+}
+
 echo "Estimated: $($CC --version | sed -n 1p), -O3; $("$MCA" --version | sed -n 's/.*LLVM version/LLVM/p')"
 echo "cycles: for a tile of 16 rows x 32 columns (272 bytes, 512 multiplications). Decode reads 3.82 GB a token, prefill multiplies 6.98 G times."
+echo "x one row: time of a pass over 2, 4 and 8 rows, all cores, the slower of arithmetic and memory; a panel of i8mm without its zips."
 echo
-format='%-4s %-20s %-7s %5s %-7s %-5s | %6s %6s %6s %6s %6s %6s %6s | %6s %8s\n'
-printf "$format" "" "" cores "" "" "" decode GB/s tokens/s tok/s tok/s tok/s cores prefill tok/s
-printf "$format" core board "x GHz" GB/s set model cycles a\ core 1\ core all memory best needed cycles all
+format='%-4s %-20s %-7s %5s %-7s %-5s | %6s %6s %6s %6s %6s %6s %6s | %6s %8s | %6s %6s %6s %5s %5s %5s\n'
+printf "$format" "" "" cores "" "" "" decode GB/s tokens/s tok/s tok/s tok/s cores prefill tok/s cycles a\ pass of "x one" row ""
+printf "$format" core board "x GHz" GB/s set model cycles a\ core 1\ core all memory best needed cycles all 2 4 8\ rows 2 4 8
 echo "$boards" | while IFS='|' read -r core cpu board cores ghz gbps sets; do
 	for set in $sets; do
 		wanted=$#
 		for word in "$@"; do case "$core $board $set" in *"$word"*) wanted=0 ;; esac; done
 		[ "$wanted" -eq 0 ] || continue
 		vector=$(cycles "$cpu" $set.vector) matrix=$(cycles "$cpu" $set.matrix)
-		[ -n "$vector" ] && [ -n "$matrix" ] || fail "$MCA does not simulate $cpu"
-		awk -v format="$format" -v core="$core" -v board="$board" -v cores="$cores" -v ghz="$ghz" -v gbps="$gbps" -v set="$set" -v vector="$vector" -v matrix="$matrix" 'BEGIN {
+		two=$(few_cycles "$cpu" $set 2) four=$(few_cycles "$cpu" $set 4) eight=$(few_cycles "$cpu" $set 8)
+		[ -n "$vector" ] && [ -n "$matrix" ] && [ -n "$two" ] && [ -n "$four" ] && [ -n "$eight" ] || fail "$MCA does not simulate $cpu"
+		awk -v format="$format" -v core="$core" -v board="$board" -v cores="$cores" -v ghz="$ghz" -v gbps="$gbps" -v set="$set" -v vector="$vector" -v matrix="$matrix" -v two="${two% *}" -v four="${four% *}" -v eight="${eight% *}" '
+		# The longer of arithmetic and memory, against that of one row.
+		function cost(c) { return sprintf("%.2f", slower(c) / slower(v[1])) }
+		function slower(c) { return gbps != "" && 272 / gbps > c / all_ghz ? 272 / gbps : c / all_ghz }
+		BEGIN {
 			split(vector, v); split(matrix, m)
+			all_ghz = cores * ghz
 			each = 272 * ghz / v[1]; all = each * cores
 			needed = all < gbps ? ">" cores : int(gbps / each + 0.999)
 			printf format, core, board, cores "x" ghz, gbps == "" ? "-" : gbps, set, v[2], v[1], sprintf("%.2f", each), sprintf("%.2f", each / 3.82), sprintf("%.2f", all / 3.82),
 				gbps == "" ? "-" : sprintf("%.2f", gbps / 3.82), sprintf("%.2f", (gbps != "" && gbps < all ? gbps : all) / 3.82), gbps == "" ? "-" : needed,
-				m[1], sprintf("%.1f", cores * ghz * 1e9 / (m[1] * 6.98e9 / 512))
+				m[1], sprintf("%.1f", cores * ghz * 1e9 / (m[1] * 6.98e9 / 512)),
+				two, four, eight, cost(two), cost(four), cost(eight)
 		}' || exit 1
 	done
 done
