@@ -15,7 +15,7 @@
 
 /* Tokens of a pass. */
 #ifndef LANES_FEW
-#define LANES_FEW 4
+#define LANES_FEW 2
 #endif
 /* Most tokens in this way: with more, decoding a panel once is cheaper. Small code has panels
  * alone. */
@@ -23,7 +23,7 @@
 #ifdef __OPTIMIZE_SIZE__
 #define LANES_FEW_MOST 1
 #else
-#define LANES_FEW_MOST 8
+#define LANES_FEW_MOST 2
 #endif
 #endif
 
