@@ -64,6 +64,8 @@ def ids_file(ids):
 
 def logits(model, ids, *options):
     out = os.path.join(FOLDER, "logits")
+    if os.path.exists(out):  # those of another model are not replaced
+        os.remove(out)
     brise("logits", model, "--ids", ids_file(ids), "--out", out, *options)
     with open(out, "rb") as f:
         return f.read()

@@ -52,7 +52,7 @@ trap 'rm -rf "$dir"; [ -z "$group" ] || rmdir "$group"' EXIT
 requires "a model is written" "$brise" bench --synthetic mistral-7b --layers $layers --dir "$dir" 2>"$dir/err"
 size=$(wc -c <"$model")
 echo 1 >"$dir/ids"
-run="run $model --prompt-ids $dir/ids --print-ids --greedy --chunk 64 --stats --ignore-eos"
+run="run $model --prompt-ids $dir/ids --print-ids --greedy --chunk 64 --stats --ignore-eos --no-drafts"
 "$brise" $run -n 8 --memory all >"$dir/expected" 2>"$dir/err"
 requires "the mapped model writes" [ -s "$dir/expected" ]
 for percent in 25 50 75 100; do

@@ -313,7 +313,7 @@ else
 fi
 refuses "an empty text calibrates nothing" 1 "$dir/none: is empty" calibrate "$model" --text "$(: >"$dir/none"; echo "$dir/none")" -o "$dir/x.cal"
 try calibrate "$model" --text "$checkpoint/config.json" --tokens 40 --span 32 -o "$dir/few.cal"
-holds "a few tokens do, with a note" eval '[ "$status" -eq 0 ] && grep -q "40 tokens are few" "$dir/err"'
+holds "a few tokens do, with a note" eval '[ "$status" -eq 0 ] && grep -q "40 tokens (few: it may be worse than none" "$dir/err"'
 try convert "$checkpoint" "$dir/x.brise" --calibration "$dir/few.cal" --effort fast
 holds "and the larger error of a calibrated model is explained" grep -q "larger than without calibration" "$dir/err"
 rm -f "$dir/x.brise" "$dir/few.cal"

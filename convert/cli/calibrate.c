@@ -139,7 +139,10 @@ static int run(const engine *e, calibrate_settings *s, const int32_t *ids, size_
 	if (result.resumed > 0)
 		report_note("calibrate", "resumed after layer %" PRIu32 " of an interrupted run",
 		            result.resumed);
-	report_note("calibrate", "%s: %s, %zu tokens, %s", s->output, bytes, n, duration);
+	report_note("calibrate", "%s: %s, %zu tokens%s, %s", s->output, bytes, n,
+	            n < TOKENS_FEW ? " (few: it may be worse than none; ten thousand are better)"
+	                           : "",
+	            duration);
 	return 0;
 }
 
@@ -236,11 +239,6 @@ int cli_calibrate(int argc, char **argv)
 		status = open_model(&e, &settings, result.operands[0]);
 	if (status == COMMANDS_READY)
 		status = take_ids(&e, &settings, text, bytes, &ids, &n);
-	if (status == COMMANDS_READY && (n < settings.tokens ? n : settings.tokens) < TOKENS_FEW)
-		report_note("calibrate",
-		            "%zu tokens are few: the result may be worse than none; ten thousand "
-		            "or more are better",
-		            n < settings.tokens ? n : (size_t)settings.tokens);
 	if (status == COMMANDS_READY)
 		status = run(&e, &settings, ids, n < settings.tokens ? n : settings.tokens);
 	memory_free(ids);

@@ -246,8 +246,10 @@ static brise_status read_file(text_settings *out, const char *folder, const char
 
 	if (!path)
 		return error_set(err, BRISE_ENOMEM, "%s: no memory to look into it", folder);
-	/* Whatever has the name counts: reading refuses a link to nothing and what is no file. */
-	if (os_examine_link(path, &facts)) {
+	/* Whatever has the name counts: reading refuses a link to nothing and what is no file. But
+	 * a tokenizer.json that is missing so is for the reader of tokenizers to refuse. */
+	if (strcmp(name, "tokenizer.json") ? os_examine_link(path, &facts)
+	                                   : os_examine(path, &facts)) {
 		status = files_read_whole(path, is_json ? CONTENTS_JSON : CONTENTS_ANY, FILE_MAX,
 		                          &text, &size, err);
 		if (status == BRISE_OK && is_json)
