@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "quant/rounding.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/terminal.h"
@@ -247,9 +248,11 @@ static void read_measured(void *argument, unsigned worker, size_t first, size_t 
 	uint64_t offset;
 
 	for (; first < end && os_clock() - m->start < MEASURE_SECONDS; first++) {
+		/* Not storage_read, which may drop what the system has cached of the file. */
 		if (!find_chunk(m->model, first, &tensor, &offset) ||
-		    storage_read(m->model, tensor, offset, storage_chunk_bytes(tensor, offset),
-		                 m->room + worker * STORAGE_CHUNK, NULL) != BRISE_OK)
+		    os_read_at(m->model->map.file, m->room + worker * STORAGE_CHUNK,
+		               (size_t)round_up(storage_chunk_bytes(tensor, offset), FORMAT_PAGE),
+		               tensor->offset + offset) < 0)
 			return;
 		m->bytes += storage_chunk_bytes(tensor, offset);
 	}
@@ -257,18 +260,19 @@ static void read_measured(void *argument, unsigned worker, size_t first, size_t 
 
 double budget_measure_storage(const brise_model *model)
 {
-	measured_reads m = { .model = model, .start = os_clock() };
+	measured_reads m = { .model = model, .room = os_new_pages(2 * STORAGE_CHUNK) };
 	size_t chunks = (size_t)(model->size / STORAGE_CHUNK);
-	double seconds;
-	pool *readers;
+	pool *readers = NULL;
+	double seconds = 0;
 
-	if (!os_set_direct(model->map.file, true) || pool_new(&readers, 2, NULL) != BRISE_OK)
-		return 0;
-	if ((m.room = os_new_pages(2 * STORAGE_CHUNK)) != NULL)
+	if (m.room && pool_new(&readers, 2, NULL) == BRISE_OK &&
+	    os_set_direct(model->map.file, true)) {
+		m.start = os_clock();
 		pool_run(readers, read_measured, &m, chunks, 1);
-	seconds = os_clock() - m.start;
+		seconds = os_clock() - m.start;
+		(void)os_set_direct(model->map.file, false);
+	}
 	pool_free(readers);
 	os_free_pages(m.room, 2 * STORAGE_CHUNK);
-	(void)os_set_direct(model->map.file, false);
 	return seconds > 0 ? (double)m.bytes / seconds : 0;
 }

@@ -64,7 +64,7 @@ static brise_status give_wanted(brise_engine *e, const brise_row *rows, size_t n
 			wanted = 0;
 		}
 	}
-	return forward_release_output(e, &output, status, err);
+	return forward_release_output(e, status, err);
 }
 
 static bool wants_logits(const brise_row *rows, size_t n)
@@ -166,7 +166,7 @@ static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
 	status = forward_acquire_output(engine, &output, err);
 	if (status == BRISE_OK) {
 		status = forward_logits(engine, &output, &(uint32_t){ step - 1 }, 1, err);
-		status = forward_release_output(engine, &output, status, err);
+		status = forward_release_output(engine, status, err);
 	}
 	if (status == BRISE_OK)
 		*logits = engine->logits;
@@ -218,7 +218,7 @@ static brise_status run_all(brise_engine *e, size_t first, uint32_t n, const eva
 	if (status != BRISE_OK || (status = forward_acquire_output(e, &output, err)) != BRISE_OK)
 		return status;
 	status = give_all_logits(e, &output, first, n, calls, err);
-	return forward_release_output(e, &output, status, err);
+	return forward_release_output(e, status, err);
 }
 
 static brise_status eval_all(brise_engine *engine, brise_sequence *sequence, const int32_t *tokens,

@@ -214,10 +214,9 @@ static void show(forward_observer observer, const arch_vectors *input, uint32_t 
 /* ---- the layers ----------------------------------------------------------------------------- */
 
 /* Gives the unit back; the first failure counts. */
-static brise_status release(brise_engine *e, const weights_unit *unit, brise_status status,
-                            brise_error *err)
+static brise_status release(brise_engine *e, brise_status status, brise_error *err)
 {
-	brise_status released = weights_release(e->weights, unit, status == BRISE_OK ? err : NULL);
+	brise_status released = weights_release(e->weights, status == BRISE_OK ? err : NULL);
 
 	return status == BRISE_OK ? released : status;
 }
@@ -243,7 +242,7 @@ static brise_status multiply_qkv(brise_engine *e, uint32_t n, uint32_t layer,
 	                               { &unit.matrices[1], e->k, kv, NULL },
 	                               { &unit.matrices[2], e->v, kv, NULL } },
 	                  err);
-	return release(e, &unit, status, err);
+	return release(e, status, err);
 }
 
 /* x += wo mixed */
@@ -264,7 +263,7 @@ static brise_status multiply_o(brise_engine *e, uint32_t n, uint32_t layer,
 	status = multiply(e, &unit, &job.input,
 	                  &(product){ &unit.matrices[0], e->branch, engine_stride(c->dim), e->x },
 	                  err);
-	return release(e, &unit, status, err);
+	return release(e, status, err);
 }
 
 /* gate, up = w1, w3 norm(x) */
@@ -285,7 +284,7 @@ static brise_status multiply_up(brise_engine *e, uint32_t n, uint32_t layer,
 	                  (product[]){ { &unit.matrices[0], e->gate, hidden, NULL },
 	                               { &unit.matrices[1], e->up, hidden, NULL } },
 	                  err);
-	return release(e, &unit, status, err);
+	return release(e, status, err);
 }
 
 /* x += w2(silu(gate) * up) */
@@ -306,7 +305,7 @@ static brise_status multiply_down(brise_engine *e, uint32_t n, uint32_t layer,
 	status = multiply(e, &unit, &job.input,
 	                  &(product){ &unit.matrices[0], e->branch, engine_stride(c->dim), e->x },
 	                  err);
-	return release(e, &unit, status, err);
+	return release(e, status, err);
 }
 
 void forward_angles(brise_engine *e, const pass *p)
@@ -399,11 +398,10 @@ brise_status forward_acquire_output(brise_engine *e, weights_unit *output, brise
 	return weights_acquire(e->weights, e->model->config.n_layers, 0, output, err);
 }
 
-brise_status forward_release_output(brise_engine *e, const weights_unit *output,
-                                    brise_status status, brise_error *err)
+brise_status forward_release_output(brise_engine *e, brise_status status, brise_error *err)
 {
 	e->met = true;
-	return release(e, output, status, err);
+	return release(e, status, err);
 }
 
 brise_status forward_logits(brise_engine *e, const weights_unit *output, const uint32_t *rows,

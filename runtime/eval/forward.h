@@ -40,8 +40,7 @@ brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
 /* The output matrix, held for any number of forward_logits. Release returns `status`, or its own
  * error if that is BRISE_OK. */
 brise_status forward_acquire_output(brise_engine *e, weights_unit *output, brise_error *err);
-brise_status forward_release_output(brise_engine *e, const weights_unit *output,
-                                    brise_status status, brise_error *err);
+brise_status forward_release_output(brise_engine *e, brise_status status, brise_error *err);
 
 /* Logits of n rows of e->x, n <= LOGITS_ROWS, into e->logits. rows [n]: which. */
 brise_status forward_logits(brise_engine *e, const weights_unit *output, const uint32_t *rows,

@@ -94,9 +94,8 @@ brise_status weights_acquire(weights_reader *r, uint32_t layer, residency_part p
 	return check(r, err);
 }
 
-brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err)
+brise_status weights_release(weights_reader *r, brise_error *err)
 {
-	(void)unit;
 	return check(r, err);
 }
 
@@ -141,11 +140,6 @@ static void decode_row(uint32_t id, const uint8_t *tiles, uint32_t cols, uint32_
 
 	type->decode_row(out, tiles + row / type->tile_rows * type->tile_bytes(cols),
 	                 row % type->tile_rows, cols);
-}
-
-void weights_decode_row(const weights_matrix *matrix, uint32_t row, float *out)
-{
-	decode_row(matrix->type, matrix->view.tiles, matrix->cols, row, out);
 }
 
 brise_status weights_read_row(const brise_model *model, const format_tensor *tensor, uint32_t row,

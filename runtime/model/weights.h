@@ -58,7 +58,7 @@ brise_status weights_acquire_piece(weights_reader *r, const weights_unit *unit, 
 void weights_release_piece(weights_reader *r);
 
 /* Errors: BRISE_EIO some of the weights could not be read since the pass began. */
-brise_status weights_release(weights_reader *r, const weights_unit *unit, brise_error *err);
+brise_status weights_release(weights_reader *r, brise_error *err);
 
 /* The weights of a norm, [dim]; valid as long as the model. */
 const float *weights_norm(const brise_model *model, uint32_t kind, uint32_t layer);
@@ -66,9 +66,6 @@ const float *weights_norm(const brise_model *model, uint32_t kind, uint32_t laye
 /* Rows tokens [n] of the embedding, into x [n][stride]. Errors: BRISE_EIO. */
 brise_status weights_read_embedding(weights_reader *r, const int32_t *tokens, uint32_t n, float *x,
                                     size_t stride, brise_error *err);
-
-/* Row `row` of weights that are held, as floats [cols]. */
-void weights_decode_row(const weights_matrix *matrix, uint32_t row, float *out);
 
 /* Row `row` of any tensor of a known kind and type, as floats [cols]. Errors: BRISE_EIO. */
 brise_status weights_read_row(const brise_model *model, const format_tensor *tensor, uint32_t row,
