@@ -63,7 +63,7 @@ brise_status brise_plan_memory(const brise_model *model, uint64_t bytes, brise_m
 		return status;
 	fill_facts(&all, &plan);
 	residency_free(&plan);
-	sized_write(facts, size, &all, sizeof all);
+	sized_fill(facts, size, &all, sizeof all);
 	return BRISE_OK;
 }
 
@@ -253,7 +253,7 @@ brise_status brise_get_memory_facts(const brise_model *model, brise_memory_facts
 		all.locked = model->locked;
 		all.direct = model->direct;
 	}
-	sized_write(facts, size, &all, sizeof all);
+	sized_fill(facts, size, &all, sizeof all);
 	return BRISE_OK;
 }
 
