@@ -98,13 +98,18 @@ typedef struct brise_open_options {
 	size_t size; /* sizeof(brise_open_options) */
 	/* true: the library installs no handler for SIGBUS (see below) */
 	bool leave_faults;
+	/* most bytes of memory for weights. 0: no limit, they are paged in when used and belong to
+	 * the system's cache of files. A file that is not larger is mapped likewise; of a larger
+	 * one, opening reads what fits (see brise_limit_memory, which also shows progress) */
+	uint64_t memory;
 } brise_open_options;
 
 /* Maps the file at `path` and checks its header, configuration and tables; weights are paged in
- * when used. Cost: milliseconds, whatever the file's size. options NULL: all zero. *out: closed by
- * the caller with brise_close_model; NULL after an error. Format: quant/FORMAT.md.
+ * when used. Cost: milliseconds, whatever the file's size, unless options limit the memory. options
+ * NULL: all zero. *out: closed by the caller with brise_close_model; NULL after an error. Format:
+ * quant/FORMAT.md.
  * Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_EUNSUPPORTED (newer format, big-endian machine),
- * BRISE_ENOMEM, BRISE_EINVAL.
+ * BRISE_ENOMEM, BRISE_EINVAL (also less memory than this file needs; the message has the least).
  *
  * Reading a mapped page fails with the signal SIGBUS if another program has made the file shorter,
  * or a network file system or a card has failed. Therefore the library has a handler for SIGBUS
@@ -121,7 +126,8 @@ brise_status brise_open_model(brise_model **out, const char *path,
 
 /* The same from `size` bytes at `data` (64-byte aligned; flash, an embedded section), which stay
  * the caller's, must not change, and must outlive the model. name: of the file in messages.
- * Errors: as brise_open_model, without BRISE_EIO; BRISE_EINVAL also for misaligned data. */
+ * Errors: as brise_open_model, without BRISE_EIO; BRISE_EINVAL also for misaligned data, and for a
+ * limit on memory, because weights are read where they are. */
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
                                const brise_open_options *options, brise_error *err);
 
@@ -206,9 +212,10 @@ brise_status brise_plan_memory(const brise_model *model, uint64_t bytes, brise_m
  * engines stream the rest anew in each pass. For files larger than memory, which the system's cache
  * would read as a whole for every token. Any limit gives the same bits. Rows of the embedding still
  * come from the mapping. Call it once, after opening and before engines are made; each further
- * engine takes a buffer of its own. progress and cancel may be NULL; progress counts bytes.
- * After an error the model is as it was. A failure of the disk in a later pass is BRISE_EIO of that
- * pass alone: the next reads again.
+ * engine takes a buffer of its own. A limit that everything fits in has a use, too: what is kept is
+ * in huge pages where the system has them, which some machines read faster than those of a file.
+ * progress and cancel may be NULL; progress counts bytes. After an error the model is as it was. A
+ * failure of the disk in a later pass is BRISE_EIO of that pass alone: the next reads again.
  * Errors: BRISE_EINVAL too little memory for this file (the message has the least), not a mapped
  * file, a second limit; BRISE_ENOMEM, BRISE_EIO, BRISE_ECANCELED. */
 brise_status brise_limit_memory(brise_model *model, uint64_t bytes, brise_progress_fn *progress,

@@ -38,6 +38,7 @@ static void test_null_results_and_objects(check_counts *counts, const objects *o
 	brise_tokenizer *tokenizer;
 	brise_decoder *decoder;
 	brise_tensor_facts facts;
+	brise_memory_facts memory;
 	const char *text;
 	int32_t *ids, id;
 	size_t n;
@@ -52,6 +53,11 @@ static void test_null_results_and_objects(check_counts *counts, const objects *o
 	REFUSED(brise_read_row(NULL, 0, 0, &(float){ 0 }, &err));
 	REFUSED(brise_read_row(o->model, 0, 0, NULL, &err));
 	REFUSED(brise_verify_model(NULL, NULL, NULL, NULL, &err));
+	REFUSED(brise_plan_memory(NULL, 1, &memory, sizeof memory, &err));
+	REFUSED(brise_plan_memory(o->model, 1, NULL, sizeof memory, &err));
+	REFUSED(brise_limit_memory(NULL, 1, NULL, NULL, NULL, &err));
+	REFUSED(brise_get_memory_facts(NULL, &memory, sizeof memory, &err));
+	REFUSED(brise_get_memory_facts(o->model, NULL, sizeof memory, &err));
 	REFUSED(brise_new_engine(NULL, o->model, NULL, &err));
 	REFUSED(brise_new_engine(&engine, NULL, NULL, &err));
 	REFUSED(brise_new_sequence(NULL, o->model, NULL, &err));

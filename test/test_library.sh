@@ -58,7 +58,13 @@ fi
 
 if command -v ${CXX:-c++} >/dev/null; then
 	holds "the example compiles as C++11, links and runs" runs "${CXX:-c++} -std=c++11" "$dir/example.cpp"
+	# The same program, with weights in at most 8 MB of memory of breeze's 16.
+	sed 's/, argv\[1\], NULL, &err/, argv[1], \&options, \&err/; s/^    if (argc != 3) return 2;/&\n    brise_open_options options = brise_open_options(); options.size = sizeof options; options.memory = 8000000;/' \
+		"$dir/example.cpp" >"$dir/limited.cpp"
+	cp "$dir/text" "$dir/expected"
+	holds "and with a limit on memory it says the same" eval 'grep -q "options.memory" "$dir/limited.cpp" && runs "${CXX:-c++} -std=c++11" "$dir/limited.cpp" && cmp -s "$dir/text" "$dir/expected"'
 else
 	skip "the example as C++11" "no C++ compiler"
+	skip "the example with a limit on memory" "no C++ compiler"
 fi
 report library

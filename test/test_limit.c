@@ -78,6 +78,7 @@ static void test_plans_use_what_they_are_given(check_counts *counts)
 		CHECK(counts, facts.kept_bytes + facts.buffer_bytes <= budget,
 		      "%zu kept and %zu of buffer under %zu", (size_t)facts.kept_bytes,
 		      (size_t)facts.buffer_bytes, (size_t)budget);
+		CHECK(counts, facts.budget == budget, "%zu", (size_t)facts.budget);
 		CHECK(counts, (facts.streamed_bytes == 0) == (budget >= all), "%zu of %zu: %zu",
 		      (size_t)budget, (size_t)all, (size_t)facts.streamed_bytes);
 	}
@@ -427,6 +428,92 @@ static void test_a_limit_that_fails_leaves_the_model_mapped(check_counts *counts
 	brise_close_model(model);
 }
 
+/* ---- the limit as an option of opening --------------------------------------------------------
+ */
+
+static brise_model *open_limited(uint64_t memory, brise_error *err)
+{
+	brise_open_options options = { .size = sizeof options, .memory = memory };
+	brise_model *model = NULL;
+
+	(void)brise_open_model(&model, path, &options, err);
+	return model;
+}
+
+static void test_a_model_opens_with_a_limit(check_counts *counts)
+{
+	static collected expected, got;
+	brise_error err = { BRISE_OK, "" };
+	brise_model *model = open_model(counts);
+	const uint64_t file_bytes = brise_get_model_facts(model)->file_bytes;
+	uint64_t least, all, memory;
+
+	find_ends(model, &least, &all);
+	(void)evaluate(model, &expected, &err);
+	CHECK(counts, !facts_of(model).limited, "a limit that nobody set");
+	brise_close_model(model);
+	for (memory = least; memory < file_bytes + 2 * 4096; memory += (file_bytes - least) / 4) {
+		model = open_limited(memory, &err);
+		CHECK(counts, model, "%s", err.message);
+		CHECK(counts, facts_of(model).limited == (memory < file_bytes),
+		      "%zu bytes of a file of %zu", (size_t)memory, (size_t)file_bytes);
+		CHECK(counts, facts_of(model).budget == (memory < file_bytes ? memory : 0),
+		      "another budget");
+		CHECK(counts,
+		      evaluate(model, &got, &err) == BRISE_OK &&
+		              !memcmp(got.logits, expected.logits, sizeof got.logits),
+		      "other logits %s", err.message);
+		brise_close_model(model);
+	}
+}
+
+static void test_opening_refuses_what_is_too_little(check_counts *counts)
+{
+	brise_error err = { BRISE_OK, "" };
+	brise_model *model = open_model(counts);
+	uint64_t least, all;
+	char said[40];
+
+	find_ends(model, &least, &all);
+	brise_close_model(model);
+	(void)snprintf(said, sizeof said, "at least %" PRIu64, least);
+	CHECK(counts,
+	      !open_limited(least - 1, &err) && err.code == BRISE_EINVAL &&
+	              strstr(err.message, said),
+	      "%s", err.message);
+}
+
+/* Options of a program that was built before there was a limit: what stands behind them is not
+ * looked at. */
+static void test_shorter_options_set_no_limit(check_counts *counts)
+{
+	brise_open_options options = { .size = offsetof(brise_open_options, memory), .memory = 1 };
+	brise_error err = { BRISE_OK, "" };
+	brise_model *model = NULL;
+
+	CHECK(counts, brise_open_model(&model, path, &options, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(counts, !facts_of(model).limited, "a limit");
+	brise_close_model(model);
+}
+
+static void test_weights_of_the_caller_cannot_be_limited(check_counts *counts)
+{
+	brise_open_options options = { .size = sizeof options, .memory = UINT64_MAX };
+	brise_error err = { BRISE_OK, "" };
+	brise_model *model = NULL;
+	size_t n;
+	char *bytes = read_all(&n), *aligned = aligned_alloc(64, (n + 63) / 64 * 64);
+
+	memcpy(aligned, bytes, n);
+	CHECK(counts,
+	      brise_open_memory(&model, aligned, n, "flash", &options, &err) == BRISE_EINVAL &&
+	              !model && strstr(err.message, "flash") && strstr(err.message, "limit"),
+	      "%s", err.message);
+	free(aligned);
+	free(bytes);
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -445,5 +532,9 @@ int main(int argc, char **argv)
 	RUN(test_a_pass_reads_what_is_streamed_and_no_more(&counts));
 	RUN(test_a_sequence_goes_on_when_the_disk_does(&counts));
 	RUN(test_a_limit_that_fails_leaves_the_model_mapped(&counts));
+	RUN(test_a_model_opens_with_a_limit(&counts));
+	RUN(test_opening_refuses_what_is_too_little(&counts));
+	RUN(test_shorter_options_set_no_limit(&counts));
+	RUN(test_weights_of_the_caller_cannot_be_limited(&counts));
 	return check_report("limit", &counts);
 }

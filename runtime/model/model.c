@@ -532,8 +532,15 @@ brise_status brise_open_model(brise_model **out, const char *path,
 	if ((status = error_check_pointers(err, "brise_open_model", needed, 2)) != BRISE_OK ||
 	    (status = sized_read(&o, sizeof o, options, "open options", err)) != BRISE_OK)
 		return status;
-	status = map_open(&map, path, !o.leave_faults, err);
-	return status == BRISE_OK ? open_bytes(out, map.bytes, map.size, &map, path, err) : status;
+	if ((status = map_open(&map, path, !o.leave_faults, err)) != BRISE_OK ||
+	    (status = open_bytes(out, map.bytes, map.size, &map, path, err)) != BRISE_OK ||
+	    o.memory == 0 || o.memory >= map.size)
+		return status;
+	if ((status = brise_limit_memory(*out, o.memory, NULL, NULL, NULL, err)) != BRISE_OK) {
+		brise_close_model(*out);
+		*out = NULL;
+	}
+	return status;
 }
 
 brise_status brise_open_memory(brise_model **out, const void *data, size_t size, const char *name,
@@ -553,6 +560,11 @@ brise_status brise_open_memory(brise_model **out, const void *data, size_t size,
 	if ((uintptr_t)data % 64 != 0)
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: the memory range is not aligned to 64 bytes", name);
+	if (o.memory != 0)
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: open options: a limit of %" PRIu64
+		                 " bytes, but weights in the caller's memory cannot be limited",
+		                 name, o.memory);
 	return open_bytes(out, data, size, &none, name, err);
 }
 
