@@ -62,6 +62,7 @@ check "runtime/model reaches only quant, arch, os and the sections of text" "$(b
 check "runtime/eval reaches only quant, arch, os and model" "$(beyond "runtime/eval/$name" "$base|$kernels|runtime/(os|model|eval)/$name")"
 check "runtime/sample reaches only text, memory and arithmetic" "$(beyond "runtime/sample/$name" "$base|runtime/(text|sample)/$name|runtime/os/memory.h|arch/(float_env|math).h|quant/(contract|rounding).h")"
 check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample)/|os/(posix|none)/)?$name" "$below")"
+check "runtime/console reaches only itself, UTF-8, files and memory" "$(beyond "runtime/console/$name" "$base|runtime/console/$name|runtime/os/(os|memory).h|runtime/text/utf8(_classes)?.h|runtime/text/word_ranges.h")"
 check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|formats)/)?$name")"
 check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
@@ -73,8 +74,8 @@ check "includes name their room" "$(grep -rHn --include='*.[ch]' '^#include "' q
 check "no compiler extension outside arch and portable.h" \
 	"$(lines '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"
-check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
-check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
 objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
 holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $objects | grep -q .'
 # A signal handler reaches nothing but static variables, so runtime/os/posix/faults.c has some.
@@ -116,6 +117,6 @@ bench/quality/draw.c: fgets
 bench/pages.c: (fopen(64)?|fgets|fread|fseeko(64)?|fclose)'
 check "faces and bench ask for what is theirs alone" "$(asking "$system" $(in_room runtime/cli) $(in_room bench) | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
 check "the library reads no environment" "$(asking getenv $objects)"
-check "the library holds no encoder, no converter and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|gguf_|safetensors_|arch_find_tools)')"
+check "the library holds no encoder, no converter, no console and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|editor_|gguf_|safetensors_|arch_find_tools)')"
 check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
 report rooms
