@@ -34,7 +34,7 @@ static int compare_patterns(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void sort_set(added_set *set)
+void added_sort(added_set *set)
 {
 	size_t i;
 
@@ -244,8 +244,8 @@ brise_status added_attach(brise_tokenizer *t, const void *section, size_t bytes,
 		fill_stated(t, a, entries, h.n);
 	else
 		fill_control(t, a);
-	sort_set(&a->plain);
-	sort_set(&a->normalized);
+	added_sort(&a->plain);
+	added_sort(&a->normalized);
 	return BRISE_OK;
 }
 

@@ -39,6 +39,9 @@ brise_status added_count(const brise_tokenizer *t, const void *section, size_t b
                          brise_error *err);
 void added_free(struct tokenizer_added *added);
 
+/* Brings a set whose items [n] are filled into its order. */
+void added_sort(added_set *set);
+
 /* The longest pattern that text [bytes] begins with, NULL: none. Special ones do not count where
  * `special` is false. */
 const added_pattern *added_match(const added_set *set, const uint8_t *text, size_t bytes,

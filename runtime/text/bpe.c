@@ -37,6 +37,7 @@ typedef struct bpe {
 	const uint8_t *text;
 	uint32_t text_bytes;
 	bool cuts_symbols; /* user-defined symbols are looked for */
+	const uint32_t *reserved;
 	symbol *symbols;
 	uint32_t n;
 	merge_queue queue;
@@ -112,6 +113,23 @@ void bpe_count(const brise_tokenizer *t, size_t n, uint64_t *needed)
 
 /* ---- merging -------------------------------------------------------------------------------- */
 
+/* As tokenizer_find_piece, without reserved ids. */
+static int32_t find_piece(const bpe *b, uint32_t at, uint32_t bytes)
+{
+	int32_t id = tokenizer_find_piece(b->t, b->text + at, bytes);
+
+	return id >= 0 && b->reserved && (b->reserved[id / 32] >> id % 32 & 1) ? NO_PIECE : id;
+}
+
+/* Bytes of the user-defined symbol at a place; 0: none, or one that is reserved. */
+static uint32_t match_symbol(const bpe *b, uint32_t at)
+{
+	size_t bytes =
+	        b->cuts_symbols ? tokenizer_match_user(b->t, b->text + at, b->text_bytes - at) : 0;
+
+	return bytes > 0 && find_piece(b, at, (uint32_t)bytes) >= 0 ? (uint32_t)bytes : 0;
+}
+
 static void cut_symbols(bpe *b)
 {
 	uint32_t at, step;
@@ -119,15 +137,13 @@ static void cut_symbols(bpe *b)
 	for (at = 0; at < b->text_bytes; at += step) {
 		symbol *s = &b->symbols[b->n];
 
-		step = b->cuts_symbols ? (uint32_t)tokenizer_match_user(b->t, b->text + at,
-		                                                        b->text_bytes - at)
-		                       : 0;
+		step = match_symbol(b, at);
 		if (step == 0)
 			step = (uint32_t)utf8_measure(b->text + at, b->text_bytes - at);
 		s->offset = at;
 		s->prev = b->n == 0 ? NO_SYMBOL : b->n - 1;
 		s->next = at + step == b->text_bytes ? NO_SYMBOL : b->n + 1;
-		s->id = tokenizer_find_piece(b->t, b->text + at, step);
+		s->id = find_piece(b, at, step);
 		b->n++;
 	}
 }
@@ -156,7 +172,7 @@ static void consider_pair(bpe *b, uint32_t left, uint32_t right)
 	bytes = symbol_end(b, r) - l->offset;
 	if (bytes > b->t->longest || is_frozen(b, l) || is_frozen(b, r))
 		return;
-	id = tokenizer_find_piece(b->t, b->text + l->offset, bytes);
+	id = find_piece(b, l->offset, bytes);
 	/* No merge makes a user-defined symbol: where its text is still there, it was left uncut on
 	 * purpose. */
 	if (id < 0 || b->t->types[id] == PIECE_USER_DEFINED)
@@ -220,11 +236,11 @@ static bool cut_symbol(bpe *b, uint32_t index, uint32_t bytes)
 	right = &b->symbols[i];
 	right->next = left->next;
 	right->prev = index;
-	right->id = tokenizer_find_piece(b->t, b->text + middle, end - middle);
+	right->id = find_piece(b, middle, end - middle);
 	if (right->next != NO_SYMBOL)
 		b->symbols[right->next].prev = i;
 	left->next = i;
-	left->id = tokenizer_find_piece(b->t, b->text + from, bytes);
+	left->id = find_piece(b, from, bytes);
 	return true;
 }
 
@@ -274,9 +290,13 @@ static bool add_ids(const bpe *b, bpe_ids *ids)
 }
 
 bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, bool symbols,
-                bpe_space *space, bpe_ids *ids)
+                const uint32_t *reserved, bpe_space *space, bpe_ids *ids)
 {
-	bpe b = { .t = t, .text = text, .text_bytes = (uint32_t)bytes, .cuts_symbols = symbols };
+	bpe b = { .t = t,
+		  .text = text,
+		  .text_bytes = (uint32_t)bytes,
+		  .cuts_symbols = symbols,
+		  .reserved = reserved };
 
 	if (bytes == 0)
 		return true;

@@ -31,9 +31,10 @@ void bpe_count(const brise_tokenizer *t, size_t n, uint64_t *needed); /* what th
 void bpe_free_space(bpe_space *space);
 
 /* Appends the ids of text [bytes], which is normalised: UTF-8, U+2581 for every space. `symbols`:
- * user-defined symbols are cut out of it; else they have been, and are not found. bytes < 2^32.
- * False: no memory. */
+ * user-defined symbols are cut out of it; else they have been, and are not found. `reserved`: a bit
+ * for each id that must not come out (NULL: none); its text is then cut into characters and merged
+ * as any other. bytes < 2^32. False: no memory. */
 bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, bool symbols,
-                bpe_space *space, bpe_ids *ids);
+                const uint32_t *reserved, bpe_space *space, bpe_ids *ids);
 
 #endif

@@ -12,7 +12,12 @@
  *
  * Without rules in the file there are no patterns but control tokens: the whole text is normalised
  * and merged, as SentencePiece does.
+ *
+ * In a conversation, text from users stands between what its format wrote: there it is known for
+ * every byte whose it is, and special tokens count only where all their bytes are the format's.
  */
+#include "runtime/text/encode.h"
+
 #include <string.h>
 
 #include "runtime/error.h"
@@ -29,10 +34,15 @@
 typedef struct encoding {
 	const brise_tokenizer *t;
 	const struct tokenizer_added *added;
+	const added_set *plain; /* tokens that are looked for in the text as it is */
 	bool control;
-	const uint8_t *text; /* the whole */
+	const uint8_t *text;   /* the whole */
+	const uint8_t *placed; /* its bytes that a format wrote; NULL: as `control` says */
+	const uint32_t *reserved;
 	uint8_t *normalized; /* of one text between tokens */
 	size_t room;
+	uint8_t *mask; /* [mask_room] `placed` of the normalised text */
+	size_t mask_room;
 	bpe_space space;
 	bpe_ids ids;
 	longest_space matches; /* ADDED_GGML: where the plain set's patterns are */
@@ -99,9 +109,35 @@ static bool fill_normalized(encoding *e, bool prefix, const uint8_t *text, size_
 	return true;
 }
 
+/* `placed` of a text as that of its normalised form of n bytes; a space in front is the format's.
+ * False: no memory. */
+static bool fill_mask(encoding *e, bool prefix, const uint8_t *text, size_t bytes,
+                      const uint8_t *placed, size_t n)
+{
+	size_t at = prefix ? TOKENIZER_SPACE_BYTES : 0, from, written;
+	int step;
+
+	if (n > e->mask_room) {
+		uint8_t *grown = memory_resize(e->mask, n, 1);
+
+		if (!grown)
+			return false;
+		e->mask = grown;
+		e->mask_room = n;
+	}
+	memset(e->mask, 1, at);
+	for (from = 0; from < bytes; from += (size_t)step, at += written) {
+		step = utf8_measure(text + from, bytes - from);
+		written = step <= 0 || text[from] == ' ' ? 3 : (size_t)step;
+		step = step <= 0 ? 1 : step;
+		memset(e->mask + at, placed[from], written);
+	}
+	return true;
+}
+
 static bool merge_text(encoding *e, const uint8_t *text, size_t bytes)
 {
-	return bpe_encode(e->t, text, bytes, !e->added->symbols, &e->space, &e->ids);
+	return bpe_encode(e->t, text, bytes, !e->added->symbols, e->reserved, &e->space, &e->ids);
 }
 
 /* Metaspace's rule: a space in front, unless there is one. */
@@ -121,6 +157,27 @@ static bool merge_piece(encoding *e, const uint8_t *text, size_t bytes)
 /* Encodes a text between two tokens. False: no memory. */
 typedef bool take_text_fn(encoding *e, const uint8_t *text, size_t bytes);
 
+/* Whether an occurrence of a token counts as one. placed: of its first byte in the text that is
+ * searched; NULL: nothing is known of its bytes. */
+static bool counts(const encoding *e, const added_pattern *p, const uint8_t *placed)
+{
+	uint32_t i = 0;
+
+	if (!placed && e->control)
+		return true;
+	while (placed && i < p->bytes && placed[i])
+		i++;
+	return (placed && i == p->bytes) ||
+	       (!(p->flags & ADDED_SPECIAL) && !encode_has_id(e->reserved, p->id));
+}
+
+static bool counts_at(const void *user, const added_pattern *p, size_t at)
+{
+	const encoding *e = user;
+
+	return counts(e, p, e->placed ? e->placed + at : NULL);
+}
+
 static bool stands_alone(const uint8_t *text, size_t bytes, size_t from, size_t to)
 {
 	return !utf8_ends_with_word(text, from) && !utf8_begins_with_word(text + to, bytes - to);
@@ -132,7 +189,7 @@ static const added_pattern *find_next(encoding *e, const added_set *set, const u
 {
 	const added_pattern *p;
 
-	if (e->added->rule == ADDED_GGML && set == &e->added->plain) {
+	if (e->added->rule == ADDED_GGML && set == e->plain) {
 		if (e->i_match == e->matches.n)
 			return NULL;
 		*at = e->matches.matches[e->i_match].at;
@@ -145,9 +202,9 @@ static const added_pattern *find_next(encoding *e, const added_set *set, const u
 	return NULL;
 }
 
-/* Cuts patterns of the set out of text [bytes]. */
+/* Cuts patterns of the set out of text [bytes], whose own `placed` is given (NULL: unknown). */
 static bool cut(encoding *e, const added_set *set, const uint8_t *text, size_t bytes,
-                take_text_fn *take)
+                const uint8_t *placed, take_text_fn *take)
 {
 	size_t start = 0, at = 0, from, to;
 	const added_pattern *p;
@@ -155,7 +212,7 @@ static bool cut(encoding *e, const added_set *set, const uint8_t *text, size_t b
 	while ((p = find_next(e, set, text, bytes, &at)) != NULL) {
 		from = at;
 		to = at = at + p->bytes;
-		if (((p->flags & ADDED_SPECIAL) && !e->control) ||
+		if (!counts(e, p, placed ? placed + from : NULL) ||
 		    ((p->flags & ADDED_SINGLE_WORD) && !stands_alone(text, bytes, from, to)))
 			continue;
 		if (p->flags & ADDED_LSTRIP)
@@ -174,34 +231,41 @@ static bool cut(encoding *e, const added_set *set, const uint8_t *text, size_t b
 static bool take_first(encoding *e, const uint8_t *text, size_t bytes)
 {
 	const struct tokenizer_added *a = e->added;
+	const uint8_t *placed = e->placed ? e->placed + (text - e->text) : NULL;
 	size_t n;
 
 	if (a->rule == ADDED_FIRST || a->rule == ADDED_ALWAYS)
-		return a->normalized.n > 0 ? cut(e, &a->normalized, text, bytes, merge_piece)
-		                           : merge_piece(e, text, bytes);
+		return a->normalized.n > 0
+		               ? cut(e, &a->normalized, text, bytes, placed, merge_piece)
+		               : merge_piece(e, text, bytes);
 	if (!fill_normalized(e, e->t->dummy_prefix, text, bytes, &n))
 		return false;
-	return a->normalized.n > 0 ? cut(e, &a->normalized, e->normalized, n, merge_text)
-	                           : merge_text(e, e->normalized, n);
+	if (a->normalized.n == 0)
+		return merge_text(e, e->normalized, n);
+	if (placed && !fill_mask(e, e->t->dummy_prefix, text, bytes, placed, n))
+		return false;
+	return cut(e, &a->normalized, e->normalized, n, placed ? e->mask : NULL, merge_text);
 }
 
-/* Ids of a text into e->ids. */
+/* Appends the ids of a text to e->ids. */
 static brise_status encode(encoding *e, const char *text, size_t bytes, bool control,
                            brise_error *err)
 {
 	e->added = e->t->added; /* may have been attached after the encoder was made */
+	if (!e->plain)
+		e->plain = &e->added->plain;
 	e->text = (const uint8_t *)text;
 	e->control = control;
-	e->ids.n = e->i_match = 0;
+	e->i_match = 0;
 	if (bytes == 0)
 		return BRISE_OK;
 	if (bytes > TEXT_MAX)
 		return error_set(err, BRISE_EINVAL,
 		                 "a text of %zu bytes, at most %zu are encoded at once", bytes,
 		                 TEXT_MAX);
-	if ((e->added->rule != ADDED_GGML ||
-	     longest_find(&e->matches, &e->added->plain, e->text, bytes, control)) &&
-	    cut(e, &e->added->plain, e->text, bytes, take_first))
+	if ((e->added->rule != ADDED_GGML || longest_find(&e->matches, e->plain, e->text, bytes,
+	                                                  control || e->placed, counts_at, e)) &&
+	    cut(e, e->plain, e->text, bytes, e->placed, take_first))
 		return BRISE_OK;
 	return error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes", bytes);
 }
@@ -211,6 +275,7 @@ static void free_space(encoding *e)
 {
 	longest_free_space(&e->matches);
 	memory_free(e->normalized);
+	memory_free(e->mask);
 	bpe_free_space(&e->space);
 }
 
@@ -237,6 +302,37 @@ brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *tex
 	*ids = e.ids.items;
 	*n = e.ids.n;
 	return BRISE_OK;
+}
+
+/* A space in front and user-defined symbols in the normalised text, nothing else. False: no
+ * memory. */
+static bool encode_plainly(encoding *e, const encode_request *r)
+{
+	size_t n;
+
+	return r->bytes == 0 ||
+	       (fill_normalized(e, true, (const uint8_t *)r->text, r->bytes, &n) &&
+	        bpe_encode(e->t, e->normalized, n, true, r->reserved, &e->space, &e->ids));
+}
+
+brise_status encode_append(const brise_tokenizer *tokenizer, const encode_request *r, bpe_ids *ids,
+                           brise_error *err)
+{
+	encoding e = { .t = tokenizer,
+		       .plain = r->tokens,
+		       .placed = r->placed,
+		       .reserved = r->reserved,
+		       .ids = *ids };
+	brise_status status = BRISE_OK;
+
+	if (!r->sentencepiece || r->bytes > TEXT_MAX)
+		status = encode(&e, r->text, r->bytes, false, err);
+	else if (!encode_plainly(&e, r))
+		status = error_set(err, BRISE_ENOMEM, "no memory to encode a text of %zu bytes",
+		                   r->bytes);
+	*ids = e.ids;
+	free_space(&e);
+	return status;
 }
 
 /* ---- encoders: the same with memory taken beforehand ---------------------------------------- */
@@ -301,6 +397,8 @@ brise_status brise_encode_next(brise_encoder *encoder, const char *text, size_t 
 		status = error_set(err, BRISE_EINVAL,
 		                   "a text of %zu bytes; the encoder was made for %zu", bytes,
 		                   encoder->most);
+	encoder->e.ids.n = 0;
+	encoder->e.plain = NULL;
 	if (status == BRISE_OK)
 		status = encode(&encoder->e, text, bytes, control, err);
 	if (status != BRISE_OK)

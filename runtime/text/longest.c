@@ -51,9 +51,9 @@ void longest_free_space(longest_space *m)
 	*m = (longest_space){ NULL, 0, 0, NULL, 0 };
 }
 
-/* Every pattern at every place. */
+/* Every pattern at every place where it counts. */
 static bool collect(longest_space *m, const added_set *set, const uint8_t *text, size_t bytes,
-                    bool special)
+                    bool special, longest_counts_fn *counts, const void *user)
 {
 	const added_pattern *p;
 	size_t at, most;
@@ -61,7 +61,7 @@ static bool collect(longest_space *m, const added_set *set, const uint8_t *text,
 	for (at = 0; at < bytes; at++)
 		for (most = bytes - at; (p = added_match(set, text + at, most, special)) != NULL;
 		     most = p->bytes - 1u)
-			if (!add(m, at, p))
+			if (counts(user, p, at) && !add(m, at, p))
 				return false;
 	return true;
 }
@@ -103,10 +103,10 @@ static void choose(longest_space *m, uint8_t *taken)
 }
 
 bool longest_find(longest_space *m, const added_set *set, const uint8_t *text, size_t bytes,
-                  bool special)
+                  bool special, longest_counts_fn *counts, const void *user)
 {
 	m->n = 0;
-	if (!collect(m, set, text, bytes, special))
+	if (!collect(m, set, text, bytes, special, counts, user))
 		return false;
 	if (m->n < 2)
 		return true;

@@ -21,11 +21,15 @@ typedef struct longest_space {
 bool longest_reserve(longest_space *space, size_t n, size_t bytes);
 void longest_free_space(longest_space *space);
 
+/* Whether a pattern counts at a place of the text; user: as given to longest_find. */
+typedef bool longest_counts_fn(const void *user, const added_pattern *pattern, size_t at);
+
 /* Occurrences of the set's patterns in text [bytes] that do not overlap: longer patterns before
  * shorter ones over the whole text, of equal ones the lowest id first, each from left to right
- * (llama.cpp, tokenizer_st_partition). Special ones do not count where `special` is false.
- * space->matches [space->n], by place, are valid until the next text. False: no memory. */
+ * (llama.cpp, tokenizer_st_partition). Special ones do not count where `special` is false, nor
+ * others where `counts` says so. space->matches [space->n], by place, are valid until the next
+ * text. False: no memory. */
 bool longest_find(longest_space *space, const added_set *set, const uint8_t *text, size_t bytes,
-                  bool special);
+                  bool special, longest_counts_fn *counts, const void *user);
 
 #endif
