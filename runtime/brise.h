@@ -155,6 +155,9 @@ typedef struct brise_model_facts {
 	size_t n_ends;
 	/* the checkpoint's chat template (Jinja), unchanged and never executed; NULL: none */
 	const char *chat_template;
+	/* how conversations are written, as the converter recorded it: "v3", ..., "unknown", or the
+	 * text of a file of affixes (runtime/CHAT.md), which begins with "{"; NULL: nothing */
+	const char *chat_format;
 } brise_model_facts;
 
 /* Facts of an open model; they and all they point to are valid until it is closed. NULL for
@@ -489,6 +492,103 @@ brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const
  * Errors: BRISE_EINVAL no such piece. */
 brise_status brise_find_token(const brise_tokenizer *tokenizer, const char *piece, size_t bytes,
                               int32_t *id, brise_error *err);
+
+/* ---- conversations -------------------------------------------------------------------------- */
+
+typedef enum brise_role {
+	BRISE_SYSTEM = 1,
+	BRISE_USER,
+	BRISE_ASSISTANT,
+	BRISE_TOOL /* a tool's result */
+} brise_role;
+
+/* Texts are UTF-8 and NUL-terminated. */
+typedef struct brise_tool_call {
+	const char *id;        /* any text of the client's; NULL: none */
+	const char *name;      /* of the tool */
+	const char *arguments; /* JSON; NULL or "": {} */
+} brise_tool_call;
+
+typedef struct brise_message {
+	brise_role role;
+	const char *content; /* UTF-8 [bytes], NUL bytes allowed; NULL: none */
+	size_t bytes;
+	const brise_tool_call *calls; /* [n_calls] of the assistant */
+	size_t n_calls;
+	const char *call_id; /* of a result: the call that it answers; NULL: not said */
+	const char *name;    /* of a result: the tool; NULL: that of the call */
+	bool continued;      /* of the assistant's last message: the answer is to continue it */
+} brise_message;
+
+typedef struct brise_conversation {
+	size_t size;                   /* sizeof(brise_conversation) */
+	const brise_message *messages; /* [n] */
+	size_t n;
+	const char
+	        *tools; /* JSON, a list of functions as OpenAI's interface has them; NULL: none */
+	size_t tools_bytes;
+} brise_conversation;
+
+typedef struct brise_chat_options {
+	size_t size; /* sizeof(brise_chat_options) */
+	/* "v1", "v2", "v3" (Mistral's), "chatml", "zephyr"; NULL: what the model's file says, or
+	 * its template and its vocabulary show */
+	const char *format;
+	/* a file of affixes instead, as runtime/CHAT.md describes it: its text [affixes_bytes], and
+	 * what messages call it; NULL: none */
+	const char *affixes;
+	size_t affixes_bytes;
+	const char *affixes_name;
+} brise_chat_options;
+
+typedef struct brise_chat brise_chat;
+
+/* Makes the format of a model's conversations.
+ *
+ * tokenizer   as of brise_get_tokenizer; must outlive the chat
+ * facts       of the model; NULL: of a tokenizer alone, then the options name a format
+ * options     NULL: all zero
+ * out         freed by the caller with brise_free_chat; NULL after an error
+ *
+ * Errors: BRISE_EUNSUPPORTED nothing says which format it is, or what is said is not known: the
+ * message says what was seen; BRISE_EFORMAT a file of affixes; BRISE_EINVAL an unknown name, or a
+ * vocabulary without the format's control tokens; BRISE_ENOMEM. */
+brise_status brise_new_chat(brise_chat **out, const brise_tokenizer *tokenizer,
+                            const brise_model_facts *facts, const brise_chat_options *options,
+                            brise_error *err);
+void brise_free_chat(brise_chat *chat); /* NULL is allowed */
+
+typedef struct brise_chat_facts {
+	const char *format;  /* "v3", ...; "custom": a file of affixes */
+	const char *reason;  /* why this one: "the model's file", "its chat template", ... */
+	const int32_t *ends; /* [n_ends] tokens that end an answer, the model's included */
+	size_t n_ends;
+	bool system, tools; /* whether it has system messages, and tools */
+} brise_chat_facts;
+
+/* Facts of a chat, valid until it is freed; NULL for NULL. */
+const brise_chat_facts *brise_get_chat_facts(const brise_chat *chat);
+
+/* The ids of a conversation, begin token included, up to where the assistant's answer begins; of
+ * one that ends with an answer that is not to be continued, up to that answer's end. Control tokens
+ * are those that the format places: no text of a message becomes one.
+ *
+ * ids   *ids: [*n], freed by the caller with brise_free; NULL after an error
+ *
+ * Errors: BRISE_EINVAL messages in an order that the format does not have, or what it has no form
+ * for, each with the number of the message, the first being 1; BRISE_EFORMAT tools that are no
+ * JSON; BRISE_ENOMEM. */
+brise_status brise_encode_chat(const brise_chat *chat, const brise_conversation *conversation,
+                               int32_t **ids, size_t *n, brise_error *err);
+
+/* The id of a tool call as Mistral's v3 writes it, nine letters and digits: id itself if it is of
+ * that form, else nine that follow from it, always the same. `id` of the model's own are of that
+ * form. */
+void brise_map_call_id(const char *id, char nine[10]);
+
+/* The way back: the id of a call in the conversation that brise_map_call_id turns into `nine`;
+ * NULL: none, as for calls that the model makes anew. */
+const char *brise_find_call_id(const brise_conversation *conversation, const char *nine);
 
 /* ---- sampler -------------------------------------------------------------------------------- */
 

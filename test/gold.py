@@ -123,6 +123,16 @@ def test_tokenizers():
         check("tokenizer %s decodes" % name, decode and got == [d for _, d in decode], "%d lists" % len(decode))
 
 
+def test_conversations():
+    for path in sorted(glob.glob(GOLD + "/chat/*.jsonl")):
+        name = os.path.basename(path)[:-6]
+        version, golden = name.replace("tools-", ""), lines(path)
+        with open(path, "rb") as f:
+            out = brise("tokenize", "%s/tokenizer/%s.model" % (GOLD, version), "--chat", "--jsonl", "--chat-format", version, stdin=f)
+        wrong = [g["name"] for g, line in zip(golden, out.splitlines()) if g["ids"] != json.loads(line)]
+        check("conversations %s" % name, golden and len(out.splitlines()) == len(golden) and not wrong, " ".join(wrong) or "%d conversations" % len(golden))
+
+
 def test_perplexity():
     """f16 within 0.02 % of the reference, q8 0.1 %, q4 1.3 % (what Q4_0 loses at 4.5 bits), int8 cache within 0.1 % of f32."""
     reference, ids = 29.5793, GOLD + "/val_public.ids.txt"
@@ -153,7 +163,7 @@ def test_long_stream_runs_in_constant_memory():
     check("20,000 tokens take the memory of 2,000", long < short + 1500, "%d and %d kB" % (long, short))
 
 
-for test in (test_logits, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_perplexity, test_long_stream_runs_in_constant_memory):
+for test in (test_logits, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_perplexity, test_long_stream_runs_in_constant_memory):
     before = sum(counts.values())
     test()
     if sum(counts.values()) == before:

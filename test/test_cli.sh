@@ -711,6 +711,17 @@ holds "--jsonl gives a list for every string" [ "$(grep -cE '^\[([0-9]+(,[0-9]+)
 "$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
 same "--jsonl --decode gives the strings back" "$dir/out" "$dir/strings"
 echo '[1,]' >"$dir/bad"
+printf '%s\n' '{"messages": [{"role": "user", "content": "</s> a"}]}' '{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]}' >"$dir/talks"
+head -n 1 "$dir/talks" >"$dir/talk"
+sed -i 1d "$dir/talks"
+try tokenize "$model" --chat --jsonl --chat-format v1 -f "$dir/talk"
+holds "--chat encodes a conversation with one begin token and no end token" [ "$(grep -cE '^\[1,[0-9,]*\]$' "$dir/out")" = 1 -a "$(grep -c '[[,]2[],]' "$dir/out")" = 0 ]
+refuses "--chat names the record and the message that are wrong" 1 "record 1: message 2 is a tool's result" tokenize "$model" --chat --jsonl --chat-format v1 -f "$dir/talks"
+refuses "--chat says what to do where the format is not known" 1 "choose one of v1, v2, v3, chatml, zephyr, or a file" tokenize "$model" --chat --jsonl -f "$dir/talk"
+refuses "--chat-format is a name or a file" 1 'neither v1, v2, v3, chatml or zephyr nor a file' tokenize "$model" --chat --jsonl --chat-format v9 -f "$dir/talk"
+refuses "a file of affixes is checked" 1 "user, assistant, tool, control, ends or begin expected" tokenize "$model" --chat --jsonl --chat-format "$dir/talk" -f "$dir/talk"
+refuses "--chat without --jsonl is refused" 2 "--chat: works with --jsonl" tokenize "$model" --chat -f "$dir/talk"
+refuses "--chat-format without --chat is refused" 2 "--chat-format: works with --chat" tokenize "$model" --chat-format v1 x
 refuses "--jsonl names the record that is wrong" 1 "record 1" tokenize "$model" --jsonl -d -f "$dir/bad"
 echo '[4096]' >"$dir/bad"
 refuses "--jsonl refuses ids beyond the vocabulary" 1 "4096" tokenize "$model" --jsonl -d -f "$dir/bad"

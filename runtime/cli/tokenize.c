@@ -12,9 +12,11 @@
 #include "convert/tokenizer/sentencepiece.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/brise.h"
+#include "runtime/cli/chat_format.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
+#include "runtime/text/chat_line.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/stream.h"
@@ -24,8 +26,8 @@
 #include "runtime/os/memory.h"
 
 typedef struct tokenize_settings {
-	const char *file;
-	bool decode, jsonl, begin, control;
+	const char *file, *chat_format;
+	bool decode, jsonl, begin, control, chat;
 } tokenize_settings;
 
 #define AT(member) offsetof(tokenize_settings, member)
@@ -36,6 +38,8 @@ static const options_entry entries[] = {
 	FLAG(0, "bos", begin, "put the begin token first"),
 	FLAG(0, "control", control, "recognise control tokens in the text"),
 	FLAG(0, "jsonl", jsonl, "a JSON string or list of ids a line, in and out"),
+	FLAG(0, "chat", chat, "with --jsonl: conversations, {\"messages\": [...]}"),
+	STRING(0, "chat-format", chat_format, CHAT_FORMAT_VALUE, CHAT_FORMAT_HELP),
 };
 
 static const options_command command = {
@@ -57,6 +61,7 @@ typedef struct vocabulary {
 	brise_model *model;
 	brise_tokenizer *own;
 	void *section;
+	brise_chat *chat; /* with --chat */
 } vocabulary;
 
 /* Other forms of models are refused with brise_open_model's message, other text with the
@@ -97,6 +102,7 @@ static brise_status open_vocabulary(vocabulary *v, const char *path, brise_error
 
 static void close_vocabulary(vocabulary *v)
 {
+	brise_free_chat(v->chat);
 	brise_close_tokenizer(v->own);
 	memory_free(v->section);
 	brise_close_model(v->model);
@@ -227,6 +233,29 @@ static brise_status decode_line(const vocabulary *v, const tokenize_settings *s,
 	return status;
 }
 
+static brise_status encode_conversation(const vocabulary *v, json_reader *r, const char *place,
+                                        brise_error *err)
+{
+	chat_line line = { .room = 0 };
+	int32_t *ids = NULL;
+	size_t n = 0;
+	brise_status status;
+
+	(void)chat_line_read(&line, r);
+	status = json_end(r);
+	if (status == BRISE_OK &&
+	    (status = brise_encode_chat(v->chat, &line.conversation, &ids, &n, err)) != BRISE_OK) {
+		brise_error found = *err;
+
+		status = error_set(err, found.code, "%s: %s", place, found.message);
+	}
+	if (status == BRISE_OK)
+		print_ids(v, false, ids, n, "[", ",", "]\n");
+	memory_free(ids);
+	chat_line_free(&line);
+	return status;
+}
+
 static brise_status encode_line(const vocabulary *v, const tokenize_settings *s, json_reader *r,
                                 brise_error *err)
 {
@@ -255,8 +284,9 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 	       (errno = 0, length = getline(&line, &room, in)) >= 0) {
 		(void)snprintf(place, sizeof place, "%.40s: record %zu", name, ++number);
 		json_begin(&r, line, (size_t)length, place, err);
-		status = s->decode ? decode_line(v, s, &r, (size_t)length, err)
-		                   : encode_line(v, s, &r, err);
+		status = s->chat     ? encode_conversation(v, &r, place, err)
+		         : s->decode ? decode_line(v, s, &r, (size_t)length, err)
+		                     : encode_line(v, s, &r, err);
 	}
 	if (status == BRISE_OK && !feof(in) && !ferror(stdout)) {
 		bool interrupted = terminal_was_interrupted(NULL);
@@ -344,12 +374,20 @@ int cli_tokenize(int argc, char **argv)
 		                                  : "--jsonl with lines on standard input");
 	if (engine_check_name("tokenize", "MODEL", result.operands[0]) != COMMANDS_READY)
 		return EXIT_FAILED;
+	if (settings.chat && (!settings.jsonl || settings.decode))
+		return report_usage("tokenize", "--chat: works with --jsonl, without --decode");
+	if (settings.chat_format && !settings.chat)
+		return report_usage("tokenize", "--chat-format: works with --chat");
 	terminal_catch_signals();
 	if ((done = open_vocabulary(&v, result.operands[0], &err)) != BRISE_OK)
 		status = report_status("tokenize", &err);
 	else if (!v.tokenizer)
 		status = report_error("tokenize", "%s: no tokenizer in the file",
 		                      result.operands[0]);
+	else if (settings.chat &&
+	         chat_format_open(&v.chat, v.tokenizer, brise_get_model_facts(v.model),
+	                          settings.chat_format, &err) != BRISE_OK)
+		status = report_status("tokenize", &err);
 	else if (settings.begin && v.facts.bos < 0)
 		status = report_error("tokenize", "%s: no begin token", result.operands[0]);
 	else if ((done = work(&v, &settings, result.n_operands > 1 ? result.operands[1] : NULL,

@@ -1,0 +1,315 @@
+/* chat_line.c - see chat_line.h */
+#include "runtime/text/chat_line.h"
+
+#include <string.h>
+
+#include "runtime/os/memory.h"
+
+#define JOIN "\n\n" /* between the text parts of one content, as mistral-common joins them */
+
+static bool no_memory(json_reader *r)
+{
+	return json_refuse(r, BRISE_ENOMEM, "no memory for a conversation");
+}
+
+/* Takes over memory, which is freed with the line; it is freed at once if that fails. */
+static bool own(chat_line *line, json_reader *r, void *memory)
+{
+	if (!memory)
+		return no_memory(r);
+	if (line->n_owned == line->owned_room) {
+		size_t room = 2 * line->owned_room + 16;
+		void **grown = memory_resize(line->owned, room, sizeof *grown);
+
+		if (!grown) {
+			memory_free(memory);
+			return no_memory(r);
+		}
+		line->owned = grown;
+		line->owned_room = room;
+	}
+	line->owned[line->n_owned++] = memory;
+	return true;
+}
+
+void chat_line_free(chat_line *line)
+{
+	size_t i;
+
+	for (i = 0; i < line->n_owned; i++)
+		memory_free(line->owned[i]);
+	memory_free(line->owned);
+	memory_free(line->messages);
+	*line = (chat_line){ .room = 0 };
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+/* A string that has no zero characters, or null: NULL. */
+static bool read_text(chat_line *line, json_reader *r, const char **text)
+{
+	size_t bytes;
+	char *found;
+
+	*text = NULL;
+	if (json_peek(r) == JSON_NULL)
+		return json_read_null(r);
+	if (!json_read_string(r, &found, &bytes) || !own(line, r, found))
+		return false;
+	*text = found;
+	return strlen(found) == bytes ||
+	       json_refuse(r, BRISE_EFORMAT, "a zero character in a name");
+}
+
+/* Any value as it is written. */
+static bool read_raw(chat_line *line, json_reader *r, const char **text, size_t *bytes)
+{
+	char *copy;
+	size_t from;
+
+	(void)json_peek(r); /* passes white space */
+	from = r->at;
+	if (!json_skip(r))
+		return false;
+	*bytes = r->at - from;
+	if (!(copy = memory_new(*bytes + 1, 1)) || !own(line, r, copy))
+		return copy ? false : no_memory(r);
+	memcpy(copy, r->text + from, *bytes);
+	*text = copy;
+	return true;
+}
+
+static bool is_word(const char *text, size_t bytes, const char *word)
+{
+	return bytes == strlen(word) && !memcmp(text, word, bytes);
+}
+
+/* {"type": "text", "text": "..."}: *text from memory_new. */
+static bool read_part(json_reader *r, char **text, size_t *bytes)
+{
+	char key[32], *type = NULL;
+	size_t type_bytes = 0;
+
+	*text = NULL;
+	*bytes = 0;
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key))
+		if (!strcmp(key, "type") && !type)
+			json_read_string(r, &type, &type_bytes);
+		else if (!strcmp(key, "text") && !*text)
+			json_read_string(r, text, bytes);
+		else
+			json_skip(r);
+	if (r->status == BRISE_OK && (!*text || (type && !is_word(type, type_bytes, "text"))))
+		json_refuse(r, BRISE_EUNSUPPORTED, "a part of a message that is no text");
+	memory_free(type);
+	return r->status == BRISE_OK;
+}
+
+static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
+{
+	char *all = NULL, *part, *grown;
+	size_t n = 0, bytes, joint;
+
+	json_enter_array(r);
+	while (json_next_element(r)) {
+		bool done = read_part(r, &part, &bytes);
+
+		joint = n > 0 && bytes > 0 ? strlen(JOIN) : 0;
+		grown = done ? memory_resize(all, n + joint + bytes + 1, 1) : NULL;
+		if (grown) {
+			all = grown;
+			memcpy(all + n, JOIN, joint);
+			memcpy(all + n + joint, part, bytes);
+			n += joint + bytes;
+		} else if (done) {
+			no_memory(r);
+		}
+		memory_free(part);
+	}
+	m->content = all;
+	m->bytes = n;
+	return !all || own(line, r, all);
+}
+
+static bool read_content(chat_line *line, json_reader *r, brise_message *m)
+{
+	char *text;
+
+	m->content = NULL;
+	m->bytes = 0;
+	if (json_peek(r) == JSON_NULL)
+		return json_read_null(r);
+	if (json_peek(r) == JSON_ARRAY)
+		return read_parts(line, r, m);
+	if (!json_read_string(r, &text, &m->bytes))
+		return false;
+	m->content = text;
+	return own(line, r, text);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+static bool read_function(chat_line *line, json_reader *r, brise_tool_call *call)
+{
+	char key[32];
+	size_t bytes;
+
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key))
+		if (!strcmp(key, "name"))
+			read_text(line, r, &call->name);
+		else if (strcmp(key, "arguments") != 0)
+			json_skip(r);
+		else if (json_peek(r) == JSON_OBJECT)
+			read_raw(line, r, &call->arguments, &bytes);
+		else
+			read_text(line, r, &call->arguments);
+	return r->status == BRISE_OK;
+}
+
+static bool read_call(chat_line *line, json_reader *r, brise_tool_call *call)
+{
+	char key[32];
+
+	*call = (brise_tool_call){ .id = NULL };
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key))
+		if (!strcmp(key, "id"))
+			read_text(line, r, &call->id);
+		else if (!strcmp(key, "function"))
+			read_function(line, r, call);
+		else
+			json_skip(r);
+	if (r->status == BRISE_OK && !call->name)
+		json_refuse(r, BRISE_EFORMAT, "a tool call without the name of its function");
+	return r->status == BRISE_OK;
+}
+
+static bool read_calls(chat_line *line, json_reader *r, brise_message *m)
+{
+	brise_tool_call *calls = NULL, *grown;
+	size_t n = 0;
+
+	if (json_peek(r) == JSON_NULL)
+		return json_read_null(r);
+	json_enter_array(r);
+	while (json_next_element(r)) {
+		if (!(grown = memory_resize(calls, n + 1, sizeof *calls))) {
+			no_memory(r);
+			break;
+		}
+		calls = grown;
+		if (!read_call(line, r, &calls[n++]))
+			break;
+	}
+	m->calls = calls;
+	m->n_calls = n;
+	return (!calls || own(line, r, calls)) && r->status == BRISE_OK;
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+static bool read_role(json_reader *r, brise_role *role)
+{
+	static const struct {
+		const char *word;
+		brise_role role;
+	} words[] = { { "system", BRISE_SYSTEM },
+		      { "developer", BRISE_SYSTEM },
+		      { "user", BRISE_USER },
+		      { "assistant", BRISE_ASSISTANT },
+		      { "tool", BRISE_TOOL } };
+	char word[32];
+	size_t i;
+
+	if (!json_read_name(r, word, sizeof word))
+		return false;
+	for (i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(words[i].word, word)) {
+			*role = words[i].role;
+			return true;
+		}
+	return json_refuse(r, BRISE_EFORMAT,
+	                   "role: system, developer, user, assistant or tool expected");
+}
+
+static bool read_flag(json_reader *r, bool *flag)
+{
+	return json_peek(r) == JSON_NULL ? json_read_null(r) : json_read_bool(r, flag);
+}
+
+static bool read_message(chat_line *line, json_reader *r, brise_message *m)
+{
+	bool has_role = false;
+	char key[32];
+
+	*m = (brise_message){ .role = BRISE_USER };
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key))
+		if (!strcmp(key, "role"))
+			has_role = read_role(r, &m->role);
+		else if (!strcmp(key, "content"))
+			read_content(line, r, m);
+		else if (!strcmp(key, "tool_calls"))
+			read_calls(line, r, m);
+		else if (!strcmp(key, "tool_call_id"))
+			read_text(line, r, &m->call_id);
+		else if (!strcmp(key, "name"))
+			read_text(line, r, &m->name);
+		else if (!strcmp(key, "prefix"))
+			read_flag(r, &m->continued);
+		else
+			json_skip(r);
+	if (r->status == BRISE_OK && !has_role)
+		json_refuse(r, BRISE_EFORMAT, "a message without a role");
+	return r->status == BRISE_OK;
+}
+
+static bool read_messages(chat_line *line, json_reader *r)
+{
+	size_t *n = &line->conversation.n;
+
+	*n = 0;
+	json_enter_array(r);
+	while (json_next_element(r)) {
+		if (*n == line->room) {
+			size_t room = 2 * line->room + 8;
+			brise_message *grown =
+			        memory_resize(line->messages, room, sizeof *line->messages);
+
+			if (!grown)
+				return no_memory(r);
+			line->messages = grown;
+			line->room = room;
+		}
+		if (!read_message(line, r, &line->messages[(*n)++]))
+			return false;
+	}
+	line->conversation.messages = line->messages;
+	return r->status == BRISE_OK;
+}
+
+bool chat_line_read(chat_line *line, json_reader *r)
+{
+	brise_conversation *c = &line->conversation;
+	bool continues = false, has_messages = false;
+	char key[32];
+
+	c->size = sizeof *c;
+	json_enter_object(r);
+	while (json_next_key(r, key, sizeof key))
+		if (!strcmp(key, "messages"))
+			has_messages = read_messages(line, r);
+		else if (!strcmp(key, "tools"))
+			read_raw(line, r, &c->tools, &c->tools_bytes);
+		else if (!strcmp(key, "continue_final_message"))
+			read_flag(r, &continues);
+		else
+			json_skip(r);
+	if (r->status == BRISE_OK && !has_messages)
+		json_refuse(r, BRISE_EFORMAT, "\"messages\" expected");
+	if (continues && c->n > 0)
+		line->messages[c->n - 1].continued = true;
+	return r->status == BRISE_OK;
+}

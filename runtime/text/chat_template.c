@@ -1,0 +1,128 @@
+/* chat_template.c - see chat_template.h
+ *
+ * Mistral's v1, and v2 and v3 without tools, have templates that differ in spaces only, and spaces
+ * differ between publications of one version as well: whether [INST] is a control token decides.
+ * mistral-common (integrations/chat_templates) and the tokenizer_config.json of the published
+ * models are what the marks are taken from.
+ */
+#include "runtime/text/chat_template.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/text/tokenizer.h"
+
+/* Texts that one form alone has, newest first; format NULL: it is known by name only. */
+static const struct {
+	const char *mark, *form;
+} foreign[] = {
+	{ "<<SYS>>", "Llama 2's form" },
+	{ "<|start_header_id|>", "Llama 3's form" },
+	{ "<start_of_turn>", "Gemma's form" },
+	{ "GPT4 Correct", "OpenChat's form" },
+	{ "### Instruction", "Alpaca's form" },
+	{ "[MODEL_SETTINGS]", "a form later than Mistral's v13" },
+	{ "[THINK]", "Mistral's v13" },
+	{ "[ARGS]", "Mistral's v11 or v13" },
+	{ "[SYSTEM_PROMPT]", "Mistral's v7" },
+};
+
+static bool holds(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+/* Whether the vocabulary has the text as a token that ordinary text is not cut into. */
+static bool has_token(const brise_tokenizer *t, const char *text)
+{
+	int32_t id = -1;
+
+	if (t)
+		(void)brise_find_token(t, text, strlen(text), &id, NULL);
+	return id >= 0 && (t->types[id] == PIECE_CONTROL || t->types[id] == PIECE_USER_DEFINED);
+}
+
+static void say(chat_guess *g, const char *format, const char *before, const char *mark,
+                const char *after)
+{
+	g->format = format;
+	(void)snprintf(g->seen, sizeof g->seen, "%s%s%s", before, mark, after);
+}
+
+/* One of Mistral's with [INST]: as a token from v2 on. */
+static void guess_mistral(chat_guess *g, const char *text, const brise_tokenizer *t)
+{
+	bool results = holds(text, "[TOOL_RESULTS]"), ids = holds(text, "call_id");
+
+	if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
+		say(g, results && !ids ? "v2" : "v3", "the chat template writes [INST]",
+		    results ? ids ? ", results with call_id" : ", results without call_id" : "",
+		    " and the vocabulary has it as a token");
+	else if (results || holds(text, "[AVAILABLE_TOOLS]"))
+		say(g, NULL, "the chat template writes [AVAILABLE_TOOLS] or [TOOL_RESULTS]", "",
+		    ", which the vocabulary lacks");
+	else
+		say(g, "v1", "the chat template writes [INST]", "",
+		    ", and the vocabulary has no such token");
+}
+
+/* "<|user|>" and a line end, as the character or as Jinja spells it. */
+static bool is_zephyr(const char *text)
+{
+	bool breaks = holds(text, "<|user|>\n") || holds(text, "<|user|>\\n");
+
+	return breaks && holds(text, "<|assistant|>") && !holds(text, "<|end|>") &&
+	       (holds(text, "eos_token") || holds(text, "</s>"));
+}
+
+static void guess_template(chat_guess *g, const char *text, const brise_tokenizer *t)
+{
+	size_t i;
+
+	if (holds(text, "<|im_start|>")) {
+		bool fits = !t || (has_token(t, "<|im_start|>") && has_token(t, "<|im_end|>"));
+
+		say(g, fits ? "chatml" : NULL, "the chat template writes <|im_start|>", "",
+		    fits ? "" : ", but the vocabulary lacks it or <|im_end|>");
+		return;
+	}
+	for (i = 0; i < sizeof foreign / sizeof *foreign; i++)
+		if (holds(text, foreign[i].mark)) {
+			(void)snprintf(g->seen, sizeof g->seen,
+			               "the chat template writes %s, as %s does", foreign[i].mark,
+			               foreign[i].form);
+			return;
+		}
+	if (holds(text, "[INST]"))
+		guess_mistral(g, text, t);
+	else if (is_zephyr(text))
+		say(g, "zephyr", "the chat template writes <|user|>", "", "");
+	else
+		say(g, NULL, "the chat template is of no known form", "", "");
+}
+
+/* Mistral's own folders have no template. */
+static void guess_tokens(chat_guess *g, const brise_tokenizer *t)
+{
+	if (has_token(t, "<|im_start|>") && has_token(t, "<|im_end|>"))
+		say(g, "chatml", "the vocabulary has <|im_start|> and <|im_end|>", "", "");
+	else if (has_token(t, "[SYSTEM_PROMPT]"))
+		say(g, NULL, "no chat template; the vocabulary has [SYSTEM_PROMPT]", "",
+		    ", as Mistral's from v7 on");
+	else if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
+		say(g, "v3", "the vocabulary has [INST] and [TOOL_RESULTS]", "", "");
+	else
+		say(g, NULL, "no chat template", "",
+		    ", and the vocabulary has no known control tokens");
+}
+
+void chat_guess_format(chat_guess *g, const char *text, const brise_tokenizer *t)
+{
+	*g = (chat_guess){ .format = NULL };
+	if (text) {
+		guess_template(g, text, t);
+		g->begins = holds(text, "bos_token");
+	} else {
+		guess_tokens(g, t);
+	}
+}
