@@ -18,16 +18,23 @@
 
 #include <string.h>
 
-/* Weight of a new observation: about the last 16 and 8 count. */
-#define LEARN_SHARE 0.0625
-#define LEARN_TIME  0.125
+/* Weight of a new observation: about the last 16 count, of long matches the last 64, because they
+ * decide on passes of as many rows, and of times the last 8. */
+#define LEARN_SHARE      0.0625
+#define LEARN_SHARE_LONG 0.015625
+#define LEARN_TIME       0.125
 
 /* What a row more costs, of a pass with one row, until it is measured. Kernels for few rows read
  * each weight once for all of them and aim at 1.7 for 8 rows. */
 #define ROW_COST 0.1
 
-/* How many times the rows of the largest pass measured may be tried next. */
+/* How many times the rows of the largest pass measured may be tried next. Below FEW_ROWS further
+ * rows may cost half of what those before did, because the first ones are the most expensive where
+ * kernels change; from there on as much, so that where rows do not become cheaper no pass is
+ * larger.
+ */
 #define TRY_FACTOR 4
+#define FEW_ROWS   16
 
 /* Passes must be expected to yield this much more per second. */
 #define LEAST_GAIN 1.02
@@ -47,11 +54,23 @@
 #define DECLINED_MAX 256u
 
 /* Before anything is known: text of test/models/breeze, see draft_pace.h for the classes. */
-static const double right_at_first[DRAFT_PACE_CLASSES] = { 0.3, 0.45, 0.6, 0.7, 0.8, 0.9 };
+static const double right_at_first[DRAFT_PACE_CLASSES] = {
+	0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98
+};
+
+#define CLASS_LONG 5u /* the first that LEARN_SHARE_LONG is for */
 
 static unsigned class_of(unsigned match)
 {
-	return match < 5 ? (match > 2 ? match : 2) - 2 : match < 8 ? 3 : match < 16 ? 4 : 5;
+	unsigned index = 3, end = 8;
+
+	if (match < 5)
+		return (match > 2 ? match : 2) - 2;
+	while (match >= end && index + 1 < DRAFT_PACE_CLASSES) {
+		end *= 2;
+		index++;
+	}
+	return index;
 }
 
 void draft_pace_begin(draft_pace *pace)
@@ -62,9 +81,11 @@ void draft_pace_begin(draft_pace *pace)
 
 void draft_pace_note_token(draft_pace *pace, unsigned match, bool right)
 {
-	double *share = &pace->right[class_of(match)];
+	unsigned index = class_of(match);
+	double *share = &pace->right[index];
 
-	*share += LEARN_SHARE * ((right ? 1 : 0) - *share);
+	*share +=
+	        (index < CLASS_LONG ? LEARN_SHARE : LEARN_SHARE_LONG) * ((right ? 1 : 0) - *share);
 }
 
 /* Of a pass with one row. */
@@ -99,32 +120,38 @@ void draft_pace_note_pass(draft_pace *pace, size_t rows, size_t drawn, double se
 		pace->balance = BALANCE_MIN * one;
 }
 
-/* Of each row more than the `rows` of the largest pass measured: half of what its rows took on
- * average, because the first ones are the most expensive where kernels change. */
+/* Of each row more than the `rows` of the largest pass measured. */
 static double row_seconds(const draft_pace *pace, size_t rows)
 {
-	const double *s = pace->seconds;
+	const double *s = pace->seconds, share = rows < FEW_ROWS ? 0.5 : 1;
 
 	if (rows == 1)
 		return ROW_COST * s[1];
-	return s[rows] > s[1] ? 0.5 * (s[rows] - s[1]) / (double)(rows - 1) : 0;
+	return s[rows] > s[1] ? share * (s[rows] - s[1]) / (double)(rows - 1) : 0;
 }
 
-/* Of a pass, once one with one row has been measured. */
-static double expected_seconds(const draft_pace *pace, size_t rows)
+/* The measured numbers of rows around one that has none; `above` is too large if there is none. */
+typedef struct neighbours {
+	size_t below, above;
+} neighbours;
+
+/* Of a pass, once one with one row has been measured. n: { 1, 1 } at first, then as left by the
+ * call for one row less. */
+static double expected_seconds(const draft_pace *pace, size_t rows, neighbours *n)
 {
 	const double *s = pace->seconds;
-	size_t below = rows, above = rows;
 
-	while (s[below] == 0)
-		below--;
-	while (above <= DRAFT_MOST + 1 && s[above] == 0)
-		above++;
-	if (above == below)
+	if (n->above < rows)
+		for (n->above = rows; n->above <= DRAFT_MOST + 1 && s[n->above] == 0;)
+			n->above++;
+	if (n->above == rows) {
+		n->below = rows;
 		return s[rows];
-	if (above > DRAFT_MOST + 1)
-		return s[below] + row_seconds(pace, below) * (double)(rows - below);
-	return s[below] + (s[above] - s[below]) * (double)(rows - below) / (double)(above - below);
+	}
+	if (n->above > DRAFT_MOST + 1)
+		return s[n->below] + row_seconds(pace, n->below) * (double)(rows - n->below);
+	return s[n->below] + (s[n->above] - s[n->below]) * (double)(rows - n->below) /
+	                             (double)(n->above - n->below);
 }
 
 /* Most rows that may be tried: a first measurement is of few. */
@@ -134,7 +161,7 @@ static size_t most_rows(const draft_pace *pace)
 
 	while (pace->seconds[rows] == 0)
 		rows--;
-	return TRY_FACTOR * rows;
+	return rows < FEW_ROWS && TRY_FACTOR * rows > FEW_ROWS ? FEW_ROWS : TRY_FACTOR * rows;
 }
 
 /* The number of drafts that yields most; `assumed`: at the costs assumed before measuring. */
@@ -142,6 +169,7 @@ static size_t choose(const draft_pace *pace, unsigned match, size_t most, bool a
 {
 	double reached = 1, tokens = 1, best = LEAST_GAIN / (assumed ? 1 : pace->seconds[1]);
 	size_t chosen = 0, rows = most_rows(pace), k;
+	neighbours n = { 1, 1 };
 
 	if (most > rows - 1)
 		most = rows - 1;
@@ -150,7 +178,7 @@ static size_t choose(const draft_pace *pace, unsigned match, size_t most, bool a
 
 		reached *= pace->right[class_of(match + (unsigned)k - 1)];
 		tokens += reached;
-		rate = tokens / (assumed ? assumed_cost(k + 1) : expected_seconds(pace, k + 1));
+		rate = tokens / (assumed ? assumed_cost(k + 1) : expected_seconds(pace, k + 1, &n));
 		if (rate > best) {
 			best = rate;
 			chosen = k;

@@ -8,18 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Most drafts of a pass: with the token that they follow, as many rows as have their logits
- * computed together. */
-#define DRAFT_MOST 15u
+/* Most drafts of a pass. Code that is edited repeats hundreds of tokens in succession; where passes
+ * wait for a disk, 63 drafts are worth twice as much there as 15 (bench/RESULTS.md). */
+#define DRAFT_MOST 63u
 
 /* Longest match told apart. */
-#define DRAFT_MATCH_MAX 16u
+#define DRAFT_MATCH_MAX 64u
 
-#define DRAFT_PACE_CLASSES 6
+#define DRAFT_PACE_CLASSES 8
 
 typedef struct draft_pace {
 	/* Share of drafts that were right, by how many tokens before them matched: 2, 3, 4, 5..7,
-	 * 8..15, 16 and more. */
+	 * 8..15, 16..31, 32..63, 64 and more. */
 	double right[DRAFT_PACE_CLASSES];
 	/* Of a pass with that many rows; 0: not measured. In any unit. */
 	double seconds[DRAFT_MOST + 2];

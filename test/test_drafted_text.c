@@ -111,7 +111,7 @@ static void choose_trial(trial *t, drafting *all, unsigned number)
 	t->vocab = config->vocab;
 	t->sequence = (brise_sequence_options){ .size = sizeof t->sequence };
 	t->sequence.kv = under(seed, 4) > 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
-	t->sequence.slack = 1 + under(seed, 20);
+	t->sequence.slack = 1 + under(seed, 80);
 	t->sequence.position = under(seed, 2) > 0 ? 0 : under(seed, 1000);
 	if (under(seed, 2) > 0 && config->window > 0)
 		t->sequence.window = 1 + under(seed, 11);
