@@ -10,6 +10,7 @@
 
 #include "runtime/cli/report.h"
 #include "runtime/text/json_writer.h"
+#include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/input.h"
@@ -267,8 +268,8 @@ static int check_vocabularies(const engine *e, const engine *reference, const ch
 	return COMMANDS_READY;
 }
 
-/* Both with the same threads, chunk and kernels. One stream needs room for the whole text in models
- * without a window, a chunk only for itself. */
+/* Both with the same threads and kernels, and memory in proportion to their files. One stream needs
+ * room for the whole text in models without a window, a chunk only for itself. */
 static int open_sequences(engine *e, engine *reference, const perplexity_settings *settings,
                           size_t n)
 {
@@ -276,6 +277,12 @@ static int open_sequences(engine *e, engine *reference, const perplexity_setting
 	size_t positions = settings->context && settings->context < n ? settings->context : n;
 	int status = COMMANDS_READY;
 
+	if (reference->model) {
+		fitting.share =
+		        (double)e->facts->file_bytes /
+		        ((double)e->facts->file_bytes + (double)reference->facts->file_bytes);
+		fitting.available = budget_read_available();
+	}
 	if (fitting.threads == ENGINE_THREADS_AUTO)
 		status = engine_measure_threads(&fitting.threads, "perplexity", &settings->engine);
 	if (status == COMMANDS_READY)
@@ -283,6 +290,7 @@ static int open_sequences(engine *e, engine *reference, const perplexity_setting
 	if (status != COMMANDS_READY || !reference->model)
 		return status;
 	fitting.kv = settings->reference_kv;
+	fitting.share = 1 - fitting.share;
 	fitting.window = fitting.sinks = 0; /* the reference attends as it was trained to */
 	return engine_open_sequence_for(reference, "perplexity", &fitting, positions);
 }

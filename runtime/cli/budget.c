@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quant/rounding.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/model/storage.h"
-#include "runtime/os/os.h"
+#include "runtime/model/model.h"
 #include "runtime/os/ram.h"
-#include "runtime/os/threads.h"
 
 /* Rows of the embedding that a text uses again and again come from the cache of files, which needs
  * room for them beside what is limited. */
@@ -64,7 +61,7 @@ bool budget_read(const char *text, budget *out)
 	size_t n, i;
 	double value;
 
-	*out = (budget){ BUDGET_AUTO, 0 };
+	*out = (budget){ .kind = BUDGET_AUTO };
 	if (!text || !strcmp(text, "auto"))
 		return true;
 	out->kind = !strcmp(text, "all")   ? BUDGET_ALL
@@ -100,6 +97,19 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+static uint64_t part(const budget *b, uint64_t bytes)
+{
+	return b->share > 0 ? (uint64_t)(b->share * (double)bytes) : bytes;
+}
+
+uint64_t budget_read_available(void)
+{
+	ram_facts ram;
+
+	ram_read(&ram, "");
+	return ram.available;
+}
+
 static uint64_t auto_bytes(const brise_model *model, uint64_t own_bytes, uint64_t available)
 {
 	uint64_t left = available / 10;
@@ -113,7 +123,7 @@ static uint64_t auto_bytes(const brise_model *model, uint64_t own_bytes, uint64_
 uint64_t budget_for_weights(const budget *b, const brise_model *model, uint64_t own_bytes,
                             uint64_t available)
 {
-	uint64_t least = model->residency.least, bytes;
+	uint64_t least = model->residency.least, bytes = part(b, b->bytes);
 
 	switch (b->kind) {
 	case BUDGET_ALL:
@@ -121,10 +131,12 @@ uint64_t budget_for_weights(const budget *b, const brise_model *model, uint64_t 
 	case BUDGET_MIN:
 		return least;
 	case BUDGET_AUTO:
-		bytes = auto_bytes(model, own_bytes, available);
+		bytes = auto_bytes(model, own_bytes, part(b, available));
 		return bytes > least ? bytes : least; /* it is the user's machine: try */
 	default:
-		return less(b->bytes, own_bytes + embedding_room(model));
+		if (bytes >= own_bytes && bytes - own_bytes >= model->facts.file_bytes)
+			return UINT64_MAX; /* the mapped file takes no more */
+		return less(bytes, own_bytes + embedding_room(model));
 	}
 }
 
@@ -167,14 +179,14 @@ int budget_choose(const budget *b, const char *command, const brise_model *model
                   uint64_t own_bytes, uint64_t *bytes)
 {
 	uint64_t needed, step;
-	ram_facts ram;
 	char least[32];
 
-	ram_read(&ram, "");
-	*bytes = budget_for_weights(b, model, own_bytes, ram.available);
+	*bytes = budget_for_weights(b, model, own_bytes,
+	                            b->available ? b->available : budget_read_available());
 	if (*bytes >= model->residency.least)
 		return COMMANDS_READY;
 	needed = model->residency.least + own_bytes + embedding_room(model);
+	needed = b->share > 0 ? (uint64_t)((double)needed / b->share) + 1 : needed;
 	/* Rounded up at the first of three digits that is not printed, so that the size named is
 	 * enough. */
 	for (step = 1; needed / step >= 1000; step *= 10)
@@ -211,68 +223,4 @@ int budget_apply(const budget *b, const char *command, brise_model *model, uint6
 		return report_status(command, &err);
 	note_limit(command, model);
 	return COMMANDS_READY;
-}
-
-/* ---- the speed of the disk ------------------------------------------------------------------ */
-
-#define MEASURE_SECONDS 0.5
-
-typedef struct measured_reads {
-	const brise_model *model;
-	uint8_t *room; /* [2][STORAGE_CHUNK], one for each thread */
-	double start;
-	_Atomic uint64_t bytes;
-} measured_reads;
-
-/* Item i: chunk i of the matrices in file order. */
-static bool find_chunk(const brise_model *model, size_t i, const format_tensor **tensor,
-                       uint64_t *offset)
-{
-	size_t t;
-
-	for (t = 0; t < model->n_tensors; t++) {
-		*tensor = &model->tensors[t];
-		if (i < storage_chunks(*tensor)) {
-			*offset = i * STORAGE_CHUNK;
-			return true;
-		}
-		i -= (size_t)storage_chunks(*tensor);
-	}
-	return false;
-}
-
-static void read_measured(void *argument, unsigned worker, size_t first, size_t end)
-{
-	measured_reads *m = argument;
-	const format_tensor *tensor;
-	uint64_t offset;
-
-	for (; first < end && os_clock() - m->start < MEASURE_SECONDS; first++) {
-		/* Not storage_read, which may drop what the system has cached of the file. */
-		if (!find_chunk(m->model, first, &tensor, &offset) ||
-		    os_read_at(m->model->map.file, m->room + worker * STORAGE_CHUNK,
-		               (size_t)round_up(storage_chunk_bytes(tensor, offset), FORMAT_PAGE),
-		               tensor->offset + offset) < 0)
-			return;
-		m->bytes += storage_chunk_bytes(tensor, offset);
-	}
-}
-
-double budget_measure_storage(const brise_model *model)
-{
-	measured_reads m = { .model = model, .room = os_new_pages(2 * STORAGE_CHUNK) };
-	size_t chunks = (size_t)(model->size / STORAGE_CHUNK);
-	pool *readers = NULL;
-	double seconds = 0;
-
-	if (m.room && pool_new(&readers, 2, NULL) == BRISE_OK &&
-	    os_set_direct(model->map.file, true)) {
-		m.start = os_clock();
-		pool_run(readers, read_measured, &m, chunks, 1);
-		seconds = os_clock() - m.start;
-		(void)os_set_direct(model->map.file, false);
-	}
-	pool_free(readers);
-	os_free_pages(m.room, 2 * STORAGE_CHUNK);
-	return seconds > 0 ? (double)m.bytes / seconds : 0;
 }

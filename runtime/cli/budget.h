@@ -14,7 +14,14 @@ typedef enum budget_kind {
 typedef struct budget {
 	budget_kind kind;
 	uint64_t bytes; /* BUDGET_BYTES: for the whole process */
+	/* the part of it, and of what auto finds, for this model; 0: all. Of a process with several
+	 * models */
+	double share;
+	uint64_t available; /* what auto found before any of them was opened; 0: look now */
 } budget;
+
+/* Bytes that the system has to spare now; 0: unknown. */
+uint64_t budget_read_available(void);
 
 /* "auto", "all", "min" or a size such as 3G, 1.5GB, 512MiB; NULL is auto. K, M, G and T count
  * in thousands, Ki, Mi, Gi and Ti in 1024; a number alone counts bytes. False: none of these. */
@@ -29,10 +36,6 @@ uint64_t budget_for_weights(const budget *b, const brise_model *model, uint64_t 
  * status, with the error printed. */
 int budget_choose(const budget *b, const char *command, const brise_model *model,
                   uint64_t own_bytes, uint64_t *bytes);
-
-/* Bytes per second that the file of a model can be read with, past the cache of files, measured by
- * reading for up to half a second. 0: it cannot be told. */
-double budget_measure_storage(const brise_model *model);
 
 /* Limits the model as the budget says, with progress; own_bytes as above. Returns COMMANDS_READY or
  * the exit status, with the error printed. */

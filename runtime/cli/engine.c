@@ -1,13 +1,17 @@
 /* engine.c - a model, its engine and a sequence, opened from a command's options */
 #include "runtime/cli/engine.h"
+#include "bench/disk.h"
 #include "bench/scaling.h"
+#include "runtime/cli/balance.h"
 #include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/fit.h"
 #include "runtime/cli/nearest.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/eval/sequence.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
+#include "runtime/os/threads.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -137,24 +141,111 @@ static void note_context(const char *command, const engine_settings *settings,
 		            facts->window);
 }
 
+/* What is about to be made. */
+typedef struct making {
+	const char *command;
+	brise_engine_options engine;
+	brise_sequence_options sequence;
+	budget memory;
+	uint64_t own_bytes; /* of both */
+} making;
+
+static brise_status make_sequence(engine *e, making *m, brise_error *err)
+{
+	brise_status status;
+
+	brise_free_sequence(e->sequence);
+	if ((status = brise_new_sequence(&e->sequence, e->model, &m->sequence, err)) != BRISE_OK ||
+	    (status = brise_get_engine_bytes(e->model, &m->engine, &m->own_bytes, err)) != BRISE_OK)
+		return status;
+	m->own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
+	return BRISE_OK;
+}
+
+/* Memory that another row of a pass takes: activations, and a position of a window's slack. */
+static uint64_t row_bytes(const engine *e, const brise_engine_options *options)
+{
+	const brise_sequence_facts *s = brise_get_sequence_facts(e->sequence);
+	brise_engine_options one = *options, two = *options;
+	uint64_t bytes_one = 0, bytes_two = 0;
+
+	one.rows = 1;
+	two.rows = 257;
+	if (brise_get_engine_bytes(e->model, &one, &bytes_one, NULL) != BRISE_OK ||
+	    brise_get_engine_bytes(e->model, &two, &bytes_two, NULL) != BRISE_OK)
+		return 0;
+	return (bytes_two - bytes_one) / 256 + (s->window > 0 ? s->kv_bytes / s->slots : 0);
+}
+
+/* Seconds of the arithmetic of one token of a long pass. */
+static double measure_arithmetic(const engine *e, const brise_engine_options *options)
+{
+	const brise_model_facts *f = e->facts;
+	scaling_row row = { .int8_gops = 0 };
+	arch_kernels kernels;
+	arch_cpu cpu;
+
+	arch_detect(&cpu);
+	if (!arch_choose(&kernels, options->arch, &cpu) ||
+	    scaling_measure(&row, &kernels,
+	                    options->threads ? options->threads : threads_available(), false,
+	                    NULL) != BRISE_OK ||
+	    row.int8_gops <= 0)
+		return 0;
+	return 2.0 * (double)(f->token_weights - (uint64_t)f->vocab * f->dim) /
+	       (row.int8_gops * 1e9);
+}
+
+/* Makes passes longer where weights are streamed and that makes the prompt faster. */
+static int lengthen_passes(engine *e, making *m, size_t prompt)
+{
+	balance b = { .tokens = prompt };
+	brise_memory_facts plan;
+	brise_error err;
+	uint32_t rows;
+	double disk;
+	int status = budget_choose(&m->memory, m->command, e->model, m->own_bytes, &b.weight_bytes);
+
+	if (status != COMMANDS_READY || b.weight_bytes == UINT64_MAX)
+		return status;
+	if (brise_plan_memory(e->model, b.weight_bytes, &plan, sizeof plan, &err) != BRISE_OK)
+		return report_status(m->command, &err);
+	if (plan.streamed_bytes == 0 || (disk = bench_measure_disk(e->model)) <= 0)
+		return COMMANDS_READY;
+	b.least_bytes = plan.least;
+	b.row_bytes = row_bytes(e, &m->engine);
+	b.read_seconds = (double)plan.streamed_bytes / disk;
+	b.token_seconds = measure_arithmetic(e, &m->engine);
+	if ((rows = balance_choose(&b, PASS_ROWS_DEFAULT, PASS_ROWS_MAX)) == PASS_ROWS_DEFAULT)
+		return COMMANDS_READY;
+	m->engine.rows = m->sequence.slack = rows;
+	report_note(m->command,
+	            "passes take %" PRIu32
+	            " tokens of the prompt, so that computing with weights takes "
+	            "as long as reading them (--chunk N sets another number)",
+	            rows);
+	return make_sequence(e, m, &err) == BRISE_OK ? COMMANDS_READY
+	                                             : report_status(m->command, &err);
+}
+
 int engine_open_sequence(engine *e, const char *command, const engine_settings *settings)
 {
-	brise_engine_options options = { .size = sizeof options,
-		                         .rows = settings->chunk,
-		                         .threads = settings->threads,
-		                         .arch = engine_choose_arch(settings->arch) };
-	const brise_sequence_options sequence = {
-		.size = sizeof sequence,
-		.kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
-		.context = settings->context == ENGINE_CONTEXT_TRAINED ? e->facts->max_context
-		                                                       : settings->context,
-		.window = settings->window,
-		.slack = settings->chunk,
-		.sinks = settings->sinks,
+	making m = {
+		.command = command,
+		.engine = { .size = sizeof m.engine,
+		            .rows = settings->chunk,
+		            .threads = settings->threads,
+		            .arch = engine_choose_arch(settings->arch) },
+		.sequence = { .size = sizeof m.sequence,
+		              .kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
+		              .context = settings->context == ENGINE_CONTEXT_TRAINED
+		                                 ? e->facts->max_context
+		                                 : settings->context,
+		              .window = settings->window,
+		              .slack = settings->chunk,
+		              .sinks = settings->sinks },
 	};
-	uint64_t own_bytes;
 	brise_error err;
-	budget memory;
 	int status;
 
 	if (settings->sinks > 0 && settings->window == 0 && e->facts->window == 0)
@@ -162,19 +253,23 @@ int engine_open_sequence(engine *e, const char *command, const engine_settings *
 		                    "--sinks: expected together with --window N, since the model "
 		                    "has no window");
 	if (settings->threads == ENGINE_THREADS_AUTO &&
-	    engine_measure_threads(&options.threads, command, settings) != COMMANDS_READY)
+	    engine_measure_threads(&m.engine.threads, command, settings) != COMMANDS_READY)
 		return EXIT_FAILED;
-	if (brise_new_sequence(&e->sequence, e->model, &sequence, &err) != BRISE_OK ||
-	    brise_get_engine_bytes(e->model, &options, &own_bytes, &err) != BRISE_OK)
+	if (make_sequence(e, &m, &err) != BRISE_OK)
 		return report_status(command, &err);
 	note_context(command, settings, brise_get_sequence_facts(e->sequence));
-	own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
-	(void)budget_read(settings->memory, &memory);
-	if ((status = budget_apply(&memory, command, e->model, own_bytes)) != COMMANDS_READY)
+	(void)budget_read(settings->memory, &m.memory);
+	m.memory.share = settings->share;
+	m.memory.available = settings->available;
+	if (settings->chunk == 0 && settings->prompt > PASS_ROWS_DEFAULT &&
+	    m.memory.kind != BUDGET_MIN &&
+	    (status = lengthen_passes(e, &m, settings->prompt)) != COMMANDS_READY)
 		return status;
-	if (brise_new_engine(&e->engine, e->model, &options, &err) != BRISE_OK)
+	if ((status = budget_apply(&m.memory, command, e->model, m.own_bytes)) != COMMANDS_READY)
+		return status;
+	if (brise_new_engine(&e->engine, e->model, &m.engine, &err) != BRISE_OK)
 		return report_status(command, &err);
-	fit_note_limits(command, e->model, brise_get_sequence_facts(e->sequence), own_bytes);
+	fit_note_limits(command, e->model, brise_get_sequence_facts(e->sequence), m.own_bytes);
 	return COMMANDS_READY;
 }
 
@@ -183,6 +278,7 @@ int engine_open_sequence_for(engine *e, const char *command, const engine_settin
 {
 	engine_settings fitting = *settings;
 
+	fitting.prompt = n;
 	if (fitting.context == 0 && e->facts->window == 0 && fitting.window == 0 && n > 0)
 		fitting.context = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 	return engine_open_sequence(e, command, &fitting);

@@ -14,6 +14,11 @@ typedef struct engine_settings {
 	uint32_t threads, chunk, context, window, sinks;
 	int kv;                    /* brise_kv_type */
 	const char *arch, *memory; /* memory: as budget_read takes it */
+	/* no options: tokens to evaluate together at first, 0: unknown; where a command has several
+	 * models, what the budget says of them */
+	size_t prompt;
+	double share;
+	uint64_t available;
 } engine_settings;
 
 extern const char *const engine_kv_choices[];
@@ -67,8 +72,9 @@ int engine_open_model(engine *e, const char *command, const char *path);
  * COMMANDS_READY or the exit status, with the error printed. */
 int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings);
 
-/* Makes its engine and sequence. Returns COMMANDS_READY or the exit status, with the error
- * printed. */
+/* Makes its engine and sequence. Where weights are streamed and settings->prompt is known, passes
+ * over it become longer than usual if that makes it faster. Returns COMMANDS_READY or the exit
+ * status, with the error printed. */
 int engine_open_sequence(engine *e, const char *command, const engine_settings *settings);
 
 /* The same, for one stream of n tokens: a model without a window gets room for all of them unless

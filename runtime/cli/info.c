@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/disk.h"
 #include "bench/limits.h"
 #include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
@@ -112,7 +113,7 @@ static int make_plan(const engine *e, info_settings *s)
 		return status;
 	if (brise_plan_memory(e->model, bytes, &s->plan, sizeof s->plan, &err) != BRISE_OK)
 		return report_status("info", &err);
-	s->disk = budget_measure_storage(e->model);
+	s->disk = bench_measure_disk(e->model);
 	s->ram = measure_memory(e) * 1e9;
 	return COMMANDS_READY;
 }

@@ -283,13 +283,16 @@ static uint32_t count_pieces(const brise_model *model)
 static int run_model(run *r, const char *path, const char *prompt)
 {
 	const run_settings *s = r->settings;
+	engine_settings settings = s->engine;
 	brise_sampling sampling = s->sampling;
 	brise_error err;
 	int result;
 
 	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
-	    (result = read_prompt(r, prompt)) != COMMANDS_READY ||
-	    (result = engine_open_sequence(&r->engine, "run", &s->engine)) != COMMANDS_READY)
+	    (result = read_prompt(r, prompt)) != COMMANDS_READY)
+		return result;
+	settings.prompt = r->n_prompt;
+	if ((result = engine_open_sequence(&r->engine, "run", &settings)) != COMMANDS_READY)
 		return result;
 	if (r->n_prompt == 0)
 		return report_error("run", "the prompt has no tokens");
