@@ -2,8 +2,9 @@
  *
  * Decode speed is the median over tokens, prefill the whole prompt. The fractions relate them to
  * limits measured right before with the same threads and instruction set: decode to what the best
- * plain loop reads from the same mapping, after both have been warmed up. The start is that of a
- * fresh process, so it includes exec, mapping, allocation and a pass over all weights.
+ * plain loop reads from the same mapping, after both have been warmed up, or to what disk and
+ * memory allow where some of the weights are read from the disk in each pass. The start is that of
+ * a fresh process, so it includes exec, mapping, allocation and a pass over all weights.
  */
 #include "bench/model.h"
 
@@ -17,18 +18,47 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/disk.h"
 #include "bench/replay.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/ram.h"
+#include "runtime/os/threads.h"
 
 #define POLL_MS 2
 
 /* Page tables settle over the first three or four passes. */
-#define WARM_UP_LEAST 5u
-#define WARM_UP_MOST  24u
-#define WARM_UP_AGREE 0.02 /* of the time of a pass */
+#define WARM_UP_LEAST   5u
+#define WARM_UP_MOST    24u
+#define WARM_UP_LIMITED 2u   /* weights in memory of the process's own are there from the start */
+#define WARM_UP_AGREE   0.02 /* of the time of a pass */
+
+/* ---- the machine ------------------------------------------------------------------------------
+ */
+
+brise_status bench_measure_machine(bench_model_result *result, const char *arch, uint32_t threads,
+                                   size_t bytes, brise_error *err)
+{
+	arch_cpu cpu;
+	arch_kernels kernels;
+	brise_status status;
+	pool *workers;
+
+	arch_detect(&cpu);
+	if (!arch_choose(&kernels, arch, &cpu))
+		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here",
+		                 arch ? arch : "");
+	result->arch = kernels.name;
+	result->threads = threads ? threads : threads_available();
+	if ((status = pool_new(&workers, result->threads, err)) != BRISE_OK)
+		return status;
+	status = bench_measure_limits(&result->limits, &kernels, workers, bytes, err);
+	pool_free(workers);
+	return status;
+}
+
+/* ---- evaluation ------------------------------------------------------------------------------ */
 
 /* Ids that exist in any vocabulary worth measuring; which ones does not matter for speed. */
 static void fill_tokens(int32_t *tokens, size_t n, uint32_t vocab)
@@ -39,56 +69,63 @@ static void fill_tokens(int32_t *tokens, size_t n, uint32_t vocab)
 		tokens[i] = (int32_t)(i * 7919 % vocab);
 }
 
-/* What is measured. */
-typedef struct evaluator {
-	brise_engine *engine;
-	brise_sequence *sequence;
-	const bench_model_options *options;
-} evaluator;
-
-static brise_status evaluate(const evaluator *e, const int32_t *tokens, size_t n,
+static brise_status evaluate(const bench_model_options *o, const int32_t *tokens, size_t n,
                              const float **logits, brise_error *err)
 {
-	return brise_eval_tokens(e->engine, e->sequence, tokens, n, logits, e->options->cancel,
-	                         e->options->user, err);
+	return brise_eval_tokens(o->engine, o->sequence, tokens, n, logits, o->cancel, o->user,
+	                         err);
 }
 
-static brise_status measure_prefill(const evaluator *e, uint32_t n, uint32_t vocab,
-                                    double *tokens_per_s, brise_error *err)
+static void begin(const bench_model_options *o, const char *what)
 {
+	if (o->begin)
+		o->begin(o->user, what);
+}
+
+static brise_status measure_prefill(bench_model_result *result, const bench_model_options *o,
+                                    uint32_t vocab, brise_error *err)
+{
+	const uint32_t n = o->prompt;
 	int32_t *tokens = memory_new(n, sizeof *tokens);
 	brise_status status;
+	uint64_t read = brise_get_engine_bytes_read(o->engine);
 	double start;
 
 	if (!tokens)
 		return error_set(err, BRISE_ENOMEM, "no memory for %u ids", n);
+	begin(o, "the prompt");
 	fill_tokens(tokens, n, vocab);
 	start = bench_clock();
-	status = evaluate(e, tokens, n, NULL, err);
-	*tokens_per_s = n / (bench_clock() - start);
+	status = evaluate(o, tokens, n, NULL, err);
+	result->prefill_tokens_per_s = n / (bench_clock() - start);
+	result->prompt_bytes = brise_get_engine_bytes_read(o->engine) - read;
 	memory_free(tokens);
 	return status;
 }
 
-static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t vocab,
-                                   double *tokens_per_s, brise_error *err)
+static brise_status measure_decode(bench_model_result *result, const bench_model_options *o,
+                                   uint32_t vocab, brise_error *err)
 {
+	const uint32_t n = o->generate;
 	double *seconds = memory_new(n, sizeof *seconds);
 	brise_status status = BRISE_OK;
+	uint64_t read = brise_get_engine_bytes_read(o->engine);
 	const float *logits;
 	uint32_t i;
 
 	if (!seconds)
 		return error_set(err, BRISE_ENOMEM, "no memory for %u times", n);
+	begin(o, "decode");
 	for (i = 0; i < n && status == BRISE_OK; i++) {
 		int32_t token = (int32_t)(i * 104729 % vocab);
 		double start = bench_clock();
 
-		status = evaluate(e, &token, 1, &logits, err);
+		status = evaluate(o, &token, 1, &logits, err);
 		seconds[i] = bench_clock() - start;
 	}
 	if (status == BRISE_OK)
-		*tokens_per_s = 1 / bench_median(seconds, n);
+		result->decode_tokens_per_s = 1 / bench_median(seconds, n);
+	result->pass_bytes = (double)(brise_get_engine_bytes_read(o->engine) - read) / n;
 	memory_free(seconds);
 	return status;
 }
@@ -97,8 +134,8 @@ static brise_status measure_decode(const evaluator *e, uint32_t n, uint32_t voca
 #define REPEATED_TOKENS 192u
 #define REPEATED_CHANGE 24u /* one in so many is another than in the prompt */
 
-static brise_status measure_drafts(bench_model_result *result, const evaluator *e,
-                                   const brise_model *model, brise_error *err)
+static brise_status measure_drafts(bench_model_result *result, const bench_model_options *o,
+                                   brise_error *err)
 {
 	int32_t prompt[REPEATED_TOKENS], text[REPEATED_TOKENS];
 	const bench_replay replay = { .prompt = prompt,
@@ -106,15 +143,17 @@ static brise_status measure_drafts(bench_model_result *result, const evaluator *
 		                      .n_prompt = REPEATED_TOKENS,
 		                      .n = REPEATED_TOKENS,
 		                      .drafts = true,
-		                      .cancel = e->options->cancel,
-		                      .user = e->options->user };
+		                      .cancel = o->cancel,
+		                      .user = o->user };
 	bench_replay_result replayed;
-	brise_status status = brise_rewind_sequence(e->sequence, 0, err);
+	brise_status status = brise_rewind_sequence(o->sequence, 0, err);
 
 	bench_make_edit(prompt, text, REPEATED_TOKENS, REPEATED_CHANGE,
-	                brise_get_model_facts(model)->vocab);
+	                brise_get_model_facts(o->model)->vocab);
+	begin(o, "a text with drafts");
 	if (status == BRISE_OK)
-		status = bench_replay_text(&replayed, &replay, model, e->engine, e->sequence, err);
+		status = bench_replay_text(&replayed, &replay, o->model, o->engine, o->sequence,
+		                           err);
 	if (status != BRISE_OK)
 		return status;
 	/* The first token is drawn from the prompt's logits. */
@@ -123,14 +162,113 @@ static brise_status measure_drafts(bench_model_result *result, const evaluator *
 	return BRISE_OK;
 }
 
+/* Passes over the weights until two in succession take the same time: the first read the file into
+ * memory, the next fill the page table, which the host of a virtual machine may have to shadow page
+ * by page. */
+static brise_status warm_up(bench_model_result *result, const bench_model_options *o,
+                            brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	double before = 0, seconds = 0;
+	uint32_t at_least;
+	int32_t token = 0;
+
+	status = brise_get_memory_facts(o->model, &result->memory, sizeof result->memory, err);
+	at_least = result->memory.limited ? WARM_UP_LIMITED : WARM_UP_LEAST;
+	begin(o, "warming up");
+	while (status == BRISE_OK && result->warm_up < WARM_UP_MOST &&
+	       (result->warm_up < at_least || fabs(seconds - before) > WARM_UP_AGREE * before)) {
+		double start = bench_clock();
+
+		before = seconds;
+		status = evaluate(o, &token, 1, NULL, err);
+		seconds = bench_clock() - start;
+		result->warm_up++;
+	}
+	return status == BRISE_OK ? brise_rewind_sequence(o->sequence, 0, err) : status;
+}
+
+/* What plain loops read from the very mapping that decode reads. */
+static brise_status measure_mapping(bench_model_result *result, const brise_model *model,
+                                    brise_error *err)
+{
+	size_t most = bench_read_bytes(model->size);
+	pool *threads;
+	brise_status status = pool_new(&threads, result->threads, err);
+
+	if (status != BRISE_OK)
+		return status;
+	bench_examine_pages(&result->pages, model->bytes, model->size);
+	result->file_gbps =
+	        bench_measure_reads(threads, model->bytes, model->size < most ? model->size : most);
+	pool_free(threads);
+	return BRISE_OK;
+}
+
+/* Bytes of weights and of keys and values that are read for one more token. */
+static uint64_t token_bytes(const bench_model_options *o)
+{
+	const brise_model_facts *f = brise_get_model_facts(o->model);
+	const brise_sequence_facts *now = brise_get_sequence_facts(o->sequence);
+	uint64_t attended =
+	        now->window > 0 && now->position > now->window ? now->window : now->position;
+
+	return f->token_bytes + attended * f->n_layers * f->n_kv_heads * (2 * f->head_dim + 8);
+}
+
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+brise_status bench_measure_model(bench_model_result *result, const bench_model_options *o,
+                                 brise_error *err)
+{
+	const brise_model_facts *facts = brise_get_model_facts(o->model);
+	brise_status status = warm_up(result, o, err);
+
+	(void)snprintf(result->type, sizeof result->type, "%s", facts->type);
+	result->rows = brise_get_engine_facts(o->engine)->rows;
+	if (status == BRISE_OK && !result->memory.limited)
+		status = measure_mapping(result, o->model, err);
+	if (status == BRISE_OK && o->prompt > 0)
+		status = measure_prefill(result, o, facts->vocab, err);
+	if (status == BRISE_OK && o->generate > 0) {
+		status = measure_decode(result, o, facts->vocab, err);
+		result->token_bytes = token_bytes(o);
+	}
+	if (status == BRISE_OK && o->drafts)
+		status = measure_drafts(result, o, err);
+	return status;
+}
+
+void bench_relate_model(bench_model_result *r, const brise_model *model)
+{
+	const brise_model_facts *f = brise_get_model_facts(model);
+	double memory = r->file_gbps > 0 ? r->file_gbps : r->limits.read_gbps,
+	       tokens = 1e9 * memory / (double)r->token_bytes;
+
+	if (r->memory.streamed_bytes > 0)
+		r->disk_gbps = bench_measure_disk(model) / 1e9;
+	if (r->disk_gbps > 0)
+		tokens = least(tokens, 1e9 * r->disk_gbps / (double)r->memory.streamed_bytes);
+	if (r->token_bytes > 0)
+		r->decode_fraction = r->decode_tokens_per_s / tokens;
+	/* Prefill multiplies with the output matrix once, not once per token. */
+	r->prefill_fraction = 2.0 * (double)(f->token_weights - (uint64_t)f->vocab * f->dim) *
+	                      r->prefill_tokens_per_s / (r->limits.int8_gops * 1e9);
+}
+
+/* ---- the start ------------------------------------------------------------------------------- */
+
 /* The child: standard output into the pipe, a short prompt of ids, one token. */
-static void run_child(const bench_model_options *o, int out, int ids)
+static void run_child(const bench_start_options *o, int out, int ids)
 {
 	char threads[16], prompt[32];
-	const char *arguments[] = { "brise",    "run",       o->path, "--prompt-ids",
-		                    prompt,     "-n",        "1",     "--print-ids",
-		                    "--greedy", "--threads", threads, "--arch",
-		                    o->arch,    NULL };
+	const char *arguments[] = { "brise",    "run",       o->path,   "--prompt-ids",
+		                    prompt,     "-n",        "1",       "--print-ids",
+		                    "--greedy", "--threads", threads,   "--arch",
+		                    o->arch,    "--memory",  o->memory, NULL };
 
 	(void)snprintf(threads, sizeof threads, "%u", o->threads);
 	(void)snprintf(prompt, sizeof prompt, "/dev/fd/%d", ids);
@@ -166,8 +304,8 @@ static void watch_child(bench_model_result *result, pid_t child, int in, double 
 	}
 }
 
-static brise_status measure_start(bench_model_result *result, const bench_model_options *o,
-                                  brise_error *err)
+brise_status bench_measure_start(bench_model_result *result, const bench_start_options *o,
+                                 brise_error *err)
 {
 	int out[2] = { -1, -1 }, ids[2] = { -1, -1 }, status = 0;
 	brise_status outcome = BRISE_OK;
@@ -208,146 +346,4 @@ done:
 	if (ids[1] >= 0)
 		close(ids[1]);
 	return outcome;
-}
-
-/* Passes over the weights until two in succession take the same time: the first read the file into
- * memory, the next fill the page table, which the host of a virtual machine may have to shadow page
- * by page. */
-static brise_status warm_up(bench_model_result *result, const evaluator *e, brise_error *err)
-{
-	brise_status status = BRISE_OK;
-	double before = 0, seconds = 0;
-	int32_t token = 0;
-
-	while (status == BRISE_OK && result->warm_up < WARM_UP_MOST &&
-	       (result->warm_up < WARM_UP_LEAST ||
-	        fabs(seconds - before) > WARM_UP_AGREE * before)) {
-		double start = bench_clock();
-
-		before = seconds;
-		status = evaluate(e, &token, 1, NULL, err);
-		seconds = bench_clock() - start;
-		result->warm_up++;
-	}
-	return status == BRISE_OK ? brise_rewind_sequence(e->sequence, 0, err) : status;
-}
-
-/* What plain loops read from the very mapping that decode reads. */
-static brise_status measure_mapping(bench_model_result *result, const brise_model *model,
-                                    brise_error *err)
-{
-	size_t most = bench_read_bytes(model->size);
-	pool *threads;
-	brise_status status = pool_new(&threads, result->threads, err);
-
-	if (status != BRISE_OK)
-		return status;
-	bench_examine_pages(&result->pages, model->bytes, model->size);
-	result->file_gbps =
-	        bench_measure_reads(threads, model->bytes, model->size < most ? model->size : most);
-	pool_free(threads);
-	return BRISE_OK;
-}
-
-static brise_status measure_speeds(bench_model_result *result, const evaluator *e,
-                                   const brise_model *model, brise_error *err)
-{
-	const brise_model_facts *facts = brise_get_model_facts(model);
-	const bench_model_options *o = e->options;
-	const brise_sequence_facts *now = brise_get_sequence_facts(e->sequence);
-	brise_status status = warm_up(result, e, err);
-
-	if (status == BRISE_OK)
-		status = measure_mapping(result, model, err);
-	if (status == BRISE_OK && o->prompt > 0)
-		status = measure_prefill(e, o->prompt, facts->vocab, &result->prefill_tokens_per_s,
-		                         err);
-	if (status == BRISE_OK && o->generate > 0) {
-		uint64_t attended;
-
-		status = measure_decode(e, o->generate, facts->vocab, &result->decode_tokens_per_s,
-		                        err);
-		attended = now->window > 0 && now->position > now->window ? now->window
-		                                                          : now->position;
-		result->token_bytes = facts->token_bytes + attended * facts->n_layers *
-		                                                   facts->n_kv_heads *
-		                                                   (2 * facts->head_dim + 8);
-	}
-	return status == BRISE_OK && o->drafts ? measure_drafts(result, e, model, err) : status;
-}
-
-static brise_status measure_evaluation(bench_model_result *result, const bench_model_options *o,
-                                       const brise_model *model, brise_error *err)
-{
-	brise_engine_options engine = { .size = sizeof engine,
-		                        .threads = o->threads,
-		                        .arch = o->arch };
-	brise_sequence_options sequence = { .size = sizeof sequence };
-	evaluator e = { NULL, NULL, o };
-	brise_status status = brise_new_engine(&e.engine, model, &engine, err);
-
-	if (o->prompt + o->generate + 1 > 4096)
-		sequence.context = o->prompt + o->generate + 1;
-	if (status == BRISE_OK)
-		status = brise_new_sequence(&e.sequence, model, &sequence, err);
-	if (status == BRISE_OK)
-		status = measure_speeds(result, &e, model, err);
-	brise_free_sequence(e.sequence);
-	brise_free_engine(e.engine);
-	return status;
-}
-
-static brise_status measure_limits(bench_model_result *result, const bench_model_options *o,
-                                   uint64_t file_bytes, brise_error *err)
-{
-	arch_cpu cpu;
-	arch_kernels kernels;
-	brise_status status;
-	pool *threads;
-
-	arch_detect(&cpu);
-	if (!arch_choose(&kernels, o->arch, &cpu))
-		return error_set(err, BRISE_EUNSUPPORTED, "kernel set %s is not available here",
-		                 o->arch ? o->arch : "");
-	result->arch = kernels.name;
-	status = pool_new(&threads, o->threads, err);
-	if (status != BRISE_OK)
-		return status;
-	status = bench_measure_limits(&result->limits, &kernels, threads,
-	                              bench_read_bytes(file_bytes), err);
-	pool_free(threads);
-	return status;
-}
-
-brise_status bench_measure_model(bench_model_result *result, const bench_model_options *options,
-                                 brise_error *err)
-{
-	bench_model_options o = *options;
-	const brise_model_facts *facts;
-	brise_model *model;
-	brise_status status;
-
-	memset(result, 0, sizeof *result);
-	o.threads = o.threads ? o.threads : threads_available();
-	result->threads = o.threads;
-	status = brise_open_model(&model, o.path, NULL, err);
-	if (status != BRISE_OK)
-		return status;
-	facts = brise_get_model_facts(model);
-	(void)snprintf(result->type, sizeof result->type, "%s", facts->type);
-	status = measure_limits(result, &o, facts->file_bytes, err);
-	o.arch = result->arch;
-	if (status == BRISE_OK)
-		status = measure_evaluation(result, &o, model, err);
-	if (status == BRISE_OK && o.program)
-		status = measure_start(result, &o, err);
-	result->decode_fraction =
-	        (double)result->token_bytes * result->decode_tokens_per_s /
-	        (1e9 * (result->file_gbps > 0 ? result->file_gbps : result->limits.read_gbps));
-	/* Prefill multiplies with the output matrix once, not once per token. */
-	result->prefill_fraction =
-	        2.0 * (double)(facts->token_weights - (uint64_t)facts->vocab * facts->dim) *
-	        result->prefill_tokens_per_s / (result->limits.int8_gops * 1e9);
-	brise_close_model(model);
-	return status;
 }

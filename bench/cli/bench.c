@@ -10,6 +10,7 @@
 #include "bench/roofline.h"
 #include "bench/scaling.h"
 #include "bench/synthetic.h"
+#include "runtime/cli/budget.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/number.h"
@@ -31,6 +32,7 @@ typedef struct bench_settings {
 	const char *folder, *picture;
 	bool kernels, json, no_start, drafts;
 	terminal_line line;
+	const char *measuring;
 } bench_settings;
 
 static const char *take_shape(void *settings, const char *value)
@@ -78,6 +80,9 @@ static const options_entry entries[] = {
 	NUMBER('n', "generate", generate, "N", 0, 1e6, NULL, "tokens of decode (default 64)"),
 	TAKE('t', "threads", take_threads, "N|A..B|auto",
 	     "threads (default: fast cores); A..B: a table"),
+	STRING(0, "memory", engine.memory, "SIZE", "all, min, or as 3G (default: what is free)"),
+	NUMBER(0, "chunk", engine.chunk, "N", 1, 4096, NULL,
+	       "tokens per pass over the weights (default 256)"),
 	STRING(0, "arch", engine.arch, "NAME", "kernel set; brise info lists them"),
 	FLAG(0, "no-start", no_start, "do not time a fresh process"),
 	FLAG(0, "drafts", drafts, "add a text that repeats its prompt, with drafts"),
@@ -367,6 +372,18 @@ static int measure_scaling(const bench_settings *s)
 	return 0;
 }
 
+static void print_json_limit(json_writer *w, const bench_model_result *r)
+{
+	json_put_unsigned(w, "kept_bytes", r->memory.kept_bytes);
+	json_put_unsigned(w, "streamed_bytes", r->memory.streamed_bytes);
+	json_put_unsigned(w, "buffer_bytes", r->memory.buffer_bytes);
+	json_put_bool(w, "locked", r->memory.locked);
+	json_put_bool(w, "direct", r->memory.direct);
+	json_put_fixed(w, "disk_gbps", r->disk_gbps, 3);
+	json_put_fixed(w, "pass_bytes", r->pass_bytes, 0);
+	json_put_unsigned(w, "prompt_bytes", r->prompt_bytes);
+}
+
 static void print_model_json(const bench_model_result *r)
 {
 	json_writer w = { .sink = report_json, .user = stdout };
@@ -375,6 +392,9 @@ static void print_model_json(const bench_model_result *r)
 	json_put_string(&w, "type", r->type);
 	json_put_string(&w, "arch", r->arch);
 	json_put_unsigned(&w, "threads", r->threads);
+	json_put_unsigned(&w, "rows", r->rows);
+	if (r->memory.limited)
+		print_json_limit(&w, r);
 	json_put_fixed(&w, "prefill_tokens_per_s", r->prefill_tokens_per_s, 3);
 	json_put_fixed(&w, "decode_tokens_per_s", r->decode_tokens_per_s, 3);
 	if (r->drafts_tokens_per_s > 0) {
@@ -414,18 +434,51 @@ static void print_pages(const bench_pages *pages)
 		printf("unknown size (only root can read it)\n");
 }
 
+static void print_plan(const bench_model_result *r)
+{
+	char kept[32], streamed[32], buffer[32];
+
+	terminal_format_bytes((double)r->memory.kept_bytes, kept, sizeof kept);
+	terminal_format_bytes((double)r->memory.streamed_bytes, streamed, sizeof streamed);
+	terminal_format_bytes((double)r->memory.buffer_bytes, buffer, sizeof buffer);
+	printf("  plan        %s of weights kept, %s read in each pass through %s of buffer%s\n",
+	       kept, streamed, buffer,
+	       r->memory.direct ? "" : "; the file cannot be read past the cache");
+}
+
+/* What is read from the disk, where weights are limited. */
+static void print_reads(const bench_model_result *r)
+{
+	char pass[32], prompt[32];
+
+	terminal_format_bytes(r->pass_bytes, pass, sizeof pass);
+	terminal_format_bytes((double)r->prompt_bytes, prompt, sizeof prompt);
+	printf("  disk reads  %s a pass of decode; %s for the prompt, in passes of %" PRIu32
+	       " tokens\n",
+	       pass, prompt, r->rows);
+}
+
 static void print_model(const bench_model_result *r, bool without_start)
 {
+	const bool limited = r->memory.limited;
+
 	printf("%s with %s, %" PRIu32 " threads, measured after %" PRIu32 " passes\n", r->type,
 	       r->arch, r->threads, r->warm_up);
-	printf("  limits      %8.1f GB/s from memory, %.1f GB/s from the file's mapping, %.0f GOPS "
-	       "int8\n",
-	       r->limits.read_gbps, r->file_gbps, r->limits.int8_gops);
-	print_pages(&r->pages);
-	printf("  decode      %8.2f tokens/s    %4.0f %% of the mapping's rate (%.3f GB a token)\n",
-	       r->decode_tokens_per_s, 100 * r->decode_fraction, (double)r->token_bytes / 1e9);
+	if (limited)
+		print_plan(r);
+	printf("  limits      %8.1f GB/s from memory, %.*f GB/s from the %s, %.0f GOPS int8\n",
+	       r->limits.read_gbps, limited ? 2 : 1, limited ? r->disk_gbps : r->file_gbps,
+	       limited ? "disk" : "file's mapping", r->limits.int8_gops);
+	if (!limited)
+		print_pages(&r->pages);
+	printf("  decode      %8.2f tokens/s    %4.0f %% of %s (%.3f GB a token)\n",
+	       r->decode_tokens_per_s, 100 * r->decode_fraction,
+	       limited ? "what disk and memory allow" : "the mapping's rate",
+	       (double)r->token_bytes / 1e9);
 	printf("  prefill     %8.2f tokens/s    %4.0f %% of the int8 rate\n",
 	       r->prefill_tokens_per_s, 100 * r->prefill_fraction);
+	if (limited && r->memory.streamed_bytes > 0)
+		print_reads(r);
 	if (r->drafts_tokens_per_s > 0)
 		printf("  drafts      %8.2f tokens/s    %4.2f tokens a pass, where a text repeats "
 		       "its "
@@ -440,31 +493,117 @@ static void print_model(const bench_model_result *r, bool without_start)
 		       "from\n");
 }
 
-#define PROGRAM "/proc/self/exe"
+#define PROGRAM        "/proc/self/exe"
+#define MEASURED_LEAST ((size_t)128 << 20)
 
-static int measure_model(const bench_settings *s, const char *path)
+static void begin_measuring(void *user, const char *what)
 {
-	os_facts program;
-	bool known = os_examine(PROGRAM, &program);
-	bench_model_options options = { path,
-		                        s->no_start || !known ? NULL : PROGRAM,
-		                        s->prompt,
-		                        s->generate,
-		                        s->engine.threads,
-		                        engine_choose_arch(s->engine.arch),
-		                        s->drafts,
-		                        terminal_was_interrupted,
-		                        NULL };
-	bench_model_result result;
-	brise_error err;
-	brise_status status;
+	bench_settings *s = user;
 
-	if (engine_check_name("bench", "MODEL", path) != COMMANDS_READY)
-		return EXIT_FAILED;
+	s->measuring = what;
+	if (terminal_is_due(&s->line))
+		terminal_draw_line(&s->line, "measuring: %s", what);
+}
+
+/* A brise_cancel_fn: called before each layer. */
+static bool measure_on(void *user)
+{
+	bench_settings *s = user;
+
+	begin_measuring(s, s->measuring);
+	return terminal_was_interrupted(NULL);
+}
+
+/* Bytes to read when memory is measured, which are gone before weights are read: half of what the
+ * process may take is left for the rest of it. */
+static size_t choose_read_bytes(const bench_settings *s, uint64_t file_bytes)
+{
+	size_t bytes = bench_read_bytes(file_bytes);
+	uint64_t most = budget_read_available() / 2;
+	budget memory;
+
+	(void)budget_read(s->engine.memory, &memory);
+	most = memory.kind == BUDGET_ALL     ? UINT64_MAX
+	       : memory.kind == BUDGET_MIN   ? MEASURED_LEAST
+	       : memory.kind == BUDGET_BYTES ? memory.bytes / 2
+	       : most > 0                    ? most
+	                                     : UINT64_MAX;
+	most = most < MEASURED_LEAST ? MEASURED_LEAST : most;
+	return bytes < most ? bytes : (size_t)most;
+}
+
+static int measure_evaluation(bench_model_result *result, bench_settings *s, engine *e)
+{
+	const uint32_t positions = s->prompt + s->generate + 1;
+	engine_settings settings = s->engine;
+	bench_model_options options = { .begin = begin_measuring,
+		                        .cancel = measure_on,
+		                        .user = s,
+		                        .prompt = s->prompt,
+		                        .generate = s->generate,
+		                        .drafts = s->drafts };
+	brise_status status;
+	brise_error err;
+	int opened;
+
+	settings.prompt = s->prompt;
+	if (positions > 4096 && e->facts->window == 0)
+		settings.context = positions;
+	if ((opened = engine_open_sequence(e, "bench", &settings)) != COMMANDS_READY)
+		return opened;
+	options.model = e->model;
+	options.engine = e->engine;
+	options.sequence = e->sequence;
+	terminal_open_line(&s->line);
+	status = bench_measure_model(result, &options, &err);
+	brise_free_engine(e->engine);
+	e->engine = NULL;
+	if (status == BRISE_OK)
+		bench_relate_model(result, e->model);
+	terminal_erase_line(&s->line);
+	return status == BRISE_OK ? COMMANDS_READY : report_status("bench", &err);
+}
+
+static int measure_start(bench_model_result *result, const bench_settings *s, const char *path)
+{
+	const bench_start_options options = { .program = PROGRAM,
+		                              .path = path,
+		                              .arch = result->arch,
+		                              .memory =
+		                                      s->engine.memory ? s->engine.memory : "auto",
+		                              .threads = result->threads };
+	brise_error err;
+
+	return bench_measure_start(result, &options, &err) == BRISE_OK
+	               ? COMMANDS_READY
+	               : report_status("bench", &err);
+}
+
+static int measure_model(bench_settings *s, const char *path)
+{
+	bench_model_result result = { .threads = 0 };
+	engine e = { .model = NULL };
+	os_facts program;
+	brise_error err;
+	int status = engine_open_model(&e, "bench", path);
+
 	terminal_end_on_signals();
-	status = bench_measure_model(&result, &options, &err);
-	if (status != BRISE_OK)
-		return report_status("bench", &err);
+	terminal_open_line(&s->line);
+	if (status == COMMANDS_READY) {
+		begin_measuring(s, "this machine");
+		if (bench_measure_machine(
+		            &result, engine_choose_arch(s->engine.arch), s->engine.threads,
+		            choose_read_bytes(s, e.facts->file_bytes), &err) != BRISE_OK)
+			status = report_status("bench", &err);
+		terminal_erase_line(&s->line);
+	}
+	if (status == COMMANDS_READY)
+		status = measure_evaluation(&result, s, &e);
+	engine_close(&e); /* a fresh process has the memory for itself */
+	if (status == COMMANDS_READY && !s->no_start && os_examine(PROGRAM, &program))
+		status = measure_start(&result, s, path);
+	if (status != COMMANDS_READY)
+		return status;
 	if (s->json)
 		print_model_json(&result);
 	else
