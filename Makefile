@@ -81,7 +81,8 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 rooms := os model text eval sample
 # What has no use without files, what runtime/os/none has its own of, and what only the faces use.
 system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
-                  $(addprefix text/,json.c json_writer.c) $(patsubst runtime/%,%,$(wildcard runtime/text/chat*.c)) generate.c drafter.c draft_index.c draft_pace.c)
+                  $(addprefix text/,json.c json_writer.c) $(patsubst runtime/%,%,$(wildcard runtime/text/chat*.c)) generate.c drafter.c draft_index.c draft_pace.c \
+                  session.c session_sum.c eval/kv_image.c)
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)

@@ -10,6 +10,10 @@
 
 #include <float.h>
 
+/* Raised whenever the logits of a file change in any bit (test/digest.sha256): keys and values that
+ * another version computed are not continued. */
+#define CONTRACT_VERSION 1u
+
 #if defined(__FAST_MATH__)
 #error "brise cannot be built with -ffast-math: its results would depend on the compiler"
 #endif

@@ -646,6 +646,44 @@ brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, bri
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
 
+/* ---- sessions ------------------------------------------------------------------------------- */
+
+/* Saves a text as it stands: the sequence's keys and values and position, the text's tokens [n], of
+ * which the first position - start have been evaluated (0: not kept), and what the sampler (NULL:
+ * none) remembers. The file appears when it is complete, replaces a session and nothing else, and
+ * has checksums. Loading goes on with the same bits as if nothing had been interrupted.
+ * Errors: BRISE_EIO, BRISE_ENOMEM, BRISE_EINVAL. */
+brise_status brise_save_session(const char *path, const brise_sequence *sequence,
+                                const int32_t *tokens, size_t n, const brise_sampler *sampler,
+                                brise_error *err);
+
+/* Makes a sequence that goes on where a saved one stood, on the same model file, with any number of
+ * threads and any kernel set. A cache that is full is not read but mapped: until its pages are
+ * written to they are the file's, which must not be changed then. (Saving another session under its
+ * name does not change it. If the file becomes shorter or cannot be read, evaluating returns
+ * BRISE_EIO.)
+ *
+ * out      the sequence, freed by the caller with brise_free_sequence; NULL after an error
+ * tokens   *tokens: the text's tokens [*n], freed with brise_free; tokens or n NULL: not wanted
+ * options  NULL: as it was saved. Otherwise type, window and sinks must be the saved ones; context
+ *          and slack may differ, as long as what the next token needs has room; position is ignored
+ * sampler  gets the state of the one that was saved, if one was; its settings are the caller's.
+ *          NULL: not wanted
+ *
+ * Errors: BRISE_EINVAL the session of another model file, or options that differ;
+ * BRISE_EUNSUPPORTED it was saved by a version with another format or other bits; BRISE_EFORMAT no
+ * session, cut off or damaged; BRISE_EIO, BRISE_ENOMEM. */
+brise_status brise_load_session(brise_sequence **out, int32_t **tokens, size_t *n, const char *path,
+                                const brise_model *model, const brise_sequence_options *options,
+                                brise_sampler *sampler, brise_error *err);
+
+/* Prepares a sequence that has evaluated held [n_held] for the text tokens [n]: rewinds it to the
+ * end of what both begin with, at most n - 1 tokens, as logits come with a token that is evaluated.
+ * *kept: how many tokens need no evaluation; 0 where the window of that place is no longer held.
+ * tokens + *kept is what to evaluate next. Errors: BRISE_EINVAL. */
+brise_status brise_keep_prefix(brise_sequence *sequence, const int32_t *held, size_t n_held,
+                               const int32_t *tokens, size_t n, size_t *kept, brise_error *err);
+
 /* ---- without an operating system ------------------------------------------------------------- */
 
 typedef struct brise_arena_options {

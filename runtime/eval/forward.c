@@ -387,6 +387,8 @@ brise_status forward_pass(brise_engine *e, const pass *p, bool output, forward_o
 		status = forward_layer(e, p, layer, observer, err);
 	}
 	if (status == BRISE_OK)
+		status = pass_check(p, err);
+	if (status == BRISE_OK)
 		pass_end(p);
 	return status;
 }

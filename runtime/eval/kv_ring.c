@@ -63,6 +63,7 @@ brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, 
 	bool fit;
 
 	memset(ring, 0, sizeof *ring);
+	ring->map = MAP_CLOSED;
 	ring->type = type;
 	ring->n_layers = n_layers;
 	ring->n_heads = n_heads;
@@ -79,26 +80,41 @@ brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, 
 	                 positions);
 }
 
-brise_status kv_ring_allocate(kv_ring *ring, brise_error *err)
+static void set_memory(kv_ring *ring, uint8_t *bytes)
 {
 	const uint64_t heads = (uint64_t)ring->n_layers * ring->n_heads;
 
+	ring->spans = bytes;
+	if (ring->keeps_sinks && bytes)
+		ring->sinks =
+		        bytes + (size_t)(heads * (ring->slots / SPAN_POSITIONS) * ring->span_bytes);
+}
+
+brise_status kv_ring_allocate(kv_ring *ring, brise_error *err)
+{
 	/* Fresh pages are zero and take no memory until they are touched. */
-	ring->spans = memory_new((size_t)kv_ring_bytes(ring), 1);
+	set_memory(ring, memory_new((size_t)kv_ring_bytes(ring), 1));
 	if (!ring->spans)
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory for a key/value cache of %" PRIu32 " positions",
 		                 ring->slots);
-	if (ring->keeps_sinks)
-		ring->sinks = ring->spans +
-		              (size_t)(heads * (ring->slots / SPAN_POSITIONS) * ring->span_bytes);
 	return BRISE_OK;
 }
 
 void kv_ring_free(kv_ring *ring)
 {
-	memory_free(ring->spans);
+	if (ring->map.bytes)
+		map_close(&ring->map);
+	else
+		memory_free(ring->spans);
 	ring->spans = ring->sinks = NULL;
+}
+
+void kv_ring_adopt(kv_ring *ring, const map_file *map, uint8_t *bytes)
+{
+	kv_ring_free(ring);
+	ring->map = *map;
+	set_memory(ring, bytes);
 }
 
 uint64_t kv_ring_bytes(const kv_ring *ring)

@@ -4,6 +4,7 @@
 
 #include "arch/kernels.h"
 #include "runtime/brise.h"
+#include "runtime/os/map.h"
 
 typedef struct kv_ring {
 	brise_kv_type type;
@@ -14,6 +15,7 @@ typedef struct kv_ring {
 	uint8_t *spans; /* [n_layers][n_heads][slots / 32] */
 	bool keeps_sinks;
 	uint8_t *sinks; /* [n_layers][n_heads] one span each, behind the others; NULL: none */
+	map_file map;   /* the file whose pages are its memory; closed: memory of its own */
 } kv_ring;
 
 /* What turns a head vector into codes: arch_kernels.quantize_head. */
@@ -27,6 +29,10 @@ brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, 
 /* Its memory. Errors: BRISE_ENOMEM. */
 brise_status kv_ring_allocate(kv_ring *ring, brise_error *err);
 void kv_ring_free(kv_ring *ring);
+
+/* Takes a private, writable map as memory, in place of what it has: `bytes` [kv_ring_bytes()] of it
+ * are the spans. The map is closed with the ring. */
+void kv_ring_adopt(kv_ring *ring, const map_file *map, uint8_t *bytes);
 uint64_t kv_ring_bytes(const kv_ring *ring);
 
 /* Writes key and value [head_dim] into the slot of a position; int8 rings quantize here, once and

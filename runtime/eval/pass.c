@@ -150,6 +150,16 @@ void pass_begin(const pass *p)
 		sequence_begin_pass(p->runs[i].sequence, p->runs[i].n);
 }
 
+brise_status pass_check(const pass *p, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	for (i = 0; i < p->n_runs && status == BRISE_OK; i++)
+		status = sequence_check_memory(p->runs[i].sequence, err);
+	return status;
+}
+
 void pass_end(const pass *p)
 {
 	uint32_t i;

@@ -43,4 +43,7 @@ void pass_remember(pass *to, const pass *from);
 void pass_begin(const pass *p);
 void pass_end(const pass *p);
 
+/* Whether the keys and values that were read could be: sequence_check_memory of all. */
+brise_status pass_check(const pass *p, brise_error *err);
+
 #endif

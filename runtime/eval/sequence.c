@@ -203,6 +203,40 @@ brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_erro
 	                 f->position - f->start, f->end - f->start, n);
 }
 
+brise_status sequence_restore(brise_sequence *s, uint64_t position, uint64_t oldest,
+                              brise_error *err)
+{
+	brise_sequence_facts *f = &s->facts;
+	uint64_t slots = s->ring.slots, needed;
+
+	if (oldest < f->start || oldest > position || position > f->end)
+		return error_set(err, BRISE_EINVAL,
+		                 "positions %" PRIu64 " to %" PRIu64
+		                 " do not fit a sequence from %" PRIu64 " to %" PRIu64,
+		                 oldest, position, f->start, f->end);
+	if (position > slots && oldest < position - slots)
+		oldest = position - slots;
+	needed = sequence_attended_from(s, position);
+	if (oldest > needed)
+		return error_set(err, BRISE_EINVAL,
+		                 "positions from %" PRIu64 " on are held, position %" PRIu64
+		                 " needs those from %" PRIu64 " on",
+		                 oldest, position, needed);
+	f->position = position;
+	s->oldest = oldest;
+	update_facts(s);
+	return BRISE_OK;
+}
+
+brise_status sequence_check_memory(const brise_sequence *s, brise_error *err)
+{
+	if (!map_failed(&s->ring.map))
+		return BRISE_OK;
+	return error_set(err, BRISE_EIO,
+	                 "the sequence's session file cannot be read any more: it has become "
+	                 "shorter or its disk failed; load it again");
+}
+
 void sequence_begin_pass(brise_sequence *s, uint32_t n)
 {
 	uint64_t written = s->facts.position + n, slots = s->ring.slots;

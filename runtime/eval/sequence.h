@@ -56,6 +56,16 @@ brise_status sequence_count(const brise_model *model, const brise_sequence_optio
 /* Refuses n more positions than there is room for, with BRISE_EFULL. */
 brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_error *err);
 
+/* A new sequence continues what another was: it is at `position` and holds the positions from
+ * `oldest` on, as far as its slots reach. Errors: BRISE_EINVAL that is not what the next position
+ * needs, or more than there is room for. */
+brise_status sequence_restore(brise_sequence *s, uint64_t position, uint64_t oldest,
+                              brise_error *err);
+
+/* Keys and values of a session are pages of its file. Errors: BRISE_EIO one could not be read: the
+ * sequence is lost. */
+brise_status sequence_check_memory(const brise_sequence *s, brise_error *err);
+
 /* Notes that a pass is about to write n positions from s->facts.position on. */
 void sequence_begin_pass(brise_sequence *s, uint32_t n);
 

@@ -18,6 +18,8 @@ static const struct {
 } kinds[CONTENTS_KINDS] = {
 	[CONTENTS_BINARY] = { "what its name says", "" },
 	[CONTENTS_BRISE] = { "a brise file", "brise run, info and tokenize take it as it is" },
+	[CONTENTS_SESSION] = { "a session of brise",
+	                       "run takes it with --session, beside its model" },
 	[CONTENTS_GGUF] = { "a GGUF file", "give brise convert the file itself" },
 	[CONTENTS_SAFETENSORS] = { "a safetensors file",
 	                           "give it a name that ends in .safetensors" },
@@ -158,6 +160,8 @@ contents contents_recognize(const void *head, size_t n, uint64_t file_bytes)
 		return CONTENTS_EMPTY;
 	if (begins(p, n, FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1))
 		return CONTENTS_BRISE;
+	if (begins(p, n, FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES))
+		return CONTENTS_SESSION;
 	if (BEGINS(p, n, "GGUF"))
 		return CONTENTS_GGUF;
 	if (BEGINS(p, n, "PK\3\4") || BEGINS(p, n, "PK\5\6"))

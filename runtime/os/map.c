@@ -28,7 +28,7 @@ static brise_status check_regular(int file, const char *path, size_t *size, bris
 	if (!os_examine_open(file, &facts))
 		return error_errno(err, "%s: cannot be examined", path);
 	if (facts.kind == OS_FOLDER)
-		return error_set(err, BRISE_EIO, "%s: is a folder, expected a .brise file", path);
+		return error_set(err, BRISE_EIO, "%s: is a folder, expected a file", path);
 	if (facts.kind != OS_FILE)
 		return error_set(err, BRISE_EIO, "%s: is not a regular file", path);
 	if (facts.bytes == 0)
@@ -38,33 +38,60 @@ static brise_status check_regular(int file, const char *path, size_t *size, bris
 	return BRISE_OK;
 }
 
-brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err)
+/* The file open, of which `size` bytes are to be mapped. */
+static brise_status open_regular(map_file *map, const char *path, brise_error *err)
 {
-	int file = os_open(path);
 	brise_status status;
 
 	*map = MAP_CLOSED;
-	if (file < 0)
+	map->file = os_open(path);
+	if (map->file < 0)
 		return error_errno(err, "%s: cannot be opened", path);
-	status = check_regular(file, path, &map->size, err);
-	if (status == BRISE_OK) {
-		map->bytes = os_map(file, map->size);
-		if (!map->bytes)
-			status = errno == ENOMEM ? no_addresses(path, map->size, err)
-			                         : error_errno(err, "%s: cannot be mapped", path);
-	}
-	if (map->bytes) {
-		/* File systems with large folios may then read what is not in memory yet into huge
-		 * pages. */
-		os_advise_huge(map->bytes, map->size);
-		if (guarded)
-			map->guard = os_guard(map->bytes, map->size, false);
-	}
-	if (status == BRISE_OK)
-		map->file = file;
-	else
-		(void)os_close(file);
+	status = check_regular(map->file, path, &map->size, err);
+	if (status != BRISE_OK)
+		map_close(map);
 	return status;
+}
+
+/* errno says why it is not mapped. */
+static brise_status give_up(map_file *map, const char *path, brise_error *err)
+{
+	brise_status status = errno == ENOMEM ? no_addresses(path, map->size, err)
+	                                      : error_errno(err, "%s: cannot be mapped", path);
+
+	map_close(map);
+	return status;
+}
+
+brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err)
+{
+	brise_status status = open_regular(map, path, err);
+
+	if (status != BRISE_OK)
+		return status;
+	map->bytes = os_map(map->file, map->size);
+	if (!map->bytes)
+		return give_up(map, path, err);
+	/* File systems with large folios may then read what is not in memory yet into huge pages.
+	 */
+	os_advise_huge(map->bytes, map->size);
+	if (guarded)
+		map->guard = os_guard(map->bytes, map->size, false);
+	return BRISE_OK;
+}
+
+brise_status map_open_private(map_file *map, uint8_t **bytes, const char *path, brise_error *err)
+{
+	brise_status status = open_regular(map, path, err);
+
+	*bytes = NULL;
+	if (status != BRISE_OK)
+		return status;
+	map->bytes = *bytes = os_map_private(map->file, map->size);
+	if (!map->bytes)
+		return give_up(map, path, err);
+	map->guard = os_guard(map->bytes, map->size, true);
+	return BRISE_OK;
 }
 
 void map_close(map_file *map)

@@ -20,6 +20,10 @@ typedef struct map_file {
  * (too large for an address space); *map is closed then. */
 brise_status map_open(map_file *map, const char *path, bool guarded, brise_error *err);
 
+/* The same, guarded, for a file whose bytes the caller changes in memory alone: *bytes is the
+ * map's, writable. map_enter cannot bring back what was lost of it. */
+brise_status map_open_private(map_file *map, uint8_t **bytes, const char *path, brise_error *err);
+
 /* A closed map is allowed. */
 void map_close(map_file *map);
 

@@ -131,6 +131,10 @@ void *os_map_writable(int file, size_t size);
 /* Brings the first n bytes of a mapping to disk. */
 bool os_sync_map(const void *bytes, size_t n);
 
+/* The same, and what is written to it stays in this mapping: a page is copied when it is first
+ * written to. */
+void *os_map_private(int file, size_t size);
+
 void os_unmap(const void *bytes, size_t size); /* NULL allowed */
 
 size_t os_page_bytes(void);

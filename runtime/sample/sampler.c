@@ -240,6 +240,48 @@ brise_status brise_accept_token(brise_sampler *sampler, int32_t token, brise_err
 	return BRISE_OK;
 }
 
+/* ---- state ---------------------------------------------------------------------------------- */
+
+#define RANDOM_WORDS (sizeof(xoshiro) / sizeof(uint32_t))
+
+size_t sampler_count_state(const brise_sampler *s)
+{
+	return RANDOM_WORDS + s->n_recent;
+}
+
+void sampler_save_state(const brise_sampler *s, uint32_t *words)
+{
+	uint32_t first = s->n_recent < s->settings.penalty_last ? 0 : s->next_recent, i;
+
+	memcpy(words, &s->random, sizeof s->random);
+	for (i = 0; i < s->n_recent; i++)
+		words[RANDOM_WORDS + i] = s->recent[(first + i) % s->settings.penalty_last];
+}
+
+static void forget_recent(brise_sampler *s)
+{
+	if (s->recent)
+		memset(s->counts, 0, s->vocab * sizeof *s->counts);
+	s->n_recent = s->next_recent = 0;
+}
+
+brise_status sampler_load_state(brise_sampler *s, const uint32_t *words, size_t n, brise_error *err)
+{
+	size_t i;
+
+	for (i = RANDOM_WORDS; i < n && words[i] < s->vocab; i++)
+		;
+	if (n < RANDOM_WORDS || i < n || n - RANDOM_WORDS > PENALTY_LAST_MAX)
+		return error_set(err, BRISE_EFORMAT,
+		                 "the state of a sampler has %zu words, of which %zu are right", n,
+		                 n < RANDOM_WORDS ? 0 : i);
+	memcpy(&s->random, words, sizeof s->random);
+	forget_recent(s);
+	for (i = RANDOM_WORDS; i < n; i++)
+		(void)brise_accept_token(s, (int32_t)words[i], NULL);
+	return BRISE_OK;
+}
+
 /* What a finite logit became, finite again. */
 static float keep_finite(float logit)
 {

@@ -189,6 +189,11 @@ void *os_map_writable(int file, size_t size)
 	return NULL;
 }
 
+void *os_map_private(int file, size_t size)
+{
+	return os_map_writable(file, size);
+}
+
 bool os_sync_map(const void *bytes, size_t n)
 {
 	(void)bytes, (void)n;

@@ -191,6 +191,13 @@ void *os_map_writable(int file, size_t size)
 	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
+void *os_map_private(int file, size_t size)
+{
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
 bool os_sync_map(const void *bytes, size_t n)
 {
 	return msync((void *)(uintptr_t)bytes, n, MS_SYNC) == 0;

@@ -1,0 +1,449 @@
+/* session.c - a text as it stands, in a file: tokens, keys and values, position, sampler
+ *
+ * A full ring is not read but mapped: its file's pages are the sequence's memory, copied one by one
+ * as they are written to. So loading takes the time of a checksum, whatever was evaluated.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "quant/checked.h"
+#include "quant/contract.h"
+#include "quant/rounding.h"
+#include "runtime/error.h"
+#include "runtime/eval/kv_image.h"
+#include "runtime/eval/sequence.h"
+#include "runtime/model/contents.h"
+#include "runtime/model/crc32.h"
+#include "runtime/os/memory.h"
+#include "runtime/os/target.h"
+#include "runtime/sample/sampler.h"
+#include "runtime/session_file.h"
+#include "runtime/session_sum.h"
+#include "runtime/sized.h"
+
+#define PART_ALIGN 64u
+
+/* What a file holds, and where. */
+typedef struct layout {
+	uint64_t sampler_at, sampler_bytes, tokens_at, tokens_bytes, image_bytes, file_bytes;
+	kv_image image;
+} layout;
+
+/* From header fields that may be anything. False: they are not those of a file. */
+static bool lay_out(layout *l, const session_header *h, const kv_ring *shape)
+{
+	uint64_t end;
+
+	if (h->oldest < h->start || h->oldest > h->position || h->ring_slots > UINT32_MAX ||
+	    h->ring_slots < SPAN_POSITIONS || h->ring_slots % SPAN_POSITIONS != 0)
+		return false;
+	l->image = kv_image_of((uint32_t)h->ring_slots, h->oldest, h->position);
+	l->sampler_at = round_up(sizeof *h, PART_ALIGN);
+	return checked_mul(h->n_sampler, sizeof(uint32_t), &l->sampler_bytes) &&
+	       checked_mul(h->n_tokens, sizeof(int32_t), &l->tokens_bytes) &&
+	       checked_add(l->sampler_at, l->sampler_bytes, &end) &&
+	       checked_round_up(end, PART_ALIGN, &l->tokens_at) &&
+	       checked_add(l->tokens_at, l->tokens_bytes, &end) &&
+	       checked_round_up(end, SESSION_PAGE, &end) && end == h->ring_at &&
+	       kv_image_bytes(&l->image, shape, &l->image_bytes) &&
+	       checked_add(h->ring_at, l->image_bytes, &l->file_bytes) &&
+	       l->file_bytes == h->file_bytes;
+}
+
+/* ---- saving --------------------------------------------------------------------------------- */
+
+static void describe_model(session_header *h, const brise_model *m)
+{
+	format_header header;
+
+	memcpy(&header, m->bytes, sizeof header);
+	h->model_bytes = header.file_bytes;
+	h->model_header_crc = header.header_crc;
+	h->model_sections_crc = header.sections_crc;
+}
+
+static session_header describe(const brise_sequence *s, uint64_t n_tokens, uint64_t n_sampler)
+{
+	const brise_sequence_facts *f = &s->facts;
+	session_header h = { .version = SESSION_VERSION,
+		             .contract = CONTRACT_VERSION,
+		             .kv = (uint32_t)s->ring.type,
+		             .window = (uint32_t)f->window,
+		             .sinks = f->sinks,
+		             .slots = f->slots,
+		             .ring_slots = s->ring.slots,
+		             .start = f->start,
+		             .position = f->position,
+		             .oldest = s->oldest < f->position ? s->oldest : f->position,
+		             .n_tokens = n_tokens,
+		             .n_sampler = n_sampler };
+
+	memcpy(h.magic, FORMAT_SESSION_MAGIC, sizeof h.magic);
+	describe_model(&h, s->model);
+	return h;
+}
+
+typedef struct saving {
+	target_file target;
+	uint64_t at;
+	session_sum sum;
+} saving;
+
+static brise_status write_image(void *user, const uint8_t *bytes, size_t n, brise_error *err)
+{
+	saving *s = user;
+	brise_status status = target_write_at(&s->target, bytes, n, s->at, err);
+
+	session_sum_add(&s->sum, bytes, n);
+	s->at += n;
+	return status;
+}
+
+static brise_status write_all(saving *s, session_header *h, const layout *l,
+                              const brise_sequence *sequence, const uint32_t *words,
+                              const int32_t *tokens, brise_error *err)
+{
+	brise_status status = target_check_space(&s->target, l->file_bytes, err);
+
+	s->at = h->ring_at;
+	h->sampler_crc = crc32_update(0, words, (size_t)l->sampler_bytes);
+	h->tokens_crc = crc32_update(0, tokens, (size_t)l->tokens_bytes);
+	if (status == BRISE_OK)
+		status = kv_image_write(&l->image, &sequence->ring, write_image, s, err);
+	if (status == BRISE_OK && l->sampler_bytes > 0)
+		status = target_write_at(&s->target, words, (size_t)l->sampler_bytes, l->sampler_at,
+		                         err);
+	if (status == BRISE_OK && l->tokens_bytes > 0)
+		status = target_write_at(&s->target, tokens, (size_t)l->tokens_bytes, l->tokens_at,
+		                         err);
+	if (status == BRISE_OK && l->image_bytes == 0) /* a file of its full length */
+		status = target_write_at(&s->target, "", 1, l->file_bytes - 1, err);
+	h->ring_sum = session_sum_end(&s->sum);
+	h->header_crc = crc32_update(0, h, sizeof *h - sizeof h->header_crc);
+	if (status == BRISE_OK)
+		status = target_write_at(&s->target, h, sizeof *h, 0, err);
+	return status == BRISE_OK ? sequence_check_memory(sequence, err) : status;
+}
+
+static brise_status save(const char *path, const brise_sequence *sequence, const int32_t *tokens,
+                         size_t n, const uint32_t *words, size_t n_words, brise_error *err)
+{
+	static const target_kind kind = { FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES,
+		                          "a session of brise" };
+	session_header h = describe(sequence, n, n_words);
+	saving s = { .at = 0 };
+	brise_status status;
+	layout l;
+
+	h.ring_at = round_up(
+	        round_up(round_up(sizeof h, PART_ALIGN) + n_words * sizeof *words, PART_ALIGN) +
+	                n * sizeof *tokens,
+	        SESSION_PAGE);
+	l.image = kv_image_of(sequence->ring.slots, h.oldest, h.position);
+	if (!kv_image_bytes(&l.image, &sequence->ring, &l.image_bytes) ||
+	    !checked_add(h.ring_at, l.image_bytes, &h.file_bytes) ||
+	    !lay_out(&l, &h, &sequence->ring))
+		return error_set(err, BRISE_EINVAL, "%s: too much to save", path);
+	if ((status = target_open(&s.target, path, &kind, err)) != BRISE_OK)
+		return status;
+	status = write_all(&s, &h, &l, sequence, words, tokens, err);
+	if (status == BRISE_OK)
+		status = target_commit(&s.target, err);
+	target_discard(&s.target);
+	return status;
+}
+
+brise_status brise_save_session(const char *path, const brise_sequence *sequence,
+                                const int32_t *tokens, size_t n, const brise_sampler *sampler,
+                                brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(path), ERROR_ARGUMENT(sequence) };
+	size_t n_words = sampler ? sampler_count_state(sampler) : 0;
+	uint32_t *words = NULL;
+	brise_status status = error_check_pointers(err, "brise_save_session", needed, 2);
+
+	if (status != BRISE_OK)
+		return status;
+	if (!tokens && n > 0)
+		return error_set(err, BRISE_EINVAL, "brise_save_session: tokens is NULL");
+	if (sampler && !(words = memory_new(n_words, sizeof *words)))
+		return error_set(err, BRISE_ENOMEM, "no memory to save a sampler");
+	if (sampler)
+		sampler_save_state(sampler, words);
+	status = save(path, sequence, tokens, n, words, n_words, err);
+	memory_free(words);
+	return status;
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static brise_status refuse_versions(const session_header *h, const char *path, brise_error *err)
+{
+	if (h->version != SESSION_VERSION)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: is a session of version %" PRIu32
+		                 ", this program takes version %u",
+		                 path, h->version, SESSION_VERSION);
+	if (h->header_crc != crc32_update(0, h, sizeof *h - sizeof h->header_crc))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: the checksum of the session's header differs: it is damaged",
+		                 path);
+	if (h->contract != CONTRACT_VERSION)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: was saved by a program that computes other bits (version "
+		                 "%" PRIu32 " of its numbers, this one has %u)",
+		                 path, h->contract, CONTRACT_VERSION);
+	return BRISE_OK;
+}
+
+static brise_status refuse_model(const session_header *h, const brise_model *m, const char *path,
+                                 brise_error *err)
+{
+	session_header ours = { .version = 0 };
+
+	describe_model(&ours, m);
+	if (h->model_bytes == ours.model_bytes && h->model_header_crc == ours.model_header_crc &&
+	    h->model_sections_crc == ours.model_sections_crc)
+		return BRISE_OK;
+	return error_set(err, BRISE_EINVAL,
+	                 "%s: is a session of another model file (%" PRIu64
+	                 " bytes, checksum %08" PRIx32 "; %s has %" PRIu64 ", %08" PRIx32 ")",
+	                 path, h->model_bytes, h->model_sections_crc, m->name, ours.model_bytes,
+	                 ours.model_sections_crc);
+}
+
+/* Copies the header, so that what is checked stays as it was. */
+static brise_status read_header(const map_file *map, const brise_model *m, const char *path,
+                                session_header *h, brise_error *err)
+{
+	size_t head = map->size < CONTENTS_HEAD ? map->size : CONTENTS_HEAD;
+	brise_status status =
+	        contents_check(map->bytes, head, map->size, CONTENTS_SESSION, path, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (map->size < sizeof *h ||
+	    memcmp(map->bytes, FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES) != 0)
+		return error_set(err, BRISE_EFORMAT, "%s: is no session, or cut off", path);
+	memcpy(h, map->bytes, sizeof *h);
+	if ((status = refuse_versions(h, path, err)) != BRISE_OK)
+		return status;
+	if (h->file_bytes != map->size)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: has %zu bytes, its header says %" PRIu64
+		                 ": it is cut off or appended to",
+		                 path, map->size, h->file_bytes);
+	return refuse_model(h, m, path, err);
+}
+
+static brise_status refuse_option(const char *path, const char *what, uint64_t saved,
+                                  uint64_t asked, brise_error *err)
+{
+	return error_set(err, BRISE_EINVAL,
+	                 "%s: was saved with %s %" PRIu64 ", %" PRIu64 " is asked for", path, what,
+	                 saved, asked);
+}
+
+/* The options of a sequence that can go on with the file's: those asked for, or as it was. */
+static brise_status choose_options(const session_header *h, const brise_model *m,
+                                   const brise_sequence_options *asked, const char *path,
+                                   brise_sequence_options *o, brise_error *err)
+{
+	uint64_t window = asked->window ? asked->window : m->config.window;
+
+	if (asked->size > 0 && (uint32_t)asked->kv != h->kv)
+		return refuse_option(path, "keys and values of type", h->kv, (uint64_t)asked->kv,
+		                     err);
+	if (asked->size > 0 && window != h->window)
+		return refuse_option(path, "a window of", h->window, window, err);
+	if (asked->size > 0 && asked->sinks != h->sinks)
+		return refuse_option(path, "sinks:", h->sinks, asked->sinks, err);
+	*o = *asked;
+	o->size = sizeof *o;
+	o->kv = (brise_kv_type)h->kv;
+	o->window = h->window;
+	o->sinks = h->sinks;
+	o->position = h->start;
+	if (asked->size == 0 && h->window == 0)
+		o->context = h->slots <= UINT32_MAX ? (uint32_t)h->slots : UINT32_MAX;
+	if (asked->size == 0 && h->window > 0 && h->ring_slots > h->window)
+		o->slack = h->ring_slots - h->window < PASS_ROWS_MAX
+		                   ? (uint32_t)(h->ring_slots - h->window)
+		                   : PASS_ROWS_MAX;
+	return BRISE_OK;
+}
+
+/* An open file with what is being made of it. */
+typedef struct loading {
+	const char *path;
+	map_file map;
+	uint8_t *bytes; /* the map's */
+	session_header h;
+	layout l;
+	brise_sequence *sequence;
+	int32_t *tokens;
+} loading;
+
+static brise_status refuse_part(const loading *x, const char *part, brise_error *err)
+{
+	return error_set(err, BRISE_EFORMAT,
+	                 "%s: the checksum of the session's %s differs: it is damaged", x->path,
+	                 part);
+}
+
+static brise_status read_tokens(loading *x, brise_error *err)
+{
+	uint64_t i;
+
+	x->tokens = memory_new((size_t)x->h.n_tokens, sizeof *x->tokens);
+	if (!x->tokens)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for its %" PRIu64 " tokens",
+		                 x->path, x->h.n_tokens);
+	memcpy(x->tokens, x->bytes + x->l.tokens_at, (size_t)x->l.tokens_bytes);
+	if (crc32_update(0, x->tokens, (size_t)x->l.tokens_bytes) != x->h.tokens_crc)
+		return refuse_part(x, "tokens", err);
+	for (i = 0; i < x->h.n_tokens; i++)
+		if (x->tokens[i] < 0 || (uint32_t)x->tokens[i] >= x->sequence->model->config.vocab)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: token %" PRIu64 " is %" PRId32
+			                 ", outside the vocabulary of %" PRIu32,
+			                 x->path, i, x->tokens[i],
+			                 x->sequence->model->config.vocab);
+	return BRISE_OK;
+}
+
+static brise_status read_sampler(const loading *x, brise_sampler *sampler, brise_error *err)
+{
+	const size_t bytes = (size_t)x->l.sampler_bytes;
+	brise_status status = BRISE_OK;
+	uint32_t *words;
+
+	if (!sampler || bytes == 0)
+		return BRISE_OK;
+	if (!(words = memory_copy(x->bytes + x->l.sampler_at, bytes)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for its sampler", x->path);
+	if (crc32_update(0, words, bytes) != x->h.sampler_crc)
+		status = refuse_part(x, "sampler", err);
+	else
+		status = sampler_load_state(sampler, words, bytes / sizeof *words, err);
+	memory_free(words);
+	return status;
+}
+
+/* The ring's memory becomes the map, or a copy of what it holds. */
+static brise_status take_ring(loading *x, brise_error *err)
+{
+	const session_header *h = &x->h;
+	const uint8_t *image = x->bytes + h->ring_at;
+	kv_ring *ring = &x->sequence->ring;
+	uint64_t places = ring->slots / SPAN_POSITIONS, oldest = h->oldest,
+	         spans = (h->position + SPAN_POSITIONS - 1) / SPAN_POSITIONS;
+	session_sum sum = { { 0 } };
+	brise_status status;
+
+	session_sum_add(&sum, image, (size_t)x->l.image_bytes);
+	if (session_sum_end(&sum) != h->ring_sum)
+		return refuse_part(x, "keys and values", err);
+	if (kv_image_fits(&x->l.image, ring)) {
+		kv_ring_adopt(ring, &x->map, x->bytes + h->ring_at);
+		x->map = MAP_CLOSED;
+		return sequence_restore(x->sequence, h->position, oldest, err);
+	}
+	/* Whole spans only: two that share a place cannot both be kept. */
+	if (spans > places && oldest < (spans - places) * SPAN_POSITIONS)
+		oldest = (spans - places) * SPAN_POSITIONS;
+	status = sequence_restore(x->sequence, h->position, oldest, err);
+	if (status == BRISE_OK)
+		kv_image_copy(&x->l.image, image, ring, oldest, h->position);
+	return status;
+}
+
+static brise_status load(loading *x, const brise_model *model, const brise_sequence_options *asked,
+                         brise_sampler *sampler, brise_error *err)
+{
+	brise_sequence_options o;
+	brise_status status;
+
+	if ((status = map_open_private(&x->map, &x->bytes, x->path, err)) != BRISE_OK ||
+	    (status = read_header(&x->map, model, x->path, &x->h, err)) != BRISE_OK ||
+	    (status = choose_options(&x->h, model, asked, x->path, &o, err)) != BRISE_OK ||
+	    (status = brise_new_sequence(&x->sequence, model, &o, err)) != BRISE_OK)
+		return status;
+	if (!lay_out(&x->l, &x->h, &x->sequence->ring))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: the fields of the session's header contradict each other",
+		                 x->path);
+	if ((status = read_tokens(x, err)) != BRISE_OK ||
+	    (status = take_ring(x, err)) != BRISE_OK ||
+	    (status = read_sampler(x, sampler, err)) != BRISE_OK)
+		return status;
+	/* One of them is closed: the ring has taken the map, or a copy. */
+	status = map_check(&x->map, x->path, err);
+	return status == BRISE_OK ? map_check(&x->sequence->ring.map, x->path, err) : status;
+}
+
+brise_status brise_load_session(brise_sequence **out, int32_t **tokens, size_t *n, const char *path,
+                                const brise_model *model, const brise_sequence_options *options,
+                                brise_sampler *sampler, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(path),
+		                          ERROR_ARGUMENT(model) };
+	brise_sequence_options asked = { .size = 0 };
+	loading x = { .path = path, .map = MAP_CLOSED };
+	brise_status status = error_check_pointers(err, "brise_load_session", needed, 3);
+
+	if (out)
+		*out = NULL;
+	if (tokens)
+		*tokens = NULL;
+	if (n)
+		*n = 0;
+	if (status == BRISE_OK && options)
+		status = sized_read(&asked, sizeof asked, options, "sequence options", err);
+	if (status == BRISE_OK)
+		status = load(&x, model, &asked, sampler, err);
+	map_close(&x.map);
+	if (status != BRISE_OK) {
+		brise_free_sequence(x.sequence);
+		memory_free(x.tokens);
+		return status;
+	}
+	*out = x.sequence;
+	if (n)
+		*n = (size_t)x.h.n_tokens;
+	if (tokens)
+		*tokens = x.tokens;
+	else
+		memory_free(x.tokens);
+	return BRISE_OK;
+}
+
+/* ---- using what is there -------------------------------------------------------------------- */
+
+brise_status brise_keep_prefix(brise_sequence *sequence, const int32_t *held, size_t n_held,
+                               const int32_t *tokens, size_t n, size_t *kept, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(sequence), ERROR_ARGUMENT(kept) };
+	brise_status status = error_check_pointers(err, "brise_keep_prefix", needed, 2);
+	const brise_sequence_facts *f;
+	size_t common = 0;
+
+	if (status != BRISE_OK)
+		return status;
+	*kept = 0;
+	if ((!held && n_held > 0) || (!tokens && n > 0))
+		return error_set(err, BRISE_EINVAL, "brise_keep_prefix: %s is NULL",
+		                 tokens ? "held" : "tokens");
+	f = brise_get_sequence_facts(sequence);
+	if (n_held > f->position - f->start)
+		n_held = (size_t)(f->position - f->start);
+	while (common < n_held && common < n && held[common] == tokens[common])
+		common++;
+	/* Logits come with a token that is evaluated. */
+	if (common == n && n > 0)
+		common--;
+	if (f->start + common < f->rewind_from)
+		common = 0;
+	*kept = common;
+	return brise_rewind_sequence(sequence, f->start + common, err);
+}
