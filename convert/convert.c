@@ -10,6 +10,7 @@
 #include "convert/formats/names.h"
 #include "convert/source.h"
 #include "convert/tokenizer/added_tokens.h"
+#include "convert/tokenizer/chat_decision.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "convert/tokenizer/sentencepiece.h"
 #include "convert/tokenizer/text_settings.h"
@@ -126,7 +127,7 @@ static void drop_prefix(const checkpoint *cp, const text_settings *settings, voi
 /* What was read of the tokenizer, and what the files beside the weights say about texts, as parts
  * of the file to write. section: as tokenizer_write_section makes it; NULL: none. */
 static brise_status place_texts(source *s, void *section, size_t bytes, text_settings *settings,
-                                notes *decisions, brise_error *err)
+                                const char *chat_format, notes *decisions, brise_error *err)
 {
 	convert_source *rows = &s->rows;
 	brise_tokenizer *tokenizer = NULL;
@@ -147,7 +148,11 @@ static brise_status place_texts(source *s, void *section, size_t bytes, text_set
 	}
 	if (status == BRISE_OK)
 		text_settings_apply(settings, tokenizer, &rows->config, decisions);
+	if (status == BRISE_OK)
+		status = chat_decide(settings, tokenizer, &rows->config, chat_format, decisions,
+		                     err);
 	rows->chat_template = settings->chat_template;
+	rows->chat_format = settings->chat_format;
 	if (settings->ends.n > 1) {
 		rows->ends = settings->ends.ids;
 		rows->n_ends = settings->ends.n;
@@ -229,7 +234,8 @@ static brise_status convert(const char *path, const char *out, const convert_opt
 	lines = (notes){ s->origin, strlen(s->origin), false };
 	if ((status = read_tokenizer(s->cp, options, &lines, &section, &section_bytes, err)) !=
 	            BRISE_OK ||
-	    (status = place_texts(s, section, section_bytes, &settings, &lines, err)) != BRISE_OK ||
+	    (status = place_texts(s, section, section_bytes, &settings, options->chat_format,
+	                          &lines, err)) != BRISE_OK ||
 	    (status = apply_options(s, options, &lines, err)) != BRISE_OK)
 		goto done;
 	if (lines.failed) {

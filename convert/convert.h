@@ -17,6 +17,7 @@ typedef struct convert_source {
 	const int32_t *ends; /* [n_ends] ids that end a generation, where config.eos is not all */
 	size_t n_ends;
 	const char *chat_template; /* UTF-8; NULL: none */
+	const char *chat_format;   /* "v3", or text of affixes (runtime/CHAT.md); NULL: none */
 
 	/* Writes rows [first, first + n) of a tensor, [n][cols] floats in the file's order, to
 	 * `rows`. `raw` is scratch of the same size. Called from several threads. */
@@ -64,6 +65,9 @@ typedef struct convert_options {
 	/* [n_loras] adapters to merge, "FOLDER" or "FOLDER:SCALE" (convert/checkpoint/lora.h) */
 	const char *const *loras;
 	size_t n_loras;
+	/* a format's name or the text of a file of affixes (runtime/CHAT.md), instead of what the
+	 * template and the vocabulary show; NULL: those */
+	const char *chat_format;
 	/* instead of what the checkpoint says; 0: none, CONVERT_WINDOW_AS_FOUND: what it says */
 	uint32_t window;
 	convert_progress_fn *progress;

@@ -57,6 +57,8 @@ static uint64_t plan_sections(file_plan *p)
 	plan_section(p, SECTION_ADDED, 0, s->added, s->added_bytes);
 	plan_section(p, SECTION_TEMPLATE, 0, s->chat_template,
 	             s->chat_template ? strlen(s->chat_template) : 0);
+	plan_section(p, SECTION_CHAT, 0, s->chat_format,
+	             s->chat_format ? strlen(s->chat_format) : 0);
 	at = sizeof(format_header) + p->n_sections * sizeof(format_section);
 	for (i = 0; i < p->n_sections; i++) {
 		p->sections[i].offset = at = round_up(at, SECTION_ALIGN);

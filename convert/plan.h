@@ -7,7 +7,7 @@
 #include "convert/convert.h"
 #include "runtime/model/format.h"
 
-#define PLAN_SECTIONS 7u
+#define PLAN_SECTIONS 8u
 
 typedef struct file_plan {
 	const convert_source *source;

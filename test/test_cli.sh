@@ -720,6 +720,17 @@ refuses "--chat names the record and the message that are wrong" 1 "record 1: me
 refuses "--chat says what to do where the format is not known" 1 "choose one of v1, v2, v3, chatml, zephyr, or a file" tokenize "$model" --chat --jsonl -f "$dir/talk"
 refuses "--chat-format is a name or a file" 1 'neither v1, v2, v3, chatml or zephyr nor a file' tokenize "$model" --chat --jsonl --chat-format v9 -f "$dir/talk"
 refuses "a file of affixes is checked" 1 "user, assistant, tool, control, ends or begin expected" tokenize "$model" --chat --jsonl --chat-format "$dir/talk" -f "$dir/talk"
+"$brise" convert "$checkpoint" "$dir/chat.brise" --effort fast --chat-format v1 2>"$dir/err"
+holds "convert --chat-format records the format" [ "$(grep -c 'chat format v1 (--chat-format)' "$dir/err")" = 1 ]
+try info "$dir/chat.brise"
+holds "info names the format" grep -q "^chat         v1 (the model's file)" "$dir/out"
+try info "$dir/chat.brise" --json
+holds "info --json names it too" grep -q '"chat_format":"v1"' "$dir/out"
+"$brise" tokenize "$model" --chat --jsonl --chat-format v1 <"$dir/talk" >"$dir/lists"
+try tokenize "$dir/chat.brise" --chat --jsonl -f "$dir/talk"
+same "a recorded format needs no option" "$dir/out" "$dir/lists"
+rm -f "$dir/chat.brise"
+refuses "convert refuses a format that the vocabulary does not fit" 1 "the format v3 needs the control token [INST]" convert "$checkpoint" "$dir/chat.brise" --chat-format v3
 refuses "--chat without --jsonl is refused" 2 "--chat: works with --jsonl" tokenize "$model" --chat -f "$dir/talk"
 refuses "--chat-format without --chat is refused" 2 "--chat-format: works with --chat" tokenize "$model" --chat-format v1 x
 refuses "--jsonl names the record that is wrong" 1 "record 1" tokenize "$model" --jsonl -d -f "$dir/bad"

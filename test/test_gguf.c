@@ -654,45 +654,6 @@ static void test_first_mistral_has_its_window_though_no_key_says_so(check_counts
 	}
 }
 
-/* Parts of the templates as published. */
-static void test_chat_templates_are_recognised(check_counts *counts)
-{
-	static const struct {
-		const char *text, *form;
-	} cases[] = {
-		{ "{{ '[INST] ' + message['content'] + ' [/INST]' }}", "Mistral's v1" },
-		{ "{{ '[AVAILABLE_TOOLS] [' }}{{ '[INST] ' }}{{ '[TOOL_CALLS] [' }}",
-		  "Mistral's v2 or v3" },
-		{ "{{ '[SYSTEM_PROMPT] ' }}{{ '[INST] ' }}{{ '[TOOL_CALLS] ' }}", "Mistral's v7" },
-		{ "{{ '[SYSTEM_PROMPT]' }}{{ '[TOOL_CALLS]' + name + '[ARGS]' }}",
-		  "Mistral's v11 or v13" },
-		{ "{{ '[INST] <<SYS>>' }}", "Llama 2's" },
-		{ "{{ '<|im_start|>' + role }}", "ChatML" },
-		{ "{{ 'User: ' }}", "unknown form" },
-	};
-	size_t i;
-
-	for (i = 0; i < LENGTH(cases); i++) {
-		gguf_maker g = { .version = 0 };
-		tensor_list list = { NULL, 0, 0 };
-		notes decisions = { NULL, 0, false };
-		maker_bytes file;
-		gguf_header h;
-
-		gguf_put_string(&g, "tokenizer.chat_template", cases[i].text);
-		file = gguf_finish(&g);
-		CHECK(counts,
-		      gguf_read_memory(&h, file.data, file.n, "memory", 0, &list, NULL) == BRISE_OK,
-		      "not read");
-		gguf_note_template(&h, &decisions);
-		CHECK(counts, decisions.text && strstr(decisions.text, cases[i].form), "%s: %s",
-		      cases[i].text, decisions.text);
-		free(decisions.text);
-		gguf_free(&h);
-		maker_free(&file);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -709,6 +670,5 @@ int main(int argc, char **argv)
 	RUN(test_tokenizer_equals_that_of_its_model(&counts));
 	RUN(test_tokenizers_of_mistral_equal_those_of_their_models(&counts));
 	RUN(test_first_mistral_has_its_window_though_no_key_says_so(&counts));
-	RUN(test_chat_templates_are_recognised(&counts));
 	return check_report("gguf", &counts);
 }

@@ -148,7 +148,6 @@ static void test_decisions_name_their_keys(check_counts *counts)
 		{ "llama.rope.freq_base", "rope theta 10000: llama.cpp's default" },
 		{ "llama.attention.key_length", "head size 16 = width / heads" },
 		{ "llama.vocab_size", "vocabulary 40, the rows of token_embd.weight" },
-		{ NULL, "chat template: none" },
 	};
 	char message[2000];
 	size_t i;

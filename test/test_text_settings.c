@@ -42,7 +42,8 @@ static void make_folder(const char *config_from, const char *config_to)
 	maker_save(folder, "tokenizer.model", t.bytes, t.n);
 }
 
-static brise_model *convert(const char *path)
+/* chat_format: as of convert_options. */
+static brise_model *convert_as(const char *path, const char *chat_format)
 {
 	convert_options options;
 	brise_model *model = NULL;
@@ -50,11 +51,17 @@ static brise_model *convert(const char *path)
 
 	convert_init_options(&options);
 	options.type = TYPE_F16;
+	options.chat_format = chat_format;
 	(void)unlink(file);
 	if (convert_checkpoint(path, file, &options, NULL, &err) == BRISE_OK)
 		(void)brise_open_model(&model, file, NULL, &err);
 	CHECK(&counts, model, "%s", err.message);
 	return model;
+}
+
+static brise_model *convert(const char *path)
+{
+	return convert_as(path, NULL);
 }
 
 /* "2,6": the begin token, a colon, the end tokens. */
@@ -251,6 +258,66 @@ static void test_chat_templates_are_kept_as_text(void)
 	expect("no UTF-8, which stops nothing", "1:2", NULL);
 }
 
+/* What the file records, and a part of what the converter says. */
+static void expect_format(const char *what, const char *chosen, const char *expected,
+                          const char *line)
+{
+	brise_model *model = convert_as(folder, chosen);
+	const brise_model_facts *f = brise_get_model_facts(model);
+
+	if (!model)
+		return;
+	CHECK(&counts,
+	      expected ? f->chat_format && !strcmp(f->chat_format, expected) : !f->chat_format,
+	      "%s: %s", what, f->chat_format ? f->chat_format : "nothing");
+	CHECK(&counts, line ? strstr(f->origin, line) != NULL : !strstr(f->origin, "chat format"),
+	      "%s: %s", what, f->origin);
+	brise_close_model(model);
+}
+
+#define CHATML_TOKENS                                                                              \
+	"\"added_tokens_decoder\": {\"6\": {\"content\": \"<|im_end|>\", \"special\": true}, "     \
+	"\"7\": {\"content\": \"<|im_start|>\", \"special\": false}}"
+#define AFFIXES                                                                                    \
+	"{\"user\": {\"before\": \"a\", \"after\": \"\"}, \"assistant\": {\"before\": \"b\", "     \
+	"\"after\": \"</s>\"}}"
+
+static void test_the_format_of_conversations_is_recorded(void)
+{
+	convert_options options;
+	brise_error err = { BRISE_OK, "" };
+
+	make_folder(NULL, NULL);
+	expect_format("nothing says", NULL, NULL, NULL);
+	expect_format("chosen", "v1", "v1", "chat format v1 (--chat-format)");
+	expect_format("affixes", " \n" AFFIXES "\n", AFFIXES "\n",
+	              "chat format of a file of affixes");
+	save("tokenizer_config.json", "{" CHATML_TOKENS "}");
+	expect_format("tokens alone", NULL, "chatml",
+	              "chat format chatml: the vocabulary has <|im_start|>");
+	save("tokenizer_config.json", "{\"chat_template\": \"[INST] {{ x }} [/INST]\"}");
+	expect_format("a template", NULL, "v1", "chat format v1: the chat template writes [INST]");
+	expect_format("chosen above the template", "zephyr", "zephyr",
+	              "chat format zephyr (--chat-format)");
+	save("tokenizer_config.json", "{\"chat_template\": \"{{ x }}\"}");
+	expect_format("an unknown template", NULL, "unknown",
+	              "chat format unknown: the chat template is of no known form; --chat-format");
+	save("tokenizer_config.json", "{\"chat_template\": \"<|im_start|>\"}");
+	expect_format("a template without its tokens", NULL, "unknown",
+	              "but the vocabulary lacks it");
+	convert_init_options(&options);
+	options.chat_format = "v3";
+	CHECK(&counts,
+	      convert_checkpoint(folder, file, &options, NULL, &err) == BRISE_EINVAL &&
+	              strstr(err.message, "the format v3 needs the control token [INST]"),
+	      "%s", err.message);
+	options.chat_format = "{}";
+	CHECK(&counts,
+	      convert_checkpoint(folder, file, &options, NULL, &err) == BRISE_EFORMAT &&
+	              strstr(err.message, "no affixes of the role"),
+	      "%s", err.message);
+}
+
 static void test_damaged_files_are_named(void)
 {
 	static const struct {
@@ -404,6 +471,7 @@ int main(void)
 	test_names_of_turn_ends_are_known();
 	test_the_begin_token_follows_the_tokenizer();
 	test_chat_templates_are_kept_as_text();
+	test_the_format_of_conversations_is_recorded();
 	test_damaged_files_are_named();
 	test_rows_without_a_piece_are_written_as_nothing();
 	test_exports_bring_everything_back();

@@ -325,7 +325,6 @@ static brise_status read_gguf(opened *o)
 	                                     &o->decisions, o->err)) != BRISE_OK)
 		return status;
 	o->arch.tied = !tensors_find(&o->list, "output.weight");
-	gguf_note_template(&o->gguf, &o->decisions);
 	if (n > 1)
 		notes_add(&o->decisions, "weights: %zu files", n);
 	o->cp.tokenizer_path = memory_copy_text(o->cp.files[0].path);

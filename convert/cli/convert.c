@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "convert/convert.h"
+#include "runtime/cli/chat_format.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/model/model.h"
+#include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
@@ -26,7 +28,7 @@ typedef struct convert_settings {
 	int type, effort;
 	uint32_t threads, window;
 	float bits;
-	const char *calibration;
+	const char *calibration, *chat_format;
 	bool no_tokenizer;
 	const char *loras[LORAS_MAX];
 	size_t n_loras;
@@ -72,6 +74,7 @@ static const options_entry entries[] = {
 	TAKE(0, "lora", take_lora, "DIR[:SCALE]", "add SCALE times this LoRA adapter; repeatable"),
 	NUMBER(0, "window", window, "N", 0, 1 << 24, NULL,
 	       "attention window instead of the file's; 0: none"),
+	STRING(0, "chat-format", chat_format, CHAT_FORMAT_VALUE, CHAT_FORMAT_HELP),
 	FLAG(0, "no-tokenizer", no_tokenizer, "convert a checkpoint that has none"),
 };
 
@@ -195,6 +198,7 @@ int cli_convert(int argc, char **argv)
 	convert_result outcome;
 	brise_status done;
 	const char *foreign;
+	char *chat_format = NULL;
 	os_facts facts;
 	brise_error err;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
@@ -241,11 +245,16 @@ int cli_convert(int argc, char **argv)
 	options.loss = add_loss;
 	options.cancel = terminal_was_interrupted;
 	options.user = &settings;
+	if (settings.chat_format &&
+	    chat_format_read(&chat_format, settings.chat_format, &err) != BRISE_OK)
+		return commands_end("convert", report_status("convert", &err));
+	options.chat_format = chat_format;
 	terminal_open_line(&settings.line);
 	terminal_catch_signals();
 	settings.start = terminal_clock();
 	done = convert_checkpoint(result.operands[0], result.operands[1], &options, &outcome, &err);
 	terminal_erase_line(&settings.line);
+	memory_free(chat_format);
 	if (done == BRISE_OK && outcome.requantized)
 		print_losses(&settings);
 	if (done == BRISE_OK)

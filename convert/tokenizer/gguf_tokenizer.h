@@ -22,8 +22,4 @@ brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **
 brise_status gguf_read_settings(const gguf_header *h, const char *name, text_settings *out,
                                 notes *decisions, brise_error *err);
 
-/* Says which of Mistral's chat templates tokenizer.chat_template looks like. It is recognised by
- * text that only that form contains, never executed. */
-void gguf_note_template(const gguf_header *h, notes *decisions);
-
 #endif

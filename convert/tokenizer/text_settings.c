@@ -285,6 +285,7 @@ void text_settings_free(text_settings *s)
 	memory_free(s->bos);
 	memory_free(s->eos);
 	memory_free(s->chat_template);
+	memory_free(s->chat_format);
 	memset(s, 0, sizeof *s);
 }
 

@@ -23,6 +23,7 @@ typedef struct text_settings {
 	bool no_prefix;      /* add_prefix_space is false */
 	char *chat_template; /* UTF-8 from memory_new; NULL: none */
 	const char *template_source;
+	char *chat_format; /* for SECTION_CHAT, from memory_new; NULL: nothing */
 } text_settings;
 
 /* Reads what is in `folder`. *out must be freed with text_settings_free, also after an error.

@@ -19,26 +19,39 @@ bool chat_format_is_name(const char *value)
 	return false;
 }
 
-brise_status chat_format_open(brise_chat **out, const brise_tokenizer *tokenizer,
-                              const brise_model_facts *facts, const char *value, brise_error *err)
+brise_status chat_format_read(char **text, const char *value, brise_error *err)
 {
-	brise_chat_options options = { .size = sizeof options };
-	char *text = NULL;
 	os_facts file;
-	brise_status status;
+	size_t bytes;
 
-	if (!value || chat_format_is_name(value)) {
-		options.format = value;
-		return brise_new_chat(out, tokenizer, facts, &options, err);
+	*text = NULL;
+	if (chat_format_is_name(value)) {
+		*text = memory_copy_text(value);
+		return *text ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory for a name");
 	}
 	if (!os_examine(value, &file))
 		return error_set(err, BRISE_EINVAL,
 		                 "--chat-format \"%s\": neither v1, v2, v3, chatml or zephyr nor a "
 		                 "file",
 		                 value);
-	if ((status = input_read_text(value, &text, &options.affixes_bytes, err)) != BRISE_OK)
+	return input_read_text(value, text, &bytes, err);
+}
+
+brise_status chat_format_open(brise_chat **out, const brise_tokenizer *tokenizer,
+                              const brise_model_facts *facts, const char *value, brise_error *err)
+{
+	brise_chat_options options = { .size = sizeof options };
+	char *text = NULL;
+	brise_status status;
+
+	if (!value || chat_format_is_name(value)) {
+		options.format = value;
+		return brise_new_chat(out, tokenizer, facts, &options, err);
+	}
+	if ((status = chat_format_read(&text, value, err)) != BRISE_OK)
 		return status;
 	options.affixes = text;
+	options.affixes_bytes = strlen(text);
 	options.affixes_name = value;
 	status = brise_new_chat(out, tokenizer, facts, &options, err);
 	memory_free(text);

@@ -197,6 +197,27 @@ static void print_ends(const brise_model *model, const brise_model_facts *f)
 		printf("template     %zu bytes, kept as text\n", strlen(f->chat_template));
 }
 
+/* The format of conversations, as brise_new_chat finds it. */
+static void print_chat(const brise_model *model, const brise_model_facts *f)
+{
+	const brise_tokenizer *tokenizer = brise_get_tokenizer(model);
+	const brise_chat_facts *facts;
+	brise_chat *chat;
+	brise_error err;
+
+	if (!tokenizer)
+		return;
+	if (brise_new_chat(&chat, tokenizer, f, NULL, &err) != BRISE_OK) {
+		printf("chat         %s\n", err.message);
+		return;
+	}
+	facts = brise_get_chat_facts(chat);
+	printf("chat         %s (%s)%s%s\n", facts->format, facts->reason,
+	       facts->tools ? ", with tools" : "",
+	       facts->system ? "" : ", without system messages");
+	brise_free_chat(chat);
+}
+
 static void print_configuration(const brise_model_facts *f)
 {
 	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32
@@ -319,6 +340,7 @@ static void print_json_model(json_writer *w, const brise_model_facts *f)
 		json_put_integer(w, NULL, f->ends[i]);
 	json_close(w);
 	json_put_string(w, "chat_template", f->chat_template);
+	json_put_string(w, "chat_format", f->chat_format);
 	json_put_unsigned(w, "file_bytes", f->file_bytes);
 	json_put_unsigned(w, "matrix_bytes", f->matrix_bytes);
 	json_put_unsigned(w, "weights", f->matrix_weights);
@@ -411,6 +433,7 @@ int cli_info(int argc, char **argv)
 	}
 	print_configuration(e.facts);
 	print_ends(e.model, e.facts);
+	print_chat(e.model, e.facts);
 	print_sizes(&e);
 	print_plan(&e, &settings);
 	printf("tokenizer    %s\n", brise_get_tokenizer(e.model) ? "in the file" : "none");

@@ -41,10 +41,12 @@ enum format_section_kind {
 	SECTION_ENDS = 5,   /* ids that end a generation, i32 each */
 	SECTION_ADDED = 6,  /* how text is cut beside added tokens, runtime/text/added_section.h */
 	SECTION_TEMPLATE = 7, /* the template of conversations, UTF-8; kept as text, not executed */
-	SECTION_KINDS = 8
+	SECTION_CHAT = 8, /* the format of conversations: a name, or affixes (runtime/CHAT.md) */
+	SECTION_KINDS = 9
 };
 
 #define FORMAT_ENDS_MAX     256u       /* entries of SECTION_ENDS */
+#define FORMAT_CHAT_MAX     (1u << 16) /* bytes of SECTION_CHAT */
 #define FORMAT_TEMPLATE_MAX (1u << 20) /* bytes of SECTION_TEMPLATE; published ones have 10,000 */
 
 #define SECTION_REQUIRED 1u /* a reader that does not know the kind must refuse the file */

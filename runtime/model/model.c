@@ -381,20 +381,34 @@ static brise_status read_ends(brise_model *m, const format_section *section, bri
 	return BRISE_OK;
 }
 
-static brise_status read_template(brise_model *m, const format_section *section, brise_error *err)
+/* A section of text as *text, from memory_new; an absent one leaves NULL. */
+static brise_status read_text(const brise_model *m, const format_section *section, uint32_t most,
+                              const char *what, char **text, brise_error *err)
 {
 	if (section->kind == 0)
 		return BRISE_OK;
-	if (section->bytes > FORMAT_TEMPLATE_MAX)
+	if (section->bytes > most)
 		return error_set(err, BRISE_EFORMAT,
-		                 "%s: a chat template of %" PRIu64 " bytes, at most %u expected",
-		                 m->name, section->bytes, FORMAT_TEMPLATE_MAX);
-	if (!(m->chat_template = memory_new((size_t)section->bytes + 1, 1)))
-		return error_set(err, BRISE_ENOMEM, "%s: no memory for the chat template", m->name);
-	memcpy(m->chat_template, m->bytes + section->offset, (size_t)section->bytes);
-	m->chat_template[section->bytes] = 0;
-	m->facts.chat_template = m->chat_template;
+		                 "%s: a %s of %" PRIu64 " bytes, at most %u expected", m->name,
+		                 what, section->bytes, (unsigned)most);
+	if (!(*text = memory_new((size_t)section->bytes + 1, 1)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the %s", m->name, what);
+	memcpy(*text, m->bytes + section->offset, (size_t)section->bytes);
+	(*text)[section->bytes] = 0;
 	return BRISE_OK;
+}
+
+static brise_status read_chat(brise_model *m, const format_section *sections, brise_error *err)
+{
+	brise_status status = read_text(m, &sections[SECTION_TEMPLATE], FORMAT_TEMPLATE_MAX,
+	                                "chat template", &m->chat_template, err);
+
+	if (status == BRISE_OK)
+		status = read_text(m, &sections[SECTION_CHAT], FORMAT_CHAT_MAX, "chat format",
+		                   &m->chat_format, err);
+	m->facts.chat_template = m->chat_template;
+	m->facts.chat_format = m->chat_format;
+	return status;
 }
 
 static brise_status read_tokenizer(brise_model *m, const format_section *section,
@@ -438,7 +452,7 @@ static brise_status read_model(brise_model *m, brise_error *err)
 	    (status = overlaps_check(m, err)) != BRISE_OK ||
 	    (status = residency_make(&m->residency, m, UINT64_MAX, err)) != BRISE_OK ||
 	    (status = read_ends(m, &sections[SECTION_ENDS], err)) != BRISE_OK ||
-	    (status = read_template(m, &sections[SECTION_TEMPLATE], err)) != BRISE_OK)
+	    (status = read_chat(m, sections, err)) != BRISE_OK)
 		return status;
 	return read_tokenizer(m, &sections[SECTION_TOKENIZER], &sections[SECTION_ADDED], err);
 }
@@ -463,6 +477,8 @@ static void count_tables(const brise_model *m, const format_section *s, uint64_t
 	count_section(&s[SECTION_ENDS], FORMAT_ENDS_MAX * sizeof *m->ends, sizeof *m->ends, needed);
 	if (s[SECTION_TEMPLATE].kind != 0)
 		count_section(&s[SECTION_TEMPLATE], FORMAT_TEMPLATE_MAX, 1, needed);
+	if (s[SECTION_CHAT].kind != 0)
+		count_section(&s[SECTION_CHAT], FORMAT_CHAT_MAX, 1, needed);
 }
 
 brise_status model_count(brise_model *m, brise_tokenizer *t, struct tokenizer_added *added,
@@ -583,6 +599,7 @@ void brise_close_model(brise_model *m)
 		memory_free(m->kept[i]);
 	memory_free(m->origin);
 	memory_free(m->chat_template);
+	memory_free(m->chat_format);
 	memory_free(m->ends);
 	memory_free(m->name);
 	memory_free(m);

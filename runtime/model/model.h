@@ -26,7 +26,7 @@ struct brise_model {
 	brise_tokenizer *tokenizer;
 	const format_section *sections; /* [n_sections], entries section_stride apart */
 	uint32_t n_sections, section_stride;
-	char *origin, *chat_template;
+	char *origin, *chat_template, *chat_format;
 	int32_t *ends; /* [facts.n_ends] */
 	/* of a mapped file, copies of its tables and its tokenizer: another program may write to
 	 * the file, and what was checked must stay as it was */

@@ -51,6 +51,12 @@ static brise_status choose_recorded(choice *c, const char *recorded, const chat_
 {
 	c->reason = "the model's file";
 	c->format = recorded;
+	/* A later version than the converter's may recognise more. */
+	if (!strcmp(recorded, CHAT_UNKNOWN) && guess->format) {
+		c->reason = "the model's chat template";
+		c->format = guess->format;
+		return BRISE_OK;
+	}
 	if (*recorded == '{') {
 		c->affixes = recorded;
 		c->affixes_bytes = strlen(recorded);

@@ -25,7 +25,6 @@ static void read_metadata(const gguf_header *h, const tensor_list *list)
 	if (fuzz_succeeds(gguf_read_architecture(&a, h, list, "fuzz", &decisions, &fuzz_error)) &&
 	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
-	gguf_note_template(h, &decisions);
 	free(decisions.text);
 	if (fuzz_succeeds(gguf_read_tokenizer(h, "fuzz", &section, &bytes, &fuzz_error))) {
 		if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))

@@ -129,6 +129,15 @@ def main(folder):
         put("fuzz_convert", "same%d" % form, bytes([form]))
     for file in range(6):
         put("fuzz_convert", "changed%d" % file, bytes([file, 24 + file, 3, 0, 1 + file, 12 + file, file, 0, 13]))
+    affixes = json.dumps({"control": ["</s>"], "begin": True, "system": {"in": "first user", "before": "<", "after": "> "}, "user": {"before": "U:", "after": "\n"},
+                          "assistant": {"before": "A:", "after": "</s>"}, "tool": {"before": "T", "after": ""}, "ends": ["</s>"]})
+    call = {"id": "call1", "type": "function", "function": {"name": "f", "arguments": '{"a": [1.50, "x"]}'}}
+    talk = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "a</s>[INST]"}]}, {"role": "assistant", "tool_calls": [call]},
+                         {"role": "tool", "tool_call_id": "call1", "content": "[1]"}, {"role": "assistant", "content": "b", "prefix": True}],
+            "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}], "continue_final_message": False}
+    plain = json.dumps({"messages": [m for m in talk["messages"] if m["role"] in ("system", "user")]})
+    for form in range(7):
+        put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) else plain).encode())
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 
