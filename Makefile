@@ -59,7 +59,7 @@ machine := $(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)
 known = $(shell echo 'typedef int known;' | $(CC) $(2) $(1) -fsyntax-only -x c - 2>/dev/null && echo '$(1)')
 
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
-            -Wvla -Wundef -Wwrite-strings -Wno-pass-failed $(WERROR)
+            -Wvla -Wundef -Wwrite-strings -Wno-pass-failed -Wno-unsupported-floating-point-opt $(WERROR)
 # The numeric contract (quant/FORMAT.md, arch/kernels.h): multiply and add are rounded separately,
 # and floats follow IEEE 754. It comes after CFLAGS, and undoes every part of -ffast-math by its own
 # name: -fno-fast-math does not undo parts that were given one by one.

@@ -94,12 +94,15 @@
 #define ROLL   _Pragma("GCC unroll 1")
 #endif
 
-/* Around a body that is unrolled already: worth some percent of speed, and four times the code. */
+/* UNROLL_OUTER: around a body that is unrolled already: worth some percent of speed, and four times
+ * the code. ONCE: of a large function that is called from two places. */
 #ifdef __OPTIMIZE_SIZE__
 #define LANES_SMALL  1
+#define ONCE         __attribute__((noinline))
 #define UNROLL_OUTER ROLL
 #else
-#define LANES_SMALL  0
+#define LANES_SMALL 0
+#define ONCE
 #define UNROLL_OUTER UNROLL
 #endif
 

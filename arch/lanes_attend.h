@@ -142,7 +142,7 @@ static void score_segment(const arch_attention *job, unsigned first_span, unsign
 		        SPAN_POSITIONS * job->dim);
 		for (q = 0; q + LANES_QUERIES <= job->n_queries; q += LANES_QUERIES)
 			score_queries(job, q, span, starts + q, LANES_QUERIES);
-		for (; q + 4 <= job->n_queries; q += 4)
+		for (; LANES_QUERIES > 4 && q + 4 <= job->n_queries; q += 4)
 			score_queries(job, q, span, starts + q, 4);
 		for (; q < job->n_queries; q++)
 			score_queries(job, q, span, starts + q, 1);
@@ -247,7 +247,7 @@ static void add_span_to_all(float *sums, const int8_t *values, int8_t codes[][SP
 
 	for (q = 0; q + LANES_QUERIES <= n_queries; q += LANES_QUERIES)
 		add_span(sums + q * dim, values, c + q, scales + q, dim, LANES_QUERIES);
-	for (; q + 4 <= n_queries; q += 4)
+	for (; LANES_QUERIES > 4 && q + 4 <= n_queries; q += 4)
 		add_span(sums + q * dim, values, c + q, scales + q, dim, 4);
 	for (; q < n_queries; q++)
 		add_span(sums + q * dim, values, c + q, scales + q, dim, 1);

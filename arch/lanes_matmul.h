@@ -149,21 +149,27 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 	}
 }
 
-static void multiply_panel_q4(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+ONCE static void multiply_panel_q4(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
+                                   int tiles)
 {
-	if (tiles == LANES_TILES)
+	if (LANES_TILES == 1 || tiles == LANES_TILES)
 		multiply_passes(p, x, n, n_blocks, LANES_TILES, false);
 	else
 		multiply_passes(p, x, n, n_blocks, 1, false);
 }
 
-static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+#ifdef LANES_OWN_DOTS
+#define multiply_panel_q8 multiply_panel_q4 /* the same function once */
+#else
+ONCE static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
+                                   int tiles)
 {
-	if (tiles == LANES_TILES)
+	if (LANES_TILES == 1 || tiles == LANES_TILES)
 		multiply_passes(p, x, n, n_blocks, LANES_TILES, true);
 	else
 		multiply_passes(p, x, n, n_blocks, 1, true);
 }
+#endif
 
 static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                             size_t first, size_t end, float *scratch)

@@ -116,7 +116,8 @@ INLINE void multiply_pairs(const lanes_panel *p, lanes_slab x, size_t t, size_t 
 		          v % LANES_PARTS, sums[v]);
 }
 
-static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks, int tiles)
+ONCE static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
+                                      int tiles)
 {
 	size_t t, passes = (n + 2 * PAIRS - 1) / (2 * PAIRS);
 

@@ -3,7 +3,8 @@
 # and the same digest, with every kernel set of arm64, from a model that cannot be written to, in as
 # much memory as was told
 #
-# Needs Debian's gcc-aarch64-linux-gnu and qemu-system-arm; skips without them.
+# Needs Debian's gcc-aarch64-linux-gnu and qemu-system-arm; skips without them. The library is built
+# with clang, too, where there is one.
 . test/statements.sh
 cross=${CROSS:-aarch64-linux-gnu-}
 emulator=qemu-system-aarch64
@@ -16,8 +17,8 @@ done
 out=${BRISE_BUILD:-build}/board
 library=$out/firmware/libbrise.a
 
-build_library() {
-	make -s -j2 CC="${cross}gcc" AR="${cross}ar" OUT="$out" WERROR=-Werror firmware >"$dir/built" 2>"$dir/err" && return
+build_library() { # compiler, where to
+	make -s -j2 CC="$1" AR="${cross}ar" OUT="$2" WERROR=-Werror firmware >"$dir/built" 2>"$dir/err" && return
 	cat "$dir/err" >&2
 	return 1
 }
@@ -63,7 +64,13 @@ is_told_well() {
 }
 
 requires "breeze is converted" "$brise" convert test/models/breeze "$dir/breeze.brise" --type q4 2>"$dir/err"
-requires "the library for firmware builds" build_library
+if command -v clang >/dev/null; then
+	holds "clang builds the library for firmware" build_library "clang --target=${cross%-}" "$out/clang"
+	holds "clang's has less than 150,000 bytes of text with all kernel sets" is_small
+else
+	skip "the library for firmware, from clang" "clang is not installed"
+fi
+requires "the library for firmware builds" build_library "${cross}gcc" "$out"
 holds "it has less than 150,000 bytes of text with all kernel sets" is_small
 requires "a program for the board links with the library alone" link_board
 requires "there is an image" make_image
