@@ -5,7 +5,8 @@
 # make quality    what each type loses on test/models/breeze, as a table and a picture;
 #                 TEXT=FILE: on that text
 # make firmware   build/firmware/libbrise.a: the runtime for a board without an operating system
-#                 (runtime/FIRMWARE.md); CC=aarch64-none-elf-gcc or the like
+#                 (runtime/FIRMWARE.md); CC=aarch64-none-elf-gcc or the like; BOARD=FILE: with
+#                 threads and clock from there
 # make install    to $(DESTDIR)$(prefix): bindir, libdir and includedir may be set one by one
 #
 # make BUILD=debug|asan|tsan   the same into build/debug and so on, or into OUT; V=1 shows commands
@@ -15,6 +16,7 @@
 BUILD ?= release
 AR    ?= ar
 SYSTEM ?= posix
+BOARD  ?= runtime/os/none/board.c
 
 PREFIX        ?= /usr/local
 prefix        ?= $(PREFIX)
@@ -83,7 +85,8 @@ rooms := os model text eval sample
 system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
                   $(addprefix text/,json.c json_writer.c) $(patsubst runtime/%,%,$(wildcard runtime/text/chat*.c)) generate.c drafter.c draft_index.c draft_pace.c \
                   session.c session_sum.c eval/kv_image.c)
-all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c) runtime/os/$(SYSTEM)/*.c) $(if $(family),$(wildcard arch/$(family)/*.c))
+system_files := $(filter-out runtime/os/none/board.c,$(wildcard runtime/os/$(SYSTEM)/*.c)) $(if $(filter none,$(SYSTEM)),$(BOARD))
+all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c decode_blocks.c)
@@ -171,8 +174,8 @@ $(out)/brise.pc: runtime/brise.h force
 		'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lbrise -lm -lpthread' >$@
 
 # The same library of SYSTEM=none, small. It may need nothing of its environment but what is named
-# here.
-firmware_needs := memcpy memmove memset memcmp sqrt sqrtf
+# here, and what BOARD does.
+firmware_needs := memcpy memmove memset memcmp sqrt sqrtf $(BOARD_NEEDS)
 firmware:
 	@$(MAKE) --no-print-directory SYSTEM=none OUT='$(out)/firmware' CFLAGS='-Os -fno-unwind-tables -fno-asynchronous-unwind-tables $(CFLAGS)' '$(out)/firmware/libbrise.a'
 	@sh test/firmware/measure.sh '$(out)/firmware/libbrise.a' '$(firmware_needs)' '$(NM)'

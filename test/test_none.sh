@@ -1,14 +1,17 @@
 #!/bin/sh
 # test_none.sh - the runtime for no operating system: it builds, asks a system for nothing, and runs
-# a model from memory with the same bits
+# a model from memory with the same bits, on one thread and on two of a board's own
 . test/statements.sh
 
 out=${BRISE_BUILD:-build}
 library=$out/none/libbrise.a
+cores=test/firmware/two_cores.c
 
-make_library() {
+make_library() { # its folder, further words for make
+	folder=$1
+	shift
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS -u CPPFLAGS \
-		make -s SYSTEM=none BUILD=debug OUT="$out/none" "$library" >"$dir/out" 2>&1 && return
+		make -s SYSTEM=none BUILD=debug OUT="$folder" "$@" "$folder/libbrise.a" >"$dir/out" 2>&1 && return
 	cat "$dir/out" >&2
 	return 1
 }
@@ -20,14 +23,16 @@ asks_for_nothing() {
 	return 1
 }
 
-tells_the_same_story() {
-	${CC:-cc} -std=c11 -I. -o "$dir/program" test/firmware/none_main.c test/firmware/story.c "$library" -lm && "$dir/program" "$dir/breeze.brise" >"$dir/none" || return 1
-	[ "$(sed -n 's/^digest //p' "$dir/none")" = "$(cut -d' ' -f1 test/digest.sha256)" ] && [ -n "$(sed -n 's/^text //p' "$dir/none")" ] &&
-		[ "$(sed -n 's/^text //p' "$dir/none")" = "$("$brise" run "$dir/breeze.brise" "A file" -n 20 --greedy 2>/dev/null)" ]
+tells_the_same_story() { # library, threads
+	${CC:-cc} -std=c11 -I. -DSTORY_THREADS="$2" -o "$dir/program" test/firmware/none_main.c test/firmware/story.c "$1" -lm -lpthread && "$dir/program" "$dir/breeze.brise" >"$dir/none" || return 1
+	[ "$(sed -n 's/^threads //p' "$dir/none")" = "$2" ] && [ "$(sed -n 's/^digest //p' "$dir/none")" = "$(cut -d' ' -f1 test/digest.sha256)" ] &&
+		[ -n "$(sed -n 's/^text //p' "$dir/none")" ] && [ "$(sed -n 's/^text //p' "$dir/none")" = "$("$brise" run "$dir/breeze.brise" "A file" -n 20 --greedy 2>/dev/null)" ]
 }
 
-holds "the library for no system builds" make_library
+holds "the library for no system builds" make_library "$out/none"
 holds "it asks a system for nothing" asks_for_nothing
 requires "breeze is converted" "$brise" convert test/models/breeze "$dir/breeze.brise" 2>/dev/null
-holds "it gives the same digest and the same text" tells_the_same_story
+holds "it gives the same digest and the same text" tells_the_same_story "$library" 1
+holds "the library for a board of two cores builds" make_library "$out/none2" BOARD="$cores"
+holds "it gives the same on two threads" tells_the_same_story "$out/none2/libbrise.a" 2
 report none

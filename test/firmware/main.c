@@ -19,6 +19,8 @@
 #define MEMORY ((void *)0x60000000u)
 #define ROOM   ((size_t)256 << 20)
 
+extern const uint64_t stack_bottom[], stack_top[]; /* of board.ld */
+
 void *memcpy(void *to, const void *from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
@@ -85,6 +87,25 @@ static void print(const char *text, size_t bytes)
 	}
 }
 
+/* Memory is zero when the emulator starts, so what is not has been used. */
+static void print_stack(void)
+{
+	const uint64_t *p = stack_bottom;
+	char digits[20];
+	size_t n = sizeof digits;
+	uint64_t used;
+
+	while (p < stack_top && *p == 0)
+		p++;
+	used = (uint64_t)((uintptr_t)stack_top - (uintptr_t)p);
+	do
+		digits[--n] = (char)('0' + used % 10);
+	while ((used /= 10) > 0);
+	print("stack ", 6);
+	print(digits + n, sizeof digits - n);
+	print("\n", 1);
+}
+
 static void switch_off(void)
 {
 	register uint64_t call __asm__("x0") = SYSTEM_OFF;
@@ -99,8 +120,10 @@ void board_main(void)
 	uint64_t size;
 
 	memcpy(&size, MODEL, sizeof size);
-	if (story_run(MODEL + HEAD, (size_t)size, MEMORY, ROOM, print) == 0)
+	if (story_run(MODEL + HEAD, (size_t)size, MEMORY, ROOM, print) == 0) {
+		print_stack();
 		print("end\n", 4);
+	}
 	switch_off();
 }
 

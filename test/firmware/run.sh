@@ -63,6 +63,12 @@ is_told_well() {
 	[ $# -eq 2 ] && [ "$2" -le "$1" ] && [ $(($1 - $2)) -le $(($1 / 20)) ]
 }
 
+takes_little_stack() {
+	stack=$(said stack)
+	printf '%s bytes of stack\n' "$stack" >&2
+	[ -n "$stack" ] && [ "$stack" -gt 0 ] && [ "$stack" -le 65536 ]
+}
+
 requires "breeze is converted" "$brise" convert test/models/breeze "$dir/breeze.brise" --type q4 2>"$dir/err"
 if command -v clang >/dev/null; then
 	holds "clang builds the library for firmware" build_library "clang --target=${cross%-}" "$out/clang"
@@ -83,5 +89,6 @@ for processor in cortex-a53:neon cortex-a76:dotprod max:i8mm; do
 	holds "$name: the text is the command line's" [ -n "$wanted" -a "$(said text)" = "$wanted" ]
 	holds "$name: the digest is every machine's" [ -n "$digest" -a "$(said digest)" = "$digest" ]
 	holds "$name: memory is enough, and not 5 % too much" is_told_well
+	holds "$name: 64 KB of stack are enough" takes_little_stack
 done
 report firmware

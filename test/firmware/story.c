@@ -8,6 +8,10 @@
 #define IDS          40 /* of test/same_digest.sh */
 #define PROMPT_BYTES 64
 
+#ifndef STORY_THREADS
+#define STORY_THREADS 1
+#endif
+
 typedef struct story {
 	const void *data;
 	size_t size;
@@ -24,7 +28,7 @@ typedef struct story {
 
 static const brise_engine_options engine_options = { .size = sizeof engine_options,
 	                                             .rows = 32,
-	                                             .threads = 1 };
+	                                             .threads = STORY_THREADS };
 static const brise_sequence_options sequence_options = { .size = sizeof sequence_options,
 	                                                 .slack = 32 };
 
@@ -84,6 +88,8 @@ static brise_status make(story *s, void *memory, size_t bytes)
 		return status;
 	print_text(s, "kernels ");
 	print_text(s, brise_get_engine_facts(s->engine)->arch);
+	print_text(s, "\nthreads ");
+	print_number(s, brise_get_engine_facts(s->engine)->threads);
 	print_text(s, "\nmemory ");
 	print_number(s, told);
 	print_text(s, " ");

@@ -1,7 +1,6 @@
-/* none.c - no operating system: no files, no threads, no clock; models come from memory
+/* none.c - no operating system: no files; models come from memory
  *
- * Every function refuses. What is built on them works without: the pool runs loops on its caller,
- * brise_open_memory needs no file. A board with a timer fills in os_clock_ns.
+ * Every function refuses. What is built on them works without: brise_open_memory needs no file.
  */
 #include "runtime/os/os.h"
 
@@ -200,13 +199,6 @@ bool os_sync_map(const void *bytes, size_t n)
 	return refuse();
 }
 
-os_thread *os_start_thread(os_thread_fn *run, void *argument)
-{
-	(void)run, (void)argument;
-	(void)refuse();
-	return NULL;
-}
-
 void os_unmap(const void *bytes, size_t size)
 {
 	(void)bytes, (void)size;
@@ -289,60 +281,7 @@ void os_unguard(int guard)
 	(void)guard;
 }
 
-/* ---- threads: there is one, so a lock is always free ---------------------------------------- */
-
-void os_join_thread(os_thread *thread)
-{
-	(void)thread;
-}
-
-void os_yield(void)
-{
-}
-
-struct os_monitor {
-	char nothing;
-};
-
-/* Holds nothing; its address is needed, since NULL would mean no memory. */
-os_monitor *os_new_monitor(void)
-{
-	static const os_monitor one = { 0 };
-
-	return (os_monitor *)(uintptr_t)&one;
-}
-
-void os_free_monitor(os_monitor *monitor)
-{
-	(void)monitor;
-}
-
-void os_lock(os_monitor *monitor)
-{
-	(void)monitor;
-}
-
-void os_unlock(os_monitor *monitor)
-{
-	(void)monitor;
-}
-
-void os_wait(os_monitor *monitor)
-{
-	(void)monitor;
-}
-
-void os_wake_all(os_monitor *monitor)
-{
-	(void)monitor;
-}
-
-/* ---- clock, processors, memory -------------------------------------------------------------- */
-
-int64_t os_clock_ns(void)
-{
-	return 0;
-}
+/* ---- processors, memory --------------------------------------------------------------------- */
 
 unsigned os_list_processors(unsigned *numbers, unsigned most)
 {
