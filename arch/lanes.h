@@ -70,8 +70,10 @@
  *     LANES_KEEP_ORDER(v)
  *                        lanes_barrier(v) where a compiler needs that between the dot products of a
  *                        pass; nothing by default
- *     LANES_TILES, LANES_TOKENS, LANES_QUERIES
- *                        multiplied together in one pass, as many as fit in the registers
+ *     LANES_TILES, LANES_TOKENS, LANES_QUERIES, LANES_FEW_TILES, LANES_FEW
+ *                        multiplied together in one pass, as many as fit in the registers; the
+ *                        last two in a pass over a few tokens, of which there are LANES_FEW_MOST
+ *                        at most
  */
 #ifndef ARCH_LANES_H
 #define ARCH_LANES_H
@@ -82,7 +84,8 @@
 #include "arch/kernels.h"
 #include "arch/math.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE   static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 
 /* Loops over accumulators must be unrolled, or these would not be registers. (clang takes a plain
  * "unroll" as advice only, which gives a half to two thirds of the speed.) */

@@ -2,29 +2,44 @@
  * is made of
  *
  * Memory is the limit still, or nearly: tiles are read once, in order, as with one token, and each
- * vector of weights is multiplied with all tokens of a pass before the next is looked up. Sums wait
- * in L1 between groups, so that every pass and every part of the rows has all registers.
- *
- * As in a panel, shifts are added to the codes; so a token's dot products begin with the same
- * number in all rows, and these are computed once for all tiles.
+ * vector of weights is multiplied with the tokens of a pass before the next is looked up. More
+ * tokens than a pass has registers for take several passes over a slab of 512 columns, which stays
+ * in L1, as the sums do.
  */
 #ifndef ARCH_LANES_FEW_H
 #define ARCH_LANES_FEW_H
 
 #include "arch/lanes_matvec.h"
 
-/* Tokens of a pass. */
+/* Tokens of a pass: 2, or 4, 6 or 8. */
 #ifndef LANES_FEW
 #define LANES_FEW 2
 #endif
 /* Most tokens in this way: with more, decoding a panel once is cheaper. Small code has panels
  * alone. */
-#ifndef LANES_FEW_MOST
 #ifdef __OPTIMIZE_SIZE__
+#undef LANES_FEW_MOST
 #define LANES_FEW_MOST 1
-#else
+#endif
+#ifndef LANES_FEW_MOST
 #define LANES_FEW_MOST 2
 #endif
+/* Tiles of a pass, 1 or 2: with two, an activation that is loaded is multiplied twice. So few
+ * tokens that memory is the limit go through one tile at a time, since one stream is read faster.
+ */
+#ifndef LANES_FEW_TILES
+#define LANES_FEW_TILES 1
+#endif
+#define FEW_ONE_TILE_Q4 2
+#define FEW_ONE_TILE_Q8 4
+
+/* Slabs from one that is multiplied to the one that is prefetched into L1. Products of 7B q4 with 2
+ * to 4 tokens on Zen 5 took 5 to 9 percent longer 5 KB ahead than 8 or 12; boards have smaller
+ * caches. */
+#ifdef LANES_OWN_FEW
+#define FEW_AHEAD(q4) 1u
+#else
+#define FEW_AHEAD(q4) ((q4) ? 2u : 1u)
 #endif
 
 /* Activations of a few tokens at one block. */
@@ -62,157 +77,188 @@ INLINE lanes_few few_at(const arch_vectors *x, const int32_t *starts, size_t t, 
 	return (lanes_few){ x->codes + at * TILE_BLOCK, x->scales + at, starts + at };
 }
 
+/* A slab, for one pass. */
+typedef struct lanes_few_slab {
+	const uint8_t *groups; /* of the first tile */
+	size_t n_groups;
+	size_t apart; /* bytes from one tile to the next */
+	size_t ahead; /* bytes from a group to what is prefetched meanwhile */
+	const lanes_tables *tables;
+	lanes_few x;
+	float (*sums)[TILE_ROWS]; /* [tokens][tiles] */
+} lanes_few_slab;
+
+INLINE lanes_few few_from(lanes_few x, size_t block)
+{
+	return (lanes_few){ x.codes + block * TILE_BLOCK, x.scales + block, x.starts + block };
+}
+
+INLINE void few_prefetch(const lanes_few_slab *slab, const uint8_t *p, unsigned lines,
+                         const int tiles)
+{
+	unsigned i;
+	int tile;
+
+	UNROLL
+	for (tile = 0; tile < tiles; tile++)
+		UNROLL
+	for (i = 0; i < lines; i++)
+		lanes_prefetch_near(p + (size_t)tile * slab->apart + slab->ahead + 64 * i);
+}
+
 #ifdef LANES_OWN_FEW
-INLINE void few_group(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
-                      lanes_int table, lanes_few x, const int tokens);
-#else
-/* dots[t] += products of LANES rows of a block of q4. */
-INLINE void few_dots_q4(lanes_int dots[], const uint8_t *codes, lanes_int shift, lanes_int table,
-                        const int8_t *x, const int tokens)
-{
-	int j, t;
-
-	UNROLL
-	for (j = 0; j < 4; j++) {
-		lanes_int bytes = lanes_load(codes + 64 * j),
-		          low = lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes)), shift),
-		          high = lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes)), shift);
-
-		UNROLL
-		for (t = 0; t < tokens; t++)
-			dots[t] = lanes_dot(dots[t], low, x + FEW_CODES(t), j);
-		UNROLL
-		for (t = 0; t < tokens; t++)
-			dots[t] = lanes_dot(dots[t], high, x + FEW_CODES(t) + 16, j);
-	}
-}
-
-INLINE void few_dots_q8(lanes_int dots[], const uint8_t *codes, const int8_t *x, const int tokens)
-{
-	const lanes_int bias = lanes_fill_bytes(LANES_BIAS_FULL);
-	int g, t;
-
-	UNROLL
-	for (g = 0; g < 8; g++) {
-		lanes_int bytes = lanes_load(codes + 64 * g);
-
-		if (LANES_BIAS_FULL)
-			bytes = lanes_add_bytes(bytes, bias);
-		UNROLL
-		for (t = 0; t < tokens; t++)
-			dots[t] = lanes_dot_full(dots[t], bytes, x + FEW_CODES(t) + g / 4 * 16,
-			                         g % 4);
-	}
-}
-
 /* Adds a group to the sums of `tokens` tokens. scales: of q4. */
 INLINE void few_group(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
-                      lanes_int table, lanes_few x, const int tokens)
+                      lanes_int table, lanes_few x, const int tokens);
+
+INLINE void few_blocks(const lanes_few_slab *slab, const uint8_t *group, const lanes_scales *scales,
+                       lanes_few x, const int tokens, const int tiles)
 {
-	const uint8_t *codes = group + (scales ? Q4_GROUP_SCALES : Q8_GROUP_SCALES);
-	unsigned i;
-	int part, t;
+	few_prefetch(slab, group + 64,
+	             (unsigned)(scales ? Q4_GROUP_BYTES : Q8_GROUP_BYTES) / 64 - 1, tiles);
+	few_group(slab->sums, group, scales, slab->tables->codes, x, tokens);
+}
+#else
+#include "arch/lanes_few_block.h"
 
-	UNROLL
-	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_float sum[LANES_FEW];
+/* Prefetches are spread evenly: more at once than the cache can ask for are dropped. */
+INLINE void few_blocks(const lanes_few_slab *slab, const uint8_t *group, const lanes_scales *scales,
+                       lanes_few x, const int tokens, const int tiles)
+{
+	const size_t bytes = scales ? Q4_BLOCK_BYTES : Q8_BLOCK_BYTES;
+	few_block block = { group + (scales ? Q4_GROUP_SCALES : Q8_GROUP_SCALES), group, scales,
+		            slab->apart, 0 };
 
+	ROLL for (block.index = 0; block.index < TILE_BLOCKS; block.index++, block.codes += bytes)
+	{
+		few_prefetch(slab, block.codes, (unsigned)bytes / 64, tiles);
+		few_add_block(slab->sums, &block, slab->tables->codes, few_from(x, block.index),
+		              tokens, tiles);
+	}
+}
+#endif
+
+/* Adds a slab to the sums of `tokens` tokens and `tiles` tiles. */
+INLINE void few_add_slab(const lanes_few_slab *slab, const int tokens, const int tiles,
+                         const bool q4)
+{
+	const uint8_t *group = slab->groups;
+	lanes_scales scales[LANES_FEW_TILES];
+	size_t i;
+	int tile;
+
+	for (i = 0; i < slab->n_groups; i++) {
 		UNROLL
-		for (t = 0; t < tokens; t++)
-			sum[t] = lanes_load_float(sums[t] + LANES * part);
-		UNROLL
-		for (i = 0; i < TILE_BLOCKS; i++) {
-			const size_t row = i * TILE_ROWS + (size_t)(LANES * part);
-			lanes_int dots[LANES_FEW];
-			lanes_float m = lanes_to_float(scales ? lanes_widen(scales->magnitude + row)
-			                                      : lanes_widen_unsigned(group + row)),
-			            offset = offset_of(m);
-
-			UNROLL
-			for (t = 0; t < tokens; t++)
-				dots[t] = lanes_fill(x.starts[FEW_SCALES(t) + i]);
-			if (scales)
-				few_dots_q4(dots, codes + i * Q4_BLOCK_BYTES + 4 * LANES * part,
-				            lanes_spread(scales->shift + row), table,
-				            x.codes + i * TILE_BLOCK, tokens);
-			else
-				few_dots_q8(dots, codes + i * Q8_BLOCK_BYTES + 4 * LANES * part,
-				            x.codes + i * TILE_BLOCK, tokens);
-			UNROLL
-			for (t = 0; t < tokens; t++)
-				sum[t] = lanes_add(
-				        sum[t],
-				        lanes_mul(lanes_product(dots[t], m, offset),
-				                  lanes_fill_float(x.scales[FEW_SCALES(t) + i])));
+		for (tile = 0; tile < tiles; tile++) {
+			lanes_prefetch(group + (size_t)tile * slab->apart + LANES_PAGES_AHEAD);
+			if (q4)
+				read_scales(&scales[tile], group + (size_t)tile * slab->apart,
+				            slab->tables);
 		}
-		UNROLL
-		for (t = 0; t < tokens; t++)
-			lanes_store_float(sums[t] + LANES * part, sum[t]);
+		few_prefetch(slab, group, 1, tiles);
+		few_blocks(slab, group, q4 ? scales : NULL, few_from(slab->x, i * TILE_BLOCKS),
+		           tokens, tiles);
+		group += q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES;
 	}
 }
 
-#endif
-
-/* The same for any number up to LANES_FEW. */
-INLINE void few_pass(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
-                     lanes_int table, lanes_few x, size_t tokens)
-{
-	switch (tokens) {
-#define FEW(count)                                                                                 \
-	case count:                                                                                \
-		few_group(sums, group, scales, table, x, count);                                   \
-		break;
-#if LANES_FEW >= 8
-		FEW(8)
-		FEW(7)
-#endif
-#if LANES_FEW >= 6
-		FEW(6)
-		FEW(5)
-#endif
+/* A function for each pass that there is. Were they cases of one function, compilers would move
+ * what they have in common before the switch, and write looked-up codes to memory. */
 #if LANES_FEW >= 4
-		FEW(4)
-		FEW(3)
+#define FEW_PASSES_4(pass) pass(2, 1) pass(3, 1) pass(4, 1)
+#else
+#define FEW_PASSES_4(pass) pass(2, 1)
+_Static_assert(LANES_FEW_MOST <= 2, "no pass has one token");
 #endif
-		FEW(2)
-#undef FEW
-	default:
-		few_group(sums, group, scales, table, x, 1);
+#if LANES_FEW >= 6 && LANES_FEW_TILES == 1
+#define FEW_PASSES_6(pass) pass(5, 1) pass(6, 1)
+#else
+#define FEW_PASSES_6(pass)
+#endif
+#if LANES_FEW >= 8 && LANES_FEW_TILES == 2
+#define FEW_PASSES_8(pass) pass(3, 2) pass(4, 2) pass(5, 2) pass(6, 2) pass(7, 2) pass(8, 2)
+#else
+#define FEW_PASSES_8(pass)
+#endif
+#define FEW_PASSES(pass) FEW_PASSES_4(pass) FEW_PASSES_6(pass) FEW_PASSES_8(pass)
+
+#define FEW_FUNCTIONS(tokens, tiles)                                                               \
+	static NOINLINE void few_q4_##tokens##_##tiles(const lanes_few_slab *slab)                 \
+	{                                                                                          \
+		few_add_slab(slab, tokens, tiles, true);                                           \
+	}                                                                                          \
+	static NOINLINE void few_q8_##tokens##_##tiles(const lanes_few_slab *slab)                 \
+	{                                                                                          \
+		few_add_slab(slab, tokens, tiles, false);                                          \
 	}
+FEW_PASSES(FEW_FUNCTIONS)
+#undef FEW_FUNCTIONS
+
+typedef void few_pass(const lanes_few_slab *slab);
+
+INLINE few_pass *few_pass_of(size_t tokens, int tiles, const bool q4)
+{
+#define FEW_ENTRY(tokens, tiles)                                                                   \
+	[tokens][(tiles)-1] = { few_q8_##tokens##_##tiles, few_q4_##tokens##_##tiles },
+	/* clang-format off */
+	static few_pass *const passes[LANES_FEW + 1][LANES_FEW_TILES][2] = {
+		FEW_PASSES(FEW_ENTRY)
+	};
+	/* clang-format on */
+#undef FEW_ENTRY
+
+	return passes[tokens][tiles - 1][q4];
 }
 
-INLINE void few_tile(float *y, size_t ldy, const uint8_t *tile, const arch_vectors *x,
-                     const int32_t *starts, const lanes_tables *tables, const bool q4)
+INLINE void few_store(float *y, size_t ldy, const uint8_t *tile, const float (*sums)[TILE_ROWS],
+                      size_t n, int tiles)
 {
-	const size_t group_bytes = q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES,
-	             passes = (x->n + LANES_FEW - 1) / LANES_FEW;
-	const uint8_t *group = tile + (q4 ? Q4_TILE_HEAD : Q8_TILE_HEAD);
-	float sums[LANES_FEW_MOST][TILE_ROWS] __attribute__((aligned(64)));
-	size_t b, t, pass, tokens;
+	size_t t;
 	int part;
 
-	memset(sums, 0, x->n * sizeof sums[0]);
-	for (b = 0; b < x->blocks; b += TILE_BLOCKS, group += group_bytes) {
-		lanes_scales scales;
-
-		prefetch_first(group, true);
-		prefetch_lines(group + 64,
-		               (unsigned)(q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES) / 64 - 1, true);
-		if (q4)
-			read_scales(&scales, group, tables);
-		for (t = 0, pass = 0; pass < passes; pass++, t += tokens) {
-			tokens = (x->n - t) / (passes - pass);
-			few_pass(sums + t, group, q4 ? &scales : NULL, tables->codes,
-			         few_at(x, starts, t, b), tokens);
-		}
-	}
-	for (t = 0; t < x->n; t++)
+	for (t = 0; t < n; t++)
 		for (part = 0; part < LANES_PARTS; part++)
 			lanes_store_float(
 			        y + t * ldy + (size_t)(LANES * part),
-			        lanes_mul(lanes_load_float(sums[t] + LANES * part),
+			        lanes_mul(lanes_load_float(sums[t * (size_t)tiles] + LANES * part),
 			                  lanes_load_float((const float *)(const void *)tile +
 			                                   LANES * part)));
+}
+
+/* `tiles` tiles, `apart` bytes apart: two, or one, or one taken twice. */
+INLINE void few_tiles(float *y, size_t ldy, const uint8_t *tile, size_t apart, int tiles,
+                      const arch_vectors *x, const int32_t *starts, const lanes_tables *tables,
+                      const bool q4)
+{
+	const size_t n_groups = SLAB_BLOCKS / TILE_BLOCKS,
+	             bytes = n_groups * (q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES),
+	             passes = (x->n + LANES_FEW - 1) / LANES_FEW;
+	float sums[LANES_FEW_MOST * LANES_FEW_TILES][TILE_ROWS] __attribute__((aligned(64)));
+	lanes_few_slab slab = {
+		tile + (q4 ? Q4_TILE_HEAD : Q8_TILE_HEAD), 0, apart, 0, tables, { 0 }, NULL
+	};
+	size_t b, t, pass, tokens;
+	int i;
+
+	memset(sums, 0, x->n * (size_t)tiles * sizeof sums[0]);
+	for (b = 0; b < x->blocks; b += SLAB_BLOCKS, slab.groups += bytes) {
+		slab.n_groups = (x->blocks - b) / TILE_BLOCKS;
+		if (slab.n_groups > n_groups)
+			slab.n_groups = n_groups;
+		/* After the end of a tile comes the one after the other. */
+		slab.ahead = FEW_AHEAD(q4) * bytes;
+		if (b + FEW_AHEAD(q4) * SLAB_BLOCKS >= x->blocks)
+			slab.ahead += (size_t)(tiles - 1) * apart;
+		for (t = 0, pass = 0; pass < passes; pass++, t += tokens) {
+			tokens = (x->n - t) / (passes - pass);
+			slab.x = few_at(x, starts, t, b);
+			slab.sums = sums + t * (size_t)tiles;
+			few_pass_of(tokens, tiles, q4)(&slab);
+		}
+	}
+	for (i = 0; i < tiles; i++)
+		few_store(y + (size_t)i * (apart > 0) * TILE_ROWS, ldy, tile + (size_t)i * apart,
+		          (const float(*)[TILE_ROWS])sums + i, x->n, tiles);
 }
 
 /* False: not done, because scratch is too small for the rows, or never done. */
@@ -223,13 +269,14 @@ INLINE bool lanes_few_tiles(float *y, size_t ldy, const arch_matrix *w, const ar
 	const int32_t *starts =
 	        LANES_FEW_MOST > 1 ? few_starts(x, q4 ? LANES_BIAS_PANEL : LANES_BIAS_FULL, scratch)
 	                           : NULL;
+	const int tiles = x->n > (q4 ? FEW_ONE_TILE_Q4 : FEW_ONE_TILE_Q8) ? LANES_FEW_TILES : 1;
 
 	if (!starts)
 		return false;
 	prefetch_start(w->tiles + first * w->tile_bytes);
-	for (; first < end; first++)
-		few_tile(y + first * TILE_ROWS, ldy, w->tiles + first * w->tile_bytes, x, starts,
-		         &tables, q4);
+	for (; first < end; first += (size_t)tiles)
+		few_tiles(y + first * TILE_ROWS, ldy, w->tiles + first * w->tile_bytes,
+		          first + 1 < end ? w->tile_bytes : 0, tiles, x, starts, &tables, q4);
 	return true;
 }
 

@@ -121,7 +121,7 @@ few_source() { # set
 					prefetch_first(group, true); \\
 					prefetch_lines(group + 64, Q4_GROUP_BYTES / 64 - 1, true); \\
 					read_scales(&scales, group, tables); \\
-					few_pass(sums, group, &scales, tables->codes, few_at(x, starts, 0, b), n); \\
+					few_group(sums, group, &scales, tables->codes, few_at(x, starts, 0, b), n); \\
 				} \\
 			}
 		#if LANES_FEW_MOST >= 2

@@ -167,6 +167,13 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 				c.seed++;
 				check_matmul(counts, set, types[type], &c);
 			}
+	/* A few tokens, which are multiplied without a panel: an odd tile, a slab that is not
+	 * full. */
+	for (type = 0; type < 2; type++)
+		for (c.n = 2; c.n <= 34; c.n++) {
+			c = (matmul_case){ 16 * 3, 128 * 9, c.n, DATA_GAUSS, c.seed + 1 };
+			check_matmul(counts, set, types[type], &c);
+		}
 	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group,
 	 * and an odd one. */
 	for (type = 0; type < 3; type++) {
