@@ -197,7 +197,8 @@ brise_status generate_run(generation *g, brise_engine *engine, brise_sequence *s
 
 	if ((status = generate_accept(g, prompt, n, err)) != BRISE_OK)
 		return status;
-	status = brise_eval_tokens(engine, sequence, prompt, n, &logits, cancel, user, &w.error);
+	status = brise_eval_tokens(engine, sequence, prompt + g->kept, n - g->kept, &logits, cancel,
+	                           user, &w.error);
 	drawing = os_clock();
 	g->prompt_s = drawing - start;
 	if (status == BRISE_OK && g->n_tokens >= g->limit)

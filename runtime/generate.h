@@ -24,6 +24,7 @@ typedef struct generation {
 	size_t n_ends;
 	uint64_t limit;   /* tokens to draw at most */
 	drafter *drafter; /* NULL: no drafts. The text is the same with and without */
+	size_t kept; /* for generate_run: tokens of the prompt that the sequence has evaluated */
 
 	/* Results; zero at the start. */
 	generate_reason reason; /* why it is over */
@@ -56,10 +57,10 @@ brise_status generate_next(generation *g, const float *logits, generate_token *t
  * floating-point environment of brise_eval_rows's callbacks. Returning true stops. */
 typedef bool generate_token_fn(void *user, const generate_token *token);
 
-/* Evaluates a prompt [n], n > 0, after what is in the sequence already and continues it until one
- * of the reasons to stop, then in g->reason. The last token drawn is not evaluated. cancel (NULL:
- * never) is called before each layer; `user` is handed to both functions. Text that the decoder
- * holds back stays there for brise_finish_decoder.
+/* Evaluates a prompt [n], n > g->kept, after what is in the sequence already, its first g->kept
+ * tokens among it, and continues it until one of the reasons to stop, then in g->reason. The last
+ * token drawn is not evaluated. cancel (NULL: never) is called before each layer; `user` is handed
+ * to both functions. Text that the decoder holds back stays there for brise_finish_decoder.
  *
  * With a drafter a pass evaluates a token and its drafts, as many as the engine's and the
  * sequence's rows allow, and the sequence is rewound to what was drawn. Text, draws and the

@@ -17,6 +17,7 @@
 #include "runtime/cli/input.h"
 #include "runtime/cli/number.h"
 #include "runtime/cli/prompt_progress.h"
+#include "runtime/cli/session.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/generate.h"
 #include "runtime/os/memory.h"
@@ -31,9 +32,9 @@ typedef struct run_settings {
 	engine_settings engine;
 	brise_sampling sampling;
 	brise_logit_bias biases[MOST_BIASES];
-	const char *file, *prompt_ids;
+	const char *file, *prompt_ids, *session;
 	uint32_t tokens;
-	bool print_ids, ignore_eos, greedy, stats, no_drafts, has_seed;
+	bool print_ids, ignore_eos, greedy, stats, no_drafts, has_seed, go_on;
 } run_settings;
 
 typedef struct run {
@@ -42,6 +43,7 @@ typedef struct run {
 	prompt_progress progress;
 	drafter drafter;
 	generation generation; /* without a decoder ids are printed */
+	session session;
 	int32_t *prompt;
 	size_t n_prompt;
 	bool to_terminal, line_open; /* the last character printed was no line feed */
@@ -103,6 +105,8 @@ static const options_entry entries[] = {
 	TAKE(0, "seed", take_seed, "N", "same seed, same text (default: from the clock)"),
 	FLAG(0, "no-drafts", no_drafts, NULL),
 	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
+	STRING(0, "session", session, "FILE", NULL),
+	FLAG(0, "continue", go_on, "keep the text in FILE; without a prompt: go on with it"),
 	STRING(0, "prompt-ids", prompt_ids, "FILE", NULL),
 	FLAG(0, "print-ids", print_ids, "token ids in, token ids out"),
 	ENGINE_OPTIONS,
@@ -118,6 +122,18 @@ static const options_command command = {
 	.min_operands = 1,
 	.max_operands = 2,
 };
+
+/* The text that the session holds. */
+static int take_prompt(run *r)
+{
+	r->n_prompt = r->session.n;
+	r->prompt = memory_copy(r->session.tokens, r->n_prompt * sizeof *r->prompt);
+	if (!r->prompt)
+		return report_error("run", "no memory for a text of %zu tokens", r->n_prompt);
+	if (r->n_prompt == 0)
+		return report_error("run", "%s: holds no text to go on with", r->session.path);
+	return COMMANDS_READY;
+}
 
 /* Text from the argument, the file or standard input. A file's final line feed is not part of the
  * prompt. */
@@ -166,7 +182,7 @@ static bool print_token(void *user, const generate_token *token)
 	errno = 0;
 	if (fflush(stdout) != 0)
 		r->write_error = errno;
-	return ferror(stdout);
+	return !session_add(&r->session, token->id) || ferror(stdout);
 }
 
 /* A brise_cancel_fn, for the progress line and ctrl-C. */
@@ -186,7 +202,8 @@ static brise_status generate(run *r, brise_error *err)
 	r->generation.limit = s->tokens == NO_LIMIT ? UINT64_MAX : s->tokens;
 	r->generation.ends = f->ends;
 	r->generation.n_ends = s->ignore_eos ? 0 : f->n_ends;
-	prompt_progress_begin(&r->progress, "prompt: ", r->n_prompt, &r->engine);
+	prompt_progress_begin(&r->progress, "prompt: ", r->n_prompt - r->generation.kept,
+	                      &r->engine);
 	status = generate_run(&r->generation, r->engine.engine, r->engine.sequence, r->prompt,
 	                      r->n_prompt, print_token, was_interrupted, r, err);
 	prompt_progress_end(&r->progress);
@@ -227,6 +244,7 @@ static double rate(double tokens, double seconds)
 static void print_stats(const run *r)
 {
 	const generation *g = &r->generation;
+	size_t n = r->n_prompt - g->kept;
 	const brise_engine_facts *facts = brise_get_engine_facts(r->engine.engine);
 	const brise_sequence_facts *sequence = brise_get_sequence_facts(r->engine.sequence);
 	char kv[32], anonymous[32];
@@ -237,8 +255,10 @@ static void print_stats(const run *r)
 	report_note("run",
 	            "prompt %zu tokens in %.2f s (%.1f tokens/s); generated %" PRIu64
 	            " in %.2f s (%.1f tokens/s)",
-	            r->n_prompt, g->prompt_s, rate((double)r->n_prompt, g->prompt_s), g->n_tokens,
-	            g->generate_s, rate((double)g->n_tokens, g->generate_s));
+	            n, g->prompt_s, rate((double)n, g->prompt_s), g->n_tokens, g->generate_s,
+	            rate((double)g->n_tokens, g->generate_s));
+	if (g->kept > 0)
+		report_note("run", "%zu more tokens of the prompt were in the session", g->kept);
 	report_note("run",
 	            "%" PRIu64 " passes, %.2f tokens per pass; %" PRIu64 " of %" PRIu64
 	            " drafts accepted%s",
@@ -254,7 +274,11 @@ static void print_stats(const run *r)
 /* A full context of a model without a window ends the text normally, with a note. */
 static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
+	int saved = 0;
+
 	finish_text(r);
+	if (status == BRISE_OK || status == BRISE_ECANCELED)
+		saved = session_save(&r->session, "run", &r->engine, r->generation.sampler);
 	if (r->generation.reason == GENERATE_FULL || r->settings->stats || status != BRISE_OK)
 		begin_notes(r);
 	if (r->generation.reason == GENERATE_FULL)
@@ -266,7 +290,7 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 		print_stats(r);
 	if (status == BRISE_ECANCELED)
 		return report_interruption("run", "interrupted");
-	return status == BRISE_OK ? 0 : report_status("run", err);
+	return status == BRISE_OK ? saved : report_status("run", err);
 }
 
 /* Tokens with a piece; 0: the file has no tokenizer. */
@@ -280,25 +304,13 @@ static uint32_t count_pieces(const brise_model *model)
 	return facts.vocab;
 }
 
-static int run_model(run *r, const char *path, const char *prompt)
+/* Sampler, decoder and drafter. */
+static int make_generation(run *r, const char *path)
 {
 	const run_settings *s = r->settings;
-	engine_settings settings = s->engine;
 	brise_sampling sampling = s->sampling;
 	brise_error err;
-	int result;
 
-	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
-	    (result = read_prompt(r, prompt)) != COMMANDS_READY)
-		return result;
-	settings.prompt = r->n_prompt;
-	if ((result = engine_open_sequence(&r->engine, "run", &settings)) != COMMANDS_READY)
-		return result;
-	if (r->n_prompt == 0)
-		return report_error("run", "the prompt has no tokens");
-	if ((result = fit_check_prompt("run", brise_get_sequence_facts(r->engine.sequence),
-	                               r->n_prompt, s->tokens)) != COMMANDS_READY)
-		return result;
 	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
 		return report_error(
 		        "run",
@@ -316,6 +328,44 @@ static int run_model(run *r, const char *path, const char *prompt)
 			return report_error("run", "no memory for drafts (--no-drafts needs none)");
 		r->generation.drafter = &r->drafter;
 	}
+	return COMMANDS_READY;
+}
+
+/* The session, and the prompt's place in it. */
+static int begin_text(run *r)
+{
+	const run_settings *s = r->settings;
+	brise_sampler *sampler = s->go_on && !s->has_seed ? r->generation.sampler : NULL;
+	int result = session_load(&r->session, "run", &r->engine, &s->engine, sampler);
+
+	if (result == COMMANDS_READY && s->go_on)
+		result = take_prompt(r);
+	if (result != COMMANDS_READY)
+		return result;
+	if (r->n_prompt == 0)
+		return report_error("run", "the prompt has no tokens");
+	if ((result = fit_check_prompt("run", brise_get_sequence_facts(r->engine.sequence),
+	                               r->n_prompt, s->tokens)) != COMMANDS_READY)
+		return result;
+	return session_begin(&r->session, "run", &r->engine, r->prompt, r->n_prompt,
+	                     &r->generation.kept);
+}
+
+static int run_model(run *r, const char *path, const char *prompt)
+{
+	engine_settings settings = r->settings->engine;
+	brise_error err;
+	int result;
+
+	r->session.path = r->settings->session;
+	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
+	    (!r->settings->go_on && (result = read_prompt(r, prompt)) != COMMANDS_READY))
+		return result;
+	settings.prompt = r->n_prompt;
+	if ((result = engine_open_sequence(&r->engine, "run", &settings)) != COMMANDS_READY ||
+	    (result = make_generation(r, path)) != COMMANDS_READY ||
+	    (result = begin_text(r)) != COMMANDS_READY)
+		return result;
 	return end_of_text(r, generate(r, &err), &err);
 }
 
@@ -331,9 +381,13 @@ int cli_run(int argc, char **argv)
 		return status;
 	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)
 		return status;
-	if ((settings.file != NULL) + (settings.prompt_ids != NULL) + (result.n_operands > 1) > 1)
-		return report_usage("run",
-		                    "one prompt expected: an argument, --file or --prompt-ids");
+	if ((settings.file != NULL) + (settings.prompt_ids != NULL) + (result.n_operands > 1) +
+	            settings.go_on >
+	    1)
+		return report_usage("run", "one prompt expected: an argument, --file, --prompt-ids "
+		                           "or --continue");
+	if (settings.go_on && !settings.session)
+		return report_usage("run", "--continue: expected together with --session FILE");
 	if (settings.greedy)
 		settings.sampling.temperature = 0;
 	if (settings.sampling.penalty_last == UINT32_MAX)
@@ -349,6 +403,7 @@ int cli_run(int argc, char **argv)
 	brise_free_decoder(r.generation.decoder);
 	brise_free_sampler(r.generation.sampler);
 	memory_free(r.prompt);
+	session_free(&r.session);
 	engine_close(&r.engine);
 	return commands_end_after("run", status, r.write_error);
 }

@@ -15,9 +15,10 @@
 	"CHECKPOINT OUT.brise"
 #define NO_REGISTRY                                                                                \
 	"brise keeps no list of models: they are files, and brise info FILE describes one"
-#define NO_STOP_TEXT  "there are no stop texts yet: generation stops at the end token or after -n N"
-#define NO_GRAMMAR    "there are no grammars yet"
-#define NO_SESSION    "there are no saved prompts yet"
+#define NO_STOP_TEXT "there are no stop texts yet: generation stops at the end token or after -n N"
+#define NO_GRAMMAR   "there are no grammars yet"
+#define OUR_SESSION                                                                                \
+	"brise run --session FILE keeps a text, and evaluates only what is new of the next"
 #define ROPE_IS_FIXED "rotary positions are as the checkpoint says; leave it out"
 #define OUR_SAMPLING                                                                               \
 	"brise does not sample this way; there are --temperature, --top-k, --top-p, --min-p and "  \
@@ -196,9 +197,9 @@ static const synonym options[] = {
 	{ "-j",                   SYNONYM_ANSWER, NO_GRAMMAR },
 	{ "--json-schema",        SYNONYM_ANSWER, NO_GRAMMAR },
 	{ "--format",             SYNONYM_ANSWER, NO_GRAMMAR },
-	{ "--prompt-cache",       SYNONYM_ANSWER, NO_SESSION },
-	{ "--prompt-cache-all",   SYNONYM_ANSWER, NO_SESSION },
-	{ "--prompt-cache-ro",    SYNONYM_ANSWER, NO_SESSION },
+	{ "--prompt-cache",       SYNONYM_OPTION, "session" },
+	{ "--prompt-cache-all",   SYNONYM_ANSWER, OUR_SESSION },
+	{ "--prompt-cache-ro",    SYNONYM_ANSWER, OUR_SESSION },
 	{ "-e",                   SYNONYM_ANSWER, "the prompt is taken as it is: let the shell expand escapes, $'a\\nb', or use --file FILE" },
 	{ "--escape",             SYNONYM_ANSWER, "the prompt is taken as it is: let the shell expand escapes, $'a\\nb', or use --file FILE" },
 	{ "--verbose-prompt",     SYNONYM_ANSWER, "brise tokenize MODEL TEXT prints a prompt's token ids" },
