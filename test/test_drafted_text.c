@@ -1,21 +1,27 @@
-/* test_drafted_text.c - drafts, right and wrong ones, change nothing but the number of passes: the
- * same text, the same end, the same sequence and sampler afterwards */
+/* test_drafted_text.c - drafts, right and wrong ones, change nothing but the number of passes, and
+ * a limit on memory nothing at all: the same text, the same end, the same sequence and sampler
+ * afterwards */
 #include "runtime/generate.h"
 
 #include "test/check.h"
 #include "test/small_model.h"
 
-#define TRIALS    200
-#define MOST_TEXT 90 /* tokens of a prompt, and drawn after it */
+#define TRIALS    216 /* each limit with drafts and without: 12 for each shape */
+#define MOST_TEXT 90  /* tokens of a prompt, and drawn after it */
 #define N_ENGINES 4
 #define N_MASKS   4
 
 static const uint32_t engine_rows[N_ENGINES] = { 1, 2, 5, 64 };
 
+#define N_SHAPES 3
+
+/* Memory for the weights of a shape. */
+typedef enum budget { MAPPED, ALL_STREAMED, HALF_STREAMED, ALL_KEPT, N_BUDGETS } budget;
+
 typedef struct drafting {
 	check_counts *counts;
-	brise_model *models[4]; /* the last: models[1] again, under a limit on memory */
-	brise_engine *engines[4][N_ENGINES];
+	brise_model *models[N_SHAPES][N_BUDGETS];
+	brise_engine *engines[N_SHAPES][N_BUDGETS][N_ENGINES];
 	uint64_t seed;
 	uint64_t n_drafts, n_accepted; /* in all trials */
 	unsigned reasons[GENERATE_STOPPED + 1], failures;
@@ -24,8 +30,7 @@ typedef struct drafting {
 /* A prompt, and everything that a text depends on. */
 typedef struct trial {
 	drafting *all;
-	brise_model *models[2]; /* without drafts, and with them: the same weights */
-	brise_engine *engines[2];
+	unsigned shape, engine;
 	uint32_t vocab;
 	brise_sequence_options sequence;
 	brise_sampling sampling;
@@ -56,7 +61,7 @@ typedef struct trial_run {
 	drafter drafter;
 	const outcome *expected; /* without drafts */
 	uint64_t seed;
-	bool drafted;
+	brise_engine *engine;
 } trial_run;
 
 static unsigned under(uint64_t *seed, unsigned n)
@@ -97,17 +102,14 @@ static void choose_sampling(trial *t, uint64_t *seed)
 static void choose_trial(trial *t, drafting *all, unsigned number)
 {
 	uint64_t *seed = &all->seed;
-	unsigned model = number % 3, engine = under(seed, N_ENGINES),
+	unsigned shape = number % N_SHAPES, engine = under(seed, N_ENGINES),
 	         alphabet = 2 + under(seed, 60), i;
-	const format_config *config = &all->models[model]->config;
+	const format_config *config = &all->models[shape][MAPPED]->config;
 
 	memset(t, 0, sizeof *t);
 	t->all = all;
-	t->models[0] = all->models[model];
-	t->engines[0] = all->engines[model][engine];
-	model = number % 12 == 1 ? 3 : model; /* streaming takes time */
-	t->models[1] = all->models[model];
-	t->engines[1] = all->engines[model][engine];
+	t->shape = shape;
+	t->engine = engine;
 	t->vocab = config->vocab;
 	t->sequence = (brise_sequence_options){ .size = sizeof t->sequence };
 	t->sequence.kv = under(seed, 4) > 0 ? BRISE_KV_INT8 : BRISE_KV_F32;
@@ -196,8 +198,8 @@ static void look_at_state(const trial_run *r, brise_sequence *sequence)
 
 	r->o->position = brise_get_sequence_facts(sequence)->position;
 	brise_set_mask(r->sampler, NULL, NULL);
-	status = brise_eval_tokens(r->t->engines[r->drafted], sequence, &(int32_t){ 3 }, 1, &logits,
-	                           NULL, NULL, NULL);
+	status = brise_eval_tokens(r->engine, sequence, &(int32_t){ 3 }, 1, &logits, NULL, NULL,
+	                           NULL);
 	r->o->next = -(int32_t)status;
 	if (status != BRISE_OK)
 		return;
@@ -206,27 +208,29 @@ static void look_at_state(const trial_run *r, brise_sequence *sequence)
 }
 
 /* origin NULL: no drafts, or learned ones. */
-static void run_trial(const trial *t, bool drafts, drafter_force_fn *origin, outcome *o,
-                      const outcome *expected)
+static void run_trial(const trial *t, budget memory, bool drafts, drafter_force_fn *origin,
+                      outcome *o, const outcome *expected)
 {
-	trial_run r = {
-		.t = t, .o = o, .expected = expected, .seed = t->sampling.seed, .drafted = drafts
-	};
+	trial_run r = { .t = t,
+		        .o = o,
+		        .expected = expected,
+		        .seed = t->sampling.seed,
+		        .engine = t->all->engines[t->shape][memory][t->engine] };
 	generation g = { .limit = t->limit, .ends = t->ends, .n_ends = t->n_ends };
 	brise_sequence *sequence = NULL;
 	brise_error err = { BRISE_OK, "" };
 
 	memset(o, 0, sizeof *o);
 	brise_new_sampler(&r.sampler, t->vocab, &t->sampling, NULL);
-	brise_new_sequence(&sequence, t->models[drafts], &t->sequence, NULL);
+	brise_new_sequence(&sequence, t->all->models[t->shape][memory], &t->sequence, NULL);
 	g.sampler = r.sampler;
 	if (drafts && drafter_new(&r.drafter)) {
 		r.drafter.force = origin;
 		r.drafter.user = &r;
 		g.drafter = &r.drafter;
 	}
-	o->status = generate_run(&g, t->engines[drafts], sequence, t->prompt, t->n_prompt,
-	                         take_trial, NULL, &r, &err);
+	o->status = generate_run(&g, r.engine, sequence, t->prompt, t->n_prompt, take_trial, NULL,
+	                         &r, &err);
 	if (o->status != BRISE_OK)
 		memcpy(o->message, err.message, strlen(err.message));
 	o->reason = g.reason;
@@ -242,33 +246,57 @@ static void run_trial(const trial *t, bool drafts, drafter_force_fn *origin, out
 	brise_free_sequence(sequence);
 }
 
-static void test_drafts_change_no_text(drafting *all)
+static void check_outcome(const trial *t, unsigned number, const char *how, const outcome *got,
+                          const outcome *expected)
+{
+	CHECK(t->all->counts, !memcmp(got, expected, sizeof *expected),
+	      "text %u, %s: %zu tokens, expected %zu; at %u, expected %u; reason %d, expected %d",
+	      number, how, got->n, expected->n, (unsigned)got->position,
+	      (unsigned)expected->position, (int)got->reason, (int)expected->reason);
+}
+
+/* Under one limit after another, with drafts and without in turn. Streaming takes time, so prompts
+ * are evaluated in few passes. */
+static void check_limits(const trial *t, unsigned number, const outcome *expected)
+{
+	static const char *const names[N_BUDGETS][2] = {
+		[ALL_STREAMED] = { "all streamed", "all streamed, with drafts" },
+		[HALF_STREAMED] = { "half streamed", "half streamed, with drafts" },
+		[ALL_KEPT] = { "all kept", "all kept, with drafts" },
+	};
+	static outcome got;
+	const budget memory = (budget)(1 + number / N_SHAPES % (N_BUDGETS - 1));
+	const bool drafts = number % 2 > 0;
+	trial long_passes = *t;
+
+	long_passes.engine = N_ENGINES - 1;
+	run_trial(&long_passes, memory, drafts, draft_all_found, &got, expected);
+	check_outcome(t, number, names[memory][drafts], &got, expected);
+}
+
+static void test_drafts_and_limits_change_no_text(drafting *all)
 {
 	static const struct {
 		const char *name;
 		drafter_force_fn *origin;
-	} modes[] = { { "learned", NULL },
-		      { "all found", draft_all_found },
-		      { "random", draft_at_random },
-		      { "the truth", draft_the_truth } };
+	} modes[] = { { "drafts learned", NULL },
+		      { "drafts all found", draft_all_found },
+		      { "drafts random", draft_at_random },
+		      { "drafts the truth", draft_the_truth } };
 	static outcome expected, drafted;
 	unsigned number, mode;
 	trial t;
 
 	for (number = 0; number < TRIALS; number++) {
 		choose_trial(&t, all, number);
-		run_trial(&t, false, NULL, &expected, NULL);
+		run_trial(&t, MAPPED, false, NULL, &expected, NULL);
 		all->reasons[expected.reason]++;
 		all->failures += expected.status != BRISE_OK;
 		for (mode = 0; mode < 4; mode++) {
-			run_trial(&t, true, modes[mode].origin, &drafted, &expected);
-			CHECK(all->counts, !memcmp(&drafted, &expected, sizeof expected),
-			      "text %u, drafts %s: %zu tokens, expected %zu; at %u, expected %u; "
-			      "reason %d, expected %d",
-			      number, modes[mode].name, drafted.n, expected.n,
-			      (unsigned)drafted.position, (unsigned)expected.position,
-			      (int)drafted.reason, (int)expected.reason);
+			run_trial(&t, MAPPED, true, modes[mode].origin, &drafted, &expected);
+			check_outcome(&t, number, modes[mode].name, &drafted, &expected);
 		}
+		check_limits(&t, number, &expected);
 	}
 	/* The trials must have had what they are to test. */
 	CHECK(all->counts, all->n_accepted > 2000 && all->n_drafts - all->n_accepted > 2000,
@@ -335,17 +363,18 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 	size_t fed, at;
 	trial t;
 
-	(void)snprintf(b.path, sizeof b.path, "%s/3.brise", folder);
+	(void)snprintf(b.path, sizeof b.path, "%s/1-%d.brise", folder, (int)ALL_STREAMED);
 	read_whole(&b);
 	do
 		choose_trial(&t, all, 1);
 	while (t.n_prompt < 5);
+	t.engine = 2;
 	t.limit = 30;
 	t.n_ends = 0;
 	t.masked = false;
 	t.stop_after = SIZE_MAX;
 	t.sequence = (brise_sequence_options){ .size = sizeof t.sequence };
-	run_trial(&t, false, NULL, &expected, NULL);
+	run_trial(&t, MAPPED, false, NULL, &expected, NULL);
 	for (b.cut_after = 1; b.cut_after < 20; b.cut_after += 3) {
 		generation g = { .limit = t.limit };
 		brise_sequence *sequence = NULL, *alone = NULL;
@@ -362,11 +391,11 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 		/* The output matrix comes last: without it a pass ends, but has no logits. */
 		b.cut_to = b.cut_after % 2 ? b.n / 2 : b.n - 8192;
 		brise_new_sampler(&g.sampler, t.vocab, &t.sampling, NULL);
-		brise_new_sequence(&sequence, t.models[1], &t.sequence, NULL);
-		brise_new_sequence(&alone, t.models[0], &t.sequence, NULL);
+		brise_new_sequence(&sequence, all->models[1][ALL_STREAMED], &t.sequence, NULL);
+		brise_new_sequence(&alone, all->models[1][MAPPED], &t.sequence, NULL);
 		CHECK(all->counts,
-		      generate_run(&g, all->engines[3][2], sequence, t.prompt, t.n_prompt, cut_file,
-		                   NULL, &b, &err) == BRISE_EIO,
+		      generate_run(&g, all->engines[1][ALL_STREAMED][2], sequence, t.prompt,
+		                   t.n_prompt, cut_file, NULL, &b, &err) == BRISE_EIO,
 		      "%s", err.message);
 		at = (size_t)brise_get_sequence_facts(sequence)->position - t.n_prompt;
 		CHECK(all->counts,
@@ -374,13 +403,14 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 		      "%zu drawn, %zu evaluated", b.n_drawn, at);
 		write_whole(&b);
 		fed = at < expected.n ? at : 0;
-		brise_eval_tokens(all->engines[1][2], alone, t.prompt, t.n_prompt, NULL, NULL, NULL,
-		                  NULL);
-		brise_eval_tokens(all->engines[1][2], alone, expected.tokens, fed + 1, &wanted,
+		brise_eval_tokens(all->engines[1][MAPPED][2], alone, t.prompt, t.n_prompt, NULL,
 		                  NULL, NULL, NULL);
+		brise_eval_tokens(all->engines[1][MAPPED][2], alone, expected.tokens, fed + 1,
+		                  &wanted, NULL, NULL, NULL);
 		CHECK(all->counts,
-		      brise_eval_tokens(all->engines[3][2], sequence, expected.tokens + fed, 1,
-		                        &got, NULL, NULL, &err) == BRISE_OK &&
+		      brise_eval_tokens(all->engines[1][ALL_STREAMED][2], sequence,
+		                        expected.tokens + fed, 1, &got, NULL, NULL,
+		                        &err) == BRISE_OK &&
 		              !memcmp(got, wanted, t.vocab * sizeof *got),
 		      "after the failure: %s", err.message);
 		drafter_free(&d);
@@ -391,43 +421,62 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 	free(b.bytes);
 }
 
+static void limit(drafting *all, brise_model *model, budget memory)
+{
+	brise_memory_facts facts;
+	uint64_t bytes;
+	bool limited = brise_plan_memory(model, UINT64_MAX, &facts, sizeof facts, NULL) == BRISE_OK;
+
+	bytes = memory == ALL_KEPT       ? UINT64_MAX
+	        : memory == ALL_STREAMED ? facts.least
+	                                 : (facts.least + facts.kept_bytes) / 2;
+	limited = limited && brise_limit_memory(model, bytes, NULL, NULL, NULL, NULL) == BRISE_OK &&
+	          brise_get_memory_facts(model, &facts, sizeof facts, NULL) == BRISE_OK;
+	CHECK(all->counts, limited && (facts.streamed_bytes > 0) == (memory != ALL_KEPT),
+	      "a limit on memory: %u bytes streamed", (unsigned)facts.streamed_bytes);
+}
+
 static void open_all(drafting *all, const char *folder)
 {
-	static const format_config *const shapes[4] = { &small_odd, &small_wide, &small_open,
-		                                        &small_wide };
-	static const uint32_t types[4] = { TYPE_Q4, TYPE_Q8, TYPE_F16, TYPE_Q8 };
+	static const format_config *const shapes[N_SHAPES] = { &small_odd, &small_wide,
+		                                               &small_open };
+	static const uint32_t types[N_SHAPES] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	brise_engine_options options = { .size = sizeof options, .threads = 1 };
-	brise_memory_facts memory;
 	char path[600];
+	format_config shape;
 	unsigned i, k;
+	int memory;
 
-	for (i = 0; i < 4; i++) {
-		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
-		small_write(shapes[i], types[i], path);
-		brise_open_model(&all->models[i], path, NULL, NULL);
-		if (i == 3)
-			CHECK(all->counts,
-			      brise_plan_memory(all->models[i], UINT64_MAX, &memory, sizeof memory,
-			                        NULL) == BRISE_OK &&
-			              brise_limit_memory(all->models[i], memory.least, NULL, NULL,
-			                                 NULL, NULL) == BRISE_OK,
-			      "a limit on memory");
-		for (k = 0; k < N_ENGINES; k++) {
-			options.rows = engine_rows[k];
-			brise_new_engine(&all->engines[i][k], all->models[i], &options, NULL);
+	for (i = 0; i < N_SHAPES; i++)
+		for (memory = MAPPED; memory < N_BUDGETS; memory++) {
+			brise_model **model = &all->models[i][memory];
+
+			shape = *shapes[i];
+			shape.n_layers = 3; /* more than a stream's buffer holds */
+
+			(void)snprintf(path, sizeof path, "%s/%u-%d.brise", folder, i, memory);
+			small_write(&shape, types[i], path);
+			brise_open_model(model, path, NULL, NULL);
+			if (memory != MAPPED)
+				limit(all, *model, (budget)memory);
+			for (k = 0; k < N_ENGINES; k++) {
+				options.rows = engine_rows[k];
+				brise_new_engine(&all->engines[i][memory][k], *model, &options,
+				                 NULL);
+			}
 		}
-	}
 }
 
 static void close_all(drafting *all)
 {
-	unsigned i, k;
+	unsigned i, k, memory;
 
-	for (i = 0; i < 4; i++) {
-		for (k = 0; k < N_ENGINES; k++)
-			brise_free_engine(all->engines[i][k]);
-		brise_close_model(all->models[i]);
-	}
+	for (i = 0; i < N_SHAPES; i++)
+		for (memory = 0; memory < N_BUDGETS; memory++) {
+			for (k = 0; k < N_ENGINES; k++)
+				brise_free_engine(all->engines[i][memory][k]);
+			brise_close_model(all->models[i][memory]);
+		}
 }
 
 int main(int argc, char **argv)
@@ -439,7 +488,7 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	open_all(&all, folder);
-	RUN(test_drafts_change_no_text(&all));
+	RUN(test_drafts_and_limits_change_no_text(&all));
 	RUN(test_storage_that_fails_under_drafts(&all, folder));
 	close_all(&all);
 	return check_report("drafted_text", &counts);
