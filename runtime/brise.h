@@ -236,7 +236,9 @@ brise_status brise_get_memory_facts(const brise_model *model, brise_memory_facts
 
 typedef struct brise_engine_options {
 	size_t size; /* sizeof(brise_engine_options) */
-	/* most rows of one pass over the weights, 1..4096; 0: 256. Any value gives the same bits */
+	/* most rows of one pass over the weights, 1..4096; 0: 256. Any value gives the same bits.
+	 * Where a limit on memory streams weights, each pass reads them once: more rows make long
+	 * prompts faster on a slow disk, and take memory (brise_get_engine_bytes) */
 	uint32_t rows;
 	/* 1..256; 0: one per core this process may use. Any value gives the same bits */
 	uint32_t threads;
