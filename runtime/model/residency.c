@@ -71,28 +71,43 @@ static uint64_t count_vectors(const brise_model *model)
 	return bytes;
 }
 
-/* Keeps units of `room` bytes together: each as soon as the share kept of what was passed falls
- * behind room / total, as in drawing a line by points. */
+static void keep_unit(residency_plan *plan, residency_unit *unit)
+{
+	unit->kept = true;
+	plan->kept_bytes += unit->bytes;
+}
+
+/* Keeps units of `room` bytes together, of `total`. The output first: it is multiplied with a few
+ * rows at a time, and so would be read several times in a pass that wants many logits. Then each
+ * unit as soon as the share kept of what was passed falls behind room / total, as in drawing a line
+ * by points. */
 static void spread(residency_plan *plan, uint64_t room, uint64_t total)
 {
-	double share = total > 0 ? (double)room / (double)total : 0;
-	uint64_t passed = 0;
+	const uint32_t last = plan->n_units - 1;
+	uint64_t passed = 0, kept = 0, output = plan->units[last].bytes;
+	double share;
 	uint32_t i;
 
-	for (i = 0; i < plan->n_units; i++) {
+	if (output <= room) {
+		keep_unit(plan, &plan->units[last]);
+		room -= output;
+	}
+	total -= output;
+	share = total > 0 ? (double)room / (double)total : 0;
+	for (i = 0; i < last; i++) {
 		residency_unit *unit = &plan->units[i];
 
 		passed += unit->bytes;
-		if ((double)plan->kept_bytes + 0.5 * (double)unit->bytes > share * (double)passed ||
-		    unit->bytes > room - plan->kept_bytes)
+		if ((double)kept + 0.5 * (double)unit->bytes > share * (double)passed ||
+		    unit->bytes > room - kept)
 			continue;
-		unit->kept = true;
-		plan->kept_bytes += unit->bytes;
+		keep_unit(plan, unit);
+		kept += unit->bytes;
 	}
-	for (i = 0; i < plan->n_units; i++) /* what is left takes what fits */
-		if (!plan->units[i].kept && plan->units[i].bytes <= room - plan->kept_bytes) {
-			plan->units[i].kept = true;
-			plan->kept_bytes += plan->units[i].bytes;
+	for (i = 0; i < last; i++) /* what is left takes what fits */
+		if (!plan->units[i].kept && plan->units[i].bytes <= room - kept) {
+			keep_unit(plan, &plan->units[i]);
+			kept += plan->units[i].bytes;
 		}
 }
 
