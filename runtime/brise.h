@@ -379,8 +379,9 @@ typedef bool brise_logits_fn(void *user, size_t index, const float *logits);
  * for a watchdog or more urgent work. If engine or sequences have been used otherwise meanwhile, or
  * a limit on memory streams weights, it begins anew, with the same result. By `each`: all positions
  * have moved.
- * BRISE_EIO: the model's file could not be read (see brise_open_model).
- * Engine and sequences stay usable after every error. */
+ * BRISE_EIO: the model's file could not be read (see brise_open_model). No position has moved,
+ * though `each` may have been called for some of the rows; when the file can be read again, the
+ * same call evaluates the same. Engine and sequences stay usable after every error. */
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                              brise_error *err);
@@ -394,9 +395,9 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
  *
  * Any n gives the same bits as n calls with one token. n may be 0 if logits is NULL.
  * Errors: as brise_eval_rows; room for all n is checked before the first is evaluated.
- * BRISE_ECANCELED: the position is that of the last whole pass; evaluation may continue from
- * there, in the middle of the pass that was cut (see brise_eval_rows) if the call has exactly the
- * tokens that are left. */
+ * BRISE_ECANCELED, BRISE_EIO: the position is that of the last whole pass; evaluation may continue
+ * from there, in the middle of a pass that was cut (see brise_eval_rows) if the call has exactly
+ * the tokens that are left. */
 brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
                                const int32_t *tokens, size_t n, const float **logits,
                                brise_cancel_fn *cancel, void *user, brise_error *err);

@@ -25,6 +25,15 @@ static brise_status run_pass(brise_engine *e, bool output, const eval_callbacks 
 	return forward_pass(e, &e->pass, output, no_observer, calls->cancel, calls->user, err);
 }
 
+/* Weights that cannot be read leave positions as they were, also if only the output's are missing:
+ * the same call again then evaluates the same. */
+static brise_status undo_failed(brise_engine *e, brise_status status)
+{
+	if (status == BRISE_EIO)
+		pass_undo(&e->pass);
+	return status;
+}
+
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 /* Computes and hands out the logits of the caller's rows index [n]. */
@@ -96,7 +105,7 @@ static brise_status eval_rows(brise_engine *engine, const brise_row *rows, size_
 		status = run_pass(engine, output, &calls, err);
 	if (status == BRISE_OK && output)
 		status = give_wanted(engine, rows, n, &calls, err);
-	return status;
+	return undo_failed(engine, status);
 }
 
 brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t n,
@@ -170,7 +179,7 @@ static brise_status eval_tokens(brise_engine *engine, brise_sequence *sequence,
 	}
 	if (status == BRISE_OK)
 		*logits = engine->logits;
-	return status;
+	return undo_failed(engine, status);
 }
 
 brise_status brise_eval_tokens(brise_engine *engine, brise_sequence *sequence,
@@ -235,7 +244,7 @@ static brise_status eval_all(brise_engine *engine, brise_sequence *sequence, con
 		uint32_t step = next_step(engine, sequence, n - done);
 
 		pass_plan_run(&engine->pass, sequence, tokens + done, step, block_rows(engine));
-		status = run_all(engine, done, step, &calls, err);
+		status = undo_failed(engine, run_all(engine, done, step, &calls, err));
 		done += step;
 	}
 	return status;

@@ -167,3 +167,12 @@ void pass_end(const pass *p)
 	for (i = 0; i < p->n_runs; i++)
 		sequence_end_pass(p->runs[i].sequence, p->runs[i].n);
 }
+
+/* A sequence has room to go back as many positions as a pass may have. */
+void pass_undo(const pass *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->n_runs; i++)
+		(void)brise_rewind_sequence(p->runs[i].sequence, p->runs[i].position, NULL);
+}

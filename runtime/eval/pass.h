@@ -46,4 +46,7 @@ void pass_end(const pass *p);
 /* Whether the keys and values that were read could be: sequence_check_memory of all. */
 brise_status pass_check(const pass *p, brise_error *err);
 
+/* As if the pass, the last of its sequences, had never been. */
+void pass_undo(const pass *p);
+
 #endif
