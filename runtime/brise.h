@@ -71,6 +71,8 @@ typedef struct brise_tokenizer brise_tokenizer;
 typedef struct brise_encoder brise_encoder;
 typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
+typedef struct brise_chat brise_chat;
+typedef struct brise_answer brise_answer;
 
 /* Called repeatedly during long work, with the `user` of the call; returning true cancels the work,
  * which then returns BRISE_ECANCELED.
@@ -544,8 +546,6 @@ typedef struct brise_chat_options {
 	const char *affixes_name;
 } brise_chat_options;
 
-typedef struct brise_chat brise_chat;
-
 /* Makes the format of a model's conversations.
  *
  * tokenizer   as of brise_get_tokenizer; must outlive the chat
@@ -592,6 +592,41 @@ void brise_map_call_id(const char *id, char nine[10]);
 /* The way back: the id of a call in the conversation that brise_map_call_id turns into `nine`;
  * NULL: none, as for calls that the model makes anew. */
 const char *brise_find_call_id(const brise_conversation *conversation, const char *nine);
+
+typedef enum brise_answer_kind {
+	BRISE_ANSWER_TEXT = 1,  /* a part of the answer's text */
+	BRISE_ANSWER_CALL,      /* a tool call begins: the tool's name */
+	BRISE_ANSWER_ARGUMENTS, /* a part of its arguments, as the model wrote them: JSON, unchecked
+	                         */
+	BRISE_ANSWER_CALL_END   /* it ends: the id that the model gave it, "" for none */
+} brise_answer_kind;
+
+typedef struct brise_answer_piece {
+	brise_answer_kind kind;
+	size_t call;      /* number of the call, from 0 */
+	const char *text; /* UTF-8 [bytes], not NUL-terminated, valid during the call */
+	size_t bytes;
+} brise_answer_piece;
+
+/* Receives the pieces of an answer, in order. */
+typedef void brise_answer_fn(void *user, const brise_answer_piece *piece);
+
+/* Makes a reader of answers, which turns ids into text and tool calls as they come: what follows
+ * [TOOL_CALLS] as a token, a list of objects or name[ARGS]{...}. What looks like a call and is none
+ * becomes text. The chat must outlive it. *out: freed by the caller with brise_free_answer; NULL
+ * after an error. Errors: BRISE_ENOMEM. */
+brise_status brise_new_answer(brise_answer **out, const brise_chat *chat, brise_error *err);
+void brise_free_answer(brise_answer *answer); /* NULL is allowed */
+
+/* Reads the next id, and calls `each` with `user` for every piece that it completes. End tokens
+ * give none. Errors: BRISE_EINVAL id outside the vocabulary, BRISE_ENOMEM. */
+brise_status brise_read_answer(brise_answer *answer, int32_t id, brise_answer_fn *each, void *user,
+                               brise_error *err);
+
+/* Ends an answer: what was held back comes as pieces, and the reader is ready for another.
+ * Errors: BRISE_EFORMAT it has a tool call that is cut off or is none; BRISE_ENOMEM. */
+brise_status brise_finish_answer(brise_answer *answer, brise_answer_fn *each, void *user,
+                                 brise_error *err);
 
 /* ---- sampler -------------------------------------------------------------------------------- */
 

@@ -297,6 +297,60 @@ static void test_wrong_files_of_affixes_are_refused(void)
 	chat_maker_close(&v);
 }
 
+/* ---- longer conversations ---------------------------------------------------------------------
+ */
+
+/* What has been evaluated of a conversation stays of use in the next turn. */
+static void test_ids_of_a_longer_conversation_extend_those_of_the_shorter(void)
+{
+	static const struct {
+		const char *format;
+		chat_vocabulary vocabulary;
+		bool system; /* v2 and v3 put it into the last message of the user */
+	} cases[] = { { "v1", VOCABULARY_V1, true },
+		      { "v3", VOCABULARY_V3, false },
+		      { "chatml", VOCABULARY_CHATML, true },
+		      { "zephyr", VOCABULARY_V1, true } };
+	brise_message m[] = { { .role = BRISE_SYSTEM, .content = "s", .bytes = 1 },
+		              { .role = BRISE_USER, .content = "ab c", .bytes = 4 },
+		              { .role = BRISE_ASSISTANT, .content = "d e", .bytes = 3 },
+		              { .role = BRISE_USER, .content = "\nf", .bytes = 2 },
+		              { .role = BRISE_ASSISTANT, .content = "g ", .bytes = 2 },
+		              { .role = BRISE_USER, .content = "h", .bytes = 1 } };
+	size_t i, k;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		brise_chat_options o = { .size = sizeof o, .format = cases[i].format };
+		size_t first = cases[i].system ? 0 : 1, n_before = 0, n;
+		int32_t *before = NULL, *ids;
+		brise_chat *chat;
+		chat_maker v;
+
+		if (!chat_maker_open(&v, cases[i].vocabulary, ADDED_FIRST, 0) ||
+		    brise_new_chat(&chat, v.t, NULL, &o, NULL) != BRISE_OK)
+			return;
+		for (k = 2; k <= LENGTH(m); k++) {
+			brise_conversation c = { .size = sizeof c,
+				                 .messages = m + first,
+				                 .n = k - first };
+
+			if (brise_encode_chat(chat, &c, &ids, &n, NULL) != BRISE_OK)
+				break;
+			CHECK(&counts,
+			      n > n_before &&
+			              !memcmp(ids, before ? before : ids, n_before * sizeof *ids),
+			      "%s: %zu messages", cases[i].format, k);
+			brise_free(before);
+			before = ids;
+			n_before = n;
+		}
+		CHECK(&counts, k > LENGTH(m), "%s: %zu", cases[i].format, k);
+		brise_free(before);
+		brise_free_chat(chat);
+		chat_maker_close(&v);
+	}
+}
+
 /* ---- wrong conversations -------------------------------------------------------------------- */
 
 static void test_wrong_orders_are_refused_in_words(void)
@@ -595,6 +649,7 @@ int main(int argc, char **argv)
 	RUN(test_zephyr_ends_with_the_models_end_token());
 	RUN(test_a_file_of_affixes_is_a_format());
 	RUN(test_wrong_files_of_affixes_are_refused());
+	RUN(test_ids_of_a_longer_conversation_extend_those_of_the_shorter());
 	RUN(test_wrong_orders_are_refused_in_words());
 	RUN(test_lines_that_are_no_conversations_are_refused());
 	RUN(test_json_is_written_as_python_writes_it());

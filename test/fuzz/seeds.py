@@ -138,6 +138,8 @@ def main(folder):
     plain = json.dumps({"messages": [m for m in talk["messages"] if m["role"] in ("system", "user")]})
     for form in range(7):
         put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) else plain).encode())
+    put("fuzz_answer", "list", b"text\1 [{\"name\": \"f\", \4\"arguments\": {\"a\": [1, \"}\"]}, \"id\": \"x\"}, {\"arguments\": \"{}\", \"name\": \"g\"}]")
+    put("fuzz_answer", "named", b"\1f\2call00001\3{\"a\": 1}\1g[ARGS]{}after")
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 

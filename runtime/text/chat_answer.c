@@ -1,0 +1,130 @@
+/* chat_answer.c - what a model answers, token by token: text and tool calls */
+#include <inttypes.h>
+
+#include "runtime/error.h"
+#include "runtime/os/memory.h"
+#include "runtime/text/chat.h"
+#include "runtime/text/chat_calls.h"
+
+struct brise_answer {
+	const brise_chat *chat;
+	brise_decoder *decoder;
+	chat_calls calls;
+};
+
+brise_status brise_new_answer(brise_answer **out, const brise_chat *chat, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(out), ERROR_ARGUMENT(chat) };
+	brise_status status = error_check_pointers(err, "brise_new_answer", needed, 2);
+	brise_answer *answer;
+
+	if (out)
+		*out = NULL;
+	if (status != BRISE_OK)
+		return status;
+	if (!(answer = memory_new(1, sizeof *answer)))
+		return error_set(err, BRISE_ENOMEM, "no memory to read an answer");
+	answer->chat = chat;
+	chat_calls_open(&answer->calls);
+	status = brise_new_decoder(&answer->decoder, chat->tokenizer, err);
+	if (status != BRISE_OK)
+		brise_free_answer(answer);
+	else
+		*out = answer;
+	return status;
+}
+
+void brise_free_answer(brise_answer *answer)
+{
+	if (!answer)
+		return;
+	brise_free_decoder(answer->decoder);
+	chat_calls_free(&answer->calls);
+	memory_free(answer);
+}
+
+/* Whether an id is a mark of tool calls. */
+static bool find_mark(const brise_chat *chat, int32_t id, chat_mark *mark)
+{
+	static const struct {
+		enum chat_control control;
+		chat_mark mark;
+	} marks[] = { { CHAT_CALLS, CHAT_MARK_CALLS },
+		      { CHAT_CALL_ID, CHAT_MARK_CALL_ID },
+		      { CHAT_ARGUMENTS, CHAT_MARK_ARGUMENTS } };
+	size_t i;
+
+	for (i = 0; chat->facts.tools && i < sizeof marks / sizeof *marks; i++)
+		if (id >= 0 && chat->controls[marks[i].control] == id) {
+			*mark = marks[i].mark;
+			return true;
+		}
+	return false;
+}
+
+static brise_status check_memory(brise_answer *answer, brise_error *err)
+{
+	return chat_calls_failed(&answer->calls)
+	               ? error_set(err, BRISE_ENOMEM, "no memory for a tool call")
+	               : BRISE_OK;
+}
+
+/* The bytes that the decoder holds back. */
+static brise_status flush(brise_answer *answer, brise_error *err)
+{
+	const char *text;
+	size_t bytes;
+	brise_status status = brise_finish_decoder(answer->decoder, &text, &bytes, err);
+
+	if (status == BRISE_OK)
+		chat_calls_text(&answer->calls, text, bytes);
+	return status;
+}
+
+brise_status brise_read_answer(brise_answer *answer, int32_t id, brise_answer_fn *each, void *user,
+                               brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(answer) };
+	brise_status status = error_check_pointers(err, "brise_read_answer", needed, 1);
+	const char *text;
+	size_t bytes;
+	chat_mark mark;
+
+	if (status != BRISE_OK)
+		return status;
+	answer->calls.each = each;
+	answer->calls.user = user;
+	if (find_mark(answer->chat, id, &mark)) {
+		if ((status = flush(answer, err)) == BRISE_OK)
+			chat_calls_mark(&answer->calls, mark);
+	} else if ((status = brise_decode_token(answer->decoder, id, &text, &bytes, err)) ==
+	           BRISE_OK) {
+		chat_calls_text(&answer->calls, text, bytes);
+	}
+	return status == BRISE_OK ? check_memory(answer, err) : status;
+}
+
+brise_status brise_finish_answer(brise_answer *answer, brise_answer_fn *each, void *user,
+                                 brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(answer) };
+	brise_status status = error_check_pointers(err, "brise_finish_answer", needed, 1);
+	size_t n;
+	bool whole;
+
+	if (status != BRISE_OK)
+		return status;
+	answer->calls.each = each;
+	answer->calls.user = user;
+	status = flush(answer, err);
+	n = answer->calls.n;
+	whole = chat_calls_finish(&answer->calls);
+	if (status == BRISE_OK)
+		status = check_memory(answer, err);
+	if (status == BRISE_OK && !whole)
+		status = error_set(err, BRISE_EFORMAT,
+		                   "the answer has a tool call that is cut off or none, after %zu "
+		                   "whole or begun ones",
+		                   n);
+	return status;
+}
