@@ -2,7 +2,8 @@
 # test_storage.sh - weights on a disk that fails for a while, or is slow: an error value or a message,
 # never a crash; what goes on afterwards goes on with the same bits
 #
-# The disk is test/storage/slow_disk.c, a library that is loaded before the program's own.
+# The disk is test/storage/slow_disk.c, a library that is loaded before the program's own. Pages of a
+# mapped file are read by the kernel: test/failing_disk.sh.
 . test/statements.sh
 build=${BRISE_BUILD:-build}
 cc=${CC:-cc}
@@ -55,10 +56,9 @@ for memory in $least $((least + 600000)); do
 	on_disk "BRISE_DISK_RATE=900000000" "$dir/persist" "$model" $memory
 	holds "$memory bytes, a slow disk: the same logits" [ "$status $(cat "$dir/out")" = "0 errors 0 $expected" ]
 done
-# All reads fail, until the program has seen three errors and switches the disk on again.
-: >"$dir/fails"
+# All reads fail once the model is open, until the program has seen three errors.
 on_disk "BRISE_DISK_FAILS=$dir/fails" "$dir/persist" "$model" $least "$dir/fails"
-holds "a disk that is away from the start: the same logits after three errors" [ "$status $(cat "$dir/out")" = "0 errors 3 $expected" ]
+holds "a disk that is away for a while: the same logits after three errors" [ "$status $(cat "$dir/out")" = "0 errors 3 $expected" ]
 
 # ---- the program of this project -------------------------------------------------------------------------------------
 
