@@ -454,7 +454,7 @@ static void test_tab_completes(void)
 	type(&d, "/he\t");
 	TEXT_IS(&d, "/help ");
 	type(&d, "\025/l\t\t");
-	ROW_IS(&d, 1, "/load   /list");
+	ROW_IS(&d, 1, "/load  /list");
 	type(&d, "o\t");
 	TEXT_IS(&d, "/load ");
 	ROW_IS(&d, 1, "");

@@ -231,8 +231,13 @@ static void test_a_pipe_gets_the_bytes(void)
 	CHECK(&counts, b.n == 8, "half a character: %zu bytes", b.n);
 	writer_put(&w, answer + 9, sizeof answer - 1 - 9);
 	writer_end(&w);
-	CHECK(&counts, b.n == sizeof answer - 1 && memcmp(b.text, answer, b.n) == 0, "%zu bytes",
+	CHECK(&counts, b.n == sizeof answer && memcmp(b.text, answer, b.n - 1) == 0, "%zu bytes",
 	      b.n);
+	CHECK(&counts, b.text[b.n - 1] == '\n', "no line feed at the end");
+	writer_begin(&w);
+	writer_put(&w, "line\n", 5);
+	writer_end(&w);
+	CHECK(&counts, b.n == sizeof answer + 5, "%zu bytes", b.n);
 }
 
 int main(int argc, char **argv)

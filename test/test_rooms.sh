@@ -84,7 +84,7 @@ holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $obje
 check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
 # What asks the system, of objects whose source is still there. arch/cpu.c asks for AMX's registers
 # and for arm64's capabilities; a JSON text is written to a stream of the caller's.
-system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign|fsync|ftruncate(64)?|flock|posix_fallocate(64)?|fcntl(64)?|access|read(link|v)|link|rmdir|f?ch(mod|own)|msync|isatty|ioctl|poll|v?fork|exec[lv]p?e?|waitpid|_exit|pipe2?|dup[23]?|fdopen|freopen(64)?|_*getdelim|getline|time|system|popen|strndup|v?asprintf|reallocarray'
+system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign|fsync|ftruncate(64)?|flock|posix_fallocate(64)?|fcntl(64)?|access|read(link|v)|link|rmdir|f?ch(mod|own)|msync|isatty|ioctl|poll|v?fork|exec[lv]p?e?|waitpid|_exit|pipe2?|dup[23]?|fdopen|freopen(64)?|_*getdelim|getline|time|system|popen|strndup|v?asprintf|reallocarray|p?select|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit'
 asking() { # pattern, objects...
 	pattern=$1
 	shift
@@ -105,6 +105,7 @@ in_room() { # room, prints its objects
 holds "there are objects of the converter, the faces and bench" [ -n "$(in_room convert)" -a -n "$(in_room runtime/cli)" -a -n "$(in_room bench)" ]
 check "convert asks the system for nothing" "$(asking "$system" $(in_room convert))"
 own='runtime/cli/engine.c: getenv
+runtime/cli/device.c: (getenv|isatty|ioctl|read|write|p?select|sigaction|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit)
 runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
 runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|_exit)
 runtime/cli/(run|tokenize).c: isatty

@@ -87,7 +87,7 @@ void editor_hide(editor *e);
 /* A line below the text, cut to the width; "": none. Shown by the next drawing. */
 void editor_set_status(editor *e, const char *status);
 
-/* The message; valid until editor_begin. */
+/* The message, with a zero after it; valid until editor_begin. */
 const char *editor_text(const editor *e, size_t *n);
 
 #endif

@@ -158,6 +158,14 @@ static void put_text(editor *e, const shown_text *shown, size_t height)
 
 /* ---- below the text ------------------------------------------------------------------------- */
 
+/* Without the space that a complete word may end with. */
+static size_t candidate_bytes(const candidates *list, size_t i)
+{
+	size_t n = list->items[i].n;
+
+	return n > 0 && list->bytes[list->items[i].at + n - 1] == ' ' ? n - 1 : n;
+}
+
 /* What makes columns of candidates: the widest, with two blanks. */
 static int candidate_columns(const candidates *list)
 {
@@ -165,7 +173,7 @@ static int candidate_columns(const candidates *list)
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
-		columns = count_columns(list->bytes + list->items[i].at, list->items[i].n);
+		columns = count_columns(list->bytes + list->items[i].at, candidate_bytes(list, i));
 		widest = columns > widest ? columns : widest;
 	}
 	return widest + 2;
@@ -200,8 +208,8 @@ static void put_candidates(editor *e, size_t rows)
 				view_put_text(&e->view, "...", 3, VIEW_FAINT, 0);
 				return;
 			}
-			view_put_text(&e->view, list->bytes + list->items[i].at, list->items[i].n,
-			              VIEW_FAINT, 1);
+			view_put_text(&e->view, list->bytes + list->items[i].at,
+			              candidate_bytes(list, i), VIEW_FAINT, 1);
 			i++;
 		}
 	}

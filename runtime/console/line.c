@@ -27,7 +27,7 @@ static bool reserve(line_text *text, size_t n)
 
 	if (n > LINE_MAX_BYTES)
 		return false;
-	while (room < n)
+	while (room <= n)
 		room *= 2;
 	if (text->bytes && room == text->room)
 		return true;
@@ -39,13 +39,14 @@ static bool reserve(line_text *text, size_t n)
 	return true;
 }
 
-/* Replaces text[from, to) by bytes [n], for which there is room. */
+/* Replaces text[from, to) by bytes [n], for which there is room, and ends it. */
 static void splice(line_text *text, size_t from, size_t to, const char *bytes, size_t n)
 {
 	memmove(text->bytes + from + n, text->bytes + to, text->n - to);
 	if (n > 0)
 		memcpy(text->bytes + from, bytes, n);
 	text->n = text->n - (to - from) + n;
+	text->bytes[text->n] = 0;
 }
 
 /* ---- changes -------------------------------------------------------------------------------- */
@@ -130,6 +131,8 @@ void line_clear(line *l)
 {
 	forget_changes(l);
 	l->text.n = l->cursor = 0;
+	if (l->text.bytes)
+		l->text.bytes[0] = 0;
 	l->was_kill = l->was_typing = false;
 }
 

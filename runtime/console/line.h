@@ -14,7 +14,7 @@
 #define LINE_MAX_BYTES ((size_t)4 << 20)
 
 typedef struct line_text {
-	char *bytes; /* memory_new; NULL: none yet */
+	char *bytes; /* memory_new, and a zero after them; NULL: none yet */
 	size_t n, room;
 } line_text;
 

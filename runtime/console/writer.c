@@ -110,6 +110,8 @@ void writer_set_status(writer *w, const char *status)
 	if (strncmp(w->status, status, sizeof w->status - 1) == 0)
 		return;
 	(void)snprintf(w->status, sizeof w->status, "%s", status);
+	if (!w->is_open)
+		return;
 	if (w->status[0])
 		show_status(w);
 	else
@@ -343,6 +345,7 @@ void writer_begin(writer *w)
 	w->column = w->indent = w->spaces = 0;
 	w->cluster.bytes = w->n_held = 0;
 	w->was_return = w->has_status = w->is_blocked = false;
+	w->is_open = true;
 	show_status(w);
 	flush(w);
 }
@@ -353,12 +356,14 @@ static void take(writer *w, const char *bytes, size_t n)
 	size_t length;
 	uint32_t c = width_decode(bytes, n, &length);
 
-	if (w->kind == WRITER_PIPE)
+	if (w->kind == WRITER_PIPE) {
 		emit(w, bytes, n);
-	else if (c == 0xfffd)
+		w->column = c != '\n';
+	} else if (c == 0xfffd) {
 		put_character(w, c, UTF8_REPLACEMENT, UTF8_REPLACEMENT_BYTES);
-	else
+	} else {
 		put_character(w, c, bytes, n);
+	}
 }
 
 void writer_put(writer *w, const char *text, size_t n)
@@ -398,11 +403,20 @@ void writer_end(writer *w)
 		w->was_return = false;
 		hide_status(w);
 		set_style(w, false);
-		if (w->column > 0)
-			emit_text(w, "\r\n");
-		w->column = 0;
 	}
+	if (w->column > 0)
+		emit_text(w, w->kind == WRITER_PIPE ? "\n" : "\r\n");
+	w->column = 0;
+	w->is_open = false;
 	flush(w);
+}
+
+void writer_begin_row(writer *w)
+{
+	end_word(w);
+	w->column = w->indent = w->spaces = 0;
+	w->cluster.bytes = 0;
+	w->has_status = w->is_blocked = false;
 }
 
 void writer_resize(writer *w, int columns)
@@ -420,9 +434,7 @@ void writer_resize(writer *w, int columns)
 	if (is_narrower && w->kind != WRITER_PIPE && w->column >= row_end(w)) {
 		/* Where the cursor is now depends on whether the terminal wraps again. */
 		emit_text(w, "\r\n");
-		w->column = w->indent = 0;
-		w->cluster.bytes = 0;
-		end_word(w);
+		writer_begin_row(w);
 	}
 	flush(w);
 }

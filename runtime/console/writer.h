@@ -6,7 +6,7 @@
  * what continues a list item is indented. Control characters, and those that reorder or hide text,
  * are shown (width.h) and never sent.
  *
- * In a pipe the bytes pass as they are, whole characters at a time.
+ * In a pipe the bytes pass as they are, whole characters at a time, and a line feed ends them.
  */
 #ifndef CONSOLE_WRITER_H
 #define CONSOLE_WRITER_H
@@ -42,7 +42,7 @@ typedef struct writer {
 	markup markup;
 	char held[4]; /* the beginning of a character */
 	size_t n_held;
-	bool was_return, is_styled;
+	bool is_open, was_return, is_styled;
 	char status[256];
 	bool has_status, is_blocked; /* it is on the screen; it must not be until the row ends */
 	char output[1024];
@@ -54,17 +54,20 @@ void writer_open(writer *w, writer_kind kind, bool has_colors, view_write_fn *wr
 /* The terminal's width, also in the middle of an answer. */
 void writer_resize(writer *w, int columns);
 
+/* The cursor is at the start of another row: the process was stopped, and goes on. */
+void writer_begin_row(writer *w);
+
 /* Begins an answer, at the start of a row. */
 void writer_begin(writer *w);
 
 /* Writes text [n], which may end in the middle of a character. */
 void writer_put(writer *w, const char *text, size_t n);
 
-/* A line below the text while an answer is written, on a terminal that is not dumb; "": none. */
+/* A line below the text while an answer is written, also one that begins later, on a terminal that
+ * is not dumb; "": none. */
 void writer_set_status(writer *w, const char *status);
 
-/* Ends the answer: the cursor is at the start of a row, and the status is removed. In a pipe
- * nothing is added. */
+/* Ends the answer, with a line feed if it does not end with one. The status is removed. */
 void writer_end(writer *w);
 
 #endif
