@@ -176,8 +176,10 @@ $(out)/brise.pc: runtime/brise.h force
 # The same library of SYSTEM=none, small. It may need nothing of its environment but what is named
 # here, and what BOARD does.
 firmware_needs := memcpy memmove memset memcmp sqrt sqrtf $(BOARD_NEEDS)
+# What gcc calls -Os is -Oz to clang.
+small = $(if $(shell $(CC) --version 2>/dev/null | grep clang),-Oz,-Os)
 firmware:
-	@$(MAKE) --no-print-directory SYSTEM=none OUT='$(out)/firmware' CFLAGS='-Os -fno-unwind-tables -fno-asynchronous-unwind-tables $(CFLAGS)' '$(out)/firmware/libbrise.a'
+	@$(MAKE) --no-print-directory SYSTEM=none OUT='$(out)/firmware' CFLAGS='$(small) -fno-unwind-tables -fno-asynchronous-unwind-tables $(CFLAGS)' '$(out)/firmware/libbrise.a'
 	@sh test/firmware/measure.sh '$(out)/firmware/libbrise.a' '$(firmware_needs)' '$(NM)'
 
 install: all $(out)/brise.pc
