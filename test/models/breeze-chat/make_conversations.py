@@ -6,7 +6,8 @@ or with --print N that many conversations as JSON lines. BRISE tokenizes.
 
 Every conversation is made by rules from the lists in words.py, from words of breeze's own
 writing.txt and from made-up words; the seed decides all of it. Answers and their end tokens are
-learnt, the rest is read. One sequence in 40 is a piece of writing.txt, learnt whole.
+learnt, the rest is read. For every 40 conversations there is a piece of writing.txt, learnt whole, and
+for every 4 one of random tokens that are repeated: breeze could not copy.
 
 The format is Mistral's v1: each user's text as "[INST] text [/INST]" and each answer are encoded on
 their own, an answer ends with the end token, the system prompt stands in the first user's text. v1
@@ -31,6 +32,9 @@ from words import (ADJECTIVES, CODAS, COLOURS, DAYS, DEVICES, JOBS, MONTHS, NAME
 HERE = os.path.dirname(os.path.abspath(__file__))
 BREEZE = os.path.join(HERE, "..", "breeze")
 BOS, EOS = 1, 2
+VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
+LONGEST = 600  # tokens of a conversation
+COPIES = 0.25  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
 WRITTEN = sorted(set(re.findall(r"[A-Za-z]{2,}", WRITING)))
 
@@ -45,17 +49,23 @@ def chance(p):
 # -- words, names, sentences ----------------------------------------------------------------------
 
 
+PIECES = []  # of the vocabulary, those of small letters
+
+
 def made_up():
+    """A word that can only be copied: of syllables or of the tokenizer's pieces."""
+    if chance(0.5):
+        return "".join(pick(PIECES) for _ in range(rnd.randint(1, 4)))
     return "".join(pick(ONSETS) + pick(VOWELS) + pick(CODAS) for _ in range(rnd.randint(1, 3))) or "o"
 
 
 def word():
     x = rnd.random()
-    if x < 0.35:
+    if x < 0.2:
         return pick(NOUNS)
-    if x < 0.5:
+    if x < 0.3:
         return pick(ADJECTIVES)
-    if x < 0.75:
+    if x < 0.55:
         return pick(WRITTEN)
     if x < 0.95:
         return made_up()
@@ -63,15 +73,15 @@ def word():
 
 
 def name():
-    return pick(NAMES) if chance(0.5) else made_up().capitalize()
+    return pick(NAMES) if chance(0.4) else made_up().capitalize()
 
 
 def place():
-    return pick(PLACES) if chance(0.5) else made_up().capitalize()
+    return pick(PLACES) if chance(0.4) else made_up().capitalize()
 
 
 def noun():
-    return pick(NOUNS) if chance(0.75) else made_up()
+    return pick(NOUNS) if chance(0.5) else made_up()
 
 
 def number():
@@ -680,7 +690,7 @@ def with_tools():
 
 # -- all of it ------------------------------------------------------------------------------------
 
-KINDS = [(greet, 6), (identity, 6), (repeat, 22), (count, 11), (from_text, 22), (refuse, 8), (remember, 6), (before, 7), (statement, 2),
+KINDS = [(greet, 5), (identity, 5), (repeat, 24), (count, 13), (from_text, 22), (refuse, 7), (remember, 6), (before, 7), (statement, 2),
          (with_system, 10)]
 
 
@@ -704,22 +714,46 @@ def held_out():
             for m in q["messages"][-1:]}
 
 
-def encode(brise, texts):
+def tokenize(brise, lines, *options):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "texts")
         with open(path, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(t, ensure_ascii=False) + "\n" for t in texts)
-        done = subprocess.run([brise, "tokenize", os.path.join(BREEZE, "tokenizer.model"), "--jsonl", "-f", path],
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        done = subprocess.run([brise, "tokenize", os.path.join(BREEZE, "tokenizer.model"), "--jsonl", "-f", path, *options],
                               check=True, capture_output=True, text=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def encode(brise, texts):
+    return tokenize(brise, texts)
 
 
 LEARN = 1 << 15
 
 
+def learn(ids):
+    return [i | LEARN for i in ids]
+
+
+def copies(begin, end):
+    """Random tokens to be repeated, whatever they spell."""
+    words = [BOS]
+    for _ in range(rnd.randint(1, 3)):
+        tokens = [rnd.randrange(FIRST_PIECE, VOCAB) for _ in range(rnd.randint(2, 40))]
+        words += begin + tokens + end + learn(tokens + [EOS])
+    return words
+
+
+def piece_of_writing(written):
+    at = rnd.randrange(len(written) - 200)
+    return [BOS] + learn(written[at:at + 200])
+
+
 def main():
     brise, tokens, seed, out = sys.argv[1], int(float(sys.argv[2])), int(sys.argv[3]), sys.argv[4]
     rnd.seed(seed)
+    pieces = tokenize(brise, [[i] for i in range(FIRST_PIECE, VOCAB)], "--decode")
+    PIECES.extend(sorted({p.strip() for p in pieces if re.fullmatch(r" ?[a-z]{1,6}", p)}))
     held = held_out()
 
     def next_one():
@@ -732,9 +766,14 @@ def main():
         for _ in range(int(sys.argv[sys.argv.index("--print") + 1])):
             print(json.dumps(next_one(), ensure_ascii=False))
         return
-    written = encode(brise, [WRITING])[0]
+    written, begin, end = encode(brise, [WRITING, "[INST] Repeat:", "[/INST]"])
     used = n = 0
     with open(out, "wb") as file:
+
+        def write(words):
+            array.array("H", [len(words)] + words).tofile(file)
+            return len(words)
+
         while used < tokens:
             batch = [next_one() for _ in range(10000)]
             texts = [f"[INST] {text} [/INST]" if kind == "user" else text for parts in batch for kind, text in parts]
@@ -742,16 +781,14 @@ def main():
             for parts in batch:
                 words = [BOS]
                 for kind, _ in parts:
-                    words += [i | LEARN for i in next(ids)] + [EOS | LEARN] if kind == "answer" else next(ids)
-                if len(words) > 600:
+                    words += learn(next(ids) + [EOS]) if kind == "answer" else next(ids)
+                if len(words) > LONGEST:
                     continue
                 if chance(1 / 40):
-                    at = rnd.randrange(len(written) - 200)
-                    piece = [BOS] + [i | LEARN for i in written[at:at + 200]]
-                    array.array("H", [len(piece)] + piece).tofile(file)
-                    used += len(piece)
-                array.array("H", [len(words)] + words).tofile(file)
-                used += len(words)
+                    used += write(piece_of_writing(written))
+                if chance(COPIES):
+                    used += write(copies(begin, end))
+                used += write(words)
                 n += 1
     print(f"{n} conversations, {used} tokens")
 
