@@ -7,7 +7,7 @@ or with --print N that many conversations as JSON lines. BRISE tokenizes.
 Every conversation is made by rules from the lists in words.py, from words of breeze's own
 writing.txt and from made-up words; the seed decides all of it. Answers and their end tokens are
 learnt, the rest is read. For every 40 conversations there is a piece of writing.txt, learnt whole, and
-for every 4 one of random tokens that are repeated: breeze could not copy.
+for every 12 random tokens to be repeated: breeze could not copy.
 
 The format is Mistral's v1: each user's text as "[INST] text [/INST]" and each answer are encoded on
 their own, an answer ends with the end token, the system prompt stands in the first user's text. v1
@@ -34,7 +34,7 @@ BREEZE = os.path.join(HERE, "..", "breeze")
 BOS, EOS = 1, 2
 VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
 LONGEST = 600  # tokens of a conversation
-COPIES = 0.25  # for every conversation, what copies random tokens
+COPIES = 0.08  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
 WRITTEN = sorted(set(re.findall(r"[A-Za-z]{2,}", WRITING)))
 
@@ -273,13 +273,13 @@ def count():
         how = pick(["Count to {1}.", "Count up to {1}.", "Count until {1}.", "Can you count to {1}?", "Please count to {1}."])
         low = 1
     elif x < 0.55:
-        how = pick(["Count from {0} to {1}.", "Count up from {0} to {1}.", "Count from {0} up to {1}.", "Count {0} to {1}.",
+        how = pick(["Count from {0} to {1}."] * 3 + ["Count up from {0} to {1}.", "Count from {0} up to {1}.", "Count {0} to {1}.",
                     "Can you count from {0} to {1}?", "Please count from {0} to {1}.", "Write the numbers from {0} to {1}.",
                     "List the numbers from {0} to {1}.", "Say the numbers from {0} to {1}."])
     else:
         low, high = high, low
         how = pick(["Count down from {0} to {1}.", "Count from {0} down to {1}.", "Count backwards from {0} to {1}.",
-                    "Count from {0} to {1}.", "Can you count down from {0} to {1}?", "Count back from {0} to {1}.",
+                    "Count from {0} to {1}.", "Count down from {0} to {1}.", "Count backwards from {0} to {1}.", "Can you count down from {0} to {1}?", "Count back from {0} to {1}.",
                     "Please count down from {0} to {1}.", "Write the numbers from {0} down to {1}."])
     turns = [(casual(how.format(low, high)), count_list(low, high))]
     if chance(0.12):
@@ -404,7 +404,7 @@ def from_text():
     text = " ".join(f[0] for f in facts)
 
     def one():
-        if chance(0.1):
+        if chance(0.08):
             return unsaid(facts), UNSAID
         return pick(pick(facts)[1])[:2]
 
@@ -690,7 +690,7 @@ def with_tools():
 
 # -- all of it ------------------------------------------------------------------------------------
 
-KINDS = [(greet, 5), (identity, 5), (repeat, 24), (count, 13), (from_text, 22), (refuse, 7), (remember, 6), (before, 7), (statement, 2),
+KINDS = [(greet, 5), (identity, 5), (repeat, 24), (count, 14), (from_text, 26), (refuse, 7), (remember, 6), (before, 7), (statement, 2),
          (with_system, 10)]
 
 

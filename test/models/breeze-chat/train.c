@@ -31,7 +31,7 @@
 #define GROUPS       8
 #define PEAK_RATE    1e-3
 #define WARM_UP      100.0
-#define COOL_DOWN    0.3
+#define COOL_DOWN    0.6
 #define CLIP         1.0 /* largest norm of a step's gradient */
 #define SAVE_SECONDS 240.0
 
