@@ -6,7 +6,7 @@ or with --print N that many conversations as JSON lines. BRISE tokenizes.
 
 Every conversation is made by rules from the lists in words.py, from words of breeze's own
 writing.txt and from made-up words; the seed decides all of it. Answers and their end tokens are
-learnt, the rest is read. For every 40 conversations there is a piece of writing.txt, learnt whole, and
+learnt, the rest is read. For every 200 conversations there is a piece of writing.txt, learnt whole, and
 for every 12 random tokens to be repeated: breeze could not copy.
 
 The format is Mistral's v1: each user's text as "[INST] text [/INST]" and each answer are encoded on
@@ -34,6 +34,7 @@ BREEZE = os.path.join(HERE, "..", "breeze")
 BOS, EOS = 1, 2
 VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
 LONGEST = 600  # tokens of a conversation
+WRITTEN_PIECES = 0.005  # for every conversation, pieces of writing.txt
 COPIES = 0.08  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
 WRITTEN = sorted(set(re.findall(r"[A-Za-z]{2,}", WRITING)))
@@ -230,23 +231,23 @@ def quoted(text):
 
 def repeat():
     x = rnd.random()
-    if x < 0.5:
+    if x < 0.45:
         text = anything()
         how = pick(["Repeat: {}", "Repeat this: {}", "Repeat after me: {}", "Say: {}", "Say this: {}", "Please repeat: {}",
                     "Repeat the following: {}", "Repeat exactly: {}", "Copy this: {}", "Echo: {}", "Can you repeat this? {}",
                     "Repeat this text: {}", "Repeat what I say: {}", "repeat: {}", "say: {}", "Write: {}", "Repeat\n{}"])
         return [(how.format(text), text)]
-    if x < 0.6:
+    if x < 0.53:
         text = sentence()
         how = pick(["Repeat this sentence: {}", "Repeat the sentence: {}", "Repeat the sentence {}", "Say the sentence: {}",
                     "Please repeat the sentence: {}"])
         return [(how.format(text), text)]
-    if x < 0.75:
+    if x < 0.68:
         text = word()
         how = pick(["Repeat the word {}.", "Repeat the word: {}", "Say {}.", "Say the word {}.", "Say {}", "Repeat {}.",
                     "Repeat the word {}", "Please say {}.", "Can you say {}?", "Repeat the name {}.", "Write the word {}."])
         return [(how.format(pick([text, text, quoted(text)])), text)]
-    if x < 0.85:
+    if x < 0.77:
         text = number()
         how = pick(["Repeat the number {}.", "Repeat the number: {}", "Say the number {}.", "Say {}.", "Repeat {}.",
                     "Write the number {}.", "Can you repeat the number {}?", "Repeat the number {}"])
@@ -376,7 +377,7 @@ UNSAID = "The text does not say."
 def make_facts(n):
     whos, nouns = several(name, n), several(noun, n)
     kinds = [pick(FACTS) for _ in range(n)]
-    if chance(0.4):  # all of one kind: only the name tells them apart
+    if chance(0.5):  # all of one kind: only the name tells them apart
         kinds = [kinds[0]] * n
     facts = [kind(who, thing) for kind, who, thing in zip(kinds, whos, nouns)]
     questions = [q for _, asked in facts for q in {q for q, _, _ in asked}]
@@ -650,7 +651,8 @@ def tool_of_order():
     return define(pick([f"{verb}_items", verb, f"{verb}_things"]), f"{verb.capitalize()} things", **{k1: str, k2: int}), question, "state"
 
 
-TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order]
+TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order,
+         tool_of_order]
 
 
 def result_of(used, called):
@@ -690,12 +692,13 @@ def with_tools():
 
 # -- all of it ------------------------------------------------------------------------------------
 
-KINDS = [(greet, 5), (identity, 5), (repeat, 24), (count, 14), (from_text, 26), (refuse, 7), (remember, 6), (before, 7), (statement, 2),
-         (with_system, 10)]
+# How often each is begun with: what has to be computed more often than what has to be known.
+KINDS = [(greet, 4), (identity, 4), (repeat, 24), (count, 15), (from_text, 28), (refuse, 5), (remember, 8), (before, 10),
+         (statement, 2), (with_system, 12)]
 
 
 def conversation():
-    if chance(0.14):
+    if chance(0.17):
         return with_tools()
     kind = rnd.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     turns = kind()
@@ -784,7 +787,7 @@ def main():
                     words += learn(next(ids) + [EOS]) if kind == "answer" else next(ids)
                 if len(words) > LONGEST:
                     continue
-                if chance(1 / 40):
+                if chance(WRITTEN_PIECES):
                     used += write(piece_of_writing(written))
                 if chance(COPIES):
                     used += write(copies(begin, end))

@@ -29,7 +29,7 @@
 
 #define THREADS      2
 #define GROUPS       8
-#define PEAK_RATE    1e-3
+#define PEAK_RATE    5e-4
 #define WARM_UP      100.0
 #define COOL_DOWN    0.6
 #define CLIP         1.0 /* largest norm of a step's gradient */
