@@ -17,6 +17,8 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/target.h"
 #include "runtime/sample/sampler.h"
+#include "runtime/prompt_cache_entry.h"
+#include "runtime/session.h"
 #include "runtime/session_file.h"
 #include "runtime/session_sum.h"
 #include "runtime/sized.h"
@@ -291,7 +293,7 @@ static brise_status refuse_part(const loading *x, const char *part, brise_error 
 	                 part);
 }
 
-static brise_status read_tokens(loading *x, brise_error *err)
+static brise_status read_tokens(loading *x, uint32_t vocab, brise_error *err)
 {
 	uint64_t i;
 
@@ -303,12 +305,11 @@ static brise_status read_tokens(loading *x, brise_error *err)
 	if (crc32_update(0, x->tokens, (size_t)x->l.tokens_bytes) != x->h.tokens_crc)
 		return refuse_part(x, "tokens", err);
 	for (i = 0; i < x->h.n_tokens; i++)
-		if (x->tokens[i] < 0 || (uint32_t)x->tokens[i] >= x->sequence->model->config.vocab)
+		if (x->tokens[i] < 0 || (uint32_t)x->tokens[i] >= vocab)
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: token %" PRIu64 " is %" PRId32
 			                 ", outside the vocabulary of %" PRIu32,
-			                 x->path, i, x->tokens[i],
-			                 x->sequence->model->config.vocab);
+			                 x->path, i, x->tokens[i], vocab);
 	return BRISE_OK;
 }
 
@@ -373,13 +374,77 @@ static brise_status load(loading *x, const brise_model *model, const brise_seque
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: the fields of the session's header contradict each other",
 		                 x->path);
-	if ((status = read_tokens(x, err)) != BRISE_OK ||
+	if ((status = read_tokens(x, model->config.vocab, err)) != BRISE_OK ||
 	    (status = take_ring(x, err)) != BRISE_OK ||
 	    (status = read_sampler(x, sampler, err)) != BRISE_OK)
 		return status;
 	/* One of them is closed: the ring has taken the map, or a copy. */
 	status = map_check(&x->map, x->path, err);
 	return status == BRISE_OK ? map_check(&x->sequence->ring.map, x->path, err) : status;
+}
+
+/* A ring of the header's shape, without memory. */
+static brise_status plan_shape(const session_header *h, const brise_model *m, kv_ring *shape,
+                               const char *path, brise_error *err)
+{
+	const format_config *c = &m->config;
+
+	if ((h->kv != BRISE_KV_INT8 && h->kv != BRISE_KV_F32) || h->ring_slots == 0 ||
+	    h->ring_slots > UINT32_MAX)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: the fields of the session's header contradict each other",
+		                 path);
+	return kv_ring_plan(shape, (brise_kv_type)h->kv, c->n_layers, c->n_kv_heads, c->head_dim,
+	                    h->ring_slots, h->sinks > 0, err);
+}
+
+brise_status session_read_tokens(const char *path, const brise_model *model, int32_t **tokens,
+                                 size_t *n, brise_error *err)
+{
+	loading x = { .path = path, .map = MAP_CLOSED };
+	brise_status status;
+	kv_ring shape;
+
+	*tokens = NULL;
+	*n = 0;
+	if ((status = map_open_private(&x.map, &x.bytes, path, err)) == BRISE_OK &&
+	    (status = read_header(&x.map, model, path, &x.h, err)) == BRISE_OK &&
+	    (status = plan_shape(&x.h, model, &shape, path, err)) == BRISE_OK) {
+		if (lay_out(&x.l, &x.h, &shape))
+			status = read_tokens(&x, model->config.vocab, err);
+		else
+			status = error_set(err, BRISE_EFORMAT, "%s: is damaged", path);
+	}
+	if (status == BRISE_OK)
+		status = map_check(&x.map, path, err);
+	map_close(&x.map);
+	if (status != BRISE_OK) {
+		memory_free(x.tokens);
+		return status;
+	}
+	*tokens = x.tokens;
+	*n = (size_t)x.h.n_tokens;
+	return BRISE_OK;
+}
+
+uint64_t session_identity(const brise_sequence *sequence)
+{
+	session_header h = describe(sequence, 0, 0);
+	const uint64_t parts[] = { h.version,
+		                   h.contract,
+		                   h.model_bytes,
+		                   h.model_header_crc,
+		                   h.model_sections_crc,
+		                   h.kv,
+		                   h.window,
+		                   h.sinks,
+		                   h.start };
+	uint64_t identity = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof parts / sizeof *parts; i++)
+		identity = entry_mix(identity, parts[i]);
+	return identity;
 }
 
 brise_status brise_load_session(brise_sequence **out, int32_t **tokens, size_t *n, const char *path,

@@ -104,7 +104,8 @@ bool os_rename_new(const char *from, const char *to);
 
 bool os_remove(const char *path);
 bool os_make_folder(const char *path);
-bool os_remove_folder(const char *path); /* an empty one */
+bool os_make_private_folder(const char *path); /* for this user alone */
+bool os_remove_folder(const char *path);       /* an empty one */
 
 /* Calls each with the name of every entry but "." and ".." until it returns false. False: the
  * folder cannot be read. */
@@ -212,6 +213,9 @@ static inline double os_clock(void)
 {
 	return 1e-9 * (double)os_clock_ns();
 }
+
+/* Seconds since 1970 by the clock on the wall; 0: unknown. */
+int64_t os_time(void);
 
 #define OS_PROCESSORS_MAX 1024u
 

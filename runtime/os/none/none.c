@@ -148,6 +148,11 @@ bool os_make_folder(const char *path)
 	return refuse();
 }
 
+bool os_make_private_folder(const char *path)
+{
+	return os_make_folder(path);
+}
+
 bool os_remove_folder(const char *path)
 {
 	(void)path;

@@ -28,6 +28,11 @@ bool os_make_folder(const char *path)
 	return mkdir(path, 0777) == 0;
 }
 
+bool os_make_private_folder(const char *path)
+{
+	return mkdir(path, 0700) == 0;
+}
+
 bool os_remove_folder(const char *path)
 {
 	return rmdir(path) == 0;

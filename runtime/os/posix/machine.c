@@ -14,6 +14,13 @@ int64_t os_clock_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int64_t os_time(void)
+{
+	struct timespec t;
+
+	return clock_gettime(CLOCK_REALTIME, &t) == 0 ? (int64_t)t.tv_sec : 0;
+}
+
 #if defined(__linux__)
 
 unsigned os_list_processors(unsigned *numbers, unsigned most)

@@ -1,0 +1,16 @@
+/* session.h - what the prompt cache asks of sessions beside the public functions */
+#ifndef RUNTIME_SESSION_H
+#define RUNTIME_SESSION_H
+
+#include "runtime/brise.h"
+
+/* A number that depends on everything that must be the same for a session to be continued: the
+ * model's file, the numeric contract, and how the sequence was made. */
+uint64_t session_identity(const brise_sequence *sequence);
+
+/* The tokens of a session of this model, without its keys and values. *tokens [*n]: memory_free'd
+ * by the caller. Errors: as brise_load_session. */
+brise_status session_read_tokens(const char *path, const brise_model *model, int32_t **tokens,
+                                 size_t *n, brise_error *err);
+
+#endif
