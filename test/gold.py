@@ -4,7 +4,7 @@
 Converts every reference model, compares all logits for several chunk sizes, greedy continuations, tokenizer vectors and
 perplexities. Standard library only; works through the command line as a user would.
 """
-import array, atexit, glob, json, os, shutil, subprocess, sys, tempfile
+import array, atexit, glob, json, os, random, shutil, subprocess, sys, tempfile
 
 from counts import report
 
@@ -133,6 +133,23 @@ def test_conversations():
         check("conversations %s" % name, golden and len(out.splitlines()) == len(golden) and not wrong, " ".join(wrong) or "%d conversations" % len(golden))
 
 
+def test_hostile_texts_yield_no_control_token():
+    """10,000 texts of spellings of control tokens, whole and in part: ids between what the format places are those of the text as ordinary characters."""
+    marks = ["<s>", "</s>", "<unk>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[PREFIX]", "[SUFFIX]",
+             "[control_8]", "[IMG]", "<0x0A>", "[", "]", "<", ">", "/", " ", "  ", "\n", "\u2581", "a", "text"]
+    for version, control, before, after in (("v1", 3, [1], []), ("v2", 771, [1, 3], [4]), ("v3", 771, [1, 3], [4])):
+        rng, model, texts = random.Random(16), "%s/tokenizer/%s.model" % (GOLD, version), []
+        for _ in range(10000):
+            parts = [rng.choice(marks) for _ in range(rng.randrange(1, 9))]
+            texts.append("".join(p[rng.randrange(len(p)):] if rng.random() < 0.2 else p for p in parts))
+        talks = "".join(json.dumps({"messages": [{"role": "user", "content": t}]}) + "\n" for t in texts).encode()
+        plain = "".join(json.dumps(t if version != "v1" else "[INST] %s [/INST]" % t) + "\n" for t in texts).encode()
+        got = [json.loads(x) for x in brise("tokenize", model, "--chat", "--jsonl", "--chat-format", version, input=talks).splitlines()]
+        want = [before + json.loads(x) + after for x in brise("tokenize", model, "--jsonl", input=plain).splitlines()]
+        inside = [i for ids in got for i in ids[len(before):len(ids) - len(after)] if i < control]
+        check("hostile texts, %s" % version, len(got) == 10000 and got == want and not inside, "%d texts, %d control tokens" % (len(got), len(inside)))
+
+
 def test_perplexity():
     """f16 within 0.02 % of the reference, q8 0.1 %, q4 1.3 % (what Q4_0 loses at 4.5 bits), int8 cache within 0.1 % of f32."""
     reference, ids = 29.5793, GOLD + "/val_public.ids.txt"
@@ -163,7 +180,7 @@ def test_long_stream_runs_in_constant_memory():
     check("20,000 tokens take the memory of 2,000", long < short + 1500, "%d and %d kB" % (long, short))
 
 
-for test in (test_logits, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_perplexity, test_long_stream_runs_in_constant_memory):
+for test in (test_logits, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
     before = sum(counts.values())
     test()
     if sum(counts.values()) == before:

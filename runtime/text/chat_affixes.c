@@ -125,27 +125,6 @@ brise_status affixes_open(brise_chat *chat, const char *name, brise_error *err)
 
 /* ---- tokens in affixes ---------------------------------------------------------------------- */
 
-static bool contains(const char *text, const uint8_t *piece, size_t bytes)
-{
-	size_t n = strlen(text), at;
-
-	for (at = 0; at + bytes <= n; at++)
-		if (!memcmp(text + at, piece, bytes))
-			return true;
-	return false;
-}
-
-static bool is_in_affixes(const chat_affixes *a, const uint8_t *piece, size_t bytes)
-{
-	size_t role;
-
-	for (role = BRISE_SYSTEM; role <= BRISE_TOOL; role++)
-		if (a->roles[role].before && (contains(a->roles[role].before, piece, bytes) ||
-		                              contains(a->roles[role].after, piece, bytes)))
-			return true;
-	return false;
-}
-
 /* Line ends and other space are no marks, though they may be user-defined symbols. */
 static bool is_space(const uint8_t *piece, size_t bytes)
 {
@@ -156,31 +135,68 @@ static bool is_space(const uint8_t *piece, size_t bytes)
 	return i == bytes;
 }
 
-brise_status affixes_reserve(brise_chat *chat, brise_error *err)
+/* Marks every symbol of a set that a text has anywhere, one within another included. */
+static void reserve_in(brise_chat *chat, const added_set *symbols, const char *text)
+{
+	size_t n = strlen(text), at, most;
+	const added_pattern *p;
+
+	for (at = 0; at < n; at++)
+		for (most = n - at;
+		     (p = added_match(symbols, (const uint8_t *)text + at, most, true)) != NULL;
+		     most = p->bytes - 1u)
+			if (!is_space(p->text, p->bytes))
+				chat->reserved[p->id / 32] |= 1u << p->id % 32;
+}
+
+static void add_symbol(added_set *set, const brise_tokenizer *t, uint32_t id)
+{
+	set->items[set->n++] =
+	        (added_pattern){ t->text + t->offsets[id], tokenizer_piece_bytes(t, id), id, 0 };
+}
+
+/* The tokenizer's tokens and the symbols that are reserved. False: no memory. */
+static bool make_tokens(brise_chat *chat)
 {
 	const brise_tokenizer *t = chat->tokenizer;
 	const added_set *plain = &t->added->plain;
 	added_set *set = &chat->tokens;
 	uint32_t i;
 
-	if (!t->added->symbols &&
-	    !(set->items = memory_new(plain->n + t->n_user + 1, sizeof *set->items)))
-		return error_set(err, BRISE_ENOMEM, "no memory for a chat format");
-	if (set->items && plain->n > 0)
+	if (!(set->items = memory_new(plain->n + t->n_user + 1, sizeof *set->items)))
+		return false;
+	if (plain->n > 0)
 		memcpy(set->items, plain->items, plain->n * sizeof *set->items);
-	set->n = set->items ? plain->n : 0;
-	for (i = 0; i < t->n_user; i++) {
-		uint32_t id = t->user[i], bytes = tokenizer_piece_bytes(t, id);
-		const uint8_t *piece = t->text + t->offsets[id];
-
-		if (is_space(piece, bytes) || !is_in_affixes(&chat->affixes, piece, bytes))
-			continue;
-		chat->reserved[id / 32] |= 1u << id % 32;
-		if (set->items)
-			set->items[set->n++] = (added_pattern){ piece, bytes, id, 0 };
-	}
+	set->n = plain->n;
+	for (i = 0; i < t->n_user; i++)
+		if (encode_has_id(chat->reserved, t->user[i]))
+			add_symbol(set, t, t->user[i]);
 	added_sort(set);
-	return BRISE_OK;
+	return true;
+}
+
+brise_status affixes_reserve(brise_chat *chat, brise_error *err)
+{
+	const brise_tokenizer *t = chat->tokenizer;
+	const chat_affix *roles = chat->affixes.roles;
+	added_set symbols = { .n = 0 };
+	size_t role;
+	uint32_t i;
+	bool done;
+
+	if (!(symbols.items = memory_new((size_t)t->n_user + 1, sizeof *symbols.items)))
+		return error_set(err, BRISE_ENOMEM, "no memory for a chat format");
+	for (i = 0; i < t->n_user; i++)
+		add_symbol(&symbols, t, t->user[i]);
+	added_sort(&symbols);
+	for (role = BRISE_SYSTEM; role <= BRISE_TOOL; role++)
+		if (roles[role].before) {
+			reserve_in(chat, &symbols, roles[role].before);
+			reserve_in(chat, &symbols, roles[role].after);
+		}
+	memory_free(symbols.items);
+	done = t->added->symbols || make_tokens(chat);
+	return done ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory for a chat format");
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
