@@ -73,7 +73,7 @@
  *     LANES_TILES, LANES_TOKENS, LANES_QUERIES, LANES_FEW_TILES, LANES_FEW
  *                        multiplied together in one pass, as many as fit in the registers; the
  *                        last two in a pass over a few tokens, of which there are LANES_FEW_MOST
- *                        at most
+ *                        at most, of q8 LANES_FEW_MOST_Q8
  */
 #ifndef ARCH_LANES_H
 #define ARCH_LANES_H

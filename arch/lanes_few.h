@@ -15,15 +15,20 @@
 #ifndef LANES_FEW
 #define LANES_FEW 2
 #endif
-/* Most tokens in this way: with more, decoding a panel once is cheaper. Small code has panels
- * alone. */
+/* Most tokens in this way, and most of q8, which needs no decoding: with more, a panel that is
+ * decoded once is cheaper. Small code has panels alone. */
 #ifdef __OPTIMIZE_SIZE__
 #undef LANES_FEW_MOST
+#undef LANES_FEW_MOST_Q8
 #define LANES_FEW_MOST 1
 #endif
 #ifndef LANES_FEW_MOST
 #define LANES_FEW_MOST 2
 #endif
+#ifndef LANES_FEW_MOST_Q8
+#define LANES_FEW_MOST_Q8 LANES_FEW_MOST
+#endif
+_Static_assert(LANES_FEW_MOST <= LANES_FEW_MOST_Q8, "sums of all tokens");
 /* Tiles of a pass, 1 or 2: with two, an activation that is loaded is multiplied twice. So few
  * tokens that memory is the limit go through one tile at a time, since one stream is read faster.
  */
@@ -168,7 +173,7 @@ INLINE void few_add_slab(const lanes_few_slab *slab, const int tokens, const int
 #define FEW_PASSES_4(pass) pass(2, 1) pass(3, 1) pass(4, 1)
 #else
 #define FEW_PASSES_4(pass) pass(2, 1)
-_Static_assert(LANES_FEW_MOST <= 2, "no pass has one token");
+_Static_assert(LANES_FEW_MOST_Q8 <= 2, "no pass has one token");
 #endif
 #if LANES_FEW >= 6 && LANES_FEW_TILES == 1
 #define FEW_PASSES_6(pass) pass(5, 1) pass(6, 1)
@@ -233,7 +238,7 @@ INLINE void few_tiles(float *y, size_t ldy, const uint8_t *tile, size_t apart, i
 	const size_t n_groups = SLAB_BLOCKS / TILE_BLOCKS,
 	             bytes = n_groups * (q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES),
 	             passes = (x->n + LANES_FEW - 1) / LANES_FEW;
-	float sums[LANES_FEW_MOST * LANES_FEW_TILES][TILE_ROWS] __attribute__((aligned(64)));
+	float sums[LANES_FEW_MOST_Q8 * LANES_FEW_TILES][TILE_ROWS] __attribute__((aligned(64)));
 	lanes_few_slab slab = {
 		tile + (q4 ? Q4_TILE_HEAD : Q8_TILE_HEAD), 0, apart, 0, tables, { 0 }, NULL
 	};

@@ -186,7 +186,7 @@ static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const ar
 {
 	if (x->n == 1)
 		lanes_matvec_q8(y, w, x, first, end);
-	else if (x->n > LANES_FEW_MOST ||
+	else if (x->n > LANES_FEW_MOST_Q8 ||
 	         !lanes_few_tiles(y, ldy, w, x, first, end, scratch, false))
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
 		               end, decode_panel_q8, multiply_panel_q8);

@@ -17,12 +17,13 @@
 #define LANES_BIAS_FULL   128
 
 /* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in
- * L1. More than eight tokens are faster by panels. */
-#define LANES_TILES    1
-#define LANES_TOKENS   4
-#define LANES_QUERIES  4
-#define LANES_FEW      4
-#define LANES_FEW_MOST 8
+ * L1. More than eight tokens are faster by panels, of q8 more than 32. */
+#define LANES_TILES       1
+#define LANES_TOKENS      4
+#define LANES_QUERIES     4
+#define LANES_FEW         4
+#define LANES_FEW_MOST    8
+#define LANES_FEW_MOST_Q8 32
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
