@@ -117,6 +117,8 @@ static void test_keys_edit_the_text(void)
 		{ "one two\001\033d\033d\031", "one two", 9 },
 		{ "ab\024", "ba", 4 },
 		{ "abc\001\006\024", "bac", 4 },
+		{ "a\n\024", "a\n", 2 },
+		{ "\n\024\001\024x\024", "\nx", 3 },
 		{ "abc\037", "", 2 },
 		{ "abc\027def\037\037", "abc", 5 },
 		{ "\xe4\xb8\xad\xe6\x96\x87\033[Dx", "\u4e2dx\u6587", 5 },

@@ -186,12 +186,12 @@ bool line_yank(line *l)
 bool line_transpose(line *l)
 {
 	char both[2 * WIDTH_CLUSTER_MAX];
-	size_t middle = l->cursor, from, first, second;
+	size_t middle = l->cursor, begin = line_begin(l), from, first, second;
 	width_cluster cluster;
 
 	if (middle == line_end(l))
 		middle = line_previous(l);
-	if (middle == line_begin(l) || middle == l->text.n)
+	if (middle <= begin || middle == l->text.n)
 		return true;
 	first = width_step_back(l->text.bytes, middle);
 	from = middle - first;
