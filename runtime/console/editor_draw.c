@@ -115,8 +115,7 @@ static void put_prompt(editor *e, const shown_text *shown, size_t row)
 		view_put_text(&e->view, shown->prompt, shown->n_prompt, VIEW_PROMPT, 0);
 	else if (indent > 0 && is_line)
 		view_put_text(&e->view, e->options.more, strlen(e->options.more), VIEW_PROMPT, 0);
-	while (view_taken(&e->view) < indent)
-		view_put(&e->view, " ", 1, 1, VIEW_PLAIN, false);
+	view_put_blanks(&e->view, indent);
 }
 
 static void put_row(editor *e, const shown_text *shown, size_t row)
@@ -201,8 +200,7 @@ static void put_candidates(editor *e, size_t rows)
 		(void)view_add_row(&e->view);
 		for (column = 0; i < list->n && (column == 0 || column + columns < e->view.columns);
 		     column += columns) {
-			while (view_taken(&e->view) < column)
-				view_put(&e->view, " ", 1, 1, VIEW_PLAIN, false);
+			view_put_blanks(&e->view, column);
 			if (row + 1 == rows && column + 2 * columns >= e->view.columns &&
 			    (i + 1 < list->n || list->is_cut)) {
 				view_put_text(&e->view, "...", 3, VIEW_FAINT, 0);

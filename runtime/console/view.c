@@ -120,6 +120,14 @@ void view_put_text(view *v, const char *text, size_t n, view_style style, int fr
 	}
 }
 
+void view_put_blanks(view *v, int column)
+{
+	int n = column - view_taken(v);
+
+	for (; n > 0; n--)
+		view_put(v, " ", 1, 1, VIEW_PLAIN, false);
+}
+
 bool view_add_row(view *v)
 {
 	view_frame *frame = v->next;

@@ -85,6 +85,9 @@ void view_put(view *v, const char *text, size_t bytes, int columns, view_style s
 /* Adds text [n] to the last row, as much as leaves `free` columns, control characters shown. */
 void view_put_text(view *v, const char *text, size_t n, view_style style, int free);
 
+/* Fills the last row with blanks up to a column. */
+void view_put_blanks(view *v, int column);
+
 /* Adds a row; false: there are VIEW_ROWS_MAX. */
 bool view_add_row(view *v);
 
