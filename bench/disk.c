@@ -12,7 +12,6 @@
 #include "runtime/os/threads.h"
 
 #define MEASURE_SECONDS 0.5
-#define READERS         2u
 
 typedef struct measured_reads {
 	const brise_model *model;
@@ -73,7 +72,7 @@ double bench_measure_disk(const brise_model *model)
 	pool *readers = NULL;
 	double seconds = 0;
 
-	if (m.room && pool_new(&readers, READERS, NULL) == BRISE_OK &&
+	if (m.room && pool_new(&readers, STORAGE_READERS, NULL) == BRISE_OK &&
 	    os_set_direct(model->map.file, true)) {
 		m.start = bench_clock();
 		pool_run(readers, read_measured, &m, count_pieces(model), 1);

@@ -20,8 +20,7 @@
 #include "runtime/os/threads.h"
 #include "runtime/sized.h"
 
-#define READERS 2u  /* reads under way at once */
-#define BATCH   32u /* chunks between two looks at cancel */
+#define BATCH 32u /* chunks between two looks at cancel */
 
 static uint64_t vector_stride(const brise_model *m)
 {
@@ -197,7 +196,7 @@ static brise_status keep(brise_model *m, brise_progress_fn *progress, brise_canc
 		                 m->name, kept_size(m));
 	m->direct = try_direct(m, m->kept_weights);
 	if ((status = copy_vectors(m, err)) != BRISE_OK ||
-	    (status = pool_new(&readers, READERS, err)) != BRISE_OK)
+	    (status = pool_new(&readers, STORAGE_READERS, err)) != BRISE_OK)
 		return status;
 	status = read_kept(m, readers, progress, cancel, user, err);
 	pool_free(readers);

@@ -7,6 +7,10 @@
 /* Bytes of one read of those that go through whole tensors. */
 #define STORAGE_CHUNK ((size_t)2 << 20)
 
+/* Reads under way at once: enough that a fast disk has another to do while a reader waits for a
+ * processor that multiplies. With 2, one of 3.5 GB/s gives 3 % less. */
+#define STORAGE_READERS 3u
+
 /* Reads bytes [offset, offset + n) of a tensor to `out`, which has room for whole pages of
  * FORMAT_PAGE and begins at a multiple of it, as offset does. What a file system cannot read
  * directly is dropped from the cache behind the read. Any number of threads at once.

@@ -14,8 +14,6 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 
-#define READERS 2 /* reads under way at once */
-
 typedef struct slot {
 	stream_piece piece;
 	bool read; /* or failed */
@@ -35,7 +33,7 @@ struct stream {
 	const residency_plan *plan;
 	uint8_t *ring;
 	os_monitor *monitor;
-	os_thread *threads[READERS];
+	os_thread *threads[STORAGE_READERS];
 	unsigned n_threads;
 	long process; /* that started them */
 
@@ -187,7 +185,7 @@ brise_status stream_new(stream **out, const brise_model *model, brise_error *err
 		*out = NULL;
 		return error_set(err, BRISE_ENOMEM, "no memory to stream weights through");
 	}
-	while (s->n_threads < READERS &&
+	while (s->n_threads < STORAGE_READERS &&
 	       (s->threads[s->n_threads] = os_start_thread(read_on, s)) != NULL)
 		s->n_threads++;
 	return BRISE_OK;
