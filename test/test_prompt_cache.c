@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "runtime/os/os.h"
-#include "runtime/prompt_cache.h"
-#include "runtime/prompt_cache_entry.h"
+#include "runtime/session/cache.h"
+#include "runtime/session/cache_entry.h"
 #include "test/check.h"
 #include "test/small_model.h"
 
@@ -265,6 +265,9 @@ static void test_a_longer_text_takes_the_place_of_its_beginning(check_counts *co
 	put(counts, &s, s.tokens, 100);
 	put(counts, &s, s.tokens, 100);
 	CHECK(counts, list().n == 1, "the same text twice: %u files", list().n);
+	CHECK(counts, take(counts, &s, s.tokens, 150) == 100, "it is used");
+	put(counts, &s, s.tokens, 100);
+	CHECK(counts, list().n == 1, "the same text after a use: %u files", list().n);
 	put(counts, &s, s.tokens, 200);
 	CHECK(counts, list().n == 1, "%u files", list().n);
 	CHECK(counts, take(counts, &s, s.tokens, 150) == 149, "the beginning is found in it");

@@ -12,7 +12,7 @@
 #include "quant/contract.h"
 #include "runtime/eval/sequence.h"
 #include "runtime/model/crc32.h"
-#include "runtime/session_file.h"
+#include "runtime/session/file.h"
 #include "test/check.h"
 #include "test/small_model.h"
 

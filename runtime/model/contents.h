@@ -18,7 +18,7 @@ typedef enum contents {
 	CONTENTS_ANY,    /* as an expectation: nothing is refused */
 	CONTENTS_BINARY, /* no mark of its own: tokenizer.model, calibrations */
 	CONTENTS_BRISE,
-	CONTENTS_SESSION, /* runtime/session_file.h */
+	CONTENTS_SESSION, /* runtime/session/file.h */
 	CONTENTS_GGUF,
 	CONTENTS_SAFETENSORS,
 	CONTENTS_ZIP,

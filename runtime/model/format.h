@@ -16,7 +16,7 @@
 /* 8 bytes; a transfer that rewrites line ends spoils it visibly */
 #define FORMAT_MAGIC   "BRISE\r\n\x1a"
 #define FORMAT_VERSION 1u
-/* of a session (runtime/session_file.h), 16 bytes */
+/* of a session (runtime/session/file.h), 16 bytes */
 #define FORMAT_SESSION_MAGIC       "BRISE SESSION\r\n\x1a"
 #define FORMAT_SESSION_MAGIC_BYTES 16u
 #define FORMAT_PAGE                4096u /* alignment of every tensor */

@@ -1,10 +1,10 @@
-/* prompt_cache.c - finding, keeping and dropping texts in a folder
+/* cache.c - finding, keeping and dropping texts in a folder
  *
  * Two processes may do any of this at once. What one removes, the other does not find; both may
  * keep the same text, under names that differ in their uses: then the next that drops something
  * counts both.
  */
-#include "runtime/prompt_cache.h"
+#include "runtime/session/cache.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
-#include "runtime/prompt_cache_entry.h"
-#include "runtime/session.h"
+#include "runtime/session/cache_entry.h"
+#include "runtime/session/session.h"
 
 #define CANDIDATES 4u /* whose tokens are looked at */
 #define BUCKETS    256u

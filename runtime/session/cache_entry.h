@@ -1,4 +1,4 @@
-/* prompt_cache_entry.h - what the name of a file in the prompt cache says
+/* cache_entry.h - what the name of a file in the prompt cache says
  *
  * All numbers are hexadecimal, of fixed widths, in this order, with "-" between:
  *
@@ -9,8 +9,8 @@
  * the folder and no prefix. The entry lies in a folder named by the first two digits of the hash of
  * its first 32 tokens.
  */
-#ifndef RUNTIME_PROMPT_CACHE_ENTRY_H
-#define RUNTIME_PROMPT_CACHE_ENTRY_H
+#ifndef RUNTIME_SESSION_CACHE_ENTRY_H
+#define RUNTIME_SESSION_CACHE_ENTRY_H
 
 #include "runtime/brise.h"
 

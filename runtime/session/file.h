@@ -1,4 +1,4 @@
-/* session_file.h - the bytes of a session's file
+/* file.h - the bytes of a session's file
  *
  * Little-endian, as a model's. After the header come, each at the next multiple of 64 bytes:
  *
@@ -36,7 +36,7 @@ typedef struct session_header {
 	uint64_t n_tokens, n_sampler;
 	uint64_t ring_at;
 	uint32_t sampler_crc, tokens_crc;
-	uint32_t ring_sum;   /* runtime/session_sum.h */
+	uint32_t ring_sum;   /* runtime/session/sum.h */
 	uint32_t header_crc; /* CRC-32 of the bytes before */
 } session_header;
 

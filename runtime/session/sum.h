@@ -1,4 +1,4 @@
-/* session_sum.h - a checksum as fast as memory is read, for files of hundreds of megabytes that
+/* sum.h - a checksum as fast as memory is read, for files of hundreds of megabytes that
  * are checked each time they are opened
  *
  * 64 lanes of 32 bits, which compilers turn into vectors; lane i takes the i-th word of every 256

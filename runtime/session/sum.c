@@ -1,5 +1,5 @@
-/* session_sum.c - see session_sum.h */
-#include "runtime/session_sum.h"
+/* sum.c - see sum.h */
+#include "runtime/session/sum.h"
 
 #include <string.h>
 

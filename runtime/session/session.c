@@ -17,10 +17,10 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/target.h"
 #include "runtime/sample/sampler.h"
-#include "runtime/prompt_cache_entry.h"
-#include "runtime/session.h"
-#include "runtime/session_file.h"
-#include "runtime/session_sum.h"
+#include "runtime/session/cache_entry.h"
+#include "runtime/session/session.h"
+#include "runtime/session/file.h"
+#include "runtime/session/sum.h"
 #include "runtime/sized.h"
 
 #define PART_ALIGN 64u

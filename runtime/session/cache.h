@@ -1,13 +1,13 @@
-/* prompt_cache.h - sessions that nobody asked for: what has been evaluated, kept on disk and found
+/* cache.h - sessions that nobody asked for: what has been evaluated, kept on disk and found
  * again by its tokens
  *
- * A folder of session files (runtime/session_file.h), one for each text. A file's name says all
+ * A folder of session files (runtime/session/file.h), one for each text. A file's name says all
  * that is needed to find it and to choose what to drop, so there is no index that could be damaged
  * or need a lock: files appear and change their names in one step, and any number of processes may
  * use the folder, be killed, or delete it.
  */
-#ifndef RUNTIME_PROMPT_CACHE_H
-#define RUNTIME_PROMPT_CACHE_H
+#ifndef RUNTIME_SESSION_CACHE_H
+#define RUNTIME_SESSION_CACHE_H
 
 #include "runtime/brise.h"
 

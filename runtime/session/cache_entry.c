@@ -1,5 +1,5 @@
-/* prompt_cache_entry.c - names and hashes of texts in the prompt cache */
-#include "runtime/prompt_cache_entry.h"
+/* cache_entry.c - names and hashes of texts in the prompt cache */
+#include "runtime/session/cache_entry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
