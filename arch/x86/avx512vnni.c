@@ -19,13 +19,14 @@
 
 /* Two tiles by six tokens: 12 integer and 12 float accumulators, two weights and one activation of
  * the 32 registers. A few: two tiles by eight tokens, whose sums are in L1; by panels, 33 tokens
- * and more are faster. */
-#define LANES_TILES     2
-#define LANES_TOKENS    6
-#define LANES_QUERIES   8
-#define LANES_FEW       8
-#define LANES_FEW_TILES 2
-#define LANES_FEW_MOST  32
+ * and more are faster, of q8 49. */
+#define LANES_TILES       2
+#define LANES_TOKENS      6
+#define LANES_QUERIES     8
+#define LANES_FEW         8
+#define LANES_FEW_TILES   2
+#define LANES_FEW_MOST    32
+#define LANES_FEW_MOST_Q8 48
 
 INLINE lanes_int lanes_dot(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
