@@ -39,8 +39,10 @@ typedef struct console_options {
 	bool hides_status;
 } console_options;
 
-/* Options are copied, the texts they point to are not. A history that cannot be read is noted.
- * Errors: BRISE_ENOMEM. */
+/* Options are copied, the texts they point to are not. A history that cannot be read is noted. From
+ * here on SIGINT, SIGTERM and SIGHUP are the console's, instead of terminal.h's: a third SIGINT
+ * that nothing has come of, or a second of the others, ends the process with the terminal set back.
+ * One console at a time. Errors: BRISE_ENOMEM. */
 brise_status console_open(console **opened, const console_options *options, brise_error *err);
 
 /* The terminal and signals as they were. NULL allowed. */
