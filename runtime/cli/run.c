@@ -106,7 +106,7 @@ static const options_entry entries[] = {
 	FLAG(0, "no-drafts", no_drafts, NULL),
 	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
 	STRING(0, "session", session, "FILE", NULL),
-	FLAG(0, "continue", go_on, "keep the text in FILE; without a prompt: go on with it"),
+	FLAG(0, "continue", go_on, "keep the text in FILE; go on with it"),
 	STRING(0, "prompt-ids", prompt_ids, "FILE", NULL),
 	FLAG(0, "print-ids", print_ids, "token ids in, token ids out"),
 	ENGINE_OPTIONS,
