@@ -223,7 +223,7 @@ static brise_status fill_target(exporter *e, target_file *target, const buffer *
 
 /* ---- the two forms -------------------------------------------------------------------------- */
 
-static const target_kind gguf_kind = { GGUF_MAGIC, 4, "a GGUF file" };
+static const target_kind gguf_kind = { GGUF_MAGIC, 4, "a GGUF file", false };
 
 static brise_status write_gguf(exporter *e, const char *out, export_result *result,
                                brise_error *err)

@@ -126,7 +126,8 @@ static brise_status open_calibration(calibration **c, const convert_source *sour
 static brise_status open_target(target_file *target, const char *out, uint64_t bytes,
                                 brise_error *err)
 {
-	static const target_kind model = { FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file" };
+	static const target_kind model = { FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file",
+		                           false };
 	brise_status status = target_open(target, out, &model, err);
 
 	return status == BRISE_OK ? target_check_space(target, bytes, err) : status;

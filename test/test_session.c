@@ -1,5 +1,6 @@
 /* test_session.c - sessions go on with the bits of a text that was never interrupted; others and
  * damaged ones are refused by the name of what differs */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -579,6 +580,20 @@ static void test_a_session_file_that_shrinks_is_an_error(check_counts *counts)
 	close_text(&t);
 }
 
+/* The model, the session, and what is left of others. */
+static unsigned count_files(void)
+{
+	DIR *names = opendir(folder);
+	struct dirent *entry;
+	unsigned n = 0;
+
+	while (names && (entry = readdir(names)) != NULL)
+		n += entry->d_name[0] != '.';
+	if (names)
+		(void)closedir(names);
+	return n;
+}
+
 static void test_killed_while_saving_leaves_the_old_or_the_new(check_counts *counts)
 {
 	brise_sequence *s;
@@ -618,6 +633,7 @@ static void test_killed_while_saving_leaves_the_old_or_the_new(check_counts *cou
 	}
 	CHECK(counts, wrong == 0 && ended == 0, "%u wrong, %u could not save", wrong, ended);
 	save(counts, s, t.tokens, 1); /* removes what was left beside it */
+	CHECK(counts, count_files() == 2, "%u files", count_files());
 	brise_free_sequence(s);
 	close_text(&t);
 }

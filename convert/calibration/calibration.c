@@ -15,7 +15,7 @@
 #include "runtime/os/memory.h"
 
 const target_kind calibration_kind = { CALIBRATION_MAGIC, sizeof CALIBRATION_MAGIC - 1,
-	                               "a calibration" };
+	                               "a calibration", false };
 
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer)
 {

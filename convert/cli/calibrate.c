@@ -169,7 +169,7 @@ static int make_model(calibrate_settings *s, const char *checkpoint, char **path
 	if (!name)
 		return report_error("calibrate", "no memory");
 	(void)snprintf(name, room, "%s.q8", s->output);
-	status = part_open_file(name, name, 0666, path, &reserved, &err);
+	status = part_open_file(name, name, 0666, NULL, path, &reserved, &err);
 	memory_free(name);
 	if (status != BRISE_OK)
 		return report_status("calibrate", &err);

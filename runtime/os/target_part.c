@@ -72,7 +72,7 @@ static int lock_leftover(const char *path)
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* Removes what a killed run left under this name; false: it is something else, or in use. */
-static bool remove_leftover(const char *path)
+static bool remove_leftover(const char *path, const char *magic)
 {
 	char begin[PART_MARK_BYTES];
 	int file = lock_leftover(path);
@@ -82,8 +82,9 @@ static bool remove_leftover(const char *path)
 	if (file < 0)
 		return false;
 	n = os_read_at(file, begin, sizeof begin, 0);
-	removed = (n == 0 ||
-	           (n == (int64_t)sizeof begin && !memcmp(begin, PART_MARK, sizeof begin))) &&
+	removed = (n == 0 || (n == (int64_t)sizeof begin &&
+	                      (!memcmp(begin, PART_MARK, sizeof begin) ||
+	                       (magic && !memcmp(begin, magic, sizeof begin))))) &&
 	          os_remove(path);
 	(void)os_close(file);
 	return removed;
@@ -96,8 +97,8 @@ static brise_status tell_no_name(const char *part, brise_error *err)
 	                 part, NAMES_MAX - 1);
 }
 
-brise_status part_open_file(const char *path, const char *name, uint32_t mode, char **part,
-                            int *file, brise_error *err)
+brise_status part_open_file(const char *path, const char *name, uint32_t mode, const char *magic,
+                            char **part, int *file, brise_error *err)
 {
 	brise_status status;
 	unsigned n;
@@ -107,7 +108,7 @@ brise_status part_open_file(const char *path, const char *name, uint32_t mode, c
 			return error_set(err, BRISE_ENOMEM, "%s: no memory", name);
 		*file = create_locked(*part, mode);
 		if (*file < 0 && errno == EEXIST) {
-			if (remove_leftover(*part))
+			if (remove_leftover(*part, magic))
 				*file = create_locked(*part, mode);
 			else
 				errno = EEXIST;

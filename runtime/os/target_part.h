@@ -21,11 +21,12 @@
 char *part_name(const char *path, unsigned n);
 
 /* Makes and locks an empty file beside `path` with these permission bits, less the process's mask.
+ * magic: files that begin with these PART_MARK_BYTES are leftovers too; NULL: none.
  * *part: its path, memory_free'd by the caller; *file: open for writing, closed by the caller.
  * `name` is what messages call the target if there is no part yet. Errors: BRISE_EIO, BRISE_ENOMEM.
  */
-brise_status part_open_file(const char *path, const char *name, uint32_t mode, char **part,
-                            int *file, brise_error *err);
+brise_status part_open_file(const char *path, const char *name, uint32_t mode, const char *magic,
+                            char **part, int *file, brise_error *err);
 
 /* The same for a folder: *lock is its locked PART_FOLDER_MARK. */
 brise_status part_open_folder(const char *path, const char *name, char **part, int *lock,

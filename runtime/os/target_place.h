@@ -13,6 +13,9 @@ typedef struct target_kind {
 	const char *magic; /* [bytes], at most 16 */
 	size_t bytes;
 	const char *name; /* for messages: "a GGUF file" */
+	/* nobody but this library gives such a file the name of a part: a complete one, of a run
+	 * that was killed before it could rename it, is a leftover too */
+	bool only_ours;
 } target_kind;
 
 typedef struct target_seen {

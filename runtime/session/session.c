@@ -131,7 +131,7 @@ static brise_status save(const char *path, const brise_sequence *sequence, const
                          size_t n, const uint32_t *words, size_t n_words, brise_error *err)
 {
 	static const target_kind kind = { FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES,
-		                          "a session of brise" };
+		                          "a session of brise", true };
 	session_header h = describe(sequence, n, n_words);
 	saving s = { .at = 0 };
 	brise_status status;

@@ -98,7 +98,8 @@ brise_status target_open(target_file *target, const char *name, const target_kin
 		status = part_open_file(target->path, name,
 		                        target->seen.exists ? target->seen.facts.mode & 0777u
 		                                            : 0666u,
-		                        &target->part, &target->descriptor, err);
+		                        kind && kind->only_ours ? kind->magic : NULL, &target->part,
+		                        &target->descriptor, err);
 	if (status == BRISE_OK && kind)
 		status = mark_part(target, err);
 	if (status != BRISE_OK)
@@ -170,7 +171,11 @@ brise_status target_commit(target_file *target, brise_error *err)
 	target_seen now;
 	brise_status status = BRISE_OK;
 
-	if (!write_head(target))
+	/* All of a large file is brought to disk while it has its mark, so that it is complete
+	 * under the part's name for as short as can be. */
+	if (target->head && !os_sync(target->descriptor))
+		status = error_errno(err, "%s: cannot be brought to disk", target->name);
+	else if (!write_head(target))
 		status = error_errno(err, "%s: cannot be written", target->name);
 	if (status == BRISE_OK)
 		status = place_look(target->path, target->name, target->kind, &now, err);
