@@ -110,7 +110,6 @@ runtime/cli/device.c: (getenv|isatty|ioctl|read|write|p?select|sigaction|sigproc
 runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
 runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|_exit)
 runtime/cli/(run|tokenize).c: isatty
-runtime/cli/run.c: time
 runtime/cli/commands.c: poll
 runtime/cli/tokenize.c: (_*getdelim|getline|free|fclose)
 runtime/cli/result_file.c: (fopen(64)?|fdopen|dup|close|fclose)

@@ -5,18 +5,16 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
-#include "runtime/cli/number.h"
 #include "runtime/cli/prompt_progress.h"
+#include "runtime/cli/sampling.h"
 #include "runtime/cli/session.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/generate.h"
@@ -24,17 +22,14 @@
 #include "runtime/os/os.h"
 #include "runtime/os/ram.h"
 
-#define NO_LIMIT    FIT_NO_LIMIT
-#define MOST_BIASES 256
-#define MOST_RECENT 1000000u
+#define NO_LIMIT FIT_NO_LIMIT
 
 typedef struct run_settings {
+	sampling_settings sampling; /* first: see sampling.h */
 	engine_settings engine;
-	brise_sampling sampling;
-	brise_logit_bias biases[MOST_BIASES];
 	const char *file, *prompt_ids, *session;
 	uint32_t tokens;
-	bool print_ids, ignore_eos, greedy, stats, no_drafts, has_seed, go_on;
+	bool print_ids, ignore_eos, stats, no_drafts, go_on;
 } run_settings;
 
 typedef struct run {
@@ -50,37 +45,6 @@ typedef struct run {
 	int write_error;             /* errno of the write that failed, or 0 */
 } run;
 
-static const char *take_seed(void *settings, const char *value)
-{
-	run_settings *s = settings;
-
-	s->has_seed = strcmp(value, "-1") != 0; /* as other programs ask for the clock's */
-	return !s->has_seed || number_read_whole(value, strlen(value), UINT64_MAX,
-	                                         &s->sampling.seed)
-	               ? NULL
-	               : "a whole number below 2^64";
-}
-
-static const char *take_bias(void *settings, const char *value)
-{
-	static const char expected[] = "ID=X, as in 13=-2.5 or 13=-inf";
-	run_settings *s = settings;
-	const char *equals = strchr(value, '=');
-	uint64_t token;
-	double bias;
-
-	if (!equals || !number_read_whole(value, (size_t)(equals - value), INT32_MAX, &token))
-		return expected;
-	if (!strcmp(equals + 1, "-inf"))
-		bias = -INFINITY;
-	else if (!number_read_real(equals + 1, &bias) || fabs(bias) > 1e6)
-		return expected;
-	if (s->sampling.n_bias == MOST_BIASES)
-		return "at most 256 of them";
-	s->biases[s->sampling.n_bias++] = (brise_logit_bias){ (int32_t)token, (float)bias };
-	return NULL;
-}
-
 #define AT(member) offsetof(run_settings, member)
 
 static const options_entry entries[] = {
@@ -88,21 +52,7 @@ static const options_entry entries[] = {
 	NUMBER('n', "tokens", tokens, "N", 0, 4e9, "-1",
 	       "stop after N tokens (default: at the end token)"),
 	FLAG(0, "ignore-eos", ignore_eos, "continue past the end token"),
-	REAL(0, "temperature", sampling.temperature, "X", 0, 100, NULL),
-	FLAG(0, "greedy", greedy, "default 0.7; 0, or greedy: always the likeliest"),
-	NUMBER(0, "top-k", sampling.top_k, "N", 0, 4e9, "-1", NULL),
-	REAL(0, "top-p", sampling.top_p, "X", 0, 1, "the N likeliest; those that make up X (0.95)"),
-	REAL(0, "min-p", sampling.min_p, "X", 0, 1,
-	     "those at least X times as likely as the first"),
-	REAL(0, "repetition-penalty", sampling.repetition_penalty, "X", 0.01, 100,
-	     "above 1: avoid recent tokens"),
-	REAL(0, "presence-penalty", sampling.presence_penalty, "X", -100, 100, NULL),
-	REAL(0, "frequency-penalty", sampling.frequency_penalty, "X", -100, 100,
-	     "subtract once; each time"),
-	NUMBER(0, "penalty-last", sampling.penalty_last, "N", 0, MOST_RECENT, "-1",
-	       "how many tokens are recent (default 64)"),
-	TAKE(0, "logit-bias", take_bias, "ID=X", "add X to a token's logit, -inf bans; repeatable"),
-	TAKE(0, "seed", take_seed, "N", "same seed, same text (default: from the clock)"),
+	SAMPLING_OPTIONS,
 	FLAG(0, "no-drafts", no_drafts, NULL),
 	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
 	STRING(0, "session", session, "FILE", NULL),
@@ -267,8 +217,8 @@ static void print_stats(const run *r)
 	report_note("run",
 	            "%s kernels, %" PRIu32 " threads, seed %" PRIu64 "; cache of %" PRIu64
 	            " positions %s, anonymous memory %s",
-	            facts->arch, facts->threads, r->settings->sampling.seed, sequence->slots, kv,
-	            memory ? anonymous : "unknown");
+	            facts->arch, facts->threads, r->settings->sampling.values.seed, sequence->slots,
+	            kv, memory ? anonymous : "unknown");
 }
 
 /* A full context of a model without a window ends the text normally, with a note. */
@@ -293,22 +243,10 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 	return status == BRISE_OK ? saved : report_status("run", err);
 }
 
-/* Tokens with a piece; 0: the file has no tokenizer. */
-static uint32_t count_pieces(const brise_model *model)
-{
-	const brise_tokenizer *tokenizer = brise_get_tokenizer(model);
-	brise_tokenizer_facts facts = { .vocab = 0 };
-
-	if (tokenizer)
-		brise_get_tokenizer_facts(tokenizer, &facts, sizeof facts);
-	return facts.vocab;
-}
-
 /* Sampler, decoder and drafter. */
 static int make_generation(run *r, const char *path)
 {
 	const run_settings *s = r->settings;
-	brise_sampling sampling = s->sampling;
 	brise_error err;
 
 	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
@@ -316,9 +254,7 @@ static int make_generation(run *r, const char *path)
 		        "run",
 		        "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
 		        path);
-	sampling.n_pieces = count_pieces(r->engine.model);
-	if (brise_new_sampler(&r->generation.sampler, r->engine.facts->vocab, &sampling, &err) !=
-	            BRISE_OK ||
+	if (sampling_new(&r->generation.sampler, &s->sampling, &r->engine, &err) != BRISE_OK ||
 	    (!s->print_ids &&
 	     brise_new_decoder(&r->generation.decoder, brise_get_tokenizer(r->engine.model),
 	                       &err) != BRISE_OK))
@@ -335,7 +271,7 @@ static int make_generation(run *r, const char *path)
 static int begin_text(run *r)
 {
 	const run_settings *s = r->settings;
-	brise_sampler *sampler = s->go_on && !s->has_seed ? r->generation.sampler : NULL;
+	brise_sampler *sampler = s->go_on && !s->sampling.has_seed ? r->generation.sampler : NULL;
 	int result = session_load(&r->session, "run", &r->engine, &s->engine, sampler);
 
 	if (result == COMMANDS_READY && s->go_on)
@@ -376,7 +312,7 @@ int cli_run(int argc, char **argv)
 	options_result result;
 	int status;
 
-	brise_init_sampling(&settings.sampling, sizeof settings.sampling);
+	sampling_begin(&settings.sampling);
 	if ((status = commands_begin(&command, argc, argv, &settings, &result)) != COMMANDS_READY)
 		return status;
 	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)
@@ -388,13 +324,7 @@ int cli_run(int argc, char **argv)
 		                           "or --continue");
 	if (settings.go_on && !settings.session)
 		return report_usage("run", "--continue: expected together with --session FILE");
-	if (settings.greedy)
-		settings.sampling.temperature = 0;
-	if (settings.sampling.penalty_last == UINT32_MAX)
-		settings.sampling.penalty_last = MOST_RECENT;
-	if (!settings.has_seed)
-		settings.sampling.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)os_process();
-	settings.sampling.bias = settings.biases;
+	sampling_finish(&settings.sampling);
 	r.to_terminal = terminal_is_terminal(stdout);
 	terminal_catch_signals();
 	status = run_model(&r, result.operands[0],
