@@ -159,6 +159,7 @@ static brise_status make_sequence(engine *e, making *m, brise_error *err)
 	    (status = brise_get_engine_bytes(e->model, &m->engine, &m->own_bytes, err)) != BRISE_OK)
 		return status;
 	m->own_bytes += brise_get_sequence_facts(e->sequence)->kv_bytes;
+	e->options = m->sequence;
 	return BRISE_OK;
 }
 

@@ -57,6 +57,7 @@ typedef struct engine {
 	brise_model *model;
 	brise_engine *engine;
 	brise_sequence *sequence;
+	brise_sequence_options options; /* that the sequence was made with */
 	const brise_model_facts *facts;
 } engine;
 
