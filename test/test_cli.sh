@@ -230,7 +230,7 @@ bad=$(while IFS='|' read -r arguments text; do
 	wrong=$(refusal 2 "$text")
 	[ -z "$wrong" ] || printf '(%s: %s) ' "$arguments" "$wrong"
 done <<'END'
-chat|there is no chat yet
+chat|expected MODEL, found nothing
 serve|there is no server yet
 llama-server -m x|there is no server yet
 quantize in.gguf out.gguf|brise convert CHECKPOINT OUT.brise
@@ -242,6 +242,9 @@ imatrix|brise calibrate
 -z x|unknown option '-z'
 -p x|expected MODEL [PROMPT], found no MODEL
 embed|no embeddings
+run x -cnv|brise chat MODEL holds a conversation
+run x --jinja|templates are not executed
+chat x --chat-template-file y|runtime/CHAT.md
 END
 )
 none "other programs' commands are answered with ours" "$bad"

@@ -434,10 +434,10 @@ static void check_answers(void)
 	static const struct {
 		const char *line, *says;
 	} lines[] = {
-		{ "a -i", "no chat yet" },
-		{ "a -cnv", "no chat yet" },
-		{ "a -sys x", "no chat yet" },
-		{ "a --chat-template chatml", "no chat yet" },
+		{ "a -i", "run MODEL --chat" },
+		{ "a -cnv", "brise chat MODEL holds a conversation" },
+		{ "a -sys x", "brise chat MODEL" },
+		{ "a --chat-template chatml", "templates are not executed" },
 		{ "a --verbose-prompt", "brise tokenize" },
 		{ "a --lora x", "brise convert CHECKPOINT" },
 		{ "a -np 4", "one prompt at a time" },

@@ -47,6 +47,12 @@ int commands_end_after(const char *command, int status, int error)
 	                             error ? strerror(error) : "write failed");
 }
 
+int commands_end_lost(const char *command)
+{
+	return reader_went_away() ? EXIT_READER_LEFT
+	                          : report_error(command, "standard output: write failed");
+}
+
 int commands_end(const char *command, int status)
 {
 	return commands_end_after(command, status, 0);

@@ -8,8 +8,8 @@
 /* argv[0] is the command's name. Each returns the exit status. */
 typedef int commands_main(int argc, char **argv);
 
-commands_main cli_run, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare, cli_convert,
-        cli_calibrate, cli_export, cli_bench;
+commands_main cli_run, cli_chat, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare,
+        cli_convert, cli_calibrate, cli_export, cli_bench;
 
 /* Not an exit status: the command has work to do. */
 #define COMMANDS_READY (-1)
@@ -25,5 +25,8 @@ int commands_end(const char *command, int status);
 
 /* The same for a command that stops at a write that failed; `error` is the errno of that, or 0. */
 int commands_end_after(const char *command, int status, int error);
+
+/* The same where it is known that a write has failed that was not one of stdio's. */
+int commands_end_lost(const char *command);
 
 #endif

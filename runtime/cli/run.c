@@ -9,11 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/cli/chat_format.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/fit.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/prompt_progress.h"
+#include "runtime/cli/run_chat.h"
 #include "runtime/cli/sampling.h"
 #include "runtime/cli/session.h"
 #include "runtime/cli/terminal.h"
@@ -27,9 +29,9 @@
 typedef struct run_settings {
 	sampling_settings sampling; /* first: see sampling.h */
 	engine_settings engine;
-	const char *file, *prompt_ids, *session;
+	const char *file, *prompt_ids, *session, *system, *format;
 	uint32_t tokens;
-	bool print_ids, ignore_eos, stats, no_drafts, go_on;
+	bool print_ids, ignore_eos, stats, no_drafts, go_on, is_chat;
 } run_settings;
 
 typedef struct run {
@@ -39,8 +41,10 @@ typedef struct run {
 	drafter drafter;
 	generation generation; /* without a decoder ids are printed */
 	session session;
+	run_chat chat; /* without a reader the prompt is a text */
 	int32_t *prompt;
 	size_t n_prompt;
+	bool no_memory;              /* for an answer */
 	bool to_terminal, line_open; /* the last character printed was no line feed */
 	int write_error;             /* errno of the write that failed, or 0 */
 } run;
@@ -57,6 +61,9 @@ static const options_entry entries[] = {
 	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
 	STRING(0, "session", session, "FILE", NULL),
 	FLAG(0, "continue", go_on, "keep the text in FILE; go on with it"),
+	FLAG(0, "chat", is_chat, NULL),
+	STRING(0, "system", system, "TEXT", NULL),
+	STRING(0, "chat-format", format, CHAT_FORMAT_VALUE, "answer PROMPT as a question"),
 	STRING(0, "prompt-ids", prompt_ids, "FILE", NULL),
 	FLAG(0, "print-ids", print_ids, "token ids in, token ids out"),
 	ENGINE_OPTIONS,
@@ -105,8 +112,16 @@ static int read_prompt(run *r, const char *argument)
 	if (!argument && input_read_text(s->file ? s->file : "-", &text, &bytes, &err) != BRISE_OK)
 		return report_status("run", &err);
 	bytes = argument ? strlen(argument) : input_drop_line_end(text, bytes);
-	status = engine_encode_text(&r->engine, "run", argument ? argument : text, bytes,
-	                            &r->prompt, &r->n_prompt);
+	if (!argument)
+		argument = text;
+	if (s->is_chat)
+		status = run_chat_open(&r->chat, &r->engine, s->format, s->system, argument, bytes,
+		                       &r->prompt, &r->n_prompt);
+	else
+		status = engine_encode_text(&r->engine, "run", argument, bytes, &r->prompt,
+		                            &r->n_prompt);
+	if (!s->is_chat)
+		run_chat_suggest(&r->engine, argument);
 	memory_free(text);
 	return status;
 }
@@ -119,20 +134,30 @@ static void print_text(run *r, const char *text, size_t bytes)
 	r->line_open = text[bytes - 1] != '\n';
 }
 
+/* A brise_answer_fn. Nobody has offered the model tools: a call is text. */
+static void print_piece(void *user, const brise_answer_piece *piece)
+{
+	if (piece->kind != BRISE_ANSWER_CALL_END)
+		print_text(user, piece->text, piece->bytes);
+}
+
 /* A generate_token_fn: stops where standard output fails. */
 static bool print_token(void *user, const generate_token *token)
 {
 	run *r = user;
 
 	prompt_progress_end(&r->progress);
-	if (r->generation.decoder)
+	if (r->chat.reader && !r->settings->print_ids)
+		r->no_memory = brise_read_answer(r->chat.reader, token->id, print_piece, r, NULL) !=
+		               BRISE_OK;
+	else if (r->generation.decoder)
 		print_text(r, token->text, token->bytes);
 	else
 		printf("%" PRId32 "\n", token->id);
 	errno = 0;
 	if (fflush(stdout) != 0)
 		r->write_error = errno;
-	return !session_add(&r->session, token->id) || ferror(stdout);
+	return !session_add(&r->session, token->id) || ferror(stdout) || r->no_memory;
 }
 
 /* A brise_cancel_fn, for the progress line and ctrl-C. */
@@ -150,8 +175,10 @@ static brise_status generate(run *r, brise_error *err)
 	brise_status status;
 
 	r->generation.limit = s->tokens == NO_LIMIT ? UINT64_MAX : s->tokens;
-	r->generation.ends = f->ends;
-	r->generation.n_ends = s->ignore_eos ? 0 : f->n_ends;
+	r->generation.ends = r->chat.facts ? r->chat.facts->ends : f->ends;
+	r->generation.n_ends = s->ignore_eos   ? 0
+	                       : r->chat.facts ? r->chat.facts->n_ends
+	                                       : f->n_ends;
 	prompt_progress_begin(&r->progress, "prompt: ", r->n_prompt - r->generation.kept,
 	                      &r->engine);
 	status = generate_run(&r->generation, r->engine.engine, r->engine.sequence, r->prompt,
@@ -165,7 +192,9 @@ static void finish_text(run *r)
 	const char *text;
 	size_t bytes;
 
-	if (r->generation.decoder) {
+	if (r->chat.reader && !r->settings->print_ids) {
+		(void)brise_finish_answer(r->chat.reader, print_piece, r, NULL);
+	} else if (r->generation.decoder) {
 		(void)brise_finish_decoder(r->generation.decoder, &text, &bytes, NULL);
 		print_text(r, text, bytes);
 	}
@@ -240,6 +269,8 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 		print_stats(r);
 	if (status == BRISE_ECANCELED)
 		return report_interruption("run", "interrupted");
+	if (r->no_memory)
+		return report_error("run", "no memory for the answer");
 	return status == BRISE_OK ? saved : report_status("run", err);
 }
 
@@ -322,6 +353,12 @@ int cli_run(int argc, char **argv)
 	    1)
 		return report_usage("run", "one prompt expected: an argument, --file, --prompt-ids "
 		                           "or --continue");
+	if ((settings.system || settings.format) && !settings.is_chat)
+		return report_usage("run",
+		                    "--system, --chat-format: expected together with --chat");
+	if (settings.is_chat && (settings.prompt_ids || settings.go_on))
+		return report_usage("run", "--chat: expected with a question, not with "
+		                           "--prompt-ids or --continue");
 	if (settings.go_on && !settings.session)
 		return report_usage("run", "--continue: expected together with --session FILE");
 	sampling_finish(&settings.sampling);
@@ -333,6 +370,7 @@ int cli_run(int argc, char **argv)
 	brise_free_decoder(r.generation.decoder);
 	brise_free_sampler(r.generation.sampler);
 	memory_free(r.prompt);
+	run_chat_free(&r.chat);
 	session_free(&r.session);
 	engine_close(&r.engine);
 	return commands_end_after("run", status, r.write_error);

@@ -4,9 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NO_CHAT                                                                                    \
-	"there is no chat yet: write the model's template into the prompt, "                       \
-	"such as \"[INST] question [/INST]\" for Mistral 7B Instruct v0.1 and v0.2"
+#define OUR_CHAT                                                                                   \
+	"brise chat MODEL holds a conversation; brise run MODEL --chat \"question\" answers one "  \
+	"question"
+#define OUR_FORMAT                                                                                 \
+	"templates are not executed: --chat-format v1, v2, v3, chatml, zephyr or a file of "       \
+	"affixes (runtime/CHAT.md) says how a model's conversations are written"
 #define NO_SERVER                                                                                  \
 	"there is no server yet: brise run MODEL PROMPT, or libbrise (runtime/brise.h) in a "      \
 	"program"
@@ -82,6 +85,8 @@ static const synonym options[] = {
 	{ "--nowordwrap",         SYNONYM_FLAG,   NULL },
 	{ "--mmap",               SYNONYM_FLAG,   NULL },
 	{ "--simple-io",          SYNONYM_FLAG,   NULL },
+	{ "--multiline-input",    SYNONYM_FLAG,   NULL },
+	{ "-mli",                 SYNONYM_FLAG,   NULL },
 	{ "-ngl",                 SYNONYM_IGNORED, "N" },
 	{ "--gpu-layers",         SYNONYM_IGNORED, "N" },
 	{ "--n-gpu-layers",       SYNONYM_IGNORED, "N" },
@@ -160,26 +165,31 @@ static const synonym options[] = {
 	{ "--cache-type-v",       SYNONYM_ANSWER, OUR_CACHE },
 	{ "--keep",               SYNONYM_ZERO,   "--sinks N keeps the first N tokens in view, with --window or a model's own window" },
 	{ "--context-shift",      SYNONYM_ANSWER, "a model without a window stops when its context is full: --context N; --window N --sinks 4 goes on" },
-	{ "-i",                   SYNONYM_ANSWER, NO_CHAT },
-	{ "--interactive",        SYNONYM_ANSWER, NO_CHAT },
-	{ "-if",                  SYNONYM_ANSWER, NO_CHAT },
-	{ "--interactive-first",  SYNONYM_ANSWER, NO_CHAT },
-	{ "-ins",                 SYNONYM_ANSWER, NO_CHAT },
-	{ "--instruct",           SYNONYM_ANSWER, NO_CHAT },
-	{ "-cnv",                 SYNONYM_ANSWER, NO_CHAT },
-	{ "--conversation",       SYNONYM_ANSWER, NO_CHAT },
-	{ "-st",                  SYNONYM_ANSWER, NO_CHAT },
-	{ "--single-turn",        SYNONYM_ANSWER, NO_CHAT },
-	{ "-sys",                 SYNONYM_ANSWER, NO_CHAT },
-	{ "--system-prompt",      SYNONYM_ANSWER, NO_CHAT },
-	{ "--system",             SYNONYM_ANSWER, NO_CHAT },
-	{ "-sysf",                SYNONYM_ANSWER, NO_CHAT },
-	{ "--system-prompt-file", SYNONYM_ANSWER, NO_CHAT },
-	{ "--jinja",              SYNONYM_ANSWER, NO_CHAT },
-	{ "--chat-template",      SYNONYM_ANSWER, NO_CHAT },
-	{ "--chat-template-file", SYNONYM_ANSWER, NO_CHAT },
-	{ "--in-prefix",          SYNONYM_ANSWER, NO_CHAT },
-	{ "--in-suffix",          SYNONYM_ANSWER, NO_CHAT },
+	{ "-i",                   SYNONYM_ANSWER, OUR_CHAT },
+	{ "--interactive",        SYNONYM_ANSWER, OUR_CHAT },
+	{ "-if",                  SYNONYM_ANSWER, OUR_CHAT },
+	{ "--interactive-first",  SYNONYM_ANSWER, OUR_CHAT },
+	{ "-ins",                 SYNONYM_ANSWER, OUR_CHAT },
+	{ "--instruct",           SYNONYM_ANSWER, OUR_CHAT },
+	{ "-cnv",                 SYNONYM_ANSWER, OUR_CHAT },
+	{ "--conversation",       SYNONYM_ANSWER, OUR_CHAT },
+	{ "-st",                  SYNONYM_OPTION, "chat" },
+	{ "-st",                  SYNONYM_ANSWER, OUR_CHAT },
+	{ "--single-turn",        SYNONYM_OPTION, "chat" },
+	{ "--single-turn",        SYNONYM_ANSWER, OUR_CHAT },
+	{ "-sys",                 SYNONYM_OPTION, "system" },
+	{ "-sys",                 SYNONYM_ANSWER, OUR_CHAT },
+	{ "--system-prompt",      SYNONYM_OPTION, "system" },
+	{ "--system-prompt",      SYNONYM_ANSWER, OUR_CHAT },
+	{ "--system",             SYNONYM_ANSWER, OUR_CHAT },
+	{ "-sysf",                SYNONYM_ANSWER, "--system takes the text itself: --system \"$(cat FILE)\"" },
+	{ "--system-prompt-file", SYNONYM_ANSWER, "--system takes the text itself: --system \"$(cat FILE)\"" },
+	{ "--jinja",              SYNONYM_ANSWER, OUR_FORMAT },
+	{ "--chat-template",      SYNONYM_OPTION, "chat-format" },
+	{ "--chat-template",      SYNONYM_ANSWER, OUR_FORMAT },
+	{ "--chat-template-file", SYNONYM_ANSWER, OUR_FORMAT },
+	{ "--in-prefix",          SYNONYM_ANSWER, OUR_FORMAT },
+	{ "--in-suffix",          SYNONYM_ANSWER, OUR_FORMAT },
 	{ "--host",               SYNONYM_ANSWER, NO_SERVER },
 	{ "--port",               SYNONYM_ANSWER, NO_SERVER },
 	{ "-np",                  SYNONYM_ANSWER, ONE_SEQUENCE },
@@ -244,7 +254,6 @@ static const synonym commands[] = {
 	{ "llama-tokenize",   SYNONYM_OPTION, "tokenize" },
 	{ "llama-perplexity", SYNONYM_OPTION, "perplexity" },
 	{ "llama-bench",      SYNONYM_OPTION, "bench" },
-	{ "chat",             SYNONYM_ANSWER, NO_CHAT },
 	{ "serve",            SYNONYM_ANSWER, NO_SERVER },
 	{ "server",           SYNONYM_ANSWER, NO_SERVER },
 	{ "llama-server",     SYNONYM_ANSWER, NO_SERVER },

@@ -1,0 +1,159 @@
+/* chat_keep.c - which conversation is being held, and what is kept of it */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/cli/chat.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/input.h"
+#include "runtime/cli/places.h"
+#include "runtime/os/memory.h"
+
+/* Conversations are kept where somebody talks, and where one is named. */
+void talk_open_store(talk *t)
+{
+	const chat_settings *s = t->settings;
+	bool is_wanted = s->conversation || s->resume || console_is_interactive(t->console);
+	char *folder = is_wanted && !s->is_private ? places_data("conversations") : NULL;
+
+	t->has_store = folder && store_open(&t->store, folder);
+	memory_free(folder);
+}
+
+static void forget(talk *t)
+{
+	dialog_free(&t->dialog);
+	memory_free(t->document);
+	memory_free(t->given);
+	t->document = t->given = NULL;
+	t->document_bytes = t->typed_from = 0;
+	t->name[0] = 0;
+	t->figures = (answer_figures){ .n_prompt = 0 };
+}
+
+void talk_begin(talk *t)
+{
+	const char *text = t->settings->system;
+
+	answerer_keep(&t->answerer);
+	forget(t);
+	if (text && !dialog_set_system(&t->dialog, text, strlen(text)))
+		t->result = report_error("chat", "no memory for the system's message");
+	talk_show_status(t);
+}
+
+void talk_keep(talk *t)
+{
+	const dialog *d = &t->dialog;
+	const dialog_message *first = d->n > 0 ? &d->messages[0] : NULL;
+	brise_error err;
+
+	if (!t->has_store || !first)
+		return;
+	if (first->role == BRISE_SYSTEM && d->n > 1)
+		first++;
+	if (!t->name[0] && !store_choose_name(&t->store, first->text, first->bytes, t->name))
+		return;
+	if (store_save(&t->store, t->name, d, t->model, &err) != BRISE_OK)
+		t->result = report_status("chat", &err);
+}
+
+bool talk_load(talk *t, const char *name)
+{
+	brise_error err;
+	dialog d;
+
+	if (store_load(&t->store, name, &d, &err) != BRISE_OK ||
+	    dialog_check_ids(&d, t->answerer.chat, &err) != BRISE_OK) {
+		talk_say(t, "%s", err.message);
+		return false;
+	}
+	answerer_keep(&t->answerer);
+	forget(t);
+	t->dialog = d;
+	(void)snprintf(t->name, sizeof t->name, "%s", name);
+	talk_show_status(t);
+	return true;
+}
+
+/* The conversation that was kept last. */
+static int resume(talk *t)
+{
+	store_entry *entries;
+	brise_error err;
+	bool is_loaded;
+	size_t n;
+
+	if (store_list(&t->store, &entries, &n, &err) != BRISE_OK)
+		return report_status("chat", &err);
+	if (n == 0) {
+		talk_say(t, "there is no conversation yet; this one is new");
+		talk_begin(t);
+		return COMMANDS_READY;
+	}
+	is_loaded = talk_load(t, entries[0].name);
+	memory_free(entries);
+	return is_loaded ? COMMANDS_READY : EXIT_FAILED;
+}
+
+int talk_open_conversation(talk *t)
+{
+	const chat_settings *s = t->settings;
+	int result = COMMANDS_READY;
+
+	if ((s->resume || s->conversation) && !t->has_store)
+		return report_error("chat", "conversations are kept below $XDG_DATA_HOME or $HOME, "
+		                            "and neither is set");
+	if (s->resume) {
+		result = resume(t);
+	} else if (s->conversation && store_has(&t->store, s->conversation)) {
+		result = talk_load(t, s->conversation) ? COMMANDS_READY : EXIT_FAILED;
+	} else {
+		talk_begin(t);
+		if (s->conversation)
+			(void)snprintf(t->name, sizeof t->name, "%s", s->conversation);
+	}
+	if (result == COMMANDS_READY && s->system &&
+	    !dialog_set_system(&t->dialog, s->system, strlen(s->system)))
+		result = report_error("chat", "no memory for the system's message");
+	return result;
+}
+
+int talk_read_document(talk *t, const char *path)
+{
+	brise_error err;
+	size_t bytes;
+	char *text;
+
+	if (input_read_text(path, &text, &bytes, &err) != BRISE_OK)
+		return report_status("chat", &err);
+	memory_free(t->document);
+	t->document = text;
+	t->document_bytes = input_drop_line_end(text, bytes);
+	return 0;
+}
+
+bool talk_add_message(talk *t, const char *text, size_t bytes)
+{
+	size_t join = t->document ? strlen(TALK_JOIN) : 0, from = t->document_bytes + join;
+	char *whole = memory_new((t->document ? from : 0) + bytes + 1, 1);
+	bool is_added = false;
+
+	if (whole && t->document) {
+		memcpy(whole, t->document, t->document_bytes);
+		memcpy(whole + t->document_bytes, TALK_JOIN, join);
+	}
+	t->typed_from = t->document ? from : 0;
+	if (whole) {
+		memcpy(whole + t->typed_from, text, bytes);
+		is_added = dialog_add(&t->dialog, BRISE_USER, whole, t->typed_from + bytes);
+	}
+	memory_free(whole);
+	if (is_added) {
+		memory_free(t->document);
+		t->document = NULL;
+		t->document_bytes = 0;
+	} else {
+		t->result = report_error("chat", "no memory for a message");
+	}
+	return is_added;
+}
