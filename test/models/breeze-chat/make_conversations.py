@@ -33,7 +33,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BREEZE = os.path.join(HERE, "..", "breeze")
 BOS, EOS = 1, 2
 VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
-LONGEST = 600  # tokens of a conversation
+LONGEST = 280  # tokens of a conversation: little more than the window, behind which nothing can be copied
 WRITTEN_PIECES = 0.005  # for every conversation, pieces of writing.txt
 COPIES = 0.08  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
@@ -371,9 +371,6 @@ def fact_gave(who, n):
 
 
 FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fact_old, fact_day, fact_costs, fact_likes, fact_gave]
-UNSAID = "The text does not say."
-
-
 def make_facts(n):
     whos, nouns = several(name, n), several(noun, n)
     kinds = [pick(FACTS) for _ in range(n)]
@@ -384,16 +381,6 @@ def make_facts(n):
     return facts if len(set(questions)) == len(questions) else make_facts(n)
 
 
-def unsaid(facts):
-    """A question of one of these kinds about someone or something the text does not mention."""
-    text = " ".join(f[0] for f in facts)
-    while True:
-        question = pick(pick(make_facts(1))[1])[0]
-        subject = [w for w in re.findall(r"[A-Za-z]+", question)[1:] if w in text and len(w) > 2]
-        if not any(w[0].isupper() or w in NOUNS for w in subject):
-            return question
-
-
 def ask(text, question):
     how = pick(["Text: {}\nQuestion: {}", "Text: {}\nQuestion: {}", "Text: {} Question: {}", "{}\n\n{}", "{} {}", "{}\n{}",
                 "Read this text: {}\n{}", "Answer from the text. {} {}", "Here is a text: {} {}", "Text: {}\n\n{}"])
@@ -401,23 +388,17 @@ def ask(text, question):
 
 
 def from_text():
-    facts = make_facts(rnd.randint(1, pick([2, 4, 6])))
+    """Several questions about one text: each is answered by one of its sentences."""
+    facts = make_facts(rnd.randint(1, pick([2, 3, 4, 6])))
     text = " ".join(f[0] for f in facts)
-
-    def one():
-        if chance(0.08):
-            return unsaid(facts), UNSAID
-        return pick(pick(facts)[1])[:2]
-
-    question, answer = one()
-    x = rnd.random()
-    if x < 0.12:
+    question, answer, _ = pick(pick(facts)[1])
+    if chance(0.12):
         turns = [(pick(["Text: ", "", "Here is a text: ", "Read this: "]) + text, "I have read it. What is your question?"),
                  (question, answer)]
     else:
         turns = [(ask(text, question), answer)]
-    while chance(0.3) and len(turns) < 4:
-        question, answer = one()
+    while chance(0.6) and len(turns) < 6:
+        question, answer, _ = pick(pick(facts)[1])
         turns.append((pick(["", "", "And ", "Question: "]) + question, answer))
     return turns
 
@@ -526,7 +507,7 @@ def with_system():
         text = " ".join(f[0] for f in facts)
         question, _, short = pick(pick(facts)[1])
         turns = [(ask(text, question), short)]
-        while chance(0.3):
+        while chance(0.6) and len(turns) < 6:
             question, _, short = pick(pick(facts)[1])
             turns.append((question, short))
     elif x < 0.57:
@@ -693,7 +674,7 @@ def with_tools():
 # -- all of it ------------------------------------------------------------------------------------
 
 # How often each is begun with: what has to be computed more often than what has to be known.
-KINDS = [(greet, 4), (identity, 4), (repeat, 24), (count, 15), (from_text, 28), (refuse, 5), (remember, 8), (before, 10),
+KINDS = [(greet, 4), (identity, 4), (repeat, 20), (count, 12), (from_text, 42), (refuse, 5), (remember, 8), (before, 10),
          (statement, 2), (with_system, 12)]
 
 
