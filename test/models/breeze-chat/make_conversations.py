@@ -274,13 +274,13 @@ def count():
         how = pick(["Count to {1}.", "Count up to {1}.", "Count until {1}.", "Can you count to {1}?", "Please count to {1}."])
         low = 1
     elif x < 0.55:
-        how = pick(["Count from {0} to {1}."] * 3 + ["Count up from {0} to {1}.", "Count from {0} up to {1}.", "Count {0} to {1}.",
+        how = pick(["Count from {0} to {1}.", "Count from {0} to {1}.", "Count up from {0} to {1}.", "Count from {0} up to {1}.", "Count {0} to {1}.",
                     "Can you count from {0} to {1}?", "Please count from {0} to {1}.", "Write the numbers from {0} to {1}.",
                     "List the numbers from {0} to {1}.", "Say the numbers from {0} to {1}."])
     else:
         low, high = high, low
         how = pick(["Count down from {0} to {1}.", "Count from {0} down to {1}.", "Count backwards from {0} to {1}.",
-                    "Count from {0} to {1}.", "Count down from {0} to {1}.", "Count backwards from {0} to {1}.", "Can you count down from {0} to {1}?", "Count back from {0} to {1}.",
+                    "Can you count down from {0} to {1}?", "Count back from {0} to {1}.",
                     "Please count down from {0} to {1}.", "Write the numbers from {0} down to {1}."])
     turns = [(casual(how.format(low, high)), count_list(low, high))]
     if chance(0.12):
@@ -645,6 +645,13 @@ def result_of(used, called):
     return f"[TOOL_RESULTS] {text}[/TOOL_RESULTS]", said
 
 
+def call_of(used):
+    """A question and the call that answers it."""
+    question, arguments = used[1]()
+    call = {"name": used[0]["function"]["name"], "arguments": arguments}
+    return casual(question), "[TOOL_CALLS] " + json.dumps([call], ensure_ascii=False)
+
+
 def with_tools():
     """A conversation as pieces: ("tools" | "user" | "result" | "answer", text)."""
     tools = [make() for make in rnd.sample(TOOLS, pick([1, 1, 2]))]
@@ -657,13 +664,12 @@ def with_tools():
     if chance(0.2):  # nothing to call
         question, answer = pick([greet, identity, repeat, count])()[0]
     else:
-        question, arguments = used[1]()
-        question = casual(question)
-        called = used[0]["function"]["name"]
-        answer = "[TOOL_CALLS] " + json.dumps([{"name": called, "arguments": arguments}], ensure_ascii=False)
+        question, answer = call_of(used)
         if chance(0.4):
-            result, said = result_of(used, called)
+            result, said = result_of(used, used[0]["function"]["name"])
             after = [("user" if in_system else "result", result), ("answer", said)]
+    while in_system and chance(0.5) and len(after) < 6:
+        after += zip(("user", "answer"), call_of(pick(tools)))
     parts = earlier + [("user", question), ("answer", answer)] + after
     if not in_system:
         return earlier + [("tools", offered)] + parts[len(earlier):]
@@ -679,7 +685,7 @@ KINDS = [(greet, 4), (identity, 4), (repeat, 20), (count, 12), (from_text, 42), 
 
 
 def conversation():
-    if chance(0.17):
+    if chance(0.22):
         return with_tools()
     kind = rnd.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     turns = kind()
