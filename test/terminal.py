@@ -2,7 +2,7 @@
 
     python3 test/terminal.py BUILD_DIR
 
-The program is BUILD_DIR/test/terminal_echo. Nothing here waits for a time: a statement holds as soon
+The programs are BUILD_DIR/test/terminal_echo and, with a model that says anything, BUILD_DIR/brise chat. Nothing here waits for a time: a statement holds as soon
 as the screen shows it, and fails if that does not happen within a minute.
 """
 
@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -359,13 +360,13 @@ def test_answers():
 class Line:
     """A pseudo terminal, whose bytes are seen."""
 
-    def __init__(self, terminal, output=None, **environment):
+    def __init__(self, terminal, output=None, command=(program, "--status"), **environment):
         self.master, slave = pty.openpty()
         modes = termios.tcgetattr(slave)
         modes[4] = modes[5] = termios.B115200
         termios.tcsetattr(slave, termios.TCSANOW, modes)
         clean = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-        self.process = subprocess.Popen([program, "--status"], stdin=slave, stdout=output or slave, stderr=slave, preexec_fn=lambda: (os.setsid(), __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0)),
+        self.process = subprocess.Popen(command, stdin=slave, stdout=output or slave, stderr=slave, preexec_fn=lambda: (os.setsid(), __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0)),
                                         env={**clean, "TERM": terminal, **environment})
         os.close(slave)
         self.seen = b""
@@ -466,6 +467,131 @@ def test_pipes():
     holds("a signal ends it", process.wait(DEADLINE) == 128 + signal.SIGTERM)
     process.stdin.close()
     process.stdout.close()
+
+
+# ---- brise chat ---------------------------------------------------------------------------------
+
+brise = os.path.abspath(os.path.join(sys.argv[1], "brise"))
+
+
+class Home:
+    """A model, and folders for what is kept."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.model = os.path.join(self.folder.name, "model.brise")
+        self.kept = os.path.join(self.folder.name, "brise", "conversations")
+        self.environment = {"HOME": self.folder.name, "XDG_DATA_HOME": self.folder.name, "XDG_CACHE_HOME": self.folder.name}
+        subprocess.run([brise, "convert", "test/models/breeze", self.model, "--effort", "fast", "--chat-format", "v1"], check=True, capture_output=True, timeout=DEADLINE)
+        return self
+
+    def __exit__(self, *unused):
+        self.folder.cleanup()
+
+    def words(self, *options):
+        return [brise, "chat", self.model, "--greedy", *options]
+
+    def command(self, *options):
+        return shlex.join(self.words(*options))
+
+    def read(self, name):
+        with open(os.path.join(self.kept, name + ".jsonl")) as file:
+            return file.read()
+
+
+def test_chat():
+    with Home() as home:
+        with Tmux(home.command("-n", "12"), 70, 20, **home.environment) as t:
+            t.shows("the model and its format are named", re.compile(r"^model.brise, format v1: a new conversation\..*\n>\n.*0 of 256 positions of the window$", re.S))
+            t.type("Hello there")
+            t.keys("Enter")
+            t.shows("a message is answered, with the status below", re.compile(r"\n> Hello there\n/lib.*\n\(stopped after 12 tokens\)\n>\nhello-there: \d+ of 256 positions of the window, \d+ tokens/s$"))
+            t.type("/ed\t")
+            t.keys("Enter")
+            t.shows("a message can be edited again", re.compile(r"\n> Hello there\n"))
+            t.type(", all")
+            t.keys("Enter")
+            t.shows("and is sent", re.compile(r"\n> Hello there, all\n/lib.*\n\(stopped", re.S))
+            t.type("/system Be kind.")
+            t.keys("Enter")
+            t.type("/system")
+            t.keys("Enter")
+            t.shows("there is a system message", re.compile(r"\n> /system\nBe kind\.\n>"))
+            t.keys("C-l")
+            t.type("/stats off")
+            t.keys("Enter")
+            t.shows("the status line can be turned off", re.compile(r"^> /stats off\n>$"))
+            t.keys("C-d")
+        holds("the conversation is that of the message that was edited", home.read("hello-there").count("\n") == 3 and '"Hello there, all"' in home.read("hello-there"), home.read("hello-there"))
+        holds("what was typed is there for the next time", "Hello there, all\n" in open(os.path.join(home.folder.name, "brise", "history")).read())
+        with Tmux(home.command("-n", "12", "--resume", "--no-status"), 70, 20, **home.environment) as t:
+            t.shows("the last conversation is opened", re.compile(r"format v1: hello-there, 2 messages\..*\n>$", re.S))
+            t.type("/lo\th\t")
+            t.keys("Enter")
+            t.shows("names are completed", re.compile(r"\n> /load hello-there\nhello-there, 2 messages\n>$"))
+            t.keys("Up")
+            t.shows("earlier messages come back", re.compile(r"> /load hello-there$"))
+
+
+def test_chat_interruptions():
+    with Home() as home:
+        document = os.path.join(home.folder.name, "document")
+        with open(document, "w") as file:
+            file.write("It was a long text about files and folders.\n" * 100000)
+        with Tmux(home.command("--ignore-eos"), 60, 20, **home.environment) as t:
+            t.shows("a prompt appears", re.compile(r"\n>\n"))
+            t.type("Hello")
+            t.keys("Enter")
+            t.shows("an answer comes", re.compile(r"lib/lib.*\n256 of 256 .* tokens/s$", re.S))
+            t.resize(41, 18)
+            t.type("typed ahead")
+            t.keys("C-c")
+            t.shows("ctrl-C ends the answer", re.compile(r"\n\(stopped\)\n>"))
+            holds("which is kept", home.read("hello").count("\n") == 3 and "/lib" in home.read("hello"), home.read("hello")[:300])
+            t.type("/stats")
+            t.keys("Enter")
+            t.shows("the program goes on", re.compile(r"2\s+messages; cache of"))
+            t.type("half")
+            t.shows("a message is begun", re.compile(r"\n> half\n"))
+            t.keys("C-c")
+            t.type(f"/file {document}")
+            t.keys("Enter")
+            t.shows("ctrl-C takes back what is typed", re.compile(r"4399999 bytes go with the next message\n>"))
+            t.type("What is it about?")
+            t.keys("Enter")
+            t.shows("a long prompt shows its progress", re.compile(r"\nprompt: [1-9][0-9]* of \d+"))
+            t.keys("C-c")
+            t.shows("ctrl-C ends its evaluation, and the message is there again", re.compile(r"\n\(stopped\)\n> What is it about\?\n"))
+            holds("it is not part of the conversation", home.read("hello").count("\n") == 3)
+            t.keys("C-u")
+            t.type("/file off")
+            t.keys("Enter")
+            t.type("Bye")
+            t.keys("Enter")
+            t.shows("the next is answered", re.compile(r"\n> Bye\n.*lib/lib", re.S))
+            t.keys("C-c")
+            t.shows("until ctrl-C", re.compile(r"\(stopped\)\n>\n"))
+            t.keys("C-d")
+            end = time.monotonic() + DEADLINE
+            while t.value("pane_dead") != "1" and time.monotonic() < end:
+                time.sleep(0.02)
+            holds("ctrl-D ends with status 0", t.value("pane_dead_status") == "0", t.value("pane_dead_status"))
+        holds("the conversation has the turns that were answered", home.read("hello").count("\n") == 5)
+
+
+def test_chat_on_a_serial_line():
+    with Home() as home, Line("dumb", command=home.words("--ignore-eos", "--no-drafts"), **home.environment) as line:
+        seen = line.shows("a prompt appears", b"> ")
+        line.type(b"Hello\r")
+        seen += line.shows("an answer comes", b"/lib/lib")
+        line.type(b"\x03")
+        seen += line.shows("ctrl-C ends it", b"(stopped)\r\r\n> ")
+        line.type(b"/stats\r")
+        seen += line.shows("commands work", b"2 messages")
+        seen += line.shows("and a prompt follows", b"> ")
+        line.type(b"\x04")
+        holds("ctrl-D ends with status 0", line.process.wait(DEADLINE) == 0, line.process.returncode)
+        holds("no escape sequence is sent", b"\x1b" not in seen, seen)
 
 
 for name, test in list(globals().items()):

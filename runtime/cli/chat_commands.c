@@ -100,10 +100,18 @@ static talk_next clear(talk *t, const char *argument)
 
 static talk_next add_file(talk *t, const char *argument)
 {
-	if (!*argument)
-		talk_say(t, "/file PATH: its text goes with the next message");
-	else if (talk_read_document(t, argument) == 0)
+	if (!*argument) {
+		talk_say(t,
+		         t->document ? "%zu bytes go with the next message; /file off: none"
+		                     : "/file PATH: its text goes with the next message",
+		         t->document_bytes);
+	} else if (!strcmp(argument, "off")) {
+		memory_free(t->document);
+		t->document = NULL;
+		t->document_bytes = 0;
+	} else if (talk_read_document(t, argument) == 0) {
 		talk_say(t, "%zu bytes go with the next message", t->document_bytes);
+	}
 	return TALK_READ;
 }
 
@@ -312,7 +320,7 @@ static const struct {
 	{ "/list", "", "conversations, the last first", list },
 	{ "/rename", "NAME", "give this conversation another name", rename_conversation },
 	{ "/delete", "NAME", "delete a conversation", delete },
-	{ "/file", "PATH", "a text that goes with the next message", add_file },
+	{ "/file", "PATH", "a text that goes with the next message; off: none", add_file },
 	{ "/stats", "", "speed and memory; off, on: the status line", stats },
 	{ "/temp", "X", "set the temperature", set_temperature },
 	{ "/clear", "", "begin a new conversation", clear },

@@ -231,6 +231,7 @@ static brise_status write_answer(turn *u, int32_t **ids, size_t *n, size_t *begu
 		             .turn = t->turns };
 	brise_status status;
 
+	t->figures.n_prompt = *n;
 	console_set_status(t->console, "");
 	console_begin_answer(t->console);
 	status = draw(u, &o, ids, n, begun, err);
