@@ -502,7 +502,7 @@ class Home:
 def test_chat():
     with Home() as home:
         with Tmux(home.command("-n", "12"), 70, 20, **home.environment) as t:
-            t.shows("the model and its format are named", re.compile(r"^model.brise, format v1: a new conversation\..*\n>\n.*0 of 256 positions of the window$", re.S))
+            t.shows("the model and its format are named", re.compile(r"^model.brise, format v1\..*\n>\n0 of 256 positions of the window$", re.S))
             t.type("Hello there")
             t.keys("Enter")
             t.shows("a message is answered, with the status below", re.compile(r"\n> Hello there\n/lib.*\n\(stopped after 12 tokens\)\n>\nhello-there: \d+ of 256 positions of the window, \d+ tokens/s$"))
@@ -525,10 +525,10 @@ def test_chat():
         holds("the conversation is that of the message that was edited", home.read("hello-there").count("\n") == 3 and '"Hello there, all"' in home.read("hello-there"), home.read("hello-there"))
         holds("what was typed is there for the next time", "Hello there, all\n" in open(os.path.join(home.folder.name, "brise", "history")).read())
         with Tmux(home.command("-n", "12", "--resume", "--no-status"), 70, 20, **home.environment) as t:
-            t.shows("the last conversation is opened", re.compile(r"format v1: hello-there, 2 messages\..*\n>$", re.S))
+            t.shows("the last conversation is opened", re.compile(r"\nhello-there, 2 messages\n> Hello there, all\n/lib[^\n]*\n>$", re.S))
             t.type("/lo\th\t")
             t.keys("Enter")
-            t.shows("names are completed", re.compile(r"\n> /load hello-there\nhello-there, 2 messages\n>$"))
+            t.shows("names are completed", re.compile(r"\n> /load hello-there\nhello-there, 2 messages\n> Hello there, all\n/lib[^\n]*\n>$"))
             t.keys("Up")
             t.shows("earlier messages come back", re.compile(r"> /load hello-there$"))
 
@@ -577,6 +577,14 @@ def test_chat_interruptions():
                 time.sleep(0.02)
             holds("ctrl-D ends with status 0", t.value("pane_dead_status") == "0", t.value("pane_dead_status"))
         holds("the conversation has the turns that were answered", home.read("hello").count("\n") == 5)
+
+
+def test_run_tells_of_chat():
+    with Home() as home:
+        with Line("dumb", command=[brise, "run", home.model, "Hello", "-n", "1"]) as line:
+            line.shows("at a terminal run tells that there is a chat", b"brise chat MODEL talks with it")
+        with Line("dumb", command=[brise, "run", home.model, "Hello", "-n", "1", "--chat"]) as line:
+            holds("but not when asked a question", b"brise chat" not in line.shows("the answer", b"\n"))
 
 
 def test_chat_on_a_serial_line():

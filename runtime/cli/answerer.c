@@ -81,6 +81,11 @@ void answerer_keep(answerer *a)
 	a->cached = n;
 }
 
+void answerer_forget(answerer *a)
+{
+	a->n = a->cached = 0;
+}
+
 static bool add_token(answerer *a, int32_t token)
 {
 	int32_t *tokens;

@@ -85,4 +85,7 @@ brise_status answerer_finish(answerer *a, const answer_options *options, brise_e
  * noted. */
 void answerer_keep(answerer *a);
 
+/* What has been evaluated is not to be kept. */
+void answerer_forget(answerer *a);
+
 #endif

@@ -79,6 +79,8 @@ static int check_settings(const chat_settings *s)
 	if (s->is_private && (s->conversation || s->resume || s->cache))
 		return report_usage("chat", "--private keeps nothing: expected without "
 		                            "--conversation, --resume and --cache");
+	if (s->file && !strcmp(s->file, "-"))
+		return report_usage("chat", "--file -: standard input has the messages");
 	if (s->cache && s->no_cache)
 		return report_usage("chat", "--cache and --no-cache: expected one of them");
 	if (s->cache_size && (!budget_read(s->cache_size, &size) || size.kind != BUDGET_BYTES))
@@ -119,10 +121,7 @@ static int open_console(talk *t)
 {
 	bool is_private = t->settings->is_private;
 	char *folder = is_private ? NULL : places_data(""), *history = NULL;
-	console_options options = { .command = "chat",
-		                    .complete = talk_complete,
-		                    .user = t,
-		                    .hides_status = t->settings->no_status };
+	console_options options = { .command = "chat", .complete = talk_complete, .user = t };
 	brise_error err;
 	int result = COMMANDS_READY;
 
@@ -183,14 +182,12 @@ static void hold(talk *t)
 
 static void greet(talk *t)
 {
-	char text[160] = "a new conversation";
-
 	if (!console_is_interactive(t->console))
 		return;
+	talk_say(t, "%s, format %s. /help lists commands, ctrl-D ends.", t->model,
+	         t->answerer.facts->format);
 	if (t->dialog.n > 0 && t->name[0])
-		(void)snprintf(text, sizeof text, "%s, %zu messages", t->name, t->dialog.n);
-	talk_say(t, "%s, format %s: %s. /help lists commands, ctrl-D ends.", t->model,
-	         t->answerer.facts->format, text);
+		talk_recall(t);
 }
 
 static int chat(talk *t, const char *path)
@@ -202,8 +199,12 @@ static int chat(talk *t, const char *path)
 	t->model = slash ? slash + 1 : path;
 	t->shows_status = !s->no_status;
 	if ((result = answerer_open(&t->answerer, "chat", path, &s->engine, s->format)) !=
-	            COMMANDS_READY ||
-	    (result = open_cache(t)) != COMMANDS_READY ||
+	    COMMANDS_READY)
+		return result;
+	if (s->system && !t->answerer.facts->system)
+		return report_error("chat", "--system: the format %s has no system messages",
+		                    t->answerer.facts->format);
+	if ((result = open_cache(t)) != COMMANDS_READY ||
 	    (result = open_console(t)) != COMMANDS_READY)
 		return result;
 	talk_open_store(t);

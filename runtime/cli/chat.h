@@ -79,6 +79,9 @@ void talk_keep(talk *t);
 /* False: said why. */
 bool talk_load(talk *t, const char *name);
 
+/* Says which conversation it is, and what was said last. */
+void talk_recall(talk *t);
+
 /* Reads what is to go with the next message. Returns 0 or the exit status, with the error
  * printed. */
 int talk_read_document(talk *t, const char *path);

@@ -189,7 +189,7 @@ static talk_next load(talk *t, const char *argument)
 	if (!store_has(&t->store, argument))
 		say_not_there(t, argument);
 	else if (talk_load(t, argument))
-		talk_say(t, "%s, %zu messages", t->name, t->dialog.n);
+		talk_recall(t);
 	return TALK_READ;
 }
 
@@ -244,8 +244,10 @@ static talk_next delete (talk *t, const char *argument)
 		talk_say(t, "%s", err.message);
 	} else {
 		talk_say(t, "%s is deleted", argument);
-		if (strcmp(argument, t->name) == 0)
+		if (strcmp(argument, t->name) == 0) {
+			answerer_forget(&t->answerer);
 			talk_begin(t);
+		}
 	}
 	return TALK_READ;
 }
@@ -361,10 +363,26 @@ static talk_next refuse(talk *t, const char *name)
 	return TALK_READ;
 }
 
+/* What other programs call a command. */
+static const char *find_other_name(const char *name)
+{
+	static const char *const names[][2] = {
+		{ "/?", "/help" },    { "/exit", "/quit" },        { "/bye", "/quit" },
+		{ "/new", "/clear" }, { "/reset", "/clear" },      { "/regen", "/retry" },
+		{ "/read", "/file" }, { "/temperature", "/temp" }, { "/conversations", "/list" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(names[i][0], name))
+			return names[i][1];
+	return name;
+}
+
 talk_next talk_command(talk *t, const char *text)
 {
 	size_t length = strcspn(text, " \t\r\n"), i, n;
-	const char *from = text + length + strspn(text + length, " \t\r\n");
+	const char *from = text + length + strspn(text + length, " \t\r\n"), *known;
 	char name[32], *argument;
 	talk_next next = TALK_READ;
 
@@ -375,7 +393,8 @@ talk_next talk_command(talk *t, const char *text)
 	}
 	for (n = strlen(argument); n > 0 && strchr(" \t\r\n", argument[n - 1]); n--)
 		argument[n - 1] = 0;
-	for (i = 0; i < N_COMMANDS && strcmp(name, table[i].name) != 0; i++)
+	known = find_other_name(name);
+	for (i = 0; i < N_COMMANDS && strcmp(known, table[i].name) != 0; i++)
 		;
 	next = i < N_COMMANDS ? table[i].run(t, argument) : refuse(t, name);
 	memory_free(argument);

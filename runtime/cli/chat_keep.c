@@ -8,6 +8,9 @@
 #include "runtime/cli/places.h"
 #include "runtime/os/memory.h"
 
+/* Bytes of the last messages that are shown when a conversation is opened. */
+#define RECALLED 1000u
+
 /* Conversations are kept where somebody talks, and where one is named. */
 void talk_open_store(talk *t)
 {
@@ -73,6 +76,32 @@ bool talk_load(talk *t, const char *name)
 	(void)snprintf(t->name, sizeof t->name, "%s", name);
 	talk_show_status(t);
 	return true;
+}
+
+/* The last bytes of a text, at most `most`, whole characters. */
+static const char *end_of(const dialog_message *m, size_t most)
+{
+	size_t from = m->bytes > most ? m->bytes - most : 0;
+
+	while (from < m->bytes && ((unsigned char)m->text[from] & 0xc0) == 0x80)
+		from++;
+	return m->text + from;
+}
+
+void talk_recall(talk *t)
+{
+	const dialog *d = &t->dialog;
+	size_t i = d->n > 2 ? d->n - 2 : 0;
+
+	talk_say(t, "%s, %zu messages", t->name, d->n);
+	for (; i < d->n && console_is_interactive(t->console); i++) {
+		const dialog_message *m = &d->messages[i];
+		const char *text = end_of(m, RECALLED);
+
+		if (m->role != BRISE_SYSTEM)
+			talk_say(t, "%s%s%s", m->role == BRISE_USER ? "> " : "",
+			         text > m->text ? "..." : "", text);
+	}
 }
 
 /* The conversation that was kept last. */

@@ -204,7 +204,7 @@ static brise_status read_line(const char *path, size_t line, const char *text, s
 brise_status store_file_read(const char *path, dialog *d, brise_error *err)
 {
 	char *text, *end;
-	size_t bytes, at, line = 0, n;
+	size_t bytes, at, line = 0, n, first;
 	brise_status status = input_read_text(path, &text, &bytes, err);
 	int64_t dropped = 0;
 
@@ -222,7 +222,10 @@ brise_status store_file_read(const char *path, dialog *d, brise_error *err)
 		dialog_free(d);
 		return status;
 	}
-	n = d->n - (dialog_get_system(d) ? 1 : 0);
-	d->dropped = dropped > 0 && (uint64_t)dropped < n ? (size_t)dropped : 0;
+	/* What is dropped ends before a message of the user. */
+	first = dialog_get_system(d) ? 1 : 0;
+	if (dropped > 0 && (uint64_t)dropped < d->n - first &&
+	    d->messages[first + (size_t)dropped].role == BRISE_USER)
+		d->dropped = (size_t)dropped;
 	return BRISE_OK;
 }
