@@ -334,6 +334,25 @@ static void test_what_cannot_be_read_is_removed(check_counts *counts)
 	tear_down(&s);
 }
 
+/* What is too long for the context asked for is neither loaded nor removed, and hides nothing. */
+static void test_a_smaller_context_takes_shorter_texts(check_counts *counts)
+{
+	int32_t shorter[200];
+	setting s;
+
+	set_up(&s, counts, &small_open, PLENTY);
+	memcpy(shorter, s.tokens, sizeof shorter);
+	shorter[150] = (shorter[150] + 1) % (int32_t)small_open.vocab;
+	put(counts, &s, shorter, 200);
+	put(counts, &s, s.tokens, 300);
+	s.options.context = 256;
+	CHECK(counts, take(counts, &s, s.tokens, 180) == 150, "the shorter one is not taken");
+	CHECK(counts, list().n == 2, "%u files are left", list().n);
+	s.options.context = 0;
+	CHECK(counts, take(counts, &s, s.tokens, 350) == 300, "the longer one is not taken");
+	tear_down(&s);
+}
+
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static void test_processes_may_be_killed_and_share_the_folder(check_counts *counts)
@@ -489,6 +508,7 @@ int main(int argc, char **argv)
 	RUN(test_a_longer_text_takes_the_place_of_its_beginning(&counts));
 	RUN(test_the_least_useful_are_dropped(&counts));
 	RUN(test_what_cannot_be_read_is_removed(&counts));
+	RUN(test_a_smaller_context_takes_shorter_texts(&counts));
 	RUN(test_processes_may_be_killed_and_share_the_folder(&counts));
 	RUN(test_names_say_what_they_are_made_of(&counts));
 	RUN(test_one_of_ten_thousand_is_found(&counts));

@@ -94,6 +94,7 @@ typedef struct candidate {
 
 typedef struct search {
 	const entry_hashes *hashes;
+	uint64_t room;              /* positions that the sequence can have */
 	candidate best[CANDIDATES]; /* [n] the longest share first */
 	unsigned n;
 } search;
@@ -105,7 +106,7 @@ static bool consider(void *user, const char *name)
 	candidate c;
 	unsigned at;
 
-	if (!entry_parse(&c.entry, name))
+	if (!entry_parse(&c.entry, name) || c.entry.n > s->room)
 		return true;
 	c.share = entry_share(&c.entry, s->hashes, &c.all);
 	/* What lies behind the end of the share must be rewound. */
@@ -131,16 +132,25 @@ static size_t count_common(const int32_t *a, size_t n_a, const int32_t *b, size_
 	return i;
 }
 
-/* What of a candidate's text is of use; a file that cannot be read is removed. */
+/* A file of which nobody can make anything; not one for which this process lacks the memory, or
+ * has another sequence. */
+static bool is_lost(brise_status status)
+{
+	return status != BRISE_OK && status != BRISE_ENOMEM && status != BRISE_EINVAL;
+}
+
+/* What of a candidate's text is of use; a file that is lost is removed. */
 static size_t measure(const char *path, const candidate *c, const brise_model *model,
                       const int32_t *tokens, size_t n)
 {
 	size_t n_held, common = 0;
 	int32_t *held;
 
-	if (session_read_tokens(path, model, &held, &n_held, NULL) == BRISE_OK)
+	brise_status status = session_read_tokens(path, model, &held, &n_held, NULL);
+
+	if (status == BRISE_OK)
 		common = count_common(held, n_held, tokens, n);
-	else
+	else if (is_lost(status))
 		(void)os_remove(path);
 	memory_free(held);
 	return common < c->entry.rewind_from && common < n_held ? 0 : common;
@@ -170,6 +180,7 @@ static void load_best(prompt_cache *cache, const search *s, const brise_model *m
 	uint32_t bucket = entry_bucket(s->hashes);
 	size_t common, most = least;
 	unsigned i, chosen = CANDIDATES;
+	brise_status status;
 	char *path;
 
 	for (i = 0; i < s->n; i++) {
@@ -184,10 +195,10 @@ static void load_best(prompt_cache *cache, const search *s, const brise_model *m
 	}
 	if (chosen == CANDIDATES || !(path = path_of(cache, bucket, s->best[chosen].name)))
 		return;
-	if (brise_load_session(sequence, held, n_held, path, model, options, NULL, NULL) ==
-	    BRISE_OK)
+	status = brise_load_session(sequence, held, n_held, path, model, options, NULL, NULL);
+	if (status == BRISE_OK)
 		note_use(cache, bucket, &s->best[chosen]);
-	else
+	else if (is_lost(status))
 		(void)os_remove(path);
 	memory_free(path);
 }
@@ -198,6 +209,7 @@ brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
                                size_t *kept, brise_error *err)
 {
 	size_t own = count_common(held, n_held, tokens, n), n_found = 0;
+	const brise_sequence_facts *facts = brise_get_sequence_facts(*sequence);
 	entry_hashes hashes = { NULL, 0 };
 	brise_sequence *found = NULL;
 	int32_t *found_tokens = NULL;
@@ -212,6 +224,7 @@ brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
 			return error_set(err, BRISE_ENOMEM, "no memory to look for %zu tokens", n);
 		}
 		s->hashes = &hashes;
+		s->room = facts->end - facts->start;
 		folder = path_of(cache, entry_bucket(&hashes), NULL);
 		if (folder && os_list_folder(folder, consider, s))
 			load_best(cache, s, model, options, tokens, n, own + WORTH, &found,

@@ -20,7 +20,8 @@ typedef struct prompt_cache {
 } prompt_cache;
 
 /* Uses a folder, which is made with its parents, for this user alone (mode 0700); most_bytes: what
- * its files may take. Errors: BRISE_EIO, BRISE_ENOMEM; *cache needs no closing then. */
+ * its files may take. Errors: BRISE_EIO,
+ * BRISE_ENOMEM; *cache needs no closing then. */
 brise_status prompt_cache_open(prompt_cache *cache, const char *folder, uint64_t most_bytes,
                                brise_error *err);
 void prompt_cache_close(prompt_cache *cache);
@@ -28,8 +29,8 @@ void prompt_cache_close(prompt_cache *cache);
 /* Looks for the text that shares the longest prefix with tokens [n], of those evaluated by
  * sequences like *sequence, whose tokens are `held` [n_held]. If it shares more than the sequence's
  * own, *sequence becomes another one. In either case it is then ready for tokens + *kept
- * (brise_keep_prefix). The options are those that *sequence was made with. What cannot be read is
- * removed from the cache.
+ * (brise_keep_prefix). The options are those that *sequence was made with. A file that is damaged
+ * or cannot be read is removed from the cache.
  * Errors: BRISE_ENOMEM, BRISE_EINVAL. */
 brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
                                const brise_model *model, const brise_sequence_options *options,
