@@ -353,6 +353,25 @@ static void test_a_smaller_context_takes_shorter_texts(check_counts *counts)
 	tear_down(&s);
 }
 
+/* Anybody could put a folder of his own where texts are going to lie. */
+static void test_a_folder_that_everybody_may_write_to_is_refused(check_counts *counts)
+{
+	brise_error err = { BRISE_OK, "" };
+	prompt_cache cache;
+	char open[600];
+
+	(void)snprintf(open, sizeof open, "%s/open", folder);
+	CHECK(counts, mkdir(open, 0700) == 0 && chmod(open, 01777) == 0, "%s", open);
+	CHECK(counts,
+	      prompt_cache_open(&cache, open, PLENTY, &err) == BRISE_EIO &&
+	              strstr(err.message, "everybody may write"),
+	      "\"%s\"", err.message);
+	CHECK(counts, chmod(open, 0775) == 0, "%s", open);
+	CHECK(counts, prompt_cache_open(&cache, open, PLENTY, &err) == BRISE_OK, "%s", err.message);
+	prompt_cache_close(&cache);
+	CHECK(counts, rmdir(open) == 0, "%s", open);
+}
+
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static void test_processes_may_be_killed_and_share_the_folder(check_counts *counts)
@@ -509,6 +528,7 @@ int main(int argc, char **argv)
 	RUN(test_the_least_useful_are_dropped(&counts));
 	RUN(test_what_cannot_be_read_is_removed(&counts));
 	RUN(test_a_smaller_context_takes_shorter_texts(&counts));
+	RUN(test_a_folder_that_everybody_may_write_to_is_refused(&counts));
 	RUN(test_processes_may_be_killed_and_share_the_folder(&counts));
 	RUN(test_names_say_what_they_are_made_of(&counts));
 	RUN(test_one_of_ten_thousand_is_found(&counts));

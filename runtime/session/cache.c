@@ -23,6 +23,8 @@
 /* Tokens that must be saved for it to be worth loading another sequence. */
 #define WORTH 16u
 
+#define WRITABLE_BY_OTHERS 0002u /* a bit of a folder's mode */
+
 static uint32_t this_hour(void)
 {
 	return (uint32_t)(os_time() / 3600);
@@ -72,6 +74,11 @@ brise_status prompt_cache_open(prompt_cache *cache, const char *folder, uint64_t
 		status =
 		        error_set(err, BRISE_EIO,
 		                  "%s: is no folder that cached prompts can be written to", folder);
+	else if (facts.mode & WRITABLE_BY_OTHERS)
+		status = error_set(err, BRISE_EIO,
+		                   "%s: everybody may write to this folder, so that others could "
+		                   "read or replace cached prompts; choose another, or chmod 700",
+		                   folder);
 	if (status != BRISE_OK)
 		prompt_cache_close(cache);
 	return status;

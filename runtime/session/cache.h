@@ -20,7 +20,7 @@ typedef struct prompt_cache {
 } prompt_cache;
 
 /* Uses a folder, which is made with its parents, for this user alone (mode 0700); most_bytes: what
- * its files may take. Errors: BRISE_EIO,
+ * its files may take. Refuses a folder that everybody may write to. Errors: BRISE_EIO,
  * BRISE_ENOMEM; *cache needs no closing then. */
 brise_status prompt_cache_open(prompt_cache *cache, const char *folder, uint64_t most_bytes,
                                brise_error *err);
