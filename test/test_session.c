@@ -431,7 +431,7 @@ static void test_a_foreign_session_is_refused_by_name(check_counts *counts)
 	check_refused(counts, &t, &o, BRISE_EINVAL, "sinks: 0, 4");
 	o.sinks = 0;
 	o.kv = BRISE_KV_F32;
-	check_refused(counts, &t, &o, BRISE_EINVAL, "keys and values");
+	check_refused(counts, &t, &o, BRISE_EINVAL, "keys and values as int8, f32 is");
 	CHECK(counts, stat(path, &facts) == 0 && truncate(path, facts.st_size - 1) == 0, "stat");
 	check_refused(counts, &t, NULL, BRISE_EFORMAT, "cut off or appended to");
 	CHECK(counts, truncate(path, facts.st_size + 1) == 0, "truncate");

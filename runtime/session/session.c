@@ -246,6 +246,11 @@ static brise_status refuse_option(const char *path, const char *what, uint64_t s
 	                 saved, asked);
 }
 
+static const char *name_kv(uint32_t kv)
+{
+	return kv == BRISE_KV_INT8 ? "int8" : kv == BRISE_KV_F32 ? "f32" : "an unknown type";
+}
+
 /* The options of a sequence that can go on with the file's: those asked for, or as it was. */
 static brise_status choose_options(const session_header *h, const brise_model *m,
                                    const brise_sequence_options *asked, const char *path,
@@ -254,8 +259,9 @@ static brise_status choose_options(const session_header *h, const brise_model *m
 	uint64_t window = asked->window ? asked->window : m->config.window;
 
 	if (asked->size > 0 && (uint32_t)asked->kv != h->kv)
-		return refuse_option(path, "keys and values of type", h->kv, (uint64_t)asked->kv,
-		                     err);
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: was saved with keys and values as %s, %s is asked for", path,
+		                 name_kv(h->kv), name_kv((uint32_t)asked->kv));
 	if (asked->size > 0 && window != h->window)
 		return refuse_option(path, "a window of", h->window, window, err);
 	if (asked->size > 0 && asked->sinks != h->sinks)
