@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "runtime/cli/commands.h"
+#include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
+#include "runtime/os/target.h"
 
 /* What the command line says of the cache, or nothing: then it is as it was saved. */
 static const brise_sequence_options *options_for(const engine *e, const engine_settings *settings,
@@ -27,6 +29,20 @@ static const brise_sequence_options *options_for(const engine *e, const engine_s
 	return o;
 }
 
+/* What could not be saved at the end is said before anything is evaluated. */
+static brise_status check_place(const char *path, brise_error *err)
+{
+	brise_status status = target_check(path, NULL, err);
+	char *place = status == BRISE_OK ? target_resolve(path) : NULL, *slash = NULL;
+
+	if (place && (slash = strrchr(place, '/')) != NULL)
+		slash[slash == place] = 0; /* the root keeps its name */
+	if (place && !os_may_write(slash ? place : "."))
+		status = error_errno(err, "%s: cannot be saved there", path);
+	memory_free(place);
+	return status;
+}
+
 int session_load(session *s, const char *command, engine *e, const engine_settings *settings,
                  brise_sampler *sampler)
 {
@@ -35,7 +51,11 @@ int session_load(session *s, const char *command, engine *e, const engine_settin
 	brise_error err;
 	os_facts facts;
 
-	if (!s->path || (!os_examine(s->path, &facts) && errno == ENOENT))
+	if (!s->path)
+		return COMMANDS_READY;
+	if (check_place(s->path, &err) != BRISE_OK)
+		return report_status(command, &err);
+	if (!os_examine(s->path, &facts) && errno == ENOENT)
 		return COMMANDS_READY;
 	if (brise_load_session(&sequence, &s->tokens, &s->n, s->path, e->model,
 	                       options_for(e, settings, &options), sampler, &err) != BRISE_OK)
