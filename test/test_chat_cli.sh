@@ -173,7 +173,7 @@ END
 status=$?
 holds "a line out for each in" [ "$(wc -l <"$dir/out")" -eq 4 -a "$(grep -c '^{"message":{"role":"assistant","content":".*"},"finish_reason":"length"}$' "$dir/out")" -eq 2 ]
 holds "errors are lines too, and the status" [ "$status" -eq 1 -a "$(sed -n 2p "$dir/out")" = '{"error":"record 2: message 1 is a tool'"'"'s result: the format v1 has no form for tools"}' ]
-holds "they are numbered" says "record 3: "
+holds "they are numbered" says "record 3: JSON: line 1, byte "
 holds "what two lines begin with is evaluated once" [ "$(evaluated 2)" -lt "$(all 2)" ]
 
 # ---- what is refused ------------------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ static brise_status encode(filter *f, const char *text, size_t n, int32_t **ids,
 	brise_status status;
 	json_reader r;
 
-	json_begin(&r, text, n, "line", err);
+	json_begin(&r, text, n, "JSON", err);
 	chat_line_read(&line, &r);
 	if ((status = json_end(&r)) == BRISE_OK)
 		status =
