@@ -206,6 +206,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 env -u HOME -u XDG_DATA_HOME -u XDG_CACHE_HOME "$brise" chat "$model" -n 3 <"$dir/text" >"$dir/out" 2>"$dir/err"
 holds "without a home nothing is kept, and it works" [ "$?" -eq 0 -a ! -s "$dir/err" ]
+env -u XDG_DATA_HOME -u XDG_CACHE_HOME HOME="$dir/nobody" "$brise" chat "$model" -n 3 <"$dir/text" >"$dir/out" 2>"$dir/err"
+holds "a home that is not there is not made" [ "$?" -eq 0 -a ! -s "$dir/err" -a ! -e "$dir/nobody" ]
 "$brise" chat "$model" -n 3 --private <"$dir/text" 2>"$dir/err" >/dev/full
 holds "a full disk is an error" [ "$?" -eq 1 -a "$(wc -l <"$dir/err")" -eq 1 ]
 

@@ -120,11 +120,10 @@ static talk_next add_file(talk *t, const char *argument)
 static bool keeps_conversations(talk *t)
 {
 	if (!t->has_store)
-		talk_say(t,
-		         t->settings->is_private
-		                 ? "--private: no conversation is kept"
-		                 : "no conversation is kept: neither $XDG_DATA_HOME nor $HOME is "
-		                   "set, or a pipe is read without --conversation");
+		talk_say(t, t->settings->is_private
+		                    ? "--private: no conversation is kept"
+		                    : "no conversation is kept: neither $XDG_DATA_HOME nor $HOME "
+		                      "names a folder, or a pipe is read without --conversation");
 	return t->has_store;
 }
 

@@ -131,7 +131,7 @@ int talk_open_conversation(talk *t)
 
 	if ((s->resume || s->conversation) && !t->has_store)
 		return report_error("chat", "conversations are kept below $XDG_DATA_HOME or $HOME, "
-		                            "and neither is set");
+		                            "and neither names a folder");
 	if (s->resume) {
 		result = resume(t);
 	} else if (s->conversation && store_has(&t->store, s->conversation)) {

@@ -28,9 +28,18 @@ static const char *find_folder(const char *variable)
 	return folder && folder[0] == '/' ? folder : NULL;
 }
 
+/* One that is not there is nobody's: system users have such names, and it is not made. */
+static const char *find_home(void)
+{
+	const char *home = find_folder("HOME");
+	os_facts facts;
+
+	return home && os_examine(home, &facts) && facts.kind == OS_FOLDER ? home : NULL;
+}
+
 static char *find(const char *variable, const char *below_home, const char *name)
 {
-	const char *folder = find_folder(variable), *home = find_folder("HOME");
+	const char *folder = find_folder(variable), *home = find_home();
 	char *base, *ours, *path = NULL;
 
 	base = folder ? memory_copy_text(folder) : home ? places_join(home, below_home) : NULL;
