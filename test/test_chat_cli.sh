@@ -120,6 +120,16 @@ holds "retry, undo, edit and system change the conversation" [ "$(sed 's/,"conte
 holds "as they say" [ "$(message 1 talk)" = '{"role":"system","content":"Be kind."}' -a "$(message 2 talk)" = '{"role":"user","content":"Good night"}' ]
 holds "retry evaluates one token" [ "$(evaluated 2)" -eq 1 ]
 holds "stats has the figures of the turn" says "positions of the window"
+chat "$model" $greedy --conversation undone --commands -- "My secret" /undo
+holds "what was taken back is not kept" [ "$status" -eq 0 -a "$(wc -l <"$kept/undone.jsonl")" -eq 1 ]
+chat "$model" $greedy --resume -- "Hello"
+holds "and the conversation goes on without it" [ "$status" -eq 0 -a "$(message 1 undone)" = '{"role":"user","content":"Hello"}' ]
+rm "$kept/undone.jsonl"
+printf '%s\n' Hello "/save new" >"$dir/input"
+XDG_DATA_HOME=$model "$brise" chat "$model" -n 3 --commands --no-cache --conversation x <"$dir/input" >"$dir/out" 2>"$dir/err"
+status=$?
+holds "what could not be saved is not said to be" sh -c '! grep -q "kept as" "$1"' - "$dir/err"
+holds "but why" fails_with 1 "the folder cannot be made"
 chat "$model" $greedy --commands --conversation talk -- "/rename other" "/save third" "/list" "/delete talk" "/delete othr" "/load other" "/load nothing" "/clear" "/list" "/delete other" "/list"
 holds "names are given, taken and looked for" says "this conversation is called other"
 holds "the nearest is suggested" says "there is no conversation othr; did you mean other?"

@@ -73,8 +73,9 @@ int talk_open_conversation(talk *t);
 /* A new conversation without a name; what the old one has evaluated goes to the cache. */
 void talk_begin(talk *t);
 
-/* Writes the conversation, under a name that is made where it has none. */
-void talk_keep(talk *t);
+/* Writes the conversation, under a name that is made where it has none. False: an error, which is
+ * printed. */
+bool talk_keep(talk *t);
 
 /* False: said why. */
 bool talk_load(talk *t, const char *name);

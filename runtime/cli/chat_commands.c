@@ -68,7 +68,7 @@ static talk_next undo(talk *t, const char *argument)
 	if (!has_messages(t))
 		return TALK_READ;
 	dialog_cut(&t->dialog, find_last_message(&t->dialog));
-	talk_keep(t);
+	(void)talk_keep(t);
 	talk_say(t, "the last message and its answer are taken back; %zu messages are left",
 	         t->dialog.n);
 	return TALK_READ;
@@ -167,15 +167,17 @@ static void say_not_there(talk *t, const char *name)
 
 static talk_next save(talk *t, const char *argument)
 {
+	bool is_kept;
+
 	if (!keeps_conversations(t) || (*argument && !is_free_name(t, argument)))
 		return TALK_READ;
 	if (*argument)
 		(void)snprintf(t->name, sizeof t->name, "%s", argument);
-	talk_keep(t);
+	is_kept = talk_keep(t);
 	answerer_keep(&t->answerer);
-	if (t->dialog.n > 0)
+	if (is_kept && t->dialog.n > 0)
 		talk_say(t, "kept as %s, as every turn from now on", t->name);
-	else
+	else if (is_kept)
 		talk_say(t, "kept from the first message on");
 	talk_show_status(t);
 	return TALK_READ;

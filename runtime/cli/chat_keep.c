@@ -44,20 +44,23 @@ void talk_begin(talk *t)
 	talk_show_status(t);
 }
 
-void talk_keep(talk *t)
+bool talk_keep(talk *t)
 {
 	const dialog *d = &t->dialog;
 	const dialog_message *first = d->n > 0 ? &d->messages[0] : NULL;
 	brise_error err;
 
-	if (!t->has_store || !first)
-		return;
-	if (first->role == BRISE_SYSTEM && d->n > 1)
+	/* One of which everything was taken back is kept without messages. */
+	if (!t->has_store || (!first && !(t->name[0] && store_has(&t->store, t->name))))
+		return true;
+	if (first && first->role == BRISE_SYSTEM && d->n > 1)
 		first++;
 	if (!t->name[0] && !store_choose_name(&t->store, first->text, first->bytes, t->name))
-		return;
-	if (store_save(&t->store, t->name, d, t->model, &err) != BRISE_OK)
-		t->result = report_status("chat", &err);
+		return true;
+	if (store_save(&t->store, t->name, d, t->model, &err) == BRISE_OK)
+		return true;
+	t->result = report_status("chat", &err);
+	return false;
 }
 
 bool talk_load(talk *t, const char *name)

@@ -298,7 +298,7 @@ void talk_answer(talk *t)
 		say_reason(t, &figures);
 	if (is_answered) {
 		t->turns++;
-		talk_keep(t);
+		(void)talk_keep(t);
 	}
 	if (t->settings->stats && figures.n_prompt > 0)
 		talk_report_figures(t);
