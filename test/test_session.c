@@ -14,6 +14,7 @@
 #include "runtime/eval/sequence.h"
 #include "runtime/model/crc32.h"
 #include "runtime/session/file.h"
+#include "runtime/session/sum.h"
 #include "test/check.h"
 #include "test/small_model.h"
 
@@ -544,6 +545,79 @@ static void test_headers_made_on_purpose_are_harmless(check_counts *counts)
 	close_text(&t);
 }
 
+/* What the image's 32-bit words are made of, from random ones. */
+static uint32_t make_word(unsigned kind, uint32_t word)
+{
+	static const uint32_t same[] = { 0x80808080, 0x7f7f7f7f, 0x7f7fffff, 0x00000001 };
+
+	return kind == 0 ? word : kind == 1 ? word & 0x7f7fffff : same[kind - 2];
+}
+
+#define KINDS 6u
+
+/* Replaces the keys and values, under right checksums. */
+static void change_image(check_counts *counts, unsigned kind)
+{
+	uint64_t seed = 77;
+	session_sum sum = { { 0 } };
+	session_header h;
+	struct stat facts = { .st_size = 0 };
+	uint32_t *image;
+	size_t n, i;
+	FILE *f = fopen(path, "rb");
+
+	CHECK(counts,
+	      f && fread(&h, sizeof h, 1, f) == 1 && fstat(fileno(f), &facts) == 0 &&
+	              fclose(f) == 0 && (uint64_t)facts.st_size > h.ring_at,
+	      "%s cannot be read", path);
+	n = ((size_t)facts.st_size - (size_t)h.ring_at) / sizeof *image;
+	if (!(image = malloc(n * sizeof *image)))
+		return;
+	for (i = 0; i < n; i++)
+		image[i] = make_word(kind, (uint32_t)random_next(&seed));
+	session_sum_add(&sum, image, n * sizeof *image);
+	change_file((long)h.ring_at, image, n * sizeof *image);
+	change_header(offsetof(session_header, ring_sum), session_sum_end(&sum));
+	free(image);
+}
+
+/* Keys and values made on purpose: whatever the logits are, kernels get what they are made for. */
+static void test_keys_and_values_made_on_purpose_are_harmless(check_counts *counts)
+{
+	brise_sequence_options o = { .size = sizeof o, .sinks = 4 };
+	brise_sequence *s, *loaded;
+	brise_error err = { BRISE_OK, "" };
+	const float *logits;
+	unsigned i;
+	text t;
+
+	open_text(&t, counts, &small_wide, TYPE_Q4);
+	for (i = 0; i < 2 * KINDS; i++) {
+		/* Random scales and 0x80808080 are negative, some of the random ones no numbers. */
+		bool is_right = i >= KINDS || (i != 0 && i != 2);
+
+		o.kv = i < KINDS ? BRISE_KV_INT8 : BRISE_KV_F32;
+		s = new_sequence(counts, &t, &o);
+		eval(counts, t.other, s, t.tokens, 150);
+		save(counts, s, t.tokens, 150);
+		change_image(counts, i % KINDS);
+		CHECK(counts,
+		      brise_load_session(&loaded, NULL, NULL, path, t.model, NULL, NULL, &err) ==
+		              (is_right ? BRISE_OK : BRISE_EFORMAT),
+		      "image %u: \"%s\"", i, err.message);
+		CHECK(counts, is_right || strstr(err.message, "scales"), "\"%s\"", err.message);
+		if (loaded) {
+			(void)brise_eval_tokens(t.other, loaded, t.tokens, 20, &logits, NULL, NULL,
+			                        NULL);
+			(void)brise_eval_tokens(t.one, loaded, t.tokens, 2, &logits, NULL, NULL,
+			                        NULL);
+		}
+		brise_free_sequence(loaded);
+		brise_free_sequence(s);
+	}
+	close_text(&t);
+}
+
 /* ---- the file while it is used, and while it is written ---------------------------------------
  */
 
@@ -705,6 +779,7 @@ int main(int argc, char **argv)
 	RUN(test_a_session_of_another_model_is_refused(&counts));
 	RUN(test_damaged_sessions_are_refused_or_harmless(&counts));
 	RUN(test_headers_made_on_purpose_are_harmless(&counts));
+	RUN(test_keys_and_values_made_on_purpose_are_harmless(&counts));
 	RUN(test_a_session_file_that_shrinks_is_an_error(&counts));
 	RUN(test_killed_while_saving_leaves_the_old_or_the_new(&counts));
 	RUN(test_what_two_texts_share_is_kept(&counts));

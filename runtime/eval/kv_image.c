@@ -28,6 +28,23 @@ bool kv_image_bytes(const kv_image *image, const kv_ring *ring, uint64_t *bytes)
 	       checked_mul(*bytes, ring->span_bytes, bytes);
 }
 
+bool kv_image_check(const kv_image *image, const kv_ring *ring, const uint8_t *bytes)
+{
+	const uint32_t infinity = 0x7f800000; /* above it NaNs, then what is negative */
+	uint32_t scales[SPAN_SCALES], largest = 0;
+	uint64_t n;
+	size_t i;
+
+	if (ring->type != BRISE_KV_INT8 || !kv_image_bytes(image, ring, &n))
+		return true;
+	for (n /= ring->span_bytes; n > 0; n--, bytes += ring->span_bytes) {
+		memcpy(scales, bytes + span_key_scales(ring->dim), sizeof scales);
+		for (i = 0; i < SPAN_SCALES; i++)
+			largest = scales[i] > largest ? scales[i] : largest;
+	}
+	return largest < infinity;
+}
+
 /* Successive spans from `span` on, at most n, that follow each other in memory where span s has
  * place s mod places. */
 static uint64_t run_of(uint64_t span, uint64_t n, uint64_t places)

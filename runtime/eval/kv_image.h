@@ -21,6 +21,10 @@ kv_image kv_image_of(uint32_t slots, uint64_t from, uint64_t end);
 /* Its bytes for a ring of that shape. False: more than fit into 64 bits. */
 bool kv_image_bytes(const kv_image *image, const kv_ring *ring, uint64_t *bytes);
 
+/* Whether `bytes` are what kernels take, for a ring of that shape: any codes, but scales that are
+ * finite and not negative (quant/span.h). */
+bool kv_image_check(const kv_image *image, const kv_ring *ring, const uint8_t *bytes);
+
 /* Hands out its bytes in order, from the ring that it is of. Returns the first status that is not
  * BRISE_OK. */
 typedef brise_status kv_image_write_fn(void *user, const uint8_t *bytes, size_t n,

@@ -351,6 +351,11 @@ static brise_status take_ring(loading *x, brise_error *err)
 	session_sum_add(&sum, image, (size_t)x->l.image_bytes);
 	if (session_sum_end(&sum) != h->ring_sum)
 		return refuse_part(x, "keys and values", err);
+	if (!kv_image_check(&x->l.image, ring, image))
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: the session's keys and values have scales that are negative "
+		                 "or not finite",
+		                 x->path);
 	if (kv_image_fits(&x->l.image, ring)) {
 		kv_ring_adopt(ring, &x->map, x->bytes + h->ring_at);
 		x->map = MAP_CLOSED;
