@@ -347,7 +347,8 @@ static void make_room(inventory *v, uint64_t bytes)
 	char name[ENTRY_NAME];
 	size_t i;
 
-	qsort(v->files, v->n, sizeof *v->files, compare_scores);
+	if (v->n > 0)
+		qsort(v->files, v->n, sizeof *v->files, compare_scores);
 	for (i = 0; i < v->n && v->bytes + bytes > v->cache->most_bytes; i++) {
 		entry_print(&v->files[i].entry, name);
 		remove_file(v->cache, v->files[i].bucket, name);
