@@ -554,7 +554,7 @@ def test_chat_interruptions():
             t.type("half")
             t.shows("a message is begun", re.compile(r"\n> half\n"))
             t.keys("C-c")
-            t.type(f"/file {document}")
+            t.type(f"/fi\t{document[:-3]}\t")
             t.keys("Enter")
             t.shows("ctrl-C takes back what is typed", re.compile(r"4399999 bytes go with the next message\n>"))
             t.type("What is it about?")
@@ -585,6 +585,25 @@ def test_run_tells_of_chat():
             line.shows("at a terminal run tells that there is a chat", b"brise chat MODEL talks with it")
         with Line("dumb", command=[brise, "run", home.model, "Hello", "-n", "1", "--chat"]) as line:
             holds("but not when asked a question", b"brise chat" not in line.shows("the answer", b"\n"))
+
+
+def test_chat_in_a_pipe():
+    with Home() as home:
+        for begun in (False, True):
+            process = subprocess.Popen(home.words("--ignore-eos"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       env={**os.environ, **home.environment}, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            if begun:
+                process.stdin.write(b"Hello\nAnd again\n")
+                process.stdin.flush()
+                process.stdout.read(100)
+            else:
+                while b"SigCgt" not in (status := open(f"/proc/{process.pid}/status", "rb").read()) or not int(re.search(rb"SigCgt:\s*(\w+)", status)[1], 16) & 1 << signal.SIGWINCH - 1:
+                    time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+            holds("SIGINT ends it" + (" in an answer" if begun else ""), process.wait(DEADLINE) == 130 and b"interrupted" in process.stderr.read(), process.returncode)
+            for stream in (process.stdin, process.stdout, process.stderr):
+                stream.close()
 
 
 def test_chat_on_a_serial_line():

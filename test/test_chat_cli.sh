@@ -134,15 +134,16 @@ chat "$model" $greedy --commands --conversation talk -- "/rename other" "/save t
 holds "names are given, taken and looked for" says "this conversation is called other"
 holds "the nearest is suggested" says "there is no conversation othr; did you mean other?"
 holds "what was deleted is gone" [ ! -e "$kept/other.jsonl" -a -e "$kept/third.jsonl" -a ! -e "$kept/talk.jsonl" ]
-chat "$model" $greedy --commands --private -- "/hlep" "/zzz" "/temp 0.5" "/temp" "/temp x" "/save x" "/file $dir/nothing" "/load ../x" "/undo" "//slash" "/quit" "Hello"
+chat "$model" $greedy --commands --private -- "/hlep" "/zzz" "/temp 0.5" "/temp" "/temp x" "/save x" "/file $dir/nothing" "/load ../x" "/undo" "/system" "//slash" "/bye" "Hello"
 holds "an unknown command names the nearest" says "unknown command /hlep; did you mean /help?"
+holds "there may be no system message" says "there is no system message"
 holds "or the list" says "unknown command /zzz; /help lists them"
 holds "a temperature is checked" says "expected a number from 0 to 100, found 'x'"
 holds "and set" says "temperature 0.5"
 holds "nothing is kept in private" says "--private: no conversation is kept"
 holds "a missing document is named" says "$dir/nothing"
 holds "there is nothing to undo" says "there is no message yet"
-holds "// begins a message, and /quit ends" [ "$(grep -c evaluated "$dir/err")" -eq 1 ]
+holds "// begins a message, and other programs' words for /quit end" [ "$(grep -c evaluated "$dir/err")" -eq 1 ]
 chat "$model" $greedy --private -- "/help"
 holds "without --commands a slash is text" [ "$(grep -c evaluated "$dir/err")" -eq 1 -a "$(wc -l <"$dir/err")" -eq 1 ]
 
@@ -186,13 +187,30 @@ holds "errors are lines too, and the status" [ "$status" -eq 1 -a "$(sed -n 2p "
 holds "they are numbered" says "record 3: JSON: line 1, byte "
 holds "what two lines begin with is evaluated once" [ "$(evaluated 2)" -lt "$(all 2)" ]
 
+"$brise" chat "$model" --jsonl --logit-bias 2=1000000 --no-cache <"$dir/input" >"$dir/out" 2>"$dir/err"
+holds "an end token ends an answer" [ "$(sed -n 1p "$dir/out")" = '{"message":{"role":"assistant","content":""},"finish_reason":"stop"}' ]
+chat "$model" --stats --logit-bias 2=1000000 --conversation silent -- Hello "And?"
+holds "an empty answer is none, and the next message is answered" [ "$status" -eq 0 -a ! -e "$kept/silent.jsonl" -a "$(evaluated 2)" -lt "$(all 2)" ]
+holds "as is said" says "the model had no answer"
+
+# ---- other formats --------------------------------------------------------------------------------------------------
+
+echo '{"user": {"before": "USER: ", "after": " "}, "assistant": {"before": "ASSISTANT: ", "after": "</s>"}, "ends": ["</s>"]}' >"$dir/affixes"
+chat "$plain" $greedy --private --chat-format "$dir/affixes" -- Hello "And?"
+"$brise" tokenize "$model" --chat --jsonl --chat-format "$dir/affixes" >"$dir/ids" <<'END'
+{"messages":[{"role":"user","content":"Hello"}]}
+END
+holds "a file of affixes is a format" [ "$status" -eq 0 -a "$(all 1)" -eq "$(tr ',' '\n' <"$dir/ids" | wc -l)" -a "$(evaluated 2)" -lt 25 ]
+chat "$plain" $greedy --private --chat-format "$dir/affixes" --system Gently -- Hello
+holds "a format without system messages refuses one" fails_with 1 "--system: the format custom has no system messages"
+
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
 chat "$plain" -- Hello
 holds "a model without a known format is refused" fails_with 1 "choose one of v1, v2, v3, chatml, zephyr, or a file"
 chat "$plain" $greedy --private --chat-format v1 -- Hello
 holds "unless it is named" [ "$status" -eq 0 -a -s "$dir/out" ]
-for words in "--conversation ../x" "--conversation .x" "--conversation x --resume" "--private --resume" "--cache x --no-cache" "--cache-size 2X" "--jsonl --resume" "--tokens 0"; do
+for words in "--conversation ../x" "--conversation .x" "--conversation x --resume" "--private --resume" "--cache x --no-cache" "--cache-size 2X" "--jsonl --resume" "--tokens 0" "--file -"; do
 	chat "$model" $words -- Hello
 	holds "$words is wrong usage" [ "$status" -eq 2 -a "$(wc -l <"$dir/err")" -eq 1 -a ! -s "$dir/out" ]
 done

@@ -218,7 +218,12 @@ static int chat(talk *t, const char *path)
 	else
 		hold(t);
 	answerer_keep(&t->answerer);
-	return console_signal(t->console) ? 128 + console_signal(t->console) : t->result;
+	if (console_signal(t->console)) {
+		report_note("chat", "interrupted");
+		return 128 + console_signal(t->console);
+	}
+	/* Who sits there has seen what went wrong. */
+	return console_is_interactive(t->console) ? 0 : t->result;
 }
 
 int cli_chat(int argc, char **argv)

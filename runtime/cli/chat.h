@@ -99,6 +99,11 @@ typedef enum talk_next {
 /* Carries out a command, text [bytes] with its "/" and a NUL. */
 talk_next talk_command(talk *t, const char *text);
 
+/* Command `index` of the list, from 0. False: past its end. */
+bool talk_get_command(size_t index, const char **name, bool *has_argument);
+
+/* ---- chat_complete.c ------------------------------------------------------------------------ */
+
 /* A candidates_fn; user: a talk. */
 candidates_fn talk_complete;
 

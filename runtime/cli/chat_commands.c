@@ -402,40 +402,11 @@ talk_next talk_command(talk *t, const char *text)
 	return next;
 }
 
-/* ---- completion ----------------------------------------------------------------------------- */
-
-static bool takes_name(const char *text, size_t *from)
+bool talk_get_command(size_t index, const char **name, bool *has_argument)
 {
-	static const char *const names[] = { "/load ", "/delete ", "/save ", "/rename " };
-	size_t i;
-
-	for (i = 0; i < sizeof names / sizeof *names; i++) {
-		*from = strlen(names[i]);
-		if (!strncmp(text, names[i], *from))
-			return true;
-	}
-	return false;
-}
-
-void talk_complete(void *user, candidates *list_of, const char *text, size_t n)
-{
-	const talk *t = user;
-	store_entry *entries = NULL;
-	char word[16], begun[16];
-	size_t i, from, found = 0;
-
-	(void)snprintf(begun, sizeof begun, "%.*s", (int)(n < 15 ? n : 15), text);
-	if (n == 0 || text[0] != '/')
-		return;
-	if (!takes_name(begun, &from))
-		for (i = 0; i < N_COMMANDS; i++) {
-			(void)snprintf(word, sizeof word, "%s%s", table[i].name,
-			               table[i].argument[0] ? " " : "");
-			candidates_offer(list_of, 0, word);
-		}
-	else if (t->has_store)
-		(void)store_list(&t->store, &entries, &found, NULL);
-	for (i = 0; i < found; i++)
-		candidates_offer(list_of, from, entries[i].name);
-	memory_free(entries);
+	if (index >= N_COMMANDS)
+		return false;
+	*name = table[index].name;
+	*has_argument = table[index].argument[0] != 0;
+	return true;
 }

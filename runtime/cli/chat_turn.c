@@ -256,7 +256,7 @@ static brise_status keep_answer(turn *u, const int32_t *ids, size_t n, size_t be
 }
 
 /* Why an answer did not end by itself, to who sits at a terminal. */
-static void say_reason(talk *t, const answer_figures *f)
+static void say_reason(talk *t, const answer_figures *f, bool is_answered)
 {
 	bool is_interactive = console_is_interactive(t->console);
 
@@ -266,6 +266,8 @@ static void say_reason(talk *t, const answer_figures *f)
 		         answerer_room(&t->answerer));
 	else if (f->is_stopped && is_interactive && console_signal(t->console) == 0)
 		talk_say(t, "(stopped)");
+	else if (f->reason == GENERATE_END && !is_answered)
+		talk_say(t, "(the model had no answer; the message is taken back)");
 	else if (f->reason == GENERATE_LIMIT && is_interactive)
 		talk_say(t, "(stopped after %" PRIu64 " tokens)", f->n_tokens);
 }
@@ -284,7 +286,8 @@ void talk_answer(talk *t)
 		status = check_room(t, n, &err);
 	if (status == BRISE_OK)
 		status = write_answer(&u, &ids, &n, &begun, &err);
-	if (status == BRISE_OK && (figures.n_tokens > 0 || !figures.is_stopped)) {
+	/* No format has an answer without text. */
+	if (status == BRISE_OK && (u.text.n > 0 || u.text.failed)) {
 		status = keep_answer(&u, ids, n, begun, &err);
 		is_answered = status == BRISE_OK;
 	}
@@ -295,7 +298,7 @@ void talk_answer(talk *t)
 	if (!is_answered)
 		take_back(t, dropped);
 	if (status == BRISE_OK)
-		say_reason(t, &figures);
+		say_reason(t, &figures, is_answered);
 	if (is_answered) {
 		t->turns++;
 		(void)talk_keep(t);

@@ -18,7 +18,7 @@ static const int signals[N_SIGNALS] = {
 
 /* What a signal handler sets the terminal back with, and what it notes. */
 static struct {
-	bool is_open, has_modes;
+	bool is_open, has_modes, has_keys;
 	int output;
 	struct termios modes[DEVICE_RAW + 1];
 	struct sigaction before[N_SIGNALS];
@@ -136,6 +136,14 @@ static void set_wanted_mode(void)
 		set_mode((device_mode)shared.wanted, TCSANOW);
 }
 
+/* The second time, nothing has come of the first. */
+static void end(int number)
+{
+	if (shared.ended)
+		act_by_default(number);
+	shared.ended = number;
+}
+
 static void catch_signal(int number)
 {
 	int kept = errno;
@@ -145,8 +153,11 @@ static void catch_signal(int number)
 		shared.resized = 1;
 		break;
 	case SIGINT:
+		/* Nobody types: it ends the process. */
+		if (!shared.has_keys)
+			end(number);
 		/* The third time, nothing has come of the first two. */
-		if (++shared.interruptions > 2)
+		else if (++shared.interruptions > 2)
 			act_by_default(number);
 		break;
 	case SIGTSTP:
@@ -161,9 +172,7 @@ static void catch_signal(int number)
 		act_by_default(number);
 		break;
 	default:
-		if (shared.ended)
-			act_by_default(number);
-		shared.ended = number;
+		end(number);
 		break;
 	}
 	errno = kept;
@@ -260,6 +269,7 @@ void device_open(device *d)
 	shared.mode = shared.wanted = DEVICE_COOKED;
 	shared.interruptions = shared.ended = shared.continued = shared.resized = 0;
 	shared.output = d->output;
+	shared.has_keys = d->has_keys;
 	shared.has_modes = d->has_keys && !d->is_dumb && prepare_modes();
 	d->is_dumb = d->has_keys && !shared.has_modes;
 	shared.is_open = true;

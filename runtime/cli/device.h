@@ -22,8 +22,8 @@ typedef enum device_event {
 	DEVICE_TIMEOUT,     /* nothing came */
 	DEVICE_RESIZED,     /* the terminal's size */
 	DEVICE_CONTINUED,   /* after having been stopped: what was drawn is not there any more */
-	DEVICE_INTERRUPTED, /* SIGINT */
-	DEVICE_ENDED        /* SIGTERM or SIGHUP, from now on always */
+	DEVICE_INTERRUPTED, /* SIGINT, where somebody types */
+	DEVICE_ENDED        /* SIGTERM, SIGHUP or SIGINT elsewhere, from now on always */
 } device_event;
 
 typedef struct device {
