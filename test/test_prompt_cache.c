@@ -1,6 +1,7 @@
 /* test_prompt_cache.c - texts that are kept on disk are found again by their tokens, go on with the
  * same bits, and take no more room than they may */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -372,6 +373,32 @@ static void test_a_folder_that_everybody_may_write_to_is_refused(check_counts *c
 	CHECK(counts, rmdir(open) == 0, "%s", open);
 }
 
+/* The cause is that of the first folder that could not be made. */
+static void test_a_folder_that_cannot_be_made_says_why(check_counts *counts)
+{
+	brise_error err = { BRISE_OK, "" };
+	prompt_cache cache;
+	char below[600];
+	FILE *file;
+
+	(void)snprintf(below, sizeof below, "%s/file", folder);
+	file = fopen(below, "w");
+	CHECK(counts, file && fclose(file) == 0, "%s", below);
+	(void)snprintf(below, sizeof below, "%s/file/of/prompts", folder);
+	CHECK(counts,
+	      prompt_cache_open(&cache, below, PLENTY, &err) == BRISE_EIO &&
+	              strstr(err.message, "Not a directory"),
+	      "\"%s\"", err.message);
+	/* Nobody may make folders in Linux's /sys; one that is below none is "No such file". */
+	if (mkdir("/sys/of", 0700) != 0 && (errno == EPERM || errno == EACCES || errno == EROFS))
+		CHECK(counts,
+		      prompt_cache_open(&cache, "/sys/of/prompts", PLENTY, &err) == BRISE_EIO &&
+		              !strstr(err.message, "No such file"),
+		      "\"%s\"", err.message);
+	(void)snprintf(below, sizeof below, "%s/file", folder);
+	CHECK(counts, unlink(below) == 0, "%s", below);
+}
+
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static void test_processes_may_be_killed_and_share_the_folder(check_counts *counts)
@@ -529,6 +556,7 @@ int main(int argc, char **argv)
 	RUN(test_what_cannot_be_read_is_removed(&counts));
 	RUN(test_a_smaller_context_takes_shorter_texts(&counts));
 	RUN(test_a_folder_that_everybody_may_write_to_is_refused(&counts));
+	RUN(test_a_folder_that_cannot_be_made_says_why(&counts));
 	RUN(test_processes_may_be_killed_and_share_the_folder(&counts));
 	RUN(test_names_say_what_they_are_made_of(&counts));
 	RUN(test_one_of_ten_thousand_is_found(&counts));

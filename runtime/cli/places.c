@@ -1,7 +1,6 @@
 /* places.c - see places.h */
 #include "runtime/cli/places.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,21 +62,11 @@ char *places_cache(const char *name)
 
 brise_status places_make(const char *folder, brise_error *err)
 {
-	char *path = memory_copy_text(folder), *slash;
-	brise_status status = BRISE_OK;
 	os_facts facts;
 
-	if (!path || path[0] == 0)
-		status = error_set(err, BRISE_ENOMEM, "no memory for the name of a folder");
-	for (slash = status == BRISE_OK ? strchr(path + 1, '/') : NULL; slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		(void)os_make_private_folder(path);
-		*slash = '/';
-	}
-	if (status == BRISE_OK && !os_make_private_folder(path) &&
-	    !(errno == EEXIST && os_examine(path, &facts) && facts.kind == OS_FOLDER))
-		status = error_errno(err, "%s: the folder cannot be made", folder);
-	memory_free(path);
-	return status;
+	if (!os_make_private_folders(folder))
+		return error_errno(err, "%s: the folder cannot be made", folder);
+	if (!os_examine(folder, &facts) || facts.kind != OS_FOLDER)
+		return error_set(err, BRISE_EIO, "%s: is no folder", folder);
+	return BRISE_OK;
 }

@@ -105,7 +105,10 @@ bool os_rename_new(const char *from, const char *to);
 bool os_remove(const char *path);
 bool os_make_folder(const char *path);
 bool os_make_private_folder(const char *path); /* for this user alone */
-bool os_remove_folder(const char *path);       /* an empty one */
+/* The same with those above it that are not there; true also where `path` is there already, as
+ * whatever. False: errno, of the first that could not be made. */
+bool os_make_private_folders(const char *path);
+bool os_remove_folder(const char *path); /* an empty one */
 
 /* Calls each with the name of every entry but "." and ".." until it returns false. False: the
  * folder cannot be read. */

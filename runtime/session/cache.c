@@ -44,19 +44,6 @@ static char *path_of(const prompt_cache *cache, uint32_t bucket, const char *nam
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The folder and those above it. */
-static bool make_folders(char *path)
-{
-	char *slash;
-
-	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		(void)os_make_private_folder(path);
-		*slash = '/';
-	}
-	return os_make_private_folder(path) || errno == EEXIST;
-}
-
 brise_status prompt_cache_open(prompt_cache *cache, const char *folder, uint64_t most_bytes,
                                brise_error *err)
 {
@@ -67,7 +54,7 @@ brise_status prompt_cache_open(prompt_cache *cache, const char *folder, uint64_t
 	if (!cache->folder || folder[0] == 0)
 		status = error_set(err, cache->folder ? BRISE_EINVAL : BRISE_ENOMEM,
 		                   "no memory or no name for the folder of cached prompts");
-	else if (!make_folders(cache->folder))
+	else if (!os_make_private_folders(folder))
 		status = error_errno(err, "%s: the folder for cached prompts cannot be made",
 		                     folder);
 	else if (!os_examine(folder, &facts) || facts.kind != OS_FOLDER || !os_may_write(folder))

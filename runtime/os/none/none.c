@@ -153,6 +153,11 @@ bool os_make_private_folder(const char *path)
 	return os_make_folder(path);
 }
 
+bool os_make_private_folders(const char *path)
+{
+	return os_make_folder(path);
+}
+
 bool os_remove_folder(const char *path)
 {
 	(void)path;

@@ -33,6 +33,28 @@ bool os_make_private_folder(const char *path)
 	return mkdir(path, 0700) == 0;
 }
 
+bool os_make_private_folders(const char *path)
+{
+	char *copy = memory_copy_text(path), *slash;
+	int error = copy ? 0 : ENOMEM;
+
+	for (slash = copy && copy[0] ? strchr(copy + 1, '/') : NULL; slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(copy, 0700) != 0 && errno != EEXIST && error == 0)
+			error = errno;
+		*slash = '/';
+	}
+	/* What lies above may exist and refuse to say so. */
+	if (copy && (mkdir(copy, 0700) == 0 || errno == EEXIST))
+		error = 0;
+	else if (error == 0)
+		error = errno;
+	memory_free(copy);
+	errno = error;
+	return error == 0;
+}
+
 bool os_remove_folder(const char *path)
 {
 	return rmdir(path) == 0;
