@@ -253,6 +253,20 @@ status=$?
 exec 3>&-
 holds "SIGTERM ends an answer, which is kept as far as it came" [ "$status" -eq 143 -a "$(grep -c '"role":"assistant"' "$kept/long.jsonl")" -eq 1 ]
 
+# What another process adds to the same conversation is not replaced.
+"$brise" chat "$model" -n 3 --no-cache --conversation shared <"$dir/lines" >"$dir/out" 2>"$dir/err" &
+pid=$!
+exec 3>"$dir/lines"
+echo First >&3
+while [ ! -e "$kept/shared.jsonl" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+echo Other | "$brise" chat "$model" -n 3 --no-cache --conversation shared >"$dir/other" 2>"$dir/other.err"
+printf '%s\n' Second Third >&3
+exec 3>&-
+wait $pid
+holds "turns of another process are kept" [ "$(message 3 shared)" = '{"role":"user","content":"Other"}' -a "$(wc -l <"$kept/shared.jsonl")" -eq 5 ]
+holds "and those of this one, under another name" [ "$(message 5 first)" = '{"role":"user","content":"Third"}' -a "$(wc -l <"$kept/first.jsonl")" -eq 7 ]
+holds "which it says" says "here it is first now"
+
 # Killed at any moment of saving, the conversation is that of a turn that was whole.
 i=1 bad=
 while [ $i -le 25 ]; do

@@ -33,6 +33,7 @@ typedef struct talk {
 	store store;
 	bool has_store;                /* conversations are kept */
 	char name[STORE_NAME_MAX + 1]; /* "": none yet */
+	os_facts file;  /* of that name, as this process has read or written it; zeros: neither */
 	char *document; /* to go with the next message, from memory_new; NULL: none */
 	size_t document_bytes;
 	size_t typed_from; /* of the last message, after its document */
@@ -73,7 +74,8 @@ int talk_open_conversation(talk *t);
 /* A new conversation without a name; what the old one has evaluated goes to the cache. */
 void talk_begin(talk *t);
 
-/* Writes the conversation, under a name that is made where it has none. False: an error, which is
+/* Writes the conversation, under a name that is made where it has none, or where another process
+ * has written the file meanwhile: then both are kept. False: an error, which is
  * printed. */
 bool talk_keep(talk *t);
 

@@ -30,6 +30,7 @@ static void forget(talk *t)
 	t->document = t->given = NULL;
 	t->document_bytes = t->typed_from = 0;
 	t->name[0] = 0;
+	memset(&t->file, 0, sizeof t->file);
 	t->figures = (answer_figures){ .n_prompt = 0 };
 }
 
@@ -44,21 +45,39 @@ void talk_begin(talk *t)
 	talk_show_status(t);
 }
 
+static bool was_written_by_others(const talk *t)
+{
+	const os_facts *ours = &t->file;
+	os_facts now;
+
+	return t->name[0] && store_look(&t->store, t->name, &now) &&
+	       (now.device != ours->device || now.serial != ours->serial ||
+	        now.bytes != ours->bytes || now.changed_ns != ours->changed_ns);
+}
+
 bool talk_keep(talk *t)
 {
 	const dialog *d = &t->dialog;
 	const dialog_message *first = d->n > 0 ? &d->messages[0] : NULL;
+	bool is_others = t->has_store && was_written_by_others(t);
 	brise_error err;
 
 	/* One of which everything was taken back is kept without messages. */
-	if (!t->has_store || (!first && !(t->name[0] && store_has(&t->store, t->name))))
+	if (!t->has_store ||
+	    (!first && (is_others || !t->name[0] || !store_has(&t->store, t->name))))
 		return true;
 	if (first && first->role == BRISE_SYSTEM && d->n > 1)
 		first++;
-	if (!t->name[0] && !store_choose_name(&t->store, first->text, first->bytes, t->name))
+	if ((!t->name[0] || is_others) &&
+	    !store_choose_name(&t->store, first->text, first->bytes, t->name))
 		return true;
-	if (store_save(&t->store, t->name, d, t->model, &err) == BRISE_OK)
+	if (is_others)
+		talk_say(t, "another process has written this conversation, too; here it is %s now",
+		         t->name);
+	if (store_save(&t->store, t->name, d, t->model, &err) == BRISE_OK) {
+		(void)store_look(&t->store, t->name, &t->file);
 		return true;
+	}
 	t->result = report_status("chat", &err);
 	return false;
 }
@@ -66,8 +85,11 @@ bool talk_keep(talk *t)
 bool talk_load(talk *t, const char *name)
 {
 	brise_error err;
+	os_facts file;
 	dialog d;
 
+	if (!store_look(&t->store, name, &file))
+		memset(&file, 0, sizeof file);
 	if (store_load(&t->store, name, &d, &err) != BRISE_OK ||
 	    dialog_check_ids(&d, t->answerer.chat, &err) != BRISE_OK) {
 		talk_say(t, "%s", err.message);
@@ -76,6 +98,7 @@ bool talk_load(talk *t, const char *name)
 	answerer_keep(&t->answerer);
 	forget(t);
 	t->dialog = d;
+	t->file = file;
 	(void)snprintf(t->name, sizeof t->name, "%s", name);
 	talk_show_status(t);
 	return true;

@@ -64,14 +64,20 @@ const char *store_check_name(const char *name)
 	return NULL;
 }
 
-bool store_has(const store *s, const char *name)
+bool store_look(const store *s, const char *name, os_facts *file)
 {
 	char *path = path_of(s, name);
-	os_facts facts;
-	bool has = path && os_examine_link(path, &facts);
+	bool has = path && os_examine_link(path, file);
 
 	memory_free(path);
 	return has;
+}
+
+bool store_has(const store *s, const char *name)
+{
+	os_facts file;
+
+	return store_look(s, name, &file);
 }
 
 /* "what-is-a-breeze" of "What is a breeze?"; "conversation" where no letter is one of ASCII's. */

@@ -13,6 +13,7 @@
 #define CLI_STORE_H
 
 #include "runtime/cli/dialog.h"
+#include "runtime/os/os.h"
 
 #define STORE_NAME_MAX 100u /* bytes of a name */
 
@@ -32,6 +33,9 @@ bool store_choose_name(const store *s, const char *text, size_t bytes,
                        char name[STORE_NAME_MAX + 1]);
 
 bool store_has(const store *s, const char *name);
+
+/* The file of a conversation, which is another after each change. False: there is none. */
+bool store_look(const store *s, const char *name, os_facts *file);
 
 /* model: file name, for the user to read. Errors: BRISE_EIO, BRISE_ENOMEM; the file is as it
  * was. */
