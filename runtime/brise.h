@@ -696,10 +696,10 @@ brise_status brise_save_session(const char *path, const brise_sequence *sequence
                                 brise_error *err);
 
 /* Makes a sequence that goes on where a saved one stood, on the same model file, with any number of
- * threads and any kernel set. A cache that is full is not read but mapped: until its pages are
- * written to they are the file's, which must not be changed then. (Saving another session under its
- * name does not change it. If the file becomes shorter or cannot be read, evaluating returns
- * BRISE_EIO.)
+ * threads and any kernel set. A cache that is filled by half is not read but mapped: until its
+ * pages are written to they are the file's, which must not be changed then. (Saving another session
+ * under its name does not change it. If the file becomes shorter or cannot be read, evaluating
+ * returns BRISE_EIO.)
  *
  * out      the sequence, freed by the caller with brise_free_sequence; NULL after an error
  * tokens   *tokens: the text's tokens [*n], freed with brise_free; tokens or n NULL: not wanted

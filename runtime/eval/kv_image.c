@@ -15,8 +15,9 @@ kv_image kv_image_of(uint32_t slots, uint64_t from, uint64_t end)
 {
 	uint64_t n = spans_touched(from, end), places = slots / SPAN_POSITIONS;
 
-	/* One more than there are places: the first and the last share one. */
-	if (n >= places)
+	/* All of them can be mapped, which is worth more than the room of those that hold nothing.
+	 * n may be one more than there are places: the first and the last share one. */
+	if (2 * n >= places)
 		return (kv_image){ from / SPAN_POSITIONS, (uint32_t)places, true };
 	return (kv_image){ from / SPAN_POSITIONS, (uint32_t)n, false };
 }

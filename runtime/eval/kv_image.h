@@ -1,7 +1,7 @@
 /* kv_image.h - what a file holds of a ring: the spans of a range of positions
  *
- * For each layer and head the spans in order of position, or, if they fill the ring, in the places
- * that they have there, so that the file's bytes can be a ring's memory. Sinks follow.
+ * For each layer and head the spans in order of position; or, if they fill half of the ring or
+ * more, all places of the ring, so that the file's bytes can be a ring's memory. Sinks follow.
  */
 #ifndef RUNTIME_KV_IMAGE_H
 #define RUNTIME_KV_IMAGE_H
@@ -14,8 +14,8 @@ typedef struct kv_image {
 	bool whole;     /* n are all places of a ring, each span s at s mod n */
 } kv_image;
 
-/* The image of positions [from, end) of a ring with that many slots; whole if they touch all
- * places. */
+/* The image of positions [from, end) of a ring with that many slots; whole if they touch
+ * half of the places. */
 kv_image kv_image_of(uint32_t slots, uint64_t from, uint64_t end);
 
 /* Its bytes for a ring of that shape. False: more than fit into 64 bits. */

@@ -8,13 +8,22 @@
 
 #define RENAMES_MAX 8u /* files that appear and vanish while one is put in place */
 
+/* What was there has gone since it was looked at; another process may have removed it. */
+static brise_status note_gone(target_seen *seen)
+{
+	memset(seen, 0, sizeof *seen);
+	return BRISE_OK;
+}
+
 static brise_status check_kind(const char *path, const char *name, const target_kind *kind,
-                               brise_error *err)
+                               target_seen *seen, brise_error *err)
 {
 	int file = os_open(path);
 	char begin[16];
 	int64_t n;
 
+	if (file < 0 && errno == ENOENT)
+		return note_gone(seen);
 	if (file < 0)
 		return error_errno(err, "%s: exists and cannot be read", name);
 	n = os_read_at(file, begin, kind->bytes, 0);
@@ -39,8 +48,10 @@ brise_status place_look(const char *path, const char *name, const target_kind *k
 	if (seen->facts.kind != OS_FILE)
 		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", name);
 	if (!os_may_write(path))
-		return error_errno(err, "%s: exists and may not be replaced", name);
-	return kind && seen->facts.bytes > 0 ? check_kind(path, name, kind, err) : BRISE_OK;
+		return errno == ENOENT
+		               ? note_gone(seen)
+		               : error_errno(err, "%s: exists and may not be replaced", name);
+	return kind && seen->facts.bytes > 0 ? check_kind(path, name, kind, seen, err) : BRISE_OK;
 }
 
 void place_copy_mode(int file, const target_seen *seen)

@@ -388,7 +388,10 @@ brise_status prompt_cache_put(prompt_cache *cache, const brise_sequence *sequenc
 
 	if (f->start != 0 || f->position != n || n < ENTRY_LEAST || n > UINT32_MAX / 2)
 		return BRISE_OK;
-	/* As nearly as it matters: the header and the last span are more. */
+	/* As nearly as it matters: the header and the last span are more. A cache that is filled by
+	 * half is kept as a whole (runtime/eval/kv_image.h). */
+	if (2 * positions >= f->slots)
+		positions = f->slots;
 	bytes = (uint64_t)((double)f->kv_bytes * (double)positions / (double)f->slots) + 4 * n +
 	        100000;
 	if (bytes > cache->most_bytes / 2)

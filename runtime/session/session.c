@@ -1,7 +1,7 @@
 /* session.c - a text as it stands, in a file: tokens, keys and values, position, sampler
  *
- * A full ring is not read but mapped: its file's pages are the sequence's memory, copied one by one
- * as they are written to. So loading takes the time of a checksum, whatever was evaluated.
+ * A ring that is filled by half or more is not read but mapped: its file's pages are the sequence's
+ * memory, copied one by one as they are written to. So loading takes the time of a checksum.
  */
 #include <inttypes.h>
 #include <string.h>
