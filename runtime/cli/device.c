@@ -2,6 +2,7 @@
 #include "runtime/cli/device.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,15 +33,13 @@ static struct {
 /* Waits where another program has set the stream not to block. */
 static bool may_retry(int file, bool is_output)
 {
-	fd_set set;
+	struct pollfd entry = { file, is_output ? POLLOUT : POLLIN, 0 };
 
 	if (errno == EINTR)
 		return true;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
 		return false;
-	FD_ZERO(&set);
-	FD_SET(file, &set);
-	(void)select(file + 1, is_output ? NULL : &set, is_output ? &set : NULL, NULL, NULL);
+	(void)poll(&entry, 1, -1);
 	return true;
 }
 
