@@ -184,7 +184,7 @@ static inline size_t screen_take(screen *s, const char *text, size_t n)
 	return bytes;
 }
 
-/* A view_write_fn; user is the screen. */
+/* A output_write_fn; user is the screen. */
 static void screen_write(void *user, const char *bytes, size_t n)
 {
 	screen *s = user;

@@ -372,7 +372,7 @@ static void test_differences_add_up_to_the_whole(void)
 		/* The same on an empty screen, compared from the bottom. */
 		whole = d;
 		screen_open(&whole.screen, 20, 8);
-		whole.editor.view.user = &whole.screen;
+		whole.editor.view.output.user = &whole.screen;
 		memset(whole.editor.view.frames, 0, sizeof whole.editor.view.frames);
 		whole.editor.view.drawn = &whole.editor.view.frames[0];
 		whole.editor.view.next = &whole.editor.view.frames[1];

@@ -240,6 +240,42 @@ static void test_a_pipe_gets_the_bytes(void)
 	CHECK(&counts, b.n == sizeof answer + 5, "%zu bytes", b.n);
 }
 
+/* ---- collected bytes --------------------------------------------------------------------------
+ */
+
+typedef struct collected {
+	char all[8000];
+	size_t n;
+} collected;
+
+static void gather(void *user, const char *from, size_t n)
+{
+	collected *c = user;
+
+	if (n <= sizeof c->all - c->n)
+		memcpy(c->all + c->n, from, n);
+	c->n += n;
+}
+
+/* A character may have any number of marks: pieces of any length pass whole and in order. */
+static void test_pieces_of_any_length_are_written(void)
+{
+	static const size_t sizes[] = { 1, 1023, 1024, 1025, 2048, 2500, 1, 0, 300 };
+	char expected[8000];
+	collected c = { .n = 0 };
+	output o = { .write = gather, .user = &c };
+	size_t i, at = 0;
+
+	for (i = 0; i < sizeof expected; i++)
+		expected[i] = (char)(i * 7 % 251);
+	for (i = 0; i < sizeof sizes / sizeof *sizes && at + sizes[i] <= sizeof expected;
+	     at += sizes[i++])
+		output_put(&o, expected + at, sizes[i]);
+	output_flush(&o);
+	CHECK(&counts, at == c.n && at > 7000 && !memcmp(c.all, expected, at), "%zu of %zu bytes",
+	      c.n, at);
+}
+
 int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
@@ -248,6 +284,7 @@ int main(int argc, char **argv)
 	RUN(test_a_status_stands_below_the_answer());
 	RUN(test_the_width_changes_meanwhile());
 	RUN(test_no_answer_drives_the_terminal());
+	RUN(test_pieces_of_any_length_are_written());
 	RUN(test_a_pipe_gets_the_bytes());
 	return check_report("console_writer", &counts);
 }

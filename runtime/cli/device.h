@@ -52,7 +52,7 @@ device_event device_wait(device *d, int timeout_ms);
 /* Up to n bytes of standard input; 0: the end, or an error. */
 size_t device_read(device *d, void *bytes, size_t n);
 
-/* A view_write_fn: writes all to d->output. */
+/* A output_write_fn: writes all to d->output. */
 void device_write(void *d, const char *bytes, size_t n);
 
 /* The same to standard output. */

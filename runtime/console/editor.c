@@ -5,7 +5,7 @@
 
 #include "runtime/os/memory.h"
 
-void editor_open(editor *e, const editor_options *options, view_write_fn *write, void *user)
+void editor_open(editor *e, const editor_options *options, output_write_fn *write, void *user)
 {
 	memset(e, 0, sizeof *e);
 	e->options = *options;

@@ -55,7 +55,7 @@ typedef struct editor {
 } editor;
 
 /* Options are copied, the texts they point to are not. */
-void editor_open(editor *e, const editor_options *options, view_write_fn *write, void *user);
+void editor_open(editor *e, const editor_options *options, output_write_fn *write, void *user);
 void editor_free(editor *e);
 
 /* The terminal's size, at once and whenever it changes. */

@@ -13,7 +13,7 @@ const char *view_style_sequence(view_style style)
 	return sequences[style];
 }
 
-void view_open(view *v, bool has_colors, view_write_fn *write, void *user)
+void view_open(view *v, bool has_colors, output_write_fn *write, void *user)
 {
 	memset(v, 0, sizeof *v);
 	v->drawn = &v->frames[0];
@@ -22,8 +22,8 @@ void view_open(view *v, bool has_colors, view_write_fn *write, void *user)
 	v->rows = 24;
 	v->present = 1;
 	v->has_colors = has_colors;
-	v->write = write;
-	v->user = user;
+	v->output.write = write;
+	v->output.user = user;
 }
 
 void view_free(view *v)
@@ -156,22 +156,17 @@ int view_taken(const view *v)
 
 static void flush(view *v)
 {
-	if (v->n_output > 0)
-		v->write(v->user, v->output, v->n_output);
-	v->n_output = 0;
+	output_flush(&v->output);
 }
 
 static void emit(view *v, const char *bytes, size_t n)
 {
-	if (sizeof v->output - v->n_output < n)
-		flush(v);
-	memcpy(v->output + v->n_output, bytes, n);
-	v->n_output += n;
+	output_put(&v->output, bytes, n);
 }
 
 static void emit_text(view *v, const char *text)
 {
-	emit(v, text, strlen(text));
+	output_put_text(&v->output, text);
 }
 
 /* CSI n letter, without n where it is 1; nothing for 0. */

@@ -13,10 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/console/output.h"
 #include "runtime/console/width.h"
-
-/* Receives bytes for the terminal. */
-typedef void view_write_fn(void *user, const char *bytes, size_t n);
 
 typedef enum view_style {
 	VIEW_PLAIN,
@@ -61,13 +59,10 @@ typedef struct view {
 	int present;             /* rows from the first drawn one that exist on the screen */
 	bool has_colors, failed; /* no memory while composing */
 	uint8_t style;           /* the terminal's now */
-	char output[512];        /* collected until it is full or the frame ends */
-	size_t n_output;
-	view_write_fn *write;
-	void *user;
+	output output;           /* written when the frame ends */
 } view;
 
-void view_open(view *v, bool has_colors, view_write_fn *write, void *user);
+void view_open(view *v, bool has_colors, output_write_fn *write, void *user);
 void view_free(view *v);
 
 /* The terminal's size. After a change the rows that are drawn are cleared, as far as can be known:

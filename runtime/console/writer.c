@@ -8,13 +8,13 @@
 
 #define TAB 8
 
-void writer_open(writer *w, writer_kind kind, bool has_colors, view_write_fn *write, void *user)
+void writer_open(writer *w, writer_kind kind, bool has_colors, output_write_fn *write, void *user)
 {
 	memset(w, 0, sizeof *w);
 	w->kind = kind;
 	w->has_colors = has_colors && kind == WRITER_FULL;
-	w->write = write;
-	w->user = user;
+	w->output.write = write;
+	w->output.user = user;
 	w->columns = 80;
 }
 
@@ -22,22 +22,17 @@ void writer_open(writer *w, writer_kind kind, bool has_colors, view_write_fn *wr
 
 static void flush(writer *w)
 {
-	if (w->n_output > 0)
-		w->write(w->user, w->output, w->n_output);
-	w->n_output = 0;
+	output_flush(&w->output);
 }
 
 static void emit(writer *w, const char *bytes, size_t n)
 {
-	if (sizeof w->output - w->n_output < n)
-		flush(w);
-	memcpy(w->output + w->n_output, bytes, n);
-	w->n_output += n;
+	output_put(&w->output, bytes, n);
 }
 
 static void emit_text(writer *w, const char *text)
 {
-	emit(w, text, strlen(text));
+	output_put_text(&w->output, text);
 }
 
 static void emit_blanks(writer *w, int n)

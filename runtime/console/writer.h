@@ -30,8 +30,6 @@ typedef enum writer_kind {
 typedef struct writer {
 	writer_kind kind;
 	bool has_colors;
-	view_write_fn *write;
-	void *user;
 	int columns;        /* of the terminal; the last stays free, but in code */
 	int column, indent; /* of the row */
 	int spaces;         /* that come before the next word, if that is in the same row */
@@ -45,11 +43,10 @@ typedef struct writer {
 	bool is_open, was_return, is_styled;
 	char status[256];
 	bool has_status, is_blocked; /* it is on the screen; it must not be until the row ends */
-	char output[1024];
-	size_t n_output;
+	output output;
 } writer;
 
-void writer_open(writer *w, writer_kind kind, bool has_colors, view_write_fn *write, void *user);
+void writer_open(writer *w, writer_kind kind, bool has_colors, output_write_fn *write, void *user);
 
 /* The terminal's width, also in the middle of an answer. */
 void writer_resize(writer *w, int columns);
