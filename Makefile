@@ -88,7 +88,7 @@ system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c core
 system_files := $(filter-out runtime/os/none/board.c,$(wildcard runtime/os/$(SYSTEM)/*.c)) $(if $(filter none,$(SYSTEM)),$(BOARD))
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
-app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
+app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c runtime/serve/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c decode_blocks.c terminal_echo.c)
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
