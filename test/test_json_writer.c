@@ -101,6 +101,20 @@ static void check_json_lines(void)
 	      "written: %s", c.text);
 }
 
+static void check_json_of_others(void)
+{
+	static const char text[] = "{ \"a b\" :\n\t[1, \"\\\" \\\\\" ,\r\n true ] }";
+	collected c = { "", 0 };
+	json_writer w = { .sink = collect, .user = &c };
+
+	json_open(&w, NULL, '[');
+	json_put_integer(&w, NULL, 1);
+	json_put_json(&w, NULL, text, strlen(text));
+	json_close(&w);
+	CHECK(&counts, !strcmp(c.text, "[1,{\"a b\":[1,\"\\\" \\\\\",true]}]"), "written: %s",
+	      c.text);
+}
+
 #define BAD "\xef\xbf\xbd"
 
 static void check_json_strings(void)
@@ -129,5 +143,6 @@ int main(int argc, char **argv)
 	RUN(check_json_values());
 	RUN(check_json_decimals());
 	RUN(check_json_lines());
+	RUN(check_json_of_others());
 	return check_report("json_writer", &counts);
 }

@@ -206,3 +206,25 @@ void json_put_null(json_writer *w, const char *key)
 	begin(w, key);
 	put(w, "null");
 }
+
+/* Within strings nothing is left out: what is white space there is a space, as JSON has the others
+ * escaped. */
+void json_put_json(json_writer *w, const char *key, const char *json, size_t n)
+{
+	bool in_string = false, escaped = false;
+	size_t i, from = 0;
+
+	begin(w, key);
+	for (i = 0; i < n; i++)
+		if (in_string) {
+			in_string = escaped || json[i] != '"';
+			escaped = !escaped && json[i] == '\\';
+		} else if (json[i] == '"') {
+			in_string = true;
+		} else if (json[i] == ' ' || json[i] == '\n' || json[i] == '\r' ||
+		           json[i] == '\t') {
+			w->sink(w->user, json + from, i - from);
+			from = i + 1;
+		}
+	w->sink(w->user, json + from, n - from);
+}

@@ -57,4 +57,7 @@ void json_put_exactly(json_writer *w, const char *key, double value, bool single
 void json_put_bool(json_writer *w, const char *key, bool value);
 void json_put_null(json_writer *w, const char *key);
 
+/* A value that is valid JSON [n] already, without the white space between its parts. */
+void json_put_json(json_writer *w, const char *key, const char *json, size_t n);
+
 #endif
