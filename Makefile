@@ -80,11 +80,11 @@ libs  := $(LDLIBS) -lm -lpthread
 # x86, arm, or the processor's own name where arch/ has a folder of that name
 family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-%,$(machine)),arm,$(notdir $(wildcard arch/$(filter-out arm,$(firstword $(subst -, ,$(machine))))))))
 
-rooms := os model text eval sample session
+rooms := os model text eval sample grammar session
 # What has no use without files, what runtime/os/none has its own of, and what only the faces use.
 system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
                   $(addprefix text/,json.c json_writer.c) $(patsubst runtime/%,%,$(wildcard runtime/text/chat*.c)) generate.c drafter.c draft_index.c draft_pace.c eval/kv_image.c) \
-                  $(wildcard runtime/session/*.c)
+                  $(wildcard runtime/session/*.c runtime/grammar/*.c)
 system_files := $(filter-out runtime/os/none/board.c,$(wildcard runtime/os/$(SYSTEM)/*.c)) $(if $(filter none,$(SYSTEM)),$(BOARD))
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))

@@ -73,6 +73,8 @@ typedef struct brise_decoder brise_decoder;
 typedef struct brise_sampler brise_sampler;
 typedef struct brise_chat brise_chat;
 typedef struct brise_answer brise_answer;
+typedef struct brise_grammar brise_grammar;
+typedef struct brise_matcher brise_matcher;
 
 /* Called repeatedly during long work, with the `user` of the call; returning true cancels the work,
  * which then returns BRISE_ECANCELED.
@@ -683,6 +685,89 @@ brise_status brise_set_mask(brise_sampler *sampler, const uint32_t *allowed, bri
  * every machine. Errors: BRISE_EINVAL no token that may be drawn has a finite logit. */
 brise_status brise_sample_token(brise_sampler *sampler, const float *logits, int32_t *token,
                                 brise_error *err);
+
+/* ---- grammars ------------------------------------------------------------------------------- */
+
+typedef enum brise_grammar_kind {
+	BRISE_GRAMMAR_JSON = 1, /* any JSON object */
+	BRISE_GRAMMAR_SCHEMA,   /* JSON that a schema describes (runtime/GRAMMARS.md) */
+	BRISE_GRAMMAR_GBNF,     /* a grammar as llama.cpp writes them; it begins with `root` */
+	/* what stands behind [TOOL_CALLS]: a list of calls as brise_encode_chat writes them, each
+	 * with arguments by its tool's parameters */
+	BRISE_GRAMMAR_TOOLS
+} brise_grammar_kind;
+
+typedef struct brise_grammar_options {
+	size_t size; /* sizeof(brise_grammar_options) */
+	brise_grammar_kind kind;
+	/* the schema, the grammar, or the tools as of brise_conversation: UTF-8 [bytes]. Not used
+	 * for BRISE_GRAMMAR_JSON */
+	const char *text;
+	size_t bytes;
+	const char *name; /* of the text in messages; NULL: "schema", "grammar" or "tools" */
+	const char *tool; /* of tools: the only one that may be called; NULL: any */
+	bool one_call;    /* of tools: one call, where otherwise several may follow each other */
+	/* memory that the states of its texts may take before they are made anew; 0: 64 MB */
+	size_t memory;
+} brise_grammar_options;
+
+/* Fills options, of `size` = sizeof *options bytes, with the defaults above and no kind. */
+void brise_init_grammar_options(brise_grammar_options *options, size_t size);
+
+/* Compiles a grammar for the tokens of a vocabulary. Text by it is UTF-8, always the beginning of a
+ * text that the grammar describes, and ends only where such a text ends. JSON has the properties of
+ * an object in the order of the schema, each key once, and white space within limits: at most one
+ * space, or one line feed and an indentation, between its parts.
+ *
+ * A grammar is not changed but for a cache of states, which its matchers fill. So it may be made on
+ * one thread and used on another, but all its matchers must be made, used and freed by one thread
+ * at a time.
+ *
+ * tokenizer   must outlive the grammar
+ * out         freed by the caller with brise_free_grammar, after its matchers; NULL after an error
+ *
+ * Time and memory are bounded, whatever the text. Errors: BRISE_EFORMAT the text is no JSON, no
+ * schema or no grammar; BRISE_EUNSUPPORTED a keyword or a form that is not known, or too large:
+ * the message names it and its place; BRISE_EINVAL no such tool; BRISE_ENOMEM. */
+brise_status brise_new_grammar(brise_grammar **out, const brise_tokenizer *tokenizer,
+                               const brise_grammar_options *options, brise_error *err);
+void brise_free_grammar(brise_grammar *grammar); /* NULL is allowed */
+
+/* Makes a matcher, which holds the place of one text in a grammar; at first its beginning.
+ *
+ * ends    [n_ends] tokens that end the text: allowed exactly where it may end
+ * answer  whether the text is read with a decoder of its own (brise_new_answer), which drops the
+ *         space that the first token begins with: that space is then allowed in addition, and no
+ *         part of the text. false: it continues a prompt
+ * out     freed by the caller with brise_free_matcher; NULL after an error
+ *
+ * Errors: BRISE_EINVAL an id outside the vocabulary, BRISE_ENOMEM. */
+brise_status brise_new_matcher(brise_matcher **out, const brise_grammar *grammar,
+                               const int32_t *ends, size_t n_ends, bool answer, brise_error *err);
+void brise_free_matcher(brise_matcher *matcher); /* NULL is allowed */
+
+typedef struct brise_allowed {
+	/* tokens that may be next, as brise_set_mask takes them, valid until the next call with the
+	 * matcher */
+	const uint32_t *mask;
+	bool may_end;  /* the text so far is whole; `ends` are in the mask */
+	bool must_end; /* nothing else is: the text may be ended without evaluating its last token
+	                */
+} brise_allowed;
+
+/* What may be next, in *allowed. The mask is exact: a token is in it if and only if the text with
+ * it is the beginning of a text of the grammar. Takes next to nothing in a state that has been met
+ * before, about a millisecond in a new one.
+ * Errors: BRISE_EUNSUPPORTED no token of the vocabulary continues the text, or the grammar is too
+ * ambiguous at this place; BRISE_ENOMEM. */
+brise_status brise_get_allowed(brise_matcher *matcher, brise_allowed *allowed, brise_error *err);
+
+/* Adds a token to the text. Errors: BRISE_EINVAL it is not allowed, as nothing is behind an end
+ * token; BRISE_EUNSUPPORTED as above, BRISE_ENOMEM. The matcher is unchanged then. */
+brise_status brise_match_token(brise_matcher *matcher, int32_t id, brise_error *err);
+
+/* Goes back to the beginning of a text. */
+void brise_reset_matcher(brise_matcher *matcher);
 
 /* ---- sessions ------------------------------------------------------------------------------- */
 

@@ -51,7 +51,7 @@ lines() { # pattern, files...
 name='[a-z0-9_]*\.[ch]'
 kernels="(quant|arch)/$name"
 base="runtime/$name"
-below="$kernels|runtime/((os|model|text|eval|sample|session)/)?$name"
+below="$kernels|runtime/((os|model|text|eval|sample|grammar|session)/)?$name"
 check "quant reaches only quant" "$(beyond "quant/$name" "quant/$name")"
 check "quant/encode reaches only quant" "$(beyond "quant/encode/$name" "quant/(encode/)?$name")"
 check "arch reaches only quant and arch, without encoder and tools" "$(beyond "arch/((x86|arm)/)?$name" "$kernels|arch/(x86|arm)/$name")"
@@ -61,8 +61,9 @@ check "runtime/text reaches only itself and memory" "$(beyond "runtime/text/$nam
 check "runtime/model reaches only quant, arch, os and the sections of text" "$(beyond "runtime/model/$name" "$base|$kernels|runtime/(os|model)/$name|runtime/text/(tokenizer|tokenizer_section|added|added_section).h")"
 check "runtime/eval reaches only quant, arch, os and model" "$(beyond "runtime/eval/$name" "$base|$kernels|runtime/(os|model|eval)/$name")"
 check "runtime/sample reaches only text, memory and arithmetic" "$(beyond "runtime/sample/$name" "$base|runtime/(text|sample)/$name|runtime/os/memory.h|arch/(float_env|math).h|quant/(contract|rounding).h")"
+check "runtime/grammar reaches only text, memory and checked arithmetic" "$(beyond "runtime/grammar/$name" "$base|runtime/(text|grammar)/$name|runtime/os/memory.h|quant/checked.h")"
 check "runtime/session reaches no text" "$(beyond "runtime/session/$name" "$base|$kernels|runtime/(os|model|eval|sample|session)/$name")"
-check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample|session)/|os/(posix|none)/)?$name" "$below")"
+check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample|grammar|session)/|os/(posix|none)/)?$name" "$below")"
 check "runtime/console reaches only itself, UTF-8, files and memory" "$(beyond "runtime/console/$name" "$base|runtime/console/$name|runtime/os/(os|memory).h|runtime/text/utf8(_classes)?.h|runtime/text/word_ranges.h")"
 check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|formats)/)?$name")"
 check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
@@ -75,8 +76,8 @@ check "includes name their room" "$(grep -rHn --include='*.[ch]' '^#include "' q
 check "no compiler extension outside arch and portable.h" \
 	"$(lines '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"
-check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
-check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
+check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
 objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
 holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $objects | grep -q .'
 # A signal handler reaches nothing but static variables, so runtime/os/posix/faults.c has some.
