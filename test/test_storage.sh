@@ -46,12 +46,15 @@ holds "a failure while opening is an error that names tensor and file" eval '[ $
 for memory in $least $((least + 600000)); do
 	on_disk "BRISE_DISK_AFTER=60 BRISE_DISK_COUNT=1" "$dir/persist" "$model" $memory
 	holds "$memory bytes: a read ahead that fails once is tried again" [ "$status $(cat "$dir/out")" = "0 errors 0 $expected" ]
-	# Wherever in a pass it is, the output at its end included.
+	# Wherever in a pass it is, the output at its end included. How many of nine failures are
+	# absorbed, because what was read ahead is read again, is a matter of timing; a disk that
+	# fails until the program has seen three errors absorbs nothing.
 	for after in 61 65 69 73 77 81 85 89; do
 		on_disk "BRISE_DISK_AFTER=$after BRISE_DISK_COUNT=9" "$dir/persist" "$model" $memory
-		holds "$memory bytes, failures after $after reads: it goes on with the same logits" [ "$status $(sed 's/^errors [0-9]* //' "$dir/out")" = "0 $expected" ]
-		holds "$memory bytes, failures after $after reads: they are errors with tensor and file" eval \
-			'[ "$(sed "s/^errors \([0-9]*\).*/\1/" "$dir/out")" -ge 1 ] && grep -q "breeze.brise: tensor .* cannot be read: Input/output error" "$dir/err"'
+		holds "$memory bytes, nine failures after $after reads: it goes on with the same logits" [ "$status $(sed 's/^errors [0-9]* //' "$dir/out")" = "0 $expected" ]
+		on_disk "BRISE_DISK_AFTER=$after BRISE_DISK_FAILS=$dir/fails" "$dir/persist" "$model" $memory "$dir/fails"
+		holds "$memory bytes, failures after $after reads: after three errors it goes on with the same logits" [ "$status $(cat "$dir/out")" = "0 errors 3 $expected" ]
+		holds "$memory bytes, failures after $after reads: the errors name tensor and file" grep -q "breeze.brise: tensor .* cannot be read: Input/output error" "$dir/err"
 	done
 	on_disk "BRISE_DISK_RATE=900000000" "$dir/persist" "$model" $memory
 	holds "$memory bytes, a slow disk: the same logits" [ "$status $(cat "$dir/out")" = "0 errors 0 $expected" ]

@@ -3,7 +3,7 @@
  * BRISE_DISK_RATE   bytes per second; reads queue up as at one device
  * BRISE_DISK_FAILS  path of a file: while it is there, reads fail with EIO
  * BRISE_DISK_AFTER  so many reads succeed, the next ones fail until as many as BRISE_DISK_COUNT
- *                   have failed
+ *                   have failed; with BRISE_DISK_FAILS, while that file is there
  *
  * Only reads at a place of files whose name ends with ".brise" are concerned: those of weights that
  * are kept or streamed. Mapped pages are read by the kernel.
@@ -54,8 +54,8 @@ static bool fails(void)
 	(void)pthread_mutex_lock(&mutex);
 	count = ++reads;
 	(void)pthread_mutex_unlock(&mutex);
-	if (switched && access(switched, F_OK) == 0)
-		return true;
+	if (switched)
+		return count > after && access(switched, F_OK) == 0;
 	return after >= 0 && count > after &&
 	       (double)(count - after) <= number("BRISE_DISK_COUNT", 1e9);
 }
