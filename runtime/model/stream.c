@@ -231,8 +231,6 @@ static bool is_next(stream *s, uint32_t unit, uint32_t matrix, size_t first)
 	if (s->taken == s->used)
 		return find_unit(s) && s->next.unit == unit && s->next.matrix == matrix &&
 		       s->next.first == first;
-	if (next->read && next->status != BRISE_OK)
-		return false; /* it is read again */
 	return next->piece.unit == unit && next->piece.matrix == matrix &&
 	       next->piece.first == first;
 }
@@ -248,26 +246,39 @@ static void restart(stream *s, uint32_t unit, uint32_t matrix, size_t first)
 	s->next = (cursor){ s->pass, unit, matrix, first };
 }
 
+/* Waits until the next piece to use has been read, or has failed. */
+static const slot *await_next(stream *s)
+{
+	bool readers = has_readers(s);
+	const slot *next = slot_of(s, s->used);
+
+	if (!readers && s->taken == s->used)
+		read_piece(s, take_piece(s));
+	if (readers) {
+		unlock_and_wake(s);
+		lock(s);
+	}
+	while (s->taken == s->used || !next->read)
+		os_wait(s->monitor);
+	return next;
+}
+
+/* A read that failed is tried once more, whether it failed before its piece was asked for or
+ * after. */
 brise_status stream_acquire(stream *s, uint32_t unit, uint32_t matrix, size_t first,
                             stream_piece *piece, brise_error *err)
 {
+	const slot *next;
 	brise_status status;
-	bool readers;
-	slot *next;
 
 	lock(s);
-	readers = has_readers(s);
 	if (!is_next(s, unit, matrix, first))
 		restart(s, unit, matrix, first);
-	next = slot_of(s, s->used);
-	if (!readers && s->taken == s->used)
-		read_piece(s, take_piece(s));
-	unlock(s);
-	if (readers)
-		os_wake_all(s->monitor);
-	lock(s);
-	while (s->taken == s->used || !next->read)
-		os_wait(s->monitor);
+	next = await_next(s);
+	if (next->status != BRISE_OK) {
+		restart(s, unit, matrix, first);
+		next = await_next(s);
+	}
 	*piece = next->piece;
 	status = next->status;
 	if (status != BRISE_OK)

@@ -31,7 +31,7 @@ void stream_begin_pass(stream *s, bool output);
 
 /* Waits for the piece that begins with tile `first` of a matrix (0, or where the piece before
  * ended) of a streamed unit. Any order of matrices is right; that of use is fast. Release before
- * the next. Errors: BRISE_EIO the piece could not be read; asking again reads again. */
+ * the next. Errors: BRISE_EIO the piece could not be read, twice; asking again reads again. */
 brise_status stream_acquire(stream *s, uint32_t unit, uint32_t matrix, size_t first,
                             stream_piece *piece, brise_error *err);
 void stream_release(stream *s);
