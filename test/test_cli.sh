@@ -713,7 +713,7 @@ printf '%s\n' '""' '"a \"b\" \\ \n"' '"é 日本 🙂"' '" two  blanks"' >"$dir/
 holds "--jsonl gives a list for every string" [ "$(grep -cE '^\[([0-9]+(,[0-9]+)*)?\]$' "$dir/lists")" -eq 4 ]
 "$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
 same "--jsonl --decode gives the strings back" "$dir/out" "$dir/strings"
-echo '[1,]' >"$dir/bad"
+printf '[1]\n \n\n[1,]\n' >"$dir/bad"
 printf '%s\n' '{"messages": [{"role": "user", "content": "</s> a"}]}' '{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]}' >"$dir/talks"
 head -n 1 "$dir/talks" >"$dir/talk"
 sed -i 1d "$dir/talks"
@@ -725,6 +725,8 @@ refuses "--chat-format is a name or a file" 1 'neither v1, v2, v3, chatml or zep
 refuses "a file of affixes is checked" 1 "user, assistant, tool, control, ends or begin expected" tokenize "$model" --chat --jsonl --chat-format "$dir/talk" -f "$dir/talk"
 "$brise" convert "$checkpoint" "$dir/chat.brise" --effort fast --chat-format v1 2>"$dir/err"
 holds "convert --chat-format records the format" [ "$(grep -c 'chat format v1 (--chat-format)' "$dir/err")" = 1 ]
+try info "$model"
+holds "of a base model info says that there is none" grep -q "^chat         no template, and no format recorded" "$dir/out"
 try info "$dir/chat.brise"
 holds "info names the format" grep -q "^chat         v1 (the model's file)" "$dir/out"
 try info "$dir/chat.brise" --json
@@ -736,7 +738,7 @@ rm -f "$dir/chat.brise"
 refuses "convert refuses a format that the vocabulary does not fit" 1 "the format v3 needs the control token [INST]" convert "$checkpoint" "$dir/chat.brise" --chat-format v3
 refuses "--chat without --jsonl is refused" 2 "--chat: works with --jsonl" tokenize "$model" --chat -f "$dir/talk"
 refuses "--chat-format without --chat is refused" 2 "--chat-format: works with --chat" tokenize "$model" --chat-format v1 x
-refuses "--jsonl names the record that is wrong" 1 "record 1" tokenize "$model" --jsonl -d -f "$dir/bad"
+refuses "--jsonl names the record that is wrong, by its line" 1 "record 4" tokenize "$model" --jsonl -d -f "$dir/bad"
 echo '[4096]' >"$dir/bad"
 refuses "--jsonl refuses ids beyond the vocabulary" 1 "4096" tokenize "$model" --jsonl -d -f "$dir/bad"
 

@@ -24,7 +24,7 @@ typedef struct filter_call {
 
 typedef struct filter {
 	talk *t;
-	uint64_t record; /* from 1 */
+	uint64_t record; /* number of the line, from 1 */
 	chat_text text;  /* of the answer */
 	filter_call *calls;
 	size_t n_calls;
@@ -235,9 +235,9 @@ void talk_filter(talk *t)
 	size_t n;
 
 	while (!console_has_failed(t->console) &&
-	       (result = console_read(t->console, "", 0, &text, &n)) != CONSOLE_ENDED)
-		if (result == CONSOLE_MESSAGE && strspn(text, " \t\r") < n) {
-			f.record++;
+	       (result = console_read(t->console, "", 0, &text, &n)) != CONSOLE_ENDED) {
+		f.record++;
+		if (result == CONSOLE_MESSAGE && strspn(text, " \t\r") < n)
 			answer(&f, text, n);
-		}
+	}
 }

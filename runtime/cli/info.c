@@ -197,7 +197,7 @@ static void print_ends(const brise_model *model, const brise_model_facts *f)
 		printf("template     %zu bytes, kept as text\n", strlen(f->chat_template));
 }
 
-/* The format of conversations, as brise_new_chat finds it. */
+/* The format of conversations, as brise_new_chat finds it. A base model has none. */
 static void print_chat(const brise_model *model, const brise_model_facts *f)
 {
 	const brise_tokenizer *tokenizer = brise_get_tokenizer(model);
@@ -208,7 +208,9 @@ static void print_chat(const brise_model *model, const brise_model_facts *f)
 	if (!tokenizer)
 		return;
 	if (brise_new_chat(&chat, tokenizer, f, NULL, &err) != BRISE_OK) {
-		printf("chat         %s\n", err.message);
+		printf("chat         %s\n", f->chat_template || f->chat_format
+		                                    ? err.message
+		                                    : "no template, and no format recorded");
 		return;
 	}
 	facts = brise_get_chat_facts(chat);

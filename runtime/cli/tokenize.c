@@ -282,7 +282,10 @@ static brise_status work_through_lines(const vocabulary *v, const tokenize_setti
 
 	while (status == BRISE_OK && !ferror(stdout) &&
 	       (errno = 0, length = getline(&line, &room, in)) >= 0) {
-		(void)snprintf(place, sizeof place, "%.40s: record %zu", name, ++number);
+		number++;
+		if (strspn(line, " \t\r\n") == (size_t)length)
+			continue;
+		(void)snprintf(place, sizeof place, "%.40s: record %zu", name, number);
 		json_begin(&r, line, (size_t)length, place, err);
 		status = s->chat     ? encode_conversation(v, &r, place, err)
 		         : s->decode ? decode_line(v, s, &r, (size_t)length, err)
