@@ -120,6 +120,20 @@ holds "retry, undo, edit and system change the conversation" [ "$(sed 's/,"conte
 holds "as they say" [ "$(message 1 talk)" = '{"role":"system","content":"Be kind."}' -a "$(message 2 talk)" = '{"role":"user","content":"Good night"}' ]
 holds "retry evaluates one token" [ "$(evaluated 2)" -eq 1 ]
 holds "stats has the figures of the turn" says "positions of the window"
+chat "$model" $greedy --conversation edited --commands -- Hello /edit "" "And?" /edit "And then?" /edit /list "Why?"
+holds "an edited message takes the place of the last, unless another line comes between" [ "$(sed -n '/"user"/s/.*"content":"\([^"]*\)".*/\1/p' "$kept/edited.jsonl" | tr '\n' ' ')" = "Hello And then? Why? " ]
+holds "it is shown before" [ "$(grep -c '^And?$' "$dir/err")" -eq 1 ]
+chat "$unlimited" $greedy --context 64 --conversation edited --commands -- /clear Hello "/edit $(seq 1 100 | tr '\n' ' ')" "And?"
+holds "one that cannot be answered leaves the last" [ "$status" -eq 1 -a "$(grep -c '"user"' "$kept/hello.jsonl")" -eq 2 -a "$(message 1 hello)" = '{"role":"user","content":"Hello"}' ]
+rm "$kept/edited.jsonl" "$kept/hello.jsonl"
+i=2
+echo "{}" >"$kept/greeting.jsonl"
+seq -f "$kept/greeting-%.0f.jsonl" 2 9999 | xargs touch
+chat "$model" -n 3 --commands --conversation other -- "/clear" "Greeting" "/clear" "Greeting" "/list"
+holds "10,000 conversations can begin alike" [ -s "$kept/greeting-10000.jsonl" ]
+holds "another is not kept, which is said" fails_with 1 "all names of its first message are taken; /save NAME"
+holds "and has no name" sh -c '! grep -q "^\*" "$1"' - "$dir/err"
+find "$kept" -name 'greeting*' -exec rm {} +
 chat "$model" $greedy --conversation undone --commands -- "My secret" /undo
 holds "what was taken back is not kept" [ "$status" -eq 0 -a "$(wc -l <"$kept/undone.jsonl")" -eq 1 ]
 chat "$model" $greedy --resume -- "Hello"
@@ -184,7 +198,7 @@ END
 status=$?
 holds "a line out for each in" [ "$(wc -l <"$dir/out")" -eq 4 -a "$(grep -c '^{"message":{"role":"assistant","content":".*"},"finish_reason":"length"}$' "$dir/out")" -eq 2 ]
 holds "errors are lines too, and the status" [ "$status" -eq 1 -a "$(sed -n 2p "$dir/out")" = '{"error":"record 2: message 1 is a tool'"'"'s result: the format v1 has no form for tools"}' ]
-holds "they are numbered" says "record 3: JSON: line 1, byte "
+holds "they are numbered, with empty lines" says "record 4: JSON: line 1, byte "
 holds "what two lines begin with is evaluated once" [ "$(evaluated 2)" -lt "$(all 2)" ]
 
 "$brise" chat "$model" --jsonl --logit-bias 2=1000000 --no-cache <"$dir/input" >"$dir/out" 2>"$dir/err"

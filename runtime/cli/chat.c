@@ -145,15 +145,17 @@ static bool takes_commands(const talk *t)
 static bool take_message(talk *t, const char *text, size_t n)
 {
 	talk_next next = TALK_ANSWER;
+	bool replaces = t->replaces;
 
+	t->replaces = false;
 	if (n == 0 || strspn(text, " \t\r\n") == n)
 		return true;
 	if (text[0] == '/' && text[1] != '/' && takes_commands(t))
 		next = talk_command(t, text);
 	else if (text[0] == '/' && text[1] == '/' && takes_commands(t))
-		next = talk_add_message(t, text + 1, n - 1) ? TALK_ANSWER : TALK_READ;
+		next = talk_add_message(t, text + 1, n - 1, replaces) ? TALK_ANSWER : TALK_READ;
 	else
-		next = talk_add_message(t, text, n) ? TALK_ANSWER : TALK_READ;
+		next = talk_add_message(t, text, n, replaces) ? TALK_ANSWER : TALK_READ;
 	if (next == TALK_ANSWER)
 		talk_answer(t);
 	return next != TALK_END && !console_has_failed(t->console);
@@ -177,6 +179,8 @@ static void hold(talk *t)
 			break;
 		if (result == CONSOLE_MESSAGE)
 			goes_on = take_message(t, text, n);
+		else
+			t->replaces = false;
 	}
 }
 
@@ -244,6 +248,7 @@ int cli_chat(int argc, char **argv)
 	has_failed = t.console && console_has_failed(t.console);
 	console_close(t.console);
 	dialog_free(&t.dialog);
+	dialog_free_part(&t.replaced);
 	memory_free(t.document);
 	memory_free(t.given);
 	store_close(&t.store);

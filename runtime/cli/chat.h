@@ -36,8 +36,10 @@ typedef struct talk {
 	os_facts file;  /* of that name, as this process has read or written it; zeros: neither */
 	char *document; /* to go with the next message, from memory_new; NULL: none */
 	size_t document_bytes;
-	size_t typed_from; /* of the last message, after its document */
-	char *given;       /* what the next message begins with, from memory_new; NULL: nothing */
+	size_t typed_from;    /* of the last message, after its document */
+	bool replaces;        /* the next message takes the place of the last */
+	dialog_part replaced; /* by what is being answered, until it is */
+	char *given; /* what the next message begins with, from memory_new; NULL: nothing */
 	answer_figures figures; /* of the last answer; n_prompt 0: there was none */
 	uint64_t turns;         /* answered by this process */
 	bool shows_status;
@@ -48,7 +50,8 @@ typedef struct talk {
 void talk_say(talk *t, const char *format, ...) PORTABLE_PRINTF(2, 3);
 
 /* Answers the last message, which is the user's, and keeps the conversation. What is not answered,
- * because it is too long or the evaluation was stopped, is taken back. */
+ * because it is too long or the evaluation was stopped, is taken back, and what it was to replace
+ * stays. */
 void talk_answer(talk *t);
 
 /* The line below what is typed. */
@@ -60,8 +63,9 @@ void talk_describe_room(const talk *t, char *text, size_t size);
 /* Figures of the last answer on standard error, for --stats. */
 void talk_report_figures(const talk *t);
 
-/* Adds a message with the document that is to go with it. False: no memory, said. */
-bool talk_add_message(talk *t, const char *text, size_t bytes);
+/* Adds a message with the document that is to go with it, in place of the last message and its
+ * answer if it replaces them. False: no memory, said. */
+bool talk_add_message(talk *t, const char *text, size_t bytes, bool replaces);
 
 /* ---- chat_keep.c ---------------------------------------------------------------------------- */
 

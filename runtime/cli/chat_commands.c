@@ -34,19 +34,9 @@ static talk_next set_system(talk *t, const char *argument)
 	return TALK_READ;
 }
 
-/* Index of the user's last message; n: there is none. */
-static size_t find_last_message(const dialog *d)
-{
-	size_t i = d->n;
-
-	while (i > 0 && d->messages[i - 1].role != BRISE_USER)
-		i--;
-	return i > 0 ? i - 1 : d->n;
-}
-
 static bool has_messages(talk *t)
 {
-	if (find_last_message(&t->dialog) < t->dialog.n)
+	if (dialog_find_last_of_user(&t->dialog) < t->dialog.n)
 		return true;
 	talk_say(t, "there is no message yet");
 	return false;
@@ -57,7 +47,10 @@ static talk_next retry(talk *t, const char *argument)
 	(void)argument;
 	if (!has_messages(t))
 		return TALK_READ;
-	dialog_cut(&t->dialog, find_last_message(&t->dialog) + 1);
+	if (!dialog_set_aside(&t->dialog, dialog_find_last_of_user(&t->dialog) + 1, &t->replaced)) {
+		talk_say(t, "no memory for another answer");
+		return TALK_READ;
+	}
 	t->typed_from = 0;
 	return TALK_ANSWER;
 }
@@ -67,27 +60,33 @@ static talk_next undo(talk *t, const char *argument)
 	(void)argument;
 	if (!has_messages(t))
 		return TALK_READ;
-	dialog_cut(&t->dialog, find_last_message(&t->dialog));
+	dialog_cut(&t->dialog, dialog_find_last_of_user(&t->dialog));
 	(void)talk_keep(t);
 	talk_say(t, "the last message and its answer are taken back; %zu messages are left",
 	         t->dialog.n);
 	return TALK_READ;
 }
 
+/* The last message stays until another has been answered in its place. */
 static talk_next edit(talk *t, const char *argument)
 {
-	size_t last = find_last_message(&t->dialog);
+	const char *text;
 
 	if (!has_messages(t))
 		return TALK_READ;
-	if (!*argument) {
+	if (*argument)
+		return talk_add_message(t, argument, strlen(argument), true) ? TALK_ANSWER
+		                                                             : TALK_READ;
+	text = t->dialog.messages[dialog_find_last_of_user(&t->dialog)].text;
+	t->replaces = true;
+	if (console_has_editor(t->console)) {
 		memory_free(t->given);
-		t->given = memory_copy_text(t->dialog.messages[last].text);
+		t->given = memory_copy_text(text);
+	} else {
+		talk_say(t, "the next message takes the place of this:");
+		console_say(t->console, text);
 	}
-	dialog_cut(&t->dialog, last);
-	if (!*argument)
-		return TALK_READ;
-	return talk_add_message(t, argument, strlen(argument)) ? TALK_ANSWER : TALK_READ;
+	return TALK_READ;
 }
 
 static talk_next clear(talk *t, const char *argument)

@@ -29,6 +29,7 @@ static void forget(talk *t)
 	memory_free(t->given);
 	t->document = t->given = NULL;
 	t->document_bytes = t->typed_from = 0;
+	t->replaces = false;
 	t->name[0] = 0;
 	memset(&t->file, 0, sizeof t->file);
 	t->figures = (answer_figures){ .n_prompt = 0 };
@@ -69,8 +70,12 @@ bool talk_keep(talk *t)
 	if (first && first->role == BRISE_SYSTEM && d->n > 1)
 		first++;
 	if ((!t->name[0] || is_others) &&
-	    !store_choose_name(&t->store, first->text, first->bytes, t->name))
-		return true;
+	    !store_choose_name(&t->store, first->text, first->bytes, t->name)) {
+		t->result =
+		        report_error("chat", "the conversation is not kept: all names of its "
+		                             "first message are taken; /save NAME gives it one");
+		return false;
+	}
 	if (is_others)
 		talk_say(t, "another process has written this conversation, too; here it is %s now",
 		         t->name);
@@ -187,7 +192,7 @@ int talk_read_document(talk *t, const char *path)
 	return 0;
 }
 
-bool talk_add_message(talk *t, const char *text, size_t bytes)
+bool talk_add_message(talk *t, const char *text, size_t bytes, bool replaces)
 {
 	size_t join = t->document ? strlen(TALK_JOIN) : 0, from = t->document_bytes + join;
 	char *whole = memory_new((t->document ? from : 0) + bytes + 1, 1);
@@ -198,9 +203,13 @@ bool talk_add_message(talk *t, const char *text, size_t bytes)
 		memcpy(whole + t->document_bytes, TALK_JOIN, join);
 	}
 	t->typed_from = t->document ? from : 0;
-	if (whole) {
+	if (whole &&
+	    (!replaces ||
+	     dialog_set_aside(&t->dialog, dialog_find_last_of_user(&t->dialog), &t->replaced))) {
 		memcpy(whole + t->typed_from, text, bytes);
 		is_added = dialog_add(&t->dialog, BRISE_USER, whole, t->typed_from + bytes);
+		if (!is_added)
+			dialog_put_back(&t->dialog, &t->replaced);
 	}
 	memory_free(whole);
 	if (is_added) {

@@ -198,11 +198,11 @@ static brise_status draw(turn *u, const answer_options *o, int32_t **ids, size_t
 
 /* The message goes back to where it was typed, and its document to where it waits; what was
  * evaluated of them is not lost. */
-static void take_back(talk *t, size_t dropped)
+static void take_message_back(talk *t, size_t dropped)
 {
 	dialog_message *m = &t->dialog.messages[t->dialog.n - 1];
 
-	if (console_is_interactive(t->console)) {
+	if (console_has_editor(t->console)) {
 		memory_free(t->given);
 		t->given = memory_copy_text(m->text + t->typed_from);
 	}
@@ -214,6 +214,18 @@ static void take_back(talk *t, size_t dropped)
 	}
 	dialog_cut(&t->dialog, t->dialog.n - 1);
 	t->dialog.dropped = dropped;
+}
+
+/* What was to be replaced, a message or its answer alone, is there again. */
+static void take_back(talk *t, size_t dropped)
+{
+	const dialog_part *old = &t->replaced;
+	bool is_message = old->n == 0 || old->messages[0].role == BRISE_USER;
+
+	if (is_message)
+		take_message_back(t, dropped);
+	t->replaces = is_message && old->n > 0 && t->given;
+	dialog_put_back(&t->dialog, &t->replaced);
 }
 
 /* Writes the answer; ids, n and begun as of draw. */
@@ -256,7 +268,7 @@ static brise_status keep_answer(turn *u, const int32_t *ids, size_t n, size_t be
 }
 
 /* Why an answer did not end by itself, to who sits at a terminal. */
-static void say_reason(talk *t, const answer_figures *f, bool is_answered)
+static void say_reason(talk *t, const answer_figures *f, bool is_answered, bool replaces)
 {
 	bool is_interactive = console_is_interactive(t->console);
 
@@ -267,7 +279,8 @@ static void say_reason(talk *t, const answer_figures *f, bool is_answered)
 	else if (f->is_stopped && is_interactive && console_signal(t->console) == 0)
 		talk_say(t, "(stopped)");
 	else if (f->reason == GENERATE_END && !is_answered)
-		talk_say(t, "(the model had no answer; the message is taken back)");
+		talk_say(t, replaces ? "(the model had no answer; the one before stays)"
+		                     : "(the model had no answer; the message is taken back)");
 	else if (f->reason == GENERATE_LIMIT && is_interactive)
 		talk_say(t, "(stopped after %" PRIu64 " tokens)", f->n_tokens);
 }
@@ -277,7 +290,7 @@ void talk_answer(talk *t)
 	answer_figures figures = { .n_prompt = 0 };
 	turn u = { .t = t, .figures = &figures };
 	size_t dropped = t->dialog.dropped, n = 0, begun = 0;
-	bool is_answered = false;
+	bool is_answered = false, replaces = t->replaced.n > 0;
 	int32_t *ids = NULL;
 	brise_error err;
 	brise_status status = encode(t, NULL, 0, &ids, &n, &err);
@@ -298,8 +311,9 @@ void talk_answer(talk *t)
 	if (!is_answered)
 		take_back(t, dropped);
 	if (status == BRISE_OK)
-		say_reason(t, &figures, is_answered);
+		say_reason(t, &figures, is_answered, replaces);
 	if (is_answered) {
+		dialog_free_part(&t->replaced);
 		t->turns++;
 		(void)talk_keep(t);
 	}

@@ -79,6 +79,11 @@ bool console_is_interactive(const console *c)
 	return c->device.has_keys;
 }
 
+bool console_has_editor(const console *c)
+{
+	return c->device.has_keys && !c->device.is_dumb;
+}
+
 int console_signal(const console *c)
 {
 	return device_end_signal(&c->device);
@@ -299,7 +304,7 @@ console_result console_read(console *c, const char *given, size_t n_given, const
 	if (c->has_ended)
 		return CONSOLE_ENDED;
 	device_forget_interruption(&c->device);
-	if (c->device.has_keys && !c->device.is_dumb) {
+	if (console_has_editor(c)) {
 		read_edited(c, given, n_given);
 		*text = editor_text(&c->editor, n);
 	} else {

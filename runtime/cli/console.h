@@ -75,6 +75,9 @@ void console_set_status(console *c, const char *text);
 /* Whether a message is edited at a terminal, rather than read from a pipe or a file. */
 bool console_is_interactive(const console *c);
 
+/* Whether what console_read is given can be edited. */
+bool console_has_editor(const console *c);
+
 /* After CONSOLE_ENDED: the signal that ended it, 0: none. */
 int console_signal(const console *c);
 

@@ -31,6 +31,39 @@ void dialog_cut(dialog *d, size_t n)
 		d->dropped = d->n - first;
 }
 
+bool dialog_set_aside(dialog *d, size_t from, dialog_part *part)
+{
+	size_t n = d->n - from;
+
+	if (!(part->messages = memory_copy(d->messages + from, n * sizeof *part->messages)))
+		return false;
+	part->n = n;
+	part->dropped = d->dropped;
+	d->n = from;
+	dialog_cut(d, from);
+	return true;
+}
+
+/* There is room: that of a dialog only grows. */
+void dialog_put_back(dialog *d, dialog_part *part)
+{
+	if (part->n == 0)
+		return;
+	memcpy(d->messages + d->n, part->messages, part->n * sizeof *part->messages);
+	d->n += part->n;
+	d->dropped = part->dropped;
+	part->n = 0;
+	dialog_free_part(part);
+}
+
+void dialog_free_part(dialog_part *part)
+{
+	while (part->n > 0)
+		free_message(&part->messages[--part->n]);
+	memory_free(part->messages);
+	part->messages = NULL;
+}
+
 static char *copy_text(const char *text, size_t bytes)
 {
 	char *copy = memory_new(bytes + 1, 1);
@@ -91,6 +124,15 @@ const dialog_message *dialog_get_system(const dialog *d)
 const dialog_message *dialog_get_last(const dialog *d)
 {
 	return d->n > 0 ? &d->messages[d->n - 1] : NULL;
+}
+
+size_t dialog_find_last_of_user(const dialog *d)
+{
+	size_t i = d->n;
+
+	while (i > 0 && d->messages[i - 1].role != BRISE_USER)
+		i--;
+	return i > 0 ? i - 1 : d->n;
 }
 
 /* ---- what the model is shown ---------------------------------------------------------------- */

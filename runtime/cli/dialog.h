@@ -32,12 +32,30 @@ bool dialog_add(dialog *d, brise_role role, const char *text, size_t bytes);
 /* Keeps the first n messages. */
 void dialog_cut(dialog *d, size_t n);
 
+/* Messages from the end of a dialog, which others are to take the place of. Zero-initialised: none.
+ */
+typedef struct dialog_part {
+	dialog_message *messages; /* [n] */
+	size_t n, dropped;        /* by the dialog, with them */
+} dialog_part;
+
+/* Moves messages `from` and further ones into *part, which is empty. False: no memory. */
+bool dialog_set_aside(dialog *d, size_t from, dialog_part *part);
+
+/* Moves them back, where those that took their place have been cut. *part is empty then. */
+void dialog_put_back(dialog *d, dialog_part *part);
+
+void dialog_free_part(dialog_part *part);
+
 /* The system's message becomes text [bytes]; of 0 bytes: there is none. False: no memory. */
 bool dialog_set_system(dialog *d, const char *text, size_t bytes);
 
 /* NULL: there is none. */
 const dialog_message *dialog_get_system(const dialog *d);
 const dialog_message *dialog_get_last(const dialog *d);
+
+/* Index of the user's last message; n: there is none. */
+size_t dialog_find_last_of_user(const dialog *d);
 
 /* Messages of the user that the model is shown. */
 size_t dialog_count_turns(const dialog *d);

@@ -18,6 +18,9 @@
 #define NAME_WORDS 6u
 #define NAME_BYTES 40u
 
+/* Conversations that have a name with different numbers; each is looked for. */
+#define MOST_OF_A_NAME 10000u
+
 bool store_open(store *s, const char *folder)
 {
 	s->folder = memory_copy_text(folder);
@@ -113,14 +116,18 @@ static void make_name(const char *text, size_t bytes, char name[NAME_BYTES + 1])
 bool store_choose_name(const store *s, const char *text, size_t bytes,
                        char name[STORE_NAME_MAX + 1])
 {
-	char base[NAME_BYTES + 1];
+	char base[NAME_BYTES + 1], chosen[STORE_NAME_MAX + 1];
 	unsigned i;
 
 	make_name(text, bytes, base);
-	(void)snprintf(name, STORE_NAME_MAX + 1, "%s", base);
-	for (i = 2; i < 100000 && store_has(s, name); i++)
-		(void)snprintf(name, STORE_NAME_MAX + 1, "%s-%u", base, i);
-	return i < 100000;
+	(void)snprintf(chosen, sizeof chosen, "%s", base);
+	for (i = 2; store_has(s, chosen); i++) {
+		if (i > MOST_OF_A_NAME)
+			return false;
+		(void)snprintf(chosen, sizeof chosen, "%s-%u", base, i);
+	}
+	memcpy(name, chosen, sizeof chosen);
+	return true;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */

@@ -28,7 +28,8 @@ void store_close(store *s);
 /* NULL if a conversation can have that name, else what is wrong with it. */
 const char *store_check_name(const char *name);
 
-/* Makes a name of a message's first words, that no conversation has. False: there is none. */
+/* Makes a name of a message's first words, with a number where others have it. False: 10,000 have
+ * it; the name is as it was. */
 bool store_choose_name(const store *s, const char *text, size_t bytes,
                        char name[STORE_NAME_MAX + 1]);
 
