@@ -1,21 +1,25 @@
 /* terminal_echo.c - a conversation without a model, for tests of terminals: every message is
  * repeated slowly, word by word
  *
- *     terminal_echo [--history FILE] [--pause MS] [--status]
+ *     terminal_echo [--history FILE] [--pause MS] [--status] [--columns N]
  *
  * Prints each message as JSON-like text first, so that a test sees its bytes. Messages that begin
  * with "/" are commands: /say TEXT, /type TEXT (edited next), /words N, /code, /drive.
+ * With --columns the tenth word waits until the terminal has that width.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/cli/console.h"
 
 typedef struct setting {
 	int pause_ms;
 	bool has_status;
+	int columns;
 	unsigned words; /* written so far */
 } setting;
 
@@ -55,13 +59,26 @@ static void write_words(console *c, setting *s, const char *text, size_t n)
 	}
 }
 
+static void wait_for_columns(console *c, int columns)
+{
+	const struct timespec pause = { 0, 10000000 };
+	struct winsize size = { 0, 0, 0, 0 };
+
+	while (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != columns &&
+	       !console_is_interrupted(c))
+		(void)nanosleep(&pause, NULL);
+}
+
 static void write_numbers(console *c, setting *s, long n)
 {
 	char word[32];
 	long i;
 
-	for (i = 1; i <= n && !console_is_interrupted(c); i++)
+	for (i = 1; i <= n && !console_is_interrupted(c); i++) {
+		if (i == 10 && s->columns > 0)
+			wait_for_columns(c, s->columns);
 		write_word(c, s, word, (size_t)snprintf(word, sizeof word, " word%ld", i));
+	}
 }
 
 /* Bytes beyond ASCII's printable ones as \xNN. */
@@ -109,7 +126,7 @@ static void answer(console *c, setting *s, const char *text, size_t n)
 int main(int argc, char **argv)
 {
 	console_options options = { .command = "echo", .complete = offer_commands };
-	setting s = { 0, false, 0 };
+	setting s = { 0, false, 0, 0 };
 	console_result result;
 	const char *text;
 	char given[256] = "";
@@ -122,6 +139,8 @@ int main(int argc, char **argv)
 			options.history = argv[++i];
 		else if (!strcmp(argv[i], "--pause") && i + 1 < argc)
 			s.pause_ms = atoi(argv[++i]);
+		else if (!strcmp(argv[i], "--columns") && i + 1 < argc)
+			s.columns = atoi(argv[++i]);
 		else if (!strcmp(argv[i], "--status"))
 			s.has_status = true;
 	}
