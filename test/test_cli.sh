@@ -713,7 +713,7 @@ printf '%s\n' '""' '"a \"b\" \\ \n"' '"é 日本 🙂"' '" two  blanks"' >"$dir/
 holds "--jsonl gives a list for every string" [ "$(grep -cE '^\[([0-9]+(,[0-9]+)*)?\]$' "$dir/lists")" -eq 4 ]
 "$brise" tokenize "$model" --jsonl -d -f "$dir/lists" >"$dir/out"
 same "--jsonl --decode gives the strings back" "$dir/out" "$dir/strings"
-printf '[1]\n \n\n[1,]\n' >"$dir/bad"
+printf ' \n\n\t\n[1,]\n' >"$dir/bad"
 printf '%s\n' '{"messages": [{"role": "user", "content": "</s> a"}]}' '{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]}' >"$dir/talks"
 head -n 1 "$dir/talks" >"$dir/talk"
 sed -i 1d "$dir/talks"
