@@ -89,11 +89,13 @@ system_files := $(filter-out runtime/os/none/board.c,$(wildcard runtime/os/$(SYS
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
 app_sources := $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c runtime/serve/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
+# The page's routes need the functions of exchange.h.
+app_sources += $(if $(shell grep -l '^void exchange_reply' runtime/serve/*.c 2>/dev/null),runtime/serve/page/page.c)
 test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c decode_blocks.c terminal_echo.c)
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))
-app_objects := $(call objects,$(app_sources))
+app_objects := $(call objects,$(app_sources)) $(out)/obj/page_files.o
 internal := $(out)/obj/internal.a
 main_object := $(out)/obj/runtime/cli/main.o
 tests := $(patsubst test/%.c,$(out)/test/%,$(test_sources))
@@ -132,6 +134,24 @@ $(out)/obj/members: force
 
 $(out)/brise: $(app_objects) $(internal)
 	$(call run,link)$(CC) $(link) -o $@ $(app_objects) $(internal) $(libs)
+
+# What a browser gets from brise serve: the modules as one script, and all files as a table of C.
+page := runtime/serve/page
+page_modules := $(addprefix $(page)/,element.js markdown.js conversation.js store.js stream.js dialogs.js messages.js side.js composer.js main.js)
+page_files := $(addprefix $(out)/page/,index.html page.css page.js icon.svg)
+$(out)/page/page.js: $(page_modules) $(page)/join.sh
+	@mkdir -p $(@D)
+	$(call run,join)sh $(page)/join.sh $(page_modules) >$@.part && mv -f $@.part $@
+
+$(out)/page/%: $(page)/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(out)/page_files.c: $(page_files) $(page)/embed.sh
+	$(call run,embed)sh $(page)/embed.sh $(page_files) >$@.part && mv -f $@.part $@
+
+$(out)/obj/page_files.o: $(out)/page_files.c $(page)/files.h $(out)/obj/settings
+	$(call run,cc)$(CC) $(flags) -c -o $@ $<
 
 # Objects follow a change of compiler or flags, not only of sources.
 settings := '$(subst ','\'',$(CC) $(flags) $(link) $(libs))'
