@@ -1,0 +1,39 @@
+/* exchange_life.h - an exchange as the server sees it, from its request to its end */
+#ifndef SERVE_EXCHANGE_LIFE_H
+#define SERVE_EXCHANGE_LIFE_H
+
+#include "runtime/serve/exchange.h"
+#include "runtime/serve/http.h"
+#include "runtime/serve/output.h"
+#include "runtime/serve/site.h"
+
+struct connection;
+
+/* Bytes of a reply in pieces that may wait for its client to read: what is more ends it. */
+#define EXCHANGE_WAITING_MOST ((size_t)4 << 20)
+
+struct exchange {
+	exchange_facts facts;
+	struct connection *connection;
+	site *site;
+	const http_request *request;
+	output fields; /* of the reply's head */
+	int status;    /* of the reply; 0: it has not begun */
+	bool is_head, is_chunked;
+	uint64_t bytes; /* of the body so far */
+	double begun;
+	exchange_gone_fn *gone;
+	void *user;
+	uint64_t prompt_tokens, cached_tokens, answer_tokens;
+};
+
+/* Begins the connection's exchange for its request, which is whole. False: no memory. */
+bool exchange_open(struct connection *c);
+
+/* The client has gone: calls `gone`, and frees the exchange. */
+void exchange_lose(exchange *x);
+
+/* A reply with an error as JSON. */
+void exchange_refuse(exchange *x, int status, const char *message);
+
+#endif
