@@ -77,7 +77,7 @@ static void write_json(output *o, const log_entry *e, const char *date)
 void log_write(log_format format, const log_entry *entry)
 {
 	output line = { .bytes = NULL };
-	char date[24];
+	char date[CALENDAR_TEXT];
 
 	if (format == LOG_NONE)
 		return;

@@ -63,7 +63,7 @@ const char *reply_get_phrase(int status)
 	return find_phrase(status)->text;
 }
 
-void reply_write_date(char text[32], int64_t seconds)
+void reply_write_date(char text[REPLY_DATE], int64_t seconds)
 {
 	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -71,8 +71,8 @@ void reply_write_date(char text[32], int64_t seconds)
 	calendar c;
 
 	calendar_read(&c, seconds);
-	(void)snprintf(text, 32, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[c.weekday], c.day,
-	               months[c.month - 1], c.year, c.hour, c.minute, c.second);
+	(void)snprintf(text, REPLY_DATE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[c.weekday],
+	               c.day, months[c.month - 1], c.year, c.hour, c.minute, c.second);
 }
 
 /* Whether one of the lines in `fields` has that name. */
@@ -94,7 +94,7 @@ static bool has_field(const output *fields, const char *name)
 void reply_write_head(output *o, const reply_head *head)
 {
 	int64_t now = os_time();
-	char date[32];
+	char date[REPLY_DATE];
 
 	output_format(o, "HTTP/1.1 %d %s\r\n", head->status, reply_get_phrase(head->status));
 	if (now > 0) {

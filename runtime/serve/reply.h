@@ -29,7 +29,9 @@ const char *reply_get_phrase(int status);
  * in which OpenAI's clients and Anthropic's both read errors. */
 void reply_write_error(output *o, int status, const char *message);
 
+#define REPLY_DATE 40
+
 /* A date as HTTP has it (RFC 9110, 5.6.7), of seconds since 1970. */
-void reply_write_date(char text[32], int64_t seconds);
+void reply_write_date(char text[REPLY_DATE], int64_t seconds);
 
 #endif
