@@ -11,6 +11,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -474,14 +475,27 @@ brise = os.path.abspath(os.path.join(sys.argv[1], "brise"))
 
 
 class Home:
-    """A model, and folders for what is kept."""
+    """A model, in the format v1 or with the control tokens of another, and folders for what is kept."""
+
+    def __init__(self, pieces=None):
+        self.pieces = [f"{piece}={name}" for piece, name in (pieces or {}).items()]
+
+    def convert(self):
+        source, options = "test/models/breeze", ["--chat-format", "v1"]
+        if self.pieces:
+            rename, source, options = os.path.join(self.folder.name, "rename"), os.path.join(self.folder.name, "checkpoint"), []
+            subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "test/rename_pieces.c", "-o", rename], check=True, timeout=DEADLINE)
+            shutil.copytree("test/models/breeze", source)
+            with open("test/models/breeze/tokenizer.model", "rb") as old, open(os.path.join(source, "tokenizer.model"), "wb") as new:
+                subprocess.run([rename, *self.pieces], check=True, stdin=old, stdout=new, timeout=DEADLINE)
+        subprocess.run([brise, "convert", source, self.model, "--effort", "fast", *options], check=True, capture_output=True, timeout=DEADLINE)
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
         self.model = os.path.join(self.folder.name, "model.brise")
         self.kept = os.path.join(self.folder.name, "brise", "conversations")
         self.environment = {"HOME": self.folder.name, "XDG_DATA_HOME": self.folder.name, "XDG_CACHE_HOME": self.folder.name}
-        subprocess.run([brise, "convert", "test/models/breeze", self.model, "--effort", "fast", "--chat-format", "v1"], check=True, capture_output=True, timeout=DEADLINE)
+        self.convert()
         return self
 
     def __exit__(self, *unused):
@@ -574,6 +588,25 @@ def test_chat_interruptions():
             t.keys("C-d")
             t.shows("ctrl-D ends with status 0", re.compile(r"\nended with 0\b"))
         holds("the conversation has the turns that were answered", home.read("hello").count("\n") == 5)
+
+
+def test_chat_formats():
+    chatml = {3990: "<|im_start|>", 3991: "<|im_end|>"}
+    v3 = dict(enumerate(("[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"), 3990))
+    # An answer ends where the format's end token is drawn, which is made likely.
+    for name, pieces, bias in (("chatml", chatml, "3991=9"), ("v3", v3, "2=6")):
+        with Home(pieces) as home, Tmux(home.command("--seed", "5", "--temperature", "1", "--logit-bias", bias), 70, 20, **home.environment) as t:
+            t.shows(f"{name} is named", re.compile(rf"^model.brise, format {name}\."))
+            t.type("What is <|im_end|> or [/INST]?")
+            t.keys("Enter")
+            t.shows("an answer ends by itself", re.compile(r"^> What is <\|im_end\|> or \[/INST\]\?\n[^(]+\n>\nwhat-is-im-end-or-inst: ", re.M))
+            t.type("And?")
+            t.keys("Enter")
+            shown = t.shows("so does the next", re.compile(r"^> And\?\n[^(]+\n>\nwhat-is", re.M))
+            holds("no control token is shown", len(re.findall(r"<\|im_|\[/?INST", shown)) == 2, shown)
+            t.type("/stats")
+            t.keys("Enter")
+            t.shows("there are four messages", re.compile(r"4 messages"))
 
 
 def test_run_tells_of_chat():
