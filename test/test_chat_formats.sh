@@ -114,6 +114,11 @@ chat "$dir/vicuna.brise" --stats --temperature 1 --seed 5 -n 40 --logit-bias 2=4
 holds "a conversation in it" [ "$status" -eq 0 -a "$(wc -l <"$kept/vicuna.jsonl")" -eq 6 -a "$(evaluated 2)" -lt 20 -a "$(all 2)" -eq "$(count_ids 2 vicuna "$dir/vicuna.brise")" ]
 try run "$dir/vicuna.brise" --chat Hello --greedy -n 5
 holds "and a question" [ "$status" -eq 0 -a -s "$dir/out" ]
+for exported in "$dir/vicuna.gguf" "$dir/vicuna"; do
+	"$brise" export "$dir/vicuna.brise" "$exported" 2>"$dir/err" && "$brise" convert "$exported" "$dir/again.brise" --effort fast 2>"$dir/err"
+	"$brise" tokenize "$dir/again.brise" --chat --jsonl <"$dir/talks" >"$dir/again"
+	holds "an exported ${exported##*.} keeps the format" cmp "$dir/ids" "$dir/again"
+done
 try chat "$dir/plain.brise" --chat-format "$dir/first"
 holds "a file whose control tokens the vocabulary lacks is refused" grep -qF "<|im_start|>" "$dir/err"
 report chat_formats

@@ -305,6 +305,19 @@ static void test_the_format_of_conversations_is_recorded(void)
 	save("tokenizer_config.json", "{\"chat_template\": \"<|im_start|>\"}");
 	expect_format("a template without its tokens", NULL, "unknown",
 	              "but the vocabulary lacks it");
+	save("tokenizer_config.json",
+	     "{\"chat_template\": \"[INST]\", \"brise_chat_format\": \"zephyr\"}");
+	expect_format("exported", NULL, "zephyr", "chat format zephyr (tokenizer_config.json)");
+	expect_format("chosen above what was exported", "v1", "v1",
+	              "chat format v1 (--chat-format)");
+	save("tokenizer_config.json",
+	     "{\"chat_template\": \"[INST]\", \"brise_chat_format\": \"v3\"}");
+	expect_format("exported with another vocabulary", NULL, "v1",
+	              "chat format of the exported model ignored: the format v3 needs");
+	save("tokenizer_config.json", "{\"brise_chat_format\": \"\\u0000\"}");
+	expect_format("exported without text", NULL, NULL, NULL);
+	save("tokenizer_config.json", "{\"brise_chat_format\": [1]}");
+	expect_format("exported as no text", NULL, NULL, NULL);
 	convert_init_options(&options);
 	options.chat_format = "v3";
 	CHECK(&counts,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/text/chat_template.h"
 #include "runtime/text/tokenizer.h"
 
 /* llama.cpp needs a length; 4096 is what brise keeps for a model that states none. */
@@ -204,6 +205,8 @@ static void put_tokenizer(const brise_tokenizer *t, const brise_model *model, pa
 	put_turn_ends(t, &model->facts, eos, p);
 	if (model->facts.chat_template)
 		put_text(p, "tokenizer.chat_template", model->facts.chat_template);
+	if (model->facts.chat_format && strcmp(model->facts.chat_format, CHAT_UNKNOWN) != 0)
+		put_text(p, CHAT_KEY_GGUF, model->facts.chat_format);
 	if (t) {
 		put_id(p, "tokenizer.ggml.unknown_token_id", t->unk);
 		put_bool(p, "tokenizer.ggml.add_bos_token", c->bos >= 0);

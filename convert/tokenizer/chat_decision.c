@@ -1,5 +1,6 @@
 /* chat_decision.c - see chat_decision.h
  *
+ * What --chat-format says counts, then what the model had that a checkpoint was exported from.
  * A base model without a template, whose vocabulary shows nothing, gets no record; a template that
  * is not recognised is recorded as such.
  */
@@ -64,6 +65,22 @@ static brise_status record_chosen(text_settings *s, const brise_tokenizer *token
 	return record(s, chosen, err);
 }
 
+static bool fits_exported(const text_settings *s, const brise_tokenizer *tokenizer,
+                          const format_config *config, notes *decisions)
+{
+	const char *format = s->exported_format;
+	brise_error why;
+
+	if (try_format(s, tokenizer, config, format, &why) != BRISE_OK) {
+		notes_add(decisions, "chat format of the exported model ignored: %s (%s)",
+		          why.message, s->exported_source);
+		return false;
+	}
+	notes_add(decisions, "chat format %s (%s)",
+	          *format == '{' ? "of a file of affixes" : format, s->exported_source);
+	return true;
+}
+
 brise_status chat_decide(text_settings *s, const brise_tokenizer *tokenizer,
                          const format_config *config, const char *chosen, notes *decisions,
                          brise_error *err)
@@ -75,6 +92,8 @@ brise_status chat_decide(text_settings *s, const brise_tokenizer *tokenizer,
 		return record_chosen(s, tokenizer, config, chosen, decisions, err);
 	if (!tokenizer)
 		return BRISE_OK;
+	if (s->exported_format && fits_exported(s, tokenizer, config, decisions))
+		return record(s, s->exported_format, err);
 	chat_guess_format(&guess, s->chat_template, tokenizer);
 	if (guess.format && try_format(s, tokenizer, config, guess.format, &why) == BRISE_OK) {
 		notes_add(decisions, "chat format %s: %s", guess.format, guess.seen);

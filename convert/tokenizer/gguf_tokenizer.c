@@ -23,6 +23,7 @@
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
+#include "runtime/text/chat_template.h"
 #include "runtime/text/tokenizer.h"
 
 typedef struct reading {
@@ -298,6 +299,18 @@ static void add_end(const gguf_header *h, const char *key, const char *source, e
 			end_tokens_add(ends, id, source);
 }
 
+static bool find_text(const gguf_header *h, const char *key, gguf_text *text)
+{
+	const gguf_value *v = gguf_find(h, key);
+	size_t at;
+
+	if (!v || v->is_array || v->type != GGUF_STRING)
+		return false;
+	at = v->at;
+	*text = gguf_next_text(h, &at);
+	return true;
+}
+
 brise_status gguf_read_settings(const gguf_header *h, const char *name, text_settings *out,
                                 notes *decisions, brise_error *err)
 {
@@ -310,18 +323,18 @@ brise_status gguf_read_settings(const gguf_header *h, const char *name, text_set
 		{ "tokenizer.ggml.fim_rep_token_id", "fim_rep_token_id" },
 		{ "tokenizer.ggml.fim_sep_token_id", "fim_sep_token_id" },
 	};
-	const gguf_value *v = gguf_find(h, "tokenizer.chat_template");
 	gguf_text text;
-	size_t i, at;
+	brise_status status = BRISE_OK;
+	size_t i;
 
 	(void)name;
 	memset(out, 0, sizeof *out);
 	for (i = 0; i < sizeof keys / sizeof *keys; i++)
 		add_end(h, keys[i][0], keys[i][1], &out->ends);
-	if (!v || v->is_array || v->type != GGUF_STRING)
-		return BRISE_OK;
-	at = v->at;
-	text = gguf_next_text(h, &at);
-	return text_settings_keep_template(out, text.bytes, text.n, "tokenizer.chat_template",
-	                                   decisions, err);
+	if (find_text(h, "tokenizer.chat_template", &text))
+		status = text_settings_keep_template(out, text.bytes, text.n,
+		                                     "tokenizer.chat_template", decisions, err);
+	if (status == BRISE_OK && find_text(h, CHAT_KEY_GGUF, &text))
+		status = text_settings_keep_format(out, text.bytes, text.n, CHAT_KEY_GGUF, err);
+	return status;
 }

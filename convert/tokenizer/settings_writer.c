@@ -8,9 +8,11 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/os/memory.h"
 #include "runtime/text/added.h"
+#include "runtime/text/chat_template.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/text/tokenizer.h"
 
@@ -88,6 +90,8 @@ void settings_make_tokenizer(const brise_model *model, const brise_tokenizer *t,
 		out->failed = true;
 	if (f->chat_template)
 		json_put_string(&w, "chat_template", f->chat_template);
+	if (f->chat_format && strcmp(f->chat_format, CHAT_UNKNOWN) != 0)
+		json_put_string(&w, CHAT_KEY_JSON, f->chat_format);
 	json_put_string(&w, "tokenizer_class", "LlamaTokenizer");
 	json_close(&w);
 	buffer_print(out, "\n");

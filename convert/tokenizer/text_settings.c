@@ -16,6 +16,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
+#include "runtime/text/chat_template.h"
 #include "runtime/text/json.h"
 #include "runtime/text/utf8.h"
 
@@ -109,6 +110,32 @@ brise_status text_settings_keep_template(text_settings *s, const char *text, siz
 	s->chat_template[n] = 0;
 	s->template_source = source;
 	return BRISE_OK;
+}
+
+brise_status text_settings_keep_format(text_settings *s, const char *text, size_t n,
+                                       const char *source, brise_error *err)
+{
+	if (s->exported_format || n > FORMAT_CHAT_MAX || !is_text(text, n))
+		return BRISE_OK;
+	if (!(s->exported_format = memory_new(n + 1, 1)))
+		return error_set(err, BRISE_ENOMEM, "no memory for a chat format");
+	memcpy(s->exported_format, text, n);
+	s->exported_format[n] = 0;
+	s->exported_source = source;
+	return BRISE_OK;
+}
+
+static void read_exported_format(reading *in)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+
+	if (json_peek(&in->r) != JSON_STRING)
+		json_skip(&in->r);
+	else if (json_read_string(&in->r, &text, &bytes) &&
+	         text_settings_keep_format(in->out, text, bytes, in->source, in->err) != BRISE_OK)
+		json_refuse(&in->r, BRISE_ENOMEM, "no memory for a chat format");
+	memory_free(text);
 }
 
 static void keep_string(reading *in)
@@ -211,6 +238,8 @@ static void read_field(reading *in, const char *key, json_rule *rule)
 		read_token(in, &out->eos, &out->eos_source);
 	else if (!strcmp(key, "chat_template"))
 		read_template(in);
+	else if (!strcmp(key, CHAT_KEY_JSON))
+		read_exported_format(in);
 	else
 		json_read_rule(&in->r, key, rule);
 }
@@ -285,6 +314,7 @@ void text_settings_free(text_settings *s)
 	memory_free(s->bos);
 	memory_free(s->eos);
 	memory_free(s->chat_template);
+	memory_free(s->exported_format);
 	memory_free(s->chat_format);
 	memset(s, 0, sizeof *s);
 }

@@ -23,6 +23,8 @@ typedef struct text_settings {
 	bool no_prefix;      /* add_prefix_space is false */
 	char *chat_template; /* UTF-8 from memory_new; NULL: none */
 	const char *template_source;
+	char *exported_format; /* that the exported model had, from memory_new; NULL: not said */
+	const char *exported_source;
 	char *chat_format; /* for SECTION_CHAT, from memory_new; NULL: nothing */
 } text_settings;
 
@@ -36,6 +38,11 @@ void text_settings_free(text_settings *settings);
  * template that is there already stays. */
 brise_status text_settings_keep_template(text_settings *settings, const char *text, size_t n,
                                          const char *source, notes *decisions, brise_error *err);
+
+/* Keeps what an exported checkpoint says about the format of conversations, if it is text that a
+ * file can hold. Errors: BRISE_ENOMEM. */
+brise_status text_settings_keep_format(text_settings *settings, const char *text, size_t n,
+                                       const char *source, brise_error *err);
 
 /* Decides config->bos and config->eos, and completes settings->ends, for an open tokenizer (NULL:
  * none). What was decided, and where it was found, becomes lines of *decisions. */

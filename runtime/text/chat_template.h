@@ -6,6 +6,10 @@
 
 #define CHAT_UNKNOWN "unknown" /* what the converter records if it recognises nothing */
 
+/* Keys under which exported checkpoints have what is recorded. */
+#define CHAT_KEY_JSON "brise_chat_format" /* of tokenizer_config.json */
+#define CHAT_KEY_GGUF "brise.chat_format"
+
 typedef struct chat_guess {
 	const char *format; /* "v3", ...; NULL: none that is known */
 	/* what it was recognised by, or for an unknown one what was seen; a half sentence */
