@@ -102,8 +102,9 @@ void reply_write_head(output *o, const reply_head *head)
 		output_format(o, "Date: %s\r\n", date);
 	}
 	if (head->type)
-		output_format(o, "Content-Type: %.200s\r\nX-Content-Type-Options: nosniff\r\n",
-		              head->type);
+		output_format(o, "Content-Type: %.200s\r\n", head->type);
+	if (head->type && !has_field(head->fields, "x-content-type-options"))
+		output_add_text(o, "X-Content-Type-Options: nosniff\r\n");
 	if (head->bytes == REPLY_CHUNKED)
 		output_add_text(o, "Transfer-Encoding: chunked\r\n");
 	else if (head->bytes != REPLY_UNBOUNDED && head->status != 204 && head->status != 304)

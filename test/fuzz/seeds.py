@@ -140,6 +140,9 @@ def main(folder):
         put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) else plain).encode())
     put("fuzz_answer", "list", b"text\1 [{\"name\": \"f\", \4\"arguments\": {\"a\": [1, \"}\"]}, \"id\": \"x\"}, {\"arguments\": \"{}\", \"name\": \"g\"}]")
     put("fuzz_answer", "named", b"\1f\2call00001\3{\"a\": 1}\1g[ARGS]{}after")
+    head = b"POST /v1/chat?x=%20 HTTP/1.1\r\nHost: a:1\r\n"
+    put("fuzz_http", "length", head + b"Content-Length: 2\r\nConnection: keep-alive\r\n\r\n{}GET http://b/c%20d HTTP/1.0\r\n\r\n")
+    put("fuzz_http", "chunks", head + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n1\r\n{\r\n1;a=b\r\n}\r\n0\r\nX: y\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n")
     put("fuzz_model", "same", b"\x01")
     put("fuzz_model", "changed", b"\x01\x40\x00\x01\x80\x00\x02")
 
