@@ -110,7 +110,7 @@ check "convert asks the system for nothing" "$(asking "$system" $(in_room conver
 own='runtime/cli/(engine|places).c: getenv
 runtime/cli/device.c: (getenv|isatty|ioctl|read|write|pselect|poll|sigaction|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit)
 runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
-runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|_exit)
+runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|pipe2?|fcntl(64)?|_exit)
 runtime/cli/(run|tokenize).c: isatty
 runtime/cli/commands.c: poll
 runtime/cli/tokenize.c: (_*getdelim|getline|free|fclose)

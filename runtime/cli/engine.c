@@ -229,33 +229,40 @@ static int lengthen_passes(engine *e, making *m, size_t prompt)
 	                                             : report_status(m->command, &err);
 }
 
-int engine_open_sequence(engine *e, const char *command, const engine_settings *settings)
+int engine_choose_options(const engine *e, const char *command, const engine_settings *settings,
+                          brise_engine_options *engine_options,
+                          brise_sequence_options *sequence_options)
 {
-	making m = {
-		.command = command,
-		.engine = { .size = sizeof m.engine,
-		            .rows = settings->chunk,
-		            .threads = settings->threads,
-		            .arch = engine_choose_arch(settings->arch) },
-		.sequence = { .size = sizeof m.sequence,
-		              .kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
-		              .context = settings->context == ENGINE_CONTEXT_TRAINED
-		                                 ? e->facts->max_context
-		                                 : settings->context,
-		              .window = settings->window,
-		              .slack = settings->chunk,
-		              .sinks = settings->sinks },
-	};
-	brise_error err;
-	int status;
-
+	*engine_options = (brise_engine_options){ .size = sizeof *engine_options,
+		                                  .rows = settings->chunk,
+		                                  .threads = settings->threads,
+		                                  .arch = engine_choose_arch(settings->arch) };
+	*sequence_options =
+	        (brise_sequence_options){ .size = sizeof *sequence_options,
+		                          .kv = settings->kv == 0 ? BRISE_KV_INT8 : BRISE_KV_F32,
+		                          .context = settings->context == ENGINE_CONTEXT_TRAINED
+		                                             ? e->facts->max_context
+		                                             : settings->context,
+		                          .window = settings->window,
+		                          .slack = settings->chunk,
+		                          .sinks = settings->sinks };
 	if (settings->sinks > 0 && settings->window == 0 && e->facts->window == 0)
 		return report_error(command,
 		                    "--sinks: expected together with --window N, since the model "
 		                    "has no window");
-	if (settings->threads == ENGINE_THREADS_AUTO &&
-	    engine_measure_threads(&m.engine.threads, command, settings) != COMMANDS_READY)
-		return EXIT_FAILED;
+	if (settings->threads == ENGINE_THREADS_AUTO)
+		return engine_measure_threads(&engine_options->threads, command, settings);
+	return COMMANDS_READY;
+}
+
+int engine_open_sequence(engine *e, const char *command, const engine_settings *settings)
+{
+	making m = { .command = command };
+	brise_error err;
+	int status = engine_choose_options(e, command, settings, &m.engine, &m.sequence);
+
+	if (status != COMMANDS_READY)
+		return status;
 	if (make_sequence(e, &m, &err) != BRISE_OK)
 		return report_status(command, &err);
 	note_context(command, settings, brise_get_sequence_facts(e->sequence));

@@ -73,6 +73,12 @@ int engine_open_model(engine *e, const char *command, const char *path);
  * COMMANDS_READY or the exit status, with the error printed. */
 int engine_measure_threads(uint32_t *threads, const char *command, const engine_settings *settings);
 
+/* What the settings say about an engine and its sequences, for commands that make them otherwise.
+ * Returns COMMANDS_READY or the exit status, with the error printed. */
+int engine_choose_options(const engine *e, const char *command, const engine_settings *settings,
+                          brise_engine_options *engine_options,
+                          brise_sequence_options *sequence_options);
+
 /* Makes its engine and sequence. Where weights are streamed and settings->prompt is known, passes
  * over it become longer than usual if that makes it faster. Returns COMMANDS_READY or the exit
  * status, with the error printed. */

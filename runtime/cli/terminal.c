@@ -3,6 +3,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/os/os.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,12 +11,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The program's only global variable: a signal handler has no other way to pass anything on. */
+/* The program's only global variables: a signal handler has no other way to pass anything on. */
 static volatile sig_atomic_t caught_signal;
+static volatile sig_atomic_t signal_pipe = -1; /* the end to write to; -1: none */
 
 static void catch_signal(int number)
 {
+	int error = errno;
+
 	caught_signal = number;
+	if (signal_pipe >= 0)
+		(void)!write((int)signal_pipe, "", 1);
+	errno = error;
 }
 
 void terminal_prepare(void)
@@ -64,6 +71,19 @@ static void install(void (*handler)(int))
 void terminal_catch_signals(void)
 {
 	install(catch_signal);
+}
+
+int terminal_open_signals(void)
+{
+	int ends[2];
+
+	if (pipe(ends) != 0)
+		return -1;
+	(void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+	signal_pipe = ends[1];
+	install(catch_signal);
+	return ends[0];
 }
 
 void terminal_end_on_signals(void)

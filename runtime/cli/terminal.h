@@ -28,6 +28,10 @@ void terminal_end_on_signals(void);
 /* Whether a signal asked to stop. A brise_cancel_fn. */
 bool terminal_was_interrupted(void *unused);
 
+/* For commands that wait for descriptors: catches signals as terminal_catch_signals does, and
+ * returns a descriptor that has a byte to read for each that came. -1: errno. */
+int terminal_open_signals(void);
+
 /* 128 + the signal's number after an interruption, else EXIT_FAILED. */
 int terminal_exit_status(void);
 
