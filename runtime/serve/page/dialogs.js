@@ -9,13 +9,15 @@ export function setUpDialogs() {
 			if (event.target === dialog || event.target.closest('[data-close]')) dialog.close('');
 		});
 	}
-	find('question-field').addEventListener('keydown', (event) => {
-		if (event.key === 'Enter' && !event.isComposing) find('question-yes').click();
-	});
+	// The key is used up here: the button that gets the focus back must not be pressed by it.
+	for (const [field, yes] of [['question-field', 'question-yes'], ['key', 'use-key']]) {
+		find(field).addEventListener('keydown', (event) => {
+			if (event.key !== 'Enter' || event.isComposing) return;
+			event.preventDefault();
+			find(yes).click();
+		});
+	}
 	find('question-yes').addEventListener('click', () => find('question').close('yes'));
-	find('key').addEventListener('keydown', (event) => {
-		if (event.key === 'Enter') find('use-key').click();
-	});
 	find('use-key').addEventListener('click', () => find('keys').close('yes'));
 }
 

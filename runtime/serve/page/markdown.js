@@ -24,7 +24,7 @@ const UNDECIDED = /^\s*(?:[-*+_]{1,3}|\d{1,9}[.)]?|#{1,6}|>|`{1,3}|~{1,3})\s*$/;
 
 export function parseMarkdown(text, growing = false) {
 	let lines = text.replace(/\r\n?/g, '\n').replace(/\t/g, '    ').split('\n');
-	if (growing && UNDECIDED.test(lines[lines.length - 1]) && !inFence(lines)) lines = lines.slice(0, -1);
+	if (growing && UNDECIDED.test(lines[lines.length - 1]) && !inFence(lines.slice(0, -1))) lines = lines.slice(0, -1);
 	return parseBlocks(lines, growing, 0);
 }
 
@@ -247,7 +247,10 @@ function inlineAt(text, i, growing, depth, hopeless) {
 	case '`': return codeAt(text, i, growing, hopeless);
 	case '*': case '_': case '~': return emphasisAt(text, i, growing, depth, hopeless);
 	case '[': return linkAt(text, i, growing, depth, hopeless);
-	case '!': return text[i + 1] === '[' ? linkAt(text, i + 1, growing, depth, hopeless) : null;
+	case '!': {
+		const picture = text[i + 1] === '[' && linkAt(text, i + 1, growing, depth, hopeless);
+		return picture && [typeof picture[0] === 'string' ? `!${picture[0]}` : picture[0], picture[1]];
+	}
 	case '<': {
 		const tag = /^<(?:br ?\/?>|([^\s<>]{1,2000})>)/i.exec(text.slice(i, i + 2002));
 		if (!tag) return null;

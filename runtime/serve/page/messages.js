@@ -40,6 +40,10 @@ export class Messages {
 			const code = event.target.closest('[data-do="copy-code"]');
 			if (code) copyFrom(code, code.closest('.code').querySelector('code').textContent);
 		});
+		// The field below grows and shrinks; what was at the end stays there.
+		let follow = true;
+		this.log.addEventListener('scroll', () => { follow = this.atEnd; }, { passive: true });
+		new ResizeObserver(() => { if (follow) this.toEnd(); }).observe(this.log);
 		find('to-end').addEventListener('click', () => {
 			this.toEnd();
 			find('text').focus();

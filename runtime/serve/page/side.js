@@ -21,7 +21,8 @@ export class Side {
 		this.open(false);
 		find('open-side').addEventListener('click', () => this.open(true));
 		find('close-side').addEventListener('click', () => this.open(false));
-		find('main').addEventListener('click', () => { if (this.isOpen) this.open(false); });
+		// Its parts are inert, a click on them is main's.
+		find('main').addEventListener('click', (event) => { if (this.isOpen && event.target === find('main')) this.open(false); });
 		find('side').addEventListener('keydown', (event) => {
 			if (event.key === 'Escape' && this.isOpen) {
 				event.stopPropagation();

@@ -1,0 +1,21 @@
+// run.mjs - the page, in Chromium and module by module
+//
+// node run.mjs BUILD: BUILD/page has the page's files. PAGE_MODULES is the folder in which
+// playwright-core and axe-core are installed (package.json here), CHROMIUM the browser. PAGE_TESTS
+// chooses tests by a part of their statement.
+
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { assert, holds, report, skip } from './statements.mjs';
+import { testModules } from './modules.mjs';
+import { testInBrowser } from './browser.mjs';
+
+const build = process.argv[2] || 'build';
+await testModules();
+await holds('the page is less than 60,000 bytes as served', () => {
+	const bytes = ['index.html', 'page.css', 'page.js', 'icon.svg'].map((name) => gzipSync(readFileSync(`${build}/page/${name}`), { level: 9 }).length);
+	assert.ok(bytes.reduce((a, b) => a + b) < 60000, bytes.join(' + '));
+});
+if (process.env.PAGE_MODULES) await testInBrowser(build, process.env.PAGE_MODULES, process.env.CHROMIUM || 'chromium');
+else skip('the page in a browser', 'PAGE_MODULES is not set');
+process.exit(report());
