@@ -715,8 +715,8 @@ export async function testInBrowser(build, modules, executablePath) {
 	const source = new URL('../../runtime/serve/page/page.c', import.meta.url);
 	axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 	fake = await startFake(`${build}/page`, pageHeaders(readFileSync(source, 'utf8')));
-	// As root, as in a container, Chromium wants to be told that it has no sandbox.
-	browser = await require('playwright-core').chromium.launch({ executablePath, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+	// As root Chromium wants to be told that it has no sandbox; a container may have little /dev/shm.
+	browser = await require('playwright-core').chromium.launch({ executablePath, args: ['--disable-dev-shm-usage', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])] });
 	try {
 		for (const test of [testConversation, testHostile, testServer, testDocuments, testKeeping, testUse, testAccess]) await test();
 	} finally {

@@ -16,6 +16,8 @@ await holds('the page is less than 60,000 bytes as served', () => {
 	const bytes = ['index.html', 'page.css', 'page.js', 'icon.svg'].map((name) => gzipSync(readFileSync(`${build}/page/${name}`), { level: 9 }).length);
 	assert.ok(bytes.reduce((a, b) => a + b) < 60000, bytes.join(' + '));
 });
-if (process.env.PAGE_MODULES) await testInBrowser(build, process.env.PAGE_MODULES, process.env.CHROMIUM || 'chromium');
+const node = Number(process.versions.node.split('.')[0]);
+if (node < 20) skip('the page in a browser', `playwright-core needs Node.js 20, this is ${process.version}`);
+else if (process.env.PAGE_MODULES) await testInBrowser(build, process.env.PAGE_MODULES, process.env.CHROMIUM || 'chromium');
 else skip('the page in a browser', 'PAGE_MODULES is not set');
 process.exit(report());
