@@ -1,0 +1,39 @@
+/* vocabulary.h - the bytes of all tokens as a trie, in the order in which a walk meets them */
+#ifndef GRAMMAR_VOCABULARY_H
+#define GRAMMAR_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/brise.h"
+
+typedef struct vocabulary {
+	const brise_tokenizer *tokenizer;
+	uint32_t rows;    /* tokens of the model */
+	uint32_t words;   /* of a mask */
+	uint32_t n_nodes; /* parents before children, children by their bytes */
+	uint32_t n_tokens;
+	uint32_t deepest; /* bytes of the longest token */
+	uint8_t *bytes;   /* [nodes] */
+	uint16_t *depths; /* [nodes] bytes before this one */
+	uint32_t *skips;  /* [nodes] the first node that is not below this one */
+	uint32_t *first;  /* [nodes + 1] of its tokens */
+	uint32_t *tokens; /* ids, by node */
+	uint32_t *quoted; /* [n_quoted] ids of tokens with two quotation marks or more */
+	uint32_t n_quoted;
+	uint32_t space; /* the node of a space; n_nodes: none */
+} vocabulary;
+
+/* The text of a token, as decoding gives it: *text [*bytes], in buffer [deepest] or elsewhere.
+ * False: it has none, as control tokens. */
+bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_t *bytes);
+
+/* False: no memory. */
+bool vocabulary_begin(vocabulary *v, const brise_tokenizer *t);
+void vocabulary_free(vocabulary *v);
+
+/* The node of a text; n_nodes: no token begins with it. bytes > 0. */
+uint32_t vocabulary_find(const vocabulary *v, const char *text, size_t bytes);
+
+#endif
