@@ -4,7 +4,7 @@
 // playwright-core and axe-core are installed (package.json here), CHROMIUM the browser. PAGE_TESTS
 // chooses tests by a part of their statement.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { assert, holds, report, skip } from './statements.mjs';
 import { testModules } from './modules.mjs';
@@ -16,8 +16,9 @@ await holds('the page is less than 60,000 bytes as served', () => {
 	const bytes = ['index.html', 'page.css', 'page.js', 'icon.svg'].map((name) => gzipSync(readFileSync(`${build}/page/${name}`), { level: 9 }).length);
 	assert.ok(bytes.reduce((a, b) => a + b) < 60000, bytes.join(' + '));
 });
+const chromium = process.env.CHROMIUM || process.env.PATH.split(':').map((folder) => `${folder}/chromium`).find(existsSync);
 const node = Number(process.versions.node.split('.')[0]);
 if (node < 20) skip('the page in a browser', `playwright-core needs Node.js 20, this is ${process.version}`);
-else if (process.env.PAGE_MODULES) await testInBrowser(build, process.env.PAGE_MODULES, process.env.CHROMIUM || 'chromium');
+else if (process.env.PAGE_MODULES) await testInBrowser(build, process.env.PAGE_MODULES, chromium);
 else skip('the page in a browser', 'PAGE_MODULES is not set');
 process.exit(report());
