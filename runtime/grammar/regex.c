@@ -13,9 +13,10 @@
 #include "runtime/grammar/regex_tree.h"
 #include "runtime/os/memory.h"
 
-#define EDGES_MAX 60000u   /* of the automaton with empty edges */
-#define WORK_MAX  30000000 /* steps from state to state, some 0.2 s */
-#define ANY_SET   UINT32_MAX
+#define EDGES_MAX   60000u   /* of the automaton with empty edges */
+#define WORK_MAX    30000000 /* steps from state to state, some 0.2 s */
+#define CLASSES_MAX 2000u
+#define ANY_SET     UINT32_MAX
 
 typedef enum edge_kind { EDGE_SET, EDGE_EMPTY, EDGE_BEGIN, EDGE_END } edge_kind;
 
@@ -171,6 +172,8 @@ static bool find_classes(builder *b)
 		if (r->begins[i] != r->begins[kept - 1])
 			r->begins[kept++] = r->begins[i];
 	r->n_classes = kept - 1;
+	if (r->n_classes > CLASSES_MAX || t->n_sets * r->n_classes > EDGES_MAX * 256u)
+		return fail(b, BRISE_EUNSUPPORTED, "too many different characters");
 	b->has_class = memory_new(t->n_sets * r->n_classes + 1, sizeof *b->has_class);
 	if (!b->has_class)
 		return false;
@@ -379,8 +382,8 @@ brise_status regex_compile(regex *r, const char *text, size_t bytes, const char 
 			(void)make_sets(b, begin);
 		status = b->status;
 	} else if (status == BRISE_OK) {
-		status = BRISE_ENOMEM;
-		*why = "no memory";
+		status = b && b->status != BRISE_OK ? b->status : BRISE_ENOMEM;
+		*why = status == BRISE_ENOMEM ? "no memory" : *why;
 	}
 	if (b)
 		free_builder(b);

@@ -1,0 +1,338 @@
+/* schema_text.c - strings: lengths, patterns and formats
+ *
+ * Without pattern and format a string is characters, escaped in any way, and counted. With them it
+ * is the product of their automata and the count, and each character is written in one way.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/grammar/schema.h"
+#include "runtime/os/memory.h"
+
+#define REGEXES_MAX    8u
+#define PRODUCT_MAX    30000u /* states */
+#define PRODUCT_SLOTS  131072u
+#define PRODUCT_COUNTS 30000u
+
+/* ---- formats -------------------------------------------------------------------------------- */
+
+#define DATE                                                                                       \
+	"(\\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|"        \
+	"02-(0[1-9]|1\\d|2[0-8]))|"                                                                \
+	"(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
+#define OFFSET "([+-]([01]\\d|2[0-3]):[0-5]\\d)"
+#define TIME                                                                                       \
+	"(([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|" OFFSET ")|"                         \
+	"23:59:60(\\.\\d{1,9})?Z)"
+#define LABEL "[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
+#define HOST  "(" LABEL "(\\." LABEL "){0,7})"
+#define ATOM  "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]{1,64}"
+#define BYTE  "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
+#define IPV4  "(" BYTE "\\." BYTE "\\." BYTE "\\." BYTE ")"
+#define HEX4  "[0-9A-Fa-f]{1,4}"
+#define LAST4 "(" HEX4 ":" HEX4 "|" IPV4 ")"
+#define IPV6                                                                                       \
+	"((" HEX4 ":){6}" LAST4 "|::(" HEX4 ":){5}" LAST4 "|(" HEX4 ")?::(" HEX4 ":){4}" LAST4     \
+	"|((" HEX4 ":){0,1}" HEX4 ")?::(" HEX4 ":){3}" LAST4 "|((" HEX4 ":){0,2}" HEX4             \
+	")?::(" HEX4 ":){2}" LAST4 "|((" HEX4 ":){0,3}" HEX4 ")?::" HEX4 ":" LAST4 "|((" HEX4      \
+	":){0,4}" HEX4 ")?::" LAST4 "|((" HEX4 ":){0,5}" HEX4 ")?::" HEX4 "|((" HEX4               \
+	":){0,6}" HEX4 ")?::)"
+#define PERCENT "%[0-9A-Fa-f]{2}"
+#define PCHARS  "([0-9A-Za-z._~!$&'()*+,;=:@-]|" PERCENT ")"
+#define AUTHORITY                                                                                  \
+	"(([0-9A-Za-z._~!$&'()*+,;=:-]|" PERCENT ")*@)?([0-9A-Za-z._~!$&'()*+,;=-]|" PERCENT       \
+	")*(:\\d*)?"
+#define URI                                                                                        \
+	"[A-Za-z][0-9A-Za-z+.-]*:(//" AUTHORITY "(/" PCHARS "*)*|/?(" PCHARS "+(/" PCHARS          \
+	"*)*)?)(\\?(" PCHARS "|[/?])*)?(#(" PCHARS "|[/?])*)?"
+
+static const struct {
+	const char *name, *expression;
+} formats[] = {
+	{ "date", "^(" DATE ")$" },
+	{ "time", "^(" TIME ")$" },
+	{ "date-time", "^(" DATE ")T(" TIME ")$" },
+	{ "duration", "^P(\\d+W|((\\d+Y(\\d+M(\\d+D)?)?|\\d+M(\\d+D)?|\\d+D)"
+	              "(T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S))?|"
+	              "T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S)))$" },
+	{ "email", "^" ATOM "(\\." ATOM "){0,7}@" HOST "$" },
+	{ "hostname", "^" HOST "$" },
+	{ "ipv4", "^" IPV4 "$" },
+	{ "ipv6", "^" IPV6 "$" },
+	{ "uri", "^" URI "$" },
+	{ "uuid", "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$" },
+};
+
+const char *schema_find_format(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (!strcmp(name, formats[i].name))
+			return formats[i].expression;
+	return NULL;
+}
+
+/* ---- the automata of a set ------------------------------------------------------------------ */
+
+typedef struct automata {
+	regex r[REGEXES_MAX];
+	size_t n;
+} automata;
+
+static void free_automata(automata *a)
+{
+	while (a->n > 0)
+		regex_free(&a->r[--a->n]);
+}
+
+static bool add_regex(schema_builder *b, automata *a, const char *text, size_t bytes,
+                      uint32_t value)
+{
+	const char *why = "";
+	char what[150];
+	brise_status status;
+
+	if (a->n == REGEXES_MAX)
+		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
+		                     "too many patterns that hold together");
+	status = regex_compile(&a->r[a->n], text, bytes, &why);
+	if (status == BRISE_OK) {
+		a->n++;
+		return true;
+	}
+	(void)snprintf(what, sizeof what, "a regular expression: %s", why);
+	return schema_refuse(b, value, status, what);
+}
+
+static bool make_automata(schema_builder *b, const schema_merged *m, automata *a)
+{
+	size_t i;
+
+	a->n = 0;
+	for (i = 0; i < m->n && b->status == BRISE_OK; i++) {
+		const schema_facts f = *schema_get(b, m->parts[i]);
+
+		if (m->parts[i] < 4)
+			continue;
+		if (f.pattern)
+			(void)add_regex(b, a, b->d->values[f.pattern].string,
+			                b->d->values[f.pattern].string_bytes, f.pattern);
+		if (f.format && b->status == BRISE_OK)
+			(void)add_regex(b, a, f.format, strlen(f.format), f.format_value);
+	}
+	if (b->status != BRISE_OK)
+		free_automata(a);
+	return b->status == BRISE_OK;
+}
+
+bool schema_text_fits(schema_builder *b, const schema_merged *m, const char *text, size_t bytes)
+{
+	automata a;
+	bool fits = true;
+	size_t i;
+
+	if (!make_automata(b, m, &a))
+		return false;
+	for (i = 0; i < a.n; i++)
+		fits = fits && regex_fits(&a.r[i], text, bytes);
+	free_automata(&a);
+	return fits;
+}
+
+/* ---- their product -------------------------------------------------------------------------- */
+
+typedef struct product_key {
+	uint32_t states[REGEXES_MAX];
+	uint32_t count;
+} product_key;
+
+typedef struct product {
+	schema_builder *b;
+	const automata *a;
+	uint32_t least, most, columns; /* of counts; columns: the last that is told apart */
+	product_key *keys;             /* [n] */
+	uint32_t *places;              /* [n] states of the network */
+	uint32_t *slots;
+	size_t n;
+	charset borders; /* characters where some class begins */
+} product;
+
+/* The state of the network for a key; 0: too many. */
+static uint32_t find_place(product *p, const product_key *key)
+{
+	const uint32_t *words = (const uint32_t *)key;
+	uint32_t hash = 0;
+	size_t at, i;
+
+	for (i = 0; i < sizeof *key / sizeof *words; i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b1u;
+		hash ^= hash >> 15;
+	}
+	for (at = hash % PRODUCT_SLOTS; p->slots[at]; at = (at + 1) % PRODUCT_SLOTS)
+		if (!memcmp(&p->keys[p->slots[at] - 1], key, sizeof *key))
+			return p->places[p->slots[at] - 1];
+	if (p->n == PRODUCT_MAX)
+		return 0;
+	p->keys[p->n] = *key;
+	p->places[p->n] = network_add_state(p->b->n);
+	p->slots[at] = (uint32_t)++p->n;
+	return p->places[p->n - 1];
+}
+
+/* Where character c leads; false: nowhere. */
+static bool follow(const product *p, const product_key *from, uint32_t c, product_key *to)
+{
+	size_t i;
+
+	memset(to, 0, sizeof *to);
+	for (i = 0; i < p->a->n; i++) {
+		const regex *r = &p->a->r[i];
+
+		to->states[i] = r->next[from->states[i] * r->n_classes + regex_class(r, c)];
+		if (!to->states[i])
+			return false;
+	}
+	to->count = from->count < p->columns ? from->count + 1 : from->count;
+	return p->most == SCHEMA_NO_LIMIT || from->count < p->most;
+}
+
+static bool is_whole(const product *p, const product_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < p->a->n; i++)
+		if (!p->a->r[i].is_whole[key->states[i]])
+			return false;
+	return key->count >= p->least;
+}
+
+/* Edges of one state: neighbouring classes that lead to the same place go together. */
+static bool put_edges(product *p, size_t which, uint32_t close)
+{
+	const product_key key = p->keys[which];
+	uint32_t from = p->places[which], last = 0, place;
+	charset set = { NULL, 0, 0 };
+	product_key to;
+	bool done = true;
+	size_t i;
+
+	if (is_whole(p, &key))
+		network_add_bytes(p->b->n, from, '"', '"', close);
+	for (i = 0; i < p->borders.n && done; i++) {
+		const charset_range *r = &p->borders.ranges[i];
+
+		place = 0;
+		if (follow(p, &key, r->low, &to)) {
+			place = find_place(p, &to);
+			done = place != 0;
+		}
+		if (place != last && set.n > 0) {
+			charset_put(p->b->n, from, set.ranges, set.n, CHARSET_JSON, last);
+			set.n = 0;
+		}
+		last = place;
+		if (place && !charset_add(&set, r->low, r->high))
+			done = schema_no_memory(p->b);
+	}
+	if (set.n > 0 && last)
+		charset_put(p->b->n, from, set.ranges, set.n, CHARSET_JSON, last);
+	charset_free(&set);
+	return done;
+}
+
+/* The pieces into which the classes of all automata cut the characters. */
+static bool find_borders(product *p)
+{
+	charset *s = &p->borders;
+	size_t i, k;
+
+	for (i = 0; i < p->a->n; i++)
+		for (k = 0; k < p->a->r[i].n_classes; k++)
+			if (!charset_add(s, p->a->r[i].begins[k], p->a->r[i].begins[k]))
+				return schema_no_memory(p->b);
+	/* Ordered one by one, not joined where they follow each other. */
+	for (i = 1; i < s->n; i++)
+		for (k = i; k > 0 && s->ranges[k - 1].low > s->ranges[k].low; k--) {
+			charset_range moved = s->ranges[k];
+
+			s->ranges[k] = s->ranges[k - 1];
+			s->ranges[k - 1] = moved;
+		}
+	for (i = k = 0; i < s->n; i++)
+		if (k == 0 || s->ranges[k - 1].low != s->ranges[i].low)
+			s->ranges[k++] = s->ranges[i];
+	s->n = k;
+	for (i = 0; i < s->n; i++)
+		s->ranges[i].high = i + 1 < s->n ? s->ranges[i + 1].low - 1 : CHARSET_LAST;
+	return true;
+}
+
+static void put_product(product *p, uint32_t value, uint32_t from, uint32_t close)
+{
+	product_key first;
+	bool done = true;
+	uint32_t place;
+	size_t i;
+
+	memset(&first, 0, sizeof first);
+	for (i = 0; i < p->a->n; i++) {
+		first.states[i] = p->a->r[i].start;
+		done = done && first.states[i];
+	}
+	if (!done)
+		return; /* an expression that nothing fits */
+	place = find_place(p, &first);
+	network_add_empty(p->b->n, from, place);
+	for (i = 0; i < p->n && done && !network_is_full(p->b->n); i++)
+		done = put_edges(p, i, close);
+	if (!done)
+		(void)schema_refuse(p->b, value, BRISE_EUNSUPPORTED,
+		                    "patterns and lengths that are too large together");
+}
+
+static void put_automata(schema_builder *b, const schema_merged *m, const automata *a,
+                         uint32_t from, uint32_t close)
+{
+	product p = { .b = b, .a = a, .least = m->least_length, .most = m->most_length };
+
+	p.columns = p.most != SCHEMA_NO_LIMIT ? p.most : p.least;
+	if (p.columns > PRODUCT_COUNTS) {
+		(void)schema_refuse(b, m->value, BRISE_EUNSUPPORTED,
+		                    "a length above 30,000 beside a pattern");
+		return;
+	}
+	p.keys = memory_new(PRODUCT_MAX, sizeof *p.keys);
+	p.places = memory_new(PRODUCT_MAX, sizeof *p.places);
+	p.slots = memory_new(PRODUCT_SLOTS, sizeof *p.slots);
+	if (!p.keys || !p.places || !p.slots)
+		(void)schema_no_memory(b);
+	else if (find_borders(&p))
+		put_product(&p, m->value, from, close);
+	charset_free(&p.borders);
+	memory_free(p.keys);
+	memory_free(p.places);
+	memory_free(p.slots);
+}
+
+void schema_put_string(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to)
+{
+	uint32_t open, close;
+	automata a;
+
+	if (m->least_length > m->most_length || !make_automata(b, m, &a))
+		return;
+	open = network_add_state(b->n);
+	network_add_bytes(b->n, from, '"', '"', open);
+	if (a.n > 0) {
+		put_automata(b, m, &a, open, to);
+	} else {
+		close = network_add_state(b->n);
+		network_add_repeat(b->n, open, b->rules.character, m->least_length,
+		                   m->most_length == SCHEMA_NO_LIMIT ? NETWORK_NO_LIMIT
+		                                                     : m->most_length,
+		                   close);
+		network_add_bytes(b->n, close, '"', '"', to);
+	}
+	free_automata(&a);
+}
