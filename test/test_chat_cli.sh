@@ -119,7 +119,7 @@ chat "$model" $greedy --conversation talk --commands -- "Hello" "/retry" "/undo"
 holds "retry, undo, edit and system change the conversation" [ "$(sed 's/,"content":"[^B/]*".*//' "$kept/talk.jsonl" | wc -l)" -eq 4 ]
 holds "as they say" [ "$(message 1 talk)" = '{"role":"system","content":"Be kind."}' -a "$(message 2 talk)" = '{"role":"user","content":"Good night"}' ]
 holds "retry evaluates one token" [ "$(evaluated 2)" -eq 1 ]
-holds "stats has the figures of the turn" says "positions of the window"
+holds "stats has the figures of the turn" says "keys and values of the window take"
 chat "$model" $greedy --conversation edited --commands -- Hello /edit "" "And?" /edit "And then?" /edit /list "Why?"
 holds "an edited message takes the place of the last, unless another line comes between" [ "$(sed -n '/"user"/s/.*"content":"\([^"]*\)".*/\1/p' "$kept/edited.jsonl" | tr '\n' ' ')" = "Hello And then? Why? " ]
 holds "it is shown before" [ "$(grep -c '^And?$' "$dir/err")" -eq 1 ]

@@ -41,6 +41,7 @@ typedef struct talk {
 	dialog_part replaced; /* by what is being answered, until it is */
 	char *given; /* what the next message begins with, from memory_new; NULL: nothing */
 	answer_figures figures; /* of the last answer; n_prompt 0: there was none */
+	size_t n_loaded;        /* token ids of the conversation when it was opened */
 	uint64_t turns;         /* answered by this process */
 	bool shows_status;
 	int result; /* exit status */

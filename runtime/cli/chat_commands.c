@@ -276,7 +276,8 @@ static talk_next stats(talk *t, const char *argument)
 		         f->n_prompt - f->kept, f->n_prompt, f->prompt_s, f->n_tokens,
 		         f->generate_s, f->generate_s > 0 ? (double)f->n_tokens / f->generate_s : 0,
 		         f->n_accepted, f->n_drafts);
-	talk_say(t, "%s, %zu messages; cache of keys and values %s", room, t->dialog.n, kv);
+	talk_say(t, "%s, %zu messages; keys and values of the %s take %s", room, t->dialog.n,
+	         s->window > 0 ? "window" : "context", kv);
 	talk_say(t, "%s, format %s (%s); %s kernels, %" PRIu32 " threads, temperature %g", t->model,
 	         t->answerer.facts->format, t->answerer.facts->reason, e->arch, e->threads,
 	         (double)t->settings->sampling.values.temperature);
@@ -313,18 +314,18 @@ static const struct {
 	command_fn *run;
 } table[] = {
 	{ "/help", "", "this list", help },
-	{ "/system", "TEXT", "set the system message; off: none", set_system },
+	{ "/system", "[TEXT]", "show or set the system message; off: none", set_system },
 	{ "/retry", "", "draw another answer", retry },
 	{ "/undo", "", "take back the last message and its answer", undo },
-	{ "/edit", "", "edit the last message and send it again", edit },
-	{ "/save", "NAME", "keep the conversation under a name", save },
+	{ "/edit", "[TEXT]", "edit the last message and send it again", edit },
+	{ "/save", "[NAME]", "keep the conversation, under that name", save },
 	{ "/load", "NAME", "go on with a conversation", load },
 	{ "/list", "", "conversations, the last first", list },
 	{ "/rename", "NAME", "give this conversation another name", rename_conversation },
 	{ "/delete", "NAME", "delete a conversation", delete },
 	{ "/file", "PATH", "a text that goes with the next message; off: none", add_file },
-	{ "/stats", "", "speed and memory; off, on: the status line", stats },
-	{ "/temp", "X", "set the temperature", set_temperature },
+	{ "/stats", "[off|on]", "speed and memory; hide or show the status line", stats },
+	{ "/temp", "[X]", "show or set the temperature", set_temperature },
 	{ "/clear", "", "begin a new conversation", clear },
 	{ "/quit", "", "end, as ctrl-D does", quit },
 };
@@ -338,11 +339,12 @@ static talk_next help(talk *t, const char *argument)
 
 	(void)argument;
 	for (i = 0; i < N_COMMANDS && used < sizeof text; i++)
-		used += (size_t)snprintf(text + used, sizeof text - used, "%-8s %-5s %s\n",
-		                         table[i].name, table[i].argument, table[i].help);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s %-*s %s\n",
+		                         table[i].name, (int)(15 - strlen(table[i].name)),
+		                         table[i].argument, table[i].help);
 	talk_say(t,
-	         "%sctrl-C stops an answer; // begins a message with /; a \\ before enter, or "
-	         "alt-enter, begins a line",
+	         "%sctrl-C stops an answer; alt-enter, or \\ before enter, begins a line; // "
+	         "begins a message with /",
 	         text);
 	return TALK_READ;
 }

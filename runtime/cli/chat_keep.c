@@ -33,6 +33,7 @@ static void forget(talk *t)
 	t->name[0] = 0;
 	memset(&t->file, 0, sizeof t->file);
 	t->figures = (answer_figures){ .n_prompt = 0 };
+	t->n_loaded = 0;
 }
 
 void talk_begin(talk *t)
@@ -91,6 +92,7 @@ bool talk_load(talk *t, const char *name)
 {
 	brise_error err;
 	os_facts file;
+	int32_t *ids;
 	dialog d;
 
 	if (!store_look(&t->store, name, &file))
@@ -105,6 +107,8 @@ bool talk_load(talk *t, const char *name)
 	t->dialog = d;
 	t->file = file;
 	(void)snprintf(t->name, sizeof t->name, "%s", name);
+	if (dialog_encode(&t->dialog, t->answerer.chat, &ids, &t->n_loaded, NULL) == BRISE_OK)
+		brise_free(ids);
 	talk_show_status(t);
 	return true;
 }

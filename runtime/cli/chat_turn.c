@@ -32,16 +32,16 @@ void talk_describe_room(const talk *t, char *text, size_t size)
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(t->answerer.engine.sequence);
 	uint64_t most = f->window > 0 ? f->window : f->slots,
-	         position = t->figures.n_prompt > 0 ? f->position : 0,
+	         position = t->figures.n_prompt > 0 ? f->position : t->n_loaded,
 	         used = position < most ? position : most;
 
-	(void)snprintf(text, size, "%" PRIu64 " of %" PRIu64 " positions%s", used, most,
-	               f->window > 0 ? " of the window" : "");
+	(void)snprintf(text, size, "%" PRIu64 " of %" PRIu64 " positions", used, most);
 	if (t->dialog.dropped > 0 && strlen(text) < size)
 		(void)snprintf(text + strlen(text), size - strlen(text),
 		               ", the oldest %zu messages dropped", t->dialog.dropped);
 }
 
+/* The name comes last: it is what a narrow terminal has no room for. */
 static void set_status(talk *t, double rate)
 {
 	char room[96], text[256], speed[48] = "";
@@ -53,7 +53,7 @@ static void set_status(talk *t, double rate)
 	talk_describe_room(t, room, sizeof room);
 	if (rate > 0)
 		(void)snprintf(speed, sizeof speed, ", %.*f tokens/s", rate < 99.95, rate);
-	(void)snprintf(text, sizeof text, "%s%s%s%s", t->name, t->name[0] ? ": " : "", room, speed);
+	(void)snprintf(text, sizeof text, "%s%s%s%s", room, speed, t->name[0] ? ", " : "", t->name);
 	console_set_status(t->console, text);
 }
 
