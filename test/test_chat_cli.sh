@@ -82,6 +82,9 @@ END
 printf 'A text.\nWith two lines.\n' >"$dir/text"
 printf 'Hello\nagain\n' | "$brise" chat "$model" $greedy --private --system "Be kind." -f "$dir/text" >"$dir/out" 2>"$dir/err"
 holds "system message and document stand before the first message" [ "$(all 1)" -eq "$(tr ',' '\n' <"$dir/ids" | wc -l)" ]
+chat "$model" $greedy --commands --conversation x -- /clear "/file $dir/text" "Hello you"
+holds "a conversation is called by what is typed, not by its document" [ -s "$kept/hello-you.jsonl" ]
+rm "$kept/hello-you.jsonl"
 chat "$model" $greedy --private -- "" "   " "Hello"
 holds "empty lines are no messages" [ "$(grep -c evaluated "$dir/err")" -eq 1 ]
 

@@ -41,7 +41,8 @@ typedef struct talk {
 	dialog_part replaced; /* by what is being answered, until it is */
 	char *given; /* what the next message begins with, from memory_new; NULL: nothing */
 	answer_figures figures; /* of the last answer; n_prompt 0: there was none */
-	size_t n_loaded;        /* token ids of the conversation when it was opened */
+	size_t n_ids;           /* of the conversation, where it has changed */
+	bool has_changed;       /* since the last answer */
 	uint64_t turns;         /* answered by this process */
 	bool shows_status;
 	int result; /* exit status */
@@ -54,6 +55,9 @@ void talk_say(talk *t, const char *format, ...) PORTABLE_PRINTF(2, 3);
  * because it is too long or the evaluation was stopped, is taken back, and what it was to replace
  * stays. */
 void talk_answer(talk *t);
+
+/* The conversation is another than the sequence has: it was opened, or messages were taken back. */
+void talk_change(talk *t);
 
 /* The line below what is typed. */
 void talk_show_status(talk *t);

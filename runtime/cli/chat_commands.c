@@ -14,23 +14,32 @@ typedef talk_next command_fn(talk *t, const char *argument);
 
 /* ---- the conversation ----------------------------------------------------------------------- */
 
+/* One that is kept already is kept with it. */
+static void change_system(talk *t, const char *text, const char *said)
+{
+	if (!dialog_set_system(&t->dialog, text, strlen(text))) {
+		talk_say(t, "no memory for it");
+		return;
+	}
+	if (t->has_store && t->name[0] && store_has(&t->store, t->name))
+		(void)talk_keep(t);
+	talk_change(t);
+	talk_say(t, "%s", said);
+}
+
 static talk_next set_system(talk *t, const char *argument)
 {
 	const dialog_message *m = dialog_get_system(&t->dialog);
 
-	if (!*argument) {
+	if (!*argument)
 		talk_say(t, "%s",
 		         m ? m->text : "there is no system message; /system TEXT sets one");
-	} else if (!t->answerer.facts->system) {
+	else if (!t->answerer.facts->system)
 		talk_say(t, "the format %s has no system messages", t->answerer.facts->format);
-	} else if (!strcmp(argument, "off")) {
-		(void)dialog_set_system(&t->dialog, "", 0);
-		talk_say(t, "no system message from now on");
-	} else if (dialog_set_system(&t->dialog, argument, strlen(argument))) {
-		talk_say(t, "the system message holds from now on");
-	} else {
-		talk_say(t, "no memory for it");
-	}
+	else if (!strcmp(argument, "off"))
+		change_system(t, "", "no system message from now on");
+	else
+		change_system(t, argument, "the system message holds from now on");
 	return TALK_READ;
 }
 
@@ -62,8 +71,8 @@ static talk_next undo(talk *t, const char *argument)
 		return TALK_READ;
 	dialog_cut(&t->dialog, dialog_find_last_of_user(&t->dialog));
 	(void)talk_keep(t);
-	talk_say(t, "the last message and its answer are taken back; %zu messages are left",
-	         t->dialog.n);
+	talk_change(t);
+	talk_say(t, "the last message and its answer are taken back");
 	return TALK_READ;
 }
 

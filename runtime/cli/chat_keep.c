@@ -33,7 +33,6 @@ static void forget(talk *t)
 	t->name[0] = 0;
 	memset(&t->file, 0, sizeof t->file);
 	t->figures = (answer_figures){ .n_prompt = 0 };
-	t->n_loaded = 0;
 }
 
 void talk_begin(talk *t)
@@ -44,7 +43,7 @@ void talk_begin(talk *t)
 	forget(t);
 	if (text && !dialog_set_system(&t->dialog, text, strlen(text)))
 		t->result = report_error("chat", "no memory for the system's message");
-	talk_show_status(t);
+	talk_change(t);
 }
 
 static bool was_written_by_others(const talk *t)
@@ -62,6 +61,7 @@ bool talk_keep(talk *t)
 	const dialog *d = &t->dialog;
 	const dialog_message *first = d->n > 0 ? &d->messages[0] : NULL;
 	bool is_others = t->has_store && was_written_by_others(t);
+	size_t from = 0;
 	brise_error err;
 
 	/* One of which everything was taken back is kept without messages. */
@@ -70,8 +70,11 @@ bool talk_keep(talk *t)
 		return true;
 	if (first && first->role == BRISE_SYSTEM && d->n > 1)
 		first++;
+	/* It is called by what was typed, not by a document. */
+	if (first == &d->messages[dialog_find_last_of_user(d)] && t->typed_from < first->bytes)
+		from = t->typed_from;
 	if ((!t->name[0] || is_others) &&
-	    !store_choose_name(&t->store, first->text, first->bytes, t->name)) {
+	    !store_choose_name(&t->store, first->text + from, first->bytes - from, t->name)) {
 		t->result =
 		        report_error("chat", "the conversation is not kept: all names of its "
 		                             "first message are taken; /save NAME gives it one");
@@ -92,7 +95,6 @@ bool talk_load(talk *t, const char *name)
 {
 	brise_error err;
 	os_facts file;
-	int32_t *ids;
 	dialog d;
 
 	if (!store_look(&t->store, name, &file))
@@ -107,9 +109,7 @@ bool talk_load(talk *t, const char *name)
 	t->dialog = d;
 	t->file = file;
 	(void)snprintf(t->name, sizeof t->name, "%s", name);
-	if (dialog_encode(&t->dialog, t->answerer.chat, &ids, &t->n_loaded, NULL) == BRISE_OK)
-		brise_free(ids);
-	talk_show_status(t);
+	talk_change(t);
 	return true;
 }
 

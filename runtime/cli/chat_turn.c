@@ -28,11 +28,23 @@ typedef struct turn {
 
 /* ---- the status ----------------------------------------------------------------------------- */
 
+void talk_change(talk *t)
+{
+	int32_t *ids;
+
+	t->has_changed = true;
+	t->n_ids = 0;
+	if (t->dialog.n > 0 &&
+	    dialog_encode(&t->dialog, t->answerer.chat, &ids, &t->n_ids, NULL) == BRISE_OK)
+		brise_free(ids);
+	talk_show_status(t);
+}
+
 void talk_describe_room(const talk *t, char *text, size_t size)
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(t->answerer.engine.sequence);
 	uint64_t most = f->window > 0 ? f->window : f->slots,
-	         position = t->figures.n_prompt > 0 ? f->position : t->n_loaded,
+	         position = t->has_changed ? t->n_ids : f->position,
 	         used = position < most ? position : most;
 
 	(void)snprintf(text, size, "%" PRIu64 " of %" PRIu64 " positions", used, most);
@@ -243,7 +255,7 @@ static brise_status write_answer(turn *u, int32_t **ids, size_t *n, size_t *begu
 		             .turn = t->turns };
 	brise_status status;
 
-	t->figures.n_prompt = *n;
+	t->has_changed = false;
 	console_set_status(t->console, "");
 	console_begin_answer(t->console);
 	status = draw(u, &o, ids, n, begun, err);
@@ -319,7 +331,10 @@ void talk_answer(talk *t)
 	}
 	if (t->settings->stats && figures.n_prompt > 0)
 		talk_report_figures(t);
-	talk_show_status(t);
+	if (is_answered)
+		talk_show_status(t);
+	else
+		talk_change(t);
 	brise_free(ids);
 	chat_text_free(&u.text);
 }
