@@ -201,6 +201,7 @@ void os_free_monitor(os_monitor *monitor);
 void os_lock(os_monitor *monitor);
 void os_unlock(os_monitor *monitor);
 void os_wait(os_monitor *monitor); /* locked; may return without having been woken */
+void os_wait_for(os_monitor *monitor, double seconds); /* the same, for so long at most */
 
 /* Wakes all that wait, and all that have looked at what they wait for but do not wait yet: takes
  * the lock. */

@@ -62,6 +62,12 @@ void os_wait(os_monitor *monitor)
 	(void)monitor;
 }
 
+void os_wait_for(os_monitor *monitor, double seconds)
+{
+	(void)monitor;
+	(void)seconds;
+}
+
 void os_wake_all(os_monitor *monitor)
 {
 	(void)monitor;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/os/memory.h"
@@ -122,6 +123,24 @@ void os_unlock(os_monitor *monitor)
 void os_wait(os_monitor *monitor)
 {
 	(void)pthread_cond_wait(&monitor->condition, &monitor->mutex);
+}
+
+/* On the clock of the wall, which every system's condition variables take: when it is set, waiting
+ * ends early or late once. */
+void os_wait_for(os_monitor *monitor, double seconds)
+{
+	const double most = 1e8; /* three years */
+	struct timespec end;
+
+	seconds = seconds > 0 ? seconds < most ? seconds : most : 0;
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += (time_t)seconds;
+	end.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&monitor->condition, &monitor->mutex, &end);
 }
 
 void os_wake_all(os_monitor *monitor)
