@@ -390,6 +390,14 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
                              brise_logits_fn *each, brise_cancel_fn *cancel, void *user,
                              brise_error *err);
 
+/* The last hidden state of row `index` of the brise_eval_rows with this engine that has just
+ * returned BRISE_OK: what its output matrix multiplies, behind the final norm.
+ *
+ * state   [dim]
+ *
+ * Errors: BRISE_EINVAL no such row. */
+brise_status brise_get_state(brise_engine *engine, size_t index, float *state, brise_error *err);
+
 /* Evaluates n tokens of one sequence, in as many passes as they take.
  *
  * tokens   [n] ids in [0, vocab)

@@ -119,6 +119,24 @@ brise_status brise_eval_rows(brise_engine *engine, const brise_row *rows, size_t
 	return status;
 }
 
+brise_status brise_get_state(brise_engine *engine, size_t index, float *state, brise_error *err)
+{
+	const error_argument needed[] = { ERROR_ARGUMENT(engine), ERROR_ARGUMENT(state) };
+	brise_status status = error_check_pointers(err, "brise_get_state", needed, 2);
+	float_env host;
+
+	if (status != BRISE_OK)
+		return status;
+	if (index >= engine->pass.n)
+		return error_set(err, BRISE_EINVAL,
+		                 "state of row %zu; the last pass had %" PRIu32 " rows", index,
+		                 engine->pass.n);
+	host = float_env_enter();
+	forward_state(engine, engine->pass.rows[index], state);
+	float_env_leave(host);
+	return BRISE_OK;
+}
+
 /* ---- tokens of one sequence ----------------------------------------------------------------- */
 
 static brise_status check_tokens(const char *function, const brise_engine *e,

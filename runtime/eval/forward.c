@@ -419,6 +419,14 @@ brise_status forward_logits(brise_engine *e, const weights_unit *output, const u
 	return status;
 }
 
+void forward_state(brise_engine *e, uint32_t row, float *state)
+{
+	arch_vectors input = norm(e, weights_norm(e->model, TENSOR_FINAL_NORM, 0), &row, 1, false);
+
+	memcpy(state, input.floats, e->model->config.dim * sizeof *state);
+	math_unify_nans(state, e->model->config.dim);
+}
+
 void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer)
 {
 	arch_vectors input = norm(e, weights_norm(e->model, TENSOR_FINAL_NORM, 0), NULL, n, false);

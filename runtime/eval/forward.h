@@ -46,6 +46,9 @@ brise_status forward_release_output(brise_engine *e, brise_status status, brise_
 brise_status forward_logits(brise_engine *e, const weights_unit *output, const uint32_t *rows,
                             uint32_t n, brise_error *err);
 
+/* The state that the output matrix would multiply for row `row` of e->x, [dim], into `state`. */
+void forward_state(brise_engine *e, uint32_t row, float *state);
+
 /* Tells the observer what the output matrix would multiply for the first n rows of e->x, without
  * multiplying. */
 void forward_show_output(brise_engine *e, uint32_t n, forward_observer observer);

@@ -122,6 +122,27 @@ uint64_t kv_ring_bytes(const kv_ring *ring)
 	return (uint64_t)ring->n_layers * ring->n_heads * spans_of_head(ring) * ring->span_bytes;
 }
 
+void kv_ring_copy(kv_ring *to, const kv_ring *from, uint64_t first, uint64_t n)
+{
+	uint64_t places = from->slots / SPAN_POSITIONS, done, step;
+	uint32_t layer, head;
+
+	n = n < places ? n : places;
+	for (layer = 0; layer < from->n_layers; layer++)
+		for (head = 0; head < from->n_heads; head++)
+			for (done = 0; done < n; done += step) {
+				uint64_t left = places - (first + done) % places;
+
+				step = n - done < left ? n - done : left;
+				memcpy(find_span(to, layer, head, first + done),
+				       find_span(from, layer, head, first + done),
+				       (size_t)step * from->span_bytes);
+			}
+	if (from->keeps_sinks)
+		memcpy(to->sinks, from->sinks,
+		       (size_t)from->n_layers * from->n_heads * from->span_bytes);
+}
+
 static void put_int8(const kv_ring *ring, kv_ring_quantize_fn *quantize, uint8_t *span, unsigned at,
                      const float *key, const float *value)
 {

@@ -35,6 +35,9 @@ void kv_ring_free(kv_ring *ring);
 void kv_ring_adopt(kv_ring *ring, const map_file *map, uint8_t *bytes);
 uint64_t kv_ring_bytes(const kv_ring *ring);
 
+/* Copies successive spans, and the sinks, to a ring of the same shape. */
+void kv_ring_copy(kv_ring *to, const kv_ring *from, uint64_t first, uint64_t n);
+
 /* Writes key and value [head_dim] into the slot of a position; int8 rings quantize here, once and
  * for all. */
 void kv_ring_put(kv_ring *ring, kv_ring_quantize_fn *quantize, uint32_t layer, uint32_t head,

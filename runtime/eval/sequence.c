@@ -228,6 +228,41 @@ brise_status sequence_restore(brise_sequence *s, uint64_t position, uint64_t old
 	return BRISE_OK;
 }
 
+static bool are_alike(const brise_sequence *a, const brise_sequence *b)
+{
+	const kv_ring *r = &a->ring, *t = &b->ring;
+
+	return a->model == b->model && a->window == b->window && a->sinks == b->sinks &&
+	       a->facts.start == b->facts.start && r->type == t->type && r->slots == t->slots;
+}
+
+brise_status sequence_copy(brise_sequence *to, const brise_sequence *from, uint64_t n,
+                           brise_error *err)
+{
+	const brise_sequence_facts *f = &from->facts;
+	uint64_t end = f->start + n, first = from->oldest / SPAN_POSITIONS,
+	         last = (end + SPAN_POSITIONS - 1) / SPAN_POSITIONS;
+	brise_status status = sequence_check_memory(from, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if (to == from || !are_alike(to, from))
+		return error_set(err, BRISE_EINVAL, "a sequence can be copied to one alike only");
+	if (n > f->position - f->start || (n > 0 && end < f->rewind_from))
+		return error_set(err, BRISE_EINVAL,
+		                 "%" PRIu64 " tokens of a sequence of %" PRIu64
+		                 " cannot be copied: their window is no longer held",
+		                 n, f->position - f->start);
+	if (n == 0)
+		return brise_rewind_sequence(to, f->start, err);
+	kv_ring_copy(&to->ring, &from->ring, first, last > first ? last - first : 0);
+	to->cut_by = NULL;
+	to->oldest = from->oldest;
+	to->facts.position = end;
+	update_facts(to);
+	return BRISE_OK;
+}
+
 brise_status sequence_check_memory(const brise_sequence *s, brise_error *err)
 {
 	if (!map_failed(&s->ring.map))

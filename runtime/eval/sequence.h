@@ -62,6 +62,13 @@ brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_erro
 brise_status sequence_restore(brise_sequence *s, uint64_t position, uint64_t oldest,
                               brise_error *err);
 
+/* `to` becomes what `from` was after its first n tokens; both are of one model and were made with
+ * the same options. Errors: BRISE_EINVAL that is not what they are, or `from` has no n tokens or
+ * does not hold their window any more; BRISE_EIO as sequence_check_memory of `from`. *to is
+ * unchanged then. */
+brise_status sequence_copy(brise_sequence *to, const brise_sequence *from, uint64_t n,
+                           brise_error *err);
+
 /* Keys and values of a session are pages of its file. Errors: BRISE_EIO one could not be read: the
  * sequence is lost. */
 brise_status sequence_check_memory(const brise_sequence *s, brise_error *err);
