@@ -15,7 +15,6 @@
 
 typedef struct scheduler scheduler;
 typedef struct job job;
-typedef struct brise_grammar brise_grammar;
 
 /* 0 or NULL where no default is named: none. */
 typedef struct scheduler_options {

@@ -1,0 +1,27 @@
+/* constraint.h - a job's grammar, from the place on where it holds */
+#ifndef SERVE_CONSTRAINT_H
+#define SERVE_CONSTRAINT_H
+
+#include "runtime/serve/job.h"
+
+typedef struct constraint {
+	const job_plan *plan;
+	brise_matcher *matcher; /* NULL: no grammar */
+	bool holds;             /* from here on */
+	bool is_first;          /* nothing has been drawn */
+	bool must_end;          /* the grammar allows an end only: the answer may end here */
+	uint32_t *only;         /* [(vocab + 31) / 32] the mask of the one token of must_call */
+} constraint;
+
+/* ends: of the answer. *c needs closing in any case. Errors: those of brise_new_matcher. */
+brise_status constraint_open(constraint *c, const job_plan *plan, uint32_t vocab,
+                             const int32_t *ends, size_t n_ends, brise_error *err);
+void constraint_close(constraint *c);
+
+/* Before a token is drawn: sets the sampler's mask. Errors: those of brise_get_allowed. */
+brise_status constraint_apply(constraint *c, brise_sampler *sampler, brise_error *err);
+
+/* After it has been: c->must_end follows. Errors: those of brise_match_token. */
+brise_status constraint_accept(constraint *c, int32_t id, brise_error *err);
+
+#endif
