@@ -22,8 +22,8 @@
 	"(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
 #define OFFSET "([+-]([01]\\d|2[0-3]):[0-5]\\d)"
 #define TIME                                                                                       \
-	"(([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|" OFFSET ")|"                         \
-	"23:59:60(\\.\\d{1,9})?Z)"
+	"(([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?([Zz]|" OFFSET ")|"                      \
+	"23:59:60(\\.\\d{1,9})?[Zz])"
 #define LABEL "[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
 #define HOST  "(" LABEL "(\\." LABEL "){0,7})"
 #define ATOM  "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -40,8 +40,8 @@
 #define PERCENT "%[0-9A-Fa-f]{2}"
 #define PCHARS  "([0-9A-Za-z._~!$&'()*+,;=:@-]|" PERCENT ")"
 #define AUTHORITY                                                                                  \
-	"(([0-9A-Za-z._~!$&'()*+,;=:-]|" PERCENT ")*@)?([0-9A-Za-z._~!$&'()*+,;=-]|" PERCENT       \
-	")*(:\\d*)?"
+	"(([0-9A-Za-z._~!$&'()*+,;=:-]|" PERCENT ")*@)?(([0-9A-Za-z._~!$&'()*+,;=-]|" PERCENT      \
+	")*|\\[" IPV6 "\\])(:\\d*)?"
 #define URI                                                                                        \
 	"[A-Za-z][0-9A-Za-z+.-]*:(//" AUTHORITY "(/" PCHARS "*)*|/?(" PCHARS "+(/" PCHARS          \
 	"*)*)?)(\\?(" PCHARS "|[/?])*)?(#(" PCHARS "|[/?])*)?"
@@ -51,7 +51,7 @@ static const struct {
 } formats[] = {
 	{ "date", "^(" DATE ")$" },
 	{ "time", "^(" TIME ")$" },
-	{ "date-time", "^(" DATE ")T(" TIME ")$" },
+	{ "date-time", "^(" DATE ")[Tt](" TIME ")$" },
 	{ "duration", "^P(\\d+W|((\\d+Y(\\d+M(\\d+D)?)?|\\d+M(\\d+D)?|\\d+D)"
 	              "(T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S))?|"
 	              "T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S)))$" },
