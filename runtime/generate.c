@@ -38,13 +38,38 @@ brise_status generate_accept(generation *g, const int32_t *prompt, size_t n, bri
 	return status;
 }
 
+/* Draws a token that the matcher, if there is one, allows. */
+static brise_status sample(generation *g, const float *logits, int32_t *id, brise_error *err)
+{
+	brise_allowed allowed;
+	brise_status status;
+
+	if (!g->matcher)
+		return brise_sample_token(g->sampler, logits, id, err);
+	if ((status = brise_get_allowed(g->matcher, &allowed, err)) != BRISE_OK)
+		return status;
+	(void)brise_set_mask(g->sampler, allowed.mask, NULL);
+	status = brise_sample_token(g->sampler, logits, id, err);
+	(void)brise_set_mask(g->sampler, NULL, NULL);
+	return status == BRISE_OK ? brise_match_token(g->matcher, *id, err) : status;
+}
+
+/* Whether the matcher allows nothing but the end: no pass is needed to draw that. */
+static bool must_end(const generation *g)
+{
+	brise_allowed allowed;
+
+	return g->matcher && brise_get_allowed(g->matcher, &allowed, NULL) == BRISE_OK &&
+	       allowed.must_end;
+}
+
 brise_status generate_next(generation *g, const float *logits, generate_token *token,
                            brise_error *err)
 {
 	brise_status status;
 	int32_t id;
 
-	if ((status = brise_sample_token(g->sampler, logits, &id, err)) != BRISE_OK)
+	if ((status = sample(g, logits, &id, err)) != BRISE_OK)
 		return status;
 	if (is_end(g, id)) {
 		g->reason = GENERATE_END;
@@ -89,6 +114,8 @@ static bool draw(walk *w, const float *logits)
 	w->token = token.id;
 	if (w->each(w->user, &token))
 		g->reason = GENERATE_STOPPED;
+	else if (must_end(g))
+		g->reason = GENERATE_END;
 	else if (g->n_tokens == g->limit)
 		g->reason = GENERATE_LIMIT;
 	return g->reason == GENERATE_GOING;

@@ -19,6 +19,7 @@ typedef enum generate_reason {
 
 typedef struct generation {
 	brise_sampler *sampler; /* its mask, if any, holds for every token */
+	brise_matcher *matcher; /* NULL: none. Its masks take the place of the sampler's */
 	brise_decoder *decoder; /* NULL: tokens come without text */
 	const int32_t *ends;    /* [n_ends] tokens that end the text; not part of it */
 	size_t n_ends;
@@ -47,7 +48,7 @@ typedef struct generate_token {
 brise_status generate_accept(generation *g, const int32_t *prompt, size_t n, brise_error *err);
 
 /* Draws, accepts and decodes one token from logits [vocab]. If it ends the text, *token is not
- * filled and g->reason is GENERATE_END. Errors: those of brise_sample_token and
+ * filled and g->reason is GENERATE_END. Errors: those of brise_sample_token, brise_get_allowed and
  * brise_decode_token. */
 brise_status generate_next(generation *g, const float *logits, generate_token *token,
                            brise_error *err);

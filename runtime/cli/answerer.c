@@ -46,6 +46,7 @@ void answerer_close(answerer *a)
 		prompt_cache_close(&a->cache);
 	brise_free_answer(a->reader);
 	brise_free_sampler(a->sampler);
+	brise_free_matcher(a->matcher);
 	brise_free_chat(a->chat);
 	memory_free(a->tokens);
 	engine_close(&a->engine);
@@ -175,10 +176,15 @@ static brise_status begin_answer(answerer *a, const answer_options *o, brise_err
 
 	brise_free_answer(a->reader);
 	brise_free_sampler(a->sampler);
+	brise_free_matcher(a->matcher);
 	a->reader = NULL;
 	a->sampler = NULL;
+	a->matcher = NULL;
 	sampling.values.seed += o->turn;
 	status = sampling_new(&a->sampler, &sampling, &a->engine, err);
+	if (status == BRISE_OK && o->grammar)
+		status = brise_new_matcher(&a->matcher, o->grammar, a->facts->ends,
+		                           a->facts->n_ends, true, err);
 	return status == BRISE_OK ? brise_new_answer(&a->reader, a->chat, err) : status;
 }
 
@@ -243,6 +249,7 @@ brise_status answerer_draw(answerer *a, const int32_t *prompt, size_t n, size_t 
 		status = take_prompt(a, prompt, n, &g.kept, err);
 	if (status == BRISE_OK) {
 		g.sampler = a->sampler;
+		g.matcher = a->matcher;
 		g.drafter = has_drafts ? &drafts : NULL;
 		status = run(a, &d, &g, prompt, n, err);
 		add_figures(figures, &g, n, begun, &d);

@@ -28,12 +28,14 @@ typedef struct answerer {
 	size_t cached; /* how many of them are in the cache */
 	/* of the answer that is being drawn */
 	brise_sampler *sampler;
+	brise_matcher *matcher; /* NULL: any text */
 	brise_answer *reader;
 } answerer;
 
 typedef struct answer_options {
 	const sampling_settings *sampling;
-	uint64_t limit; /* most tokens */
+	const brise_grammar *grammar; /* of the answer; NULL: none */
+	uint64_t limit;               /* most tokens */
 	bool has_drafts, ignore_ends;
 	brise_answer_fn *each; /* what the model says */
 	brise_cancel_fn

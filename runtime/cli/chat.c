@@ -38,6 +38,7 @@ static const options_entry entries[] = {
 	FLAG(0, "no-status", no_status, NULL),
 	FLAG(0, "stats", stats, "without a status line; figures of every turn"),
 	FLAG(0, "no-drafts", no_drafts, "one token a pass"),
+	GRAMMAR_OPTIONS,
 	SAMPLING_OPTIONS,
 	ENGINE_OPTIONS,
 };
@@ -91,6 +92,8 @@ static int check_settings(const chat_settings *s)
 		return report_usage("chat", "--jsonl: a line is a whole conversation; expected "
 		                            "without --file, --system, --conversation, --resume "
 		                            "and --commands");
+	if (grammar_files_check("chat", &s->grammars, s->ignore_eos) != COMMANDS_READY)
+		return EXIT_USAGE;
 	return engine_check_settings("chat", &s->engine);
 }
 
@@ -205,6 +208,10 @@ static int chat(talk *t, const char *path)
 	if ((result = answerer_open(&t->answerer, "chat", path, &s->engine, s->format)) !=
 	    COMMANDS_READY)
 		return result;
+	if ((result = grammar_files_open(&t->grammar, "chat", &s->grammars,
+	                                 brise_get_tokenizer(t->answerer.engine.model))) !=
+	    COMMANDS_READY)
+		return result;
 	if (s->system && !t->answerer.facts->system)
 		return report_error("chat", "--system: the format %s has no system messages",
 		                    t->answerer.facts->format);
@@ -253,5 +260,6 @@ int cli_chat(int argc, char **argv)
 	memory_free(t.given);
 	store_close(&t.store);
 	answerer_close(&t.answerer);
+	brise_free_grammar(t.grammar);
 	return has_failed && status == 0 ? commands_end_lost("chat") : status;
 }

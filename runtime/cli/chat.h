@@ -9,12 +9,14 @@
 #include "runtime/cli/answerer.h"
 #include "runtime/cli/console.h"
 #include "runtime/cli/dialog.h"
+#include "runtime/cli/grammar_file.h"
 #include "runtime/cli/store.h"
 #include "runtime/portable.h"
 
 typedef struct chat_settings {
 	sampling_settings sampling; /* first: see sampling.h */
 	engine_settings engine;
+	grammar_files grammars;
 	const char *file, *system, *format, *conversation, *cache, *cache_size;
 	uint32_t tokens; /* UINT32_MAX: no limit */
 	bool resume, is_private, no_cache, jsonl, commands, no_status, stats, no_drafts, ignore_eos;
@@ -28,6 +30,7 @@ typedef struct talk {
 	chat_settings *settings;
 	const char *model; /* its file's name */
 	answerer answerer;
+	brise_grammar *grammar; /* of all answers; NULL: none */
 	console *console;
 	dialog dialog;
 	store store;

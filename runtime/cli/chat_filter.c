@@ -199,6 +199,7 @@ static void answer(filter *f, const char *text, size_t n)
 	const chat_settings *s = t->settings;
 	answer_figures figures = { .n_prompt = 0 };
 	answer_options o = { .sampling = &s->sampling,
+		             .grammar = t->grammar,
 		             .limit = s->tokens == UINT32_MAX ? UINT64_MAX : s->tokens,
 		             .has_drafts = !s->no_drafts,
 		             .ignore_ends = s->ignore_eos,

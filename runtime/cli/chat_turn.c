@@ -246,6 +246,7 @@ static brise_status write_answer(turn *u, int32_t **ids, size_t *n, size_t *begu
 	talk *t = u->t;
 	const chat_settings *s = t->settings;
 	answer_options o = { .sampling = &s->sampling,
+		             .grammar = t->grammar,
 		             .limit = s->tokens == UINT32_MAX ? UINT64_MAX : s->tokens,
 		             .has_drafts = !s->no_drafts,
 		             .ignore_ends = s->ignore_eos,

@@ -13,6 +13,7 @@
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/fit.h"
+#include "runtime/cli/grammar_file.h"
 #include "runtime/cli/input.h"
 #include "runtime/cli/prompt_progress.h"
 #include "runtime/cli/run_chat.h"
@@ -29,6 +30,7 @@
 typedef struct run_settings {
 	sampling_settings sampling; /* first: see sampling.h */
 	engine_settings engine;
+	grammar_files grammars;
 	const char *file, *prompt_ids, *session, *system, *format;
 	uint32_t tokens;
 	bool print_ids, ignore_eos, stats, no_drafts, go_on, is_chat;
@@ -41,7 +43,8 @@ typedef struct run {
 	drafter drafter;
 	generation generation; /* without a decoder ids are printed */
 	session session;
-	run_chat chat; /* without a reader the prompt is a text */
+	brise_grammar *grammar; /* NULL: none */
+	run_chat chat;          /* without a reader the prompt is a text */
 	int32_t *prompt;
 	size_t n_prompt;
 	bool no_memory;              /* for an answer */
@@ -56,6 +59,7 @@ static const options_entry entries[] = {
 	NUMBER('n', "tokens", tokens, "N", 0, 4e9, "-1",
 	       "stop after N tokens (default: at the end token)"),
 	FLAG(0, "ignore-eos", ignore_eos, "continue past the end token"),
+	GRAMMAR_OPTIONS,
 	SAMPLING_OPTIONS,
 	FLAG(0, "no-drafts", no_drafts, NULL),
 	FLAG(0, "stats", stats, "one token a pass; speed and memory at the end"),
@@ -290,6 +294,12 @@ static int make_generation(run *r, const char *path)
 	     brise_new_decoder(&r->generation.decoder, brise_get_tokenizer(r->engine.model),
 	                       &err) != BRISE_OK))
 		return report_status("run", &err);
+	if (r->grammar &&
+	    brise_new_matcher(&r->generation.matcher, r->grammar,
+	                      r->chat.facts ? r->chat.facts->ends : r->engine.facts->ends,
+	                      r->chat.facts ? r->chat.facts->n_ends : r->engine.facts->n_ends,
+	                      r->chat.facts != NULL, &err) != BRISE_OK)
+		return report_status("run", &err);
 	if (!s->no_drafts) {
 		if (!drafter_new(&r->drafter))
 			return report_error("run", "no memory for drafts (--no-drafts needs none)");
@@ -326,6 +336,8 @@ static int run_model(run *r, const char *path, const char *prompt)
 
 	r->session.path = r->settings->session;
 	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
+	    (result = grammar_files_open(&r->grammar, "run", &r->settings->grammars,
+	                                 brise_get_tokenizer(r->engine.model))) != COMMANDS_READY ||
 	    (!r->settings->go_on && (result = read_prompt(r, prompt)) != COMMANDS_READY))
 		return result;
 	settings.prompt = r->n_prompt;
@@ -346,7 +358,9 @@ int cli_run(int argc, char **argv)
 	sampling_begin(&settings.sampling);
 	if ((status = commands_begin(&command, argc, argv, &settings, &result)) != COMMANDS_READY)
 		return status;
-	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY)
+	if ((status = engine_check_settings("run", &settings.engine)) != COMMANDS_READY ||
+	    (status = grammar_files_check("run", &settings.grammars, settings.ignore_eos)) !=
+	            COMMANDS_READY)
 		return status;
 	if ((settings.file != NULL) + (settings.prompt_ids != NULL) + (result.n_operands > 1) +
 	            settings.go_on >
@@ -367,6 +381,8 @@ int cli_run(int argc, char **argv)
 	status = run_model(&r, result.operands[0],
 	                   result.n_operands > 1 ? result.operands[1] : NULL);
 	drafter_free(&r.drafter);
+	brise_free_matcher(r.generation.matcher);
+	brise_free_grammar(r.grammar);
 	brise_free_decoder(r.generation.decoder);
 	brise_free_sampler(r.generation.sampler);
 	memory_free(r.prompt);

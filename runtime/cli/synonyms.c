@@ -19,7 +19,9 @@
 #define NO_REGISTRY                                                                                \
 	"brise keeps no list of models: they are files, and brise info FILE describes one"
 #define NO_STOP_TEXT "there are no stop texts yet: generation stops at the end token or after -n N"
-#define NO_GRAMMAR   "there are no grammars yet"
+#define OUR_GRAMMAR                                                                                \
+	"run and chat take --schema FILE with a JSON schema, and --grammar FILE with a GBNF "      \
+	"grammar"
 #define OUR_SESSION                                                                                \
 	"brise run --session FILE keeps a text, and evaluates only what is new of the next"
 #define ROPE_IS_FIXED "rotary positions are as the checkpoint says; leave it out"
@@ -202,11 +204,13 @@ static const synonym options[] = {
 	{ "-r",                   SYNONYM_ANSWER, NO_STOP_TEXT },
 	{ "--reverse-prompt",     SYNONYM_ANSWER, NO_STOP_TEXT },
 	{ "--stop",               SYNONYM_ANSWER, NO_STOP_TEXT },
-	{ "--grammar",            SYNONYM_ANSWER, NO_GRAMMAR },
-	{ "--grammar-file",       SYNONYM_ANSWER, NO_GRAMMAR },
-	{ "-j",                   SYNONYM_ANSWER, NO_GRAMMAR },
-	{ "--json-schema",        SYNONYM_ANSWER, NO_GRAMMAR },
-	{ "--format",             SYNONYM_ANSWER, NO_GRAMMAR },
+	{ "--grammar",            SYNONYM_ANSWER, OUR_GRAMMAR },
+	{ "--grammar-file",       SYNONYM_OPTION, "grammar" },
+	{ "-j",                   SYNONYM_ANSWER, OUR_GRAMMAR },
+	{ "--json-schema",        SYNONYM_ANSWER, OUR_GRAMMAR },
+	{ "--json-schema-file",   SYNONYM_OPTION, "schema" },
+	{ "-jf",                  SYNONYM_OPTION, "schema" },
+	{ "--format",             SYNONYM_ANSWER, OUR_GRAMMAR },
 	{ "--prompt-cache",       SYNONYM_OPTION, "session" },
 	{ "--prompt-cache-all",   SYNONYM_ANSWER, OUR_SESSION },
 	{ "--prompt-cache-ro",    SYNONYM_ANSWER, OUR_SESSION },
