@@ -140,6 +140,17 @@ async function testConversation() {
 		for (const text of seen) assert.doesNotMatch(text.replace(/size_t[^]*?\*\/|size_t[^]*/, ''), /\*|`|\||#|^-/m, text);
 		assert.ok(removed <= 6, `${removed} elements were replaced`);
 	});
+	await sees('what is selected in an answer stays selected while it grows', 'wide', async (page) => {
+		fake.answers = [streamText(`A first paragraph.\n\nHere is *some* text that ${'grows and '.repeat(60)}ends.`, { ms: 5, size: 5 })];
+		await say(page, 'How?');
+		await contains(page, '.assistant .body', 'text that grows');
+		await page.evaluate(() => {
+			const last = document.querySelector('.assistant .body p:last-child').lastChild;
+			getSelection().setBaseAndExtent(last, 1, last, 10);
+		});
+		await answered(page);
+		assert.equal(await page.evaluate(() => getSelection().toString()), 'text that');
+	});
 	await sees('Markdown becomes elements', 'wide', async (page) => {
 		await talk(page, 'How?', SAMPLE);
 		const count = (selector) => page.locator(`.assistant .body ${selector}`).count();
@@ -504,7 +515,8 @@ async function testKeeping() {
 		await contains(page, '#none', 'No conversations');
 		await pause(300);
 		await page.reload();
-		await contains(page, '#none', 'No conversations');
+		await contains(page, '#model', 'breeze');
+		assert.equal(await page.locator('#list a').count(), 0);
 	});
 	await sees('conversations are exported and imported', 'wide', async (page, context) => {
 		await talk(page, 'One', 'Answer');

@@ -35,7 +35,10 @@ export function patch(parent, old, now) {
 		const was = old[i], is = now[i], node = parent.childNodes[i];
 		if (was === undefined) parent.append(build(is));
 		else if (was === is) continue;
-		else if (typeof was === 'string' && typeof is === 'string') node.data = is;
+		else if (typeof was === 'string' && typeof is === 'string') {
+			if (is.startsWith(was)) node.appendData(is.slice(was.length));
+			else node.data = is;
+		}
 		else if (was.tag !== undefined && was.tag === is.tag && JSON.stringify(was.set) === JSON.stringify(is.set)) patch(node, was.kids, is.kids);
 		else node.replaceWith(build(is));
 	}

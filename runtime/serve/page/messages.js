@@ -34,6 +34,7 @@ export class Messages {
 		this.log = find('log');
 		this.list = find('messages');
 		this.live = null;
+		this.trees = new WeakMap(); // of elements that have a message's text
 		this.frame = 0;
 		this.log.addEventListener('scroll', () => this.showWhere(), { passive: true });
 		this.log.addEventListener('click', (event) => {
@@ -69,8 +70,19 @@ export class Messages {
 		this.conversation = c;
 		this.live = null;
 		find('welcome').hidden = path.length > 0;
-		this.list.replaceChildren(...path.map((message) => this.article(message, path, running)));
 		this.log.setAttribute('aria-busy', String(Boolean(running)));
+		// Messages that are there stay: the reader may have selected text in them.
+		path.forEach((message, i) => {
+			let item = this.list.children[i];
+			if (item?.dataset.id !== message.id) {
+				const made = this.article(message);
+				if (item) item.replaceWith(made);
+				else this.list.append(made);
+				item = made;
+			}
+			this.refresh(item, message, path, running);
+		});
+		while (this.list.children.length > path.length) this.list.lastChild.remove();
 		if (running && !running.message) this.list.append(element('li', { class: 'assistant waiting' }, element('h2', { class: 'hidden' }, 'Answer'), element('p', { class: 'faint' }, 'Reading the prompt\u2026')));
 		const last = path[path.length - 1];
 		if (!running && (error || last?.role === 'user')) {
@@ -81,22 +93,29 @@ export class Messages {
 		this.showWhere();
 	}
 
-	article(message, path, running) {
-		const live = running?.message === message;
-		const body = element('div', { class: 'body', dir: 'auto' });
-		const item = element('li', { class: message.role, 'data-id': message.id }, element('h2', { class: 'hidden' }, message.role === 'user' ? 'You' : 'Answer'));
-		if (message.documents.length) item.append(element('div', { class: 'documents' }, ...message.documents.map(documentOf)));
-		item.append(body);
-		if (message.role === 'user') body.textContent = message.text;
-		else {
-			const trees = parseMarkdown(message.text, live);
-			patch(body, [], trees);
-			if (live) this.live = { message, body, trees, item };
-		}
+	article(message) {
+		const documents = message.documents.length && element('div', { class: 'documents' }, ...message.documents.map(documentOf));
+		return element('li', { class: message.role, 'data-id': message.id }, element('h2', { class: 'hidden' }, message.role === 'user' ? 'You' : 'Answer'),
+			documents || null, element('div', { class: 'body', dir: 'auto' }));
+	}
+
+	// The text of a message, and what stands below it.
+	refresh(item, message, path, running) {
+		const body = item.querySelector('.body'), live = running?.message === message;
 		body.hidden = !message.text;
-		if (!live && message.role === 'assistant' && (message.note || ENDINGS[message.end])) item.append(element('p', { class: 'note' }, message.note || ENDINGS[message.end]));
-		item.append(this.foot(message, path, running, live));
-		return item;
+		if (message.role !== 'user') this.draw(body, message, live);
+		else if (body.textContent !== message.text) body.textContent = message.text;
+		if (live) this.live = { message, body };
+		item.classList.remove('editing');
+		for (const part of item.querySelectorAll(':scope > .note, :scope > .foot, :scope > .editor')) part.remove();
+		const note = !live && message.role === 'assistant' && (message.note || ENDINGS[message.end]);
+		item.append(...(note ? [element('p', { class: 'note' }, note)] : []), this.foot(message, path, running, live));
+	}
+
+	draw(body, message, growing) {
+		const trees = parseMarkdown(message.text, growing);
+		patch(body, this.trees.get(body) || [], trees);
+		this.trees.set(body, trees);
 	}
 
 	foot(message, path, running, live) {
@@ -164,10 +183,9 @@ export class Messages {
 		this.frame ||= requestAnimationFrame(() => {
 			this.frame = 0;
 			if (!this.live) return;
-			const { message, body } = this.live, follow = this.atEnd, trees = parseMarkdown(message.text, true);
+			const { message, body } = this.live, follow = this.atEnd;
 			body.hidden = false;
-			patch(body, this.live.trees, trees);
-			this.live.trees = trees;
+			this.draw(body, message, true);
 			if (follow) this.toEnd();
 			else this.showWhere();
 		});
