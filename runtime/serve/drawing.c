@@ -113,36 +113,43 @@ static void post_text(drawing *d, const char *text, size_t bytes)
 		post_piece(d, BRISE_ANSWER_TEXT, 0, text, bytes);
 }
 
-static void flush_text(drawing *d)
+static void take_text(drawing *d, stops_result result, const char *text, size_t bytes)
 {
-	const char *text;
-	size_t bytes;
-
-	stops_flush(&d->stops, &text, &bytes);
-	post_text(d, text, bytes);
-}
-
-static void add_text(drawing *d, const char *text, size_t bytes)
-{
-	const char *out;
-	size_t n_out;
-
-	d->text_in += bytes;
-	switch (stops_add(&d->stops, text, bytes, &out, &n_out, &d->stop)) {
+	switch (result) {
 	case STOPS_FOUND:
 		d->is_over = true;
 		d->reason = JOB_STOPPED;
-		d->text_out += n_out;
+		d->text_out += bytes;
 		post_tokens(d, false);
-		if (n_out > 0)
-			post_piece(d, BRISE_ANSWER_TEXT, 0, out, n_out);
+		if (bytes > 0)
+			post_piece(d, BRISE_ANSWER_TEXT, 0, text, bytes);
 		break;
 	case STOPS_NONE:
-		post_text(d, out, n_out);
+		post_text(d, text, bytes);
 		break;
 	default:
 		fail(d, error_set(&d->error, BRISE_ENOMEM, "no memory for a part of the answer"));
 	}
+}
+
+static void flush_text(drawing *d)
+{
+	const char *text = "";
+	size_t bytes = 0;
+	stops_result result = stops_flush(&d->stops, &text, &bytes, &d->stop);
+
+	take_text(d, result, text, bytes);
+}
+
+static void add_text(drawing *d, const char *text, size_t bytes)
+{
+	const char *out = "";
+	size_t n_out = 0;
+	stops_result result;
+
+	d->text_in += bytes;
+	result = stops_add(&d->stops, text, bytes, &out, &n_out, &d->stop);
+	take_text(d, result, out, n_out);
 }
 
 /* A brise_answer_fn. Nothing follows a stop text. */
@@ -157,6 +164,8 @@ static void take_piece(void *user, const brise_answer_piece *piece)
 		return;
 	}
 	flush_text(d);
+	if (d->is_over)
+		return;
 	d->n_calls += piece->kind == BRISE_ANSWER_CALL;
 	post_piece(d, piece->kind, piece->call, piece->text, piece->bytes);
 }

@@ -154,6 +154,7 @@ static void load(scheduler *s)
 {
 	brise_error error = { BRISE_OK, "" };
 	brise_status status;
+	uint32_t n;
 	job *j;
 
 	os_lock(s->monitor);
@@ -164,7 +165,8 @@ static void load(scheduler *s)
 	s->state = status == BRISE_OK ? SCHEDULER_READY : SCHEDULER_FAILED;
 	s->error = error;
 	s->figures.loads += status == BRISE_OK;
-	while (status != BRISE_OK && !s->stops && (j = job_queue_take(&s->queue))) {
+	n = status == BRISE_OK ? 0 : s->queue.n; /* for later ones it is tried again */
+	for (; n > 0 && !s->stops && (j = job_queue_take(&s->queue)); n--) {
 		j->stage = JOB_RUNS;
 		s->figures.n_running++;
 		os_unlock(s->monitor);

@@ -59,29 +59,38 @@ static bool find_at(const stops *s, size_t at, size_t *which, bool *partly)
 	return longest > 0;
 }
 
-stops_result stops_add(stops *s, const char *text, size_t bytes, const char **out, size_t *n_out,
-                       size_t *which)
+/* Gives out what is certain, or up to the stop text that begins first. is_end: no more text comes,
+ * so what only may begin one is text. */
+static stops_result give_out(stops *s, bool is_end, const char **out, size_t *n_out, size_t *which)
 {
-	stops_result result = STOPS_NONE;
 	bool partly = false;
 	size_t at;
 
-	if (!append(s, text, bytes))
-		return STOPS_NO_MEMORY;
-	for (at = 0; at < s->n_held && !partly && result == STOPS_NONE; at++)
-		result = find_at(s, at, which, &partly) ? STOPS_FOUND : STOPS_NONE;
-	if (partly || result == STOPS_FOUND)
-		at--;
-	*out = s->held;
-	*n_out = s->n_given = at;
-	if (result == STOPS_FOUND)
-		s->n_held = at;
-	return result;
+	for (at = 0; at < s->n_held; at++) {
+		bool found = find_at(s, at, which, &partly);
+
+		if (found || (partly && !is_end)) {
+			s->n_held = found ? at : s->n_held;
+			*out = s->held;
+			*n_out = s->n_given = at;
+			return found ? STOPS_FOUND : STOPS_NONE;
+		}
+	}
+	*out = s->held ? s->held : "";
+	*n_out = s->n_given = s->n_held;
+	return STOPS_NONE;
 }
 
-void stops_flush(stops *s, const char **out, size_t *n_out)
+stops_result stops_add(stops *s, const char *text, size_t bytes, const char **out, size_t *n_out,
+                       size_t *which)
 {
-	*out = s->held ? s->held + s->n_given : "";
-	*n_out = s->n_held - s->n_given;
-	s->n_given = s->n_held;
+	if (!append(s, text, bytes))
+		return STOPS_NO_MEMORY;
+	return give_out(s, false, out, n_out, which);
+}
+
+stops_result stops_flush(stops *s, const char **out, size_t *n_out, size_t *which)
+{
+	(void)append(s, "", 0); /* takes no memory */
+	return give_out(s, true, out, n_out, which);
 }

@@ -25,7 +25,7 @@ typedef enum stops_result { STOPS_NONE, STOPS_FOUND, STOPS_NO_MEMORY } stops_res
 stops_result stops_add(stops *s, const char *text, size_t bytes, const char **out, size_t *n_out,
                        size_t *which);
 
-/* The answer ends here, or something else than text follows: gives out what is held. */
-void stops_flush(stops *s, const char **out, size_t *n_out);
+/* The answer ends here, or something else than text follows: gives out what is held, likewise. */
+stops_result stops_flush(stops *s, const char **out, size_t *n_out, size_t *which);
 
 #endif
