@@ -555,6 +555,63 @@ static void test_ends_and_limits(check_counts *counts)
 	scheduler_free(s);
 }
 
+/* ---- grammars -------------------------------------------------------------------------------- */
+
+static void ask_by_grammar(check_counts *counts, scheduler *s, client *c,
+                           const brise_grammar *grammar, const int32_t *prompt, size_t n,
+                           uint64_t seed)
+{
+	client_init(c, prompt, n, 30, seed);
+	c->sampling.temperature = 1.5f;
+	c->plan.grammar = grammar;
+	(void)client_submit(c, s, NULL);
+	CHECK(counts, scheduling_finish(s, c, 1) && c->is_done, "%s", c->error.message);
+}
+
+static void test_grammars_hold(check_counts *counts)
+{
+	static const char rules[] = "root ::= (\" yes\" | \" never\") \"!\"";
+	brise_grammar_options options;
+	scheduler_options o = { .places = 2, .has_drafts = true };
+	scheduler *s = start(counts, o);
+	brise_grammar *grammar = NULL;
+	static client c;
+	brise_error err = { BRISE_OK, "" };
+	int32_t prompt[40];
+	size_t n = encode(prompt, "The wind");
+	uint64_t seed;
+
+	brise_init_grammar_options(&options, sizeof options);
+	options.kind = BRISE_GRAMMAR_GBNF;
+	options.text = rules;
+	options.bytes = strlen(rules);
+	CHECK(counts,
+	      brise_new_grammar(&grammar, brise_get_tokenizer(model), &options, &err) == BRISE_OK,
+	      "%s", err.message);
+	for (seed = 0; seed < 4; seed++) {
+		ask_by_grammar(counts, s, &c, grammar, prompt, n, seed);
+		c.text[c.bytes] = 0;
+		CHECK(counts,
+		      c.last.reason == JOB_ENDED &&
+		              (!strcmp(c.text, " yes!") || !strcmp(c.text, " never!")),
+		      "\"%s\", reason %d", c.text, (int)c.last.reason);
+	}
+	/* Behind a token that is drawn first. */
+	client_init(&c, prompt, n, 30, 7);
+	c.plan.grammar = grammar;
+	c.plan.grammar_after = 300;
+	c.plan.must_call = true;
+	(void)client_submit(&c, s, NULL);
+	(void)scheduling_finish(s, &c, 1);
+	c.text[c.bytes] = 0;
+	CHECK(counts,
+	      c.is_done && c.ids[0] == 300 &&
+	              (strstr(c.text, " yes!") || strstr(c.text, " never!")),
+	      "\"%s\"", c.text);
+	scheduler_free(s);
+	brise_free_grammar(grammar);
+}
+
 /* ---- logprobs and embeddings ----------------------------------------------------------------- */
 
 static void test_logprobs_are_of_the_logits(check_counts *counts)
@@ -711,6 +768,7 @@ int main(int argc, char **argv)
 	RUN(test_short_prompts_overtake(&counts));
 	RUN(test_stop_texts_end_the_answer(&counts));
 	RUN(test_ends_and_limits(&counts));
+	RUN(test_grammars_hold(&counts));
 	RUN(test_logprobs_are_of_the_logits(&counts));
 	RUN(test_embeddings_are_the_mean_of_states(&counts));
 	RUN(test_state_gives_the_logits(&counts));
