@@ -16,6 +16,7 @@ struct scheduler {
 	os_monitor *monitor;
 	os_event wake;
 	os_thread *thread;
+	drafter_force_fn *force; /* drafts of another origin, for tests, set before the first job */
 
 	/* Under the monitor's lock. */
 	bool stops;

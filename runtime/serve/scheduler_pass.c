@@ -23,7 +23,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* Drafts are made while a single job draws: with others, their rows would wait for them. */
-static bool open_drafts(place *p)
+static bool open_drafts(const scheduler *s, place *p)
 {
 	size_t i;
 
@@ -33,6 +33,8 @@ static bool open_drafts(place *p)
 		return false;
 	for (i = 0; i < p->n; i++)
 		drafter_add(&p->drafts, p->tokens[i], false);
+	p->drafts.force = s->force;
+	p->drafts.user = p;
 	p->drawing.g.drafter = &p->drafts;
 	return true;
 }
@@ -57,7 +59,7 @@ static void add_drafts(scheduler *s, place *p)
 	most = least(most, f->end - f->position - 1);
 	most = least(most, f->pass_rows - 1);
 	most = least(most, brise_get_engine_facts(s->engine)->rows - 1);
-	if (most == 0 || !open_drafts(p))
+	if (most == 0 || !open_drafts(s, p))
 		return;
 	n = drafter_propose(&p->drafts, p->draft_tokens, (size_t)most);
 	for (; p->n_drafts < n && !is_end(g, p->draft_tokens[p->n_drafts]); p->n_drafts++)

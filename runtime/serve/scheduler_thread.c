@@ -302,6 +302,18 @@ static void wait_for_jobs(scheduler *s, double seconds)
 	os_unlock(s->monitor);
 }
 
+/* Seconds until something is to be done without a job; 0: nothing is. */
+static double time_left(const scheduler *s, double since, bool saves)
+{
+	double left = 0;
+
+	if (s->engine && s->o.idle_seconds > 0)
+		left = s->o.idle_seconds - since;
+	if (saves && since < QUIET_SECONDS && (left == 0 || QUIET_SECONDS - since < left))
+		left = QUIET_SECONDS - since;
+	return left;
+}
+
 static void rest(scheduler *s)
 {
 	double since = os_clock() - s->last_job, idle = s->o.idle_seconds;
@@ -316,12 +328,7 @@ static void rest(scheduler *s)
 		publish_places(s);
 		return;
 	}
-	if (saves && since < QUIET_SECONDS)
-		wait_for_jobs(s, QUIET_SECONDS - since);
-	else if (s->engine && idle > 0)
-		wait_for_jobs(s, idle - since);
-	else
-		wait_for_jobs(s, 0);
+	wait_for_jobs(s, time_left(s, since, saves));
 }
 
 void scheduler_run(void *argument)
