@@ -142,15 +142,17 @@ static inline bool scheduling_finish(scheduler *s, client *clients, size_t n)
 }
 
 /* breeze, converted with the program that was built, into folder/breeze.brise. */
-static inline void scheduling_convert(char *path, size_t bytes, const char *folder)
+static inline void scheduling_convert(char *path, size_t bytes, const char *folder,
+                                      const char *type)
 {
 	const char *build = getenv("BRISE_BUILD");
 	char command[1200];
 
 	(void)snprintf(path, bytes, "%s/breeze.brise", folder);
-	(void)snprintf(command, sizeof command,
-	               "%s/brise convert test/models/breeze '%s' --effort fast 2>/dev/null",
-	               build ? build : "build", path);
+	(void)snprintf(
+	        command, sizeof command,
+	        "%s/brise convert test/models/breeze '%s' --type %s --effort fast 2>/dev/null",
+	        build ? build : "build", path, type);
 	if (system(command) != 0) {
 		fprintf(stderr, "%s failed\n", command);
 		exit(1);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "runtime/generate.h"
+#include "runtime/serve/scheduler_parts.h"
 #include "test/scheduling.h"
 
 #define MOST_JOBS 12u
@@ -220,6 +221,50 @@ static void test_reused_prefixes_change_nothing(check_counts *counts)
 		kept += w.clients[i].last.n_kept;
 	}
 	CHECK(counts, wrong == 0 && kept > 50, "%u wrong, %zu tokens kept", wrong, kept);
+	scheduler_free(s);
+}
+
+/* What the job is going to draw, with a mistake here and there. */
+static const expected *right_drafts;
+
+static size_t force_drafts(void *user, int32_t *drafts, size_t most)
+{
+	const place *p = user;
+	size_t at = (size_t)p->drawing.g.n_tokens, n;
+
+	for (n = 0; n < most && n < 5 && at + n < right_drafts->n; n++)
+		drafts[n] = (at + n) % 4 ? right_drafts->ids[at + n] : 300;
+	return n;
+}
+
+static void test_drafts_change_nothing(check_counts *counts)
+{
+	scheduler_options o = { .places = 2, .has_drafts = true };
+	scheduler *s = start(counts, o);
+	static client c[2];
+	static expected x;
+	scheduler_figures f;
+	int32_t prompt[30];
+	size_t i;
+
+	s->force = force_drafts;
+	right_drafts = &x;
+	make_prompt(prompt, 30, 3);
+	for (i = 0; i < 2; i++) {
+		client_init(&c[i], prompt, 30, 60, 4);
+		c[i].plan.ignores_ends = true;
+	}
+	draw_alone(&x, &c[0]);
+	(void)client_submit(&c[0], s, NULL);
+	(void)scheduling_finish(s, &c[0], 1);
+	scheduler_get_figures(s, &f);
+	CHECK(counts, is_same(&c[0], &x), "another text");
+	CHECK(counts, f.accepted > 30 && f.drafts > f.accepted, "%llu of %llu accepted",
+	      (unsigned long long)f.accepted, (unsigned long long)f.drafts);
+	/* The text that is left in the place is what was drawn. */
+	(void)client_submit(&c[1], s, NULL);
+	(void)scheduling_finish(s, &c[1], 1);
+	CHECK(counts, is_same(&c[1], &x) && c[1].last.n_kept == 29, "again");
 	scheduler_free(s);
 }
 
@@ -490,7 +535,7 @@ static void test_stop_texts_end_the_answer(check_counts *counts)
 	scheduler *s = start(counts, o);
 	static client c;
 	static expected x;
-	const char *stops[4] = { "", "no such text", NULL, NULL };
+	const char *texts[4] = { "", "no such text", NULL, NULL };
 	char stop[8], nearly[10];
 	int32_t prompt[40];
 	size_t n = encode(prompt, "The wind"), at, length;
@@ -503,10 +548,10 @@ static void test_stop_texts_end_the_answer(check_counts *counts)
 		memcpy(stop, x.text + at, length);
 		stop[length] = 0;
 		(void)snprintf(nearly, sizeof nearly, "%s\x01", stop);
-		stops[2] = nearly;
-		stops[3] = stop;
+		texts[2] = nearly;
+		texts[3] = stop;
 		client_init(&c, prompt, n, 40, 3);
-		c.plan.stops = stops;
+		c.plan.stops = texts;
 		c.plan.n_stops = 4;
 		(void)client_submit(&c, s, NULL);
 		(void)scheduling_finish(s, &c, 1);
@@ -749,7 +794,7 @@ int main(int argc, char **argv)
 
 	check_choose(argc, argv);
 	scratch_folder(folder, sizeof folder);
-	scheduling_convert(path, sizeof path, folder);
+	scheduling_convert(path, sizeof path, folder, "q4");
 	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		return 1;
@@ -757,6 +802,7 @@ int main(int argc, char **argv)
 	vocab = brise_get_model_facts(model)->vocab;
 	RUN(test_text_does_not_depend_on_others(&counts));
 	RUN(test_reused_prefixes_change_nothing(&counts));
+	RUN(test_drafts_change_nothing(&counts));
 	RUN(test_a_prompt_of_many_is_read_once(&counts));
 	RUN(test_owners_share_nothing(&counts));
 	RUN(test_owners_take_turns(&counts));

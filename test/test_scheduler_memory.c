@@ -1,0 +1,134 @@
+/* test_scheduler_memory.c - a scheduler survives that memory cannot be had: every job ends, with a
+ * text that is right or an error, and nothing is lost */
+#include "runtime/serve/scheduler.h"
+
+#include <poll.h>
+
+#include "runtime/os/os.h"
+#include "test/check.h"
+#include "test/failing_heap.h"
+#include "test/small_model.h"
+
+#define JOBS   4u
+#define PROMPT 40u
+#define MOST   1500 /* requests for memory that are tried */
+
+static char folder[400], path[512];
+
+typedef struct ending {
+	bool is_over, has_failed;
+	uint64_t n_tokens;
+	unsigned n_released;
+} ending;
+
+static void take(void *user, const job_event *event)
+{
+	ending *e = user;
+
+	e->is_over |= event->kind == JOB_DONE || event->kind == JOB_FAILED;
+	e->has_failed |= event->kind == JOB_FAILED;
+	if (event->kind == JOB_DONE)
+		e->n_tokens = event->n_tokens;
+}
+
+static void release(void *held)
+{
+	((ending *)held)->n_released++;
+}
+
+/* Submits jobs of all kinds. Returns how many were not as they should be; *clean: no request
+ * failed. */
+static unsigned serve(const brise_model *model, const int32_t *prompt, bool *clean)
+{
+	static const char *const texts[] = { "a", "b" };
+	scheduler_options o = { .places = 2, .path = path, .has_drafts = true };
+	ending ends[JOBS] = { { .is_over = false } };
+	bool submitted[JOBS] = { false };
+	unsigned wrong = 0, left;
+	scheduler *s = NULL;
+	double end;
+	size_t i;
+
+	*clean = false;
+	if (scheduler_new(&s, model, &o, NULL) != BRISE_OK)
+		return s != NULL;
+	*clean = true;
+	for (i = 0; i < JOBS; i++) {
+		job_plan plan = { .prompt = prompt,
+			          .n = PROMPT,
+			          .limit = 6,
+			          .stops = texts,
+			          .n_stops = 2,
+			          .grammar_after = -1,
+			          .has_logprobs = true,
+			          .n_top = 3,
+			          .keeps = true,
+			          .ignores_ends = true,
+			          .embeds = i == 3,
+			          .release = release,
+			          .held = &ends[i] };
+		job *j;
+
+		submitted[i] = scheduler_submit(s, &j, &plan, take, &ends[i], NULL) == BRISE_OK;
+		*clean &= submitted[i];
+		ends[i].is_over = !submitted[i];
+	}
+	end = os_clock() + 20;
+	do {
+		struct pollfd wake = { .fd = scheduler_wake(s), .events = POLLIN };
+
+		(void)poll(&wake, 1, 20);
+		scheduler_deliver(s);
+		for (i = left = 0; i < JOBS; i++)
+			left += !ends[i].is_over;
+	} while (left > 0 && os_clock() < end);
+	wrong += left;
+	scheduler_free(s);
+	for (i = 0; i < JOBS; i++) {
+		*clean &= !ends[i].has_failed;
+		wrong += ends[i].n_released != submitted[i];
+		wrong +=
+		        submitted[i] && !ends[i].has_failed && ends[i].n_tokens != (i == 3 ? 0 : 6);
+	}
+	return wrong;
+}
+
+static void test_every_request_for_memory_may_fail(check_counts *counts)
+{
+	brise_model *model;
+	int32_t prompt[PROMPT];
+	unsigned wrong = 0, failures = 0;
+	long n, before;
+	bool clean;
+
+	small_write(&small_open, TYPE_Q4, path);
+	small_tokens(prompt, PROMPT, small_open.vocab, 3);
+	if (brise_open_model(&model, path, NULL, NULL) != BRISE_OK)
+		return;
+	for (n = 1; n <= MOST; n++) {
+		before = atomic_load(&in_use);
+		atomic_store(&requests, 0);
+		atomic_store(&fail_at, n);
+		wrong += serve(model, prompt, &clean);
+		failures += !clean;
+		atomic_store(&fail_at, 0);
+		CHECK(counts, atomic_load(&in_use) == before, "request %ld: %ld left", n,
+		      atomic_load(&in_use) - before);
+		if (atomic_load(&requests) < n)
+			break;
+	}
+	CHECK(counts, wrong == 0 && failures > 40 && n > 60 && n < MOST,
+	      "%u wrong, %u failures, %ld requests", wrong, failures, n);
+	brise_close_model(model);
+}
+
+int main(int argc, char **argv)
+{
+	check_counts counts = { 0, 0, 0 };
+
+	check_choose(argc, argv);
+	small_folder(folder, sizeof folder);
+	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
+	RUN(test_every_request_for_memory_may_fail(&counts));
+	return check_report("scheduler_memory", &counts);
+}
