@@ -35,6 +35,9 @@ typedef enum request_form {
 #define REQUEST_ANSWERS 64 /* most of one request */
 #define REQUEST_STOPS   16 /* most stop texts */
 #define REQUEST_TOP     20 /* most likely tokens beside each drawn one */
+#define REQUEST_LIMIT                                                                              \
+	4096 /* tokens of an answer where the context has no end, unless it is said                \
+	      */
 
 typedef struct request_job request_job;
 
@@ -55,12 +58,18 @@ typedef struct request {
 	size_t tools_bytes;
 	tool_choice choice;
 	const char *named; /* TOOLS_NAMED: the function */
+	void *tool_names;  /* [n_tools] const char *: the functions' names, with the JSON */
+	size_t n_tools;
 	bool parallel_calls;
 
 	/* How; request_init fills it with defaults. */
 	brise_sampling sampling;
-	bool has_seed;  /* otherwise each request draws anew */
-	uint64_t limit; /* most tokens of an answer; 0: as many as the context has room for */
+	bool has_seed; /* otherwise each request draws anew */
+	/* Most tokens of an answer; without: as many as the context has room for, or REQUEST_LIMIT
+	 * where it is without end. */
+	bool has_limit;
+	uint64_t limit;
+	bool has_penalty_last;
 	const char *stops[REQUEST_STOPS];
 	size_t n_stops;
 	uint32_t n; /* answers, 1 to REQUEST_ANSWERS; answer i has seed + i */
@@ -73,12 +82,22 @@ typedef struct request {
 	request_form form;
 	const char *grammar; /* the schema or the grammar [grammar_bytes] */
 	size_t grammar_bytes;
+	const char *gbnf; /* [gbnf_bytes] the field "grammar", until request_check */
+	size_t gbnf_bytes;
+	bool is_strict;         /* a tool asks that its arguments follow its schema */
+	const char *form_param; /* the field that asks for the form, for messages; NULL:
+	                         * "response_format" or "grammar" */
 
 	/* The reply. */
 	const char *model; /* as the client calls it; NULL: not said */
 	bool streams, includes_usage;
 
 	/* Filled by request_submit. */
+	/* Why arguments of tools do not follow their schemas: where the model is free to call, and
+	 * no tool is strict, a schema that grammars do not have is no reason to refuse. NULL: they
+	 * do
+	 */
+	const char *unconstrained;
 	size_t n_prompt;
 	request_job *jobs; /* [n] */
 	uint32_t running;  /* answers without their last event yet */

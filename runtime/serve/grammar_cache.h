@@ -1,0 +1,31 @@
+/* grammar_cache.h - compiled grammars, kept by their text
+ *
+ * Clients send the same schema with every request. An entry is used by any number of jobs, and
+ * lives until the last of them has released it and the cache has dropped it for others.
+ */
+#ifndef SERVE_GRAMMAR_CACHE_H
+#define SERVE_GRAMMAR_CACHE_H
+
+#include "runtime/brise.h"
+
+typedef struct grammar_cache grammar_cache;
+typedef struct grammar_entry grammar_entry;
+
+/* NULL: no memory. */
+grammar_cache *grammar_cache_new(void);
+
+/* Entries that are still in use live on. NULL is allowed. */
+void grammar_cache_free(grammar_cache *cache);
+
+/* The grammar that options describe, compiled if need be; cache NULL: always. *out is released once
+ * by grammar_entry_release. Errors: of brise_new_grammar. */
+brise_status grammar_cache_take(grammar_cache *cache, const brise_tokenizer *tokenizer,
+                                const brise_grammar_options *options, grammar_entry **out,
+                                brise_error *err);
+
+/* One more release is due. */
+void grammar_entry_keep(grammar_entry *entry);
+void grammar_entry_release(void *entry);
+const brise_grammar *grammar_entry_get(const grammar_entry *entry);
+
+#endif

@@ -1,0 +1,388 @@
+/* request.c - see request.h */
+#include "runtime/serve/request.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/os/memory.h"
+#include "runtime/serve/grammar_cache.h"
+#include "runtime/serve/scheduler.h"
+
+#define CALLS "[TOOL_CALLS]" /* the token of v2 and v3 that calls stand behind */
+
+struct request_job {
+	request *request;
+	uint32_t answer;
+	job *job; /* NULL: it has ended */
+};
+
+void request_init(request *r)
+{
+	memset(r, 0, sizeof *r);
+	brise_init_sampling(&r->sampling, sizeof r->sampling);
+	r->n = 1;
+	r->parallel_calls = true;
+	r->cache_prompt = true;
+}
+
+static void cancel(request *r)
+{
+	uint32_t i;
+
+	for (i = 0; r->jobs && i < r->n; i++) {
+		if (r->jobs[i].job)
+			scheduler_cancel(r->jobs[i].job);
+		r->jobs[i].job = NULL;
+	}
+	r->running = 0;
+}
+
+void request_free(request *r)
+{
+	cancel(r);
+	memory_free(r->jobs);
+	pool_clear(&r->pool);
+	request_init(r);
+}
+
+bool request_add_message(request *r, const brise_message *message)
+{
+	void *list = r->messages;
+	brise_message *slot = pool_append(&r->pool, &list, r->n_messages, sizeof *slot);
+
+	if (!slot)
+		return false;
+	*slot = *message;
+	r->messages = list;
+	r->n_messages++;
+	return true;
+}
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+static bool refuse_memory(refusal *why)
+{
+	return refusal_set(why, 500, NULL, NULL, "out of memory");
+}
+
+static bool keep_ids(request *r, int32_t begin, int32_t *ids, size_t n, refusal *why)
+{
+	size_t first = begin >= 0;
+	int32_t *copy = n < SIZE_MAX ? pool_take(&r->pool, n + first, sizeof *copy) : NULL;
+
+	if (copy && first)
+		copy[0] = begin;
+	if (copy && n > 0)
+		memcpy(copy + first, ids, n * sizeof *ids);
+	brise_free(ids);
+	if (!copy)
+		return refuse_memory(why);
+	r->ids = copy;
+	r->n_ids = n + first;
+	return true;
+}
+
+/* Two things that clients send and formats have no form for: text beside calls in one answer, of
+ * which the calls are kept, as mistral-common's later formats keep both; and an answer that ends
+ * the conversation, which is to be continued. */
+static void adapt_messages(request *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_messages; i++) {
+		brise_message *m = &r->messages[i];
+
+		if (m->role == BRISE_ASSISTANT && m->n_calls > 0)
+			m->bytes = 0;
+		if (m->role == BRISE_ASSISTANT && m->n_calls == 0 && i + 1 == r->n_messages)
+			m->continued = true;
+	}
+}
+
+static bool encode_messages(request *r, const service *s, refusal *why)
+{
+	brise_conversation conversation = { .size = sizeof conversation };
+	int32_t *ids = NULL;
+	brise_status status;
+	brise_error err;
+	size_t n = 0;
+
+	if (!s->chat)
+		return refusal_set(why, 400, "unsupported_parameter", "messages",
+		                   "This model has no known format of conversations: %s. Use "
+		                   "/v1/completions.",
+		                   s->no_chat ? s->no_chat : "it is a base model");
+	adapt_messages(r);
+	conversation.messages = r->messages;
+	conversation.n = r->n_messages;
+	if (r->choice != TOOLS_NONE) {
+		conversation.tools = r->tools;
+		conversation.tools_bytes = r->tools_bytes;
+	}
+	status = brise_encode_chat(s->chat, &conversation, &ids, &n, &err);
+	if (status == BRISE_OK)
+		return keep_ids(r, -1, ids, n, why);
+	if (status == BRISE_ENOMEM)
+		return refuse_memory(why);
+	return refusal_set(why, 400, "invalid_value",
+	                   !strncmp(err.message, "tools", 5) ? "tools" : "messages",
+	                   "Invalid '%s': %s.",
+	                   !strncmp(err.message, "tools", 5) ? "tools" : "messages", err.message);
+}
+
+bool request_encode(request *r, const service *s, refusal *why)
+{
+	const brise_model_facts *facts = brise_get_model_facts(s->model);
+	int32_t *ids = NULL;
+	brise_status status;
+	brise_error err;
+	size_t n = 0;
+
+	if (r->ids)
+		return true;
+	if (r->n_messages > 0)
+		return encode_messages(r, s, why);
+	if (!s->tokenizer)
+		return refusal_set(why, 400, "unsupported_parameter", "prompt",
+		                   "This model's file has no tokenizer: give token ids.");
+	status = brise_encode_text(s->tokenizer, r->text ? r->text : "", r->text_bytes, false, &ids,
+	                           &n, &err);
+	if (status == BRISE_ENOMEM)
+		return refuse_memory(why);
+	if (status != BRISE_OK)
+		return refusal_set(why, 400, "invalid_value", "prompt", "%s", err.message);
+	return keep_ids(r, facts ? facts->bos : -1, ids, n, why);
+}
+
+/* ---- grammars ------------------------------------------------------------------------------- */
+
+/* The token that calls stand behind; -1: the model has none. */
+static int32_t find_calls(const service *s)
+{
+	int32_t id = -1;
+
+	if (!s->tokenizer || !s->chat || !brise_get_chat_facts(s->chat)->tools ||
+	    brise_find_token(s->tokenizer, CALLS, strlen(CALLS), &id, NULL) != BRISE_OK)
+		return -1;
+	return id;
+}
+
+/* tool_choice "none": the token cannot be drawn. */
+static bool ban_token(request *r, int32_t id, refusal *why)
+{
+	size_t n = r->sampling.n_bias;
+	brise_logit_bias *list = pool_take(&r->pool, n + 1, sizeof *list);
+
+	if (!list)
+		return refuse_memory(why);
+	if (n > 0)
+		memcpy(list, r->sampling.bias, n * sizeof *list);
+	list[n] = (brise_logit_bias){ id, -INFINITY };
+	r->sampling.bias = list;
+	r->sampling.n_bias = n + 1;
+	return true;
+}
+
+static const char *name_form(const request *r)
+{
+	if (r->form == FORM_TEXT)
+		return "tools";
+	if (r->form_param)
+		return r->form_param;
+	return r->form == FORM_GRAMMAR ? "grammar" : "response_format";
+}
+
+static bool compile(request *r, const service *s, const brise_grammar_options *options,
+                    grammar_entry **out, refusal *why)
+{
+	brise_status status;
+	brise_error err;
+
+	if (!s->tokenizer)
+		return refusal_set(why, 400, "unsupported_parameter", name_form(r),
+		                   "This model's file has no tokenizer, which '%s' needs.",
+		                   name_form(r));
+	status = grammar_cache_take(s->grammars, s->tokenizer, options, out, &err);
+	if (status == BRISE_OK)
+		return true;
+	if (status == BRISE_ENOMEM)
+		return refuse_memory(why);
+	if (status == BRISE_EUNSUPPORTED && r->form == FORM_TEXT && r->choice == TOOLS_AUTO &&
+	    !r->is_strict) {
+		r->unconstrained = pool_copy(&r->pool, err.message, strlen(err.message));
+		return r->unconstrained || refuse_memory(why);
+	}
+	return refusal_set(why, 400,
+	                   status == BRISE_EUNSUPPORTED ? "unsupported_value" : "invalid_value",
+	                   name_form(r), "Invalid '%s': %s.", name_form(r), err.message);
+}
+
+/* The grammar of a plan, and where it holds. *out NULL: none. */
+static bool plan_grammar(request *r, const service *s, job_plan *plan, grammar_entry **out,
+                         refusal *why)
+{
+	bool calls = r->choice == TOOLS_REQUIRED || r->choice == TOOLS_NAMED;
+	brise_grammar_options options;
+	int32_t calls_token = r->n_messages > 0 ? find_calls(s) : -1;
+
+	brise_init_grammar_options(&options, sizeof options);
+	plan->grammar_after = -1;
+	if (r->tools && r->choice != TOOLS_NONE && (calls || r->form == FORM_TEXT)) {
+		if (calls_token < 0)
+			return true; /* the format writes calls as text */
+		plan->must_call = calls;
+		options.kind = BRISE_GRAMMAR_TOOLS;
+		options.text = r->tools;
+		options.bytes = r->tools_bytes;
+		options.name = "tools";
+		options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
+		options.one_call = !r->parallel_calls;
+		if (!compile(r, s, &options, out, why))
+			return false;
+		plan->grammar_after = *out ? calls_token : -1;
+		return true;
+	}
+	if (r->form == FORM_TEXT)
+		return calls_token < 0 || ban_token(r, calls_token, why);
+	options.kind = r->form == FORM_JSON     ? BRISE_GRAMMAR_JSON
+	               : r->form == FORM_SCHEMA ? BRISE_GRAMMAR_SCHEMA
+	                                        : BRISE_GRAMMAR_GBNF;
+	if (r->form != FORM_JSON) {
+		options.text = r->grammar;
+		options.bytes = r->grammar_bytes;
+	}
+	return compile(r, s, &options, out, why);
+}
+
+/* ---- jobs ----------------------------------------------------------------------------------- */
+
+static void deliver(void *user, const job_event *event)
+{
+	request_job *j = user;
+	request *r = j->request;
+
+	if (event->kind == JOB_DONE || event->kind == JOB_FAILED) {
+		j->job = NULL;
+		r->running--;
+	}
+	r->each(r->user, j->answer, event); /* which may free r */
+}
+
+/* A 64-bit mix (Steele and others, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+ */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static bool refuse_submit(brise_status status, const brise_error *err, const request *r,
+                          uint64_t context, refusal *why)
+{
+	bool is_text = r->n_messages == 0;
+
+	if (status == BRISE_ENOMEM)
+		return refuse_memory(why);
+	if (status == BRISE_EFULL)
+		return refusal_set(why, 503, "queue_full", NULL,
+		                   "The server is busy: as many requests wait as may. Try again "
+		                   "later.");
+	if (context > 0 && r->n_prompt >= context)
+		return refusal_set(why, 400, "context_length_exceeded",
+		                   is_text ? "prompt" : "messages",
+		                   "This model's maximum context length is %llu tokens. However, "
+		                   "your %s resulted in %zu tokens. Please reduce the length of "
+		                   "the %s.",
+		                   (unsigned long long)context, is_text ? "prompt" : "messages",
+		                   r->n_prompt, is_text ? "prompt" : "messages");
+	return refusal_set(why, status == BRISE_EINVAL ? 400 : 500, NULL, NULL, "%s", err->message);
+}
+
+static uint64_t choose_limit(const request *r, uint64_t context)
+{
+	if (r->has_limit || r->limit > 0)
+		return r->limit;
+	if (context == 0)
+		return REQUEST_LIMIT;
+	return context > r->n_prompt ? context - r->n_prompt : 1;
+}
+
+static bool submit_jobs(request *r, service *s, const job_plan *shared, grammar_entry *grammar,
+                        uint64_t context, refusal *why)
+{
+	brise_sampling sampling = r->sampling;
+	job_plan plan = *shared;
+	brise_status status;
+	brise_error err;
+	uint32_t i;
+
+	if (!r->has_seed)
+		sampling.seed =
+		        mix((uint64_t)s->created * UINT64_C(0x9e3779b97f4a7c15) + ++s->submitted);
+	plan.sampling = &sampling;
+	for (i = 0; i < r->n; i++, sampling.seed++) {
+		r->jobs[i].request = r;
+		r->jobs[i].answer = i;
+		if (grammar) {
+			grammar_entry_keep(grammar);
+			plan.release = grammar_entry_release;
+			plan.held = grammar;
+		}
+		status = scheduler_submit(s->scheduler, &r->jobs[i].job, &plan, deliver,
+		                          &r->jobs[i], &err);
+		if (status != BRISE_OK) {
+			r->jobs[i].job = NULL;
+			if (grammar)
+				grammar_entry_release(grammar);
+			cancel(r);
+			return refuse_submit(status, &err, r, context, why);
+		}
+		r->running++;
+	}
+	return true;
+}
+
+bool request_submit(request *r, service *s, size_t key,
+                    void (*each)(void *user, uint32_t answer, const job_event *event), void *user,
+                    refusal *why)
+{
+	grammar_entry *grammar = NULL;
+	scheduler_figures figures;
+	job_plan plan = { .owner = key };
+	bool submitted;
+
+	if (!request_encode(r, s, why) || !plan_grammar(r, s, &plan, &grammar, why))
+		return false;
+	scheduler_get_figures(s->scheduler, &figures);
+	r->each = each;
+	r->user = user;
+	r->n_prompt = r->n_ids;
+	plan.prompt = r->ids;
+	plan.n = r->n_ids;
+	plan.limit = choose_limit(r, figures.context);
+	plan.stops = r->stops;
+	plan.n_stops = r->n_stops;
+	plan.chat = r->n_messages > 0 ? s->chat : NULL;
+	plan.ignores_ends = r->ignores_ends;
+	plan.grammar = grammar ? grammar_entry_get(grammar) : NULL;
+	plan.has_logprobs = r->has_logprobs;
+	plan.n_top = r->n_top;
+	plan.keeps = r->cache_prompt;
+	plan.embeds = r->embeds;
+	r->jobs = memory_new(r->n, sizeof *r->jobs);
+	submitted = r->jobs ? submit_jobs(r, s, &plan, grammar, figures.context, why)
+	                    : refuse_memory(why);
+	grammar_entry_release(grammar);
+	return submitted;
+}
+
+void request_name_call(const service *s, uint64_t number, uint32_t answer, size_t call, char id[10])
+{
+	char text[96];
+
+	(void)snprintf(text, sizeof text, "call %lld %llu %lu %zu", (long long)s->created,
+	               (unsigned long long)number, (unsigned long)answer, call);
+	brise_map_call_id(text, id);
+}
