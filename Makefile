@@ -167,6 +167,16 @@ $(out)/test/%: $(out)/obj/test/%.o $(filter-out $(main_object),$(app_objects)) $
 	@mkdir -p $(@D)
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 
+# Tests of what answers requests define exchanges and a scheduler themselves, instead of those in
+# the archive.
+faces := $(out)/obj/faces.a
+$(faces): $(filter-out $(main_object),$(app_objects))
+	$(call run,ar)rm -f $@ && $(AR) rcs $@ $^
+
+$(out)/test/test_api_%: $(out)/obj/test/test_api_%.o $(faces) $(internal)
+	@mkdir -p $(@D)
+	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
+
 # Compiled as everything is, and linked alone: test/build_options.sh makes it with all kinds of CFLAGS.
 $(out)/contract_probe: $(out)/obj/test/contract_probe.o
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
