@@ -1,0 +1,177 @@
+/* api_tokenize.c - see api_tokenize.h */
+#include "runtime/serve/api_tokenize.h"
+
+#include <string.h>
+
+#include "runtime/os/memory.h"
+#include "runtime/serve/api_chat.h"
+#include "runtime/serve/inputs.h"
+#include "runtime/serve/openai.h"
+
+typedef struct asked {
+	const char *text; /* [bytes]; NULL: none */
+	size_t bytes;
+	bool has_messages;
+	bool adds, parses, wants_pieces;
+	inputs tokens;
+} asked;
+
+static bool read_body(asked *a, const exchange_facts *facts, pool *p, refusal *why)
+{
+	char key[48];
+	fields f;
+
+	fields_begin(&f, facts->body, facts->body_bytes, p, why);
+	for (fields_enter_object(&f); fields_next_key(&f, key, sizeof key);)
+		if (!strcmp(key, "content") || !strcmp(key, "prompt")) {
+			fields_read_string(&f, &a->text, &a->bytes);
+		} else if (!strcmp(key, "add_special")) {
+			fields_read_bool(&f, &a->adds);
+		} else if (!strcmp(key, "parse_special")) {
+			fields_read_bool(&f, &a->parses);
+		} else if (!strcmp(key, "with_pieces")) {
+			fields_read_bool(&f, &a->wants_pieces);
+		} else if (!strcmp(key, "tokens")) {
+			if (fields_peek(&f) != JSON_ARRAY)
+				fields_refuse_type(&f, "an array of token ids");
+			inputs_read(&a->tokens, &f);
+		} else {
+			a->has_messages = a->has_messages || !strcmp(key, "messages");
+			fields_skip(&f);
+		}
+	return fields_end(&f);
+}
+
+/* ---- to ids --------------------------------------------------------------------------------- */
+
+static bool encode(const asked *a, const exchange_facts *facts, request *r, refusal *why)
+{
+	const service *s = facts->service;
+	const brise_model_facts *model = brise_get_model_facts(s->model);
+	size_t begin = a->adds && model && model->bos >= 0, n = 0;
+	int32_t *ids = NULL, *copy;
+	brise_error err;
+
+	if (a->has_messages)
+		return api_chat_read(r, facts->body, facts->body_bytes, why) &&
+		       request_encode(r, s, why);
+	if (!a->text)
+		return refusal_set(why, 400, "missing_required_parameter", "content",
+		                   "Missing required parameter: 'content'.");
+	if (!s->tokenizer)
+		return refusal_set(why, 400, NULL, NULL, "This model's file has no tokenizer.");
+	if (brise_encode_text(s->tokenizer, a->text, a->bytes, a->parses, &ids, &n, &err) !=
+	    BRISE_OK)
+		return refusal_set(why, err.code == BRISE_EINVAL ? 400 : 500, NULL, NULL, "%s",
+		                   err.message);
+	copy = pool_take(&r->pool, n + begin, sizeof *copy);
+	if (copy && begin)
+		copy[0] = model->bos;
+	if (copy && n > 0)
+		memcpy(copy + begin, ids, n * sizeof *ids);
+	brise_free(ids);
+	r->ids = copy;
+	r->n_ids = n + begin;
+	return copy || refusal_set(why, 500, NULL, NULL, "out of memory");
+}
+
+static void put_token(json_writer *w, const service *s, int32_t id, bool with_piece)
+{
+	const char *piece = "";
+	size_t bytes = 0;
+
+	if (!with_piece) {
+		json_put_integer(w, NULL, id);
+		return;
+	}
+	json_open(w, NULL, '{');
+	json_put_integer(w, "id", id);
+	if (brise_get_piece(s->tokenizer, id, &piece, &bytes, NULL) == BRISE_OK)
+		json_put_text(w, "piece", piece, bytes);
+	else
+		json_put_null(w, "piece");
+	json_close(w);
+}
+
+void api_tokenize(exchange *x)
+{
+	const exchange_facts *facts = exchange_get_facts(x);
+	refusal why = { .status = 0 };
+	asked a = { .text = NULL };
+	body out = { .n = 0 };
+	json_writer w = { .sink = body_add, .user = &out };
+	request r;
+	size_t i;
+
+	request_init(&r);
+	if (!read_body(&a, facts, &r.pool, &why) || !encode(&a, facts, &r, &why)) {
+		openai_refuse(x, &why);
+	} else {
+		json_open(&w, NULL, '{');
+		json_open(&w, "tokens", '[');
+		for (i = 0; i < r.n_ids; i++)
+			put_token(&w, facts->service, r.ids[i], a.wants_pieces);
+		json_close(&w);
+		json_put_unsigned(&w, "count", r.n_ids);
+		json_close(&w);
+		openai_reply(x, &out);
+	}
+	body_free(&out);
+	request_free(&r);
+}
+
+/* ---- to text -------------------------------------------------------------------------------- */
+
+static bool decode(const service *s, const input *of, body *text, refusal *why)
+{
+	brise_decoder *decoder = NULL;
+	const char *piece;
+	size_t bytes, i;
+	brise_error err;
+
+	if (!s->tokenizer)
+		return refusal_set(why, 400, NULL, NULL, "This model's file has no tokenizer.");
+	if (brise_new_decoder(&decoder, s->tokenizer, &err) != BRISE_OK)
+		return refusal_set(why, 500, NULL, NULL, "%s", err.message);
+	for (i = 0; i < of->n_ids && why->status == 0; i++)
+		if (brise_decode_token(decoder, of->ids[i], &piece, &bytes, &err) == BRISE_OK)
+			body_add(text, piece, bytes);
+		else
+			(void)refusal_set(why, 400, "invalid_value", "tokens",
+			                  "Invalid 'tokens': %s.", err.message);
+	if (brise_finish_decoder(decoder, &piece, &bytes, NULL) == BRISE_OK)
+		body_add(text, piece, bytes);
+	brise_free_decoder(decoder);
+	return why->status == 0;
+}
+
+void api_detokenize(exchange *x)
+{
+	const exchange_facts *facts = exchange_get_facts(x);
+	refusal why = { .status = 0 };
+	asked a = { .text = NULL };
+	body text = { .n = 0 }, out = { .n = 0 };
+	json_writer w = { .sink = body_add, .user = &out };
+	const input *of;
+	pool p = { .failed = false };
+
+	if (read_body(&a, facts, &p, &why) && a.tokens.n == 0)
+		(void)refusal_set(&why, 400, "missing_required_parameter", "tokens",
+		                  "Missing required parameter: 'tokens'.");
+	of = a.tokens.list;
+	if (why.status == 0 && (a.tokens.n > 1 || !of->ids))
+		(void)refusal_set(&why, 400, "invalid_type", "tokens",
+		                  "Invalid type for 'tokens': expected an array of token ids.");
+	if (why.status != 0 || !decode(facts->service, of, &text, &why)) {
+		openai_refuse(x, &why);
+	} else {
+		json_open(&w, NULL, '{');
+		json_put_text(&w, "content", text.bytes, text.n);
+		json_close(&w);
+		out.failed = out.failed || text.failed;
+		openai_reply(x, &out);
+	}
+	body_free(&text);
+	body_free(&out);
+	pool_clear(&p);
+}
