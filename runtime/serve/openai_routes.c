@@ -6,19 +6,10 @@
 #include "runtime/serve/api_embeddings.h"
 #include "runtime/serve/api_tokenize.h"
 
-const exchange_route *openai_get_routes(size_t *n)
-{
-	static const exchange_route routes[] = {
-		{ "POST", "/v1/chat/completions", api_chat },
-		{ "POST", "/chat/completions", api_chat },
-		{ "POST", "/v1/completions", api_completions },
-		{ "POST", "/completions", api_completions },
-		{ "POST", "/v1/embeddings", api_embeddings },
-		{ "POST", "/embeddings", api_embeddings },
-		{ "POST", "/tokenize", api_tokenize },
-		{ "POST", "/detokenize", api_detokenize },
-	};
-
-	*n = sizeof routes / sizeof *routes;
-	return routes;
-}
+const exchange_route openai_routes[] = {
+	{ "POST", "/v1/chat/completions", api_chat },   { "POST", "/chat/completions", api_chat },
+	{ "POST", "/v1/completions", api_completions }, { "POST", "/completions", api_completions },
+	{ "POST", "/v1/embeddings", api_embeddings },   { "POST", "/embeddings", api_embeddings },
+	{ "POST", "/tokenize", api_tokenize },          { "POST", "/detokenize", api_detokenize },
+};
+const size_t openai_n_routes = sizeof openai_routes / sizeof *openai_routes;

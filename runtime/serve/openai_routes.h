@@ -4,7 +4,7 @@
 
 #include "runtime/serve/exchange.h"
 
-/* [*n], static storage. */
-const exchange_route *openai_get_routes(size_t *n);
+extern const exchange_route openai_routes[];
+extern const size_t openai_n_routes;
 
 #endif
