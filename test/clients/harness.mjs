@@ -1,6 +1,5 @@
 // harness.mjs - statements that are counted, and servers for them
 import { spawn } from "node:child_process";
-import net from "node:net";
 
 export const counts = { passed: 0, failed: 0, skipped: 0 };
 
@@ -28,31 +27,22 @@ export function skip(name, reason) {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function findPort() {
-	return new Promise((resolve, reject) => {
-		const probe = net.createServer();
-		probe.on("error", reject);
-		probe.listen(0, "127.0.0.1", () => {
-			const { port } = probe.address();
-			probe.close(() => resolve(port));
-		});
-	});
-}
-
 /** Starts `brise serve` and waits until it is ready. stop() ends it, and gives its exit status. */
 export async function serve(program, model, options = []) {
-	const port = await findPort();
-	const url = `http://127.0.0.1:${port}`;
-	const child = spawn(program, ["serve", model, "--port", String(port), ...options], {
-		stdio: ["ignore", "inherit", "pipe"],
+	const child = spawn(program, ["serve", model, "--port", "0", "--no-cache", ...options], {
+		stdio: ["ignore", "pipe", "pipe"],
 	});
 	let log = "";
 	child.stderr.on("data", (bytes) => (log += bytes));
 	const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? signal)));
+	const url = await new Promise((resolve) => {
+		child.stdout.once("data", (bytes) => resolve(String(bytes).trim()));
+		ended.then(() => resolve(""));
+	});
 	for (let i = 0; ; i++) {
 		const ready = await fetch(`${url}/health`).then((r) => r.ok, () => false);
 		if (ready) break;
-		if (i === 300 || child.exitCode !== null) {
+		if (i === 300 || !url || child.exitCode !== null) {
 			child.kill("SIGKILL");
 			throw new Error(`brise serve ${model} is not ready:\n${log}`);
 		}

@@ -129,8 +129,8 @@ async function testErrors(client, url) {
 			(error) => error instanceof OpenAI.BadRequestError && /image_url/.test(error.message));
 	});
 	await test("openai: a client that aborts frees its place", async () => {
-		const slots = async () => (await (await fetch(`${url}/slots`)).json());
-		const busy = async () => (await slots()).filter((s) => s.is_processing).length;
+		const busy = async () =>
+			Number((await (await fetch(`${url}/metrics`)).text()).match(/^brise_jobs_running (\d+)$/m)[1]);
 		const stream = await client.chat.completions.create({ model: "breeze", messages: question, stream: true,
 			max_tokens: 1_000_000, ignore_eos: true });
 		let pieces = 0;
