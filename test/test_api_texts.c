@@ -177,7 +177,7 @@ static void test_completions_whose_client_goes(void)
 	fake_event(0, (job_event){ .kind = JOB_FAILED, .error = &err });
 	CHECK(&counts, fake.x.status == 500 && fake.jobs[1].is_cancelled, "%d", fake.x.status);
 	fake.room = 1;
-	fake_post(api_completions, "{'prompt':['a','b']}");
+	fake_post(api_completions, "{'prompt':['a','b'],'n':2}");
 	CHECK(&counts, fake.x.status == 503 && fake.jobs[0].is_cancelled, "%d", fake.x.status);
 	fake.room = FAKE_JOBS;
 }
@@ -239,6 +239,43 @@ static void test_wrong_fields_of_embeddings(void)
 	CHECK(&counts, fake.jobs[0].is_cancelled && fake.jobs[1].is_cancelled, "run on");
 }
 
+/* More inputs than the queue has room for. */
+static void test_many_inputs_are_submitted_little_by_little(void)
+{
+	static const float values[] = { 1 };
+	char json[2048] = "{'input':['a'";
+	size_t i;
+
+	for (i = 1; i < 70; i++)
+		strcat(json, ",'b'");
+	strcat(json, "]}");
+	fake.room = 8;
+	fake_post(api_embeddings, json);
+	CHECK(&counts, fake.n_jobs > 0 && fake.n_jobs < 8, "%zu at once", fake.n_jobs);
+	fake.room = FAKE_JOBS;
+	for (i = 0; i < 70; i++) {
+		fake_event(i, (job_event){ .kind = JOB_EMBEDDING, .embedding = values, .dim = 1 });
+		CHECK(&counts, fake.x.status == 0, "replied too early, after %zu", i);
+		if (i == 5)
+			fake.room = fake.n_jobs; /* full: the next end tries again */
+		if (i == 6)
+			fake.room = FAKE_JOBS;
+		fake_done(i, JOB_LIMITED, 0, 0);
+	}
+	CHECK(&counts, fake.x.status == 200 && fake.n_jobs == 70, "%zu jobs", fake.n_jobs);
+	BODY_HAS("'index':69,'embedding':[1.0]}");
+	memcpy(json + 2, "prompt", 6);
+	memmove(json + 8, json + 7, strlen(json + 7) + 1);
+	json[8] = '\'';
+	fake_post(api_completions, json);
+	CHECK(&counts, fake.n_jobs > 0 && fake.n_jobs < 8, "%zu at once: %s", fake.n_jobs,
+	      fake_body());
+	for (i = 0; i < 70; i++)
+		fake_done(i, JOB_ENDED, 1, 0);
+	CHECK(&counts, fake.x.status == 200 && fake.n_jobs == 70, "%zu jobs", fake.n_jobs);
+	BODY_HAS("'prompt_tokens':140,'completion_tokens':70,");
+}
+
 /* ---- tokens --------------------------------------------------------------------------------- */
 
 static void test_tokens(void)
@@ -286,6 +323,7 @@ int main(int argc, char **argv)
 	RUN(test_completions_whose_client_goes());
 	RUN(test_embeddings());
 	RUN(test_wrong_fields_of_embeddings());
+	RUN(test_many_inputs_are_submitted_little_by_little());
 	RUN(test_tokens());
 	fake_close();
 	return check_report("api_texts", &counts);

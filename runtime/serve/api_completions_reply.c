@@ -31,9 +31,9 @@ struct reply {
 	exchange *x;
 	openai_head head;
 	openai_usage usage;
-	prompt *prompts; /* [of.prompts.n] */
-	choice *choices; /* [of.prompts.n * n] */
-	size_t running;  /* prompts */
+	prompt *prompts;           /* [of.prompts.n] */
+	choice *choices;           /* [of.prompts.n * n] */
+	size_t submitted, running; /* prompts */
 	body out;
 	bool begun; /* of a stream: its head is out */
 };
@@ -253,19 +253,17 @@ static void finish_reply(reply *p)
 	free_reply(p);
 }
 
-static void fail_reply(reply *p, const job_event *event)
+static void fail_reply(reply *p, const refusal *why)
 {
 	json_writer w = { .sink = body_add, .user = &p->out };
-	refusal why = { .status = 0 };
 
-	openai_explain(&why, event);
 	exchange_on_gone(p->x, NULL, NULL);
 	if (!p->begun) {
-		openai_refuse(p->x, &why);
+		openai_refuse(p->x, why);
 	} else {
 		body_begin_event(&p->out, NULL);
 		json_open(&w, NULL, '{');
-		openai_put_error(&w, &why);
+		openai_put_error(&w, why);
 		json_close(&w);
 		body_end_event(&p->out);
 		if (!p->out.failed)
@@ -275,8 +273,40 @@ static void fail_reply(reply *p, const job_event *event)
 	free_reply(p);
 }
 
+/* ---- jobs and their events ------------------------------------------------------------------ */
+
+static void take_event(void *user, uint32_t answer, const job_event *event);
+
+/* Submits what may be under way besides what is. A full queue is no reason to refuse as long as
+ * something of this reply runs, whose end leads here again. */
+static bool submit_prompts(reply *p, refusal *why)
+{
+	const exchange_facts *facts = exchange_get_facts(p->x);
+
+	for (; p->submitted < p->of.prompts.n && p->running < INPUTS_IN_FLIGHT; p->submitted++) {
+		prompt *of = &p->prompts[p->submitted];
+
+		of->reply = p;
+		of->number = p->submitted;
+		if (!of->request.n)
+			inputs_make_request(&p->of.prompts, p->submitted, &p->of.shared,
+			                    &of->request);
+		if (!request_submit(&of->request, facts->service, facts->key, take_event, of,
+		                    why)) {
+			if (why->status != 503 || p->running == 0)
+				return false;
+			why->status = 0;
+			return true;
+		}
+		p->usage.prompt += of->request.n_prompt;
+		p->running++;
+	}
+	return true;
+}
+
 static void end_choice(prompt *of, size_t i, const job_event *event)
 {
+	refusal why = { .status = 0 };
 	reply *p = of->reply;
 
 	p->choices[i].reason = event->reason;
@@ -285,7 +315,12 @@ static void end_choice(prompt *of, size_t i, const job_event *event)
 		p->usage.kept += event->n_kept;
 	if (p->of.shared.streams)
 		send_chunk(p, i, "", 0, openai_reason(event->reason));
-	if (of->request.running == 0 && --p->running == 0)
+	if (of->request.running > 0)
+		return;
+	p->running--;
+	if (!submit_prompts(p, &why))
+		fail_reply(p, &why);
+	else if (p->running == 0)
 		finish_reply(p);
 }
 
@@ -295,9 +330,11 @@ static void take_event(void *user, uint32_t answer, const job_event *event)
 	reply *p = of->reply;
 	size_t i = of->number * p->of.shared.n + answer;
 	choice *c = &p->choices[i];
+	refusal why = { .status = 0 };
 
 	if (event->kind == JOB_FAILED) {
-		fail_reply(p, event);
+		openai_explain(&why, event);
+		fail_reply(p, &why);
 		return;
 	}
 	if (p->of.shared.streams)
@@ -310,27 +347,6 @@ static void take_event(void *user, uint32_t answer, const job_event *event)
 		send_chunk(p, i, event->piece.text, event->piece.bytes, NULL);
 	else if (event->kind == JOB_DONE)
 		end_choice(of, i, event);
-}
-
-/* ---- the begin ------------------------------------------------------------------------------ */
-
-static bool submit_prompts(reply *p, refusal *why)
-{
-	const exchange_facts *facts = exchange_get_facts(p->x);
-	size_t i;
-
-	for (i = 0; i < p->of.prompts.n; i++) {
-		prompt *of = &p->prompts[i];
-
-		of->reply = p;
-		of->number = i;
-		inputs_make_request(&p->of.prompts, i, &p->of.shared, &of->request);
-		if (!request_submit(&of->request, facts->service, facts->key, take_event, of, why))
-			return false;
-		p->usage.prompt += of->request.n_prompt;
-		p->running++;
-	}
-	return true;
 }
 
 bool api_completions_reply(exchange *x, completions *c, refusal *why)

@@ -22,9 +22,9 @@ struct reply {
 	inputs inputs;
 	exchange *x;
 	bool is_base64;
-	int64_t dimensions; /* that the client wants; 0: not said */
-	vector *vectors;    /* [inputs.n] */
-	size_t running;
+	int64_t dimensions;        /* that the client wants; 0: not said */
+	vector *vectors;           /* [inputs.n] */
+	size_t submitted, running; /* inputs */
 	uint64_t n_prompt;
 	body out;
 };
@@ -125,26 +125,6 @@ static void refuse(reply *p, const refusal *why)
 	free_reply(p);
 }
 
-static void take_event(void *user, uint32_t answer, const job_event *event)
-{
-	vector *v = user;
-	reply *p = v->reply;
-	refusal why = { .status = 0 };
-
-	(void)answer;
-	if (event->kind == JOB_FAILED) {
-		openai_explain(&why, event);
-		refuse(p, &why);
-	} else if (event->kind == JOB_EMBEDDING) {
-		v->values = pool_take(&v->request.pool, event->dim, sizeof *v->values);
-		v->dim = v->values ? event->dim : 0;
-		if (v->values)
-			memcpy(v->values, event->embedding, event->dim * sizeof *v->values);
-	} else if (event->kind == JOB_DONE && --p->running == 0) {
-		finish_reply(p);
-	}
-}
-
 /* ---- the request ---------------------------------------------------------------------------- */
 
 static void read_format(reply *p, fields *f)
@@ -189,26 +169,56 @@ static bool read_body(reply *p, const service *s, const exchange_facts *facts, r
 	return true;
 }
 
+static void take_event(void *user, uint32_t answer, const job_event *event);
+
+/* Submits what may be under way besides what is. A full queue is no reason to refuse as long as
+ * something of this reply runs, whose end leads here again. */
 static bool submit_inputs(reply *p, refusal *why)
 {
 	const exchange_facts *facts = exchange_get_facts(p->x);
-	size_t i;
 
-	p->shared.embeds = true;
-	for (i = 0; i < p->inputs.n; i++) {
-		vector *v = &p->vectors[i];
+	for (; p->submitted < p->inputs.n && p->running < INPUTS_IN_FLIGHT; p->submitted++) {
+		vector *v = &p->vectors[p->submitted];
 
 		v->reply = p;
-		inputs_make_request(&p->inputs, i, &p->shared, &v->request);
+		if (!v->request.n)
+			inputs_make_request(&p->inputs, p->submitted, &p->shared, &v->request);
 		if (!request_submit(&v->request, facts->service, facts->key, take_event, v, why)) {
 			if (why->param[0])
 				strcpy(why->param, "input");
-			return false;
+			if (why->status != 503 || p->running == 0)
+				return false;
+			why->status = 0;
+			return true;
 		}
 		p->n_prompt += v->request.n_prompt;
 		p->running++;
 	}
 	return true;
+}
+
+static void take_event(void *user, uint32_t answer, const job_event *event)
+{
+	vector *v = user;
+	reply *p = v->reply;
+	refusal why = { .status = 0 };
+
+	(void)answer;
+	if (event->kind == JOB_FAILED) {
+		openai_explain(&why, event);
+		refuse(p, &why);
+	} else if (event->kind == JOB_EMBEDDING) {
+		v->values = pool_take(&v->request.pool, event->dim, sizeof *v->values);
+		v->dim = v->values ? event->dim : 0;
+		if (v->values)
+			memcpy(v->values, event->embedding, event->dim * sizeof *v->values);
+	} else if (event->kind == JOB_DONE) {
+		p->running--;
+		if (!submit_inputs(p, &why))
+			refuse(p, &why);
+		else if (p->running == 0)
+			finish_reply(p);
+	}
 }
 
 void api_embeddings(exchange *x)
@@ -223,6 +233,7 @@ void api_embeddings(exchange *x)
 		return;
 	}
 	request_init(&p->shared);
+	p->shared.embeds = true;
 	p->x = x;
 	if (!read_body(p, facts->service, facts, &why)) {
 		refuse(p, &why);

@@ -6,7 +6,8 @@
 #include "runtime/serve/fields.h"
 #include "runtime/serve/request.h"
 
-#define INPUTS_MOST 2048 /* of one request, as OpenAI has it */
+#define INPUTS_MOST      2048 /* of one request, as OpenAI has it */
+#define INPUTS_IN_FLIGHT 4    /* submitted at once, so that many do not fill the queue */
 
 typedef struct input {
 	const char *text; /* [bytes] */

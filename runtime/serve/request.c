@@ -375,6 +375,10 @@ bool request_submit(request *r, service *s, size_t key,
 	submitted = r->jobs ? submit_jobs(r, s, &plan, grammar, figures.context, why)
 	                    : refuse_memory(why);
 	grammar_entry_release(grammar);
+	if (!submitted) {
+		memory_free(r->jobs);
+		r->jobs = NULL;
+	}
 	return submitted;
 }
 
