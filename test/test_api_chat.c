@@ -151,6 +151,9 @@ static void test_defaults(void)
 	CHECK(&counts, fake.jobs[0].sampling.penalty_last > s.penalty_last, "the whole text");
 	post("{" USER ",'max_tokens':5,'stop':'x'}");
 	CHECK(&counts, fake.jobs[0].plan.limit == 5 && fake.jobs[0].plan.n_stops == 1, "one stop");
+	post("{" USER ",'max_tokens':5,'max_tokens':6,'stop':['x','y'],'stop':'z','stop':['z']}");
+	CHECK(&counts, fake.jobs[0].plan.limit == 6 && fake.jobs[0].plan.n_stops == 1,
+	      "of fields that are given twice the last counts");
 }
 
 /* ---- what is refused ------------------------------------------------------------------------ */
