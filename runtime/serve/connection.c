@@ -21,7 +21,7 @@
 /* A client counts as reading while it takes so many bytes in each timeout, or all there are. */
 #define PROGRESS_BYTES 16384u
 
-/* After the first timeout a body must have come at this rate. */
+/* A body may pause for one timeout, and must come at this rate after the first one. */
 #define BODY_BYTES_PER_SECOND 1024.0
 
 #define LINGER_SECONDS 1.0
@@ -41,7 +41,7 @@ connection *connection_new(site *s, int socket, const char *peer, bool checks_ho
 	memcpy(c->peer, peer, strnlen(peer, sizeof c->peer - 1));
 	c->checks_host = checks_host;
 	http_begin(&c->request, &s->limits);
-	c->since = c->sent = os_clock();
+	c->since = c->sent = c->heard = os_clock();
 	s->figures.connections++;
 	return c;
 }
@@ -263,7 +263,9 @@ double connection_deadline(const connection *c)
 	if (c->exchange || c->state != CONNECTION_OPEN)
 		return HUGE_VAL;
 	if (c->request.state == HTTP_BODY)
-		return c->since + timeout + (double)c->request.body_bytes / BODY_BYTES_PER_SECOND;
+		return fmin(c->heard + timeout,
+		            c->since + timeout +
+		                    (double)c->request.body_bytes / BODY_BYTES_PER_SECOND);
 	return c->since + (c->request.state == HTTP_IDLE && c->is_used ? c->site->keep_s : timeout);
 }
 
@@ -311,6 +313,8 @@ static bool work_once(connection *c, bool is_readable, double now)
 	if (is_readable && c->state != CONNECTION_LINGERING && wants_input(c) && !read_input(c))
 		c->state = CONNECTION_DEAD;
 	has_read = input_size(c) > before;
+	if (has_read)
+		c->heard = now;
 	while (take_requests(c, now) | send_output(c, now))
 		;
 	end_after_input(c);

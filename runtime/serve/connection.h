@@ -34,6 +34,7 @@ typedef struct connection {
 	bool has_continued;     /* "100 Continue" was sent for this request */
 	double since;           /* when waiting for a request began, or its head, or its body */
 	http_state since_state; /* which of them */
+	double heard;           /* when something was last read */
 	double sent;            /* when the client last read something worth counting */
 	size_t sent_bytes;      /* that it read after that */
 	bool was_waiting;       /* something was left to be sent when the loop turned last */

@@ -289,8 +289,10 @@ static bool parse_field(http_request *r, char *line)
 	if (r->n_fields == r->limits.fields)
 		return http_refuse(r, 431, "fewer fields");
 	*colon = 0;
-	value = colon + 1 + strspn(colon + 1, " \t");
-	for (end = value + strlen(value); end > value && (end[-1] == ' ' || end[-1] == '\t');)
+	/* Tabs may stand around a value, too, but nginx and others do not drop them. They stay
+	 * here, so that where a value matters they are refused. */
+	value = colon + 1 + strspn(colon + 1, " ");
+	for (end = value + strlen(value); end > value && end[-1] == ' ';)
 		end--;
 	*end = 0;
 	r->fields[r->n_fields].name = line;

@@ -128,8 +128,8 @@ void server_watch(server *s, int descriptor, server_watch_fn *each, void *user)
 
 void server_stop(server *s)
 {
+	s->stops_at = os_clock() + (s->site.is_stopping ? 0 : s->grace_s);
 	s->site.is_stopping = true;
-	s->stops_at = os_clock() + s->grace_s;
 	close_listeners(s);
 }
 

@@ -58,7 +58,7 @@ void server_watch(server *s, int descriptor, server_watch_fn *each, void *user);
 brise_status server_run(server *s, brise_error *err);
 
 /* From within a watch: listens no more, ends connections that are idle, and gives the others the
- * time of grace. */
+ * time of grace. The second time: ends them at once. */
 void server_stop(server *s);
 
 #endif
