@@ -231,8 +231,8 @@ bad=$(while IFS='|' read -r arguments text; do
 	[ -z "$wrong" ] || printf '(%s: %s) ' "$arguments" "$wrong"
 done <<'END'
 chat|expected MODEL, found nothing
-serve|there is no server yet
-llama-server -m x|there is no server yet
+serve|expected MODEL, found nothing
+llama-server|expected MODEL, found nothing
 quantize in.gguf out.gguf|brise convert CHECKPOINT OUT.brise
 llama-quantize|brise convert CHECKPOINT OUT.brise
 help quantize|brise convert CHECKPOINT OUT.brise
@@ -241,7 +241,7 @@ list|keeps no list
 imatrix|brise calibrate
 -z x|unknown option '-z'
 -p x|expected MODEL [PROMPT], found no MODEL
-embed|no embeddings
+embed|/v1/embeddings
 run x -cnv|brise chat MODEL holds a conversation
 run x --jinja|templates are not executed
 chat x --chat-template-file y|runtime/CHAT.md

@@ -107,7 +107,8 @@ in_room() { # room, prints its objects
 }
 holds "there are objects of the converter, the faces and bench" [ -n "$(in_room convert)" -a -n "$(in_room runtime/cli)" -a -n "$(in_room bench)" ]
 check "convert asks the system for nothing" "$(asking "$system" $(in_room convert))"
-own='runtime/cli/(engine|places).c: getenv
+own='runtime/cli/(engine|places|serve_listen).c: getenv
+runtime/cli/serve.c: read
 runtime/cli/device.c: (getenv|isatty|ioctl|read|write|pselect|poll|sigaction|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit)
 runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
 runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|pipe2?|fcntl(64)?|_exit)

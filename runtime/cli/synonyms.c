@@ -10,9 +10,9 @@
 #define OUR_FORMAT                                                                                 \
 	"templates are not executed: --chat-format v1, v2, v3, chatml, zephyr or a file of "       \
 	"affixes (runtime/CHAT.md) says how a model's conversations are written"
-#define NO_SERVER                                                                                  \
-	"there is no server yet: brise run MODEL PROMPT, or libbrise (runtime/brise.h) in a "      \
-	"program"
+#define OUR_SERVER "brise serve MODEL answers requests over HTTP; this command does not"
+#define NO_TLS     "brise serves plain HTTP: a proxy such as nginx or HAProxy in front of it adds TLS"
+#define OUR_PLACES "brise serve MODEL --parallel N answers several requests at once"
 #define NO_DOWNLOAD                                                                                \
 	"brise downloads nothing: fetch a checkpoint or a GGUF file, then brise convert "          \
 	"CHECKPOINT OUT.brise"
@@ -32,9 +32,8 @@
 #define OUR_CACHE  "the cache is --kv int8 (default) or --kv f32"
 #define OUR_ADAPTERS                                                                               \
 	"adapters are merged when converting: brise convert CHECKPOINT OUT.brise --lora DIR"
-#define NO_EMBEDDINGS "there are no embeddings; brise logits writes what follows each token"
+#define NO_EMBEDDINGS "brise serve MODEL answers POST /v1/embeddings"
 #define NO_IMAGES     "brise reads text only"
-#define ONE_SEQUENCE  "brise run continues one prompt at a time; leave it out"
 #define ONE_PROCESS   "the model is loaded for one command only; leave it out"
 #define OUR_AFFINITY  "processors are chosen by taskset; --threads N says how many"
 #define OUR_CONVERT                                                                                \
@@ -145,8 +144,9 @@ static const synonym options[] = {
 	{ "--kv-unified",         SYNONYM_IGNORED, NULL },
 	{ "-cmoe",                SYNONYM_IGNORED, NULL },
 	{ "--cpu-moe",            SYNONYM_IGNORED, NULL },
-	{ "-to",                  SYNONYM_ANSWER,  NO_SERVER },
-	{ "--timeout",            SYNONYM_ANSWER,  NO_SERVER },
+	{ "-to",                  SYNONYM_OPTION, "timeout" }, /* of serve */
+	{ "-to",                  SYNONYM_ANSWER, OUR_SERVER },
+	{ "--timeout",            SYNONYM_ANSWER, OUR_SERVER },
 	{ "-bf",                  SYNONYM_ANSWER,  "brise run MODEL --file FILE reads a prompt from a file" },
 	{ "--binary-file",        SYNONYM_ANSWER,  "brise run MODEL --file FILE reads a prompt from a file" },
 	{ "-o",                   SYNONYM_OUTPUT,  NULL },
@@ -192,10 +192,31 @@ static const synonym options[] = {
 	{ "--chat-template-file", SYNONYM_ANSWER, OUR_FORMAT },
 	{ "--in-prefix",          SYNONYM_ANSWER, OUR_FORMAT },
 	{ "--in-suffix",          SYNONYM_ANSWER, OUR_FORMAT },
-	{ "--host",               SYNONYM_ANSWER, NO_SERVER },
-	{ "--port",               SYNONYM_ANSWER, NO_SERVER },
-	{ "-np",                  SYNONYM_ANSWER, ONE_SEQUENCE },
-	{ "--parallel",           SYNONYM_ANSWER, ONE_SEQUENCE },
+	{ "--host",               SYNONYM_ANSWER, OUR_SERVER },
+	{ "--port",               SYNONYM_ANSWER, OUR_SERVER },
+	{ "--api-key",            SYNONYM_ANSWER, OUR_SERVER },
+	{ "-np",                  SYNONYM_OPTION, "parallel" },
+	{ "-np",                  SYNONYM_ANSWER, OUR_PLACES },
+	{ "--num-parallel",       SYNONYM_OPTION, "parallel" },
+	{ "--parallel",           SYNONYM_ANSWER, OUR_PLACES },
+	{ "--max-queue",          SYNONYM_OPTION, "queue" },
+	{ "--no-webui",           SYNONYM_OPTION, "no-page" },
+	{ "--webui",              SYNONYM_FLAG,   NULL },
+	{ "--metrics",            SYNONYM_FLAG,   NULL },
+	{ "--props",              SYNONYM_FLAG,   NULL },
+	{ "--slots",              SYNONYM_FLAG,   NULL },
+	{ "--embedding",          SYNONYM_FLAG,   NULL },
+	{ "--embeddings",         SYNONYM_FLAG,   NULL },
+	{ "--served-model-name",  SYNONYM_OPTION, "alias" },
+	{ "--sleep-idle-seconds", SYNONYM_OPTION, "idle" },
+	{ "--slot-save-path",     SYNONYM_OPTION, "cache" },
+	{ "--allowed-origins",    SYNONYM_OPTION, "cors" },
+	{ "--origins",            SYNONYM_OPTION, "cors" },
+	{ "--threads-http",       SYNONYM_IGNORED, "N" },
+	{ "--cache-reuse",        SYNONYM_IGNORED, "N" },
+	{ "--ssl-key-file",       SYNONYM_ANSWER, NO_TLS },
+	{ "--ssl-cert-file",      SYNONYM_ANSWER, NO_TLS },
+	{ "--api-prefix",         SYNONYM_ANSWER, "paths are as they are; a proxy such as nginx in front can put a prefix before them" },
 	{ "--keepalive",          SYNONYM_ANSWER, ONE_PROCESS },
 	{ "--keep-alive",         SYNONYM_ANSWER, ONE_PROCESS },
 	{ "-mm",                  SYNONYM_ANSWER, NO_IMAGES },
@@ -258,9 +279,8 @@ static const synonym commands[] = {
 	{ "llama-tokenize",   SYNONYM_OPTION, "tokenize" },
 	{ "llama-perplexity", SYNONYM_OPTION, "perplexity" },
 	{ "llama-bench",      SYNONYM_OPTION, "bench" },
-	{ "serve",            SYNONYM_ANSWER, NO_SERVER },
-	{ "server",           SYNONYM_ANSWER, NO_SERVER },
-	{ "llama-server",     SYNONYM_ANSWER, NO_SERVER },
+	{ "server",           SYNONYM_OPTION, "serve" },
+	{ "llama-server",     SYNONYM_OPTION, "serve" },
 	{ "quantize",         SYNONYM_ANSWER, OUR_CONVERT },
 	{ "llama-quantize",   SYNONYM_ANSWER, OUR_CONVERT },
 	{ "create",           SYNONYM_ANSWER, OUR_CONVERT },
