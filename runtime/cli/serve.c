@@ -11,6 +11,7 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/serve/about.h"
+#include "runtime/serve/openai_routes.h"
 #include "runtime/serve/page/page.h"
 #include "runtime/serve/scheduler.h"
 #include "runtime/serve/service.h"
@@ -163,6 +164,7 @@ static void add_routes(serving *s)
 {
 	server_add_routes(s->server, about_open_routes, about_n_open_routes, true);
 	server_add_routes(s->server, about_routes, about_n_routes, false);
+	server_add_routes(s->server, openai_routes, openai_n_routes, false);
 	if (!s->settings->no_page)
 		server_add_routes(s->server, page_routes, page_n_routes, true);
 }

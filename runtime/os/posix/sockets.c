@@ -19,6 +19,10 @@
 
 #define BACKLOG 128
 
+/* Bytes that the system holds for a client that does not read. Left to itself, Linux takes 4 MB,
+ * which are hours of an answer. */
+#define SEND_ROOM 65536
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* the program ignores SIGPIPE there */
 #endif
@@ -203,7 +207,7 @@ void socket_describe(int listener, char name[SOCKET_NAME], bool *is_loopback)
 
 int socket_accept(int listener, char peer[SOCKET_NAME])
 {
-	int on = 1, s;
+	int on = 1, room = SEND_ROOM, s;
 	address a;
 	socklen_t bytes = sizeof a;
 
@@ -216,6 +220,7 @@ int socket_accept(int listener, char peer[SOCKET_NAME])
 	}
 	if (!set_modes(s))
 		return fail(s);
+	(void)setsockopt(s, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	if (a.any.sa_family == AF_INET || a.any.sa_family == AF_INET6) {
 		/* Each piece of an answer is sent when it is there. */
 		(void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
