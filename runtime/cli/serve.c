@@ -11,6 +11,8 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/serve/about.h"
+#include "runtime/serve/api_slots.h"
+#include "runtime/serve/grammar_cache.h"
 #include "runtime/serve/openai_routes.h"
 #include "runtime/serve/page/page.h"
 #include "runtime/serve/scheduler.h"
@@ -122,6 +124,7 @@ static int start_scheduler(serving *s, const char *path)
 		                .chat = s->chat,
 		                .no_chat = s->no_chat.message,
 		                .scheduler = s->scheduler,
+		                .grammars = grammar_cache_new(),
 		                .name = s->name,
 		                .created = os_time(),
 		                .context = figures.context };
@@ -164,6 +167,7 @@ static void add_routes(serving *s)
 {
 	server_add_routes(s->server, about_open_routes, about_n_open_routes, true);
 	server_add_routes(s->server, about_routes, about_n_routes, false);
+	server_add_routes(s->server, slots_routes, slots_n_routes, false);
 	server_add_routes(s->server, openai_routes, openai_n_routes, false);
 	if (!s->settings->no_page)
 		server_add_routes(s->server, page_routes, page_n_routes, true);
@@ -221,6 +225,7 @@ static void close_all(serving *s)
 	server_free(s->server);
 	serve_unlisten(&s->settings->place);
 	scheduler_free(s->scheduler);
+	grammar_cache_free(s->service.grammars);
 	brise_free_chat(s->chat);
 	engine_close(&s->engine);
 	memory_free(s->cache);
