@@ -161,6 +161,9 @@ holds "nothing is kept in private" says "--private: no conversation is kept"
 holds "a missing document is named" says "$dir/nothing"
 holds "there is nothing to undo" says "there is no message yet"
 holds "// begins a message, and other programs' words for /quit end" [ "$(grep -c evaluated "$dir/err")" -eq 1 ]
+printf "a\\0b" >"$dir/binary"
+chat "$model" $greedy --private -f "$dir/binary" -- Hello
+holds "a document that is no text is refused" fails_with 1 "binary: is no text"
 chat "$model" $greedy --private -- "/help"
 holds "without --commands a slash is text" [ "$(grep -c evaluated "$dir/err")" -eq 1 -a "$(wc -l <"$dir/err")" -eq 1 ]
 

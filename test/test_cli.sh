@@ -244,6 +244,8 @@ imatrix|brise calibrate
 embed|/v1/embeddings
 run x -cnv|brise chat MODEL holds a conversation
 run x --jinja|templates are not executed
+chat x y|brise run MODEL --chat TEXT answers one question
+run x y z|quote a text with spaces
 chat x --chat-template-file y|runtime/CHAT.md
 END
 )

@@ -51,6 +51,8 @@ static const options_command command = {
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
 	.max_operands = 1,
+	.surplus = "brise run MODEL --chat TEXT answers one question, --conversation NAME opens a "
+	           "conversation",
 };
 
 void talk_say(talk *t, const char *format, ...)

@@ -190,6 +190,10 @@ int talk_read_document(talk *t, const char *path)
 
 	if (input_read_text(path, &text, &bytes, &err) != BRISE_OK)
 		return report_status("chat", &err);
+	if (bytes == 0 || memchr(text, 0, bytes)) {
+		memory_free(text);
+		return report_error("chat", bytes == 0 ? "%s: is empty" : "%s: is no text", path);
+	}
 	memory_free(t->document);
 	t->document = text;
 	t->document_bytes = input_drop_line_end(text, bytes);

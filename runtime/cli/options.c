@@ -402,9 +402,9 @@ static options_outcome check_operands(parser *p)
 		if (!*result->operands[i])
 			return wrong(p, "expected %s, found an empty name", command->operands);
 	if (result->n_operands > command->max_operands)
-		return wrong(p, "expected %s, found one more: '%.60s'%s", command->operands,
-		             result->operands[command->max_operands],
-		             command->max_operands > 1 ? " (quote a text with spaces)" : "");
+		return wrong(p, "expected %s, found one more: '%.60s'%s%s", command->operands,
+		             result->operands[command->max_operands], command->surplus ? "; " : "",
+		             command->surplus ? command->surplus : "");
 	return OPTIONS_READY;
 }
 

@@ -71,6 +71,7 @@ typedef struct options_command {
 	const options_entry *entries;
 	size_t n_entries;
 	int min_operands, max_operands;
+	const char *surplus; /* what one operand too many may be meant for; NULL: nothing is said */
 } options_command;
 
 typedef enum options_outcome { OPTIONS_READY, OPTIONS_HELP, OPTIONS_WRONG } options_outcome;

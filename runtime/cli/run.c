@@ -82,6 +82,7 @@ static const options_command command = {
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
 	.max_operands = 2,
+	.surplus = "quote a text with spaces",
 };
 
 /* The text that the session holds. */

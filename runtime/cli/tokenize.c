@@ -50,7 +50,8 @@ static const options_command command = {
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,
-	.max_operands = 2
+	.max_operands = 2,
+	.surplus = "quote a text with spaces"
 };
 
 /* A tokenizer and what owns it. */
