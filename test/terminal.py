@@ -204,7 +204,14 @@ def test_resize():
         rows = [row for row in shown.split("\n") if row.strip().startswith("word1")]
         holds("it is wrapped to the new width", rows and all(len(row) < 34 for row in rows), shown)
         holds("and nowhere else", sum(len(row) > 24 for row in rows[:-1]) >= len(rows) - 1, shown)
-        t.shows("the status is below", re.compile("150\n>\n150 words$"))
+        t.shows("the status is below, as far as it fits", re.compile("150\n>\n150 words of an answer that is be$"))
+    with Tmux(program + " --status --columns 20", 60, 16) as t:
+        t.shows("a prompt appears", ">")
+        t.type("/words 10")
+        t.keys("Enter")
+        t.shows("an answer comes", re.compile("word9\\b.*\n9 words of an answer that is being written, of its text$"))
+        t.resize(20, 16)
+        t.shows("nothing is left of a wider status", re.compile("word10\n>\n10 words of an answ$"))
 
 
 def test_interruptions():

@@ -37,12 +37,13 @@ static void offer_commands(void *user, candidates *list, const char *text, size_
 static void write_word(console *c, setting *s, const char *text, size_t n)
 {
 	struct timespec pause = { s->pause_ms / 1000, s->pause_ms % 1000 * 1000000L };
-	char status[64];
+	char status[96];
 
 	if (console_is_interrupted(c))
 		return;
 	(void)nanosleep(&pause, NULL);
-	(void)snprintf(status, sizeof status, "%u words", ++s->words);
+	(void)snprintf(status, sizeof status,
+	               "%u words of an answer that is being written, of its text", ++s->words);
 	if (s->has_status)
 		console_set_status(c, status);
 	console_write(c, text, n);

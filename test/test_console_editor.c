@@ -112,6 +112,8 @@ static void test_keys_edit_the_text(void)
 		{ "one two\001\033d\005\031", " twoone", 9 },
 		{ "one two\033[1;5D\013", "one ", 6 },
 		{ "one two\033[1;5D\025", "two", 2 },
+		{ "one\ntwo\033[A\005\013", "onetwo", 5 },
+		{ "one\ntwo\001\025", "onetwo", 5 },
 		{ "one two\025\031\031", "one twoone two", 16 },
 		{ "a b c\027\027\031", "a b c", 7 },
 		{ "one two\001\033d\033d\031", "one two", 9 },
