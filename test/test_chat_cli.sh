@@ -188,6 +188,8 @@ holds "one that fills it with others goes on without them" [ "$status" -eq 0 -a 
 chat "$unlimited" $greedy --context 64 --private -- "Hello" "$(seq 1 100 | tr '\n' ' ')" "Hello"
 holds "a message longer than the context is refused" fails_with 1 "the message is longer than the context"
 holds "and the next answered" [ "$(grep -c evaluated "$dir/err")" -eq 2 ]
+chat "$unlimited" --greedy --stats -n 8 --context 64 --private -- "Hello" "$(seq 1 100 | tr '\n' ' ')" "Hello"
+holds "with the turns before, which are not dropped for it" [ "$(all 2)" -gt $(($(all 1) + 8)) ]
 chat "$model" $greedy --private -- "$(seq 1 200 | tr '\n' ' ')"
 holds "a window takes it" [ "$status" -eq 0 -a "$(all 1)" -gt 256 ]
 
