@@ -179,6 +179,9 @@ holds "whole turns are dropped" [ "$dropped" -gt 4 -a $((dropped % 2)) -eq 0 ]
 holds "and the status says so" says "the oldest $dropped messages dropped"
 sed -n '2,17p' "$kept/full.jsonl" | sed -e "2,$((dropped + 1))d" -e 's/,"ids":\[[0-9,]*\]//' >"$dir/messages"
 holds "the system's message and the last turns are shown" [ "$(count_ids "$dir/messages")" -eq "$(all 8)" -a "$(all 8)" -le 84 ]
+i=0
+while [ $i -lt 24 ]; do i=$((i + 1)) && echo "Tell me $i."; done | "$brise" chat "$unlimited" --greedy --stats -n 4 --context 256 --private >"$dir/out" 2>"$dir/err"
+holds "several at once, so that most turns evaluate only what is new" [ "$(grep -c '^brise chat: 1[0-9] of' "$dir/err")" -ge 17 ]
 chat "$unlimited" $greedy --context 400 --conversation full -- "And?"
 holds "what was dropped stays so after a restart" [ "$(evaluated 1)" -lt 20 -a "$(all 1)" -lt 120 ]
 chat "$unlimited" --greedy --stats --ignore-eos --context 64 --private -n 100 -- "Hello" "And now?"
