@@ -184,6 +184,12 @@ static void test_control_keys_decide(void)
 	CHECK(&counts, d.result == EDITOR_ENDED, "ctrl-D");
 	type(&d, "\032");
 	CHECK(&counts, d.result == EDITOR_SUSPENDED, "ctrl-Z");
+	type(&d, "\003");
+	CHECK(&counts, d.result == EDITOR_MORE, "ctrl-C without text");
+	ROW_IS(&d, 1, "ctrl-D ends");
+	(void)editor_begin(&d.editor, "given", 5);
+	type(&d, "\025\003");
+	CHECK(&counts, d.result == EDITOR_CANCELLED, "ctrl-C where a text was given");
 	close_desk(&d);
 }
 

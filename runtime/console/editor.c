@@ -31,6 +31,7 @@ bool editor_begin(editor *e, const char *text, size_t n)
 	e->hint = NULL;
 	e->goal = -1;
 	e->top = 0;
+	e->is_given = n > 0;
 	return n == 0 || line_set(&e->line, text, n);
 }
 
@@ -261,6 +262,10 @@ static editor_result take_removing(editor *e, uint32_t character)
 		change(e, line_remove(l, line_previous_space(l), true));
 		break;
 	case 'C':
+		if (l->text.n == 0 && !e->is_given) {
+			e->hint = "ctrl-D ends";
+			return EDITOR_MORE;
+		}
 		l->cursor = l->text.n;
 		(void)line_remove(l, 0, true);
 		return EDITOR_CANCELLED;

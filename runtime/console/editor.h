@@ -50,6 +50,7 @@ typedef struct editor {
 	size_t n_query;
 	candidates candidates;
 	bool shows_candidates;
+	bool is_given;    /* something was there to edit */
 	const char *hint; /* shown until the next key; NULL: none */
 	char status[256];
 } editor;
