@@ -76,6 +76,8 @@ chat "$model" --temperature 1 --seed 3 -n 20 --private -- Hello
 cp "$dir/out" "$dir/first"
 chat "$model" --temperature 1 --seed 3 -n 20 --private --threads 1 --arch scalar --no-drafts -- Hello
 holds "the same seed gives the same answer" cmp "$dir/out" "$dir/first"
+chat "$model" --temperature 1 --seed 3 -n 20 --private --commands -- Hello /retry
+holds "/retry draws another" sh -c '[ "$(head -c 30 "$1")" = "$(head -c 30 "$2")" ] && [ "$(tail -c 30 "$1")" != "$(tail -c 30 "$2")" ]' - "$dir/out" "$dir/first"
 "$brise" tokenize "$model" --chat --jsonl >"$dir/ids" <<'END'
 {"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"A text.\nWith two lines.\n\nHello"}]}
 END
@@ -151,6 +153,10 @@ chat "$model" $greedy --commands --conversation talk -- "/rename other" "/save t
 holds "names are given, taken and looked for" says "this conversation is called other"
 holds "the nearest is suggested" says "there is no conversation othr; did you mean other?"
 holds "what was deleted is gone" [ ! -e "$kept/other.jsonl" -a -e "$kept/third.jsonl" -a ! -e "$kept/talk.jsonl" ]
+chat "$model" $greedy --commands --conversation gone -- "Hello" "/save third" "/rename third" "/delete gone" "Good night"
+holds "a name that is taken is not given again" [ "$(grep -c 'there is a conversation third already' "$dir/err")" -eq 2 ]
+holds "a conversation that is deleted while it is held is not continued" [ ! -e "$kept/gone.jsonl" -a "$(message 1 good-night)" = '{"role":"user","content":"Good night"}' ]
+rm "$kept/good-night.jsonl"
 chat "$model" $greedy --commands --private -- "/hlep" "/zzz" "/temp 0.5" "/temp" "/temp x" "/save x" "/file $dir/nothing" "/load ../x" "/undo" "/system" "//slash" "/bye" "Hello"
 holds "an unknown command names the nearest" says "unknown command /hlep; did you mean /help?"
 holds "there may be no system message" says "there is no system message"
@@ -277,6 +283,19 @@ wait $pid
 status=$?
 exec 3>&-
 holds "SIGTERM ends an answer, which is kept as far as it came" [ "$status" -eq 143 -a "$(grep -c '"role":"assistant"' "$kept/long.jsonl")" -eq 1 ]
+
+# A long text is in the cache before the next turn, so that it is not lost with the process.
+"$brise" chat "$model" -n 3 --conversation document <"$dir/lines" >"$dir/out" 2>"$dir/err" &
+pid=$!
+exec 3>"$dir/lines"
+seq 1 900 | tr '\n' ' ' >&3
+echo >&3
+while [ ! -e "$kept/document.jsonl" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -KILL $pid
+wait $pid 2>"$dir/pipe"
+exec 3>&-
+chat "$model" --stats -n 3 --conversation document -- "And?"
+holds "a long text is not evaluated again after kill -9" [ "$(all 1)" -gt 1024 -a "$(evaluated 1)" -lt 40 ]
 
 # What another process adds to the same conversation is not replaced.
 "$brise" chat "$model" -n 3 --no-cache --conversation shared <"$dir/lines" >"$dir/out" 2>"$dir/err" &
