@@ -33,6 +33,64 @@ bool exchange_open(connection *c)
 	return true;
 }
 
+/* ---- requests from inside ------------------------------------------------------------------- */
+
+static void free_inside(exchange *x)
+{
+	if (x->replied)
+		*x->replied = true;
+	output_free(&x->fields);
+	memory_free(x);
+}
+
+exchange *inside_ask(const exchange_facts *facts, exchange_handler *handle, inside_reply_fn *reply,
+                     void *user, bool *failed)
+{
+	exchange *x = memory_new(1, sizeof *x);
+	bool replied = false;
+
+	*failed = !x;
+	if (!x)
+		return NULL;
+	x->facts = *facts;
+	x->reply = reply;
+	x->reply_user = user;
+	x->replied = &replied;
+	handle(x);
+	if (replied)
+		return NULL;
+	x->replied = NULL;
+	return x;
+}
+
+void inside_leave(exchange *x)
+{
+	if (x->gone)
+		x->gone(x->user);
+	free_inside(x);
+}
+
+static void reply_inside(exchange *x, int status, const char *body, size_t bytes)
+{
+	inside_reply_fn *reply = x->reply;
+	void *user = x->reply_user;
+
+	free_inside(x);
+	reply(user, status, body, bytes);
+}
+
+/* A stream has ended. */
+static void refuse_stream(exchange *x)
+{
+	output body = { .bytes = NULL };
+
+	reply_write_error(&body, 400, "a stream is no reply here: leave out \"stream\"");
+	reply_inside(x, 400, body.bytes + body.start, output_size(&body));
+	output_free(&body);
+}
+
+/* ---- requests of connections ---------------------------------------------------------------- */
+
 /* Counts and logs. */
 static void finish(exchange *x, int status)
 {
@@ -100,7 +158,7 @@ const exchange_facts *exchange_get_facts(const exchange *x)
 
 const char *exchange_get_header(const exchange *x, const char *name)
 {
-	return http_find_field(x->request, name);
+	return x->request ? http_find_field(x->request, name) : NULL;
 }
 
 void exchange_add_header(exchange *x, const char *name, const char *value)
@@ -120,6 +178,10 @@ void exchange_add_header(exchange *x, const char *name, const char *value)
 
 void exchange_reply(exchange *x, int status, const char *type, const char *body, size_t bytes)
 {
+	if (x->reply) {
+		reply_inside(x, status, body, bytes);
+		return;
+	}
 	write_head(x, status, type, bytes);
 	if (!x->is_head && status != 204 && status != 304) {
 		output_add(&x->connection->out, body, bytes);
@@ -141,15 +203,17 @@ void exchange_refuse(exchange *x, int status, const char *message)
 
 void exchange_begin(exchange *x, int status, const char *type)
 {
+	if (x->reply)
+		return;
 	x->is_chunked = x->request->minor >= 1;
 	write_head(x, status, type, x->is_chunked ? REPLY_CHUNKED : REPLY_UNBOUNDED);
 }
 
 void exchange_write(exchange *x, const char *bytes, size_t n)
 {
-	output *out = &x->connection->out;
+	output *out = x->reply ? NULL : &x->connection->out;
 
-	if (n == 0 || x->is_head || x->connection->state == CONNECTION_DEAD)
+	if (!out || n == 0 || x->is_head || x->connection->state == CONNECTION_DEAD)
 		return;
 	x->bytes += n;
 	if (x->is_chunked)
@@ -163,6 +227,10 @@ void exchange_write(exchange *x, const char *bytes, size_t n)
 
 void exchange_end(exchange *x)
 {
+	if (x->reply) {
+		refuse_stream(x);
+		return;
+	}
 	if (x->is_chunked && !x->is_head)
 		output_add_text(&x->connection->out, "0\r\n\r\n");
 	if (x->connection->out.failed)
@@ -172,6 +240,10 @@ void exchange_end(exchange *x)
 
 void exchange_break(exchange *x)
 {
+	if (x->reply) {
+		refuse_stream(x);
+		return;
+	}
 	/* Without the last chunk, a reply of HTTP/1.1 is incomplete. */
 	if (x->connection->state == CONNECTION_OPEN)
 		x->connection->state = CONNECTION_CLOSING;

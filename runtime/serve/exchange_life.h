@@ -4,6 +4,7 @@
 
 #include "runtime/serve/exchange.h"
 #include "runtime/serve/http.h"
+#include "runtime/serve/inside.h"
 #include "runtime/serve/output.h"
 #include "runtime/serve/site.h"
 
@@ -14,9 +15,12 @@ struct connection;
 
 struct exchange {
 	exchange_facts facts;
-	struct connection *connection;
+	struct connection *connection; /* this and the next two NULL: from inside the program */
 	site *site;
 	const http_request *request;
+	inside_reply_fn *reply; /* then: receives the reply, with reply_user */
+	void *reply_user;
+	bool *replied; /* then: set by a reply, while the handler runs; NULL: it does not */
 	output fields; /* of the reply's head */
 	int status;    /* of the reply; 0: it has not begun */
 	bool is_head, is_chunked;
