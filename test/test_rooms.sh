@@ -112,6 +112,7 @@ runtime/cli/serve.c: read
 runtime/cli/device.c: (getenv|isatty|ioctl|read|write|pselect|poll|sigaction|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit)
 runtime/cli/stream.c: (open(64)?|f?stat(64)?|fcntl(64)?|poll|read|isatty|fdopen|close)
 runtime/cli/terminal.c: (signal|sigaction|isatty|ioctl|open(64)?|write|close|pipe2?|fcntl(64)?|_exit)
+runtime/cli/batch.c: poll
 runtime/cli/(run|tokenize).c: isatty
 runtime/cli/commands.c: poll
 runtime/cli/tokenize.c: (_*getdelim|getline|free|fclose)

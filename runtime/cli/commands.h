@@ -9,7 +9,7 @@
 typedef int commands_main(int argc, char **argv);
 
 commands_main cli_run, cli_chat, cli_info, cli_tokenize, cli_logits, cli_perplexity, cli_compare,
-        cli_convert, cli_calibrate, cli_export, cli_bench, cli_serve;
+        cli_convert, cli_calibrate, cli_export, cli_bench, cli_serve, cli_batch;
 
 /* Not an exit status: the command has work to do. */
 #define COMMANDS_READY (-1)

@@ -14,6 +14,7 @@ static const struct {
 	{ "run", "continue a prompt", cli_run },
 	{ "chat", "talk with an instruct model", cli_chat },
 	{ "serve", "answer requests over HTTP, and show a page", cli_serve },
+	{ "batch", "answer the requests of a file", cli_batch },
 	{ "convert", "turn an fp16 checkpoint into a .brise file", cli_convert },
 	{ "calibrate", "measure on a text which weights matter", cli_calibrate },
 	{ "export", "write a model as GGUF or safetensors", cli_export },
