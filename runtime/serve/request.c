@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "runtime/os/memory.h"
+#include "runtime/serve/changing_system.h"
 #include "runtime/serve/grammar_cache.h"
+#include "runtime/serve/join_messages.h"
 #include "runtime/serve/scheduler.h"
 
 #define CALLS "[TOOL_CALLS]" /* the token of v2 and v3 that calls stand behind */
@@ -59,12 +61,51 @@ bool request_add_message(request *r, const brise_message *message)
 	return true;
 }
 
-/* ---- ids ------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static bool refuse_memory(refusal *why)
 {
 	return refusal_set(why, 500, NULL, NULL, "out of memory");
 }
+
+static void advise(service *s, changing_lines lines)
+{
+	char line[256];
+
+	if (!s->advise || s->has_advised)
+		return;
+	s->has_advised = true;
+	(void)snprintf(
+	        line, sizeof line,
+	        "bytes %zu to %zu of a client's system prompt change in every request, so that "
+	        "what follows them is evaluated anew each time: --move-changing-system moves "
+	        "them behind it",
+	        lines.from, lines.to);
+	s->advise(s, line);
+}
+
+/* Lines of the system's prompt that change in every request (changing_system.h). */
+static bool see_system(request *r, service *s, size_t key, refusal *why)
+{
+	changing_lines lines;
+	size_t i = 0;
+
+	while (i < r->n_messages && r->messages[i].role != BRISE_SYSTEM)
+		i++;
+	if (!s->systems || i == r->n_messages || !r->cache_prompt)
+		return true;
+	lines = changing_system_see(s->systems, key, r->messages[i].content, r->messages[i].bytes);
+	if (lines.from == lines.to)
+		return true;
+	if (!s->moves_systems) {
+		advise(s, lines);
+		return true;
+	}
+	return changing_system_move(&r->messages, &r->n_messages, i, lines, &r->pool) ||
+	       refuse_memory(why);
+}
+
+/* ---- ids ------------------------------------------------------------------------------------ */
 
 static bool keep_ids(request *r, int32_t begin, int32_t *ids, size_t n, refusal *why)
 {
@@ -83,13 +124,16 @@ static bool keep_ids(request *r, int32_t begin, int32_t *ids, size_t n, refusal 
 	return true;
 }
 
-/* Two things that clients send and formats have no form for: text beside calls in one answer, of
- * which the calls are kept, as mistral-common's later formats keep both; and an answer that ends
- * the conversation, which is to be continued. */
-static void adapt_messages(request *r)
+/* What clients send and formats have no form for: messages of one role in a row; text beside calls
+ * in one answer, of which the calls are kept, as Mistral's templates keep them; and an answer that
+ * ends the conversation, which is to be continued. */
+static bool adapt_messages(request *r, const service *s)
 {
 	size_t i;
 
+	if (!join_messages(r->messages, &r->n_messages, brise_get_chat_facts(s->chat)->tools,
+	                   &r->pool))
+		return false;
 	for (i = 0; i < r->n_messages; i++) {
 		brise_message *m = &r->messages[i];
 
@@ -98,6 +142,7 @@ static void adapt_messages(request *r)
 		if (m->role == BRISE_ASSISTANT && m->n_calls == 0 && i + 1 == r->n_messages)
 			m->continued = true;
 	}
+	return true;
 }
 
 static bool encode_messages(request *r, const service *s, refusal *why)
@@ -113,7 +158,8 @@ static bool encode_messages(request *r, const service *s, refusal *why)
 		                   "This model has no known format of conversations: %s. Use "
 		                   "/v1/completions.",
 		                   s->no_chat ? s->no_chat : "it is a base model");
-	adapt_messages(r);
+	if (!adapt_messages(r, s))
+		return refuse_memory(why);
 	conversation.messages = r->messages;
 	conversation.n = r->n_messages;
 	if (r->choice != TOOLS_NONE) {
@@ -353,7 +399,8 @@ bool request_submit(request *r, service *s, size_t key,
 	job_plan plan = { .owner = key };
 	bool submitted;
 
-	if (!request_encode(r, s, why) || !plan_grammar(r, s, &plan, &grammar, why))
+	if (!see_system(r, s, key, why) || !request_encode(r, s, why) ||
+	    !plan_grammar(r, s, &plan, &grammar, why))
 		return false;
 	scheduler_get_figures(s->scheduler, &figures);
 	r->each = each;

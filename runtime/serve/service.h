@@ -19,6 +19,12 @@ typedef struct service {
 	int64_t created;                /* when the model was loaded, seconds since 1970 */
 	uint64_t submitted;             /* requests so far: seeds of those without one follow */
 	uint64_t context;               /* most tokens of prompt and answer; 0: without end */
+	struct recent_items *recent;    /* of the Responses API; NULL: none are kept */
+	/* Compares system prompts of requests; NULL: they are not compared. Lines that change in
+	 * every request are moved, or else `advise` is called once with a line for the log. */
+	struct changing_system *systems;
+	bool moves_systems, has_advised;
+	void (*advise)(const struct service *s, const char *line); /* NULL: not called */
 } service;
 
 #endif

@@ -1,0 +1,94 @@
+/* test_join_messages.c - messages in the order of agents' clients become turns that formats have,
+ * and those that are turns already stay as they are */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/serve/join_messages.h"
+#include "test/check.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+static check_counts counts;
+
+/* A conversation as a line: u, a, s, t and a text each, "+name" for a call of the assistant's. */
+static size_t read_line(const char *line, brise_message *messages, brise_tool_call *calls)
+{
+	size_t n = 0, n_calls = 0;
+
+	while (*line) {
+		size_t length = strcspn(line + 1, " "), text = strcspn(line + 1, " +");
+		brise_message m = { .role = *line == 'u'   ? BRISE_USER
+			                    : *line == 'a' ? BRISE_ASSISTANT
+			                    : *line == 's' ? BRISE_SYSTEM
+			                                   : BRISE_TOOL,
+			            .content = line + 1,
+			            .bytes = text };
+
+		if (text < length) {
+			calls[n_calls].name = line + 1 + text + 1;
+			m.calls = &calls[n_calls++];
+			m.n_calls = 1;
+		}
+		messages[n++] = m;
+		line += 1 + length;
+		line += *line == ' ';
+	}
+	return n;
+}
+
+static void write_line(char *out, const brise_message *messages, size_t n)
+{
+	size_t i, k;
+
+	*out = 0;
+	for (i = 0; i < n; i++) {
+		const brise_message *m = &messages[i];
+
+		out += sprintf(out, "%s%c%.*s", i > 0 ? " " : "", " suat"[m->role], (int)m -> bytes,
+		               m -> content ? m -> content : "");
+		for (k = 0; k < m->n_calls; k++)
+			out += sprintf(out, "+%.*s", (int)strcspn(m->calls[k].name, " "),
+			               m->calls[k].name);
+	}
+}
+
+static void test_messages_become_turns(void)
+{
+	static const struct {
+		const char *given, *joined;
+		bool has_tools;
+	} cases[] = {
+		{ "sS u1 a2 u3", "sS u1 a2 u3", true },
+		{ "u1 u2 u a3", "u1\n\n2 a3", true },
+		{ "u1 sS u2", "u1\n\n2 sS", true },
+		{ "u1 a2 a+f a+g t3 t4", "u1 a2+f+g t3 t4", true },
+		{ "u1 a+f t2 u3", "u1 a+f t2\n\n3", true },
+		{ "u1 a+f t2 sS u3 u4", "u1 a+f t2\n\n3\n\n4 sS", true },
+		{ "u1 a+f t2 u3", "u1 a+f t2 u3", false },
+		{ "u1 a+f t2 a+f t3", "u1 a+f t2 a+f t3", true },
+		{ "u1 a a2", "u1 a2", true },
+		{ "", "", true },
+	};
+	brise_message messages[16];
+	brise_tool_call calls[16];
+	char line[256];
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		pool texts = { .failed = false };
+		size_t n = read_line(cases[i].given, messages, calls);
+		bool done = join_messages(messages, &n, cases[i].has_tools, &texts);
+
+		write_line(line, messages, n);
+		CHECK(&counts, done && !strcmp(line, cases[i].joined), "%s: %s", cases[i].given,
+		      line);
+		pool_clear(&texts);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	check_choose(argc, argv);
+	RUN(test_messages_become_turns());
+	return check_report("join_messages", &counts);
+}
