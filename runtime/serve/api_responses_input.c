@@ -1,0 +1,181 @@
+/* api_responses_input.c - "input" of the Responses API as messages
+ *
+ * Items that stand for what this server does not have are passed over, as their tools are:
+ * reasoning, calls of hosted tools and their results. Each call is a message of its own here; calls
+ * in a row are joined where the conversation is encoded.
+ */
+#include <string.h>
+
+#include "runtime/serve/api_responses.h"
+#include "runtime/serve/recent_items.h"
+
+#define TEXT_PARTS "input_text\0output_text\0refusal\0summary_text\0"
+
+static bool add_message(responses_ask *ask, const brise_message *m)
+{
+	return request_add_message(&ask->request, m);
+}
+
+static bool refuse_missing(fields *f, const char *item, const char *field)
+{
+	char path[REFUSAL_PARAM];
+
+	strncpy(path, item, sizeof path - 1);
+	path[sizeof path - 1] = 0;
+	strncat(path, field, sizeof path - strlen(path) - 1);
+	return fields_refuse_missing(f, path);
+}
+
+static bool read_role(fields *f, brise_role *role)
+{
+	static const struct {
+		const char *word;
+		brise_role role;
+	} words[] = { { "user", BRISE_USER },
+		      { "assistant", BRISE_ASSISTANT },
+		      { "system", BRISE_SYSTEM },
+		      { "developer", BRISE_SYSTEM } };
+	const char *word;
+	size_t i;
+
+	if (!fields_read_name(f, &word))
+		return false;
+	for (i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(words[i].word, word)) {
+			*role = words[i].role;
+			return true;
+		}
+	return fields_refuse(f, "invalid_value",
+	                     "Invalid value: '%s'. Supported values are: 'assistant', 'system', "
+	                     "'developer', and 'user'.",
+	                     word);
+}
+
+static bool read_message(responses_ask *ask, fields *f)
+{
+	char key[16], item[REFUSAL_PARAM];
+	api_text text = { .text = NULL };
+	brise_message m = { .content = NULL };
+
+	memcpy(item, f->path, sizeof item);
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "role"))
+			read_role(f, &m.role);
+		else if (!strcmp(key, "content"))
+			api_read_content(f, TEXT_PARTS, &text);
+		else
+			fields_skip(f);
+	if (m.role == 0)
+		return refuse_missing(f, item, ".role");
+	if (!text.text)
+		return refuse_missing(f, item, ".content");
+	m.content = text.text;
+	m.bytes = text.bytes;
+	return add_message(ask, &m);
+}
+
+static bool read_call(responses_ask *ask, fields *f)
+{
+	brise_tool_call *call = pool_take(&ask->request.pool, 1, sizeof *call);
+	brise_message m = { .role = BRISE_ASSISTANT, .calls = call, .n_calls = 1 };
+	char key[16], item[REFUSAL_PARAM];
+
+	if (!call)
+		return false;
+	memcpy(item, f->path, sizeof item);
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "call_id"))
+			fields_read_name(f, &call->id);
+		else if (!strcmp(key, "name"))
+			fields_read_name(f, &call->name);
+		else if (!strcmp(key, "arguments"))
+			fields_read_name(f, &call->arguments);
+		else
+			fields_skip(f);
+	if (!call->id || !call->name || !call->arguments)
+		return refuse_missing(f, item,
+		                      !call->id     ? ".call_id"
+		                      : !call->name ? ".name"
+		                                    : ".arguments");
+	return add_message(ask, &m);
+}
+
+static bool read_result(responses_ask *ask, fields *f)
+{
+	char key[16], item[REFUSAL_PARAM];
+	api_text text = { .text = NULL };
+	brise_message m = { .role = BRISE_TOOL };
+
+	memcpy(item, f->path, sizeof item);
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "call_id"))
+			fields_read_name(f, &m.call_id);
+		else if (!strcmp(key, "output"))
+			api_read_content(f, TEXT_PARTS, &text);
+		else
+			fields_skip(f);
+	if (!m.call_id || !text.text)
+		return refuse_missing(f, item, m.call_id ? ".output" : ".call_id");
+	m.content = text.text;
+	m.bytes = text.bytes;
+	return add_message(ask, &m);
+}
+
+/* {"type": "item_reference", "id": ...} */
+static bool read_reference(responses_ask *ask, fields *f)
+{
+	brise_message m = { .role = BRISE_ASSISTANT };
+	char key[16], item[REFUSAL_PARAM];
+	const char *id = NULL;
+	bool found;
+
+	memcpy(item, f->path, sizeof item);
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "id"))
+			fields_read_name(f, &id);
+		else
+			fields_skip(f);
+	if (!id)
+		return refuse_missing(f, item, ".id");
+	found = ask->recent && recent_items_find(ask->recent, ask->owner, id, &m.content, &m.bytes);
+	if (!found)
+		return refusal_set(f->why, 400, "item_not_found", item,
+		                   "Item '%s' is not known: this server stores no responses, and "
+		                   "knows the last answers only. Send the item itself, as clients "
+		                   "do with 'store' set to false.",
+		                   id);
+	m.content = pool_copy(f->pool, m.content, m.bytes);
+	return m.content && add_message(ask, &m);
+}
+
+static bool read_item(responses_ask *ask, fields *f)
+{
+	char type[API_TYPE_BYTES];
+
+	if (fields_peek(f) != JSON_OBJECT)
+		return fields_refuse_type(f, "an object");
+	api_peek_type(f, type);
+	if (!*type || !strcmp(type, "message"))
+		return read_message(ask, f);
+	if (!strcmp(type, "function_call"))
+		return read_call(ask, f);
+	if (!strcmp(type, "function_call_output"))
+		return read_result(ask, f);
+	if (!strcmp(type, "item_reference"))
+		return read_reference(ask, f);
+	return fields_skip(f);
+}
+
+bool responses_read_input(responses_ask *ask, fields *f)
+{
+	brise_message m = { .role = BRISE_USER };
+
+	if (fields_peek(f) == JSON_STRING)
+		return fields_read_string(f, &m.content, &m.bytes) && add_message(ask, &m);
+	if (fields_peek(f) != JSON_ARRAY)
+		return fields_refuse_type(f, "a string or an array");
+	for (fields_enter_array(f); fields_next_element(f);)
+		if (!read_item(ask, f))
+			return false;
+	return f->why->status == 0;
+}
