@@ -1,4 +1,4 @@
-/* openai_routes.h - the paths of OpenAI's API, and those of tokens */
+/* openai_routes.h - the paths of OpenAI's APIs, of Anthropic's Messages, and those of tokens */
 #ifndef SERVE_OPENAI_ROUTES_H
 #define SERVE_OPENAI_ROUTES_H
 
