@@ -193,6 +193,32 @@ static void test_settings_become_the_plan(void)
 	CHECK(&counts, fake.n_jobs == 1 && !plan->has_logprobs, "%s", fake_body());
 }
 
+/* The model is shown the tools that may be called; the reply repeats all of them. */
+static void test_allowed_tools_are_those_that_are_shown(void)
+{
+	static const char text[] =
+	        "{'input':'Hi','tools':[" TOOL
+	        ",{'type':'function','name':'other'}],'tool_choice':{"
+	        "'type':'allowed_tools','mode':'%s','tools':[{'type':'function','name':'other'}]}}";
+	char json[sizeof text + 16];
+
+	(void)snprintf(json, sizeof json, text, "auto");
+	fake_post(api_responses, json);
+	CHECK(&counts, fake.n_jobs == 1, "%s", fake_body());
+	if (fake.n_jobs == 0)
+		return;
+	CHECK(&counts, strstr(prompt(), "\"other\"") && !strstr(prompt(), "\"weather\""), "%s",
+	      prompt());
+	fake_begin(0, 0);
+	fake_done(0, JOB_ENDED, 0, 0);
+	expect("'name':'weather'");
+	expect("'name':'other','description':null,'parameters':null,'strict':false}]");
+	expect("'tool_choice':{'type':'allowed_tools','mode':'auto','tools':[{");
+	(void)snprintf(json, sizeof json, text, "none");
+	fake_post(api_responses, json);
+	CHECK(&counts, fake.n_jobs == 1 && !strstr(prompt(), "\"other\""), "%s", prompt());
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void test_what_is_no_request_is_refused_by_its_path(void)
@@ -620,6 +646,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_and_results_become_the_prompt());
 	RUN(test_codex_is_understood());
 	RUN(test_settings_become_the_plan());
+	RUN(test_allowed_tools_are_those_that_are_shown());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
 	RUN(test_full_queue_is_503());
 	RUN(test_object_has_what_the_specification_requires());

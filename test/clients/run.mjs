@@ -6,7 +6,7 @@
 // (calling_model.py). Prints "clients: N passed, N failed, N skipped".
 import { counts, serve, test } from "./harness.mjs";
 
-const modules = ["openai.mjs", "ai.mjs", "langchain.mjs", "curl.mjs"];
+const modules = ["openai.mjs", "responses.mjs", "anthropic.mjs", "ai.mjs", "langchain.mjs", "curl.mjs"];
 const [program, speaks, calls] = process.argv.slice(2);
 
 async function serveAll(model, name) {

@@ -1,0 +1,119 @@
+// anthropic.mjs - the Messages API: npm's @anthropic-ai/sdk, and its events
+import assert from "node:assert/strict";
+import Anthropic from "@anthropic-ai/sdk";
+import { sleep, test } from "./harness.mjs";
+import { load, readEvents } from "./schemas.mjs";
+
+const connect = (url) => new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0 });
+const ask = { model: "breeze", max_tokens: 24, temperature: 0, messages: [{ role: "user", content: "What is the capital of France?" }] };
+const look = {
+	name: "look", description: "Looks at a place",
+	input_schema: { type: "object", properties: { at: { type: "string", maxLength: 8 } }, required: ["at"], additionalProperties: false },
+};
+
+async function checkEvents(url, body) {
+	const check = load("messages_schema.json", "Event");
+	const events = await readEvents(url, "/v1/messages", { ...body, stream: true }, { "x-api-key": "none" });
+	events.forEach(check);
+	return events.filter((event) => event.type !== "ping");
+}
+
+export async function run(url) {
+	const client = connect(url);
+	let text;
+
+	await test("anthropic: a message", async () => {
+		const reply = await client.messages.create({ ...ask, system: "Answer in one word." });
+		text = reply.content[0].text;
+		assert.ok(text.length > 0);
+		assert.equal(reply.stop_reason, "end_turn");
+		assert.ok(reply.usage.output_tokens > 0);
+		load("messages_schema.json", "Message")(JSON.parse(JSON.stringify(reply)));
+	});
+	await test("anthropic: a stream", async () => {
+		const stream = client.messages.stream({ ...ask, system: [{ type: "text", text: "Answer in one word.", cache_control: { type: "ephemeral" } }] });
+		let all = "";
+		stream.on("text", (part) => (all += part));
+		const reply = await stream.finalMessage();
+		assert.equal(all, text);
+		assert.equal(reply.content[0].text, text);
+		assert.equal(reply.stop_reason, "end_turn");
+		assert.ok(reply.usage.output_tokens > 0);
+	});
+	await test("anthropic: events as the reference has them", async () => {
+		const events = await checkEvents(url, { ...ask, max_tokens: 2 });
+		assert.deepEqual([events[0].type, events.at(-2).type, events.at(-1).type], ["message_start", "message_delta", "message_stop"]);
+		assert.equal(events.at(-2).delta.stop_reason, "max_tokens");
+		assert.equal(events.at(-2).usage.output_tokens, 2);
+	});
+	await test("anthropic: tokens are counted", async () => {
+		const { input_tokens } = await client.messages.countTokens({ model: "breeze", messages: ask.messages });
+		const { usage } = await client.messages.create(ask);
+		assert.equal(input_tokens, usage.input_tokens + usage.cache_read_input_tokens);
+	});
+	await test("anthropic: a conversation, whose begin is reused", async () => {
+		const first = await client.messages.create(ask);
+		const messages = [...ask.messages, { role: "assistant", content: first.content }, { role: "user", content: "Hello" }];
+		const second = await client.messages.create({ ...ask, messages });
+		assert.ok(second.content[0].text.length > 0);
+		assert.ok(second.usage.cache_read_input_tokens > 0);
+	});
+	await test("anthropic: a stop sequence", async () => {
+		const whole = (await client.messages.create(ask)).content[0].text;
+		const stop = whole.slice(3, 5);
+		const reply = await client.messages.create({ ...ask, stop_sequences: ["never", stop] });
+		assert.equal(reply.content[0].text, whole.slice(0, whole.indexOf(stop)));
+		assert.equal(reply.stop_reason, "stop_sequence");
+		assert.equal(reply.stop_sequence, stop);
+	});
+	await test("anthropic: a schema", async () => {
+		const schema = { type: "object", properties: { name: { type: "string", maxLength: 8 }, yes: { type: "boolean" } }, required: ["name", "yes"], additionalProperties: false };
+		const reply = await client.messages.create({ ...ask, max_tokens: 200, output_config: { format: { type: "json_schema", schema } } });
+		const value = JSON.parse(reply.content[0].text);
+		assert.equal(typeof value.yes, "boolean");
+	});
+	await test("anthropic: errors", async () => {
+		const refused = (more) => client.messages.create({ ...ask, ...more }).then(() => assert.fail("answered"), (e) => e);
+		const error = await refused({ max_tokens: "9" });
+		assert.ok(error instanceof Anthropic.BadRequestError);
+		load("messages_schema.json", "Error")(error.error);
+		assert.match(error.message, /'max_tokens'/);
+		const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "" } };
+		assert.match((await refused({ messages: [{ role: "user", content: [image] }] })).message, /'image'/);
+	});
+	await test("anthropic: abort", async () => {
+		const stream = await client.messages.create({ ...ask, max_tokens: 100_000, stream: true, ignore_eos: true });
+		for await (const event of stream) if (event.type === "content_block_delta") break;
+		stream.controller.abort();
+		await sleep(200);
+		assert.ok((await client.messages.create(ask)).content[0].text.length > 0);
+	});
+}
+
+export async function runTools(url) {
+	const client = connect(url);
+	const draw = { ...ask, temperature: 1, seed: 2, max_tokens: 300, tools: [look, { type: "web_search_20250305", name: "web_search" }] };
+
+	await test("anthropic: tools over two turns", async () => {
+		const first = await client.messages.create({ ...draw, tool_choice: { type: "any", disable_parallel_tool_use: true } });
+		assert.equal(first.stop_reason, "tool_use");
+		const calls = first.content.filter((block) => block.type === "tool_use");
+		assert.equal(calls.length, 1);
+		assert.equal(calls[0].name, "look");
+		assert.ok(calls[0].input.at.length <= 8);
+		const messages = [...ask.messages, { role: "assistant", content: first.content },
+			{ role: "user", content: [{ type: "tool_result", tool_use_id: calls[0].id, content: "nothing", is_error: true }, { type: "text", text: "Well?" }] }];
+		const second = await client.messages.create({ ...draw, messages, tool_choice: { type: "none" }, max_tokens: 16 });
+		assert.ok(second.content.every((block) => block.type === "text"));
+	});
+	await test("anthropic: a call streams", async () => {
+		const stream = client.messages.stream({ ...draw, tool_choice: { type: "tool", name: "look", disable_parallel_tool_use: true } });
+		let json = "";
+		stream.on("inputJson", (part) => (json += part));
+		const reply = await stream.finalMessage();
+		assert.equal(reply.stop_reason, "tool_use");
+		assert.deepEqual(JSON.parse(json), reply.content.at(-1).input);
+		const events = await checkEvents(url, { ...draw, tool_choice: { type: "any" } });
+		assert.ok(events.some((e) => e.type === "content_block_delta" && e.delta.type === "input_json_delta"));
+	});
+}
