@@ -153,7 +153,9 @@ static void test_codex_is_understood(void)
 	        ":"
 	        "'completed','call_id':'call_2','name':'apply_patch','input':'***'},{'type':"
 	        "'function_call_output','call_id':'call_1','output':'a b'},{'type':"
-	        "'custom_tool_call_output','call_id':'call_2','output':'Done'},{'type':'message',"
+	        "'custom_tool_call_output','call_id':'call_2','output':'Done'},{'type':"
+	        "'function_call_output','name':'goal','namespace':'agent','output':'Win'},{'type':'"
+	        "message',"
 	        "'role':'user','content':[{'type':'input_text','text':'Go on'}]}],'tools':[" TOOL
 	        ",{'type':'custom','name':'apply_patch','format':{'type':'grammar','syntax':'lark',"
 	        "'definition':'x'}},{'type':'web_search','external_web_access':false},{'type':"
@@ -164,7 +166,7 @@ static void test_codex_is_understood(void)
 	CHECK(&counts, fake.n_jobs == 1 && fake.x.status == 200, "%s", fake_body());
 	if (fake.n_jobs == 0)
 		return;
-	CHECK(&counts, strstr(prompt(), "a_b\\n\\nGo_on") != NULL, "%s", prompt());
+	CHECK(&counts, strstr(prompt(), "a_b\\n\\nWin\\n\\nGo_on") != NULL, "%s", prompt());
 	CHECK(&counts, strstr(prompt(), "apply_patch") == NULL, "%s", prompt());
 	CHECK(&counts, strstr(prompt(), "You_are_a_coding_agent.") != NULL, "%s", prompt());
 }

@@ -100,6 +100,8 @@ static bool read_call(responses_ask *ask, fields *f)
 	return add_message(ask, &m);
 }
 
+/* codex has results that answer no call, with a name of its own: what its tools have to say by
+ * themselves. To the model they are the user's. */
 static bool read_result(responses_ask *ask, fields *f)
 {
 	char key[16], item[REFUSAL_PARAM];
@@ -114,8 +116,10 @@ static bool read_result(responses_ask *ask, fields *f)
 			api_read_content(f, TEXT_PARTS, &text);
 		else
 			fields_skip(f);
-	if (!m.call_id || !text.text)
-		return refuse_missing(f, item, m.call_id ? ".output" : ".call_id");
+	if (!text.text)
+		return refuse_missing(f, item, ".output");
+	if (!m.call_id)
+		m.role = BRISE_USER;
 	m.content = text.text;
 	m.bytes = text.bytes;
 	return add_message(ask, &m);
