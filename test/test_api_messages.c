@@ -91,6 +91,10 @@ static void test_messages_become_the_prompt(void)
 	              "'thinking','thinking':'hm','signature':'x'},{'type':'redacted_thinking',"
 	              "'data':'x'},{'type':'text','text':'c'}]},{'role':'user','content':'d'}]}",
 	              "{<s>}{[INST]}_a\n\nb{[/INST]}_c{</s>}{[INST]}_d{[/INST]}");
+	/* agents let the system speak between turns, too */
+	expect_prompt("{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':'system',"
+	              "'content':'b'}]}",
+	              "{<s>}{[INST]}_b\n\na{[/INST]}");
 	/* the last message is an answer to be continued */
 	expect_prompt("{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':"
 	              "'assistant','content':'b'}]}",
