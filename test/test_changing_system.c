@@ -154,6 +154,25 @@ static void test_lines_move_in_front_of_the_last_question(void)
 	pool_clear(&texts);
 }
 
+static void test_lines_move_behind_a_later_message_of_the_system(void)
+{
+	brise_message list[] = { message(BRISE_SYSTEM, "id: 1\nYou are brise."),
+		                 message(BRISE_USER, "Hello"), message(BRISE_SYSTEM, "Skills"),
+		                 message(BRISE_ASSISTANT, "Hi") };
+	brise_message *messages = list;
+	changing_lines lines = { 0, 6 };
+	size_t n = LENGTH(list);
+	pool texts = { .failed = false };
+	bool done = changing_system_move(&messages, &n, 0, lines, &texts);
+
+	CHECK(&counts,
+	      done && n == 5 && is_message(&messages[2], BRISE_SYSTEM, "Skills") &&
+	              is_message(&messages[3], BRISE_SYSTEM, "id: 1") &&
+	              is_message(&messages[4], BRISE_ASSISTANT, "Hi"),
+	      "%zu messages", n);
+	pool_clear(&texts);
+}
+
 static void test_lines_move_from_the_middle(void)
 {
 	brise_message list[] = { message(BRISE_SYSTEM, "You are brise.\nid: 1\nBe brief.") };
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
 	RUN(test_texts_with_little_in_common_are_left_alone());
 	RUN(test_prompts_are_remembered_by_owner());
 	RUN(test_lines_move_in_front_of_the_last_question());
+	RUN(test_lines_move_behind_a_later_message_of_the_system());
 	RUN(test_lines_move_from_the_middle());
 	return check_report("changing_system", &counts);
 }

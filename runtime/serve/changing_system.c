@@ -123,19 +123,31 @@ static size_t without_newlines(const char *text, size_t n)
 	return n;
 }
 
+/* In front of the user's last message, or behind the system's if that is later; without both, at
+ * the end. */
+static size_t find_place(const brise_message *messages, size_t n, size_t at)
+{
+	size_t i = n;
+
+	while (i > at + 1 && messages[i - 1].role != BRISE_USER &&
+	       messages[i - 1].role != BRISE_SYSTEM)
+		i--;
+	if (i == at + 1)
+		return n;
+	return messages[i - 1].role == BRISE_USER ? i - 1 : i;
+}
+
 bool changing_system_move(brise_message **messages, size_t *n, size_t at, changing_lines lines,
                           pool *p)
 {
 	brise_message moved = { .role = BRISE_SYSTEM }, *all = pool_take(p, *n + 1, sizeof *all);
-	size_t place = *n;
+	size_t place;
 
 	if (!all)
 		return false;
 	moved.content = (*messages)[at].content + lines.from;
 	moved.bytes = without_newlines(moved.content, lines.to - lines.from);
-	while (place > at + 1 && (*messages)[place - 1].role != BRISE_USER)
-		place--;
-	place = place > at + 1 ? place - 1 : *n;
+	place = find_place(*messages, *n, at);
 	memcpy(all, *messages, place * sizeof *all);
 	all[place] = moved;
 	memcpy(all + place + 1, *messages + place, (*n - place) * sizeof *all);

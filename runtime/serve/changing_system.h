@@ -48,8 +48,9 @@ changing_lines changing_lines_find(const char *before, size_t n_before, const ch
 changing_lines changing_system_see(changing_system *seen, size_t owner, const char *text, size_t n);
 
 /* Takes the lines out of messages[at], the system's, and puts them, as a message of the system,
- * in front of the user's last. Formats that gather the system's messages thus have them behind the
- * rest of the system's text. *messages [*n]: replaced by memory of the pool. False: no memory. */
+ * in front of the user's last, or behind the system's last if that is later. Formats that gather
+ * the system's messages thus have them behind the rest of the system's text. *messages [*n]:
+ * replaced by memory of the pool. False: no memory. */
 bool changing_system_move(brise_message **messages, size_t *n, size_t at, changing_lines lines,
                           pool *p);
 
