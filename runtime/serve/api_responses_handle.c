@@ -43,7 +43,9 @@ static void end(responses_call *c)
 		responses_keep_items(r, s->recent, facts->key);
 	exchange_note(c->x, r->n_prompt, r->n_kept, r->n_answer);
 	exchange_on_gone(c->x, NULL, NULL);
-	if (c->begun) {
+	if (c->begun && c->reply.out.failed) {
+		exchange_break(c->x);
+	} else if (c->begun) {
 		flush(c);
 		exchange_end(c->x);
 	} else {
