@@ -229,6 +229,16 @@ static void test_what_is_no_request_is_refused_by_its_path(void)
 	}
 }
 
+/* Arguments that cannot be held to their schema are free, and a header of the reply says so. */
+static void test_free_arguments_are_said(void)
+{
+	fake_post(api_messages, "{" HELLO ",'tools':[{'name':'f','input_schema':{'not':{}}}]}");
+	body_add(&fake.x.headers, "", 1);
+	CHECK(&counts,
+	      fake.n_jobs == 1 && strstr(fake.x.headers.bytes, "X-Brise-Unconstrained-Tools: "),
+	      "%s", fake.x.headers.bytes);
+}
+
 static void test_full_queue_is_an_overload(void)
 {
 	fake.room = 0;
@@ -477,6 +487,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_and_results_become_the_prompt());
 	RUN(test_settings_become_the_plan());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
+	RUN(test_free_arguments_are_said());
 	RUN(test_full_queue_is_an_overload());
 	RUN(test_tokens_are_counted());
 	RUN(test_message_has_the_published_fields());

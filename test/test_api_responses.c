@@ -221,6 +221,18 @@ static void test_allowed_tools_are_those_that_are_shown(void)
 	CHECK(&counts, fake.n_jobs == 1 && !strstr(prompt(), "\"other\""), "%s", prompt());
 }
 
+/* Arguments that cannot be held to their schema are free, and a header of the reply says so. */
+static void test_free_arguments_are_said(void)
+{
+	fake_post(api_responses,
+	          "{'input':'Hi','tools':[{'type':'function','name':'f','parameters':{"
+	          "'not':{}}}]}");
+	body_add(&fake.x.headers, "", 1);
+	CHECK(&counts,
+	      fake.n_jobs == 1 && strstr(fake.x.headers.bytes, "X-Brise-Unconstrained-Tools: "),
+	      "%s", fake.x.headers.bytes);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void test_what_is_no_request_is_refused_by_its_path(void)
@@ -649,6 +661,7 @@ int main(int argc, char **argv)
 	RUN(test_codex_is_understood());
 	RUN(test_settings_become_the_plan());
 	RUN(test_allowed_tools_are_those_that_are_shown());
+	RUN(test_free_arguments_are_said());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
 	RUN(test_full_queue_is_503());
 	RUN(test_object_has_what_the_specification_requires());

@@ -12,9 +12,11 @@
 #include "runtime/os/os.h"
 #include "runtime/serve/about.h"
 #include "runtime/serve/api_slots.h"
+#include "runtime/serve/changing_system.h"
 #include "runtime/serve/grammar_cache.h"
 #include "runtime/serve/openai_routes.h"
 #include "runtime/serve/page/page.h"
+#include "runtime/serve/recent_items.h"
 #include "runtime/serve/scheduler.h"
 #include "runtime/serve/service.h"
 
@@ -29,6 +31,8 @@ typedef struct serving {
 	char name[NAME_MOST];
 	uint64_t cache_bytes, body_bytes;
 	service service;
+	recent_items *recent;     /* NULL, without memory: none are kept */
+	changing_system *systems; /* NULL: not compared */
 	scheduler *scheduler;
 	server *server;
 	int signals;
@@ -87,6 +91,13 @@ static int open_model(serving *s, const char *path)
 	return COMMANDS_READY;
 }
 
+/* What requests say that the operator of the server should know. */
+static void advise(const service *s, const char *line)
+{
+	(void)s;
+	report_note("serve", "%s", line);
+}
+
 static int start_scheduler(serving *s, const char *path)
 {
 	const serve_settings *o = s->settings;
@@ -118,6 +129,8 @@ static int start_scheduler(serving *s, const char *path)
 	options.memory = weights == UINT64_MAX ? 0 : weights;
 	if (scheduler_new(&s->scheduler, s->engine.model, &options, &err) != BRISE_OK)
 		return report_status("serve", &err);
+	s->recent = memory_new(1, sizeof *s->recent);
+	s->systems = memory_new(1, sizeof *s->systems);
 	scheduler_get_figures(s->scheduler, &figures);
 	s->service = (service){ .model = s->engine.model,
 		                .tokenizer = brise_get_tokenizer(s->engine.model),
@@ -127,7 +140,11 @@ static int start_scheduler(serving *s, const char *path)
 		                .grammars = grammar_cache_new(),
 		                .name = s->name,
 		                .created = os_time(),
-		                .context = figures.context };
+		                .context = figures.context,
+		                .recent = s->recent,
+		                .systems = s->systems,
+		                .moves_systems = o->moves_system,
+		                .advise = advise };
 	return COMMANDS_READY;
 }
 
@@ -229,6 +246,10 @@ static void close_all(serving *s)
 	brise_free_chat(s->chat);
 	engine_close(&s->engine);
 	memory_free(s->cache);
+	if (s->recent)
+		recent_items_free(s->recent);
+	memory_free(s->recent);
+	memory_free(s->systems);
 }
 
 int cli_serve(int argc, char **argv)

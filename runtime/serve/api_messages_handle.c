@@ -110,6 +110,8 @@ void api_messages(exchange *x)
 	}
 	messages_reply_init(&c->reply, &c->request, facts->service, facts->number);
 	exchange_on_gone(x, drop, c);
+	if (c->request.unconstrained)
+		exchange_add_header(x, "X-Brise-Unconstrained-Tools", c->request.unconstrained);
 	if (c->request.streams)
 		begin_stream(c);
 }

@@ -121,6 +121,8 @@ void api_responses(exchange *x)
 	}
 	responses_reply_init(&c->reply, &c->ask, s, facts->number, os_time());
 	exchange_on_gone(x, drop, c);
+	if (c->ask.request.unconstrained)
+		exchange_add_header(x, "X-Brise-Unconstrained-Tools", c->ask.request.unconstrained);
 	if (c->ask.request.streams)
 		begin_stream(c);
 }
