@@ -5,7 +5,8 @@
  * Reads lines, answers each with one line:
  *     schema TEXT, gbnf TEXT, tools TEXT, json    compiles; "ok", or "unsupported MESSAGE",
  *                                                 "wrong MESSAGE"
- *     take TEXT                                   "valid", or "invalid": byte by byte
+ *     take TEXT                                   byte by byte: "valid", "begins" as a valid text,
+ *                                                 or "invalid"
  *     walk SEED TOKENS                            a text drawn from the masks alone: "whole TEXT"
  * or "cut TEXT" TEXT of gbnf and walk has \n for a line feed and \\ for a backslash.
  */
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "convert/tokenizer/sentencepiece.h"
 #include "runtime/grammar/grammar.h"
@@ -77,7 +79,7 @@ static void take(const char *text)
 	if (status != BRISE_OK)
 		puts("error");
 	else
-		puts(valid && grammar_is_whole(m) ? "valid" : "invalid");
+		puts(!valid ? "invalid" : grammar_is_whole(m) ? "valid" : "begins");
 	brise_free_matcher(m);
 }
 
@@ -156,6 +158,51 @@ static void walk(uint64_t seed, unsigned most)
 	free(text);
 }
 
+typedef struct cost {
+	double sum, most;
+	unsigned n;
+} cost;
+
+static double now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* A walk as above, of which the masks of states that are new and that were met before are timed. */
+static void measure(uint64_t seed, unsigned most)
+{
+	cost costs[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	brise_matcher *m;
+	brise_allowed a;
+	double start;
+	unsigned i;
+
+	if (brise_new_matcher(&m, grammar, NULL, 0, false, &err) != BRISE_OK)
+		exit(1);
+	for (i = 0; i < most; i++) {
+		cost *c = &costs[grammar->cache->machine.states[m->state].mask != NULL];
+
+		start = now();
+		if (brise_get_allowed(m, &a, &err) != BRISE_OK)
+			break;
+		start = now() - start;
+		c->sum += start;
+		c->most = start > c->most ? start : c->most;
+		c->n++;
+		if (a.must_end)
+			brise_reset_matcher(m);
+		else if (brise_match_token(m, pick(&a, &seed, i > most / 2), &err) != BRISE_OK)
+			break;
+	}
+	for (i = 0; i < 2; i++)
+		printf("%u %s %.1f %.1f%s", costs[i].n, i ? "met" : "new",
+		       costs[i].n ? costs[i].sum / costs[i].n : 0, costs[i].most, i ? "\n" : ", ");
+	brise_free_matcher(m);
+}
+
 int main(int argc, char **argv)
 {
 	char *line = NULL, *end;
@@ -180,10 +227,14 @@ int main(int argc, char **argv)
 		} else if (!strcmp(line, "json")) {
 			compile(BRISE_GRAMMAR_JSON, "");
 		} else if (grammar && !strncmp(line, "take ", 5)) {
+			unescape(line + 5);
 			take(line + 5);
 		} else if (grammar && !strncmp(line, "walk ", 5)) {
 			seed = strtoull(line + 5, &end, 10);
 			walk(seed, (unsigned)strtoul(end, NULL, 10));
+		} else if (grammar && !strncmp(line, "cost ", 5)) {
+			seed = strtoull(line + 5, &end, 10);
+			measure(seed, (unsigned)strtoul(end, NULL, 10));
 		} else {
 			puts("what?");
 		}

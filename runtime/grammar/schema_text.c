@@ -24,8 +24,12 @@
 #define TIME                                                                                       \
 	"(([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?([Zz]|" OFFSET ")|"                      \
 	"23:59:60(\\.\\d{1,9})?[Zz])"
-#define LABEL "[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
-#define HOST  "(" LABEL "(\\." LABEL "){0,7})"
+/* A name has at most 253 bytes, a label 63: up to four of 61, or up to eight of 30. */
+#define LABEL(more) "[0-9A-Za-z]([0-9A-Za-z-]{0," more "}[0-9A-Za-z])?"
+#define NAMES(least)                                                                               \
+	"(" LABEL("59") "(\\." LABEL("59") "){" least                                              \
+	                                   ",3}|" LABEL("28") "(\\." LABEL("28") "){" least ",7})"
+#define HOST  NAMES("0")
 #define ATOM  "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]{1,64}"
 #define BYTE  "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 #define IPV4  "(" BYTE "\\." BYTE "\\." BYTE "\\." BYTE ")"
@@ -55,7 +59,7 @@ static const struct {
 	{ "duration", "^P(\\d+W|((\\d+Y(\\d+M(\\d+D)?)?|\\d+M(\\d+D)?|\\d+D)"
 	              "(T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S))?|"
 	              "T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S)))$" },
-	{ "email", "^" ATOM "(\\." ATOM "){0,7}@" HOST "$" },
+	{ "email", "^" ATOM "(\\." ATOM "){0,7}@" NAMES("1") "$" },
 	{ "hostname", "^" HOST "$" },
 	{ "ipv4", "^" IPV4 "$" },
 	{ "ipv6", "^" IPV6 "$" },

@@ -2,7 +2,7 @@
 // supported: every valid instance is taken byte by byte, in some order of its properties, and no
 // invalid one in any
 import { readFileSync, readdirSync } from 'node:fs';
-import { check, report, skip, startChecker } from './checker.mjs';
+import { check, escape, report, skip, startChecker } from './checker.mjs';
 
 const [build, tokenizer, suite] = process.argv.slice(2);
 const ORDERS_MAX = 3000;
@@ -40,7 +40,7 @@ async function takes(checker, value) {
 	let n = 0;
 	for (const text of texts(value)) {
 		if (n++ === ORDERS_MAX) return undefined;
-		if ((await checker.ask(`take ${text}`)) === 'valid') return true;
+		if ((await checker.ask(`take ${escape(text)}`)) === 'valid') return true;
 	}
 	return false;
 }
@@ -66,4 +66,4 @@ for (const file of files.sort())
 		}
 	}
 checker.close();
-report('schema suite');
+report('schema-suite');
