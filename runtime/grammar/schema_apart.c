@@ -184,7 +184,9 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 
 	if (depth > DEPTH_MAX || ++b->work > WORK_MAX || b->status != BRISE_OK)
 		return false;
-	if (make_copy(b, first, &x) & make_copy(b, second, &y)) {
+	apart = make_copy(b, first, &x);
+	if (make_copy(b, second, &y) && apart) {
+		apart = false;
 		if ((part = find_branches(&x)) != SCHEMA_NOTHING)
 			apart = branches_apart(b, &x, part, second, depth);
 		else if ((part = find_branches(&y)) != SCHEMA_NOTHING)
@@ -194,5 +196,5 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 	}
 	schema_free_parts(&x.parts);
 	schema_free_parts(&y.parts);
-	return apart;
+	return apart && b->status == BRISE_OK;
 }
