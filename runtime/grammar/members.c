@@ -122,7 +122,9 @@ bool members_next(const members *m, size_t *at, const char **key, size_t *bytes)
 const char *members_partial(const members *m, size_t *bytes)
 {
 	*bytes = m->n_keys - m->key_at;
-	return m->is_key ? m->keys + m->key_at : NULL;
+	if (!m->is_key)
+		return NULL;
+	return m->keys ? m->keys + m->key_at : "";
 }
 
 /* The key that ends is not yet among the others. */

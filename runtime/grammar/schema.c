@@ -530,8 +530,10 @@ bool schema_begin(schema_builder *b, const document *d, network *n, brise_error 
 	b->most_facts = 64;
 	b->facts = memory_new(b->most_facts, sizeof *b->facts);
 	b->n_facts = 1;
+	b->most_parts = 64;
+	b->parts = memory_new(b->most_parts, sizeof *b->parts);
 	json_rules_make(&b->rules, n);
-	return (b->slots && b->facts_of && b->facts) || schema_no_memory(b);
+	return (b->slots && b->facts_of && b->facts && b->parts) || schema_no_memory(b);
 }
 
 void schema_end(schema_builder *b)
