@@ -138,6 +138,11 @@ def main(folder):
     plain = json.dumps({"messages": [m for m in talk["messages"] if m["role"] in ("system", "user")]})
     for form in range(7):
         put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) else plain).encode())
+    put("fuzz_grammar", "schema", b'\0{"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"pattern": "^x|y{2,3}$", "maxLength": 5}}, "required": ["a"], "$defs": {"n": {"type": "integer", "minimum": -3, "multipleOf": 0.5}}}')
+    put("fuzz_grammar", "branches", b'\0{"oneOf": [{"enum": ["a", [1]]}, {"type": "array", "prefixItems": [true], "items": {"format": "date"}, "minItems": 1}], "anyOf": [{"allOf": [{"not": 1}]}]}')
+    put("fuzz_grammar", "gbnf", b'\1root ::= sum "\\n"\nsum ::= sum "+" [0-9]{1,3} | (sum)? "\\u00e9" # end')
+    put("fuzz_grammar", "tools", b'\2[{"function": {"name": "f", "parameters": {"properties": {"x": {"type": "string"}}}}}, {"function": {"name": "g"}}]')
+    put("fuzz_grammar", "pattern", b"\3^(?:a|[^\\d-z]{2,}?|\\u{41}.)*$")
     put("fuzz_answer", "list", b"text\1 [{\"name\": \"f\", \4\"arguments\": {\"a\": [1, \"}\"]}, \"id\": \"x\"}, {\"arguments\": \"{}\", \"name\": \"g\"}]")
     put("fuzz_answer", "named", b"\1f\2call00001\3{\"a\": 1}\1g[ARGS]{}after")
     head = b"POST /v1/chat?x=%20 HTTP/1.1\r\nHost: a:1\r\n"
