@@ -252,6 +252,19 @@ static void test_schemas(check_counts *counts, maker *m)
 		{ "{\"type\": \"string\", \"format\": \"duration\"}", NULL, 0 },
 		{ NULL, "\"P1Y2M3DT4H\"", 'v' },
 		{ NULL, "\"P\"", 'x' },
+		{ "{\"type\":\"string\",\"pattern\":\"^(?!\\\\.)(?!.*\\\\.\\\\.)(?=.{2,4}$)[a-z.]+$"
+		  "\"}",
+		  NULL, 0 },
+		{ NULL, "\"a.b\"", 'v' },
+		{ NULL, "\".ab\"", 'x' },
+		{ NULL, "\"a..b\"", 'x' },
+		{ NULL, "\"a\"", 'x' },
+		{ NULL, "\"abcde\"", 'x' },
+		{ "{\"type\":\"object\",\"propertyNames\":{\"type\":\"string\"},"
+		  "\"additionalProperties\":"
+		  "{\"type\":\"null\"}}",
+		  NULL, 0 },
+		{ NULL, "{\"a\":null}", 'v' },
 	};
 	const char *schema = "";
 	brise_grammar *g = NULL;
@@ -288,6 +301,8 @@ static void test_what_is_not_supported_is_named(check_counts *counts, maker *m)
 		{ "{\"$ref\":\"http://x/y\"}", "#/$ref: a reference to nothing" },
 		{ "{\"$ref\":\"#/$defs/x\"}", "#/$ref: a reference to nothing" },
 		{ "{\"pattern\":\"(?=a)\"}", "look-ahead" },
+		{ "{\"pattern\":\"^(?!a)b|c\"}", "look-ahead" },
+		{ "{\"propertyNames\":{\"maxLength\":3}}", "#/propertyNames: a keyword" },
 		{ "{\"pattern\":\"(a)\\\\1\"}", "references to groups" },
 		{ "{\"pattern\":\"(a\"}", "a group without end" },
 		{ "{\"type\":\"text\"}", "#/type: a type is" },

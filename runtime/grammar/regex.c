@@ -308,8 +308,9 @@ static bool make_sets(builder *b, uint32_t begin)
 	size_t depth = 0, class;
 	uint32_t set;
 
-	r->next = memory_new((REGEX_STATES_MAX + 1) * r->n_classes, sizeof *r->next);
-	r->is_whole = memory_new(REGEX_STATES_MAX + 1, sizeof *r->is_whole);
+	/* One more for regex_invert. */
+	r->next = memory_new((REGEX_STATES_MAX + 2) * r->n_classes, sizeof *r->next);
+	r->is_whole = memory_new(REGEX_STATES_MAX + 2, sizeof *r->is_whole);
 	if (!r->next || !r->is_whole)
 		return fail(b, BRISE_ENOMEM, "no memory");
 	r->n_states = 1;
@@ -399,6 +400,18 @@ void regex_free(regex *r)
 	memory_free(r->is_whole);
 	memory_free(r->begins);
 	memset(r, 0, sizeof *r);
+}
+
+void regex_invert(regex *r)
+{
+	uint32_t all = (uint32_t)r->n_states++;
+	size_t i;
+
+	for (i = r->n_classes; i < r->n_states * r->n_classes; i++)
+		if (r->next[i] == 0)
+			r->next[i] = all;
+	for (i = 1; i < r->n_states; i++)
+		r->is_whole[i] = !r->is_whole[i];
 }
 
 bool regex_fits(const regex *r, const char *text, size_t bytes)

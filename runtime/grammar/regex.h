@@ -2,7 +2,8 @@
  *
  * Characters, classes with \d \w \s and their opposites, `.`, groups, alternatives, `*` `+` `?`
  * `{m,n}` (lazy ones describe the same texts), `^` and `$`. Back references, look-around, \b and \p
- * are errors. An expression is searched for: it fits a text that contains it somewhere.
+ * are errors, look-ahead but at the beginning (regex_ahead.h). An expression is searched for: it
+ * fits a text that contains it somewhere.
  *
  * The automaton is deterministic and made as a whole; expressions that need too many states, such
  * as (a|b)*a(a|b){20}, are refused.
@@ -26,6 +27,9 @@ typedef struct regex {
  * Errors: BRISE_EFORMAT it is none, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
 brise_status regex_compile(regex *r, const char *text, size_t bytes, const char **why);
 void regex_free(regex *r);
+
+/* Makes it fit the texts that it did not. */
+void regex_invert(regex *r);
 
 /* Whether it fits UTF-8 text. */
 bool regex_fits(const regex *r, const char *text, size_t bytes);

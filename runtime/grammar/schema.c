@@ -249,6 +249,19 @@ static bool read_branch_keyword(schema_builder *b, schema_facts *f, const char *
 	return true;
 }
 
+/* All keys are strings: a schema that says no more than that restricts nothing. */
+static bool is_any_string(const schema_builder *b, uint32_t value)
+{
+	const document_value *v = &b->d->values[value];
+	uint32_t i;
+
+	for (i = v->child; i; i = b->d->values[i].next)
+		if (strcmp(b->d->values[i].key, "type") != 0 ||
+		    !document_is_string(b->d, i, "string"))
+			return false;
+	return v->type == JSON_OBJECT || (v->type == JSON_BOOL && v->flag);
+}
+
 static bool read_plain_keyword(schema_builder *b, schema_facts *f, const char *key, uint32_t value)
 {
 	if (!strcmp(key, "type"))
@@ -273,6 +286,8 @@ static bool read_plain_keyword(schema_builder *b, schema_facts *f, const char *k
 		read_format(b, f, value);
 	else if (!strcmp(key, "uniqueItems") && b->d->values[value].type == JSON_BOOL &&
 	         !b->d->values[value].flag)
+		return true;
+	else if (!strcmp(key, "propertyNames") && is_any_string(b, value))
 		return true;
 	else
 		return read_count_keyword(b, f, key, value) ||

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/grammar/regex_ahead.h"
 #include "runtime/grammar/schema.h"
 #include "runtime/os/memory.h"
 
@@ -90,8 +91,7 @@ static void free_automata(automata *a)
 		regex_free(&a->r[--a->n]);
 }
 
-static bool add_regex(schema_builder *b, automata *a, const char *text, size_t bytes,
-                      uint32_t value)
+static bool add_one(schema_builder *b, automata *a, const char *text, size_t bytes, uint32_t value)
 {
 	const char *why = "";
 	char what[150];
@@ -107,6 +107,38 @@ static bool add_regex(schema_builder *b, automata *a, const char *text, size_t b
 	}
 	(void)snprintf(what, sizeof what, "a regular expression: %s", why);
 	return schema_refuse(b, value, status, what);
+}
+
+/* An expression; what it looks for ahead becomes automata of its own. */
+static bool add_regex(schema_builder *b, automata *a, const char *text, size_t bytes,
+                      uint32_t value)
+{
+	size_t at = 1, n;
+	regex_ahead group;
+	char *part;
+	bool done = true;
+
+	if (!regex_begins_ahead(text, bytes))
+		return add_one(b, a, text, bytes, value);
+	part = memory_new(bytes + 8, 1);
+	if (!part)
+		return schema_no_memory(b);
+	for (; done && regex_find_ahead(text, bytes, at, &group); at = group.end + 1) {
+		n = group.end - group.begin;
+		memcpy(part, "^(?:", 4);
+		memcpy(part + 4, text + group.begin, n);
+		part[4 + n] = ')';
+		done = add_one(b, a, part, n + 5, value);
+		if (done && group.is_negative)
+			regex_invert(&a->r[a->n - 1]);
+	}
+	if (done) {
+		part[0] = '^';
+		memcpy(part + 1, text + at, bytes - at);
+		done = add_one(b, a, part, 1 + bytes - at, value);
+	}
+	memory_free(part);
+	return done;
 }
 
 static bool make_automata(schema_builder *b, const schema_merged *m, automata *a)

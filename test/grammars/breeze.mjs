@@ -1,4 +1,4 @@
-// breeze.mjs BUILD TOKENIZER MODEL - 200 texts of a model at temperature 1.5 by 20 schemas: valid, or the
+// breeze.mjs BUILD TOKENIZER MODEL - 10 texts of a model at temperature 1.5 by each of 21 schemas: valid, or the
 // beginning of a valid one where the limit cut it; and the same without drafts
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

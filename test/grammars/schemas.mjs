@@ -39,6 +39,7 @@ export const written = [
 	strict({ matrix: { type: 'array', items: { type: 'array', items: { type: 'number', minimum: -1, maximum: 1 }, minItems: 2, maxItems: 2 }, minItems: 2, maxItems: 2 } }),
 	{ type: 'object', properties: { any: {}, none: false }, required: ['any'] },
 	strict({ title: { ...text, pattern: 'a.*b', minLength: 4, maxLength: 12 }, when: { ...text, format: 'date-time' } }),
+	{ type: 'object', properties: { mail: { ...text, pattern: "^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$" } }, required: ['mail'], propertyNames: { type: 'string' } },
 ];
 
 const patterns = ['^[a-z]+$', '^(yes|no|maybe)$', '\\d{2}', '^\\S+$', '^[^aeiou]{1,5}$', 'x|y$', '^(ab?c)*$', '^\\w{3,6}$', '^[\\u00e0-\\u00ff]{2}$', '^.{2,4}$'];
