@@ -400,26 +400,25 @@ async function testServer() {
 	await sees('a server that is full is asked again when it says', 'wide', async (page) => {
 		fake.answers = [refuse(503, 'all places are taken', { 'Retry-After': '2' }), streamText('Now.')];
 		await say(page, 'One');
-		await contains(page, '#notice', 'The server is busy: all places are taken. Asking again in 2 s.');
+		await contains(page, '.waiting', 'The server is busy: all places are taken. Asking again in 2 s.');
 		const start = Date.now();
 		await contains(page, '.assistant .body', 'Now.');
 		assert.ok(Date.now() - start > 1500, `${Date.now() - start} ms`);
-		await page.waitForFunction(() => document.getElementById('notice').textContent === '');
 	}, /503/);
 	await sees('waiting is stopped by Esc', 'wide', async (page) => {
 		fake.answers = [refuse(503, 'the model is loading', { 'Retry-After': '30' })];
 		await say(page, 'One');
-		await contains(page, '#notice', 'the model is loading. Asking again in');
+		await contains(page, '.waiting', 'the model is loading. Asking again in');
 		await page.keyboard.press('Escape');
 		await contains(page, '.problem', 'no answer yet');
-		assert.equal(await page.innerText('#notice'), '');
+		assert.equal(await page.locator('.waiting').count(), 0);
 		assert.equal(fake.requests.length, 1);
 	}, /503/);
 	await sees('a server that is gone is waited for', 'wide', async (page) => {
 		const { port } = fake;
 		await fake.close();
 		await say(page, 'One');
-		await contains(page, '#notice', 'The server does not answer. Asking again in 1 s.');
+		await contains(page, '.waiting', 'The server does not answer. Asking again in 1 s.');
 		await fake.listen(port);
 		await contains(page, '.assistant .body', 'Hello.');
 	}, /ERR_CONNECTION/);

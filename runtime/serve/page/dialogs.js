@@ -52,20 +52,20 @@ export async function askForKey(why, key, remembered) {
 }
 
 // Shows the settings of a conversation; what is valid holds at once.
-export async function showSettings(c, facts, onChange) {
+export async function showSettings(c, defaults, facts, onChange) {
 	const system = find('system');
 	system.value = c.system;
 	system.oninput = () => { c.system = system.value; };
-	find('sampling').replaceChildren(...Object.entries(SAMPLING).map(([key, range]) => numberField(c, key, range)));
+	find('sampling').replaceChildren(...Object.entries(SAMPLING).map(([key, range]) => numberField(c, key, range, defaults[key])));
 	find('facts').textContent = facts;
 	await openDialog(find('settings'));
 	onChange();
 }
 
-function numberField(c, key, { least, most, step, label, hint }) {
+function numberField(c, key, { least, most, step, label, hint }, given) {
 	const help = `help-${key}`, text = hint || `${least} to ${most.toLocaleString('en')}`;
 	const note = element('small', { id: help, class: 'faint' }, text);
-	const input = element('input', { type: 'number', id: `sampling-${key}`, min: least, max: most, step: step < 1 ? 'any' : 1, inputmode: 'decimal', placeholder: 'server', 'aria-describedby': help });
+	const input = element('input', { type: 'number', id: `sampling-${key}`, min: least, max: most, step: step < 1 ? 'any' : 1, inputmode: 'decimal', placeholder: Number.isFinite(given) ? Number(given.toFixed(4)) : '', 'aria-describedby': help });
 	input.value = c.sampling[key] ?? '';
 	input.addEventListener('input', () => {
 		const valid = input.validity.valid;

@@ -25,7 +25,7 @@ function show() {
 	document.title = c.title ? `${c.title} \u2013 brise` : 'brise';
 	messages.show(c, running, app.errors.get(c.id) || '');
 	composer.show(c.messages.length ? c.id : 'new', Boolean(running));
-	say(running?.wait || '');
+	say('');
 	for (const id of ['rename', 'export', 'delete']) find(id).disabled = !c.messages.length;
 	showWindow();
 	showSide();
@@ -107,7 +107,11 @@ async function answer(c) {
 	};
 	const onWait = (why, seconds) => {
 		run.wait = why ? `${why} Asking again in ${seconds} s.` : '';
-		if (app.c === c) say(run.wait);
+		if (app.c !== c) return;
+		messages.wait(run.wait);
+		// Read out once, not each second.
+		if (why && !run.wasTold) announce(why);
+		run.wasTold = Boolean(why);
 	};
 	let result = null, error = null;
 	try {
@@ -133,7 +137,7 @@ async function answer(c) {
 	}
 	await save(c);
 	if (!app.server) askServer();
-	if (error?.status === 401 && await useKey(error.message)) await answer(c);
+	if (error?.status === 401 && await useKey(`The server wants a key: ${error.message}.`)) await answer(c);
 }
 
 const stop = () => app.running.get(app.c.id)?.controller.abort();
@@ -175,7 +179,7 @@ async function askServer() {
 		app.model = String(models.data?.[0]?.id || '');
 		find('model').textContent = app.model.replace(/^.*\//, '').replace(/\.brise$/, '');
 		const props = await getJson('props', app.key);
-		app.server = { window: props.default_generation_settings?.n_ctx || props.n_ctx || 0 };
+		app.server = { window: props.default_generation_settings?.n_ctx || 0, defaults: props.default_generation_settings?.params || {} };
 		showWindow();
 	} catch { /* asked again behind the next answer */ }
 }
@@ -271,7 +275,7 @@ async function start() {
 	on('theme', () => { setTheme(find('theme').value); writeSetting('theme', find('theme').value || null); }, 'change');
 	on('show-shortcuts', () => find('shortcuts').showModal());
 	on('show-keys', () => useKey('A server that was started with --api-key wants one of its keys.'));
-	on('show-settings', () => showSettings(app.c, factsOf(), () => {
+	on('show-settings', () => showSettings(app.c, app.server?.defaults || {}, factsOf(), () => {
 		app.c.changed = Date.now();
 		if (app.c.messages.length) save(app.c);
 	}));

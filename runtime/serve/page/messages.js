@@ -83,7 +83,7 @@ export class Messages {
 			this.refresh(item, message, path, running);
 		});
 		while (this.list.children.length > path.length) this.list.lastChild.remove();
-		if (running && !running.message) this.list.append(element('li', { class: 'assistant waiting' }, element('h2', { class: 'hidden' }, 'Answer'), element('p', { class: 'faint' }, 'Reading the prompt\u2026')));
+		if (running && !running.message) this.list.append(element('li', { class: 'assistant waiting' }, element('h2', { class: 'hidden' }, 'Answer'), element('p', { class: 'faint' }, running.wait || 'Reading the prompt\u2026')));
 		const last = path[path.length - 1];
 		if (!running && (error || last?.role === 'user')) {
 			this.list.append(element('li', { class: 'problem' }, element('p', error ? { role: 'alert' } : {}, error || 'There is no answer yet.'),
@@ -175,7 +175,14 @@ export class Messages {
 		item.classList.add('editing');
 		item.append(editor);
 		fit(area);
-		area.focus();
+		area.focus({ preventScroll: true });
+		editor.scrollIntoView({ block: 'center' });
+	}
+
+	// Why there is no answer yet.
+	wait(text) {
+		const place = this.list.querySelector('.waiting p');
+		if (place) place.textContent = text || 'Reading the prompt\u2026';
 	}
 
 	// More of the answer has come.

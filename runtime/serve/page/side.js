@@ -79,7 +79,7 @@ export class Side {
 		for (const head of heads) {
 			if (!wanted && ageOf(head.changed) !== age) items.push(element('li', { class: 'faint age' }, age = ageOf(head.changed)));
 			items.push(element('li', {}, element('a', { href: `#c=${head.id}`, 'data-id': head.id, dir: 'auto', 'aria-current': head.id === this.current && 'page' },
-				head.title || 'Untitled', this.isRunning(head.id) && element('span', { class: 'faint' }, ' answering\u2026'))));
+				element('span', {}, head.title || 'Untitled'), this.isRunning(head.id) && element('span', { class: 'faint' }, ' answering'))));
 		}
 		// A list that is redrawn would lose the focus.
 		const focused = document.activeElement?.closest('#list a')?.dataset.id;
