@@ -721,7 +721,7 @@ async function testAccess() {
 	}
 }
 
-export async function testInBrowser(build, modules, executablePath) {
+export async function testInBrowser(build, modules, executablePath, more) {
 	const require = createRequire(`${modules}/`);
 	const source = new URL('../../runtime/serve/page/page.c', import.meta.url);
 	axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -730,6 +730,7 @@ export async function testInBrowser(build, modules, executablePath) {
 	browser = await require('playwright-core').chromium.launch({ executablePath, args: ['--disable-dev-shm-usage', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])] });
 	try {
 		for (const test of [testConversation, testHostile, testServer, testDocuments, testKeeping, testUse, testAccess]) await test();
+		await more(browser);
 	} finally {
 		await browser.close();
 		await fake.close();
