@@ -50,7 +50,7 @@ async function withPage(size, errors, test) {
 		document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 	});
 	const page = await context.newPage();
-	Object.assign(fake, { answers: [streamText('Hello.')], requests: [], key: null, gone: 0 });
+	Object.assign(fake, { answers: [streamText('Hello.')], requests: [], key: null, gone: 0, context: 4096 });
 	try {
 		await page.goto(fake.address);
 		await page.waitForFunction(() => document.getElementById('model').textContent !== '' || document.querySelector('dialog[open]'));
@@ -150,6 +150,15 @@ async function testConversation() {
 		});
 		await answered(page);
 		assert.equal(await page.evaluate(() => getSelection().toString()), 'text that');
+	});
+	await sees('a window that rolls on is said to', 'wide', async (page) => {
+		fake.context = 0;
+		await page.reload();
+		await talk(page, 'One');
+		assert.equal((await page.innerText('#window')).trim(), '22 of 30 tokens');
+		fake.answers = [streamText('Hello.', { prompt: 1000 })];
+		await talk(page, 'Two');
+		assert.equal((await page.innerText('#window')).trim(), 'the last 30 of 1,002 tokens');
 	});
 	await sees('Markdown becomes elements', 'wide', async (page) => {
 		await talk(page, 'How?', SAMPLE);

@@ -46,7 +46,7 @@ export function refuse(status, message, headers = {}) {
 }
 
 export async function startFake(files, headers) {
-	const fake = { answers: [streamText('Hello.')], requests: [], key: null, gone: 0 };
+	const fake = { answers: [streamText('Hello.')], requests: [], key: null, gone: 0, context: 4096 };
 	const server = http.createServer((request, reply) => {
 		const path = request.url.split('?')[0], name = path === '/' ? 'index.html' : path.slice(1);
 		const json = (value) => {
@@ -58,7 +58,7 @@ export async function startFake(files, headers) {
 			reply.end(readFileSync(`${files}/${name}`));
 		} else if (fake.key && request.headers.authorization !== `Bearer ${fake.key}`) refuse(401, 'a key is needed')(null, reply);
 		else if (path === '/v1/models') json({ object: 'list', data: [{ id: 'breeze-chat.brise', object: 'model' }] });
-		else if (path === '/props') json({ default_generation_settings: { n_ctx: 4096, params: { temperature: 0.8, top_p: 0.95, min_p: 0.05 } } });
+		else if (path === '/props') json({ default_generation_settings: { n_ctx: fake.context, params: { temperature: 0.8, top_p: 0.95, min_p: 0.05 } }, window: fake.context ? 0 : 30 });
 		else if (path === '/v1/chat/completions') {
 			let text = '';
 			request.on('data', (part) => { text += part; });

@@ -36,9 +36,11 @@ const showSide = () => side.show(app.heads, app.c.id, (id) => app.running.has(id
 function showWindow() {
 	const last = pathOf(app.c).reverse().find((m) => m.window), used = last?.window || 0, room = app.server?.window || 0;
 	const number = (n) => n.toLocaleString('en');
-	find('window').replaceChildren(...(!used ? [] : !room ? [`${number(used)} tokens`] : [
+	// A window rolls on over a text of any length; a context ends it.
+	const text = !room ? `${number(used)} tokens` : app.server.rolls && used > room ? `the last ${number(room)} of ${number(used)} tokens` : `${number(used)} of ${number(room)} tokens`;
+	find('window').replaceChildren(...(!used ? [] : !room ? [text] : [
 		element('meter', { min: 0, max: room, value: Math.min(used, room), high: room * 0.9, 'aria-label': 'How full the window is' }),
-		element('span', {}, ` ${number(used)} of ${number(room)} tokens`)]));
+		element('span', {}, ` ${text}`)]));
 }
 
 async function refreshList() {
@@ -179,7 +181,8 @@ async function askServer() {
 		app.model = String(models.data?.[0]?.id || '');
 		find('model').textContent = app.model.replace(/^.*\//, '').replace(/\.brise$/, '');
 		const props = await getJson('props', app.key);
-		app.server = { window: props.default_generation_settings?.n_ctx || 0, defaults: props.default_generation_settings?.params || {} };
+		const context = props.default_generation_settings?.n_ctx || 0;
+		app.server = { window: context || props.window || 0, rolls: !context, defaults: props.default_generation_settings?.params || {} };
 		showWindow();
 	} catch { /* asked again behind the next answer */ }
 }
