@@ -522,6 +522,8 @@ static void test_only_names_of_this_machine_are_hosts(check_counts *counts)
 		                               "localhost.example.org",
 		                               "127.0.0.1.example.org",
 		                               "127.0.0.1x",
+		                               "127.0.0.0.1",
+		                               "127.0.00001",
 		                               "xlocalhost",
 		                               "[::2]",
 		                               "[::1",

@@ -52,6 +52,7 @@ void connection_free(connection *c)
 		exchange_lose(c->exchange);
 	socket_close(c->socket);
 	c->site->figures.connections--;
+	c->site->body_bytes -= c->body_room;
 	http_free(&c->request);
 	output_free(&c->out);
 	memory_free(c);
@@ -151,6 +152,15 @@ static void send_continue(connection *c)
 		output_add_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/* Keeps the sum of all bodies; refuses what goes beyond it. */
+static void count_body(connection *c)
+{
+	c->site->body_bytes += c->request.body_room - c->body_room;
+	c->body_room = c->request.body_room;
+	if (c->request.state == HTTP_BODY && c->site->body_bytes > c->site->most_body_bytes)
+		(void)http_refuse(&c->request, 503, "fewer long requests at once");
+}
+
 static void begin_exchange(connection *c)
 {
 	if (!exchange_open(c)) {
@@ -163,6 +173,7 @@ static void begin_exchange(connection *c)
 static void end_request(connection *c, double now)
 {
 	http_next(&c->request);
+	count_body(c);
 	c->is_used = true;
 	c->has_continued = false;
 	note_time(c, now);
@@ -182,6 +193,7 @@ static bool take_requests(connection *c, double now)
 		c->in_start += http_read(&c->request, c->in + c->in_start, input_size(c));
 		did = true;
 		note_time(c, now);
+		count_body(c);
 		if (c->request.state == HTTP_REFUSED)
 			refuse_request(c);
 		else if (c->request.state == HTTP_WHOLE)

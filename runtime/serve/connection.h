@@ -38,6 +38,7 @@ typedef struct connection {
 	double sent;            /* when the client last read something worth counting */
 	size_t sent_bytes;      /* that it read after that */
 	bool was_waiting;       /* something was left to be sent when the loop turned last */
+	size_t body_room;       /* of this request, in the sum of all */
 	size_t dropped;         /* bytes while lingering */
 	char in[CONNECTION_INPUT];
 } connection;

@@ -16,6 +16,9 @@
  * system's queue. */
 #define TURNED_AWAY 16u
 
+/* The longest bodies that memory is taken for at the same time. */
+#define BODIES_AT_ONCE 8u
+
 /* Without descriptors or memory for another connection, none is accepted for so long. */
 #define ACCEPT_PAUSE_SECONDS 0.5
 
@@ -71,6 +74,7 @@ brise_status server_new(server **out, const server_options *options, brise_error
 	}
 	s->site.guard = options->guard;
 	s->site.limits = options->limits;
+	s->site.most_body_bytes = options->limits.body * BODIES_AT_ONCE;
 	s->site.timeout_s = options->timeout_s;
 	s->site.keep_s = options->keep_s;
 	s->site.log = options->log;

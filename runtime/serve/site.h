@@ -29,8 +29,9 @@ typedef struct site {
 	size_t n_tables;
 	guard guard;
 	http_limits limits;
-	double timeout_s; /* for a head, for progress of a body or a reply */
-	double keep_s;    /* for the next request of a connection */
+	size_t body_bytes, most_body_bytes; /* memory of all bodies: now, at most */
+	double timeout_s;                   /* for a head, for progress of a body or a reply */
+	double keep_s;                      /* for the next request of a connection */
 	log_format log;
 	void *service; /* of exchange_facts */
 	bool is_stopping;
