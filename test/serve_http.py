@@ -145,6 +145,12 @@ def leaving(server):
     wait_for("an answer that does not stream runs", lambda: gauge(server, "jobs_running") == 1)
     client.close()
     wait_for("its client goes, and frees its place", lambda: gauge(server, "jobs_running") == 0)
+    client = server.connect()  # one that has sent more than is read while its answer is drawn
+    client.sendall(endless(stream=False) + (http_cases.GET + http_cases.HOST + b"\r\n") * 1000)
+    wait_for("an answer with requests behind it runs", lambda: gauge(server, "jobs_running") == 1)
+    client.shutdown(socket.SHUT_WR)
+    wait_for("its client ends its side, and frees its place", lambda: gauge(server, "jobs_running") == 0)
+    client.close()
     client = socket.socket()  # one that does not read
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     client.connect(server.address)
