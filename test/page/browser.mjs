@@ -488,6 +488,7 @@ async function testKeeping() {
 		await talk(page, 'About apples', 'They are **red**');
 		await page.click('#new');
 		await talk(page, 'About pears', 'They are green');
+		await page.waitForFunction(() => document.querySelectorAll('#list a').length === 2);
 		assert.deepEqual(await page.locator('#list a').allInnerTexts(), ['About pears', 'About apples']);
 		await page.fill('#search', 'RED');
 		await page.waitForFunction(() => document.querySelectorAll('#list a').length === 1);
@@ -511,7 +512,7 @@ async function testKeeping() {
 		assert.equal(await page.locator('#messages li').count(), 0);
 		await page.goBack();
 		await page.reload();
-		assert.equal(await page.locator('#list a').count(), 1);
+		await page.waitForFunction(() => document.querySelectorAll('#list a').length === 1);
 	});
 	await sees('a conversation that is deleted while it is answered does not come back', 'wide', async (page) => {
 		fake.answers = [streamText('word '.repeat(500), { ms: 5, size: 5 })];
