@@ -243,6 +243,7 @@ static void test_wrong_values_are_refused_by_the_path_of_the_field(void)
 		{ USER ",'logit_bias':{'x':1}", "logit_bias.x", "invalid_value", NULL },
 		{ USER ",'logit_bias':{'1':101}", "logit_bias.1", "decimal_above_max_value", NULL },
 		{ USER ",'logit_bias':{'1':'a'}", "logit_bias.1", "invalid_type", NULL },
+		{ USER ",'logit_bias':{'99999':1}", "logit_bias", "invalid_value", NULL },
 		{ USER ",'logprobs':1", "logprobs", "invalid_type", NULL },
 		{ USER ",'logprobs':true,'top_logprobs':21", "top_logprobs",
 		  "integer_above_max_value", NULL },

@@ -77,6 +77,7 @@ static void test_wrong_fields_of_completions(void)
 		{ "{'prompt':['a',true]}", "prompt[1]", "invalid_type" },
 		{ "{'prompt':[1,'a']}", "prompt[1]", "invalid_type" },
 		{ "{'prompt':[1.5]}", "prompt[0]", "invalid_type" },
+		{ "{'prompt':[1,99999]}", "prompt", "invalid_value" },
 		{ "{'prompt':[-1]}", "prompt[0]", "integer_below_min_value" },
 		{ "{'prompt':'a','suffix':'b'}", "suffix", "unsupported_parameter" },
 		{ "{'prompt':'a','suffix':5}", "suffix", "invalid_type" },

@@ -390,6 +390,31 @@ static bool submit_jobs(request *r, service *s, const job_plan *shared, grammar_
 	return true;
 }
 
+/* Ids that the client gave. */
+static bool check_ids(const request *r, const service *s, refusal *why)
+{
+	const brise_model_facts *model = brise_get_model_facts(s->model);
+	brise_tokenizer_facts tokenizer;
+	uint32_t vocab;
+	size_t i;
+
+	brise_get_tokenizer_facts(s->tokenizer, &tokenizer, sizeof tokenizer);
+	vocab = model ? model->vocab : tokenizer.vocab;
+	for (i = 0; i < r->n_ids; i++)
+		if (r->ids[i] < 0 || (uint32_t)r->ids[i] >= vocab)
+			return refusal_set(why, 400, "invalid_value", "prompt",
+			                   "Invalid 'prompt': token id %ld is outside the "
+			                   "vocabulary of %lu.",
+			                   (long)r->ids[i], (unsigned long)vocab);
+	for (i = 0; i < r->sampling.n_bias; i++)
+		if ((uint32_t)r->sampling.bias[i].token >= vocab)
+			return refusal_set(why, 400, "invalid_value", "logit_bias",
+			                   "Invalid 'logit_bias': token id %ld is outside the "
+			                   "vocabulary of %lu.",
+			                   (long)r->sampling.bias[i].token, (unsigned long)vocab);
+	return true;
+}
+
 bool request_submit(request *r, service *s, size_t key,
                     void (*each)(void *user, uint32_t answer, const job_event *event), void *user,
                     refusal *why)
@@ -399,7 +424,7 @@ bool request_submit(request *r, service *s, size_t key,
 	job_plan plan = { .owner = key };
 	bool submitted;
 
-	if (!see_system(r, s, key, why) || !request_encode(r, s, why) ||
+	if (!see_system(r, s, key, why) || !request_encode(r, s, why) || !check_ids(r, s, why) ||
 	    !plan_grammar(r, s, &plan, &grammar, why))
 		return false;
 	scheduler_get_figures(s->scheduler, &figures);
