@@ -7,7 +7,7 @@ model=$dir/breeze.brise
 prompt="The old captain said that the harbour"
 requires "breeze is converted" "$brise" convert test/models/breeze "$model" 2>/dev/null
 size=$(wc -c <"$model")
-head -c 9000 test/models/breeze/*.json | "$brise" tokenize "$model" --bos | head -n 700 >"$dir/ids"
+head -c 9000 test/models/breeze/*.json | "$brise" tokenize "$model" --bos | head -n 330 >"$dir/ids"
 requires "there are ids" [ "$(wc -w <"$dir/ids")" -gt 300 ]
 
 field() { # name, file: a number of a JSON object
@@ -34,9 +34,9 @@ for budget in $budgets; do
 	rm -f "$dir/logits"
 done
 for seed in 1 2 3; do
-	"$brise" run "$model" "$prompt" -n 60 --seed $seed --no-drafts --memory all >"$dir/expected" 2>/dev/null
+	"$brise" run "$model" "$prompt" -n 30 --seed $seed --no-drafts --memory all >"$dir/expected" 2>/dev/null
 	for options in "--memory min" "--memory $half --no-drafts" "--memory $some --chunk 200"; do
-		try run "$model" "$prompt" -n 60 --seed $seed $options
+		try run "$model" "$prompt" -n 30 --seed $seed $options
 		holds "run $options gives the text of seed $seed" cmp -s "$dir/out" "$dir/expected"
 	done
 done
