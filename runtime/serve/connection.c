@@ -320,15 +320,17 @@ int connection_wanted(const connection *c)
 static bool work_once(connection *c, bool is_readable, double now)
 {
 	size_t before = input_size(c);
-	bool has_read;
+	bool has_read, has_moved;
 
 	if (is_readable && c->state != CONNECTION_LINGERING && wants_input(c) && !read_input(c))
 		c->state = CONNECTION_DEAD;
 	has_read = input_size(c) > before;
 	if (has_read)
 		c->heard = now;
-	while (take_requests(c, now) | send_output(c, now))
-		;
+	do {
+		has_moved = take_requests(c, now);
+		has_moved = send_output(c, now) || has_moved;
+	} while (has_moved);
 	end_after_input(c);
 	(void)send_output(c, now);
 	return has_read;
