@@ -80,6 +80,25 @@ holds "a stream is refused" grep -q '"custom_id":"stream","response":{"status_co
 holds "an id that comes twice is answered once" [ "$(grep -c '"custom_id":"twice"' "$dir/odd.out")" = 1 ]
 holds "an embedding" grep -q '"custom_id":"vector","response":{"status_code":200,.*"embedding":\[' "$dir/odd.out"
 
+cat >"$dir/apis" <<'LINES'
+{"custom_id": "chat", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}}
+{"custom_id": "responses", "method": "POST", "url": "/v1/responses", "body": {"input": "Hello", "max_output_tokens": 4}}
+{"custom_id": "messages", "method": "POST", "url": "/v1/messages", "body": {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}}
+{"custom_id": "count", "method": "POST", "url": "/v1/messages/count_tokens", "body": {"messages": [{"role": "user", "content": "Hello"}]}}
+{"custom_id": "no item", "method": "POST", "url": "/v1/responses", "body": {"input": [{"type": "item_reference", "id": "msg_1"}]}}
+{"custom_id": "no limit", "method": "POST", "url": "/v1/messages", "body": {"messages": [{"role": "user", "content": "Hello"}]}}
+LINES
+"$brise" batch "$model" "$dir/apis" "$dir/apis.out" --chat-format v1 2>/dev/null
+replied() { # id, status, what is in the reply
+	grep -q "\"custom_id\":\"$1\",\"response\":{\"status_code\":$2,.*$3" "$dir/apis.out"
+}
+holds "a chat completion" replied chat 200 '"object":"chat.completion"'
+holds "a response" replied responses 200 '"object":"response",.*"type":"output_text"'
+holds "a message" replied messages 200 '"type":"message",.*"stop_reason":"max_tokens"'
+holds "a count of a message's tokens" replied count 200 '"input_tokens":[1-9]'
+holds "a reference to an item is refused, since none are kept" replied "no item" 400 '"code":"item_not_found"'
+holds "a message without max_tokens has the API's error" replied "no limit" 400 '"type":"error",.*max_tokens'
+
 cp "$dir/in" "$dir/not.replies"
 "$brise" batch "$model" "$dir/in" "$dir/not.replies" 2>"$dir/note"
 holds "a file of something else is refused" [ $? = 1 ]
