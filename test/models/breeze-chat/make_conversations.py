@@ -363,28 +363,47 @@ def fact_gave(who, n):
                                            (f"Who gave {whom} {a(n)}?", f"{who} gave {whom} {a(n)}.", who)])
 
 
-FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fact_old, fact_day, fact_costs, fact_likes, fact_gave]
+def fact_role(who, n):
+    job = pick(JOBS)
+    return (f"The {job} is {who}.", [(f"Who is the {job}?", f"The {job} is {who}.", who)] * 2)
+
+
+def fact_there(who, n):
+    spot = pick(SPOTS)
+    text = f"In the {spot} there is {a(n)}."
+    return (text, [(pick([f"What is in the {spot}?", f"What is there in the {spot}?"]), text, n)] * 2)
+
+
+def fact_when(who, n):
+    day, verb = pick(DAYS + MONTHS), pick(["arrive", "leave", "come", "return"])
+    when = ("on " if day in DAYS else "in ") + day
+    text = f"{when.capitalize().replace(day.lower(), day)} {who} {verb}s."
+    return (text, [(f"Who {verb}s {when}?", text, who)] * 2)
+
+
+FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fact_old, fact_day, fact_costs, fact_likes, fact_gave,
+         fact_role, fact_there, fact_when]
+
+
+def is_backward(question):
+    """Whether what is asked for stands before the words of the question."""
+    _, answer, short = question
+    return answer.startswith((short, "The " + short))
+
+
 def make_facts(n):
     whos, nouns = several(name, n), several(noun, n)
     kinds = [pick(FACTS) for _ in range(n)]
     if chance(0.5):  # all of one kind: only the name tells them apart
         kinds = [kinds[0]] * n
     facts = [kind(who, thing) for kind, who, thing in zip(kinds, whos, nouns)]
+    if n > 1:  # with one sentence, the answer is that
+        facts = [(text, [q for q in asked if not is_backward(q)]) for text, asked in facts]
     questions = [q for _, asked in facts for q in {q for q, _, _ in asked}]
     return facts if len(set(questions)) == len(questions) else make_facts(n)
 
 
 ONE_WORD = ["Answer in one word.", "Use only one word.", "Answer with one word.", "Always answer in one word."]
-
-
-def who_facts(make_name, make_noun):
-    """Facts of one kind, and for each the questions that ask of whom or what it is said."""
-    n, kind = rnd.randint(2, pick([2, 3, 4, 5])), pick([f for f in FACTS if f is not fact_colour])
-    facts = [kind(who, thing) for who, thing in zip(several(make_name, n), several(make_noun, n))]
-    asked = [sorted({q for q in f[1] if q[1].startswith((q[2], "The " + q[2]))}) for f in facts]
-    if any(not one for one in asked) or len({q for one in asked for q, _, _ in one}) != sum(map(len, asked)):
-        return who_facts(make_name, make_noun)
-    return " ".join(f[0] for f in facts), [q for one in asked for q in one]
 
 
 def ask(text, question):
@@ -406,24 +425,6 @@ def from_text():
     while chance(0.6) and len(turns) < 6:
         question, answer, _ = pick(pick(facts)[1])
         turns.append((pick(["", "", "And ", "Question: "]) + question, answer))
-    return turns
-
-
-def piece():
-    return pick(PIECES)
-
-
-def who():
-    """Questions about a text where what is asked for stands before what is said: harder to learn, so there are many,
-    in half of the texts with names of one token."""
-    text, questions = who_facts(*pick([(name, noun), (lambda: piece().capitalize(), piece)]))
-    rnd.shuffle(questions)
-    one_word = chance(0.3)
-    turns = []
-    for question, answer, short in questions[:rnd.randint(1, 6)]:
-        turns.append((pick(["", "", "And ", "Question: "]) + question if turns else ask(text, question), short if one_word else answer))
-    if one_word:
-        turns[0] = (pick(ONE_WORD) + "\n\n" + turns[0][0], turns[0][1])
     return turns
 
 
@@ -710,7 +711,7 @@ def with_tools():
 # -- all of it ------------------------------------------------------------------------------------
 
 # How often each is begun with: what has to be computed more often than what has to be known.
-KINDS = [(greet, 3), (identity, 3), (repeat, 18), (count, 12), (from_text, 24), (who, 50), (refuse, 5),
+KINDS = [(greet, 3), (identity, 3), (repeat, 18), (count, 12), (from_text, 48), (refuse, 5),
          (remember, 9), (before, 12), (statement, 2), (with_system, 12)]
 
 
