@@ -388,7 +388,7 @@ FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fa
 def is_backward(question):
     """Whether what is asked for stands before the words of the question."""
     _, answer, short = question
-    return answer.startswith((short, "The " + short))
+    return answer.startswith((short + " ", f"The {short} "))
 
 
 def make_facts(n):
@@ -398,7 +398,7 @@ def make_facts(n):
         kinds = [kinds[0]] * n
     facts = [kind(who, thing) for kind, who, thing in zip(kinds, whos, nouns)]
     if n > 1:  # with one sentence, the answer is that
-        facts = [(text, [q for q in asked if not is_backward(q)]) for text, asked in facts]
+        facts = [(text, [q for q in asked if not is_backward(q)] or asked) for text, asked in facts]
     questions = [q for _, asked in facts for q in {q for q, _, _ in asked}]
     return facts if len(set(questions)) == len(questions) else make_facts(n)
 
