@@ -137,8 +137,14 @@ def sentence():
 def salad():
     """Words in no order, some with punctuation: what only copying can repeat."""
     words = [word() if chance(0.85) else number() for _ in range(rnd.randint(2, pick([5, 9, 16])))]
+    if chance(0.15):
+        words.insert(rnd.randrange(len(words)), pick(words))
     if chance(0.3):
         words = [w + pick(["", "", "", ",", ";", ":", "."]) for w in words]
+    elif chance(0.1):
+        words = ", ".join(words).split(" ")
+        if chance(0.5):
+            words.insert(0, words[0])
     return " ".join(words)
 
 
@@ -568,16 +574,16 @@ def define(called, about, **parameters):
                        "required": list(parameters)}}}
 
 
-def called_as(*names):
-    """The name of a function: one of these, or one that can only be copied."""
+def called_as(alone, *names):
+    """The name of a function: one of these, or where it is the only one, one that can only be copied."""
     called = pick(names)
-    return called if chance(0.6) else pick([f"{made_up()}_{called}", f"{called}_{made_up()}", made_up(), f"{made_up()}_{made_up()}"])
+    return called if not alone or chance(0.6) else pick([f"{made_up()}_{called}", f"{called}_{made_up()}", made_up(), f"{made_up()}_{made_up()}"])
 
 
-def tool_of_place():
+def tool_of_place(alone):
     topic = pick(TOPICS) if chance(0.7) else made_up()
     key = pick(["place", "city", "town", "location", "where", "name"])
-    called = called_as(f"get_{topic}", topic, f"{topic}_of", f"find_{topic}", f"current_{topic}", f"{topic}_now", f"{topic}_in_{key}")
+    called = called_as(alone, f"get_{topic}", topic, f"{topic}_of", f"find_{topic}", f"current_{topic}", f"{topic}_now", f"{topic}_in_{key}")
 
     def question():
         where = place()
@@ -589,10 +595,10 @@ def tool_of_place():
     return define(called, about, **{key: str}), question, topic
 
 
-def tool_of_numbers():
+def tool_of_numbers(alone):
     verb, sign, spoken = pick([("add", "+", "plus"), ("subtract", "-", "minus"), ("multiply", "*", "times"), ("divide", "/", "divided by")])
     k1, k2 = pick([("a", "b"), ("x", "y"), ("first", "second"), ("left", "right")])
-    called = called_as(verb, f"{verb}_numbers", f"do_{verb}", "calc_" + verb)
+    called = called_as(alone, verb, f"{verb}_numbers", f"do_{verb}", "calc_" + verb)
 
     def question():
         m, n = rnd.randint(0, 999), rnd.randint(0, 999)
@@ -602,11 +608,11 @@ def tool_of_numbers():
     return define(called, f"{verb.capitalize()} two numbers", **{k1: int, k2: int}), question, "result"
 
 
-def tool_of_device():
+def tool_of_device(alone):
     state = pick(["on", "off"])
     key = pick(["room", "where", "place"])
     device = pick(DEVICES)
-    called = called_as(f"turn_{state}_{device}", f"{device}_{state}", f"switch_{device}_{state}")
+    called = called_as(alone, f"turn_{state}_{device}", f"{device}_{state}", f"switch_{device}_{state}")
 
     def question():
         room = pick(SPOTS) if chance(0.7) else made_up()
@@ -616,9 +622,9 @@ def tool_of_device():
     return define(called, f"Turn {state} the {device} of a room", **{key: str}), question, "state"
 
 
-def tool_of_timer():
+def tool_of_timer(alone):
     thing, unit = pick(["timer", "alarm", "clock", "reminder"]), pick(["minutes", "seconds", "hours"])
-    called = called_as(f"set_{thing}", f"start_{thing}", f"{thing}_{unit}")
+    called = called_as(alone, f"set_{thing}", f"start_{thing}", f"{thing}_{unit}")
 
     def question():
         n = rnd.randint(1, 120)
@@ -627,7 +633,7 @@ def tool_of_timer():
     return define(called, f"Set the {thing}", **{unit: int}), question, "state"
 
 
-def tool_of_thing():
+def tool_of_thing(alone):
     verb = pick(["find", "play", "open", "show", "read", "search", "print", "delete", "copy", "start"])
     thing = pick(["song", "book", "film", "page", "file", "recipe", "letter", "map", "photo", "word"]) if chance(0.7) else made_up()
     key = pick(["name", "title", thing, "text", "what"])
@@ -637,10 +643,10 @@ def tool_of_thing():
         return pick([f"{verb.capitalize()} the {thing} {title}.", f"Please {verb} the {thing} {title}.",
                      f"Can you {verb} the {thing} {title}?"]), {key: title}
 
-    return define(called_as(f"{verb}_{thing}", f"{verb}_the_{thing}"), f"{verb.capitalize()} a {thing}", **{key: str}), question, "state"
+    return define(called_as(alone, f"{verb}_{thing}", f"{verb}_the_{thing}"), f"{verb.capitalize()} a {thing}", **{key: str}), question, "state"
 
 
-def tool_of_message():
+def tool_of_message(alone):
     thing = pick(["message", "mail", "letter", "note"])
     k1, k2 = pick([("to", "text"), ("name", "message"), ("person", "content")])
 
@@ -649,10 +655,10 @@ def tool_of_message():
         return pick([f"Send a {thing} to {who}: {text}", f"Send {who} this {thing}: {text}", f"Write a {thing} to {who}: {text}"]), \
             {k1: who, k2: text}
 
-    return define(called_as(f"send_{thing}", f"write_{thing}"), f"Send a {thing} to a person", **{k1: str, k2: str}), question, "state"
+    return define(called_as(alone, f"send_{thing}", f"write_{thing}"), f"Send a {thing} to a person", **{k1: str, k2: str}), question, "state"
 
 
-def tool_of_order():
+def tool_of_order(alone):
     verb = pick(["order", "buy", "sell", "count", "reserve", "pack"])
     k1, k2 = pick([("item", "count"), ("what", "number"), ("product", "amount")])
 
@@ -660,7 +666,7 @@ def tool_of_order():
         n, thing = rnd.randint(2, 60), plural(noun())
         return pick([f"{verb.capitalize()} {n} {thing}.", f"Please {verb} {n} {thing}.", f"I want to {verb} {n} {thing}."]), {k1: thing, k2: n}
 
-    return define(called_as(f"{verb}_items", verb, f"{verb}_things"), f"{verb.capitalize()} things", **{k1: str, k2: int}), question, "state"
+    return define(called_as(alone, f"{verb}_items", verb, f"{verb}_things"), f"{verb.capitalize()} things", **{k1: str, k2: int}), question, "state"
 
 
 TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order,
@@ -685,7 +691,8 @@ def call_of(used):
 
 def with_tools():
     """A conversation as pieces: ("tools" | "user" | "result" | "answer", text)."""
-    tools = [make() for make in rnd.sample(TOOLS, pick([1, 1, 2]))]
+    makers = rnd.sample(sorted(set(TOOLS), key=TOOLS.index), pick([1, 2, 2]))
+    tools = [make(len(makers) == 1) for make in makers]
     used = pick(tools)
     offered = f"[AVAILABLE_TOOLS] {json.dumps([t[0] for t in tools])}[/AVAILABLE_TOOLS]"
     in_system = chance(0.65)
@@ -716,7 +723,7 @@ KINDS = [(greet, 3), (identity, 3), (repeat, 18), (count, 12), (from_text, 48), 
 
 
 def conversation():
-    if chance(0.22):
+    if chance(0.3):
         return with_tools()
     kind = rnd.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     turns = kind()
