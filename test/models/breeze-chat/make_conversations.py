@@ -137,14 +137,10 @@ def sentence():
 def salad():
     """Words in no order, some with punctuation: what only copying can repeat."""
     words = [word() if chance(0.85) else number() for _ in range(rnd.randint(2, pick([5, 9, 16])))]
-    if chance(0.15):
-        words.insert(rnd.randrange(len(words)), pick(words))
     if chance(0.3):
         words = [w + pick(["", "", "", ",", ";", ":", "."]) for w in words]
     elif chance(0.1):
         words = ", ".join(words).split(" ")
-        if chance(0.5):
-            words.insert(0, words[0])
     return " ".join(words)
 
 
@@ -691,7 +687,7 @@ def call_of(used):
 
 def with_tools():
     """A conversation as pieces: ("tools" | "user" | "result" | "answer", text)."""
-    makers = rnd.sample(sorted(set(TOOLS), key=TOOLS.index), pick([1, 2, 2]))
+    makers = rnd.sample(sorted(set(TOOLS), key=TOOLS.index), pick([1, 1, 1, 1, 2]))
     tools = [make(len(makers) == 1) for make in makers]
     used = pick(tools)
     offered = f"[AVAILABLE_TOOLS] {json.dumps([t[0] for t in tools])}[/AVAILABLE_TOOLS]"
@@ -719,7 +715,7 @@ def with_tools():
 
 # How often each is begun with: what has to be computed more often than what has to be known.
 KINDS = [(greet, 3), (identity, 3), (repeat, 18), (count, 12), (from_text, 48), (refuse, 5),
-         (remember, 9), (before, 12), (statement, 2), (with_system, 12)]
+         (remember, 12), (before, 14), (statement, 2), (with_system, 12)]
 
 
 def conversation():
