@@ -35,7 +35,7 @@ BOS, EOS = 1, 2
 VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
 LONGEST = 280  # tokens of a conversation: little more than the window, behind which nothing can be copied
 WRITTEN_PIECES = 0.005  # for every conversation, pieces of writing.txt
-COPIES = 0.08  # for every conversation, what copies random tokens
+COPIES = 0.16  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
 WRITTEN = sorted(set(re.findall(r"[A-Za-z]{2,}", WRITING)))
 
@@ -714,8 +714,8 @@ def with_tools():
 # -- all of it ------------------------------------------------------------------------------------
 
 # How often each is begun with: what has to be computed more often than what has to be known.
-KINDS = [(greet, 3), (identity, 3), (repeat, 18), (count, 12), (from_text, 48), (refuse, 5),
-         (remember, 12), (before, 14), (statement, 2), (with_system, 12)]
+KINDS = [(greet, 3), (identity, 3), (repeat, 20), (count, 10), (from_text, 44), (refuse, 5),
+         (remember, 22), (before, 22), (statement, 2), (with_system, 12)]
 
 
 def conversation():
