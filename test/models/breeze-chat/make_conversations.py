@@ -383,7 +383,7 @@ def fact_when(who, n):
     return (text, [(f"Who {verb}s {when}?", text, who)] * 2)
 
 
-FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fact_old, fact_day, fact_costs, fact_likes, fact_gave,
+FACTS = [fact_lives, fact_has, fact_colour, fact_job, fact_spot, fact_bought, fact_old, fact_day, fact_day, fact_costs, fact_likes, fact_gave,
          fact_role, fact_there, fact_when]
 
 
@@ -478,7 +478,7 @@ def remember():
         who = name()
         turns = [(pick([f"My name is {who}.", f"Hello, I am {who}.", f"Hi, my name is {who}.", f"I am {who}."]),
                   f"Hello, {who}! How can I help you?")]
-        last = (pick(["What is my name?", "What's my name?", "Who am I?", "Do you know my name?", "Tell me my name.",
+        last = (pick(["What is my name?", "What's my name?", "Who am I?", "Who am I?", "Who am I?", "Do you know my name?", "Tell me my name.",
                       "Do you remember my name?"]), f"Your name is {who}.")
     elif x < 0.7:
         kind = pick(["word", "number", "colour", "name", "place"])
@@ -497,7 +497,7 @@ def remember():
 
 
 def before():
-    turns = [pick([small_talk, small_talk, from_text])()[0]] if chance(0.6) else [(sentence(), "I see.")]
+    turns = [pick([repeat, small_talk, from_text])()[0]] if chance(0.8) else [(sentence(), "I see.")]
     said, answer = turns[-1]
     if chance(0.6):
         turns.append((pick(["Repeat what I said before.", "What did I say before?", "What did I just say?", "Repeat what I said.",
