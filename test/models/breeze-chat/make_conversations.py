@@ -35,7 +35,7 @@ BOS, EOS = 1, 2
 VOCAB, FIRST_PIECE = 4096, 259  # behind the control and byte tokens
 LONGEST = 280  # tokens of a conversation: little more than the window, behind which nothing can be copied
 WRITTEN_PIECES = 0.005  # for every conversation, pieces of writing.txt
-COPIES = 0.16  # for every conversation, what copies random tokens
+COPIES = 0.3  # for every conversation, what copies random tokens
 WRITING = open(os.path.join(BREEZE, "writing.txt"), encoding="utf-8").read()
 WRITTEN = sorted(set(re.findall(r"[A-Za-z]{2,}", WRITING)))
 
@@ -665,8 +665,8 @@ def tool_of_order(alone):
     return define(called_as(alone, f"{verb}_items", verb, f"{verb}_things"), f"{verb.capitalize()} things", **{k1: str, k2: int}), question, "state"
 
 
-TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order,
-         tool_of_order]
+TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order, tool_of_order,
+         tool_of_thing]
 
 
 def result_of(used, called):
@@ -687,7 +687,7 @@ def call_of(used):
 
 def with_tools():
     """A conversation as pieces: ("tools" | "user" | "result" | "answer", text)."""
-    makers = rnd.sample(sorted(set(TOOLS), key=TOOLS.index), pick([1, 1, 1, 1, 2]))
+    makers = rnd.sample(TOOLS, pick([1, 1, 1, 1, 2]))
     tools = [make(len(makers) == 1) for make in makers]
     used = pick(tools)
     offered = f"[AVAILABLE_TOOLS] {json.dumps([t[0] for t in tools])}[/AVAILABLE_TOOLS]"
@@ -719,7 +719,7 @@ KINDS = [(greet, 3), (identity, 3), (repeat, 20), (count, 10), (from_text, 44), 
 
 
 def conversation():
-    if chance(0.3):
+    if chance(0.36):
         return with_tools()
     kind = rnd.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     turns = kind()
