@@ -635,7 +635,8 @@ def tool_of_thing(alone):
     key = pick(["name", "title", thing, "text", "what"])
 
     def question():
-        title = pick([lambda: f"{pick(ADJECTIVES).capitalize()} {noun().capitalize()}", word, lambda: name(), made_up])()
+        title = pick([lambda: f"{pick(ADJECTIVES).capitalize()} {noun().capitalize()}", word, name, made_up,
+                      lambda: " ".join(made_up().capitalize() for _ in range(rnd.randint(1, 3)))])()
         return pick([f"{verb.capitalize()} the {thing} {title}.", f"Please {verb} the {thing} {title}.",
                      f"Can you {verb} the {thing} {title}?"]), {key: title}
 
@@ -666,7 +667,7 @@ def tool_of_order(alone):
 
 
 TOOLS = [tool_of_place, tool_of_place, tool_of_numbers, tool_of_device, tool_of_timer, tool_of_thing, tool_of_message, tool_of_order, tool_of_order,
-         tool_of_thing]
+         tool_of_thing, tool_of_thing]
 
 
 def result_of(used, called):
