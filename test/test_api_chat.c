@@ -516,14 +516,17 @@ static void test_several_answers(void)
 
 static void test_logprobs(void)
 {
-	static const job_token top[] = { { 9, "a", 1, -0.25f }, { 8, "\xc3", 1, -INFINITY } };
+	static const job_token top[] = { { 9, "a", 1, -0.25f },
+		                         { 8, "\xc3", 1, -INFINITY },
+		                         { 2, "", 0, -2.0f } };
 	job_event token = {
-		.kind = JOB_TOKEN, .token = { 9, "a", 1, -0.25f }, .top = top, .n_top = 2
+		.kind = JOB_TOKEN, .token = { 9, "a", 1, -0.25f }, .top = top, .n_top = 3
 	};
 	static const char content[] =
 	        "'logprobs':{'content':[{'token':'a','logprob':-0.25,'bytes':[97],'top_logprobs':[{"
 	        "'token':'a','logprob':-0.25,'bytes':[97]},{'token':'\xef\xbf\xbd','logprob':"
-	        "-9999.0,'bytes':[195]}]}],'refusal':null},'finish_reason':";
+	        "-9999.0,'bytes':[195]},{'token':'','logprob':-2.0,'bytes':[]}]}],'refusal':null},"
+	        "'finish_reason':";
 
 	post("{" USER ",'logprobs':true,'top_logprobs':2}");
 	fake_event(0, token);

@@ -8,17 +8,14 @@ double openai_logprob(float logprob)
 	return isfinite(logprob) ? (double)logprob : OPENAI_UNLIKELY;
 }
 
-/* Fields of one token; a part of a character shows in `bytes` only. */
+/* Fields of one token; a part of a character shows in `bytes` only. A token without text has an
+ * empty list there: the Responses API knows no null. */
 static void put_token(json_writer *w, const job_token *token)
 {
 	size_t i;
 
 	json_put_text(w, "token", token->text, token->bytes);
 	json_put_exactly(w, "logprob", openai_logprob(token->logprob), true);
-	if (token->bytes == 0) {
-		json_put_null(w, "bytes");
-		return;
-	}
 	json_open(w, "bytes", '[');
 	for (i = 0; i < token->bytes; i++)
 		json_put_unsigned(w, NULL, (unsigned char)token->text[i]);
