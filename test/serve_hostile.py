@@ -297,8 +297,9 @@ def main():
     crowd(server, most)
     long_bodies(server)
     mutated(server, 200)
-    if not build.endswith(("asan", "tsan")):  # which keep what was freed
-        check("memory is flat", server.resident() - early < 4096, (early, server.resident()))
+    # Sanitizers keep what was freed, and malloc may keep a body of 8 MB or two.
+    if not build.endswith(("asan", "tsan")):
+        check("memory is flat", server.resident() - early < 20480, (early, server.resident()))
     before, after = statistics.median(alone.seconds), statistics.median(with_others[0].seconds + with_others[1].seconds)
     print("healthy clients: %.2f ms alone, %.2f ms among hostile ones (median of %d)" % (1e3 * before, 1e3 * after, sum(len(h.seconds) for h in with_others)))
     check("healthy clients got all their answers", not any(h.wrong for h in with_others), [h.wrong for h in with_others])
