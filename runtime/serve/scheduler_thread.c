@@ -268,7 +268,7 @@ static void publish_places(scheduler *s)
 		f->number = p->number;
 		f->n_prompt = p->job->plan.n;
 		f->n_kept = p->n_kept;
-		f->n_read = f->n_held < f->n_prompt ? f->n_held : f->n_prompt;
+		f->n_read = f->n_held < f->n_prompt ? (size_t)f->n_held : (size_t)f->n_prompt;
 		f->n_drawn = p->drawing.g.n_tokens;
 		f->limit = p->job->plan.limit;
 		f->seconds = p->began; /* scheduler_get_place makes it a duration */
