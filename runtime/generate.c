@@ -12,7 +12,7 @@ static brise_status decode(const generation *g, int32_t id, generate_token *toke
 	return brise_decode_token(g->decoder, id, &token->text, &token->bytes, err);
 }
 
-static bool is_end(const generation *g, int32_t id)
+bool generate_is_end(const generation *g, int32_t id)
 {
 	size_t i;
 
@@ -71,7 +71,7 @@ brise_status generate_next(generation *g, const float *logits, generate_token *t
 
 	if ((status = sample(g, logits, &id, err)) != BRISE_OK)
 		return status;
-	if (is_end(g, id)) {
+	if (generate_is_end(g, id)) {
 		g->reason = GENERATE_END;
 		return BRISE_OK;
 	}
@@ -161,7 +161,7 @@ static void propose(walk *w)
 	most = least(most, s->pass_rows - 1);
 	most = least(most, brise_get_engine_facts(w->engine)->rows - 1);
 	n = most > 0 ? drafter_propose(g->drafter, w->drafts, most) : 0;
-	while (w->n_drafts < n && !is_end(g, w->drafts[w->n_drafts]))
+	while (w->n_drafts < n && !generate_is_end(g, w->drafts[w->n_drafts]))
 		w->n_drafts++;
 }
 

@@ -47,6 +47,9 @@ typedef struct generate_token {
  * the first token drawn keeps its space. Errors: BRISE_EINVAL an id out of range, BRISE_ENOMEM. */
 brise_status generate_accept(generation *g, const int32_t *prompt, size_t n, brise_error *err);
 
+/* Whether a token ends the text. */
+bool generate_is_end(const generation *g, int32_t id);
+
 /* Draws, accepts and decodes one token from logits [vocab]. If it ends the text, *token is not
  * filled and g->reason is GENERATE_END. Errors: those of brise_sample_token, brise_get_allowed and
  * brise_decode_token. */

@@ -39,16 +39,6 @@ static bool open_drafts(const scheduler *s, place *p)
 	return true;
 }
 
-static bool is_end(const generation *g, int32_t id)
-{
-	size_t i;
-
-	for (i = 0; i < g->n_ends; i++)
-		if (g->ends[i] == id)
-			return true;
-	return false;
-}
-
 static void add_drafts(scheduler *s, place *p)
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(p->sequence);
@@ -62,7 +52,7 @@ static void add_drafts(scheduler *s, place *p)
 	if (most == 0 || !open_drafts(s, p))
 		return;
 	n = drafter_propose(&p->drafts, p->draft_tokens, (size_t)most);
-	for (; p->n_drafts < n && !is_end(g, p->draft_tokens[p->n_drafts]); p->n_drafts++)
+	for (; p->n_drafts < n && !generate_is_end(g, p->draft_tokens[p->n_drafts]); p->n_drafts++)
 		add_row(s, p, p->draft_tokens[p->n_drafts], true);
 }
 
