@@ -110,16 +110,6 @@ static void read_output(request *r, fields *f)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static void read_limit(request *r, fields *f)
-{
-	int64_t number;
-
-	if (!fields_read_integer(f, 1, INT64_C(1) << 40, &number))
-		return;
-	r->has_limit = true;
-	r->limit = (uint64_t)number;
-}
-
 static void read_stops(request *r, fields *f)
 {
 	const char *text;
@@ -153,7 +143,7 @@ static bool read_own(request *r, fields *f, const char *key, message_ask *ask)
 	else if (!strcmp(key, "system"))
 		messages_read_system(f, &ask->system);
 	else if (!strcmp(key, "max_tokens"))
-		read_limit(r, f);
+		request_read_limit(r, f, 1);
 	else if (!strcmp(key, "stop_sequences"))
 		read_stops(r, f);
 	else if (!strcmp(key, "tools"))

@@ -221,16 +221,6 @@ static void read_text(responses_ask *ask, fields *f)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static void read_limit(request *r, fields *f)
-{
-	int64_t number;
-
-	if (!fields_read_integer(f, 1, INT64_C(1) << 40, &number))
-		return;
-	r->has_limit = true;
-	r->limit = (uint64_t)number;
-}
-
 static void read_include(request *r, fields *f)
 {
 	const char *text;
@@ -300,7 +290,7 @@ static bool read_own(responses_ask *ask, fields *f, const char *key)
 	else if (!strcmp(key, "text"))
 		read_text(ask, f);
 	else if (!strcmp(key, "max_output_tokens"))
-		read_limit(&ask->request, f);
+		request_read_limit(&ask->request, f, 1);
 	else if (!strcmp(key, "include"))
 		read_include(&ask->request, f);
 	else if (!strcmp(key, "top_logprobs"))

@@ -30,12 +30,11 @@ static void read_count(fields *f, int64_t least, int64_t most, uint32_t *value)
 		*value = (uint32_t)number;
 }
 
-/* -1, as llama.cpp has it: no limit. */
-static void read_limit(fields *f, request *r)
+void request_read_limit(request *r, fields *f, int64_t least)
 {
 	int64_t number;
 
-	if (!fields_read_integer(f, -1, LIMIT_MOST, &number))
+	if (!fields_read_integer(f, least, LIMIT_MOST, &number))
 		return;
 	r->has_limit = number >= 0;
 	r->limit = number >= 0 ? (uint64_t)number : 0;
@@ -258,7 +257,7 @@ bool request_read_field(request *r, fields *f, const char *key)
 		fields_read_name(f, &r->model);
 	else if (!strcmp(key, "max_tokens") || !strcmp(key, "max_completion_tokens") ||
 	         !strcmp(key, "n_predict"))
-		read_limit(f, r);
+		request_read_limit(r, f, -1);
 	else if (!strcmp(key, "logit_bias"))
 		read_bias(r, f);
 	else if (!strcmp(key, "stop"))

@@ -10,6 +10,9 @@
  * response_format and so on. False: it is none of them, and still ahead. */
 bool request_read_field(request *r, fields *f, const char *key);
 
+/* The most tokens of an answer; least: 1, or -1, which then means no limit, as in llama.cpp. */
+void request_read_limit(request *r, fields *f, int64_t least);
+
 /* "tools" and "tool_choice" as OpenAI's chat has them. */
 bool request_read_tools(request *r, fields *f);
 bool request_read_tool_choice(request *r, fields *f);
