@@ -442,6 +442,15 @@ static uint32_t parse_repeat(reader *r)
 	return node;
 }
 
+/* Puts a part behind the last of a node's, 0: its first. */
+static void add_part(reader *r, uint32_t node, uint32_t last, uint32_t part)
+{
+	if (last)
+		r->tree->nodes[last].next = part;
+	else
+		r->tree->nodes[node].child = part;
+}
+
 static uint32_t parse_sequence(reader *r)
 {
 	uint32_t node = add_node(r, REGEX_SEQUENCE), last = 0, part;
@@ -450,10 +459,7 @@ static uint32_t parse_sequence(reader *r)
 		part = parse_repeat(r);
 		if (r->status != BRISE_OK)
 			return 0;
-		if (last)
-			r->tree->nodes[last].next = part;
-		else
-			r->tree->nodes[node].child = part;
+		add_part(r, node, last, part);
 		last = part;
 	}
 	return node;
@@ -467,10 +473,7 @@ static uint32_t parse_choice(reader *r)
 		part = parse_sequence(r);
 		if (r->status != BRISE_OK)
 			return 0;
-		if (last)
-			r->tree->nodes[last].next = part;
-		else
-			r->tree->nodes[node].child = part;
+		add_part(r, node, last, part);
 		last = part;
 	} while (take(r, '|'));
 	return node;
