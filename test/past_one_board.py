@@ -25,8 +25,8 @@ http {
 }
 """
 
-# What parallel starts instead of ssh: HOST -- COMMAND, on this machine.
-SSH = '#!/bin/sh\necho "$1" >>"$HOME/hosts"\nshift\n[ "$1" != -- ] || shift\nexec sh -c "$*"\n'
+# What parallel starts instead of ssh: HOST -- COMMAND, on this machine. As sshd does, it sets the shell that parallel then uses.
+SSH = '#!/bin/sh\necho "$1" >>"$HOME/hosts"\nshift\nexport SHELL=/bin/sh\n[ "$1" != -- ] || shift\nexec sh -c "$*"\n'
 
 
 def holds(name, condition, detail=""):
@@ -197,7 +197,7 @@ def try_jobs(folder):
         os.remove(name)
     done = run(parallel, folder, PARALLEL_SSH=folder + "/ssh")
     joined = run(join, folder)
-    holds("parallel ends", done.returncode == 0 and joined.returncode == 0, done.stdout + joined.stdout)
+    holds("parallel ends", done.returncode == 0 and joined.returncode == 0, "status %d, %r" % (done.returncode, done.stdout + joined.stdout))
     holds("two jobs of parallel give the same replies", read_texts(folder + "/out.jsonl") == (whole, 12), done.stdout)
     holds("each host had one", sorted(open(folder + "/hosts").read().split()) == ["board1", "board2"], open(folder + "/hosts").read())
 
