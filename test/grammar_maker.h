@@ -64,4 +64,49 @@ static inline char maker_try(const brise_grammar *g, const char *text)
 	return result;
 }
 
+/* A schema, then texts that are tried by it: 'v' valid, 'b' the beginning of a valid one, 'x'
+ * neither. */
+typedef struct maker_case {
+	const char *schema, *text;
+	char expected;
+} maker_case;
+
+static inline void maker_try_cases(check_counts *counts, maker *m, const maker_case *cases,
+                                   size_t n)
+{
+	const char *schema = "";
+	brise_grammar *g = NULL;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (cases[i].schema) {
+			brise_free_grammar(g);
+			schema = cases[i].schema;
+			g = maker_compile(m, BRISE_GRAMMAR_SCHEMA, schema);
+			CHECK(counts, g, "%s: %s", schema, m->err.message);
+		} else if (g) {
+			char result = maker_try(g, cases[i].text);
+
+			CHECK(counts, result == cases[i].expected, "%s: %s is %c", schema,
+			      cases[i].text, result);
+		}
+	}
+	brise_free_grammar(g);
+}
+
+/* Schemas that are refused, each with a part of the message. */
+static inline void maker_try_refused(check_counts *counts, maker *m, const char *const (*cases)[2],
+                                     size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		brise_grammar *g = maker_compile(m, BRISE_GRAMMAR_SCHEMA, cases[i][0]);
+
+		CHECK(counts, !g && strstr(m->err.message, cases[i][1]), "%s: %s", cases[i][0],
+		      g ? "taken" : m->err.message);
+		brise_free_grammar(g);
+	}
+}
+
 #endif

@@ -344,14 +344,15 @@ uint32_t document_resolve(const document *d, uint32_t from, const char *referenc
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-/* The JSON pointer of a value at the end of text [size]; returns where it begins. */
-static const char *write_place(const document *d, uint32_t value, char *text, size_t size)
+/* The JSON pointer of a value below root at the end of text [size]; returns where it begins. */
+static const char *write_place(const document *d, uint32_t root, uint32_t value, char *text,
+                               size_t size)
 {
 	size_t at = size - 1, bytes;
 	char number[16];
 
 	text[at] = 0;
-	while (d->values[value].parent) {
+	while (value != root) {
 		const document_value *v = &d->values[value];
 		const char *part = v->key;
 		uint32_t index = 0, child;
@@ -377,11 +378,19 @@ static const char *write_place(const document *d, uint32_t value, char *text, si
 brise_status document_refuse(const document *d, uint32_t value, brise_status status,
                              const char *what, brise_error *err)
 {
+	uint32_t root = value, name;
 	char text[200];
 	size_t line = 1, i;
 
+	while (!d->values[root].is_root && d->values[root].parent)
+		root = d->values[root].parent;
+	name = d->values[root].parent ? document_find(d, d->values[root].parent, "name") : 0;
+	if (name && d->values[name].type == JSON_STRING)
+		return error_set(err, status, "%s: %.64s: %s: #%s: %s", d->name,
+		                 d->values[name].string, d->values[root].key,
+		                 write_place(d, root, value, text, sizeof text), what);
 	for (i = 0; i < d->values[value].at; i++)
 		line += d->text[i] == '\n';
 	return error_set(err, status, "%s: line %zu: #%s: %s", d->name, line,
-	                 write_place(d, value, text, sizeof text), what);
+	                 write_place(d, 1, value, text, sizeof text), what);
 }

@@ -50,7 +50,8 @@ bool document_equal(const document *d, uint32_t a, uint32_t b);
  * 0: nothing. */
 uint32_t document_resolve(const document *d, uint32_t from, const char *reference, size_t bytes);
 
-/* Fills *err with a message that begins with name, line and place of a value. */
+/* Fills *err with a message that begins with name, line and place of a value; below a root in an
+ * object that has a name, as the parameters of a tool, with that and the place below the root. */
 brise_status document_refuse(const document *d, uint32_t value, brise_status status,
                              const char *what, brise_error *err);
 

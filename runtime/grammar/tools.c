@@ -63,7 +63,7 @@ static uint32_t find_arguments(schema_builder *b, uint32_t parameters)
 	}
 	b->d->values[parameters].is_root = true;
 	schema_collect(b, &p, parameters);
-	(void)schema_add_part(b, &p, SCHEMA_ONLY_OBJECT);
+	(void)schema_add_part(b, &p, SCHEMA_OBJECT);
 	return schema_rule(b, schema_take_set(b, &p, parameters));
 }
 
