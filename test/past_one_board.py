@@ -5,10 +5,10 @@ an array of jobs over brise batch (standard library; nginx-light and parallel wh
 The configuration and the commands are those of README.md; only addresses, ports and ssh are those of this machine, and nginx waits
 one second instead of five.
 """
-import collections, concurrent.futures, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import collections, concurrent.futures, http.client, json, os, re, shutil, subprocess, sys, tempfile, time
 
 from counts import report
-from serving import Server
+from serving import Server, free_port, running, wait_for_port
 
 build, model = sys.argv[1:3]
 brise = os.path.abspath(build + "/brise")
@@ -43,12 +43,6 @@ def skip(name, why):
 def section(name):
     with open(os.path.join(os.path.dirname(__file__), "..", "README.md")) as f:
         return f.read().partition("\n## %s\n" % name)[2].partition("\n## ")[0]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def start(port, *options):
@@ -89,44 +83,35 @@ def try_nginx(nginx, folder):
     site = site.replace("listen 8080;", "listen 127.0.0.1:%d;" % front).replace("fail_timeout=5s", "fail_timeout=1s")
     with open(folder + "/conf", "w") as conf:
         conf.write(HTTP % {"dir": folder, "site": site})
-    servers = [start(ports[0], "--parallel", "1", "--queue", "1"), start(ports[1])]
-    child = subprocess.Popen([nginx, "-c", folder + "/conf", "-p", folder, "-e", folder + "/error.log"])
-    try:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", front), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            texts = list(pool.map(lambda i: outcome(front, i, False, [])[1], range(32)))
-        holds("what one server's full queue refuses goes to the other", all(texts), texts)
-        alone = {i: ask(ports[1], i, False) for i in range(40)}
-        servers[0].stop()
-        servers[0] = start(ports[0])
-        time.sleep(1.1)  # fail_timeout
-        load_and_kill(front, servers[0], alone)
-        servers[0].process.wait()
-        servers[0] = start(ports[0])
-        for _ in range(80):
-            ask(front, 0, False)
-            if "POST /v1/completions" in servers[0].read_log():
-                break
-            time.sleep(0.1)
-        holds("a server that is back is asked again", "POST /v1/completions" in servers[0].read_log(), servers[0].read_log())
-        for server in servers:
+    with start(ports[1]) as other, start(ports[0], "--parallel", "1", "--queue", "1") as server:
+        with running([nginx, "-c", folder + "/conf", "-p", folder, "-e", folder + "/error.log"]):
+            wait_for_port(front)
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                texts = list(pool.map(lambda i: outcome(front, i, False, [])[1], range(32)))
+            holds("what one server's full queue refuses goes to the other", all(texts), texts)
+            alone = {i: ask(ports[1], i, False) for i in range(40)}
             server.stop()
-        connection = http.client.HTTPConnection("127.0.0.1", front, timeout=PATIENCE)
-        connection.request("GET", "/v1/models")
-        reply = connection.getresponse()
-        holds("without any server the client is told to come back", (reply.status, reply.headers["Retry-After"]) == (503, "5"), (reply.status, reply.headers))
-        connection.close()
-    finally:
-        child.terminate()
-        child.wait()
-        for server in servers:
-            if server.is_alive():
-                server.stop(signal.SIGKILL)
+            with start(ports[0]) as server:
+                time.sleep(1.1)  # fail_timeout
+                load_and_kill(front, server, alone)
+            with start(ports[0]) as server:
+                holds("a server that is back is asked again", is_asked(front, server), server.read_log())
+            other.stop()
+            connection = http.client.HTTPConnection("127.0.0.1", front, timeout=PATIENCE)
+            connection.request("GET", "/v1/models")
+            reply = connection.getresponse()
+            holds("without any server the client is told to come back", (reply.status, reply.headers["Retry-After"]) == (503, "5"), (reply.status, reply.headers))
+            connection.close()
+
+
+def is_asked(front, server):
+    """Whether requests get to the server within some seconds."""
+    for _ in range(80):
+        ask(front, 0, False)
+        if "POST /v1/completions" in server.read_log():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def outcome(port, i, streams, begun):

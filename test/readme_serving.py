@@ -5,9 +5,10 @@
 MODEL stands for the models that the examples name. A block that no test knows is a failure, so that no example is added without one.
 Those of "Past one board" are run by past_one_board.py.
 """
-import collections, json, os, re, signal, socket, subprocess, sys, tempfile, time, tomllib
+import collections, json, os, re, signal, subprocess, sys, tempfile, time, tomllib
 
 from counts import report
+from serving import free_port
 
 build, model = sys.argv[1:3]
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
@@ -73,25 +74,33 @@ class Served:
     """What brise serve began, as its example has it, on a free port."""
 
     def __init__(self, folder, command):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.place = "127.0.0.1:%d" % s.getsockname()[1]
+        self.place = "127.0.0.1:%d" % free_port()
         self.process = subprocess.Popen(["sh", "-c", "exec %s --port %s" % (command, self.place.rpartition(":")[2])], cwd=folder.path, env=folder.environment,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.said = self.process.stdout.readline().strip().replace(self.place, "127.0.0.1:8080")
-        for _ in range(600):
-            if folder.run(self.here("curl -sf http://127.0.0.1:8080/health"))[0] == 0:
-                break
-            time.sleep(0.05)
+        try:
+            self.said = self.process.stdout.readline().strip().replace(self.place, "127.0.0.1:8080")
+            for _ in range(600):
+                if folder.run(self.here("curl -sf http://127.0.0.1:8080/health"))[0] == 0:
+                    break
+                time.sleep(0.05)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def here(self, text):
         return text.replace("127.0.0.1:8080", self.place)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        return status
+        return self.process.wait(PATIENCE)
 
 
 def ask(folder, served, path, body):
@@ -118,17 +127,12 @@ def try_schemas(folder, blocks):
     holds(chat, status == 0 and re.fullmatch(r"(yes|no|\d{1,3}(\.\d*)?( (m|km))?)\n*", out), (out, err))
 
 
-def try_serving(folder, blocks):
-    """The server that its example began."""
-    start, curl = blocks
-    command, said = re.fullmatch(r"\$ (.*)\n(.*)\n", start).groups()
-    served = Served(folder, command)
-    holds(command, served.said == said, served.said)
+def try_serving(folder, served, said, curl):
+    holds("what it prints", served.said == said, served.said)
     command = re.fullmatch(r"\$ (.*)\n", curl).group(1)
     status, out, err = folder.run(served.here(command))
     reply = json.loads(out or "{}")
     holds(command, reply.get("object") == "chat.completion" and reply["choices"][0]["message"]["role"] == "assistant", (status, out, err))
-    return served
 
 
 def try_batches(folder, blocks):
@@ -181,12 +185,13 @@ def main():
         folder = Folder(path)
         try_schemas(folder, readme.pop("Texts by a schema"))
         try_batches(folder, readme.pop("Batches"))
-        served = try_serving(folder, readme.pop("Serving"))
-        try:
+        start, curl = readme.pop("Serving")
+        command, said = re.fullmatch(r"\$ (.*)\n(.*)\n", start).groups()
+        with Served(folder, command) as served:
+            try_serving(folder, served, said, curl)
             try_responses(folder, served, serve.pop("POST /v1/responses"))
             try_tokens(folder, served, serve.pop("POST /tokenize, /detokenize"))
             try_messages(folder, served)
-        finally:
             status = served.stop()
         holds("SIGTERM ends the server", status == 0, status)
     holds("every example has a test", not readme and not serve, (dict(readme), dict(serve)))

@@ -167,8 +167,7 @@ def main():
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--sanitized", action="store_true")
     options = parser.parse_args()
-    server = Server(options.brise, options.model, "--max-connections", str(options.connections + 16))
-    try:
+    with Server(options.brise, options.model, "--max-connections", str(options.connections + 16)) as server:
         cases = make_cases()
         single = Client(server.address, 0)
         single.random.random = lambda: 1  # never leaves
@@ -197,9 +196,6 @@ def main():
         print(f"{answers} answers, {left} clients left; memory {before} to {after} KB; idle {idle / 1e6:.2f} ms in 10 s")
         status = server.stop()
         holds("it ends as asked", status == 0, f"status {status}: {server.read_log()[-2000:]}")
-    finally:
-        if server.is_alive():
-            server.process.kill()
     print(f"serve_load: {passed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not passed else 0
 
