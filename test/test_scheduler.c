@@ -600,6 +600,32 @@ static void test_ends_and_limits(check_counts *counts)
 	scheduler_free(s);
 }
 
+/* Whoever bans all tokens is told so; it is no failure of the server's. */
+static void test_banned_tokens_are_the_client_s(check_counts *counts)
+{
+	scheduler_options o = { .places = 2 };
+	scheduler *s = start(counts, o);
+	brise_logit_bias *bias = calloc(vocab, sizeof *bias);
+	static client c;
+	int32_t prompt[40];
+	size_t n = encode(prompt, "The wind");
+	uint32_t i;
+
+	for (i = 0; bias && i < vocab; i++)
+		bias[i] = (brise_logit_bias){ (int32_t)i, -INFINITY };
+	client_init(&c, prompt, n, 5, 3);
+	c.sampling.bias = bias;
+	c.sampling.n_bias = vocab;
+	(void)client_submit(&c, s, NULL);
+	(void)scheduling_finish(s, &c, 1);
+	CHECK(counts,
+	      c.is_failed && c.error.code == BRISE_EUNSUPPORTED &&
+	              strstr(c.error.message, "logit_bias") != NULL,
+	      "code %d: %s", (int)c.error.code, c.error.message);
+	free(bias);
+	scheduler_free(s);
+}
+
 /* ---- grammars -------------------------------------------------------------------------------- */
 
 static void ask_by_grammar(check_counts *counts, scheduler *s, client *c,
@@ -814,6 +840,7 @@ int main(int argc, char **argv)
 	RUN(test_short_prompts_overtake(&counts));
 	RUN(test_stop_texts_end_the_answer(&counts));
 	RUN(test_ends_and_limits(&counts));
+	RUN(test_banned_tokens_are_the_client_s(&counts));
 	RUN(test_grammars_hold(&counts));
 	RUN(test_logprobs_are_of_the_logits(&counts));
 	RUN(test_embeddings_are_the_mean_of_states(&counts));
