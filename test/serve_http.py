@@ -282,13 +282,45 @@ def endings():
             check("a second signal ends it at once", time.monotonic() - start < 3, time.monotonic() - start)
 
 
+def ask_from(server, address, body):
+    client = socket.socket()
+    client.settimeout(60)
+    client.bind((address, 0))
+    client.connect(server.address)
+    client.sendall(post("/v1/completions", body))
+    return client
+
+
+def turns():
+    """Clients with many requests neither keep others waiting nor out: those at other addresses, and other connections of the same."""
+    greedy = []
+    with Server(brise, model, "--parallel", "1", "--queue", "8") as server:
+        for n in 1, 8:
+            greedy.append(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1000, "ignore_eos": True, "n": n}))
+            wait_for("an answer has begun", lambda: gauge(server, "jobs_running") == 1)
+        wait_for("the queue is full", lambda: gauge(server, "jobs_waiting") == 8)
+        check("for this client", read_reply(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1}))[0] == 503)
+        try:
+            other = ask_from(server, "127.0.0.2", {"prompt": "Count", "max_tokens": 1})
+        except OSError as e:
+            skip("clients at two addresses", e)
+        else:
+            check("another client is answered", read_reply(other)[0] == 200)
+            check("before those that waited", gauge(server, "jobs_waiting") >= 6, gauge(server, "jobs_waiting"))
+        greedy.pop(0).close()
+        wait_for("there is room", lambda: gauge(server, "jobs_waiting") < 8)
+        check("another connection is answered", read_reply(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1}))[0] == 200)
+        check("before those that waited on the first", gauge(server, "jobs_waiting") >= 4, gauge(server, "jobs_waiting"))
+        greedy.pop().close()
+
+
 def main():
     with Server(brise, model, "--alias", "some-name", "--timeout", "3") as server:
         for part in about, kept, leaving, idle:
             part(server)
             check("the server is there", server.is_alive(), server.read_log()[-2000:])
         server.stop()
-    for part in keys, places, endings:
+    for part in keys, turns, places, endings:
         part()
     return report("serve_http", counts["passed"], counts["failed"], counts["skipped"])
 

@@ -317,7 +317,7 @@ static void test_owners_share_nothing(check_counts *counts)
 	make_prompt(prompt, 100, 4);
 	for (i = 0; i < sizeof steps / sizeof *steps; i++) {
 		client_init(&c, prompt, 100, 2, 0);
-		c.plan.owner = steps[i].owner;
+		c.plan.who.key = steps[i].owner;
 		c.plan.keeps = steps[i].keeps;
 		(void)client_submit(&c, s, NULL);
 		CHECK(counts,
@@ -342,11 +342,11 @@ static void test_owners_take_turns(check_counts *counts)
 	make_prompt(prompt, 8, 4);
 	for (i = 0; i < 6; i++) {
 		client_init(&many[i], prompt, 8, 20, i);
-		many[i].plan.owner = 1;
+		many[i].plan.who.key = 1;
 		(void)client_submit(&many[i], s, NULL);
 	}
 	client_init(&one, prompt, 8, 20, 9);
-	one.plan.owner = 2;
+	one.plan.who.key = 2;
 	(void)client_submit(&one, s, NULL);
 	(void)scheduling_finish(s, &one, 1);
 	for (i = 0; i < 6; i++)
@@ -409,7 +409,7 @@ static void test_bad_plans_are_refused(check_counts *counts)
 	c.sampling.top_p = 2;
 	CHECK(counts, client_submit(&c, s, &err) == BRISE_EINVAL, "a setting out of range");
 	client_init(&c, prompt, 8, 5, 0);
-	c.plan.owner = 1;
+	c.plan.who.key = 1;
 	CHECK(counts, client_submit(&c, s, &err) == BRISE_EINVAL, "no such owner");
 	CHECK(counts, c.n_released == 0, "what was refused is the caller's");
 	scheduler_free(s);

@@ -110,7 +110,7 @@ void api_messages(exchange *x)
 	}
 	c->x = x;
 	if (!messages_read(&c->request, facts->body, facts->body_bytes, false, &why) ||
-	    !request_submit(&c->request, facts->service, facts->key, take, c, &why)) {
+	    !request_submit(&c->request, facts->service, &facts->who, take, c, &why)) {
 		refuse(x, &why);
 		free_call(c);
 		return;
