@@ -3,6 +3,7 @@
 #ifndef TEST_GRAMMAR_MAKER_H
 #define TEST_GRAMMAR_MAKER_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,28 @@ static inline brise_grammar *maker_compile(maker *m, brise_grammar_kind kind, co
 	o.bytes = strlen(text);
 	m->err.message[0] = 0;
 	return brise_new_grammar(&g, m->tokenizer, &o, &m->err) == BRISE_OK ? g : NULL;
+}
+
+/* head, then `each` n times with numbers from 0 for its %u, then tail; freed by the caller. */
+static inline char *maker_repeat(const char *head, const char *each, unsigned n, const char *tail)
+{
+	size_t room = strlen(head) + n * (strlen(each) + 20) + strlen(tail) + 1, at;
+	char *text = malloc(room);
+	unsigned i;
+
+	if (!text)
+		exit(1);
+	at = (size_t)snprintf(text, room, "%s", head);
+	for (i = 0; i < n; i++) {
+		const char *from = each, *mark;
+
+		for (; (mark = strstr(from, "%u")); from = mark + 2)
+			at += (size_t)snprintf(text + at, room - at, "%.*s%u", (int)(mark - from),
+			                       from, i);
+		at += (size_t)snprintf(text + at, room - at, "%s", from);
+	}
+	(void)snprintf(text + at, room - at, "%s", tail);
+	return text;
 }
 
 /* 'v': a whole text; 'b': the beginning of one; 'x': neither; '!': an error. */

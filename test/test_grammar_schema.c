@@ -404,6 +404,58 @@ static brise_grammar *compile_tools(maker *m, const char *tool, bool one_call)
 	return brise_new_grammar(&g, m->tokenizer, &o, &m->err) == BRISE_OK ? g : NULL;
 }
 
+/* A schema of less than a megabyte must not ask for the square of its size. Each of these took
+ * from two seconds to minutes. */
+static void test_comparing_is_bounded(check_counts *counts, maker *m)
+{
+	static const struct {
+		const char *head, *each, *tail, *expected;
+		unsigned n;
+	} cases[] = {
+		{ "{\"const\":{", "\"%u\":0,", "\"z\":0}}", "too much to compare", 60000 },
+		{ "{\"enum\":[", "%u,", "null]}", "more than 15,000 listed", 90000 },
+		{ "{\"allOf\":[{\"type\":\"integer\"},{\"enum\":[-1]},{\"enum\":[", "%u,", "-1]}]}",
+		  "", 90000 },
+		{ "{\"oneOf\":[{\"enum\":[-1,-2]},{\"enum\":[", "%u,", "-3]}]}",
+		  "more than 15,000 listed", 90000 },
+		{ "{\"properties\":{\"\":true",
+		  ",\"%u\":{\"type\":\"string\",\"maxLength\":1,\"pattern\":\"(a|b)*%u.{9}\"}",
+		  "}}", "too much to compare", 1900 },
+		{ "{\"enum\":[", "\"%u\",", "\"\"],\"pattern\":\"(0|1)*0(0|1){10}\"}",
+		  "too much to compare", 14000 },
+		{ "{\"type\":\"object\",\"properties\":{\"a\":{\"$id\":\"b\"}",
+		  ",\"%u\":{\"$ref\":\"b\"}", ",\"\":{}}}", "2,000 properties", 40000 },
+		{ "{\"anyOf\":[{\"$id\":\"a\"}", ",{\"$ref\":\"a\",\"minLength\":%u}", "]}",
+		  "too much to compare", 19000 },
+		{ "{\"pattern\":\"", "|%u", "\"}", "too large", 90000 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = maker_repeat(cases[i].head, cases[i].each, cases[i].n, cases[i].tail);
+		brise_grammar *g = maker_compile(m, BRISE_GRAMMAR_SCHEMA, text);
+
+		CHECK(counts,
+		      cases[i].expected[0] ? !g && strstr(m->err.message, cases[i].expected) : !!g,
+		      "%s%s: %s", cases[i].head, cases[i].each, g ? "taken" : m->err.message);
+		brise_free_grammar(g);
+		free(text);
+	}
+}
+
+/* Would fail if the line were counted, or elements numbered, anew for each place. */
+static void test_places_are_named(check_counts *counts, maker *m)
+{
+	char *text = maker_repeat("{\"anyOf\":[", "\n{\"minLength\":%u},", 3000,
+	                          "\n\n{\"minLength\":true}]}");
+
+	CHECK(counts,
+	      !maker_compile(m, BRISE_GRAMMAR_SCHEMA, text) &&
+	              strstr(m->err.message, "line 3003: #/anyOf/3000/minLength: a count"),
+	      "%s", m->err.message);
+	free(text);
+}
+
 static void test_tools(check_counts *counts, maker *m)
 {
 	static const struct {
@@ -456,6 +508,8 @@ int main(int argc, char **argv)
 	RUN(test_what_is_not_supported_is_named(&counts, &m));
 	RUN(test_annotations_are_passed_over(&counts, &m));
 	RUN(test_hostile_schemas_end(&counts, &m));
+	RUN(test_comparing_is_bounded(&counts, &m));
+	RUN(test_places_are_named(&counts, &m));
 	RUN(test_tools(&counts, &m));
 	maker_end(&m);
 	return check_report("grammar_schema", &counts);

@@ -1,6 +1,7 @@
 /* schema.c - schemas to parts, and parts to sets */
 #include "runtime/grammar/schema.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
@@ -11,14 +12,29 @@
 #define SEEN_MAX  400u /* schemas that hold together for one value */
 #define PARTS_MAX 1000u
 
-/* Comparisons on the way to all sets: some 0.3 s. */
-#define STEPS_MAX UINT64_C(500000000)
+/* Steps of comparing and searching, and of regular expressions: half a second. The server compiles
+ * where it answers all requests. */
+#define WORK_MAX INT64_C(60000000)
+
+/* Numbers of parts, which stand side by side, that are compared in a step. */
+#define PARTS_A_STEP 8u
 
 bool schema_refuse(schema_builder *b, uint32_t value, brise_status status, const char *what)
 {
-	if (b->status == BRISE_OK)
+	/* Without steps left, what is there may not have been found. */
+	if (b->status == BRISE_OK && b->work < 0)
+		b->status = document_refuse(b->d, 1, BRISE_EUNSUPPORTED,
+		                            "too much to compare: the schema is too large", b->err);
+	else if (b->status == BRISE_OK)
 		b->status = document_refuse(b->d, value, status, what, b->err);
 	return false;
+}
+
+bool schema_spend(schema_builder *b, size_t n)
+{
+	if (!document_spend(b->d, n))
+		(void)schema_refuse(b, 1, BRISE_EUNSUPPORTED, "");
+	return b->status == BRISE_OK;
 }
 
 bool schema_no_memory(schema_builder *b)
@@ -65,19 +81,12 @@ static bool push(schema_builder *b, uint32_t **list, size_t *n, size_t *most, ui
 	return true;
 }
 
-static bool count_steps(schema_builder *b, uint32_t value, size_t steps)
-{
-	b->steps += steps + 1;
-	return b->steps <= STEPS_MAX ||
-	       schema_refuse(b, value, BRISE_EUNSUPPORTED, "too many combinations of schemas");
-}
-
 bool schema_add_part(schema_builder *b, schema_parts *p, uint32_t part)
 {
 	uint32_t value = part < SCHEMA_KINDS ? 1 : schema_value_of(part);
 	size_t i;
 
-	if (!count_steps(b, value, p->n))
+	if (!schema_spend(b, 1 + p->n / PARTS_A_STEP))
 		return false;
 	for (i = 0; i < p->n; i++)
 		if (p->parts[i] == part)
@@ -99,7 +108,7 @@ static void see(schema_builder *b, schema_parts *p, uint32_t value)
 {
 	size_t i;
 
-	if (!count_steps(b, value, p->n_seen))
+	if (!schema_spend(b, 1 + p->n_seen / PARTS_A_STEP))
 		return;
 	for (i = 0; i < p->n_seen; i++)
 		if (p->seen[i] == value)
@@ -125,7 +134,7 @@ static void collect_dependents(schema_builder *b, schema_parts *p, uint32_t list
 {
 	uint32_t i = list ? b->d->values[list].child : 0;
 
-	for (; i; i = b->d->values[i].next)
+	for (; i && b->status == BRISE_OK; i = b->d->values[i].next)
 		if (b->d->values[i].n > 0 || b->d->values[i].type == JSON_BOOL)
 			(void)schema_add_part(b, p, schema_part(i, SCHEMA_DEPENDS));
 }
@@ -158,7 +167,8 @@ static void collect_one(schema_builder *b, schema_parts *p, uint32_t value)
 		schema_negate(b, p, f.negated);
 	for (i = 0; i < 3; i++)
 		collect_dependents(b, p, f.dependent[i]);
-	for (i = f.all_of ? b->d->values[f.all_of].child : 0; i; i = b->d->values[i].next)
+	for (i = f.all_of ? b->d->values[f.all_of].child : 0; i && b->status == BRISE_OK;
+	     i = b->d->values[i].next)
 		see(b, p, i);
 	if (f.reference && (i = schema_resolve(b, &f)) != 0)
 		see(b, p, i);
@@ -174,17 +184,11 @@ void schema_collect(schema_builder *b, schema_parts *p, uint32_t value)
 
 /* ---- parts to sets -------------------------------------------------------------------------- */
 
-static void order(uint32_t *parts, size_t n)
+static int compare_parts(const void *a, const void *b)
 {
-	size_t i, k;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	for (i = 1; i < n; i++) {
-		uint32_t part = parts[i];
-
-		for (k = i; k > 0 && parts[k - 1] > part; k--)
-			parts[k] = parts[k - 1];
-		parts[k] = part;
-	}
+	return (x > y) - (x < y);
 }
 
 static uint32_t hash_parts(const uint32_t *parts, size_t n)
@@ -232,7 +236,9 @@ uint32_t schema_take_set(schema_builder *b, schema_parts *p, uint32_t value)
 	size_t n = p->is_nothing ? 1 : p->n, slot = 0, i;
 	schema_set *moved;
 
-	order(p->parts, p->n);
+	if (p->n > 1)
+		qsort(p->parts, p->n, sizeof *p->parts, compare_parts);
+	(void)schema_spend(b, 64 + 8 * p->n);
 	found = find_set(b, parts, n, &slot);
 	if (!found && b->n_sets == SETS_MAX)
 		(void)schema_refuse(b, value, BRISE_EUNSUPPORTED,
@@ -263,9 +269,11 @@ uint32_t schema_take_set(schema_builder *b, schema_parts *p, uint32_t value)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-bool schema_begin(schema_builder *b, const document *d, network *n, brise_error *err)
+bool schema_begin(schema_builder *b, document *d, network *n, brise_error *err)
 {
 	memset(b, 0, sizeof *b);
+	b->work = WORK_MAX;
+	d->work = &b->work;
 	b->d = d;
 	b->n = n;
 	b->err = err;
@@ -311,6 +319,7 @@ brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, 
 			network_add_call(n, value, schema_rule(&b, set), n->rules[*root].end);
 		}
 		*has_free_keys = b.has_free_keys;
+		(void)schema_spend(&b, 0);
 	}
 	schema_free_parts(&p);
 	schema_end(&b);

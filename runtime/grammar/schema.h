@@ -128,8 +128,8 @@ typedef struct schema_builder {
 	schema_set *sets;
 	uint32_t *parts, *slots;
 	size_t n_sets, most_sets, n_parts, most_parts, n_slots;
-	size_t work;    /* of telling schemas apart */
-	uint64_t steps; /* of comparing parts */
+	size_t apart; /* work of telling schemas apart */
+	int64_t work; /* steps that are left, the document's too */
 	bool has_free_keys;
 	brise_status status;
 	brise_error *err;
@@ -145,6 +145,9 @@ typedef struct schema_parts {
 /* Records an error at a value of the document; returns false. */
 bool schema_refuse(schema_builder *b, uint32_t value, brise_status status, const char *what);
 bool schema_no_memory(schema_builder *b);
+
+/* Takes n steps of the work that compiling may take; false after an error. */
+bool schema_spend(schema_builder *b, size_t n);
 
 void schema_init_facts(schema_facts *f);
 
@@ -253,8 +256,8 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 /* The expression of a format; NULL: it has none, and restricts nothing. */
 const char *schema_find_format(const char *name);
 
-/* Begins and ends a builder. */
-bool schema_begin(schema_builder *b, const document *d, network *n, brise_error *err);
+/* Begins and ends a builder, which has the document count its steps. */
+bool schema_begin(schema_builder *b, document *d, network *n, brise_error *err);
 void schema_end(schema_builder *b);
 
 #endif

@@ -159,7 +159,7 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 	uint32_t part;
 	bool apart = false;
 
-	if (depth > DEPTH_MAX || ++b->work > WORK_MAX || b->status != BRISE_OK)
+	if (depth > DEPTH_MAX || ++b->apart > WORK_MAX || b->status != BRISE_OK)
 		return false;
 	apart = schema_copy_set(b, first, &x.m, &x.parts);
 	if (schema_copy_set(b, second, &y.m, &y.parts) && apart) {

@@ -103,10 +103,12 @@ static bool add_failure(schema_builder *b, schema_parts *p, const schema_facts *
 	if (!strcmp(key, "const")) {
 		exclude_value(b, p, keyword);
 	} else if (!strcmp(key, "enum")) {
-		for (i = b->d->values[keyword].child; i; i = b->d->values[i].next)
+		for (i = b->d->values[keyword].child; i && b->status == BRISE_OK;
+		     i = b->d->values[i].next)
 			exclude_value(b, p, i);
 	} else if (!strcmp(key, "anyOf")) {
-		for (i = b->d->values[keyword].child; i; i = b->d->values[i].next)
+		for (i = b->d->values[keyword].child; i && b->status == BRISE_OK;
+		     i = b->d->values[i].next)
 			schema_negate(b, p, i);
 	} else if (!strcmp(key, "not")) {
 		schema_collect(b, p, keyword);

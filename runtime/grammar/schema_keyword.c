@@ -363,7 +363,7 @@ uint32_t schema_find_facts(schema_builder *b, uint32_t value)
 		return b->facts_of[value];
 	schema_init_facts(&f);
 	f.value = value;
-	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
+	for (i = b->d->values[value].child; i && schema_spend(b, 1); i = b->d->values[i].next)
 		read_keyword(b, &f, i);
 	check_items(b, &f);
 	/* OpenAPI 3.0: nullable adds null to a type that stands beside it, and has no other effect.

@@ -45,7 +45,9 @@ bool schema_is_required(const schema_merged *m, const char *key, size_t bytes)
 		if ((kind == SCHEMA_HAS || kind == SCHEMA_HAS_OTHER) &&
 		    has_key(m->b, m->parts[i], key, bytes))
 			return true;
-		for (k = find_names(m->b, m->parts[i]); k; k = d->values[k].next)
+		k = find_names(m->b, m->parts[i]);
+		(void)document_spend(d, k ? d->values[d->values[k].parent].n : 1);
+		for (; k; k = d->values[k].next)
 			if (d->values[k].string_bytes == bytes &&
 			    !memcmp(d->values[k].string, key, bytes))
 				return true;
@@ -109,6 +111,8 @@ static void add_key(object *o, const char *text, size_t bytes)
 	json_key *moved;
 	size_t i;
 
+	if (!schema_spend(o->b, o->n))
+		return;
 	for (i = 0; i < o->n; i++)
 		if (o->keys[i].bytes == bytes && !memcmp(o->keys[i].text, text, bytes))
 			return;
@@ -139,8 +143,8 @@ static void find_keys(object *o)
 	for (i = 0; i < o->m->n && b->status == BRISE_OK; i++) {
 		const schema_facts *f = schema_get(b, o->m->parts[i]);
 
-		for (k = f->properties ? b->d->values[f->properties].child : 0; k;
-		     k = b->d->values[k].next)
+		for (k = f->properties ? b->d->values[f->properties].child : 0;
+		     k && b->status == BRISE_OK; k = b->d->values[k].next)
 			add_key(o, b->d->values[k].key, b->d->values[k].key_bytes);
 	}
 	for (i = 0; i < o->m->n && b->status == BRISE_OK; i++) {
@@ -150,7 +154,8 @@ static void find_keys(object *o)
 			key = schema_get_key(b, o->m->parts[i], &bytes);
 			add_key(o, key, bytes);
 		}
-		for (k = find_names(b, o->m->parts[i]); k; k = b->d->values[k].next)
+		for (k = find_names(b, o->m->parts[i]); k && b->status == BRISE_OK;
+		     k = b->d->values[k].next)
 			add_key(o, b->d->values[k].string, b->d->values[k].string_bytes);
 	}
 }
@@ -297,7 +302,7 @@ static void fill_object(object *o, uint32_t from, uint32_t to)
 		(void)schema_no_memory(o->b);
 		return;
 	}
-	for (i = 0; i < o->n && o->b->status == BRISE_OK; i++) {
+	for (i = 0; i < o->n && schema_spend(o->b, o->m->n); i++) {
 		o->required[i] = schema_is_required(o->m, o->keys[i].text, o->keys[i].bytes);
 		o->members[i] = add_member(o, &o->keys[i]);
 	}
@@ -332,6 +337,7 @@ void schema_collect_element(schema_builder *b, const schema_merged *m, uint32_t 
 		const schema_facts f = *schema_get(b, m->parts[i]);
 
 		value = f.items;
+		(void)document_spend(b->d, place);
 		if (f.prefix && b->d->values[f.prefix].n > place)
 			for (value = b->d->values[f.prefix].child, k = 0; k < place; k++)
 				value = b->d->values[value].next;

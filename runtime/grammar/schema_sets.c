@@ -1,7 +1,11 @@
 /* schema_sets.c - sets of parts to rules */
 #include <string.h>
 
+#include "runtime/grammar/machine.h"
 #include "runtime/grammar/schema.h"
+
+#define LISTED_MAX 15000u
+_Static_assert(LISTED_MAX < MACHINE_ITEMS_MAX, "all listed values can be met at once");
 
 #define OVERLAPS_MAX 64u
 
@@ -112,6 +116,7 @@ bool schema_copy_set(schema_builder *b, uint32_t set, schema_merged *m, schema_p
 
 	*parts = (schema_parts){ NULL, NULL, 0, 0, 0, 0, false };
 	schema_merge(b, set, m);
+	(void)schema_spend(b, 8 * m->n);
 	for (i = 0; i < m->n; i++)
 		if (!schema_add_part(b, parts, m->parts[i]))
 			return false;
@@ -243,17 +248,31 @@ static void fill_types(schema_builder *b, const schema_merged *m, uint32_t from,
 		schema_put_object(b, m, from, to);
 }
 
+/* All begin at one state, of which the machine takes so many at once. */
+static void put_listed(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to)
+{
+	uint32_t value = 0, n;
+
+	for (n = 0; (value = schema_next_value(b, m, value)) != 0; n++) {
+		if (n == LISTED_MAX) {
+			(void)schema_refuse(b, m->value, BRISE_EUNSUPPORTED,
+			                    "more than 15,000 listed values");
+			return;
+		}
+		schema_put_value(b, value, from, to);
+	}
+}
+
 static void fill_plain(schema_builder *b, uint32_t set, const schema_merged *m)
 {
 	uint32_t rule = schema_rule(b, set), from = b->n->rules[rule].start,
-	         to = b->n->rules[rule].end, value = 0;
+	         to = b->n->rules[rule].end;
 
 	if (m->n == 0) {
 		network_add_call(b->n, from, b->rules.any, to);
 		b->has_free_keys = true;
 	} else if (schema_find_list(m) != SCHEMA_NOTHING) {
-		while ((value = schema_next_value(b, m, value)) != 0)
-			schema_put_value(b, value, from, to);
+		put_listed(b, m, from, to);
 	} else if (check_excluded(b, m)) {
 		fill_types(b, m, from, to);
 	}

@@ -4,6 +4,7 @@
  * is the product of their automata and the count, and each character is written in one way.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/grammar/regex_ahead.h"
@@ -100,7 +101,7 @@ static bool add_one(schema_builder *b, automata *a, const char *text, size_t byt
 	if (a->n == REGEXES_MAX)
 		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
 		                     "too many patterns that hold together");
-	status = regex_compile(&a->r[a->n], text, bytes, &why);
+	status = regex_compile(&a->r[a->n], text, bytes, &b->work, &why);
 	if (status == BRISE_OK) {
 		a->n++;
 		return true;
@@ -317,6 +318,8 @@ static bool put_edges(product *p, size_t which, uint32_t close)
 	bool done = true;
 	size_t i;
 
+	if (!schema_spend(p->b, 4 * p->borders.n * p->a->n))
+		return false;
 	if (is_whole(p, &key))
 		network_add_bytes(p->b->n, from, '"', '"', close);
 	for (i = 0; i < p->borders.n && done; i++) {
@@ -341,6 +344,13 @@ static bool put_edges(product *p, size_t which, uint32_t close)
 	return done;
 }
 
+static int compare_lows(const void *a, const void *b)
+{
+	const charset_range *x = a, *y = b;
+
+	return (x->low > y->low) - (x->low < y->low);
+}
+
 /* The pieces into which the classes of all automata cut the characters. */
 static bool find_borders(product *p)
 {
@@ -351,14 +361,9 @@ static bool find_borders(product *p)
 		for (k = 0; k < p->a->r[i].n_classes; k++)
 			if (!charset_add(s, p->a->r[i].begins[k], p->a->r[i].begins[k]))
 				return schema_no_memory(p->b);
-	/* Ordered one by one, not joined where they follow each other. */
-	for (i = 1; i < s->n; i++)
-		for (k = i; k > 0 && s->ranges[k - 1].low > s->ranges[k].low; k--) {
-			charset_range moved = s->ranges[k];
-
-			s->ranges[k] = s->ranges[k - 1];
-			s->ranges[k - 1] = moved;
-		}
+	/* Not joined where they follow each other. */
+	if (s->n > 1)
+		qsort(s->ranges, s->n, sizeof *s->ranges, compare_lows);
 	for (i = k = 0; i < s->n; i++)
 		if (k == 0 || s->ranges[k - 1].low != s->ranges[i].low)
 			s->ranges[k++] = s->ranges[i];

@@ -23,7 +23,8 @@ static void put_children(schema_builder *b, uint32_t value, uint32_t from, uint3
 
 	network_add_text(b->n, from, is_object ? "{" : "[", open);
 	network_add_call(b->n, open, b->rules.blank, at);
-	for (i = b->d->values[value].child; i && !network_is_full(b->n); i = b->d->values[i].next) {
+	for (i = b->d->values[value].child; i && !network_is_full(b->n) && schema_spend(b, 1);
+	     i = b->d->values[i].next) {
 		const document_value *v = &b->d->values[i];
 
 		if (is_object && document_find_key(b->d, value, v->key, v->key_bytes) != i)
@@ -219,13 +220,14 @@ bool schema_fits(schema_builder *b, const schema_merged *m, uint32_t value)
 	return true;
 }
 
-static bool is_listed(const schema_builder *b, const schema_facts *f, uint32_t value)
+/* is_own: the value is of that list. */
+static bool is_listed(const schema_builder *b, const schema_facts *f, bool is_own, uint32_t value)
 {
 	uint32_t i;
 
 	if (f->constant && !document_equal(b->d, f->constant, value))
 		return false;
-	if (!f->enumeration)
+	if (!f->enumeration || is_own)
 		return true;
 	for (i = b->d->values[f->enumeration].child; i; i = b->d->values[i].next)
 		if (document_equal(b->d, i, value))
@@ -235,10 +237,11 @@ static bool is_listed(const schema_builder *b, const schema_facts *f, uint32_t v
 
 static bool is_listed_by_all(const schema_builder *b, const schema_merged *m, uint32_t value)
 {
+	uint32_t list = schema_find_list(m);
 	size_t i;
 
 	for (i = 0; i < m->n; i++)
-		if (!is_listed(b, schema_get(b, m->parts[i]), value))
+		if (!is_listed(b, schema_get(b, m->parts[i]), m->parts[i] == list, value))
 			return false;
 	return true;
 }
@@ -294,7 +297,7 @@ uint32_t schema_next_value(schema_builder *b, const schema_merged *m, uint32_t l
 		value = last ? 0 : f.constant;
 	else
 		value = last ? b->d->values[last].next : b->d->values[f.enumeration].child;
-	while (value && b->status == BRISE_OK &&
+	while (value && schema_spend(b, m->n) &&
 	       !(is_listed_by_all(b, m, value) && !schema_is_excluded(b, m, value) &&
 	         schema_fits(b, m, value)))
 		value = f.constant ? 0 : b->d->values[value].next;

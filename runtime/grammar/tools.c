@@ -144,6 +144,7 @@ brise_status grammar_compile_tools(network *n, const brise_grammar_options *opti
 		schema_fill_sets(&b);
 		*root = put_list(&b, call, options->one_call);
 		*has_free_keys = b.has_free_keys;
+		(void)schema_spend(&b, 0);
 	}
 	schema_end(&b);
 	document_free(&d);
