@@ -37,9 +37,9 @@ brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err);
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err);
 
-/* The parts of a layer by themselves, in order: RESIDENCY_QKV with attention behind it, RESIDENCY_O,
- * RESIDENCY_UP, RESIDENCY_DOWN. Only O and DOWN change e->x; UP begins with it alone, so that a
- * layer can be resumed there. */
+/* The parts of a layer by themselves, in order: RESIDENCY_QKV with attention behind it,
+ * RESIDENCY_O, RESIDENCY_UP, RESIDENCY_DOWN. Only O and DOWN change e->x; UP begins with it alone,
+ * so that a layer can be resumed there. */
 brise_status forward_part(brise_engine *e, const pass *p, uint32_t layer, residency_part part,
                           forward_observer observer, brise_error *err);
 
