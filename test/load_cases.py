@@ -204,8 +204,16 @@ def read_message_events(events):
     if events[-1]["type"] != "message_stop":
         raise ValueError("the stream has no end: %r" % events[-1])
     for block in reply["content"]:
-        block["input"] = json.loads(block["json"] or "{}")
+        block["input"] = read_input(block["json"])
     return read_message(reply)
+
+
+def read_input(text):
+    """{} where the call was cut off, as a whole reply has it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
 
 
 def read_answer(path, streams, text):

@@ -5,8 +5,9 @@ single client gets, memory does not grow, and a server without requests takes no
 usage: serve_load.py BRISE MODEL [--connections 64] [--requests 2000] [--sanitized]
 
 Requests are of all APIs, with and without schemas, grammars and tools (load_cases.py): MODEL has a
-format of conversations with tokens for tools (clients/calling_model.py makes one). --sanitized: memory is not measured, which a sanitizer's
-own tables dominate. Standard library only.
+format of conversations with tokens for tools (clients/calling_model.py makes one). --sanitized:
+memory is not measured, which a sanitizer's own tables dominate, and there is less of what is slow
+with it. Standard library only.
 """
 import argparse
 import collections
@@ -147,18 +148,18 @@ def main():
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--sanitized", action="store_true")
     options = parser.parse_args()
+    seconds = 3 if options.sanitized else 10
     with Server(options.brise, options.model, "--max-connections", str(options.connections + 16)) as server:
         cases = make_cases()
         single = Client(server.address, 0)
         single.random.random = lambda: 1  # never leaves
         alone = [single.ask(case, False) for case in cases]
-        differ = [case for case, whole in zip(cases, alone) if single.ask(case, True) != whole]
-        holds("a stream says the same", not differ, differ)
-        again = [case for case, whole in zip(cases, alone) if single.ask(case, False) != whole]
-        holds("the same request says the same again", not again, again)
         print_kinds(alone)
+        if not options.sanitized:
+            differ = [case for case, whole in zip(cases, alone) if single.ask(case, True) != whole]
+            holds("a stream says the same", not differ, differ)
+            run(server, cases, alone, options.connections, options.requests // 4)  # after which memory is flat
         single.close()
-        run(server, cases, alone, options.connections, options.requests // 4)
         before = server.resident()
         answers, left, wrong = run(server, cases, alone, options.connections, options.requests)
         after = server.resident()
@@ -174,10 +175,10 @@ def main():
             holds("memory is flat", after - before < 1024, f"{before} KB before, {after} KB after {options.requests} requests")
         time.sleep(0.5)
         begin = processor_ns(server.process.pid)
-        time.sleep(10)
+        time.sleep(seconds)
         idle = processor_ns(server.process.pid) - begin
-        holds("idle takes less than 0.1 % of a processor", idle < 10e6, f"{idle / 1e6:.1f} ms in 10 s")
-        print(f"{answers} answers, {left} clients left; memory {before} to {after} KB; idle {idle / 1e6:.2f} ms in 10 s")
+        holds("idle takes less than 0.1 % of a processor", idle < seconds * 1e6, f"{idle / 1e6:.1f} ms in {seconds} s")
+        print(f"{answers} answers, {left} clients left; memory {before} to {after} KB; idle {idle / 1e6:.2f} ms in {seconds} s")
         status = server.stop()
         holds("it ends as asked", status == 0, f"status {status}: {server.read_log()[-2000:]}")
     print(f"serve_load: {passed} passed, {failed} failed, 0 skipped")
