@@ -86,6 +86,8 @@ installs() { # files below DESTDIR that are expected, make's arguments
 
 holds "everything goes below the prefix" installs "./opt/bin/brise ./opt/include/brise.h ./opt/lib/libbrise.a ./opt/lib/pkgconfig/brise.pc" prefix=/opt
 holds "PREFIX is the same" installs "./opt/bin/brise ./opt/include/brise.h ./opt/lib/libbrise.a ./opt/lib/pkgconfig/brise.pc" PREFIX=/opt
+holds "a ~ that the shell has left is the home folder" installs "./home/x/.local/bin/brise ./home/x/.local/include/brise.h ./home/x/l/libbrise.a ./home/x/l/pkgconfig/brise.pc" \
+	HOME=/home/x PREFIX='~/.local' libdir='~/l'
 holds "folders may be set one by one" installs "./b/brise ./h/brise.h ./usr/lib/arm/libbrise.a ./usr/lib/arm/pkgconfig/brise.pc" \
 	prefix=/usr bindir=/b libdir=/usr/lib/arm includedir=/h
 version=$("$brise" --version | sed 's/.* //')
