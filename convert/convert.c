@@ -190,6 +190,8 @@ static const char *describe_calibration(const convert_options *o)
 
 	if (!o->calibration)
 		return "";
+	if (o->effort == Q4_BEST)
+		return ", in a closed loop on the text of a calibration";
 	if (o->effort == Q4_HIGH && calibration_open(&c, o->calibration, NULL) == BRISE_OK) {
 		fed_back = c->header.span > 0;
 		calibration_close(c);
@@ -203,7 +205,7 @@ static brise_status apply_options(source *s, const convert_options *o, notes *li
                                   brise_error *err)
 {
 	static const char *const efforts[] = {
-		[Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high"
+		[Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high", [Q4_BEST] = "best"
 	};
 	char room[64] = "";
 

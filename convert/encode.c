@@ -162,7 +162,7 @@ static brise_status tell_progress(void *self, size_t index, brise_error *err)
 	model_tensor_name(name, t->kind, t->layer);
 	if (o->progress)
 		o->progress(o->user, name, atomic_load(&r->done), r->plan->source_bytes);
-	return encode_ask_cancel(o, r->job->target->name, err);
+	return encode_ask_cancel(o, r->job->name, err);
 }
 
 /* Checksums and errors of the slices become those of their tensors, and of all. */
@@ -250,12 +250,12 @@ static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool
 	if (t->type != TYPE_Q4 || input == UINT32_MAX || input == r->factored)
 		return BRISE_OK;
 	factor_free(&r->feedback);
-	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, err);
+	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, false, err);
 	if (status == BRISE_OK)
 		status = factor_input(&r->feedback, job->calibration, input, threads,
 		                      job->options->cancel, job->options->user, err);
 	if (status == BRISE_ECANCELED)
-		status = say_cancelled(job->target->name, err);
+		status = say_cancelled(job->name, err);
 	r->factored = input;
 	return status;
 }
@@ -285,7 +285,8 @@ static brise_status write_block(void *user, const void *bytes, size_t n, uint64_
 	return target_write_at(user, bytes, n, offset, err);
 }
 
-brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error *err)
+brise_status encode_tensors(const encode_job *job, target_file *target, tile_error *all,
+                            brise_error *err)
 {
 	encode_run r = { .job = job, .plan = job->plan, .factored = UINT32_MAX };
 	slices loop = { 0, job->threads, encode_slice, tell_progress, &r };
@@ -296,7 +297,7 @@ brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error 
 		r.feedback.span = job->calibration->header.span;
 	if ((status = allocate_spaces(&r, err)) != BRISE_OK ||
 	    (status = blocks_new(&r.blocks, job->plan->tensors, job->plan->n_tensors, write_block,
-	                         job->target, err)) != BRISE_OK ||
+	                         target, err)) != BRISE_OK ||
 	    (status = pool_new(&threads, job->threads, err)) != BRISE_OK)
 		goto done;
 	fill_slices(r.slices, r.plan);
@@ -306,7 +307,7 @@ brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error 
 	if (status == BRISE_OK && job->calibration)
 		status = calibration_check_read(job->calibration, err);
 	if (status == BRISE_OK) /* of few slices, the caller's thread may have had none */
-		status = encode_ask_cancel(job->options, job->target->name, err);
+		status = encode_ask_cancel(job->options, job->name, err);
 	if (status == BRISE_OK)
 		join_slices(&r, all);
 done:

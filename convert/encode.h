@@ -13,7 +13,7 @@ typedef struct encode_job {
 	calibration *calibration; /* NULL: none */
 	const arch_tools *tools;
 	unsigned threads; /* 1..THREADS_MAX */
-	target_file *target;
+	const char *name; /* of the file to write, for messages */
 } encode_job;
 
 /* Writes every tensor at its place in the target, fills in its checksum and error in the plan, and
@@ -23,7 +23,8 @@ typedef struct encode_job {
  * factors of one input where errors are fed back.
  * Errors: those of the source's read and of the calibration, BRISE_EUNSUPPORTED a weight that the
  * type cannot hold, BRISE_ENOMEM, BRISE_EIO, BRISE_ECANCELED. */
-brise_status encode_tensors(const encode_job *job, tile_error *all, brise_error *err);
+brise_status encode_tensors(const encode_job *job, target_file *target, tile_error *all,
+                            brise_error *err);
 
 /* BRISE_ECANCELED if the caller wants the conversion to end. */
 brise_status encode_ask_cancel(const convert_options *options, const char *name, brise_error *err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/float_env.h"
+#include "convert/closed/closed.h"
 #include "convert/encode.h"
 #include "convert/plan.h"
 #include "runtime/error.h"
@@ -24,7 +25,7 @@
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* The first block of the tensors has zeros where the tables go. */
-brise_status file_write_tables(const target_file *target, file_plan *plan, brise_error *err)
+brise_status file_write_tables(file_plan *plan, file_write_fn *write, void *user, brise_error *err)
 {
 	format_header header = { .version = FORMAT_VERSION,
 		                 .section_bytes = sizeof(format_section),
@@ -38,17 +39,22 @@ brise_status file_write_tables(const target_file *target, file_plan *plan, brise
 		format_section *s = &plan->sections[i];
 
 		s->crc = crc32_update(0, plan->contents[i], (size_t)s->bytes);
-		status = target_write_at(target, plan->contents[i], (size_t)s->bytes, s->offset,
-		                         err);
+		status = write(user, plan->contents[i], (size_t)s->bytes, s->offset, err);
 	}
 	memcpy(header.magic, FORMAT_MAGIC, sizeof header.magic);
 	header.sections_crc = crc32_update(0, plan->sections, table);
 	header.header_crc = crc32_update(0, &header, sizeof header - sizeof header.header_crc);
 	if (status == BRISE_OK)
-		status = target_write_at(target, plan->sections, table, sizeof header, err);
+		status = write(user, plan->sections, table, sizeof header, err);
 	if (status == BRISE_OK)
-		status = target_write_at(target, &header, sizeof header, 0, err);
+		status = write(user, &header, sizeof header, 0, err);
 	return status;
+}
+
+static brise_status write_bytes(void *target, const void *bytes, size_t n, uint64_t offset,
+                                brise_error *err)
+{
+	return target_write_at(target, bytes, n, offset, err);
 }
 
 /* ---- what the caller is told ---------------------------------------------------------------- */
@@ -113,6 +119,11 @@ static brise_status open_calibration(calibration **c, const convert_source *sour
 	brise_status status;
 
 	*c = NULL;
+	if (!o->calibration && o->effort == Q4_BEST)
+		return error_set(err, BRISE_EINVAL,
+		                 "%s: effort best needs the text of a calibration, which brise "
+		                 "calibrate makes",
+		                 name);
 	if (!o->calibration)
 		return BRISE_OK;
 	if ((status = calibration_open(c, o->calibration, err)) == BRISE_OK &&
@@ -131,6 +142,25 @@ static brise_status open_target(target_file *target, const char *out, uint64_t b
 	brise_status status = target_open(target, out, &model, err);
 
 	return status == BRISE_OK ? target_check_space(target, bytes, err) : status;
+}
+
+static brise_status encode_and_write(const encode_job *job, target_file *target, tile_error *all,
+                                     brise_error *err)
+{
+	brise_status status;
+
+	if (job->options->effort == Q4_BEST) {
+		tell_decisions(job->plan, job->options);
+		return closed_write(job, all, err);
+	}
+	status = open_target(target, job->name, job->plan->file_bytes, err);
+	if (status != BRISE_OK)
+		return status;
+	tell_decisions(job->plan, job->options);
+	if ((status = encode_tensors(job, target, all, err)) == BRISE_OK &&
+	    (status = file_write_tables(job->plan, write_bytes, target, err)) == BRISE_OK)
+		status = target_commit(target, err);
+	return status;
 }
 
 static convert_result result_of(const file_plan *plan, const tile_error *all)
@@ -166,6 +196,7 @@ static brise_status write_file(const convert_source *source, const char *out,
 	tile_error all = { 0, 0 };
 	arch_kernels kernels;
 	arch_tools tools;
+	encode_job job;
 	brise_status status;
 
 	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
@@ -174,14 +205,10 @@ static brise_status write_file(const convert_source *source, const char *out,
 		return status;
 	arch_find_tools(&tools, kernels.name);
 	if ((status = open_calibration(&inputs, source, o, out, err)) != BRISE_OK ||
-	    (status = plan_make(&plan, source, o, inputs, tools.q4_errors, out, err)) != BRISE_OK ||
-	    (status = open_target(&target, out, plan.file_bytes, err)) != BRISE_OK)
+	    (status = plan_make(&plan, source, o, inputs, tools.q4_errors, out, err)) != BRISE_OK)
 		goto done;
-	tell_decisions(&plan, o);
-	if ((status = encode_tensors(&(encode_job){ &plan, o, inputs, &tools, threads, &target },
-	                             &all, err)) != BRISE_OK ||
-	    (status = file_write_tables(&target, &plan, err)) != BRISE_OK ||
-	    (status = target_commit(&target, err)) != BRISE_OK)
+	job = (encode_job){ &plan, o, inputs, &tools, threads, out };
+	if ((status = encode_and_write(&job, &target, &all, err)) != BRISE_OK)
 		goto done;
 	tell_losses(&plan, o);
 	if (result) {

@@ -5,11 +5,11 @@ nginx reads whole requests, bodies included, before it passes them on to a serve
 test/http_cases.py goes to both, and 600 that are changed at random; where nginx answers with an error of its own or closes the
 connection, brise must not take the request.
 """
-import collections, concurrent.futures, http.server, os, random, shutil, socket, subprocess, sys, tempfile, threading, time
+import collections, concurrent.futures, http.server, os, random, shutil, socket, sys, tempfile, threading
 
 import http_cases
 from counts import report
-from serving import Server, read_reply
+from serving import Server, free_port, read_reply, running, wait_for_port
 
 build, model = sys.argv[1:3]
 nginx = sys.argv[3] if len(sys.argv) > 3 else shutil.which("nginx", path="/usr/sbin:" + os.environ["PATH"])
@@ -50,12 +50,6 @@ class Upstream(http.server.ThreadingHTTPServer):
         pass
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def ask(address, request):
     """The status of the first reply, 408 where a request is not whole; 0: closed without one."""
     with socket.create_connection(address, 20) as client:
@@ -81,20 +75,10 @@ def main():
         port = free_port()
         with open(folder + "/conf", "w") as conf:
             conf.write(CONFIG % {"dir": folder, "port": port, "upstream": upstream.server_address[1]})
-        child = subprocess.Popen([nginx, "-c", folder + "/conf", "-p", folder, "-e", folder + "/error.log"])
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        server = Server(build + "/brise", model, "--timeout", "3", "--log-format", "none", "--max-body", "4M")
-        try:
-            compare(("127.0.0.1", port), server.address)
-        finally:
-            child.terminate()
-            child.wait()
-            server.stop()
+        with running([nginx, "-c", folder + "/conf", "-p", folder, "-e", folder + "/error.log"]):
+            wait_for_port(port)
+            with Server(build + "/brise", model, "--timeout", "3", "--log-format", "none", "--max-body", "4M") as server:
+                compare(("127.0.0.1", port), server.address)
     return report("compare_nginx", counts["passed"], counts["failed"])
 
 

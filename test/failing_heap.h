@@ -1,4 +1,5 @@
-/* failing_heap.h - a heap (runtime/os/heap.h) that counts what is in use and fails the n-th request
+/* failing_heap.h - a heap (runtime/os/heap.h) that counts what is in use and asked for, and
+ * fails the n-th request
  *
  * For the one source of a test program that includes it: the program's heap is then this one.
  */
@@ -12,15 +13,17 @@
 #include "runtime/os/heap.h"
 
 static atomic_long requests, fail_at, in_use;
+static atomic_size_t bytes_asked; /* of all requests so far */
 
-static inline bool may_have(void)
+static inline bool may_have(size_t bytes)
 {
+	atomic_fetch_add(&bytes_asked, bytes);
 	return atomic_fetch_add(&requests, 1) + 1 != atomic_load(&fail_at);
 }
 
 void *heap_get(size_t bytes)
 {
-	void *memory = may_have() ? calloc(1, bytes) : NULL;
+	void *memory = may_have(bytes) ? calloc(1, bytes) : NULL;
 
 	if (memory)
 		atomic_fetch_add(&in_use, 1);
@@ -29,7 +32,7 @@ void *heap_get(size_t bytes)
 
 void *heap_resize(void *old, size_t bytes)
 {
-	void *memory = may_have() ? realloc(old, bytes) : NULL;
+	void *memory = may_have(bytes) ? realloc(old, bytes) : NULL;
 
 	if (memory && !old)
 		atomic_fetch_add(&in_use, 1);

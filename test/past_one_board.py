@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""past_one_board.py BUILD MODEL - README's "Past one board", tried: nginx in front of two servers of which one is killed, GNU parallel and
-an array of jobs over brise batch (standard library; nginx-light and parallel where they are)
+"""past_one_board.py BUILD MODEL - README's "Past one board", tried: nginx and HAProxy in front of two servers of which one is killed, GNU parallel
+and an array of jobs over brise batch (standard library; nginx-light, haproxy and parallel where they are)
 
-The configuration and the commands are those of README.md; only addresses, ports and ssh are those of this machine, and nginx waits
-one second instead of five.
+The configurations and the commands are those of README.md; only addresses, ports and ssh are those of this machine, and nginx and HAProxy
+pass over a server for a shorter time.
 """
-import collections, concurrent.futures, http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
+import collections, concurrent.futures, http.client, json, os, re, shutil, subprocess, sys, tempfile, time
 
 from counts import report
-from examples import examples_of, read_commands
-from serving import Server
+from serving import Server, free_port, running, wait_for_port
 
 build, model = sys.argv[1:3]
 brise = os.path.abspath(build + "/brise")
@@ -17,13 +16,25 @@ path = os.path.dirname(brise) + ":" + os.environ["PATH"] + ":/usr/sbin"
 counts = collections.Counter()
 N_REQUESTS, N_CLIENTS, PATIENCE = 240, 24, 60
 
-HTTP = """
+NGINX = """
 daemon off; worker_processes 1; pid %(dir)s/pid; error_log %(dir)s/error.log crit;
 events { worker_connections 256; }
 http {
 	access_log off; client_body_temp_path %(dir)s/body; proxy_temp_path %(dir)s/proxy; fastcgi_temp_path %(dir)s/f; uwsgi_temp_path %(dir)s/u; scgi_temp_path %(dir)s/s;
 	%(site)s
 }
+"""
+
+# What is in Debian's haproxy.cfg, without its log, user and folder.
+HAPROXY = """
+global
+	maxconn 256
+defaults
+	mode http
+	timeout connect 5000
+	timeout client 50000
+	timeout server 50000
+%s
 """
 
 # What parallel starts instead of ssh: HOST -- COMMAND, on this machine. As sshd does, it sets the shell that parallel then uses.
@@ -41,10 +52,9 @@ def skip(name, why):
     print("skipped: %s: %s" % (name, why), file=sys.stderr)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def section(name):
+    with open(os.path.join(os.path.dirname(__file__), "..", "README.md")) as f:
+        return f.read().partition("\n## %s\n" % name)[2].partition("\n## ")[0]
 
 
 def start(port, *options):
@@ -56,8 +66,8 @@ class Broken(Exception):
 
 
 def ask(port, i, streams):
-    """The text that request i gives. Other exceptions than Broken: it was lost."""
-    body = {"prompt": "The wind", "max_tokens": 40, "seed": i, "temperature": 1, "stream": streams, "ignore_eos": True}
+    """The text that request i gives, every third of them as long as those of agents. Other exceptions than Broken: it was lost."""
+    body = {"prompt": "The wind", "max_tokens": 40, "seed": i, "temperature": 1, "stream": streams, "ignore_eos": True, "user": "u" * (100000 if i % 3 == 0 else 9)}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
@@ -77,51 +87,76 @@ def ask(port, i, streams):
         connection.close()
 
 
-def try_nginx(nginx, folder, site):
+def read_config(language, ports, front, *changes):
+    """README's block, for the addresses of this test."""
+    text = re.search(r"```%s\n(.*?)```" % language, section("Past one board"), re.S).group(1)
+    changes += tuple(("192.168.1.1%d:8080" % (i + 1), "127.0.0.1:%d" % port) for i, port in enumerate(ports))
+    for old, new in changes:
+        holds("%s: there is %s" % (language, old), old in text)
+        text = text.replace(old, new)
+    return text
+
+
+def try_nginx(program, folder):
     ports, front = [free_port(), free_port()], free_port()
-    for i, port in enumerate(ports):
-        site = site.replace("192.168.1.1%d:8080" % (i + 1), "127.0.0.1:%d" % port)
-    site = site.replace("listen 8080;", "listen 127.0.0.1:%d;" % front).replace("fail_timeout=5s", "fail_timeout=1s")
-    with open(folder + "/conf", "w") as conf:
-        conf.write(HTTP % {"dir": folder, "site": site})
-    servers = [start(ports[0], "--parallel", "1", "--queue", "1"), start(ports[1])]
-    child = subprocess.Popen([nginx, "-c", folder + "/conf", "-p", folder, "-e", folder + "/error.log"])
-    try:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", front), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            texts = list(pool.map(lambda i: outcome(front, i, False, [])[1], range(32)))
-        holds("what one server's full queue refuses goes to the other", all(texts), texts)
-        alone = {i: ask(ports[1], i, False) for i in range(40)}
-        servers[0].stop()
-        servers[0] = start(ports[0])
-        time.sleep(1.1)  # fail_timeout
-        load_and_kill(front, servers[0], alone)
-        servers[0].process.wait()
-        servers[0] = start(ports[0])
-        for _ in range(80):
-            ask(front, 0, False)
-            if "POST /v1/completions" in servers[0].read_log():
-                break
-            time.sleep(0.1)
-        holds("a server that is back is asked again", "POST /v1/completions" in servers[0].read_log(), servers[0].read_log())
-        for server in servers:
+    site = read_config("nginx", ports, front, ("listen 8080;", "listen 127.0.0.1:%d;" % front), ("fail_timeout=5s", "fail_timeout=1s"))
+    with open(folder + "/nginx.conf", "w") as conf:
+        conf.write(NGINX % {"dir": folder, "site": site})
+    try_proxy("nginx", [program, "-c", folder + "/nginx.conf", "-p", folder, "-e", folder + "/error.log"], ports, front)
+
+
+def try_haproxy(program, folder):
+    ports, front = [free_port(), free_port()], free_port()
+    listen = read_config("haproxy", ports, front, ("bind :8080", "bind 127.0.0.1:%d" % front), ("inter 2s", "inter 200ms"))
+    with open(folder + "/haproxy.cfg", "w") as conf:
+        conf.write(HAPROXY % listen)
+    checked = subprocess.run([program, "-c", "-f", folder + "/haproxy.cfg"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    holds("haproxy takes its configuration without a warning", checked.returncode == 0 and "WARNING" not in checked.stdout + checked.stderr, checked)
+    try_proxy("haproxy", [program, "-db", "-f", folder + "/haproxy.cfg"], ports, front)
+
+
+def try_proxy(name, command, ports, front):
+    with start(ports[1]) as other, start(ports[0], "--parallel", "1", "--queue", "1") as server:
+        with running(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            wait_for_port(front)
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                results = list(pool.map(lambda i: outcome(front, i, False, []), range(32)))
+            holds(name + ": what one server's full queue refuses goes to the other", all(r[1] for r in results), results)
+            holds(name + ": and it has refused some", " 503 " in server.read_log(), server.read_log())
+            holds(name + ": a stream passes as it is written", passes_at_once(front))
+            alone = {i: ask(ports[1], i, False) for i in range(40)}
             server.stop()
-        connection = http.client.HTTPConnection("127.0.0.1", front, timeout=PATIENCE)
-        connection.request("GET", "/v1/models")
-        reply = connection.getresponse()
-        holds("without any server the client is told to come back", (reply.status, reply.headers["Retry-After"]) == (503, "5"), (reply.status, reply.headers))
-        connection.close()
-    finally:
-        child.terminate()
-        child.wait()
-        for server in servers:
-            if server.is_alive():
-                server.stop(signal.SIGKILL)
+            with start(ports[0]) as server:
+                holds(name + ": a server that is back is asked again", is_asked(front, server), server.read_log())
+                load_and_kill(name, front, server, alone)
+            with start(ports[0]) as server:
+                holds(name + ": one that was killed, too", is_asked(front, server), server.read_log())
+            other.stop()
+            connection = http.client.HTTPConnection("127.0.0.1", front, timeout=PATIENCE)
+            connection.request("GET", "/v1/models")
+            reply = connection.getresponse()
+            holds(name + ": without any server the client is told to come back", (reply.status, reply.headers["Retry-After"]) == (503, "5"), (reply.status, reply.headers))
+            connection.close()
+
+
+def passes_at_once(front):
+    """Whether a part of a stream comes while the server still writes: it would not end."""
+    connection = http.client.HTTPConnection("127.0.0.1", front, timeout=PATIENCE)
+    connection.request("POST", "/v1/completions", json.dumps({"prompt": "The", "max_tokens": 1000000, "stream": True, "ignore_eos": True}), {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    first = reply.readline()
+    connection.close()
+    return first.startswith(b"data: {")
+
+
+def is_asked(front, server):
+    """Whether requests get to the server within some seconds."""
+    for _ in range(80):
+        ask(front, 0, False)
+        if "POST /v1/completions" in server.read_log():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def outcome(port, i, streams, begun):
@@ -134,7 +169,7 @@ def outcome(port, i, streams, begun):
         return began, None, wrong
 
 
-def load_and_kill(front, server, alone):
+def load_and_kill(name, front, server, alone):
     begun, killed = [], None
     with concurrent.futures.ThreadPoolExecutor(N_CLIENTS) as pool:
         tasks = [pool.submit(outcome, front, i % len(alone), i % 2 == 1, begun) for i in range(N_REQUESTS)]
@@ -147,12 +182,12 @@ def load_and_kill(front, server, alone):
     broken = [r for r in results if isinstance(r[4], Broken)]
     lost = [r for r in results if r[4] and not isinstance(r[4], Broken)]
     before = sum(r[2] < killed for r in results)
-    holds("the server that is killed was asked", "POST /v1/completions" in log, log)
-    holds("no request is lost but streams", not lost, lost[:3])
-    holds("only streams break that had begun before", all(r[2] < killed for r in broken) and len(broken) <= N_CLIENTS // 2, broken)
+    holds(name + ": the server that is killed was asked", "POST /v1/completions" in log, log)
+    holds(name + ": no request is lost but streams", not lost, lost[:3])
+    holds(name + ": only streams break that had begun before", all(r[2] < killed for r in broken) and len(broken) <= N_CLIENTS // 2, broken)
     wrong = [r for r in results if r[4] is None and r[3] != alone[r[0]]]
-    holds("every answer is that of a single server", not wrong, wrong[:3])
-    print("%d requests, %d of them before one of two servers was killed; %d streams broken, %d requests lost" % (len(results), before, len(broken), len(lost)))
+    holds(name + ": every answer is that of a single server", not wrong, wrong[:3])
+    print("%s: %d requests, %d of them before one of two servers was killed; %d streams broken, %d requests lost" % (name, len(results), before, len(broken), len(lost)))
 
 
 def run(command, folder, **environment):
@@ -166,8 +201,9 @@ def read_texts(*names):
     return {r["custom_id"]: r["response"]["body"]["choices"][0]["text"] for r in replies}, len(replies)
 
 
-def try_jobs(folder, commands, script):
-    split, parallel, join = (command for command, _ in read_commands(commands))
+def try_jobs(folder):
+    text = section("Past one board")
+    split, parallel, join = re.findall(r"^    \$ (.*)", text, re.M)
     with open(folder + "/in.jsonl", "w") as f:
         for i in range(12):
             f.write(json.dumps({"custom_id": "r%d" % i, "method": "POST", "url": "/v1/completions", "body": {"prompt": "The wind", "max_tokens": 12, "seed": i}}) + "\n")
@@ -180,7 +216,7 @@ def try_jobs(folder, commands, script):
     holds("one batch is the whole", one.returncode == 0 and len(whole) == 12, one.stdout)
     done = run(split, folder)
     holds("the requests are split", done.returncode == 0, done.stdout)
-    holds("the script is one for sbatch", script.startswith("#!/bin/sh\n#SBATCH"), script)
+    script = re.search(r"```sh\n(#!/bin/sh\n#SBATCH.*?)```", text, re.S).group(1)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = list(pool.map(lambda i: run(script, folder, SLURM_ARRAY_TASK_ID=i), "01"))
     names = [folder + "/part.0%d.out" % i for i in range(2)]
@@ -197,15 +233,15 @@ def try_jobs(folder, commands, script):
 
 
 def main():
-    nginx = shutil.which("nginx", path=path)
-    (site, commands, script), = examples_of("past_one_board").values()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        if nginx:
-            try_nginx(nginx, folder, site)
-        else:
-            skip("nginx over two servers", "nginx is not installed")
-        try_jobs(folder, commands, script)
+        for name, attempt in ("nginx", try_nginx), ("haproxy", try_haproxy):
+            program = shutil.which(name, path=path)
+            if program:
+                attempt(program, folder)
+            else:
+                skip(name + " over two servers", "it is not installed")
+        try_jobs(folder)
     return report("past_one_board", counts["passed"], counts["failed"], counts["skipped"])
 
 

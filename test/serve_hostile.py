@@ -272,9 +272,7 @@ def bodies(server):
                 check("%s: %s: message" % (path, name), bool(json.loads(reply)["error"]["message"]), reply)
 
 
-def main():
-    most = 96
-    server = Server(build + "/brise", model, "--timeout", str(TIMEOUT), "--max-connections", str(most), "--log-format", "json", "--max-body", "4M")
+def attack(server, most):
     alone = Healthy(server)
     alone.start()
     time.sleep(1)
@@ -310,6 +308,12 @@ def main():
             json.loads(line)
     status = server.stop()
     check("it ends with status 0", status == 0, (status, server.read_log()[-2000:]))
+
+
+def main():
+    most = 96
+    with Server(build + "/brise", model, "--timeout", str(TIMEOUT), "--max-connections", str(most), "--log-format", "json", "--max-body", "4M") as server:
+        attack(server, most)
     return report("serve_hostile", counts["passed"], counts["failed"])
 
 

@@ -8,7 +8,7 @@ import collections, json, os, re, shutil, signal, socket, subprocess, sys, tempf
 
 import http_cases
 from counts import report
-from serving import Server, is_closed, read_one, read_replies, read_reply
+from serving import Server, is_closed, read_one, read_replies, read_reply, running
 
 build, model = sys.argv[1:3]
 brise = build + "/brise"
@@ -182,118 +182,145 @@ def keys():
         file.flush()
         server = Server(brise, model, "--api-key", "key-number-one", "--api-key", "key-number-two", "--api-key-file", file.name, "--log-format", "json", "--cors", "https://a.example",
                         "--allow-host", "b.example", "--no-page")
-    for key in "key-number-one", "key-number-two", "from-the-file", "another-key":
-        check("Bearer " + key, server.get("/v1/models", "Authorization: Bearer " + key)[0] == 200)
-        check("x-api-key: " + key, server.get("/v1/models", "x-api-key: " + key)[0] == 200)
-    for field in "X: y", "Authorization: Bearer", "Authorization: Bearer wrong", "Authorization: Basic key-number-one", "x-api-key: key-number-on", "x-api-key: key-number-onex", "Authorization: Bearer # a comment":
-        status, fields, body = server.get("/v1/models", field)
-        check(field, status == 401 and fields["www-authenticate"] == "Bearer" and json.loads(body)["error"]["type"] == "authentication_error", (status, body))
-    check("an unknown path needs a key, too", server.get("/nothing")[0] == 401)
-    check("/health needs none", server.get("/health")[0] == 200)
-    check("--no-page", server.get("/", "x-api-key: another-key")[0] == 404)
-    status, fields, _ = server.get("/health", "Origin: https://a.example")
-    check("an origin that was allowed", status == 200 and fields["access-control-allow-origin"] == "https://a.example" and fields["vary"] == "Origin", fields)
-    status, fields, _ = server.get("/v1/models", "Origin: https://a.example")
-    check("may read that it needs a key", status == 401 and fields["access-control-allow-origin"] == "https://a.example", fields)
-    status, fields, _ = server.ask(b"OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"
-                                   b"Access-Control-Request-Headers: authorization, content-type\r\n\r\n")
-    check("may ask before", status == 204 and "POST" in fields["access-control-allow-methods"] and fields["access-control-allow-headers"] == "authorization, content-type", fields)
-    check("another origin may not", server.get("/health", "Origin: https://b.example")[0] == 403)
-    check("a further name", server.ask(http_cases.GET + b"Host: b.example\r\n\r\n")[0] == 200)
-    server.get("/v1/models?secret=1", "Authorization: Bearer key-number-two")
-    secret = json.dumps({"prompt": "a secret prompt", "max_tokens": 2})
-    server.post("/v1/completions", secret, "x-api-key: from-the-file")
-    check("it ends", server.stop() == 0)
-    log = server.read_log()
-    lines = [json.loads(line) for line in log.splitlines()]
-    check("a line says which key", any(line.get("key") == 2 and line["path"] == "/v1/models" and line["status"] == 200 for line in lines))
-    check("and how many tokens", any(line["path"] == "/v1/completions" and line.get("answer_tokens") == 2 and line["prompt_tokens"] > 1 for line in lines), lines[-2:])
-    check("and neither keys nor queries nor prompts", not re.search("key-number|secret|from-the", log), log)
+    with server:
+        for key in "key-number-one", "key-number-two", "from-the-file", "another-key":
+            check("Bearer " + key, server.get("/v1/models", "Authorization: Bearer " + key)[0] == 200)
+            check("x-api-key: " + key, server.get("/v1/models", "x-api-key: " + key)[0] == 200)
+        for field in "X: y", "Authorization: Bearer", "Authorization: Bearer wrong", "Authorization: Basic key-number-one", "x-api-key: key-number-on", "x-api-key: key-number-onex", "Authorization: Bearer # a comment":
+            status, fields, body = server.get("/v1/models", field)
+            check(field, status == 401 and fields["www-authenticate"] == "Bearer" and json.loads(body)["error"]["type"] == "authentication_error", (status, body))
+        check("an unknown path needs a key, too", server.get("/nothing")[0] == 401)
+        check("/health needs none", server.get("/health")[0] == 200)
+        check("--no-page", server.get("/", "x-api-key: another-key")[0] == 404)
+        status, fields, _ = server.get("/health", "Origin: https://a.example")
+        check("an origin that was allowed", status == 200 and fields["access-control-allow-origin"] == "https://a.example" and fields["vary"] == "Origin", fields)
+        status, fields, _ = server.get("/v1/models", "Origin: https://a.example")
+        check("may read that it needs a key", status == 401 and fields["access-control-allow-origin"] == "https://a.example", fields)
+        status, fields, _ = server.ask(b"OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"
+                                       b"Access-Control-Request-Headers: authorization, content-type\r\n\r\n")
+        check("may ask before", status == 204 and "POST" in fields["access-control-allow-methods"] and fields["access-control-allow-headers"] == "authorization, content-type", fields)
+        check("another origin may not", server.get("/health", "Origin: https://b.example")[0] == 403)
+        check("a further name", server.ask(http_cases.GET + b"Host: b.example\r\n\r\n")[0] == 200)
+        server.get("/v1/models?secret=1", "Authorization: Bearer key-number-two")
+        secret = json.dumps({"prompt": "a secret prompt", "max_tokens": 2})
+        server.post("/v1/completions", secret, "x-api-key: from-the-file")
+        check("it ends", server.stop() == 0)
+        log = server.read_log()
+        lines = [json.loads(line) for line in log.splitlines()]
+        check("a line says which key", any(line.get("key") == 2 and line["path"] == "/v1/models" and line["status"] == 200 for line in lines))
+        check("and how many tokens", any(line["path"] == "/v1/completions" and line.get("answer_tokens") == 2 and line["prompt_tokens"] > 1 for line in lines), lines[-2:])
+        check("and neither keys nor queries nor prompts", not re.search("key-number|secret|from-the", log), log)
 
 
 def places():
     """Where it listens."""
     with tempfile.TemporaryDirectory() as folder:
         path = folder + "/socket"
-        server = Server(brise, model, "--unix", path)
-        check("--unix says where", server.place == "unix:" + path, server.place)
-        check("--unix", server.get("/health", "X: y")[0] == 200)
-        check("any Host there", server.ask(http_cases.GET + b"Host: any.example\r\n\r\n")[0] == 200)
-        second = subprocess.run([brise, "serve", model, "--unix", path], capture_output=True, text=True)
-        check("a path in use", second.returncode == 1 and "another program listens there" in second.stderr, second.stderr)
-        check("stays", server.get("/health")[0] == 200)
-        server.process.kill()
-        server.stop()
+        with Server(brise, model, "--unix", path) as server:
+            check("--unix says where", server.place == "unix:" + path, server.place)
+            check("--unix", server.get("/health", "X: y")[0] == 200)
+            check("any Host there", server.ask(http_cases.GET + b"Host: any.example\r\n\r\n")[0] == 200)
+            second = subprocess.run([brise, "serve", model, "--unix", path], capture_output=True, text=True)
+            check("a path in use", second.returncode == 1 and "another program listens there" in second.stderr, second.stderr)
+            check("stays", server.get("/health")[0] == 200)
+            server.kill()
         check("a killed server leaves its socket", os.path.exists(path))
-        server = Server(brise, model, "--unix", path)
-        check("which the next one replaces", server.get("/health")[0] == 200)
-        check("and removes when it ends", server.stop() == 0 and not os.path.exists(path))
+        with Server(brise, model, "--unix", path) as server:
+            check("which the next one replaces", server.get("/health")[0] == 200)
+            check("and removes when it ends", server.stop() == 0 and not os.path.exists(path))
         open(path, "w").close()
         second = subprocess.run([brise, "serve", model, "--unix", path], capture_output=True, text=True)
         check("a file is not replaced", second.returncode == 1 and os.path.exists(path), second.stderr)
-    server = Server(brise, model)
-    second = subprocess.run([brise, "serve", model, "--port", str(server.address[1])], capture_output=True, text=True)
-    check("a port in use", second.returncode == 1 and "another program listens there" in second.stderr and second.stderr.count("\n") == 1, second.stderr)
-    server.stop()
+    with Server(brise, model) as server:
+        second = subprocess.run([brise, "serve", model, "--port", str(server.address[1])], capture_output=True, text=True)
+        check("a port in use", second.returncode == 1 and "another program listens there" in second.stderr and second.stderr.count("\n") == 1, second.stderr)
     for options, expected in ((("--host", "example.org"), "expected an address"), (("--host", "192.0.2.1"), "no such address"), (("--port", "65536"), "65535"), (("--api-key", "short"), "at least 8"),
                               (("--cors", "example.org"), "an origin such as"), (("--api-key-file", "/dev/null"), "holds no key"), (("--max-body", "x"), "expected a size")):
         second = subprocess.run([brise, "serve", model, *options], capture_output=True, text=True)
         check(" ".join(options), second.returncode in (1, 2) and expected in second.stderr and second.stderr.count("\n") == 1, second.stderr)
     listener = socket.create_server(("127.0.0.1", 0))
     # The shell gives the socket the number 3 and puts its own process, which becomes brise, into LISTEN_PID.
-    child = subprocess.Popen(["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&%d' % listener.fileno(), brise, "serve", model, "--no-cache"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             pass_fds=(listener.fileno(),), text=True)
-    check("an inherited socket", child.stdout.readline() == "http://127.0.0.1:%d\n" % listener.getsockname()[1])
-    with socket.create_connection(listener.getsockname(), 20) as client:
-        client.sendall(http_cases.GET + b"Host: evil.example\r\n\r\n" + http_cases.GET + http_cases.HOST + b"\r\n")
-        check("is a loopback address like others", read_one(client)[0] == 403)
-    child.terminate()
-    check("and ends", child.wait(30) == 0)
+    command = ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&%d' % listener.fileno(), brise, "serve", model, "--no-cache"]
+    with listener, running(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(listener.fileno(),), text=True) as child:
+        check("an inherited socket", child.stdout.readline() == "http://127.0.0.1:%d\n" % listener.getsockname()[1])
+        with socket.create_connection(listener.getsockname(), 20) as client:
+            client.sendall(http_cases.GET + b"Host: evil.example\r\n\r\n" + http_cases.GET + http_cases.HOST + b"\r\n")
+            check("is a loopback address like others", read_one(client)[0] == 403)
+        child.terminate()
+        check("and ends", child.wait(30) == 0)
 
 
 def endings():
     """SIGTERM lets answers end, the time of grace does not wait for those that do not."""
-    server = Server(brise, model, "--grace", "20")
-    with server.connect() as streaming, server.connect() as waiting:
-        streaming.sendall(post("/v1/completions", {"prompt": "Count", "max_tokens": 400, "ignore_eos": True, "stream": True}))
-        streaming.recv(1)
-        server.process.send_signal(signal.SIGTERM)
-        check("an idle connection is closed at once", is_closed(waiting))
-        data = b""
-        while more := streaming.recv(65536):
-            data += more
-        check("an answer ends as it should", b"data: [DONE]" in data and data.endswith(b"0\r\n\r\n"), data[-200:])
-    try:
-        server.connect(1).close()
-        check("it listens no more", False)
-    except OSError:
-        check("it listens no more", True)
-    status = server.process.wait(30)
-    check("status 0", status == 0, (status, server.read_log()[-2000:]))
-    server = Server(brise, model, "--grace", "0.5")
-    client = begin_stream(server)
-    start = time.monotonic()
-    check("the time of grace ends", server.stop() == 0 and time.monotonic() - start < 5, time.monotonic() - start)
-    client.close()
-    for first, second in (signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM):
-        server = Server(brise, model, "--grace", "600")
-        client = begin_stream(server)
-        server.process.send_signal(first)
-        time.sleep(0.3)
-        check("it waits for the answer", server.is_alive())
+    with Server(brise, model, "--grace", "20") as server:
+        with server.connect() as streaming, server.connect() as waiting:
+            streaming.sendall(post("/v1/completions", {"prompt": "Count", "max_tokens": 400, "ignore_eos": True, "stream": True}))
+            streaming.recv(1)
+            server.process.send_signal(signal.SIGTERM)
+            check("an idle connection is closed at once", is_closed(waiting))
+            data = b""
+            while more := streaming.recv(65536):
+                data += more
+            check("an answer ends as it should", b"data: [DONE]" in data and data.endswith(b"0\r\n\r\n"), data[-200:])
+        try:
+            server.connect(1).close()
+            check("it listens no more", False)
+        except OSError:
+            check("it listens no more", True)
+        status = server.process.wait(30)
+        check("status 0", status == 0, (status, server.read_log()[-2000:]))
+    with Server(brise, model, "--grace", "0.5") as server, begin_stream(server):
         start = time.monotonic()
-        server.stop(second)
-        check("a second signal ends it at once", time.monotonic() - start < 3, time.monotonic() - start)
-        client.close()
+        check("the time of grace ends", server.stop() == 0 and time.monotonic() - start < 5, time.monotonic() - start)
+    for first, second in (signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM):
+        with Server(brise, model, "--grace", "600") as server, begin_stream(server):
+            server.process.send_signal(first)
+            time.sleep(0.3)
+            check("it waits for the answer", server.is_alive())
+            start = time.monotonic()
+            server.stop(second)
+            check("a second signal ends it at once", time.monotonic() - start < 3, time.monotonic() - start)
+
+
+def ask_from(server, address, body):
+    client = socket.socket()
+    client.settimeout(60)
+    client.bind((address, 0))
+    client.connect(server.address)
+    client.sendall(post("/v1/completions", body))
+    return client
+
+
+def turns():
+    """Clients with many requests neither keep others waiting nor out: those at other addresses, and other connections of the same."""
+    greedy = []
+    with Server(brise, model, "--parallel", "1", "--queue", "8") as server:
+        for n in 1, 8:
+            greedy.append(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1000, "ignore_eos": True, "n": n}))
+            wait_for("an answer has begun", lambda: gauge(server, "jobs_running") == 1)
+        wait_for("the queue is full", lambda: gauge(server, "jobs_waiting") == 8)
+        check("for this client", read_reply(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1}))[0] == 503)
+        try:
+            other = ask_from(server, "127.0.0.2", {"prompt": "Count", "max_tokens": 1})
+        except OSError as e:
+            skip("clients at two addresses", e)
+        else:
+            check("another client is answered", read_reply(other)[0] == 200)
+            check("before those that waited", gauge(server, "jobs_waiting") >= 6, gauge(server, "jobs_waiting"))
+        greedy.pop(0).close()
+        wait_for("there is room", lambda: gauge(server, "jobs_waiting") < 8)
+        check("another connection is answered", read_reply(ask_from(server, "127.0.0.1", {"prompt": "Count", "max_tokens": 1}))[0] == 200)
+        check("before those that waited on the first", gauge(server, "jobs_waiting") >= 4, gauge(server, "jobs_waiting"))
+        greedy.pop().close()
 
 
 def main():
-    server = Server(brise, model, "--alias", "some-name", "--timeout", "3")
-    for part in about, kept, leaving, idle:
-        part(server)
-        check("the server is there", server.is_alive(), server.read_log()[-2000:])
-    server.stop()
-    for part in keys, places, endings:
+    with Server(brise, model, "--alias", "some-name", "--timeout", "3") as server:
+        for part in about, kept, leaving, idle:
+            part(server)
+            check("the server is there", server.is_alive(), server.read_log()[-2000:])
+        server.stop()
+    for part in keys, turns, places, endings:
         part()
     return report("serve_http", counts["passed"], counts["failed"], counts["skipped"])
 

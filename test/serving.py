@@ -1,24 +1,61 @@
 """serving.py - what tests of brise serve share: a server of their own, and requests byte by byte (standard library only)"""
-import os, re, select, signal, socket, subprocess, tempfile, time
+import contextlib, os, re, select, signal, socket, subprocess, sys, tempfile, time
+
+# A test that is terminated leaves its with blocks as after an exception, so that what it started ends too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+
+
+@contextlib.contextmanager
+def running(command, **options):
+    """A process that ends with the block."""
+    with subprocess.Popen(command, **options) as child:
+        try:
+            yield child
+        finally:
+            child.terminate()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port):
+    """Until something listens there."""
+    for _ in range(200):
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("nothing listens on port %d" % port)
 
 
 class Server:
-    """brise serve on a free port; its log is in a file that is removed at the end."""
+    """brise serve on a free port, until the end of a with block; its log is in a file that is removed then."""
 
     def __init__(self, brise, model, *options, environment=None, descriptors=(), ready=True):
         self.log = tempfile.NamedTemporaryFile(mode="w+b", suffix=".log")
         where = () if "--unix" in options or descriptors else ("--host", "127.0.0.1", "--port", "0")
         self.process = subprocess.Popen([brise, "serve", model, *where, "--no-cache", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
                                         env=environment, pass_fds=descriptors)
-        self.places = []
-        line = self.process.stdout.readline().decode().strip()
-        if not line:
-            raise RuntimeError("brise serve ended with status %d: %s" % (self.process.wait(), self.read_log()))
-        self.place = line
-        found = re.fullmatch(r"http://(.*):(\d+)", line)
-        self.address = (found.group(1).strip("[]"), int(found.group(2))) if found else line.removeprefix("unix:")
-        if ready:
-            self.wait_until_ready()
+        try:
+            self.place = self.process.stdout.readline().decode().strip()
+            if not self.place:
+                raise RuntimeError("brise serve ended with status %d: %s" % (self.process.wait(), self.read_log()))
+            found = re.fullmatch(r"http://(.*):(\d+)", self.place)
+            self.address = (found.group(1).strip("[]"), int(found.group(2))) if found else self.place.removeprefix("unix:")
+            if ready:
+                self.wait_until_ready()
+        except BaseException:  # what is not made is in no with block
+            self.kill()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
     def connect(self, timeout=20):
         client = socket.socket(socket.AF_UNIX) if isinstance(self.address, str) else socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET)
@@ -76,9 +113,15 @@ class Server:
         """Its exit status."""
         if self.is_alive():
             self.process.send_signal(number)
-        status = self.process.wait(timeout)
+        return self.process.wait(timeout)
+
+    def kill(self):
+        """Whatever state it is in."""
+        if self.is_alive():
+            self.process.kill()
+        self.process.wait()
         self.process.stdout.close()
-        return status
+        self.log.close()
 
 
 def read_reply(client, head=False, rest=b""):

@@ -97,6 +97,31 @@ static void test_messages_end_without_memory(void)
 	fail_each("its count", api_messages_count, "{" MESSAGES "}", false);
 }
 
+/* Would fail if each part of a text were joined into a new copy of all before it. */
+static void test_memory_is_in_proportion_to_the_request(void)
+{
+	static const char head[] = "{'max_tokens':9,'messages':[{'role':'user','content':[",
+	                  part[] = "{'type':'text','text':'a'},", end[] = "]}]}";
+	enum { PARTS = 10000 };
+	size_t n = sizeof head + PARTS * (sizeof part - 1) + sizeof end, i, before;
+	char *json = malloc(n), *at = json;
+
+	if (!json)
+		return;
+	at += sprintf(at, "%s", head);
+	for (i = 0; i < PARTS; i++)
+		at += sprintf(at, "%s", part);
+	(void)sprintf(at - 1, "%s", end);
+	fake_forget();
+	before = atomic_load(&bytes_asked);
+	fake_post(api_messages, json);
+	CHECK(&counts, fake.n_jobs == 1, "status %d", fake.x.status);
+	CHECK(&counts, atomic_load(&bytes_asked) - before < 40 * n, "%zu bytes for %zu",
+	      atomic_load(&bytes_asked) - before, n);
+	fake_forget();
+	free(json);
+}
+
 int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
@@ -104,6 +129,7 @@ int main(int argc, char **argv)
 		return 1;
 	RUN(test_responses_end_without_memory());
 	RUN(test_messages_end_without_memory());
+	RUN(test_memory_is_in_proportion_to_the_request());
 	fake_close();
 	return check_report("api_memory", &counts);
 }

@@ -402,6 +402,19 @@ static void test_failure_is_an_error(void)
 	CHECK(&counts, fake.x.has_ended, "the stream goes on");
 }
 
+/* Would fail if what the client asked for were called a failure of the server's. */
+static void test_what_a_client_asks_for_is_no_failure(void)
+{
+	brise_error err = { BRISE_EUNSUPPORTED, "logit_bias bans every token" };
+
+	fake_post(api_messages, "{" HELLO "}");
+	fake_event(0, (job_event){ .kind = JOB_FAILED, .error = &err });
+	CHECK(&counts,
+	      fake.x.status == 400 && strstr(fake_body(), "invalid_request_error") &&
+	              strstr(fake_body(), "logit_bias bans"),
+	      "%d: %s", fake.x.status, fake_body());
+}
+
 static unsigned advised;
 
 static void note_advice(const service *s, const char *line)
@@ -496,6 +509,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_are_blocks_of_the_message());
 	RUN(test_ends_have_the_published_reasons());
 	RUN(test_failure_is_an_error());
+	RUN(test_what_a_client_asks_for_is_no_failure());
 	RUN(test_changing_lines_move_if_they_may());
 	RUN(test_gone_client_stops_the_job());
 	RUN(test_damaged_requests_are_refused_or_answered());

@@ -504,6 +504,24 @@ static void test_limit_is_incomplete(void)
 	expect("'max_output_tokens':2");
 }
 
+/* A client must not take what there is of the arguments for all of them. */
+static void test_call_that_is_cut_off_is_incomplete(void)
+{
+	const char *starts[] = { "", "{\"city\":" };
+	size_t i;
+
+	for (i = 0; i < LENGTH(starts); i++) {
+		fake_post(api_responses, "{'input':'Hi','max_output_tokens':2,'tools':[" TOOL "]}");
+		fake_begin(0, 0);
+		fake_piece(0, BRISE_ANSWER_CALL, 0, "weather");
+		fake_piece(0, BRISE_ANSWER_ARGUMENTS, 0, starts[i]);
+		fake_piece(0, BRISE_ANSWER_CALL_END, 0, "");
+		fake_done(0, JOB_LIMITED, 2, 0);
+		expect("'type':'function_call','status':'incomplete'");
+		expect(i == 0 ? "'arguments':''" : "'arguments':'{\\'city\\':'");
+	}
+}
+
 static void fail_job(void)
 {
 	brise_error err = { BRISE_EIO, "the disk went away" };
@@ -524,6 +542,8 @@ static void test_failure_ends_the_stream(void)
 	CHECK(&counts, n > 2 && !strcmp(events[n - 1].name, "response.failed"), "%s", fake_body());
 	expect("'error':{'code':'server_error','message':'the disk went away'}");
 	expect("'status':'failed'");
+	CHECK(&counts, holds(&events[n - 1], "'status':'incomplete','role':'assistant'"), "%.*s",
+	      (int)events[n - 1].n, events[n - 1].data);
 	CHECK(&counts, fake.x.has_ended, "the stream goes on");
 	fake_post(api_responses, "{'input':'Hi'}");
 	fail_job();
@@ -668,6 +688,7 @@ int main(int argc, char **argv)
 	RUN(test_text_streams_in_the_published_order());
 	RUN(test_calls_stream_in_the_published_order());
 	RUN(test_limit_is_incomplete());
+	RUN(test_call_that_is_cut_off_is_incomplete());
 	RUN(test_failure_ends_the_stream());
 	RUN(test_logprobs_go_with_their_text());
 	RUN(test_empty_answer_is_a_message());

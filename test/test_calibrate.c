@@ -508,7 +508,9 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 	brise_error err = { BRISE_OK, "" };
 	file whole, part, f;
 	const unsigned inputs = small_odd.n_layers * CALIBRATION_PER_LAYER + 1;
+	calibration_input last;
 	uint8_t *bytes;
+	size_t end; /* of the moments; the text is written anew */
 	int what;
 
 	small_tokens(ids, TOKENS, small_odd.vocab, 20);
@@ -518,13 +520,15 @@ static void test_complete_files_are_only_finished(check_counts *counts)
 	part = read_file(unfinished);
 	bytes = calloc(1, part.size);
 	memcpy(bytes, whole.bytes, whole.size);
+	memcpy(&last, bytes + sizeof(calibration_header) + (inputs - 1) * sizeof last, sizeof last);
+	end = (size_t)(last.offset + last.bytes);
 	for (what = 0; what < 4; what++) {
 		calibrate_result result = { 0, 9, 0 };
 		bool damaged = what >= 2;
 
-		bytes[whole.size - 1] ^= damaged;
+		bytes[end - 1] ^= damaged;
 		write_file(unfinished, bytes, what % 2 ? whole.size : part.size);
-		bytes[whole.size - 1] ^= damaged;
+		bytes[end - 1] ^= damaged;
 		noted[0] = 0;
 		/* The cancel function is called after each input that is checked, and leaves the
 		 * file; there are no more calls, since nothing is computed. */
@@ -895,7 +899,10 @@ static void test_lying_headers_are_refused(check_counts *counts, const file *goo
 	static const struct {
 		size_t at;
 		uint32_t value;
-	} lies[] = { { 8, 2 },
+	} lies[] = { { 8, 3 },
+		     { 8, 1 },
+		     { 24, TOKENS + 1 },
+		     { 28, 1u << 30 },
 		     { 12, 0 },
 		     { 12, 1 },
 		     { 12, 4 },
@@ -954,7 +961,7 @@ static void test_spans_of_no_whole_blocks_are_refused(check_counts *counts)
 	for (i = 0; i < LENGTH(spans); i++) {
 		uint8_t *bytes;
 
-		if (calibration_plan(&h, &inputs, &small_odd, spans[i], NULL) != BRISE_OK ||
+		if (calibration_plan(&h, &inputs, &small_odd, spans[i], 10, NULL) != BRISE_OK ||
 		    !(bytes = calloc(1, (size_t)h.file_bytes)))
 			exit(1);
 		h.done = h.n_layers + 1;

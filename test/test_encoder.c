@@ -466,7 +466,7 @@ static by_hand make_moments(uint32_t cols, uint32_t span, bond kind)
 	float *squares;
 	int16_t *out;
 
-	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, NULL) != BRISE_OK ||
+	if (!m.h || calibration_plan(&m.c.header, &m.inputs, &config, span, 1, NULL) != BRISE_OK ||
 	    !(m.bytes = calloc(1, (size_t)m.c.header.file_bytes)))
 		exit(1);
 	m.c.inputs = m.inputs;
@@ -503,7 +503,7 @@ static void factor(const by_hand *m, q4_feedback *f, unsigned n_threads)
 	pool *threads;
 
 	if (pool_new(&threads, n_threads, NULL) != BRISE_OK ||
-	    factor_new(f, m->cols, m->span, NULL) != BRISE_OK ||
+	    factor_new(f, m->cols, m->span, false, NULL) != BRISE_OK ||
 	    factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
 		exit(1);
 	pool_free(threads);
@@ -709,7 +709,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 		for (i = 0; i < m.cols * (m.cols - 1) / 2; i++)
 			out[i] = v < LENGTH(values) ? values[v] : (int16_t)random_next(&seed);
 		if (pool_new(&threads, 2, NULL) != BRISE_OK ||
-		    factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
+		    factor_new(&f, m.cols, m.span, false, NULL) != BRISE_OK)
 			exit(1);
 		if (factor_input(&f, &m.c, 0, threads, NULL, NULL, NULL) == BRISE_OK) {
 			q4_encoding how = { .effort = Q4_HIGH,
@@ -803,7 +803,7 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 	unsigned all;
 
 	if (pool_new(&threads, 2, NULL) != BRISE_OK ||
-	    factor_new(&f, m.cols, m.span, NULL) != BRISE_OK)
+	    factor_new(&f, m.cols, m.span, false, NULL) != BRISE_OK)
 		exit(1);
 	CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_OK, "%s",
 	      err.message);

@@ -292,6 +292,30 @@ static void test_wrong_grammars_are_refused_with_their_place(check_counts *count
 	}
 }
 
+/* What ends reading is what is said, not what stands at the place. */
+static void test_large_grammars_are_refused_as_such(check_counts *counts, maker *m)
+{
+	static const struct {
+		const char *head, *each, *expected;
+		unsigned n;
+	} cases[] = {
+		{ "root ::= ", "a%u ", "more than 10,000 rules", 20000 },
+		{ "root ::= ", "\"a\"? ", "too large: more than", 150000 },
+		{ "root ::= (", "\"a\"{2} ", "too large: more than", 120000 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = maker_repeat(cases[i].head, cases[i].each, cases[i].n, "");
+		brise_grammar *g = maker_compile(m, BRISE_GRAMMAR_GBNF, text);
+
+		CHECK(counts, !g && strstr(m->err.message, cases[i].expected), "%s%s: %s",
+		      cases[i].head, cases[i].each, g ? "taken" : m->err.message);
+		brise_free_grammar(g);
+		free(text);
+	}
+}
+
 /* Time and memory are bounded, whatever the grammar: an error, or a mask. */
 static void test_hostile_grammars_end(check_counts *counts, maker *m)
 {
@@ -381,6 +405,7 @@ int main(int argc, char **argv)
 	RUN(test_little_memory_changes_no_mask(&counts, &m));
 	RUN(test_gbnf(&counts, &m));
 	RUN(test_wrong_grammars_are_refused_with_their_place(&counts, &m));
+	RUN(test_large_grammars_are_refused_as_such(&counts, &m));
 	RUN(test_hostile_grammars_end(&counts, &m));
 	RUN(test_wrong_arguments(&counts, &m));
 	maker_end(&m);

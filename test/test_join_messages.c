@@ -1,10 +1,12 @@
 /* test_join_messages.c - messages in the order of agents' clients become turns that formats have,
  * and those that are turns already stay as they are */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/serve/join_messages.h"
 #include "test/check.h"
+#include "test/failing_heap.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -86,9 +88,43 @@ static void test_messages_become_turns(void)
 	}
 }
 
+/* Would fail if each message were joined into a new copy of all before it: a request of a few
+ * megabytes would take gigabytes. */
+static void test_memory_is_in_proportion(void)
+{
+	enum { MESSAGES = 20000 };
+	static const brise_role roles[] = { BRISE_USER, BRISE_ASSISTANT };
+	brise_message *messages = calloc(MESSAGES, sizeof *messages);
+	brise_tool_call call = { .id = "a", .name = "f" };
+	size_t i, k, n, before;
+
+	for (k = 0; messages && k < LENGTH(roles); k++) {
+		pool texts = { .failed = false };
+
+		for (i = 0; i < MESSAGES; i++)
+			messages[i] = (brise_message){ .role = roles[k],
+				                       .content = "a",
+				                       .bytes = 1,
+				                       .calls = k ? &call : NULL,
+				                       .n_calls = k };
+		n = MESSAGES;
+		before = atomic_load(&bytes_asked);
+		CHECK(&counts, join_messages(messages, &n, true, &texts) && n == 1, "%zu left", n);
+		CHECK(&counts,
+		      messages[0].bytes == 3 * MESSAGES - 2 && messages[0].n_calls == k * MESSAGES,
+		      "%zu bytes, %zu calls", messages[0].bytes, messages[0].n_calls);
+		CHECK(&counts, atomic_load(&bytes_asked) - before < 200 * MESSAGES,
+		      "%zu bytes for %d messages of one", atomic_load(&bytes_asked) - before,
+		      MESSAGES);
+		pool_clear(&texts);
+	}
+	free(messages);
+}
+
 int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
 	RUN(test_messages_become_turns());
+	RUN(test_memory_is_in_proportion());
 	return check_report("join_messages", &counts);
 }

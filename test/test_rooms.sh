@@ -66,47 +66,52 @@ check "runtime/session reaches no text" "$(beyond "runtime/session/$name" "$base
 check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample|grammar|session)/|os/(posix|none)/)?$name" "$below")"
 check "runtime/console reaches only itself, UTF-8, files and memory" "$(beyond "runtime/console/$name" "$base|runtime/console/$name|runtime/os/(os|memory).h|runtime/text/utf8(_classes)?.h|runtime/text/word_ranges.h")"
 check "nothing includes runtime/serve but its commands" "$(grep -lE '"runtime/serve/' $(find quant arch runtime convert bench -name '*.[ch]') | grep -vE '^runtime/serve/|^runtime/cli/(serve|batch)[a-z_]*\.[ch]$')"
-check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|formats)/)?$name")"
-check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
+check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name")"
+check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
 	room=${inner%%:*}
 	others=$(echo "${inner#*:}" | tr ',' '|')
-	check "convert/$room reaches of convert only what it may" "$(beyond "convert/$room/$name" "(quant|arch|runtime)/.*|convert/($room|$others)/$name")"
+	check "convert/$room reaches of convert only what it may" "$(beyond "convert/$room/$name" "(quant|arch|runtime)/.*|convert/($room|$others)/$name|convert/working.h")"
 done
 check "includes name their room" "$(grep -rHn --include='*.[ch]' '^#include "' quant arch runtime convert bench test | grep -vE '"(quant|arch|runtime|convert|bench|test)/')"
 check "no compiler extension outside arch and portable.h" \
 	"$(lines '__attribute__|__builtin_|__asm__|__typeof|immintrin|arm_neon' quant/*.[ch] runtime/*.[ch] runtime/*/*.[ch] convert/*.[ch] convert/*/*.[ch] bench/*.[ch] |
 		grep -v '^runtime/portable.h')"
-check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
-check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c)"
-objects=$(find "${BRISE_BUILD:-build}/obj/quant" "${BRISE_BUILD:-build}/obj/arch" "${BRISE_BUILD:-build}/obj/runtime" -name '*.o' ! -path '*/cli/*')
-holds "there are objects, and nm reads them" eval '[ -n "$objects" ] && nm $objects | grep -q .'
+check "no exit, abort or assert in the library" "$(lines '(^|[^a-z_])(exit|abort|assert) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c convert/closed/*.c)"
+check "nothing prints but the faces" "$(lines '(^|[^a-z_])(v?f?printf|puts|fputs|putchar) ?\(' quant/*.c arch/*.c arch/*/*.c runtime/*.c runtime/os/*.c runtime/model/*.c runtime/text/*.c runtime/eval/*.c runtime/sample/*.c runtime/grammar/*.c runtime/session/*.c runtime/console/*.c convert/*.c convert/[!c]*/*.c convert/c[!l]*/*.c convert/closed/*.c)"
+# The objects of this build whose source is still there, all read at once: a process for each takes
+# longer than all that is searched here.
+built=${BRISE_BUILD:-build}/obj
+find "$built/quant" "$built/arch" "$built/runtime" "$built/convert" "$built/bench" -name '*.o' >"$dir/found"
+while read -r object; do
+	source=${object#"$built/"}
+	[ ! -f "${source%.o}.c" ] || printf '%s\n' "$object"
+done <"$dir/found" >"$dir/objects"
+# What each needs of others, as source: name
+nm -A -P -u $(cat "$dir/objects") | awk -v built="$built/" '{ source = substr($1, length(built) + 1); sub(/[.]o:$/, ".c:", source); print source, $2 }' >"$dir/needs"
+for room in quant arch runtime convert runtime/cli bench; do
+	holds "there are objects of $room, and nm reads them" grep -q "^$room/" "$dir/needs"
+done
 # A signal handler reaches nothing but static variables, so runtime/os/posix/faults.c has some.
 # Writable sections only: tables of pointers that the loader relocates are read-only afterwards.
 # Sanitizers add variables of their own.
-check "no global variables" "$(for o in $(echo "$objects" | grep -v 'os/posix/faults.o$'); do nm -f sysv "$o" | awk -F'|' -v o="$o" '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ && $1 !~ /san|ubsan/ { print o ": " $1 }'; done)"
-# What asks the system, of objects whose source is still there. arch/cpu.c asks for AMX's registers
-# and for arm64's capabilities; a JSON text is written to a stream of the caller's.
+nm -A -f sysv $(grep -E "^$built/(quant|arch|runtime)/" "$dir/objects" | grep -vE '/runtime/cli/|os/posix/faults\.o$') >"$dir/symbols"
+holds "nm lists variables" grep -q 'OBJECT.*[.]rodata' "$dir/symbols"
+check "no global variables" "$(awk -F'|' '$4 ~ /OBJECT/ && $7 ~ /^[.*](data|bss|COM)/ && $7 !~ /^[.]data[.]rel[.]ro/ { split($1, place, ":"); if (place[2] !~ /san|ubsan/) print $1 }' "$dir/symbols")"
+# What asks the system. arch/cpu.c asks for AMX's registers and for arm64's capabilities; a JSON
+# text is written to a stream of the caller's.
 system='f?open(at)?(64)?|f(read|close|gets|seeko?|tello?)|p?(read|write)(64)?|close|mmap(64)?|munmap|madvise|l?stat(64)?|fstat(at)?(64)?|(open|read|close)dir|pthread_[a-z_]*|sched_[a-z]*|clock_gettime|gettimeofday|nanosleep|getenv|sysconf|getpid|sigaction|signal|unlink|rename|mkdir|realpath|malloc|calloc|realloc|free|strdup|aligned_alloc|posix_memalign|fsync|ftruncate(64)?|flock|posix_fallocate(64)?|fcntl(64)?|access|read(link|v)|link|rmdir|f?ch(mod|own)|msync|isatty|ioctl|poll|v?fork|exec[lv]p?e?|waitpid|_exit|pipe2?|dup[23]?|fdopen|freopen(64)?|_*getdelim|getline|time|system|popen|strndup|v?asprintf|reallocarray|p?select|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit|socket(pair)?|bind|listen|accept4?|connect|recv(from|msg)?|send(to|msg)?|shutdown|[gs]etsockopt|getsockname|getpeername|getaddrinfo'
-asking() { # pattern, objects...
-	pattern=$1
-	shift
-	for o in "$@"; do
-		source=${o#"${BRISE_BUILD:-build}/obj/"}
-		[ ! -f "${source%.o}.c" ] || nm -u "$o" | awk '{ print $2 }' | grep -xE "$pattern" | sed "s|^|${source%.o}.c: |"
-	done
+asking() { # names, sources, sources that are left out
+	grep -E "^($2): ($1)\$" "$dir/needs" | grep -vE "^(${3:-no source})"
 }
-check "only runtime/os asks the system" "$(asking "$system" $(echo "$objects" | grep -v '/runtime/os/'))"
-check "only runtime/os/posix asks for more than memory" "$(asking "$(echo "$system" | sed 's/|malloc|calloc|realloc|free//')" $(echo "$objects" | grep '/runtime/os/[a-z]*\.o$'))"
+library='(quant|arch|runtime)/.*'
+check "only runtime/os asks the system" "$(asking "$system" "$library" 'runtime/(os|cli)/')"
+check "only runtime/os/posix asks for more than memory" "$(asking "$(echo "$system" | sed 's/|malloc|calloc|realloc|free//')" 'runtime/os/[a-z]*\.c')"
 # The converter asks for nothing. The faces read and write streams, pipes among them, and what else
 # they ask the system for is theirs alone: the environment, the terminal with its signals and the
 # clock on the wall. getline allocates with libc's heap. bench measures in processes of their own
 # (model.c) and reads Linux's tables of pages (pages.c).
-in_room() { # room, prints its objects
-	find "${BRISE_BUILD:-build}/obj/$1" -name '*.o' | grep . || echo "no objects of $1" >&2
-}
-holds "there are objects of the converter, the faces and bench" [ -n "$(in_room convert)" -a -n "$(in_room runtime/cli)" -a -n "$(in_room bench)" ]
-check "convert asks the system for nothing" "$(asking "$system" $(in_room convert))"
+check "convert asks the system for nothing" "$(asking "$system" 'convert/.*')"
 own='runtime/cli/(engine|places|serve_listen).c: getenv
 runtime/cli/serve.c: read
 runtime/cli/device.c: (getenv|isatty|ioctl|read|write|pselect|poll|sigaction|sigprocmask|raise|kill|tc[gs]etattr|tcgetpgrp|getpgrp|atexit)
@@ -120,8 +125,8 @@ runtime/cli/result_file.c: (fopen(64)?|fdopen|dup|close|fclose)
 bench/model.c: (fork|execv|pipe2?|dup2|poll|read|write|close|waitpid|fcntl(64)?|_exit)
 bench/quality/draw.c: fgets
 bench/pages.c: (fopen(64)?|fgets|fread|fseeko(64)?|fclose)'
-check "faces and bench ask for what is theirs alone" "$(asking "$system" $(in_room runtime/cli) $(in_room bench) | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
-check "the library reads no environment" "$(asking getenv $objects)"
+check "faces and bench ask for what is theirs alone" "$(asking "$system" '(runtime/cli|bench)/.*' | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
+check "the library reads no environment" "$(asking getenv "$library" runtime/cli/)"
 check "the library holds no encoder, no converter, no console and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|editor_|gguf_|safetensors_|arch_find_tools)')"
-check "no libm transcendental on the path to logits" "$(for o in $objects; do nm -u "$o" | grep -wE 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' | sed "s|^|$o: |"; done)"
+check "no libm transcendental on the path to logits" "$(asking 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' "$library" runtime/cli/)"
 report rooms

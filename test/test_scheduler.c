@@ -317,7 +317,7 @@ static void test_owners_share_nothing(check_counts *counts)
 	make_prompt(prompt, 100, 4);
 	for (i = 0; i < sizeof steps / sizeof *steps; i++) {
 		client_init(&c, prompt, 100, 2, 0);
-		c.plan.owner = steps[i].owner;
+		c.plan.who.key = steps[i].owner;
 		c.plan.keeps = steps[i].keeps;
 		(void)client_submit(&c, s, NULL);
 		CHECK(counts,
@@ -342,11 +342,11 @@ static void test_owners_take_turns(check_counts *counts)
 	make_prompt(prompt, 8, 4);
 	for (i = 0; i < 6; i++) {
 		client_init(&many[i], prompt, 8, 20, i);
-		many[i].plan.owner = 1;
+		many[i].plan.who.key = 1;
 		(void)client_submit(&many[i], s, NULL);
 	}
 	client_init(&one, prompt, 8, 20, 9);
-	one.plan.owner = 2;
+	one.plan.who.key = 2;
 	(void)client_submit(&one, s, NULL);
 	(void)scheduling_finish(s, &one, 1);
 	for (i = 0; i < 6; i++)
@@ -409,7 +409,7 @@ static void test_bad_plans_are_refused(check_counts *counts)
 	c.sampling.top_p = 2;
 	CHECK(counts, client_submit(&c, s, &err) == BRISE_EINVAL, "a setting out of range");
 	client_init(&c, prompt, 8, 5, 0);
-	c.plan.owner = 1;
+	c.plan.who.key = 1;
 	CHECK(counts, client_submit(&c, s, &err) == BRISE_EINVAL, "no such owner");
 	CHECK(counts, c.n_released == 0, "what was refused is the caller's");
 	scheduler_free(s);
@@ -597,6 +597,32 @@ static void test_ends_and_limits(check_counts *counts)
 	CHECK(counts,
 	      c.is_done && c.last.reason == JOB_LIMITED && c.n_begun == 1 && c.last.n_tokens == 0,
 	      "a limit of none");
+	scheduler_free(s);
+}
+
+/* Whoever bans all tokens is told so; it is no failure of the server's. */
+static void test_banned_tokens_are_the_client_s(check_counts *counts)
+{
+	scheduler_options o = { .places = 2 };
+	scheduler *s = start(counts, o);
+	brise_logit_bias *bias = calloc(vocab, sizeof *bias);
+	static client c;
+	int32_t prompt[40];
+	size_t n = encode(prompt, "The wind");
+	uint32_t i;
+
+	for (i = 0; bias && i < vocab; i++)
+		bias[i] = (brise_logit_bias){ (int32_t)i, -INFINITY };
+	client_init(&c, prompt, n, 5, 3);
+	c.sampling.bias = bias;
+	c.sampling.n_bias = vocab;
+	(void)client_submit(&c, s, NULL);
+	(void)scheduling_finish(s, &c, 1);
+	CHECK(counts,
+	      c.is_failed && c.error.code == BRISE_EUNSUPPORTED &&
+	              strstr(c.error.message, "logit_bias") != NULL,
+	      "code %d: %s", (int)c.error.code, c.error.message);
+	free(bias);
 	scheduler_free(s);
 }
 
@@ -814,6 +840,7 @@ int main(int argc, char **argv)
 	RUN(test_short_prompts_overtake(&counts));
 	RUN(test_stop_texts_end_the_answer(&counts));
 	RUN(test_ends_and_limits(&counts));
+	RUN(test_banned_tokens_are_the_client_s(&counts));
 	RUN(test_grammars_hold(&counts));
 	RUN(test_logprobs_are_of_the_logits(&counts));
 	RUN(test_embeddings_are_the_mean_of_states(&counts));

@@ -41,7 +41,7 @@ static void ask(check_counts *counts, scheduler *s, client *c, size_t owner, boo
 	static bool has_first;
 
 	client_init(c, prompt, PROMPT, 12, 3);
-	c->plan.owner = owner;
+	c->plan.who.key = owner;
 	(void)client_submit(c, s, NULL);
 	CHECK(counts, scheduling_finish(s, c, 1) && c->is_done, "%s: not answered: %s", what,
 	      c->error.message);

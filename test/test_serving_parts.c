@@ -1,8 +1,7 @@
-/* test_serving_parts.c - small parts of serving alone: stop texts, hashes, logprobs, the queue */
+/* test_serving_parts.c - small parts of serving alone: stop texts, hashes, logprobs */
 #include <math.h>
 #include <string.h>
 
-#include "runtime/serve/job.h"
 #include "runtime/serve/logprobs.h"
 #include "runtime/serve/sha256.h"
 #include "runtime/serve/stops.h"
@@ -106,37 +105,6 @@ static void test_logprobs_of_odd_logits(check_counts *counts)
 	CHECK(counts, logprobs_normalize(logits, 5) == 0, "no logit at all");
 }
 
-/* Jobs that only have an owner. */
-static void test_queue_is_fair_among_owners(check_counts *counts)
-{
-	static const size_t owners[] = { 1, 1, 1, 1, 2, 2, 3 };
-	static const size_t order[] = { 1, 2, 3, 1, 2, 1, 1 };
-	job jobs[7], *j;
-	job_queue q;
-	size_t i;
-
-	memset(jobs, 0, sizeof jobs);
-	CHECK(counts, job_queue_open(&q, 3), "memory");
-	for (i = 0; i < 7; i++) {
-		jobs[i].plan.owner = owners[i];
-		job_queue_add(&q, &jobs[i]);
-	}
-	for (i = 0; i < 7 && (j = job_queue_take(&q)); i++) {
-		CHECK(counts, j->plan.owner == order[i], "job %zu of owner %zu", i, j->plan.owner);
-		job_queue_end(&q, j->plan.owner);
-	}
-	CHECK(counts, q.n == 0 && !job_queue_take(&q), "empty");
-	for (i = 0; i < 7; i++)
-		job_queue_add(&q, &jobs[i]);
-	job_queue_remove(&q, &jobs[6]);
-	job_queue_remove(&q, &jobs[0]);
-	j = job_queue_take(&q); /* of 3 none waits; owner 2 was served before 1 */
-	CHECK(counts, j && j->plan.owner == 2, "the one served longest ago");
-	j = job_queue_take(&q);
-	CHECK(counts, j == &jobs[1], "the one of whom fewer run");
-	job_queue_close(&q);
-}
-
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -145,6 +113,5 @@ int main(int argc, char **argv)
 	RUN(test_sha256_is_the_standard_s(&counts));
 	RUN(test_stop_texts_are_found_wherever_they_are_cut(&counts));
 	RUN(test_logprobs_of_odd_logits(&counts));
-	RUN(test_queue_is_fair_among_owners(&counts));
 	return check_report("serving_parts", &counts);
 }

@@ -153,7 +153,7 @@ for fault in 'runtime/error.h runtime/eval/engine.h runtime/text/json.c' 'runtim
 	cp "$1" "$rooms/$1"
 done
 
-for fault in 'convert/plan malloc' 'convert/formats/files stat' 'runtime/cli/fit calloc' 'bench/chart open' 'runtime/eval/rope free'; do
+for fault in 'convert/plan malloc' 'convert/formats/files stat' 'runtime/cli/fit calloc' 'bench/chart open' 'runtime/eval/rope free' 'runtime/eval/rope expf' 'quant/types getenv'; do
 	set -- $fault
 	echo "void $2(void); void fault(void); void fault(void) { $2(); }" >"$rooms/fault.c"
 	${CC:-cc} -w -fno-builtin -c -o "$rooms/build/obj/$1.o" "$rooms/fault.c"
@@ -161,6 +161,13 @@ for fault in 'convert/plan malloc' 'convert/formats/files stat' 'runtime/cli/fit
 	holds "and names it" grep -qx "$1.c: $2" "$dir/err"
 	cp "$build/obj/$1.o" "$rooms/build/obj/$1.o"
 done
+
+echo 'int fault; int fault = 1;' >"$rooms/fault.c"
+${CC:-cc} -c -o "$rooms/build/obj/quant/types.o" "$rooms/fault.c"
+holds "test_rooms.sh fails when quant/types.c has a variable" rooms_fail
+holds "and names it" grep -q "quant/types[.]o:fault " "$dir/err"
+rm -rf "$rooms/build/obj/convert"
+holds "test_rooms.sh fails when a room has no objects" rooms_fail
 
 # ---- test programs --------------------------------------------------------------------------------------------------
 

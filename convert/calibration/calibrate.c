@@ -74,8 +74,8 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 			                 "%s: what the matrices of layer %" PRIu32
 			                 " multiply is not finite",
 			                 c->model->name, in->layer);
-	moments_store(m, c->n, c->file.bytes + in->offset, c->engine->pool);
-	in->crc = crc32_update(0, c->file.bytes + in->offset, (size_t)in->bytes);
+	moments_store(m, c->n, c->file.file.bytes + in->offset, c->engine->pool);
+	in->crc = crc32_update(0, c->file.file.bytes + in->offset, (size_t)in->bytes);
 	return BRISE_OK;
 }
 
@@ -136,11 +136,11 @@ static brise_status say_cancelled(const calibrating *c)
 		return error_set(
 		        c->err, BRISE_ECANCELED,
 		        "%s: cancelled before its first layer was done; nothing was written",
-		        c->file.out);
+		        c->file.file.out);
 	return error_set(c->err, BRISE_ECANCELED,
 	                 "%s: %" PRIu32 " of %" PRIu32
 	                 " layers are done; the same command resumes there",
-	                 c->file.path, h->done, h->n_layers);
+	                 c->file.file.path, h->done, h->n_layers);
 }
 
 /* All tokens through one step. */
@@ -250,7 +250,7 @@ static brise_status calibrate(const brise_model *model, const int32_t *ids, size
 		          .ids = ids,
 		          .n = n,
 		          .options = options,
-		          .file = { .descriptor = -1 },
+		          .file = { .file = { .descriptor = -1 } },
 		          .err = err };
 	double start = os_clock();
 	uint32_t resumed;
@@ -266,8 +266,12 @@ static brise_status calibrate(const brise_model *model, const int32_t *ids, size
 		goto done;
 	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done
 	                                                      : model->config.n_layers;
-	if ((status = run_layers(&c)) == BRISE_OK)
+	if ((status = run_layers(&c)) == BRISE_OK) {
+		memcpy(c.file.file.bytes + calibration_ids_at(&c.file.header), ids,
+		       n * sizeof *ids);
+		c.file.header.ids_crc = crc32_update(0, ids, n * sizeof *ids);
 		status = unfinished_finish(&c.file, err);
+	}
 	if (status == BRISE_OK && result)
 		*result =
 		        (calibrate_result){ c.file.header.file_bytes, resumed, os_clock() - start };

@@ -53,6 +53,18 @@ static uint64_t correlation_bytes(uint32_t span, uint32_t first)
 	                                      (first % span ? pairs_of(first % span) : 0));
 }
 
+uint64_t calibration_data_bytes(uint32_t cols, uint32_t span)
+{
+	return cols * sizeof(float) + correlation_bytes(span, cols);
+}
+
+const int16_t *calibration_data_correlations(const void *data, uint32_t cols, uint32_t span,
+                                             uint32_t first)
+{
+	return (const int16_t *)(const void *)((const uint8_t *)data + cols * sizeof(float) +
+	                                       correlation_bytes(span, first));
+}
+
 /* The entries of a file of that header, offsets included: each where order.h has the first matrix
  * of those that share the input. Bounds of the configuration keep all sums far from 2^64. */
 static uint64_t fill_inputs(calibration_input *inputs, const calibration_header *h)
@@ -76,16 +88,17 @@ static uint64_t fill_inputs(calibration_input *inputs, const calibration_header 
 		in->kind = kind;
 		in->layer = layer;
 		(void)model_tensor_shape(&config, kind, &rows, &in->cols);
-		in->bytes = in->cols * sizeof(float) + correlation_bytes(h->span, in->cols);
+		in->bytes = calibration_data_bytes(in->cols, h->span);
 		in->offset = at = round_up(at, 64);
 		at += in->bytes;
 		n++;
 	}
-	return at;
+	return h->version < 2 ? at : round_up(at, 64) + h->tokens * sizeof(int32_t);
 }
 
 brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
-                              const format_config *config, uint32_t span, brise_error *err)
+                              const format_config *config, uint32_t span, uint64_t tokens,
+                              brise_error *err)
 {
 	memset(header, 0, sizeof *header);
 	memcpy(header->magic, CALIBRATION_MAGIC, sizeof header->magic);
@@ -95,6 +108,7 @@ brise_status calibration_plan(calibration_header *header, calibration_input **in
 	header->mixed_dim = config->n_heads * config->head_dim;
 	header->hidden_dim = config->hidden_dim;
 	header->span = span;
+	header->tokens = tokens;
 	header->n_inputs = config->n_layers * CALIBRATION_PER_LAYER + 1;
 	if (!(*inputs = memory_new(header->n_inputs, sizeof **inputs)))
 		return error_set(err, BRISE_ENOMEM,
@@ -165,7 +179,8 @@ static brise_status check(calibration *c, const char *path, brise_error *err)
 		        path);
 	if (h->n_inputs != h->n_layers * CALIBRATION_PER_LAYER + 1 || !in_range(h->dim, 1u << 20) ||
 	    !in_range(h->mixed_dim, 1u << 20) || !in_range(h->hidden_dim, 1u << 20) ||
-	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->map.size)
+	    h->span % 32 != 0 || h->span > 1u << 20 || h->file_bytes != c->map.size ||
+	    (h->version >= 2 && h->tokens > CALIBRATION_TOKENS_MAX))
 		return error_set(
 		        err, BRISE_EFORMAT,
 		        "%s: the header's dimensions are out of range, or the file was cut off",
@@ -251,6 +266,35 @@ brise_status calibration_verify_input(const calibration *c, uint32_t index, bris
 	return BRISE_OK;
 }
 
+brise_status calibration_take_ids(const calibration *c, uint32_t vocab, const int32_t **ids,
+                                  brise_error *err)
+{
+	const calibration_header *h = &c->header;
+	size_t n = (size_t)h->tokens, i;
+	const int32_t *found;
+
+	*ids = NULL;
+	if (h->version < 2)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: calibration version 1 has no text; brise calibrate makes one "
+		                 "that has",
+		                 c->name);
+	found = (const int32_t *)(const void *)(c->map.bytes + calibration_ids_at(h));
+	if (crc32_update(0, found, n * sizeof *found) != h->ids_crc)
+		return map_failed(&c->map)
+		               ? calibration_check_read(c, err)
+		               : error_set(err, BRISE_EFORMAT,
+		                           "%s: the text does not fit its checksum", c->name);
+	for (i = 0; i < n; i++)
+		if (found[i] < 0 || (uint32_t)found[i] >= vocab)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: token %zu: id %" PRId32
+			                 " outside the vocabulary of %" PRIu32,
+			                 c->name, i, found[i], vocab);
+	*ids = found;
+	return n > 0 ? BRISE_OK : error_set(err, BRISE_EFORMAT, "%s: has no text", c->name);
+}
+
 brise_status calibration_check_read(const calibration *c, brise_error *err)
 {
 	return map_check(&c->map, c->name, err);
@@ -265,7 +309,6 @@ const int16_t *calibration_correlations(const calibration *c, uint32_t index, ui
 {
 	const calibration_input *in = &c->inputs[index];
 
-	return (const int16_t *)(const void *)(c->map.bytes + in->offset +
-	                                       in->cols * sizeof(float) +
-	                                       correlation_bytes(c->header.span, first));
+	return calibration_data_correlations(c->map.bytes + in->offset, in->cols, c->header.span,
+	                                     first);
 }

@@ -11,6 +11,8 @@
  *     float mean_square[cols]
  *     per span of columns:  int16 correlation[n * (n - 1) / 2]  rows of the lower triangle without
  *                           its diagonal, in units of 1 / 32767
+ * and at the next multiple of 64 the text, int32 id[tokens], for conversions that run the model
+ * themselves (convert/closed/closed.h). Files of version 1 end before it.
  * Correlations take half the room of floats, and their error of 2^-16 is far below the damping that
  * any use of them needs.
  */
@@ -23,7 +25,7 @@
 #include "runtime/os/target_place.h"
 
 #define CALIBRATION_MAGIC   "BRISECAL"
-#define CALIBRATION_VERSION 1u
+#define CALIBRATION_VERSION 2u
 
 extern const target_kind calibration_kind;
 
@@ -43,7 +45,8 @@ typedef struct calibration_header {
 	/* of an unfinished measurement: of the states after `done` layers
 	 * (convert/calibration/unfinished.h); 0: finished */
 	uint32_t states_crc;
-	uint32_t reserved[14];
+	uint32_t ids_crc; /* from version 2 on */
+	uint32_t reserved[13];
 	uint32_t header_crc; /* CRC-32 of the bytes before it */
 } calibration_header;
 
@@ -72,16 +75,31 @@ typedef struct calibration {
 /* Index of the input of a matrix; UINT32_MAX: the embedding, which multiplies nothing. */
 uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t layer);
 
-/* Header and table for a model: n_inputs entries, from memory_new, without checksums.
- * Errors: BRISE_ENOMEM. */
+#define CALIBRATION_TOKENS_MAX ((uint64_t)1 << 32)
+
+/* Header and table for a model and a text of at most CALIBRATION_TOKENS_MAX tokens: n_inputs
+ * entries, from memory_new, without checksums. Errors: BRISE_ENOMEM. */
 brise_status calibration_plan(calibration_header *header, calibration_input **inputs,
-                              const format_config *config, uint32_t span, brise_error *err);
+                              const format_config *config, uint32_t span, uint64_t tokens,
+                              brise_error *err);
+
+/* Where a file of that header has the ids, if its version has them: behind the last input. */
+static inline uint64_t calibration_ids_at(const calibration_header *header)
+{
+	return header->file_bytes - header->tokens * sizeof(int32_t);
+}
 
 /* Columns [first, *end) of the span that `first` begins. */
 static inline uint32_t calibration_span_end(uint32_t first, uint32_t span, uint32_t cols)
 {
 	return span < cols - first ? first + span : cols;
 }
+
+/* Bytes of the data of an input of that many columns, and the correlations among them of the span
+ * that begins at column `first`. */
+uint64_t calibration_data_bytes(uint32_t cols, uint32_t span);
+const int16_t *calibration_data_correlations(const void *data, uint32_t cols, uint32_t span,
+                                             uint32_t first);
 
 /* Maps and checks a finished file. Errors: BRISE_EIO, BRISE_EFORMAT, BRISE_ENOMEM. */
 brise_status calibration_open(calibration **out, const char *path, brise_error *err);
@@ -95,6 +113,11 @@ brise_status calibration_fits(const calibration *c, const format_config *config,
  * checksum, and that its mean squares are finite and not negative.
  * Errors: BRISE_EFORMAT, BRISE_EIO. */
 brise_status calibration_verify_input(const calibration *c, uint32_t index, brise_error *err);
+
+/* The text, header.tokens ids in [0, vocab), checked; NULL and an error if the file has none.
+ * Errors: BRISE_EUNSUPPORTED version 1, BRISE_EFORMAT, BRISE_EIO. */
+brise_status calibration_take_ids(const calibration *c, uint32_t vocab, const int32_t **ids,
+                                  brise_error *err);
 
 /* If this fails, discard what was read through squares and correlations: the file became shorter
  * meanwhile, or its disk failed. Errors: BRISE_EIO. */

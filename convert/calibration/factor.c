@@ -5,20 +5,20 @@
  * itself, the rows above it by substitution, then the rows' products leave the rest of H. Doubles,
  * because some directions of the inputs are a thousand times stronger than others.
  *
- * Damping: a hundredth of the mean square is added to the diagonal, as GPTQ does; a text of some
- * thousand tokens says no more about the weak directions.
+ * Damping: a fraction of the mean square is added to the diagonal, as GPTQ does, which takes a
+ * hundredth; a text of some thousand tokens says no more about the weak directions.
  */
 #include "convert/calibration/factor.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "quant/encode/q4_descent.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
-#define STRIP   64u
-#define PANEL   4u
-#define DAMPING 0.01
+#define STRIP 64u
+#define PANEL 4u
 
 /* The current span: h [n][n], of which the upper triangle is used and becomes R. */
 typedef struct factor_job {
@@ -149,17 +149,15 @@ static bool factor_span(double *h, size_t n, double least, double *panels, pool 
 }
 
 /* The damped moments of a span; columns of padding get a 1 of their own. */
-static double fill_moments(double *h, size_t n, const calibration *c, uint32_t index,
-                           uint32_t first, uint32_t end)
+static double fill_moments(double *h, size_t n, const float *squares, const int16_t *correlations,
+                           uint32_t first, uint32_t end, double fraction)
 {
-	const float *squares = calibration_squares(c, index);
-	const int16_t *correlations = calibration_correlations(c, index, first);
 	double mean = 0, damping;
 	size_t i, j, from, width = end - first;
 
 	for (i = 0; i < width; i++)
 		mean += (double)squares[first + i] / (double)width;
-	damping = mean > 0 ? DAMPING * mean : 1;
+	damping = mean > 0 ? fraction * mean : 1;
 	memset(h, 0, n * n * sizeof *h);
 	for (i = 0; i < n; i++)
 		h[i * n + i] = i < width ? (double)squares[first + i] + damping : damping;
@@ -173,6 +171,57 @@ static double fill_moments(double *h, size_t n, const calibration *c, uint32_t i
 				                sqrt((double)squares[first + j]) / 32767);
 	return damping;
 }
+
+/* ---- for descent ---------------------------------------------------------------------------- */
+
+typedef struct moments_job {
+	q4_feedback *out;
+	size_t span;
+	const double *h;
+	size_t n;              /* of h */
+	size_t width, columns; /* of the span, and with the padding of panels */
+} moments_job;
+
+/* Items are blocks: two panels each, and what descent needs of the block. */
+static void store_moments(void *argument, unsigned worker, size_t first, size_t end)
+{
+	const moments_job *job = argument;
+	float corner[TILE_BLOCK * TILE_BLOCK];
+	size_t k, j;
+
+	(void)worker;
+	for (; first < end; first++) {
+		size_t from = first * TILE_BLOCK,
+		       valid = job->width - from < TILE_BLOCK ? job->width - from : TILE_BLOCK;
+
+		for (k = 0; k < job->width; k++)
+			for (j = 0; j < valid; j++) {
+				size_t col = from + j, low = k < col ? k : col,
+				       high = k < col ? col : k;
+				float value = (float)job->h[low * job->n + high];
+
+				job->out->moments[job->span]
+				                 [col / TILE_ROWS * TILE_ROWS * job->columns +
+				                  k * TILE_ROWS + col % TILE_ROWS] = value;
+				if (k >= from && k < from + TILE_BLOCK)
+					corner[(k - from) * TILE_BLOCK + j] = value;
+			}
+		q4_descent_prepare(
+		        &job->out->blocks[job->span * (job->out->span / TILE_BLOCK) + first],
+		        corner, valid);
+	}
+}
+
+static void keep_moments(q4_feedback *out, size_t span, const double *h, size_t n, size_t width,
+                         pool *threads)
+{
+	moments_job job = { out, span, h, n, width, q4_span_columns(width) };
+
+	if (out->moments)
+		pool_run(threads, store_moments, &job, divide_up(width, TILE_BLOCK), 1);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* Of moments that inputs have, R's rows are no longer than the square root of H's diagonal, and
  * damping keeps R's diagonal above a tenth of the mean of that. So A's elements stay below 10
@@ -203,21 +252,49 @@ static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint
 	return sane;
 }
 
-brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err)
+static size_t count_spans(const q4_feedback *f)
 {
-	size_t spans = (cols + span - 1) / span, i;
+	return f->span ? divide_up(f->cols, f->span) : 0;
+}
+
+static size_t span_width(const q4_feedback *f, size_t span)
+{
+	size_t first = span * f->span;
+
+	return f->span < f->cols - first ? f->span : f->cols - first;
+}
+
+static bool allocate_descent(q4_feedback *out)
+{
+	size_t i, columns;
+
+	out->moments = memory_new(count_spans(out), sizeof *out->moments);
+	out->blocks = memory_new(divide_up(out->cols, TILE_BLOCK), sizeof *out->blocks);
+	if (!out->moments || !out->blocks)
+		return false;
+	for (i = 0; i < count_spans(out); i++) {
+		columns = q4_span_columns(span_width(out, i));
+		out->moments[i] = memory_new(columns * columns, sizeof(float));
+		if (!out->moments[i])
+			return false;
+	}
+	return true;
+}
+
+brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, bool descent,
+                        brise_error *err)
+{
 	bool complete;
+	size_t i;
 
 	*out = (q4_feedback){ .cols = cols, .span = span };
 	out->variance = memory_new(tile_padded(cols), sizeof *out->variance);
-	out->panels = memory_new(spans, sizeof *out->panels);
-	complete = out->variance && out->panels;
-	for (i = 0; i < spans && complete; i++) {
-		size_t width = calibration_span_end((uint32_t)i * span, span, cols) - i * span;
-
-		complete = (out->panels[i] = memory_new(q4_panel(divide_up(width, TILE_BLOCK)),
-		                                        sizeof **out->panels)) != NULL;
-	}
+	out->panels = memory_new(count_spans(out), sizeof *out->panels);
+	complete = out->variance && out->panels && (!descent || allocate_descent(out));
+	for (i = 0; i < count_spans(out) && complete; i++)
+		complete = (out->panels[i] =
+		                    memory_new(q4_panel(divide_up(span_width(out, i), TILE_BLOCK)),
+		                               sizeof **out->panels)) != NULL;
 	if (complete)
 		return BRISE_OK;
 	factor_free(out);
@@ -229,17 +306,23 @@ void factor_free(q4_feedback *f)
 {
 	size_t i;
 
-	for (i = 0; f->panels && i * f->span < f->cols; i++)
-		memory_free(f->panels[i]);
+	for (i = 0; i < count_spans(f); i++) {
+		if (f->panels)
+			memory_free(f->panels[i]);
+		if (f->moments)
+			memory_free(f->moments[i]);
+	}
 	memory_free(f->panels);
+	memory_free(f->moments);
+	memory_free(f->blocks);
 	memory_free(f->variance);
 	*f = (q4_feedback){ 0 };
 }
 
-brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
-                          brise_cancel_fn *cancel, void *user, brise_error *err)
+brise_status factor_data(q4_feedback *out, const void *data, double damping, const char *name,
+                         pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
 {
-	uint32_t cols = c->inputs[index].cols, span = c->header.span, first;
+	uint32_t cols = (uint32_t)out->cols, span = (uint32_t)out->span, first;
 	size_t most = round_up_size(span < cols ? span : cols, STRIP);
 	double *h = memory_new(most * most, sizeof *h),
 	       *panels = memory_new(STRIP * most, sizeof *panels);
@@ -252,19 +335,41 @@ brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index
 	for (first = 0; first < cols && status == BRISE_OK; first += span) {
 		uint32_t end = calibration_span_end(first, span, cols);
 		size_t n = round_up_size(end - first, STRIP);
+		double least;
 
-		if (is_cancelled(&a) || !factor_span(h, n, fill_moments(h, n, c, index, first, end),
-		                                     panels, threads, &a))
-			status = error_set(err, BRISE_ECANCELED,
-			                   "%s: cancelled while input %u was factored", c->name,
-			                   index);
-		else if (!store(out, first / span, h, n, first, end) &&
-		         (status = calibration_check_read(c, err)) == BRISE_OK)
+		if (is_cancelled(&a)) {
+			status = error_set(err, BRISE_ECANCELED, "%s: cancelled", name);
+			break;
+		}
+		least = fill_moments(h, n, data,
+		                     calibration_data_correlations(data, cols, span, first), first,
+		                     end, damping);
+		keep_moments(out, first / span, h, n, end - first, threads);
+		if (!factor_span(h, n, least, panels, threads, &a))
+			status = error_set(err, BRISE_ECANCELED, "%s: cancelled", name);
+		else if (!store(out, first / span, h, n, first, end))
 			status = error_set(err, BRISE_EFORMAT,
-			                   "%s: input %u has correlations that no data can have",
-			                   c->name, index);
+			                   "%s: an input has correlations that no data can have",
+			                   name);
 	}
 	memory_free(h);
 	memory_free(panels);
+	return status;
+}
+
+#define DAMPING 0.01
+
+brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
+                          brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	brise_status status = factor_data(out, calibration_squares(c, index), DAMPING, c->name,
+	                                  threads, cancel, user, err);
+
+	if (status != BRISE_EFORMAT)
+		return status;
+	if ((status = calibration_check_read(c, err)) == BRISE_OK)
+		status = error_set(err, BRISE_EFORMAT,
+		                   "%s: input %u has correlations that no data can have", c->name,
+		                   index);
 	return status;
 }

@@ -7,9 +7,10 @@
 #include "quant/encode/q4_feedback.h"
 #include "runtime/os/threads.h"
 
-/* Room for the factors of inputs of up to `cols` columns: out->panels and variance, filled by
- * factor_input. Errors: BRISE_ENOMEM. */
-brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, brise_error *err);
+/* Room for the factors of an input of `cols` columns: out->panels and variance, and with `descent`
+ * what that needs, filled by factor_input or factor_data. Errors: BRISE_ENOMEM. */
+brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, bool descent,
+                        brise_error *err);
 void factor_free(q4_feedback *f);
 
 /* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the
@@ -17,5 +18,11 @@ void factor_free(q4_feedback *f);
  * undefined after an error. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments), BRISE_ECANCELED. */
 brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
                           brise_cancel_fn *cancel, void *user, brise_error *err);
+
+/* The same for data that are in memory in the form that a calibration file has them: of
+ * out->cols columns in spans of out->span. damping: the part of the mean square that is added to
+ * each; `name` is for messages. */
+brise_status factor_data(q4_feedback *out, const void *data, double damping, const char *name,
+                         pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err);
 
 #endif

@@ -1,9 +1,7 @@
 /* unfinished.c - recognising, taking over, saving and completing an unfinished calibration file */
 #include "convert/calibration/unfinished.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "quant/checked.h"
@@ -11,21 +9,20 @@
 #include "runtime/model/crc32.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
-#include "runtime/os/os.h"
-#include "runtime/os/target.h"
 
 brise_status unfinished_plan(unfinished *u, const char *out, const format_config *config,
                              uint32_t span, size_t tokens, uint32_t fingerprint, brise_error *err)
 {
-	size_t room = strlen(out) + 16;
 	uint64_t floats, bytes;
 	brise_status status;
 
-	*u = (unfinished){ .out = out, .descriptor = -1 };
-	status = calibration_plan(&u->header, &u->inputs, config, span, err);
+	*u = (unfinished){ .file = { .descriptor = -1 } };
+	if (!checked_mul(tokens, 1, &floats) || floats > CALIBRATION_TOKENS_MAX)
+		return error_set(err, BRISE_EINVAL,
+		                 "a text of %zu tokens is too long to calibrate with", tokens);
+	status = calibration_plan(&u->header, &u->inputs, config, span, tokens, err);
 	if (status != BRISE_OK)
 		return status;
-	u->header.tokens = tokens;
 	u->header.fingerprint = fingerprint;
 	if (!checked_mul(tokens, engine_stride(config->dim), &floats) ||
 	    !checked_mul(floats, 2 * sizeof(float), &bytes) ||
@@ -35,17 +32,12 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
 		                 "a text of %zu tokens is too long to calibrate with", tokens);
 	u->state_floats = (size_t)floats;
 	u->states_at = (size_t)(u->header.file_bytes / 64 * 64 + 64);
-	if (!(u->path = memory_new(room, 1)))
-		return error_set(err, BRISE_ENOMEM, "%s: no memory", out);
-	(void)snprintf(u->path, room, "%s.unfinished", out);
-	if (!(u->target = target_resolve(out)))
-		return error_errno(err, "%s: cannot be resolved", out);
-	return BRISE_OK;
+	return working_plan(&u->file, out, &calibration_kind, "calibration", err);
 }
 
 float *unfinished_states(const unfinished *u, uint32_t layer)
 {
-	return (float *)(void *)(u->bytes + u->states_at) + layer % 2 * u->state_floats;
+	return (float *)(void *)(u->file.bytes + u->states_at) + layer % 2 * u->state_floats;
 }
 
 /* ---- what exists ----------------------------------------------------------------------------- */
@@ -76,78 +68,29 @@ static bool is_same_run(const unfinished *u, const calibration_header *h, uint64
 	       (size == u->size || (size == mine->file_bytes && h->done == mine->n_layers + 1));
 }
 
-/* Whether the path still leads to the file that was locked: another run may have finished or
- * removed it in between. */
-static bool is_in_place(const unfinished *u, const os_facts *mine)
-{
-	os_facts facts;
-
-	return os_examine_link(u->path, &facts) && facts.device == mine->device &&
-	       facts.serial == mine->serial;
-}
-
-static int open_or_create(const char *path)
-{
-	int file = os_create(path, 0666);
-
-	return file < 0 && errno == EEXIST ? os_open_writable(path) : file;
-}
-
 /* Opens and locks the file and reads its header, zeros where it is shorter. */
 static brise_status look(unfinished *u, calibration_header *h, uint64_t *size, brise_error *err)
 {
-	brise_status status;
-	os_facts facts;
-	int64_t got;
+	const char *path = u->file.path;
+	size_t got = 0;
+	brise_status status = working_open(&u->file, size, err);
 
-	status = place_look(u->target, u->out, &calibration_kind, &u->seen, err);
+	memset(h, 0, sizeof *h);
+	if (status == BRISE_OK)
+		status = working_read(&u->file, h, sizeof *h, 0, &got, err);
 	if (status != BRISE_OK)
 		return status;
-	if (os_examine_link(u->path, &facts) && facts.kind != OS_FILE)
-		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
-	u->descriptor = open_or_create(u->path);
-	if (u->descriptor < 0)
-		return error_errno(err, "%s: cannot be created", u->path);
-	if (!os_examine_open(u->descriptor, &facts))
-		return error_errno(err, "%s: cannot be read", u->path);
-	if (facts.kind != OS_FILE)
-		return error_set(err, BRISE_EIO, "%s: exists and is not a regular file", u->path);
-	if (os_lock_file(u->descriptor) == OS_LOCK_HELD || !is_in_place(u, &facts))
-		return error_set(err, BRISE_EIO, "%s: another calibration is writing it", u->path);
-	memset(h, 0, sizeof *h);
-	got = os_read_at(u->descriptor, h, sizeof *h, 0);
-	if (got < 0)
-		return error_errno(err, "%s: cannot be read", u->path);
-	if (got > 0 && !is_calibration(h, (size_t)got))
+	if (got > 0 && !is_calibration(h, got))
 		return error_set(
 		        err, BRISE_EIO,
 		        "%s: exists and is not an unfinished calibration; it would be overwritten",
-		        u->path);
-	*size = facts.bytes;
+		        path);
 	if (got > 0 && is_finished(h, *size) && !is_same_run(u, h, *size))
 		return error_set(err, BRISE_EIO,
 		                 "%s: is a finished calibration of another model, text or options; "
 		                 "it would be overwritten",
-		                 u->path);
+		                 path);
 	return BRISE_OK;
-}
-
-static brise_status map(unfinished *u, size_t bytes, brise_error *err)
-{
-	u->bytes = os_map_writable(u->descriptor, bytes);
-	if (!u->bytes)
-		return error_errno(err, "%s: cannot be mapped", u->path);
-	u->mapped = bytes;
-	u->guard = os_guard(u->bytes, bytes, true);
-	return BRISE_OK;
-}
-
-static void unmap(unfinished *u)
-{
-	if (u->bytes)
-		os_unguard(u->guard);
-	os_unmap(u->bytes, u->mapped);
-	u->bytes = NULL;
 }
 
 /* *fits: whether that is the checksum of a part of the file. Cancelling is the only failure. */
@@ -158,7 +101,8 @@ static brise_status check_part(const unfinished *u, const void *data, uint64_t b
 
 	if (!crc32_watched(&found, data, bytes, watch))
 		return error_set(err, BRISE_ECANCELED,
-		                 "%s: cancelled while it was checked; it can be resumed", u->path);
+		                 "%s: cancelled while it was checked; it can be resumed",
+		                 u->file.path);
 	*fits = found == crc;
 	return BRISE_OK;
 }
@@ -169,14 +113,14 @@ static brise_status take_inputs(unfinished *u, uint32_t n, crc32_watch *watch, b
                                 brise_error *err)
 {
 	const calibration_input *inputs =
-	        (const calibration_input *)(const void *)(u->bytes + sizeof u->header);
+	        (const calibration_input *)(const void *)(u->file.bytes + sizeof u->header);
 	brise_status status = BRISE_OK;
 	uint32_t i;
 
 	*fit = true;
 	for (i = 0; i < n && *fit && status == BRISE_OK; i++) {
 		u->inputs[i].crc = inputs[i].crc;
-		status = check_part(u, u->bytes + u->inputs[i].offset, u->inputs[i].bytes,
+		status = check_part(u, u->file.bytes + u->inputs[i].offset, u->inputs[i].bytes,
 		                    u->inputs[i].crc, watch, fit, err);
 	}
 	return status;
@@ -200,53 +144,17 @@ static brise_status take_over(unfinished *u, const calibration_header *h, crc32_
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Allocates all of the file's size on disk now: a full disk is an error here, not a signal from the
- * mapping. */
-static brise_status take_room(const unfinished *u, brise_error *err)
-{
-	if (os_take_room(u->descriptor, u->size))
-		return BRISE_OK;
-	return error_errno(err, "%s: no room for %zu MB", u->path, u->size / 1000000 + 1);
-}
-
 /* The header, with nothing done: what a later run recognises the file by, before all else. */
-static brise_status write_mark(unfinished *u, brise_error *err)
+static brise_status begin_anew(unfinished *u, brise_error *err)
 {
 	calibration_header *h = &u->header;
 
 	h->done = 0;
 	h->header_crc = crc32_update(0, h, sizeof *h - sizeof h->header_crc);
-	return os_write_at(u->descriptor, h, sizeof *h, 0)
-	               ? BRISE_OK
-	               : error_errno(err, "%s: cannot be written", u->path);
+	return working_begin(&u->file, h, sizeof *h, 0, u->size, err);
 }
 
-static brise_status begin_anew(unfinished *u, brise_error *err)
-{
-	brise_status status;
-
-	if (!os_set_size(u->descriptor, 0))
-		return error_errno(err, "%s: cannot be emptied", u->path);
-	status = write_mark(u, err);
-	if (status == BRISE_OK)
-		status = take_room(u, err);
-	if (status == BRISE_OK)
-		status = map(u, u->size, err);
-	if (status != BRISE_OK)
-		(void)os_remove(u->path);
-	return status;
-}
-
-static void tell(const unfinished *u, unfinished_note_fn *note, void *user, const char *what)
-{
-	char line[512];
-
-	(void)snprintf(line, sizeof line, "%s: %s; started again", u->path, what);
-	if (note)
-		note(user, line);
-}
-
-brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, brise_cancel_fn *cancel,
+brise_status unfinished_open(unfinished *u, working_note_fn *note, brise_cancel_fn *cancel,
                              void *user, brise_error *err)
 {
 	crc32_watch watch = { NULL, cancel, user, 0, 0 };
@@ -260,40 +168,30 @@ brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, brise_canc
 	if (h.done > 0 && is_same_run(u, &h, size)) {
 		/* The file's size does not guarantee room on the disk: copies of files can have
 		 * holes. */
-		if ((size == u->size && (status = take_room(u, err)) != BRISE_OK) ||
-		    (status = map(u, (size_t)size, err)) != BRISE_OK)
+		status = working_resume(&u->file, (size_t)size, size == u->size, err);
+		if (status != BRISE_OK)
 			return status;
 		status = take_over(u, &h, &watch, &fit, err);
 		if (status == BRISE_OK && fit) {
 			u->header.done = h.done;
 			return BRISE_OK;
 		}
-		unmap(u); /* so that closing does not remove it */
+		working_unmap(&u->file); /* so that closing does not remove it */
 		if (status != BRISE_OK)
 			return status;
-		tell(u, note, user, "damaged since it was interrupted");
+		working_tell(&u->file, note, user, "damaged since it was interrupted");
 	} else if (h.done > 0) {
-		tell(u, note, user, "was of another model, text or options");
+		working_tell(&u->file, note, user, "was of another model, text or options");
 	}
 	return begin_anew(u, err);
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
 
-static brise_status sync_bytes(const unfinished *u, size_t bytes, brise_error *err)
-{
-	if (!os_sync_map(u->bytes, bytes))
-		return error_errno(err, "%s: cannot be written to disk", u->path);
-	if (os_guard_hit(u->guard))
-		return error_set(err, BRISE_EIO,
-		                 "%s: has become shorter meanwhile, or its disk failed", u->path);
-	return BRISE_OK;
-}
-
 brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, brise_error *err)
 {
 	size_t table = u->header.n_inputs * sizeof *u->inputs;
-	brise_status status = sync_bytes(u, u->mapped, err);
+	brise_status status = working_sync(&u->file, u->file.mapped, err);
 
 	if (status != BRISE_OK)
 		return status;
@@ -302,36 +200,21 @@ brise_status unfinished_save(unfinished *u, uint32_t done, uint32_t states_crc, 
 	u->header.inputs_crc = crc32_update(0, u->inputs, table);
 	u->header.header_crc =
 	        crc32_update(0, &u->header, sizeof u->header - sizeof u->header.header_crc);
-	memcpy(u->bytes + sizeof u->header, u->inputs, table);
-	memcpy(u->bytes, &u->header, sizeof u->header);
-	return sync_bytes(u, sizeof u->header + table, err);
+	memcpy(u->file.bytes + sizeof u->header, u->inputs, table);
+	memcpy(u->file.bytes, &u->header, sizeof u->header);
+	return working_sync(&u->file, sizeof u->header + table, err);
 }
 
 brise_status unfinished_finish(unfinished *u, brise_error *err)
 {
 	brise_status status = unfinished_save(u, u->header.n_layers + 1, 0, err);
-	target_seen now;
 
-	if (status != BRISE_OK)
-		return status;
-	if ((status = place_look(u->target, u->out, &calibration_kind, &now, err)) != BRISE_OK)
-		return status;
-	place_copy_mode(u->descriptor, &now);
-	if (!os_set_size(u->descriptor, u->header.file_bytes) || !os_sync(u->descriptor))
-		return error_errno(err, "%s: cannot be completed", u->path);
-	return place_put(u->path, u->target, u->out, &calibration_kind, &u->seen, err);
+	return status == BRISE_OK ? working_finish(&u->file, u->header.file_bytes, err) : status;
 }
 
 void unfinished_close(unfinished *u)
 {
-	/* Mapped: this run's. */
-	if (u->bytes && u->header.done == 0)
-		(void)os_remove(u->path);
-	unmap(u);
-	if (u->descriptor >= 0)
-		(void)os_close(u->descriptor);
-	memory_free(u->target);
-	memory_free(u->path);
+	working_close(&u->file, u->header.done == 0);
 	memory_free(u->inputs);
-	*u = (unfinished){ .descriptor = -1 };
+	*u = (unfinished){ .file = { .descriptor = -1 } };
 }

@@ -15,25 +15,15 @@
 #define CONVERT_CALIBRATION_UNFINISHED_H
 
 #include "convert/calibration/calibration.h"
-#include "runtime/os/target_place.h"
+#include "convert/working.h"
 
 typedef struct unfinished {
-	const char *out;  /* where the finished file goes, as the user said it; not a copy */
-	char *target;     /* the same, links followed */
-	target_seen seen; /* what was there at the start */
-	char *path;
-	int descriptor; /* -1: closed */
-	uint8_t *bytes; /* the file, mapped and shared */
-	size_t mapped;
-	int guard; /* of the mapping, while there is one */
+	working_file file;
 	/* of the whole file; where states begin, and how many floats they are */
 	size_t size, states_at, state_floats;
 	calibration_header header; /* as in the finished file */
 	calibration_input *inputs;
 } unfinished;
-
-/* One line for the user. */
-typedef void unfinished_note_fn(void *user, const char *line);
 
 /* Sizes and tables of the file for a model and `tokens` tokens; runs with another fingerprint are
  * not resumed. Errors: BRISE_EINVAL, BRISE_ENOMEM. Call unfinished_close in the end and after an
@@ -48,7 +38,7 @@ brise_status unfinished_plan(unfinished *u, const char *out, const format_config
  * leaves.
  * Errors: BRISE_EIO (no room, not writable, something else of that name, in use), BRISE_ECANCELED
  * (while the data of an earlier run are checked; the file stays). */
-brise_status unfinished_open(unfinished *u, unfinished_note_fn *note, brise_cancel_fn *cancel,
+brise_status unfinished_open(unfinished *u, working_note_fn *note, brise_cancel_fn *cancel,
                              void *user, brise_error *err);
 
 /* States after `layer` layers, [tokens][engine_stride(dim)]. There are none where everything is

@@ -13,7 +13,7 @@
 #include "runtime/os/os.h"
 
 static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
-static const char *const effort_choices[] = { "fast", "normal", "high", NULL };
+static const char *const effort_choices[] = { "fast", "normal", "high", "best", NULL };
 
 #define LORAS_MAX        16u
 #define TENSOR_TYPES_MAX 32u
@@ -36,6 +36,8 @@ typedef struct convert_settings {
 	size_t n_tensor_types;
 	terminal_line line;
 	double start;
+	uint64_t before; /* bytes that were done at the first call */
+	bool counted;
 	kind_loss losses[TENSOR_KINDS];
 } convert_settings;
 
@@ -98,10 +100,14 @@ static const options_command command = {
 static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
 {
 	convert_settings *s = user;
-	double seconds = terminal_clock() - s->start,
-	       rate = (double)done / (seconds > 0 ? seconds : 1);
+	double seconds = terminal_clock() - s->start, rate;
 	char left[32];
 
+	if (!s->counted) {
+		s->before = done;
+		s->counted = true;
+	}
+	rate = (double)(done - s->before) / (seconds > 0 ? seconds : 1);
 	if (!terminal_is_due(&s->line))
 		return;
 	terminal_format_duration(rate > 0 ? (double)(total - done) / rate : 0, left, sizeof left);
@@ -191,7 +197,7 @@ static const char *foreign_extension(const char *out)
 int cli_convert(int argc, char **argv)
 {
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
-	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH };
+	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH, Q4_BEST };
 	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
 	options_result result;
 	convert_options options;

@@ -8,7 +8,8 @@
 #include "quant/encode/tile_error.h"
 #include "quant/q4.h"
 
-enum q4_effort { Q4_FAST, Q4_NORMAL, Q4_HIGH };
+/* Q4_BEST searches as Q4_HIGH does; convert/closed/ makes the rest of it. */
+enum q4_effort { Q4_FAST, Q4_NORMAL, Q4_HIGH, Q4_BEST };
 
 /* Cells of half a unit, the middle one at 0: midpoints of codebook values are multiples of 1/2, so
  * no cell straddles one and a table over cells is exact. Beyond the codebook's ends the end is
@@ -25,6 +26,10 @@ enum q4_effort { Q4_FAST, Q4_NORMAL, Q4_HIGH };
 typedef void q4_errors_fn(float *errors, const float *w, const float *importance,
                           const float *table, const float *by, const float *plus, size_t n);
 q4_errors_fn q4_errors;
+
+/* sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j], a sum that begins at zero and
+ * goes in order of t: arch/tools/tools.h. */
+typedef void q4_products_fn(float *sums, const float *a, const float *b, size_t n);
 
 struct q4_feedback;
 

@@ -17,6 +17,13 @@ struct q4_feedback {
 	size_t cols, span; /* span: a multiple of 32 */
 	float *variance;   /* D, [tile_padded(cols)]; 0 in the padding */
 	float **panels;    /* A, per span; see q4_panel */
+
+	/* For descent (quant/encode/q4_descent.h), which follows unless moments is NULL: H per
+	 * span, [n / 16][n][16], n q4_span_columns of its width; what each block of columns needs;
+	 * and the product of panels. */
+	float **moments;
+	struct q4_descent_block *blocks;
+	q4_products_fn *products;
 };
 
 typedef struct q4_feedback q4_feedback;
@@ -26,6 +33,12 @@ typedef struct q4_feedback q4_feedback;
 static inline size_t q4_panel(size_t block)
 {
 	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
+}
+
+/* Columns of a span with the padding that its panels have. */
+static inline size_t q4_span_columns(size_t width)
+{
+	return round_up_size(width, TILE_BLOCK);
 }
 
 /* The part of encoding that quant/encode/q4_encode.c calls when there is feedback; scratch as

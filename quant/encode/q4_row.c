@@ -15,6 +15,7 @@ const q4_plan q4_plans[] = {
 	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
 	[Q4_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { Q4_PAIRS, 2, 1 } },
 	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
+	[Q4_BEST] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
 };
 
 /* The natural scale. */
@@ -121,4 +122,10 @@ void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale,
 	for (i = 0; i < TILE_BLOCK / 2; i++)
 		codes[i / 4 * (4 * TILE_ROWS) + i % 4] =
 		        (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
+}
+
+uint8_t q4_get_scale(const uint8_t *tile, unsigned row, size_t b)
+{
+	return tile[Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES + b % TILE_BLOCKS * TILE_ROWS +
+	            row];
 }

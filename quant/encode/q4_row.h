@@ -36,4 +36,7 @@ q4_choice q4_choose_block(const q4_row *row, size_t block, float row_scale, cons
 void q4_put_block(uint8_t *tile, unsigned row, size_t block, uint8_t scale,
                   const uint8_t code[TILE_BLOCK]);
 
+/* The scale byte that was stored. */
+uint8_t q4_get_scale(const uint8_t *tile, unsigned row, size_t block);
+
 #endif

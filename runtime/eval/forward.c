@@ -328,18 +328,58 @@ brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err)
 	                              engine_stride(e->model->config.dim), err);
 }
 
+brise_status forward_part(brise_engine *e, const pass *p, uint32_t layer, residency_part part,
+                          forward_observer observer, brise_error *err)
+{
+	brise_status status;
+
+	switch (part) {
+	case RESIDENCY_QKV:
+		status = multiply_qkv(e, p->n, layer, observer, err);
+		if (status == BRISE_OK)
+			attention_run(e, p, layer);
+		return status;
+	case RESIDENCY_O:
+		return multiply_o(e, p->n, layer, observer, err);
+	case RESIDENCY_UP:
+		return multiply_up(e, p->n, layer, observer, err);
+	default:
+		return multiply_down(e, p->n, layer, observer, err);
+	}
+}
+
+const float *forward_input(brise_engine *e, uint32_t n, uint32_t layer, residency_part part)
+{
+	const format_config *c = &e->model->config;
+	row_job job = { .e = e, .up = e->up };
+
+	switch (part) {
+	case RESIDENCY_QKV:
+		return norm(e, weights_norm(e->model, TENSOR_ATTENTION_NORM, layer), NULL, n, false)
+		        .floats;
+	case RESIDENCY_O:
+		return e->mixed;
+	case RESIDENCY_UP:
+		return norm(e, weights_norm(e->model, TENSOR_FFN_NORM, layer), NULL, n, false)
+		        .floats;
+	case RESIDENCY_DOWN:
+		job.input = input_of(e, e->gate, engine_stride(c->hidden_dim), n);
+		pool_run(e->pool, silu_piece, &job, n, 1);
+		return e->gate;
+	default:
+		return norm(e, weights_norm(e->model, TENSOR_FINAL_NORM, 0), NULL, n, false).floats;
+	}
+}
+
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err)
 {
-	brise_status status = multiply_qkv(e, p->n, layer, observer, err);
+	brise_status status = BRISE_OK;
+	unsigned part;
 
-	if (status != BRISE_OK)
-		return status;
-	attention_run(e, p, layer);
-	if ((status = multiply_o(e, p->n, layer, observer, err)) != BRISE_OK ||
-	    (status = multiply_up(e, p->n, layer, observer, err)) != BRISE_OK)
-		return status;
-	return multiply_down(e, p->n, layer, observer, err);
+	for (part = RESIDENCY_QKV; part < RESIDENCY_PARTS && status == BRISE_OK; part++)
+		status = forward_part(e, p, layer, (residency_part)part, observer, err);
+	return status;
 }
 
 /* Whether p is the pass that was cut. Weights that are streamed come from the first layer on. */

@@ -37,6 +37,17 @@ brise_status forward_embed(brise_engine *e, const pass *p, brise_error *err);
 brise_status forward_layer(brise_engine *e, const pass *p, uint32_t layer,
                            forward_observer observer, brise_error *err);
 
+/* The parts of a layer by themselves, in order: RESIDENCY_QKV with attention behind it,
+ * RESIDENCY_O, RESIDENCY_UP, RESIDENCY_DOWN. Only O and DOWN change e->x; UP begins with it alone,
+ * so that a layer can be resumed there. */
+brise_status forward_part(brise_engine *e, const pass *p, uint32_t layer, residency_part part,
+                          forward_observer observer, brise_error *err);
+
+/* What the matrices of a part would multiply for the first n rows, without multiplying: [n][stride
+ * of their columns], valid until the engine is used again. The parts before it have been run;
+ * RESIDENCY_PARTS stands for the output. The part itself cannot be run from there. */
+const float *forward_input(brise_engine *e, uint32_t n, uint32_t layer, residency_part part);
+
 /* The output matrix, held for any number of forward_logits. Release returns `status`, or its own
  * error if that is BRISE_OK. */
 brise_status forward_acquire_output(brise_engine *e, weights_unit *output, brise_error *err);

@@ -9,6 +9,8 @@
 #include "runtime/grammar/decimal.h"
 #include "runtime/os/memory.h"
 
+#define NUMBER_STEPS 16u /* that comparing two numbers takes */
+
 static uint32_t add_value(document *d, json_reader *r)
 {
 	document_value *moved;
@@ -73,13 +75,16 @@ static uint32_t begin_value(document *d, json_reader *r, uint32_t parent, uint32
 		return 0;
 	d->values[value].type = type;
 	d->values[value].at = (uint32_t)r->at;
+	for (; d->lines_at < r->at; d->lines_at++)
+		d->line += d->text[d->lines_at] == '\n';
+	d->values[value].line = d->line;
 	d->values[value].parent = parent;
 	if (last)
 		d->values[last].next = value;
 	else if (parent)
 		d->values[parent].child = value;
 	if (parent)
-		d->values[parent].n++;
+		d->values[value].index = d->values[parent].n++;
 	return value;
 }
 
@@ -139,6 +144,7 @@ brise_status document_read(document *d, const char *text, size_t bytes, const ch
 	memset(d, 0, sizeof *d);
 	d->text = text;
 	d->name = name;
+	d->line = 1;
 	if (bytes > DOCUMENT_BYTES_MAX)
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: %zu bytes, expected at most %zu",
 		                 name, bytes, DOCUMENT_BYTES_MAX);
@@ -163,11 +169,19 @@ void document_free(document *d)
 	memset(d, 0, sizeof *d);
 }
 
+bool document_spend(const document *d, size_t n)
+{
+	if (!d->work)
+		return true;
+	*d->work -= n < INT32_MAX ? (int64_t)n : INT32_MAX;
+	return *d->work >= 0;
+}
+
 uint32_t document_find_key(const document *d, uint32_t object, const char *key, size_t bytes)
 {
 	uint32_t child, found = 0;
 
-	if (d->values[object].type != JSON_OBJECT)
+	if (d->values[object].type != JSON_OBJECT || !document_spend(d, d->values[object].n))
 		return 0;
 	for (child = d->values[object].child; child; child = d->values[child].next)
 		if (d->values[child].key_bytes == bytes &&
@@ -205,13 +219,13 @@ bool document_equal(const document *d, uint32_t a, uint32_t b)
 	const document_value *x = &d->values[a], *y = &d->values[b];
 	uint32_t i, k;
 
-	if (x->type != y->type || x->n != y->n)
+	if (!document_spend(d, 1 + x->bytes / 64) || x->type != y->type || x->n != y->n)
 		return false;
 	switch (x->type) {
 	case JSON_BOOL:
 		return x->flag == y->flag;
 	case JSON_NUMBER:
-		return equal_numbers(d, x, y);
+		return document_spend(d, NUMBER_STEPS) && equal_numbers(d, x, y);
 	case JSON_STRING:
 		return x->string_bytes == y->string_bytes &&
 		       !memcmp(x->string, y->string, x->string_bytes);
@@ -293,7 +307,7 @@ static uint32_t find_part(const document *d, uint32_t value, const char *key, si
 	memcpy(digits, key, bytes);
 	digits[bytes] = 0;
 	index = strtoul(digits, &end, 10);
-	if (*end || digits[0] < '0' || digits[0] > '9')
+	if (*end || digits[0] < '0' || digits[0] > '9' || !document_spend(d, d->values[value].n))
 		return 0;
 	while (child && index-- > 0)
 		child = d->values[child].next;
@@ -305,6 +319,8 @@ static uint32_t find_named(const document *d, const char *key, const char *text,
 {
 	uint32_t i, found = 0;
 
+	if (!document_spend(d, d->n))
+		return 0;
 	for (i = 1; i < d->n; i++) {
 		const document_value *v = &d->values[i];
 
@@ -344,24 +360,21 @@ uint32_t document_resolve(const document *d, uint32_t from, const char *referenc
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-/* The JSON pointer of a value at the end of text [size]; returns where it begins. */
-static const char *write_place(const document *d, uint32_t value, char *text, size_t size)
+/* The JSON pointer of a value below root at the end of text [size]; returns where it begins. */
+static const char *write_place(const document *d, uint32_t root, uint32_t value, char *text,
+                               size_t size)
 {
 	size_t at = size - 1, bytes;
 	char number[16];
 
 	text[at] = 0;
-	while (d->values[value].parent) {
+	while (value != root) {
 		const document_value *v = &d->values[value];
 		const char *part = v->key;
-		uint32_t index = 0, child;
 
 		bytes = v->key_bytes;
 		if (!part) {
-			for (child = d->values[v->parent].child; child != value;
-			     child = d->values[child].next)
-				index++;
-			bytes = (size_t)snprintf(number, sizeof number, "%u", (unsigned)index);
+			bytes = (size_t)snprintf(number, sizeof number, "%u", (unsigned)v->index);
 			part = number;
 		}
 		if (bytes + 1 > at)
@@ -377,11 +390,17 @@ static const char *write_place(const document *d, uint32_t value, char *text, si
 brise_status document_refuse(const document *d, uint32_t value, brise_status status,
                              const char *what, brise_error *err)
 {
+	uint32_t root = value, name;
 	char text[200];
-	size_t line = 1, i;
 
-	for (i = 0; i < d->values[value].at; i++)
-		line += d->text[i] == '\n';
-	return error_set(err, status, "%s: line %zu: #%s: %s", d->name, line,
-	                 write_place(d, value, text, sizeof text), what);
+	while (!d->values[root].is_root && d->values[root].parent)
+		root = d->values[root].parent;
+	name = d->values[root].parent ? document_find(d, d->values[root].parent, "name") : 0;
+	if (name && d->values[name].type == JSON_STRING)
+		return error_set(err, status, "%s: %.64s: %s: #%s: %s", d->name,
+		                 d->values[name].string, d->values[root].key,
+		                 write_place(d, root, value, text, sizeof text), what);
+	return error_set(err, status, "%s: line %u: #%s: %s", d->name,
+	                 (unsigned)d->values[value].line,
+	                 write_place(d, 1, value, text, sizeof text), what);
 }

@@ -8,7 +8,8 @@
 
 #include "runtime/text/json.h"
 
-#define DOCUMENT_BYTES_MAX ((size_t)8 << 20)
+/* A value of the tree takes some 100 bytes, and one byte of the text may be one. */
+#define DOCUMENT_BYTES_MAX ((size_t)1 << 20)
 
 typedef struct document_value {
 	json_type type;
@@ -16,6 +17,8 @@ typedef struct document_value {
 	uint32_t bytes;               /* of it in the text */
 	uint32_t parent, child, next; /* values; 0: none */
 	uint32_t n;                   /* elements or members */
+	uint32_t line;                /* where it begins, from 1 */
+	uint32_t index;               /* of an element among its siblings, from 0 */
 	bool flag;                    /* of JSON_BOOL */
 	bool is_root;                 /* references from below it begin here */
 	char *key;                    /* of a member */
@@ -28,6 +31,11 @@ typedef struct document {
 	const char *text, *name;
 	document_value *values; /* 0 is none; 1 is the whole */
 	size_t n, most;
+	size_t lines_at; /* bytes of the text whose lines have been counted */
+	uint32_t line;
+	/* Steps that searches may take, and what compiles: a small text can ask for the square of
+	 * its size. Without any left nothing is found. NULL: any number. */
+	int64_t *work;
 } document;
 
 /* Reads JSON text, which must outlive the document, as name. Numbers must be JSON's; keys of an
@@ -36,6 +44,9 @@ typedef struct document {
 brise_status document_read(document *d, const char *text, size_t bytes, const char *name,
                            brise_error *err);
 void document_free(document *d);
+
+/* Takes n steps. False: there are none left. */
+bool document_spend(const document *d, size_t n);
 
 /* The member of an object; 0: none. */
 uint32_t document_find(const document *d, uint32_t object, const char *key);
@@ -50,7 +61,8 @@ bool document_equal(const document *d, uint32_t a, uint32_t b);
  * 0: nothing. */
 uint32_t document_resolve(const document *d, uint32_t from, const char *reference, size_t bytes);
 
-/* Fills *err with a message that begins with name, line and place of a value. */
+/* Fills *err with a message that begins with name, line and place of a value; below a root in an
+ * object that has a name, as the parameters of a tool, with that and the place below the root. */
 brise_status document_refuse(const document *d, uint32_t value, brise_status status,
                              const char *what, brise_error *err);
 

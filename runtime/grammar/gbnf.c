@@ -22,6 +22,8 @@
 #define GBNF_BYTES ((size_t)1 << 20)
 #define CHAINS     1024u
 #define COUNT_MAX  1000000000u
+/* Names that all fall into one chain are compared with each other: some 0.2 s for so many. */
+#define NAMES_MAX 10000u
 
 typedef struct rule_name {
 	const char *text;
@@ -117,6 +119,8 @@ static uint32_t take_name(reader *r)
 		if (r->names[entry].bytes == bytes &&
 		    !memcmp(r->names[entry].text, r->text + start, bytes))
 			return entry;
+	if (r->n_names == NAMES_MAX)
+		return refuse_at(r, start, BRISE_EUNSUPPORTED, "more than 10,000 rules");
 	if (r->n_names == r->most_names) {
 		moved = memory_resize(r->names, r->most_names * 2 + 64, sizeof *moved);
 		if (!moved)
@@ -468,7 +472,8 @@ brise_status grammar_compile_gbnf(network *n, const char *text, size_t bytes, co
 		read_rule(r);
 	if (!network_is_full(n))
 		check_names(r, root);
-	status = r->status;
+	/* Reading ends where there is no more room, amid a rule: network_finish says so. */
+	status = network_is_full(n) ? BRISE_OK : r->status;
 	memory_free(r->names);
 	memory_free(r);
 	return status;

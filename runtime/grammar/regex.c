@@ -15,6 +15,8 @@
 
 #define EDGES_MAX   60000u   /* of the automaton with empty edges */
 #define WORK_MAX    30000000 /* steps from state to state, some 0.2 s */
+#define WORK_WEIGHT 2        /* of a step, in the caller's */
+#define WORK_LEAST  5000     /* what the smallest expression takes, its memory above all */
 #define CLASSES_MAX 2000u
 #define ANY_SET     UINT32_MAX
 
@@ -174,6 +176,7 @@ static bool find_classes(builder *b)
 	r->n_classes = kept - 1;
 	if (r->n_classes > CLASSES_MAX || t->n_sets * r->n_classes > EDGES_MAX * 256u)
 		return fail(b, BRISE_EUNSUPPORTED, "too many different characters");
+	b->work -= (int64_t)(t->n_sets * r->n_classes);
 	b->has_class = memory_new(t->n_sets * r->n_classes + 1, sizeof *b->has_class);
 	if (!b->has_class)
 		return false;
@@ -350,7 +353,6 @@ static builder *new_builder(regex *r, const regex_tree *tree, const char **why)
 	b->r = r;
 	b->why = why;
 	b->most = EDGES_MAX;
-	b->work = WORK_MAX;
 	b->n_edges = 1;
 	b->edges = memory_new(EDGES_MAX, sizeof *b->edges);
 	b->first = memory_new(EDGES_MAX, sizeof *b->first);
@@ -363,14 +365,18 @@ static builder *new_builder(regex *r, const regex_tree *tree, const char **why)
 	return NULL;
 }
 
-brise_status regex_compile(regex *r, const char *text, size_t bytes, const char **why)
+brise_status regex_compile(regex *r, const char *text, size_t bytes, int64_t *work,
+                           const char **why)
 {
 	regex_tree tree;
 	brise_status status = regex_parse(&tree, text, bytes, why);
 	builder *b = status == BRISE_OK ? new_builder(r, &tree, why) : NULL;
+	int64_t most = *work / WORK_WEIGHT < WORK_MAX ? *work / WORK_WEIGHT : WORK_MAX;
 	uint32_t begin, inner;
 
 	memset(r, 0, sizeof *r);
+	if (b)
+		b->work = most;
 	if (b && find_classes(b)) {
 		begin = new_state(b);
 		inner = new_state(b);
@@ -386,8 +392,11 @@ brise_status regex_compile(regex *r, const char *text, size_t bytes, const char 
 		status = b && b->status != BRISE_OK ? b->status : BRISE_ENOMEM;
 		*why = status == BRISE_ENOMEM ? "no memory" : *why;
 	}
-	if (b)
+	*work -= WORK_LEAST + (int64_t)bytes;
+	if (b) {
+		*work -= (most - b->work) * WORK_WEIGHT;
 		free_builder(b);
+	}
 	regex_tree_free(&tree);
 	if (status != BRISE_OK)
 		regex_free(r);

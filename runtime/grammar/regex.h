@@ -24,8 +24,10 @@ typedef struct regex {
 } regex;
 
 /* Reads an expression, UTF-8 [bytes]. *why: a message on an error, static.
+ * work: steps that may be taken, of which those taken are subtracted.
  * Errors: BRISE_EFORMAT it is none, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
-brise_status regex_compile(regex *r, const char *text, size_t bytes, const char **why);
+brise_status regex_compile(regex *r, const char *text, size_t bytes, int64_t *work,
+                           const char **why);
 void regex_free(regex *r);
 
 /* Makes it fit the texts that it did not. */

@@ -8,6 +8,7 @@
 
 #define DEPTH_MAX 50u /* of groups in groups */
 #define COUNT_MAX 100000u
+#define NODES_MAX 250000u /* automata have no more than 60,000 edges */
 
 typedef struct reader {
 	regex_tree *tree;
@@ -42,6 +43,8 @@ static uint32_t add_node(reader *r, regex_kind kind)
 	regex_tree *t = r->tree;
 	regex_node *moved;
 
+	if (t->n_nodes == NODES_MAX)
+		return unsupported(r, "too large");
 	if (t->n_nodes == t->most_nodes) {
 		moved = memory_resize(t->nodes, t->most_nodes * 2 + 32, sizeof *moved);
 		if (!moved)

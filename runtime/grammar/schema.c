@@ -1,25 +1,40 @@
-/* schema.c - keywords of JSON schemas (draft 2020-12, and what older drafts write otherwise)
- *
- * A keyword that restricts and is not known is an error: a text must not be said to follow a schema
- * of which a part was ignored. Keywords that only describe are passed over.
- */
+/* schema.c - schemas to parts, and parts to sets */
 #include "runtime/grammar/schema.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/grammar/grammar.h"
 #include "runtime/os/memory.h"
 
-#define SETS_MAX 20000u
-#define SEEN_MAX 400u /* schemas that hold together for one value */
+#define SETS_MAX  20000u
+#define SEEN_MAX  400u /* schemas that hold together for one value */
+#define PARTS_MAX 1000u
+
+/* Steps of comparing and searching, and of regular expressions: half a second. The server compiles
+ * where it answers all requests. */
+#define WORK_MAX INT64_C(60000000)
+
+/* Numbers of parts, which stand side by side, that are compared in a step. */
+#define PARTS_A_STEP 8u
 
 bool schema_refuse(schema_builder *b, uint32_t value, brise_status status, const char *what)
 {
-	if (b->status == BRISE_OK)
+	/* Without steps left, what is there may not have been found. */
+	if (b->status == BRISE_OK && b->work < 0)
+		b->status = document_refuse(b->d, 1, BRISE_EUNSUPPORTED,
+		                            "too much to compare: the schema is too large", b->err);
+	else if (b->status == BRISE_OK)
 		b->status = document_refuse(b->d, value, status, what, b->err);
 	return false;
+}
+
+bool schema_spend(schema_builder *b, size_t n)
+{
+	if (!document_spend(b->d, n))
+		(void)schema_refuse(b, 1, BRISE_EUNSUPPORTED, "");
+	return b->status == BRISE_OK;
 }
 
 bool schema_no_memory(schema_builder *b)
@@ -34,321 +49,19 @@ static bool wrong(schema_builder *b, uint32_t value, const char *what)
 	return schema_refuse(b, value, BRISE_EFORMAT, what);
 }
 
-/* ---- keywords ------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *name;
-	unsigned types;
-} type_names[] = {
-	{ "null", SCHEMA_NULL },     { "boolean", SCHEMA_BOOL },  { "integer", SCHEMA_INTEGER },
-	{ "number", SCHEMA_NUMBER }, { "string", SCHEMA_STRING }, { "array", SCHEMA_ARRAY },
-	{ "object", SCHEMA_OBJECT },
-};
-
-static unsigned read_type(schema_builder *b, uint32_t value)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof type_names / sizeof *type_names; i++)
-		if (document_is_string(b->d, value, type_names[i].name))
-			return type_names[i].types;
-	(void)wrong(b, value, "a type is null, boolean, integer, number, string, array or object");
-	return 0;
-}
-
-static void read_types(schema_builder *b, schema_facts *f, uint32_t value)
-{
-	uint32_t i;
-
-	f->types = 0;
-	if (b->d->values[value].type != JSON_ARRAY)
-		f->types = read_type(b, value);
-	else
-		for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-			f->types |= read_type(b, i);
-}
-
-/* A count; beyond 32 bits it is no limit that a text can reach. */
-static uint32_t read_count(schema_builder *b, uint32_t value, uint32_t *to)
-{
-	const document_value *v = &b->d->values[value];
-	decimal count;
-	uint64_t n = 0;
-	unsigned i;
-
-	if (v->type != JSON_NUMBER || !decimal_read(&count, b->d->text + v->at, v->bytes) ||
-	    count.is_negative || count.n_fraction > 0)
-		return wrong(b, value, "a count expected: an integer, 0 or more");
-	for (i = 0; i < count.n_whole && n < UINT32_MAX; i++)
-		n = n * 10 + count.whole[i];
-	*to = n < SCHEMA_NO_LIMIT ? (uint32_t)n : SCHEMA_NO_LIMIT;
-	return value;
-}
-
-static uint32_t expect(schema_builder *b, uint32_t value, json_type type, const char *what)
-{
-	return b->d->values[value].type == type ? value : wrong(b, value, what);
-}
-
-static uint32_t expect_schema(schema_builder *b, uint32_t value)
-{
-	json_type type = b->d->values[value].type;
-
-	return type == JSON_OBJECT || type == JSON_BOOL
-	               ? value
-	               : wrong(b, value, "a schema expected: an object, true or false");
-}
-
-static uint32_t expect_schemas(schema_builder *b, uint32_t value)
-{
-	uint32_t i;
-
-	if (!expect(b, value, JSON_ARRAY, "a list of schemas expected"))
-		return 0;
-	if (b->d->values[value].n == 0)
-		return wrong(b, value, "a list of schemas that is not empty expected");
-	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-		(void)expect_schema(b, i);
-	return value;
-}
-
-static uint32_t expect_number(schema_builder *b, uint32_t value)
-{
-	decimal d;
-
-	if (!expect(b, value, JSON_NUMBER, "a number expected"))
-		return 0;
-	if (!decimal_read(&d, b->d->text + b->d->values[value].at, b->d->values[value].bytes))
-		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
-		                     "more than 40 digits before or behind the point");
-	return value;
-}
-
-static uint32_t expect_names(schema_builder *b, uint32_t value)
-{
-	uint32_t i;
-
-	if (!expect(b, value, JSON_ARRAY, "a list of names expected"))
-		return 0;
-	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-		(void)expect(b, i, JSON_STRING, "a name expected");
-	return value;
-}
-
-static uint32_t expect_properties(schema_builder *b, uint32_t value)
-{
-	uint32_t i;
-
-	if (!expect(b, value, JSON_OBJECT, "an object of schemas expected"))
-		return 0;
-	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-		(void)expect_schema(b, i);
-	return value;
-}
-
-/* A list is the schemas of the first elements, as drafts before 2020 have it. */
-static void read_items(schema_builder *b, schema_facts *f, uint32_t value)
-{
-	uint32_t i;
-
-	if (b->d->values[value].type == JSON_ARRAY) {
-		for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-			(void)expect_schema(b, i);
-		f->prefix = value;
-		f->items = document_find(b->d, f->value, "additionalItems");
-		if (f->items)
-			(void)expect_schema(b, f->items);
-	} else {
-		f->items = expect_schema(b, value);
-	}
-}
-
-static void read_format(schema_builder *b, schema_facts *f, uint32_t value)
-{
-	if (!expect(b, value, JSON_STRING, "a format is a string"))
-		return;
-	f->format = schema_find_format(b->d->values[value].string);
-	f->format_value = value;
-	if (!f->format)
-		(void)schema_refuse(b, value, BRISE_EUNSUPPORTED, "a format that is not supported");
-}
-
-/* Keywords that restrict nothing. */
-static bool is_annotation(const char *key)
-{
-	static const char *const names[] = {
-		"title",           "description",      "default",       "examples",
-		"example",         "$schema",          "$id",           "id",
-		"$comment",        "deprecated",       "readOnly",      "writeOnly",
-		"contentEncoding", "contentMediaType", "contentSchema", "$defs",
-		"definitions",     "$anchor",          "$vocabulary",   "additionalItems",
-		"discriminator"
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(key, names[i]))
-			return true;
-	return key[0] == 'x' && key[1] == '-';
-}
-
-/* False: the keyword is of another kind. */
-static bool read_count_keyword(schema_builder *b, schema_facts *f, const char *key, uint32_t value)
-{
-	const struct {
-		const char *name;
-		uint32_t *to;
-	} counts[] = {
-		{ "minLength", &f->least_length },         { "maxLength", &f->most_length },
-		{ "minItems", &f->least_items },           { "maxItems", &f->most_items },
-		{ "minProperties", &f->least_properties }, { "maxProperties", &f->most_properties },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof counts / sizeof *counts; i++)
-		if (!strcmp(key, counts[i].name)) {
-			(void)read_count(b, value, counts[i].to);
-			return true;
-		}
-	return false;
-}
-
-static bool read_number_keyword(schema_builder *b, schema_facts *f, const char *key, uint32_t value)
-{
-	const struct {
-		const char *name;
-		uint32_t *to;
-	} numbers[] = {
-		{ "minimum", &f->minimum },        { "maximum", &f->maximum },
-		{ "exclusiveMinimum", &f->above }, { "exclusiveMaximum", &f->below },
-		{ "multipleOf", &f->multiple },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		if (!strcmp(key, numbers[i].name)) {
-			*numbers[i].to = expect_number(b, value);
-			return true;
-		}
-	return false;
-}
-
-/* What refers to other schemas. */
-static bool read_branch_keyword(schema_builder *b, schema_facts *f, const char *key, uint32_t value)
-{
-	if (!strcmp(key, "anyOf"))
-		f->any_of = expect_schemas(b, value);
-	else if (!strcmp(key, "oneOf"))
-		f->one_of = expect_schemas(b, value);
-	else if (!strcmp(key, "allOf"))
-		f->all_of = expect_schemas(b, value);
-	else if (!strcmp(key, "$ref"))
-		f->reference = expect(b, value, JSON_STRING, "a reference is a string");
-	else
-		return false;
-	return true;
-}
-
-/* All keys are strings: a schema that says no more than that restricts nothing. */
-static bool is_any_string(const schema_builder *b, uint32_t value)
-{
-	const document_value *v = &b->d->values[value];
-	uint32_t i;
-
-	for (i = v->child; i; i = b->d->values[i].next)
-		if (strcmp(b->d->values[i].key, "type") != 0 ||
-		    !document_is_string(b->d, i, "string"))
-			return false;
-	return v->type == JSON_OBJECT || (v->type == JSON_BOOL && v->flag);
-}
-
-static bool read_plain_keyword(schema_builder *b, schema_facts *f, const char *key, uint32_t value)
-{
-	if (!strcmp(key, "type"))
-		read_types(b, f, value);
-	else if (!strcmp(key, "properties"))
-		f->properties = expect_properties(b, value);
-	else if (!strcmp(key, "required"))
-		f->required = expect_names(b, value);
-	else if (!strcmp(key, "additionalProperties"))
-		f->additional = expect_schema(b, value);
-	else if (!strcmp(key, "items"))
-		read_items(b, f, value);
-	else if (!strcmp(key, "prefixItems"))
-		f->prefix = expect_schemas(b, value);
-	else if (!strcmp(key, "enum"))
-		f->enumeration = expect(b, value, JSON_ARRAY, "a list of values expected");
-	else if (!strcmp(key, "const"))
-		f->constant = value;
-	else if (!strcmp(key, "pattern"))
-		f->pattern = expect(b, value, JSON_STRING, "a regular expression is a string");
-	else if (!strcmp(key, "format"))
-		read_format(b, f, value);
-	else if (!strcmp(key, "uniqueItems") && b->d->values[value].type == JSON_BOOL &&
-	         !b->d->values[value].flag)
-		return true;
-	else if (!strcmp(key, "propertyNames") && is_any_string(b, value))
-		return true;
-	else
-		return read_count_keyword(b, f, key, value) ||
-		       read_number_keyword(b, f, key, value);
-	return true;
-}
-
-static void read_keyword(schema_builder *b, schema_facts *f, uint32_t value)
-{
-	const char *key = b->d->values[value].key;
-
-	if (document_find(b->d, f->value, key) != value)
-		(void)wrong(b, value, "a keyword that comes twice");
-	else if (read_branch_keyword(b, f, key, value))
-		return;
-	else if (read_plain_keyword(b, f, key, value))
-		f->is_plain = true;
-	else if (!is_annotation(key))
-		(void)schema_refuse(b, value, BRISE_EUNSUPPORTED,
-		                    "a keyword that is not supported");
-}
-
-/* Draft 2020 has prefixItems and items, older ones items as a list. */
-static void check_items(schema_builder *b, const schema_facts *f)
-{
-	uint32_t prefix = document_find(b->d, f->value, "prefixItems");
-
-	if (prefix && f->prefix && prefix != f->prefix)
-		(void)wrong(b, f->prefix, "a list beside prefixItems");
-}
-
-uint32_t schema_find_facts(schema_builder *b, uint32_t value)
-{
-	schema_facts f = { .value = value,
-		           .types = SCHEMA_ALL,
-		           .most_length = SCHEMA_NO_LIMIT,
-		           .most_items = SCHEMA_NO_LIMIT,
-		           .most_properties = SCHEMA_NO_LIMIT };
-	schema_facts *moved;
-	uint32_t i;
-
-	if (b->facts_of[value] || b->status != BRISE_OK)
-		return b->facts_of[value];
-	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
-		read_keyword(b, &f, i);
-	check_items(b, &f);
-	if (b->n_facts == b->most_facts) {
-		moved = memory_resize(b->facts, b->most_facts * 2 + 64, sizeof *moved);
-		if (!moved)
-			return schema_no_memory(b);
-		b->facts = moved;
-		b->most_facts = b->most_facts * 2 + 64;
-	}
-	b->facts[b->n_facts] = f;
-	b->facts_of[value] = (uint32_t)b->n_facts++;
-	return b->status == BRISE_OK ? b->facts_of[value] : 0;
-}
-
 const schema_facts *schema_get(const schema_builder *b, uint32_t part)
 {
-	return &b->facts[b->facts_of[part / 4]];
+	bool is_plain = schema_kind_of(part) == SCHEMA_PLAIN;
+
+	return &b->facts[is_plain ? b->facts_of[schema_value_of(part)] : 0];
+}
+
+const char *schema_get_key(const schema_builder *b, uint32_t part, size_t *bytes)
+{
+	const document_value *v = &b->d->values[schema_value_of(part)];
+
+	*bytes = v->key ? v->key_bytes : v->string_bytes;
+	return v->key ? v->key : v->string;
 }
 
 /* ---- schemas to parts ----------------------------------------------------------------------- */
@@ -370,11 +83,17 @@ static bool push(schema_builder *b, uint32_t **list, size_t *n, size_t *most, ui
 
 bool schema_add_part(schema_builder *b, schema_parts *p, uint32_t part)
 {
+	uint32_t value = part < SCHEMA_KINDS ? 1 : schema_value_of(part);
 	size_t i;
 
+	if (!schema_spend(b, 1 + p->n / PARTS_A_STEP))
+		return false;
 	for (i = 0; i < p->n; i++)
 		if (p->parts[i] == part)
 			return true;
+	if (p->n == PARTS_MAX)
+		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
+		                     "too many conditions that hold together");
 	return push(b, &p->parts, &p->n, &p->most, part);
 }
 
@@ -389,6 +108,8 @@ static void see(schema_builder *b, schema_parts *p, uint32_t value)
 {
 	size_t i;
 
+	if (!schema_spend(b, 1 + p->n_seen / PARTS_A_STEP))
+		return;
 	for (i = 0; i < p->n_seen; i++)
 		if (p->seen[i] == value)
 			return;
@@ -399,10 +120,29 @@ static void see(schema_builder *b, schema_parts *p, uint32_t value)
 		(void)push(b, &p->seen, &p->n_seen, &p->most_seen, value);
 }
 
+uint32_t schema_resolve(schema_builder *b, const schema_facts *f)
+{
+	const document_value *v = &b->d->values[f->reference];
+	uint32_t target = document_resolve(b->d, f->value, v->string, v->string_bytes);
+
+	return target ? target
+	              : schema_refuse(b, f->reference, BRISE_EUNSUPPORTED,
+	                              "a reference to nothing in this document");
+}
+
+static void collect_dependents(schema_builder *b, schema_parts *p, uint32_t list)
+{
+	uint32_t i = list ? b->d->values[list].child : 0;
+
+	for (; i && b->status == BRISE_OK; i = b->d->values[i].next)
+		if (b->d->values[i].n > 0 || b->d->values[i].type == JSON_BOOL)
+			(void)schema_add_part(b, p, schema_part(i, SCHEMA_DEPENDS));
+}
+
 static void collect_one(schema_builder *b, schema_parts *p, uint32_t value)
 {
 	const document_value *v = &b->d->values[value];
-	uint32_t facts, i, target;
+	uint32_t facts, i;
 	schema_facts f;
 
 	if (v->type == JSON_BOOL) {
@@ -416,22 +156,22 @@ static void collect_one(schema_builder *b, schema_parts *p, uint32_t value)
 	}
 	f = b->facts[facts];
 	if (f.is_plain)
-		(void)schema_add_part(b, p, value * 4 + SCHEMA_PLAIN);
+		(void)schema_add_part(b, p, schema_part(value, SCHEMA_PLAIN));
 	if (f.any_of)
-		(void)schema_add_part(b, p, value * 4 + SCHEMA_ANY_OF);
+		(void)schema_add_part(b, p, schema_part(value, SCHEMA_ANY_OF));
 	if (f.one_of)
-		(void)schema_add_part(b, p, value * 4 + SCHEMA_ONE_OF);
-	for (i = f.all_of ? b->d->values[f.all_of].child : 0; i; i = b->d->values[i].next)
+		(void)schema_add_part(b, p, schema_part(value, SCHEMA_ONE_OF));
+	if (f.condition && (f.then || f.otherwise))
+		(void)schema_add_part(b, p, schema_part(value, SCHEMA_IF));
+	if (f.negated)
+		schema_negate(b, p, f.negated);
+	for (i = 0; i < 3; i++)
+		collect_dependents(b, p, f.dependent[i]);
+	for (i = f.all_of ? b->d->values[f.all_of].child : 0; i && b->status == BRISE_OK;
+	     i = b->d->values[i].next)
 		see(b, p, i);
-	if (!f.reference)
-		return;
-	target = document_resolve(b->d, value, b->d->values[f.reference].string,
-	                          b->d->values[f.reference].string_bytes);
-	if (target)
-		see(b, p, target);
-	else
-		(void)schema_refuse(b, f.reference, BRISE_EUNSUPPORTED,
-		                    "a reference to nothing in this document");
+	if (f.reference && (i = schema_resolve(b, &f)) != 0)
+		see(b, p, i);
 }
 
 void schema_collect(schema_builder *b, schema_parts *p, uint32_t value)
@@ -444,17 +184,11 @@ void schema_collect(schema_builder *b, schema_parts *p, uint32_t value)
 
 /* ---- parts to sets -------------------------------------------------------------------------- */
 
-static void order(uint32_t *parts, size_t n)
+static int compare_parts(const void *a, const void *b)
 {
-	size_t i, k;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	for (i = 1; i < n; i++) {
-		uint32_t part = parts[i];
-
-		for (k = i; k > 0 && parts[k - 1] > part; k--)
-			parts[k] = parts[k - 1];
-		parts[k] = part;
-	}
+	return (x > y) - (x < y);
 }
 
 static uint32_t hash_parts(const uint32_t *parts, size_t n)
@@ -502,7 +236,9 @@ uint32_t schema_take_set(schema_builder *b, schema_parts *p, uint32_t value)
 	size_t n = p->is_nothing ? 1 : p->n, slot = 0, i;
 	schema_set *moved;
 
-	order(p->parts, p->n);
+	if (p->n > 1)
+		qsort(p->parts, p->n, sizeof *p->parts, compare_parts);
+	(void)schema_spend(b, 64 + 8 * p->n);
 	found = find_set(b, parts, n, &slot);
 	if (!found && b->n_sets == SETS_MAX)
 		(void)schema_refuse(b, value, BRISE_EUNSUPPORTED,
@@ -533,9 +269,11 @@ uint32_t schema_take_set(schema_builder *b, schema_parts *p, uint32_t value)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-bool schema_begin(schema_builder *b, const document *d, network *n, brise_error *err)
+bool schema_begin(schema_builder *b, document *d, network *n, brise_error *err)
 {
 	memset(b, 0, sizeof *b);
+	b->work = WORK_MAX;
+	d->work = &b->work;
 	b->d = d;
 	b->n = n;
 	b->err = err;
@@ -545,6 +283,8 @@ bool schema_begin(schema_builder *b, const document *d, network *n, brise_error 
 	b->most_facts = 64;
 	b->facts = memory_new(b->most_facts, sizeof *b->facts);
 	b->n_facts = 1;
+	if (b->facts)
+		schema_init_facts(&b->facts[0]);
 	b->most_parts = 64;
 	b->parts = memory_new(b->most_parts, sizeof *b->parts);
 	json_rules_make(&b->rules, n);
@@ -579,6 +319,7 @@ brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, 
 			network_add_call(n, value, schema_rule(&b, set), n->rules[*root].end);
 		}
 		*has_free_keys = b.has_free_keys;
+		(void)schema_spend(&b, 0);
 	}
 	schema_free_parts(&p);
 	schema_end(&b);

@@ -1,10 +1,15 @@
 /* schema.h - what the files that compile JSON schemas share
  *
  * What a value must satisfy is a set of parts of schemas: the plain keywords of schema objects,
- * and their anyOf and oneOf. Each set that is met becomes one rule; so recursive references end,
- * and keywords beside `$ref`, `allOf` and `anyOf` hold together with what stands in there.
+ * their anyOf, oneOf, not, if and dependents, and what these come to, such as an object that lacks
+ * a property. Each set that is met becomes one rule; so recursive references end, and keywords
+ * beside `$ref`, `allOf` and `anyOf` hold together with what stands in there. A part that can be
+ * satisfied in several ways has branches; a set with one is the union of the sets that have one of
+ * its branches instead. Sets without are objects, arrays, strings and numbers.
  *
- *     schema.c         keywords, and schemas to sets
+ *     schema_keyword.c keywords
+ *     schema.c         schemas to sets
+ *     schema_branch.c  the branches of parts, negation among them
  *     schema_sets.c    sets to rules
  *     schema_object.c  objects and arrays
  *     schema_text.c    strings
@@ -40,11 +45,14 @@ enum {
 typedef struct schema_facts {
 	uint32_t value;
 	unsigned types;
+	bool is_nullable;
 	bool is_plain; /* something but anyOf, oneOf, allOf and $ref restricts */
 	uint32_t properties, required, additional;
 	uint32_t items, prefix; /* the rest, and the first ones */
 	uint32_t enumeration, constant;
 	uint32_t any_of, one_of, all_of, reference;
+	uint32_t negated, condition, then, otherwise;
+	uint32_t dependent[3]; /* dependentRequired, dependentSchemas, dependencies */
 	uint32_t least_length, most_length, least_items, most_items, least_properties,
 	        most_properties;
 	uint32_t minimum, maximum, above, below, multiple; /* above, below: exclusive */
@@ -53,11 +61,57 @@ typedef struct schema_facts {
 	uint32_t format_value;
 } schema_facts;
 
-/* Parts: a schema object's number times 4, and which part of it. */
-enum { SCHEMA_PLAIN, SCHEMA_ANY_OF, SCHEMA_ONE_OF };
+/* A part is a value of the document and what it says, or, below SCHEMA_KINDS, types alone. Keys of
+ * objects come in the order of the parts that name them. */
+typedef enum schema_kind {
+	SCHEMA_TYPES,
+	/* of a name, or a member whose key it is: an object, if it is one, without it or with it */
+	SCHEMA_LACKS,
+	SCHEMA_HAS,
+	SCHEMA_HAS_ALL,   /* of a list of names */
+	SCHEMA_HAS_OTHER, /* of a schema in properties: an object with a value not by it */
+	/* of a schema object */
+	SCHEMA_PLAIN,
+	SCHEMA_ANY_OF,
+	SCHEMA_ONE_OF,
+	SCHEMA_NOT, /* the schema does not hold */
+	SCHEMA_IF,
+	SCHEMA_NOT_TYPE,
+	SCHEMA_SHORTER, /* a string, shorter than minLength says */
+	SCHEMA_LONGER,
+	SCHEMA_FEWER_ITEMS,
+	SCHEMA_MORE_ITEMS,
+	SCHEMA_FEWER_PROPERTIES,
+	SCHEMA_MORE_PROPERTIES,
+	SCHEMA_NOT_PATTERN, /* a string that its pattern does not fit */
+	SCHEMA_NOT_FORMAT,
+	/* of a member of dependentRequired and the like */
+	SCHEMA_DEPENDS,
+	/* of a number: one in comparison with it */
+	SCHEMA_BELOW,
+	SCHEMA_ABOVE,
+	SCHEMA_AT_MOST,
+	SCHEMA_AT_LEAST,
+	SCHEMA_NOT_VALUE /* of any value: another one */
+} schema_kind;
 
-#define SCHEMA_NOTHING     3u /* a part that no value satisfies */
-#define SCHEMA_ONLY_OBJECT 2u /* a part that all objects satisfy */
+#define SCHEMA_KINDS   128u /* above all kinds and types */
+#define SCHEMA_NOTHING 0u   /* the part of no types, which no value satisfies */
+
+static inline uint32_t schema_part(uint32_t value, schema_kind kind)
+{
+	return value * SCHEMA_KINDS + kind;
+}
+
+static inline schema_kind schema_kind_of(uint32_t part)
+{
+	return part < SCHEMA_KINDS ? SCHEMA_TYPES : (schema_kind)(part % SCHEMA_KINDS);
+}
+
+static inline uint32_t schema_value_of(uint32_t part)
+{
+	return part / SCHEMA_KINDS;
+}
 
 typedef struct schema_set {
 	uint32_t first, n;    /* parts, ascending */
@@ -68,13 +122,14 @@ typedef struct schema_builder {
 	const document *d;
 	network *n;
 	json_rules rules;
-	schema_facts *facts; /* 0 is none */
+	schema_facts *facts; /* 0 is of a schema that restricts nothing */
 	uint32_t *facts_of;  /* [values] */
 	size_t n_facts, most_facts;
 	schema_set *sets;
 	uint32_t *parts, *slots;
 	size_t n_sets, most_sets, n_parts, most_parts, n_slots;
-	size_t work; /* of telling schemas apart */
+	size_t apart; /* work of telling schemas apart */
+	int64_t work; /* steps that are left, the document's too */
 	bool has_free_keys;
 	brise_status status;
 	brise_error *err;
@@ -91,9 +146,22 @@ typedef struct schema_parts {
 bool schema_refuse(schema_builder *b, uint32_t value, brise_status status, const char *what);
 bool schema_no_memory(schema_builder *b);
 
+/* Takes n steps of the work that compiling may take; false after an error. */
+bool schema_spend(schema_builder *b, size_t n);
+
+void schema_init_facts(schema_facts *f);
+
 /* The facts of a schema object; number 0 after an error. */
 uint32_t schema_find_facts(schema_builder *b, uint32_t value);
+
+/* The keywords of a plain part; of another: none that restricts. */
 const schema_facts *schema_get(const schema_builder *b, uint32_t part);
+
+/* The key of a part that has one. */
+const char *schema_get_key(const schema_builder *b, uint32_t part, size_t *bytes);
+
+/* Keywords that restrict nothing. */
+bool schema_is_annotation(const char *key);
 
 /* Adds what a schema asks for, with all it refers to. */
 void schema_collect(schema_builder *b, schema_parts *p, uint32_t value);
@@ -110,6 +178,23 @@ static inline uint32_t schema_rule(const schema_builder *b, uint32_t set)
 	return set < b->n_sets ? b->sets[set].rule : 0;
 }
 
+/* Adds that a schema does not hold. */
+void schema_negate(schema_builder *b, schema_parts *p, uint32_t value);
+
+/* What a reference leads to; 0: an error. */
+uint32_t schema_resolve(schema_builder *b, const schema_facts *f);
+
+/* Goes through the branches of a part. */
+typedef struct schema_branches {
+	uint32_t part;
+	uint32_t value; /* of the branch at hand, for messages */
+	uint32_t outer, inner;
+	unsigned step;
+} schema_branches;
+
+/* Adds what the next branch asks for; false: there are no more. */
+bool schema_next_branch(schema_builder *b, schema_branches *it, schema_parts *p);
+
 /* Fills the rules of all sets. */
 void schema_fill_sets(schema_builder *b);
 
@@ -124,6 +209,8 @@ typedef struct schema_merged {
 	        most_properties;
 } schema_merged;
 
+/* The parts are a copy, as new sets move those of all: freed with schema_free_parts. */
+bool schema_copy_set(schema_builder *b, uint32_t set, schema_merged *m, schema_parts *parts);
 void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m);
 
 void schema_put_object(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
@@ -139,6 +226,12 @@ uint32_t schema_find_list(const schema_merged *m);
 
 /* The next listed value behind `last` (0: the first) that satisfies all parts; 0: none. */
 uint32_t schema_next_value(schema_builder *b, const schema_merged *m, uint32_t last);
+
+/* Whether a part excludes a value. */
+bool schema_is_excluded(const schema_builder *b, const schema_merged *m, uint32_t value);
+
+/* The part of these that has branches and is to be replaced next; SCHEMA_NOTHING: none. */
+uint32_t schema_find_branches(schema_builder *b, const schema_merged *m);
 
 /* Whether a value that is no array and no object satisfies the parts. */
 bool schema_fits(schema_builder *b, const schema_merged *m, uint32_t value);
@@ -160,11 +253,11 @@ bool schema_is_required(const schema_merged *m, const char *key, size_t bytes);
 /* Whether no value satisfies two sets; false where it cannot be told. */
 bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned depth);
 
-/* The expression of a format; NULL: it is not known. */
+/* The expression of a format; NULL: it has none, and restricts nothing. */
 const char *schema_find_format(const char *name);
 
-/* Begins and ends a builder. */
-bool schema_begin(schema_builder *b, const document *d, network *n, brise_error *err);
+/* Begins and ends a builder, which has the document count its steps. */
+bool schema_begin(schema_builder *b, document *d, network *n, brise_error *err);
 void schema_end(schema_builder *b);
 
 #endif

@@ -31,19 +31,6 @@ typedef struct copy {
 	schema_parts parts;
 } copy;
 
-static bool make_copy(schema_builder *b, uint32_t set, copy *c)
-{
-	size_t i;
-
-	c->parts = (schema_parts){ NULL, NULL, 0, 0, 0, 0, false };
-	schema_merge(b, set, &c->m);
-	for (i = 0; i < c->m.n; i++)
-		if (!schema_add_part(b, &c->parts, c->m.parts[i]))
-			return false;
-	c->m.parts = c->parts.parts;
-	return true;
-}
-
 static bool property_apart(schema_builder *b, const copy *x, const copy *y, const char *key,
                            size_t bytes, unsigned depth)
 {
@@ -66,9 +53,8 @@ static bool required_apart(schema_builder *b, const copy *x, const copy *y, unsi
 	for (i = 0; i < x->m.n; i++) {
 		const schema_facts f = *schema_get(b, x->m.parts[i]);
 
-		if (x->m.parts[i] < 4 || !f.required)
-			continue;
-		for (k = b->d->values[f.required].child; k; k = b->d->values[k].next)
+		for (k = f.required ? b->d->values[f.required].child : 0; k;
+		     k = b->d->values[k].next)
 			if (property_apart(b, x, y, b->d->values[k].string,
 			                   b->d->values[k].string_bytes, depth))
 				return true;
@@ -142,38 +128,29 @@ static bool plain_apart(schema_builder *b, const copy *x, const copy *y, unsigne
 	       required_apart(b, y, x, depth);
 }
 
-/* The part of a set with branches; SCHEMA_NOTHING: none. */
-static uint32_t find_branches(const copy *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->m.n; i++)
-		if (c->m.parts[i] >= 4 && c->m.parts[i] % 4 != SCHEMA_PLAIN)
-			return c->m.parts[i];
-	return SCHEMA_NOTHING;
-}
-
 /* Each branch, with the other parts of its set, excludes `other`. */
 static bool branches_apart(schema_builder *b, const copy *c, uint32_t part, uint32_t other,
                            unsigned depth)
 {
-	const schema_facts f = *schema_get(b, part);
-	uint32_t i, set;
+	schema_branches it = { .part = part, .value = c->m.value };
+	uint32_t set;
 	size_t k;
 
-	i = b->d->values[part % 4 == SCHEMA_ANY_OF ? f.any_of : f.one_of].child;
-	for (; i; i = b->d->values[i].next) {
+	while (b->status == BRISE_OK) {
 		schema_parts p = { NULL, NULL, 0, 0, 0, 0, false };
 
 		for (k = 0; k < c->m.n; k++)
 			if (c->m.parts[k] != part)
 				(void)schema_add_part(b, &p, c->m.parts[k]);
-		schema_collect(b, &p, i);
-		set = schema_take_set(b, &p, i);
+		if (!schema_next_branch(b, &it, &p)) {
+			schema_free_parts(&p);
+			return true;
+		}
+		set = schema_take_set(b, &p, it.value);
 		if (b->status != BRISE_OK || !schema_apart(b, set, other, depth + 1))
 			return false;
 	}
-	return true;
+	return false;
 }
 
 bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned depth)
@@ -182,14 +159,14 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 	uint32_t part;
 	bool apart = false;
 
-	if (depth > DEPTH_MAX || ++b->work > WORK_MAX || b->status != BRISE_OK)
+	if (depth > DEPTH_MAX || ++b->apart > WORK_MAX || b->status != BRISE_OK)
 		return false;
-	apart = make_copy(b, first, &x);
-	if (make_copy(b, second, &y) && apart) {
+	apart = schema_copy_set(b, first, &x.m, &x.parts);
+	if (schema_copy_set(b, second, &y.m, &y.parts) && apart) {
 		apart = false;
-		if ((part = find_branches(&x)) != SCHEMA_NOTHING)
+		if ((part = schema_find_branches(b, &x.m)) != SCHEMA_NOTHING)
 			apart = branches_apart(b, &x, part, second, depth);
-		else if ((part = find_branches(&y)) != SCHEMA_NOTHING)
+		else if ((part = schema_find_branches(b, &y.m)) != SCHEMA_NOTHING)
 			apart = branches_apart(b, &y, part, first, depth);
 		else
 			apart = plain_apart(b, &x, &y, depth);

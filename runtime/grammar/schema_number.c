@@ -50,8 +50,13 @@ bool schema_find_bound(const schema_merged *m, bool is_upper, decimal *bound, bo
 	for (i = 0; i < m->n; i++) {
 		const schema_facts *f = schema_get(m->b, m->parts[i]);
 
-		if (m->parts[i] < 4)
-			continue;
+		uint32_t value = schema_value_of(m->parts[i]);
+		schema_kind kind = schema_kind_of(m->parts[i]);
+
+		if (kind == (is_upper ? SCHEMA_BELOW : SCHEMA_ABOVE) ||
+		    kind == (is_upper ? SCHEMA_AT_MOST : SCHEMA_AT_LEAST))
+			narrow(m->b, value, is_upper, kind == SCHEMA_BELOW || kind == SCHEMA_ABOVE,
+			       bound, is_open, &has_bound);
 		narrow(m->b, is_upper ? f->maximum : f->minimum, is_upper, false, bound, is_open,
 		       &has_bound);
 		narrow(m->b, is_upper ? f->below : f->above, is_upper, true, bound, is_open,
@@ -105,7 +110,7 @@ bool schema_is_multiple(const decimal *number, const decimal *of)
 typedef struct magnitudes {
 	decimal low, high;
 	bool low_is_open, high_is_open, has_high;
-	bool is_integer;
+	bool is_integer, is_broken; /* integers only; none of them */
 	divisor multiples[MULTIPLES_MAX];
 	size_t n_multiples;
 } magnitudes;
@@ -116,7 +121,8 @@ typedef struct place {
 	uint8_t done;   /* digits of this part */
 	bool is_fraction;
 	bool is_low, is_high; /* all digits so far are those of the bound */
-	uint8_t unused[3];    /* zero: places are compared as bytes */
+	bool is_broken;       /* a digit behind the point is not zero */
+	uint8_t unused[2];    /* zero: places are compared as bytes */
 } place;
 
 typedef struct walker {
@@ -169,7 +175,7 @@ static bool may_end(const magnitudes *m, const place *p)
 	size_t i;
 	unsigned k;
 
-	if (p->digits > 0 || (p->is_fraction && p->done == 0))
+	if (p->digits > 0 || (p->is_fraction && p->done == 0) || (m->is_broken && !p->is_broken))
 		return false;
 	if (p->is_low && (has_more(&m->low, p) || m->low_is_open))
 		return false;
@@ -206,6 +212,7 @@ static bool add_digit(const magnitudes *m, const place *from, unsigned digit, pl
 	if (!from->is_fraction)
 		to->digits--;
 	to->done++;
+	to->is_broken = m->is_broken && (from->is_broken || (from->is_fraction && digit > 0));
 	/* Where no bound is near, the place among the whole digits does not matter. */
 	if (!to->is_fraction && !to->is_low && !to->is_high)
 		to->done = 1;
@@ -312,7 +319,7 @@ static bool find_multiples(schema_builder *b, const schema_merged *m, magnitudes
 	for (i = 0; i < m->n; i++) {
 		const schema_facts *f = schema_get(b, m->parts[i]);
 
-		if (m->parts[i] < 4 || !read_number(b, f->multiple, &d))
+		if (!read_number(b, f->multiple, &d))
 			continue;
 		if (out->n_multiples == MULTIPLES_MAX)
 			return schema_refuse(b, f->multiple, BRISE_EUNSUPPORTED,
@@ -363,7 +370,8 @@ static void put_bounded(schema_builder *b, const schema_merged *m, magnitudes *a
 
 void schema_put_number(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to)
 {
-	magnitudes all = { .is_integer = !(m->types & SCHEMA_FRACTION) };
+	magnitudes all = { .is_integer = !(m->types & SCHEMA_FRACTION),
+		           .is_broken = !(m->types & SCHEMA_INTEGER) };
 	bool low_is_open, high_is_open, has_low, has_high, has_multiples;
 	decimal low, high;
 
@@ -372,7 +380,7 @@ void schema_put_number(schema_builder *b, const schema_merged *m, uint32_t from,
 	has_multiples = find_multiples(b, m, &all);
 	if (b->status != BRISE_OK || (has_low && has_high && decimal_compare(&low, &high) > 0))
 		return;
-	if (!has_low && !has_high && !has_multiples) {
+	if (!has_low && !has_high && !has_multiples && !all.is_broken) {
 		network_add_call(b->n, from, all.is_integer ? b->rules.integer : b->rules.number,
 		                 to);
 		return;

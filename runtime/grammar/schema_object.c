@@ -13,12 +13,25 @@
 #define OBJECT_STATES_MAX 60000u
 #define PREFIX_MAX        10000u
 
-static bool is_plain(uint32_t part)
+/* ---- what a property must satisfy ----------------------------------------------------------- */
+
+static bool has_key(const schema_builder *b, uint32_t part, const char *key, size_t bytes)
 {
-	return part >= 4 && part % 4 == SCHEMA_PLAIN;
+	size_t n;
+	const char *own = schema_get_key(b, part, &n);
+
+	return n == bytes && !memcmp(own, key, bytes);
 }
 
-/* ---- what a property must satisfy ----------------------------------------------------------- */
+/* The first of the names that a part requires; 0: none. */
+static uint32_t find_names(const schema_builder *b, uint32_t part)
+{
+	uint32_t list = schema_get(b, part)->required;
+
+	if (schema_kind_of(part) == SCHEMA_HAS_ALL)
+		list = schema_value_of(part);
+	return list ? b->d->values[list].child : 0;
+}
 
 bool schema_is_required(const schema_merged *m, const char *key, size_t bytes)
 {
@@ -27,11 +40,14 @@ bool schema_is_required(const schema_merged *m, const char *key, size_t bytes)
 	size_t i;
 
 	for (i = 0; i < m->n; i++) {
-		const schema_facts *f = schema_get(m->b, m->parts[i]);
+		schema_kind kind = schema_kind_of(m->parts[i]);
 
-		if (!is_plain(m->parts[i]) || !f->required)
-			continue;
-		for (k = d->values[f->required].child; k; k = d->values[k].next)
+		if ((kind == SCHEMA_HAS || kind == SCHEMA_HAS_OTHER) &&
+		    has_key(m->b, m->parts[i], key, bytes))
+			return true;
+		k = find_names(m->b, m->parts[i]);
+		(void)document_spend(d, k ? d->values[d->values[k].parent].n : 1);
+		for (; k; k = d->values[k].next)
 			if (d->values[k].string_bytes == bytes &&
 			    !memcmp(d->values[k].string, key, bytes))
 				return true;
@@ -48,8 +64,12 @@ void schema_collect_property(schema_builder *b, const schema_merged *m, const ch
 	for (i = 0; i < m->n; i++) {
 		const schema_facts f = *schema_get(b, m->parts[i]);
 
-		if (!is_plain(m->parts[i]))
-			continue;
+		schema_kind kind = schema_kind_of(m->parts[i]);
+
+		if (kind == SCHEMA_LACKS)
+			p->is_nothing |= has_key(b, m->parts[i], key, bytes);
+		if (kind == SCHEMA_HAS_OTHER && has_key(b, m->parts[i], key, bytes))
+			schema_negate(b, p, schema_value_of(m->parts[i]));
 		value = f.properties ? document_find_key(b->d, f.properties, key, bytes) : 0;
 		if (!value)
 			value = f.additional;
@@ -66,7 +86,7 @@ static void collect_additional(schema_builder *b, const schema_merged *m, schema
 	for (i = 0; i < m->n; i++) {
 		const schema_facts f = *schema_get(b, m->parts[i]);
 
-		if (is_plain(m->parts[i]) && f.additional)
+		if (f.additional)
 			schema_collect(b, p, f.additional);
 	}
 }
@@ -91,6 +111,8 @@ static void add_key(object *o, const char *text, size_t bytes)
 	json_key *moved;
 	size_t i;
 
+	if (!schema_spend(o->b, o->n))
+		return;
 	for (i = 0; i < o->n; i++)
 		if (o->keys[i].bytes == bytes && !memcmp(o->keys[i].text, text, bytes))
 			return;
@@ -114,22 +136,27 @@ static void add_key(object *o, const char *text, size_t bytes)
 static void find_keys(object *o)
 {
 	const schema_builder *b = o->b;
+	const char *key;
+	size_t i, bytes;
 	uint32_t k;
-	size_t i;
 
 	for (i = 0; i < o->m->n && b->status == BRISE_OK; i++) {
 		const schema_facts *f = schema_get(b, o->m->parts[i]);
 
-		if (is_plain(o->m->parts[i]) && f->properties)
-			for (k = b->d->values[f->properties].child; k; k = b->d->values[k].next)
-				add_key(o, b->d->values[k].key, b->d->values[k].key_bytes);
+		for (k = f->properties ? b->d->values[f->properties].child : 0;
+		     k && b->status == BRISE_OK; k = b->d->values[k].next)
+			add_key(o, b->d->values[k].key, b->d->values[k].key_bytes);
 	}
 	for (i = 0; i < o->m->n && b->status == BRISE_OK; i++) {
-		const schema_facts *f = schema_get(b, o->m->parts[i]);
+		schema_kind kind = schema_kind_of(o->m->parts[i]);
 
-		if (is_plain(o->m->parts[i]) && f->required)
-			for (k = b->d->values[f->required].child; k; k = b->d->values[k].next)
-				add_key(o, b->d->values[k].string, b->d->values[k].string_bytes);
+		if (kind == SCHEMA_LACKS || kind == SCHEMA_HAS || kind == SCHEMA_HAS_OTHER) {
+			key = schema_get_key(b, o->m->parts[i], &bytes);
+			add_key(o, key, bytes);
+		}
+		for (k = find_names(b, o->m->parts[i]); k && b->status == BRISE_OK;
+		     k = b->d->values[k].next)
+			add_key(o, b->d->values[k].string, b->d->values[k].string_bytes);
 	}
 }
 
@@ -275,7 +302,7 @@ static void fill_object(object *o, uint32_t from, uint32_t to)
 		(void)schema_no_memory(o->b);
 		return;
 	}
-	for (i = 0; i < o->n && o->b->status == BRISE_OK; i++) {
+	for (i = 0; i < o->n && schema_spend(o->b, o->m->n); i++) {
 		o->required[i] = schema_is_required(o->m, o->keys[i].text, o->keys[i].bytes);
 		o->members[i] = add_member(o, &o->keys[i]);
 	}
@@ -309,9 +336,8 @@ void schema_collect_element(schema_builder *b, const schema_merged *m, uint32_t 
 	for (i = 0; i < m->n; i++) {
 		const schema_facts f = *schema_get(b, m->parts[i]);
 
-		if (!is_plain(m->parts[i]))
-			continue;
 		value = f.items;
+		(void)document_spend(b->d, place);
 		if (f.prefix && b->d->values[f.prefix].n > place)
 			for (value = b->d->values[f.prefix].child, k = 0; k < place; k++)
 				value = b->d->values[value].next;
@@ -328,7 +354,7 @@ static uint32_t count_prefix(const schema_builder *b, const schema_merged *m)
 	for (i = 0; i < m->n; i++) {
 		const schema_facts *f = schema_get(b, m->parts[i]);
 
-		if (is_plain(m->parts[i]) && f->prefix && b->d->values[f->prefix].n > n)
+		if (f->prefix && b->d->values[f->prefix].n > n)
 			n = b->d->values[f->prefix].n;
 	}
 	return n;

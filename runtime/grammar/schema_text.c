@@ -4,6 +4,7 @@
  * is the product of their automata and the count, and each character is written in one way.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/grammar/regex_ahead.h"
@@ -100,7 +101,7 @@ static bool add_one(schema_builder *b, automata *a, const char *text, size_t byt
 	if (a->n == REGEXES_MAX)
 		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
 		                     "too many patterns that hold together");
-	status = regex_compile(&a->r[a->n], text, bytes, &why);
+	status = regex_compile(&a->r[a->n], text, bytes, &b->work, &why);
 	if (status == BRISE_OK) {
 		a->n++;
 		return true;
@@ -141,6 +142,69 @@ static bool add_regex(schema_builder *b, automata *a, const char *text, size_t b
 	return done;
 }
 
+/* Patterns and formats that must not fit. */
+static void add_inverted(schema_builder *b, automata *a, uint32_t part)
+{
+	const schema_facts f = b->facts[b->facts_of[schema_value_of(part)]];
+	const document_value *v = &b->d->values[f.pattern];
+	bool added = false;
+
+	if (schema_kind_of(part) == SCHEMA_NOT_FORMAT) {
+		added = add_one(b, a, f.format, strlen(f.format), f.format_value);
+	} else if (schema_kind_of(part) == SCHEMA_NOT_PATTERN) {
+		if (regex_begins_ahead(v->string, v->string_bytes))
+			(void)schema_refuse(b, f.pattern, BRISE_EUNSUPPORTED,
+			                    "look-ahead in a pattern that must not fit");
+		else
+			added = add_one(b, a, v->string, v->string_bytes, f.pattern);
+	}
+	if (added)
+		regex_invert(&a->r[a->n - 1]);
+}
+
+/* Writes an expression that fits a text alone; returns its bytes. Each byte of the text takes at
+ * most 10. */
+static size_t quote_text(const char *text, size_t bytes, char *to)
+{
+	size_t at = 0, n = 0, step;
+
+	for (; at < bytes; at += step)
+		n += (size_t)sprintf(to + n, "\\u{%lx}",
+		                     (unsigned long)charset_decode(text + at, bytes - at, &step));
+	return n;
+}
+
+/* Texts that are excluded, as one automaton. */
+static void add_excluded(schema_builder *b, const schema_merged *m, automata *a)
+{
+	size_t total = 16, n = 4, i, count = 0;
+	uint32_t last = 0;
+	char *text;
+
+	for (i = 0; i < m->n; i++)
+		total += (size_t)b->d->values[schema_value_of(m->parts[i])].string_bytes * 10 + 1;
+	text = b->status == BRISE_OK ? memory_new(total, 1) : NULL;
+	if (!text) {
+		(void)schema_no_memory(b);
+		return;
+	}
+	memcpy(text, "^(?:", 4);
+	for (i = 0; i < m->n; i++) {
+		const document_value *v = &b->d->values[schema_value_of(m->parts[i])];
+
+		if (schema_kind_of(m->parts[i]) != SCHEMA_NOT_VALUE || v->type != JSON_STRING)
+			continue;
+		if (count++ > 0)
+			text[n++] = '|';
+		n += quote_text(v->string, v->string_bytes, text + n);
+		last = schema_value_of(m->parts[i]);
+	}
+	memcpy(text + n, ")$", 2);
+	if (count > 0 && add_one(b, a, text, n + 2, last))
+		regex_invert(&a->r[a->n - 1]);
+	memory_free(text);
+}
+
 static bool make_automata(schema_builder *b, const schema_merged *m, automata *a)
 {
 	size_t i;
@@ -149,14 +213,15 @@ static bool make_automata(schema_builder *b, const schema_merged *m, automata *a
 	for (i = 0; i < m->n && b->status == BRISE_OK; i++) {
 		const schema_facts f = *schema_get(b, m->parts[i]);
 
-		if (m->parts[i] < 4)
-			continue;
 		if (f.pattern)
 			(void)add_regex(b, a, b->d->values[f.pattern].string,
 			                b->d->values[f.pattern].string_bytes, f.pattern);
 		if (f.format && b->status == BRISE_OK)
 			(void)add_regex(b, a, f.format, strlen(f.format), f.format_value);
+		if (b->status == BRISE_OK)
+			add_inverted(b, a, m->parts[i]);
 	}
+	add_excluded(b, m, a);
 	if (b->status != BRISE_OK)
 		free_automata(a);
 	return b->status == BRISE_OK;
@@ -253,6 +318,8 @@ static bool put_edges(product *p, size_t which, uint32_t close)
 	bool done = true;
 	size_t i;
 
+	if (!schema_spend(p->b, 4 * p->borders.n * p->a->n))
+		return false;
 	if (is_whole(p, &key))
 		network_add_bytes(p->b->n, from, '"', '"', close);
 	for (i = 0; i < p->borders.n && done; i++) {
@@ -277,6 +344,13 @@ static bool put_edges(product *p, size_t which, uint32_t close)
 	return done;
 }
 
+static int compare_lows(const void *a, const void *b)
+{
+	const charset_range *x = a, *y = b;
+
+	return (x->low > y->low) - (x->low < y->low);
+}
+
 /* The pieces into which the classes of all automata cut the characters. */
 static bool find_borders(product *p)
 {
@@ -287,14 +361,9 @@ static bool find_borders(product *p)
 		for (k = 0; k < p->a->r[i].n_classes; k++)
 			if (!charset_add(s, p->a->r[i].begins[k], p->a->r[i].begins[k]))
 				return schema_no_memory(p->b);
-	/* Ordered one by one, not joined where they follow each other. */
-	for (i = 1; i < s->n; i++)
-		for (k = i; k > 0 && s->ranges[k - 1].low > s->ranges[k].low; k--) {
-			charset_range moved = s->ranges[k];
-
-			s->ranges[k] = s->ranges[k - 1];
-			s->ranges[k - 1] = moved;
-		}
+	/* Not joined where they follow each other. */
+	if (s->n > 1)
+		qsort(s->ranges, s->n, sizeof *s->ranges, compare_lows);
 	for (i = k = 0; i < s->n; i++)
 		if (k == 0 || s->ranges[k - 1].low != s->ranges[i].low)
 			s->ranges[k++] = s->ranges[i];

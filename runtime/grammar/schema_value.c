@@ -23,7 +23,8 @@ static void put_children(schema_builder *b, uint32_t value, uint32_t from, uint3
 
 	network_add_text(b->n, from, is_object ? "{" : "[", open);
 	network_add_call(b->n, open, b->rules.blank, at);
-	for (i = b->d->values[value].child; i && !network_is_full(b->n); i = b->d->values[i].next) {
+	for (i = b->d->values[value].child; i && !network_is_full(b->n) && schema_spend(b, 1);
+	     i = b->d->values[i].next) {
 		const document_value *v = &b->d->values[i];
 
 		if (is_object && document_find_key(b->d, value, v->key, v->key_bytes) != i)
@@ -87,8 +88,7 @@ uint32_t schema_find_list(const schema_merged *m)
 	for (i = 0; i < m->n; i++) {
 		const schema_facts *f = schema_get(m->b, m->parts[i]);
 
-		if (m->parts[i] >= 4 && m->parts[i] % 4 == SCHEMA_PLAIN &&
-		    (f->enumeration || f->constant))
+		if (f->enumeration || f->constant)
 			return m->parts[i];
 	}
 	return SCHEMA_NOTHING;
@@ -116,31 +116,51 @@ static unsigned find_type(const document *d, const document_value *v)
 	}
 }
 
+typedef struct bounds {
+	decimal low, high;
+	bool has_low, has_high, low_is_open, high_is_open;
+} bounds;
+
+static void find_bounds(const schema_merged *m, bounds *all)
+{
+	all->has_low = schema_find_bound(m, false, &all->low, &all->low_is_open);
+	all->has_high = schema_find_bound(m, true, &all->high, &all->high_is_open);
+}
+
+static bool is_within(const bounds *all, const decimal *number)
+{
+	int order;
+
+	if (all->has_low) {
+		order = decimal_compare(number, &all->low);
+		if (order < 0 || (order == 0 && all->low_is_open))
+			return false;
+	}
+	if (all->has_high) {
+		order = decimal_compare(number, &all->high);
+		if (order > 0 || (order == 0 && all->high_is_open))
+			return false;
+	}
+	return true;
+}
+
 static bool number_fits(const schema_merged *m, const document_value *v)
 {
 	const document *d = m->b->d;
 	decimal number, bound;
-	bool is_open;
+	bounds all;
 	size_t i;
-	int order;
 
 	if (!decimal_read(&number, d->text + v->at, v->bytes))
 		return true; /* beyond all bounds that are read */
-	if (schema_find_bound(m, false, &bound, &is_open)) {
-		order = decimal_compare(&number, &bound);
-		if (order < 0 || (order == 0 && is_open))
-			return false;
-	}
-	if (schema_find_bound(m, true, &bound, &is_open)) {
-		order = decimal_compare(&number, &bound);
-		if (order > 0 || (order == 0 && is_open))
-			return false;
-	}
+	find_bounds(m, &all);
+	if (!is_within(&all, &number))
+		return false;
 	for (i = 0; i < m->n; i++) {
 		const schema_facts *f = schema_get(m->b, m->parts[i]);
 		const document_value *of;
 
-		if (m->parts[i] < 4 || !f->multiple)
+		if (!f->multiple)
 			continue;
 		of = &d->values[f->multiple];
 		if (decimal_read(&bound, d->text + of->at, of->bytes) &&
@@ -160,9 +180,16 @@ static uint32_t count_characters(const char *text, size_t bytes)
 	return n;
 }
 
-/* Whether keywords of a part restrict what is in an array or object. */
-static bool looks_inside(const schema_facts *f, json_type type)
+/* Whether a part restricts what is in an array or object. */
+static bool looks_inside(const schema_builder *b, uint32_t part, json_type type)
 {
+	const schema_facts *f = schema_get(b, part);
+	schema_kind kind = schema_kind_of(part);
+
+	if (kind == (type == JSON_ARRAY ? SCHEMA_FEWER_ITEMS : SCHEMA_FEWER_PROPERTIES) ||
+	    kind == (type == JSON_ARRAY ? SCHEMA_MORE_ITEMS : SCHEMA_MORE_PROPERTIES) ||
+	    (type == JSON_OBJECT && kind >= SCHEMA_LACKS && kind <= SCHEMA_HAS_OTHER))
+		return true;
 	if (type == JSON_ARRAY)
 		return f->items || f->prefix || f->least_items > 0 ||
 		       f->most_items != SCHEMA_NO_LIMIT;
@@ -186,20 +213,21 @@ bool schema_fits(schema_builder *b, const schema_merged *m, uint32_t value)
 		       schema_text_fits(b, m, v->string, v->string_bytes);
 	}
 	for (i = 0; (v->type == JSON_ARRAY || v->type == JSON_OBJECT) && i < m->n; i++)
-		if (m->parts[i] >= 4 && looks_inside(schema_get(b, m->parts[i]), v->type))
+		if (looks_inside(b, m->parts[i], v->type))
 			(void)schema_refuse(b, value, BRISE_EUNSUPPORTED,
 			                    "a listed array or object, of which other keywords "
 			                    "restrict the inside");
 	return true;
 }
 
-static bool is_listed(const schema_builder *b, const schema_facts *f, uint32_t value)
+/* is_own: the value is of that list. */
+static bool is_listed(const schema_builder *b, const schema_facts *f, bool is_own, uint32_t value)
 {
 	uint32_t i;
 
 	if (f->constant && !document_equal(b->d, f->constant, value))
 		return false;
-	if (!f->enumeration)
+	if (!f->enumeration || is_own)
 		return true;
 	for (i = b->d->values[f->enumeration].child; i; i = b->d->values[i].next)
 		if (document_equal(b->d, i, value))
@@ -209,13 +237,55 @@ static bool is_listed(const schema_builder *b, const schema_facts *f, uint32_t v
 
 static bool is_listed_by_all(const schema_builder *b, const schema_merged *m, uint32_t value)
 {
+	uint32_t list = schema_find_list(m);
 	size_t i;
 
 	for (i = 0; i < m->n; i++)
-		if (m->parts[i] >= 4 && m->parts[i] % 4 == SCHEMA_PLAIN &&
-		    !is_listed(b, schema_get(b, m->parts[i]), value))
+		if (!is_listed(b, schema_get(b, m->parts[i]), m->parts[i] == list, value))
 			return false;
 	return true;
+}
+
+bool schema_is_excluded(const schema_builder *b, const schema_merged *m, uint32_t value)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (schema_kind_of(m->parts[i]) == SCHEMA_NOT_VALUE &&
+		    document_equal(b->d, schema_value_of(m->parts[i]), value))
+			return true;
+	return false;
+}
+
+/* Branches of excluded numbers come last, and only where they are within the bounds: each splits
+ * one range into two. */
+uint32_t schema_find_branches(schema_builder *b, const schema_merged *m)
+{
+	bool has_list = schema_find_list(m) != SCHEMA_NOTHING;
+	decimal number;
+	bounds all;
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		switch (schema_kind_of(m->parts[i])) {
+		case SCHEMA_ANY_OF:
+		case SCHEMA_ONE_OF:
+		case SCHEMA_NOT:
+		case SCHEMA_IF:
+		case SCHEMA_DEPENDS:
+			return m->parts[i];
+		default:
+			break;
+		}
+	find_bounds(m, &all);
+	for (i = 0; i < m->n && !has_list && m->types & SCHEMA_NUMBER; i++) {
+		const document_value *v = &b->d->values[schema_value_of(m->parts[i])];
+
+		if (schema_kind_of(m->parts[i]) == SCHEMA_NOT_VALUE && v->type == JSON_NUMBER &&
+		    decimal_read(&number, b->d->text + v->at, v->bytes) && is_within(&all, &number))
+			return m->parts[i];
+	}
+	return SCHEMA_NOTHING;
 }
 
 uint32_t schema_next_value(schema_builder *b, const schema_merged *m, uint32_t last)
@@ -227,8 +297,9 @@ uint32_t schema_next_value(schema_builder *b, const schema_merged *m, uint32_t l
 		value = last ? 0 : f.constant;
 	else
 		value = last ? b->d->values[last].next : b->d->values[f.enumeration].child;
-	while (value && b->status == BRISE_OK &&
-	       !(is_listed_by_all(b, m, value) && schema_fits(b, m, value)))
+	while (value && schema_spend(b, m->n) &&
+	       !(is_listed_by_all(b, m, value) && !schema_is_excluded(b, m, value) &&
+	         schema_fits(b, m, value)))
 		value = f.constant ? 0 : b->d->values[value].next;
 	return b->status == BRISE_OK ? value : 0;
 }

@@ -63,7 +63,7 @@ static uint32_t find_arguments(schema_builder *b, uint32_t parameters)
 	}
 	b->d->values[parameters].is_root = true;
 	schema_collect(b, &p, parameters);
-	(void)schema_add_part(b, &p, SCHEMA_ONLY_OBJECT);
+	(void)schema_add_part(b, &p, SCHEMA_OBJECT);
 	return schema_rule(b, schema_take_set(b, &p, parameters));
 }
 
@@ -144,6 +144,7 @@ brise_status grammar_compile_tools(network *n, const brise_grammar_options *opti
 		schema_fill_sets(&b);
 		*root = put_list(&b, call, options->one_call);
 		*has_free_keys = b.has_free_keys;
+		(void)schema_spend(&b, 0);
 	}
 	schema_end(&b);
 	document_free(&d);

@@ -371,7 +371,7 @@ bool api_chat_reply(exchange *x, request *r, refusal *why)
 	if (!p->answers)
 		(void)refusal_set(why, 500, NULL, NULL, "out of memory");
 	if (!p->answers ||
-	    !request_submit(&p->request, facts->service, facts->key, take_event, p, why)) {
+	    !request_submit(&p->request, facts->service, &facts->who, take_event, p, why)) {
 		*r = p->request;
 		memory_free(p);
 		return false;

@@ -291,7 +291,7 @@ static bool submit_prompts(reply *p, refusal *why)
 		if (!of->request.n)
 			inputs_make_request(&p->of.prompts, p->submitted, &p->of.shared,
 			                    &of->request);
-		if (!request_submit(&of->request, facts->service, facts->key, take_event, of,
+		if (!request_submit(&of->request, facts->service, &facts->who, take_event, of,
 		                    why)) {
 			if (why->status != 503 || p->running == 0)
 				return false;

@@ -28,27 +28,6 @@ void api_peek_type(const fields *f, char type[API_TYPE_BYTES])
 		}
 }
 
-bool api_join_text(api_text *to, const char *text, size_t bytes, pool *p)
-{
-	size_t joint = to->bytes > 0 && bytes > 0 ? strlen(JOIN) : 0;
-	size_t n = to->bytes + joint + bytes;
-	char *all;
-
-	if (!to->text || to->bytes == 0) {
-		to->text = text;
-		to->bytes = bytes;
-		return true;
-	}
-	if (!(all = pool_take(p, n + 1, 1)))
-		return false;
-	memcpy(all, to->text, to->bytes);
-	memcpy(all + to->bytes, JOIN, joint);
-	memcpy(all + to->bytes + joint, text, bytes);
-	to->text = all;
-	to->bytes = n;
-	return true;
-}
-
 /* ---- content -------------------------------------------------------------------------------- */
 
 static bool is_among(const char *types, const char *type)
@@ -90,11 +69,12 @@ static bool read_part(fields *f, const char *types, body *all)
 	return f->why->status == 0;
 }
 
-bool api_read_content(fields *f, const char *types, api_text *text)
+bool api_read_content(fields *f, const char *types, joined_text *text)
 {
 	body all = { .n = 0 };
 	bool done = true;
 
+	text->room = 0;
 	if (fields_peek(f) == JSON_STRING)
 		return fields_read_string(f, &text->text, &text->bytes);
 	if (fields_peek(f) != JSON_ARRAY)

@@ -5,6 +5,7 @@
 
 #include "runtime/serve/body.h"
 #include "runtime/serve/fields.h"
+#include "runtime/serve/joined_text.h"
 #include "runtime/serve/request.h"
 
 #define API_TYPE_BYTES 64
@@ -13,18 +14,9 @@
  * a text which fits. */
 void api_peek_type(const fields *f, char type[API_TYPE_BYTES]);
 
-/* Text that is put together from parts: with an empty line between them, as in chat_line.c. */
-typedef struct api_text {
-	const char *text; /* [bytes], memory of the pool; NULL: none */
-	size_t bytes;
-} api_text;
-
-/* Appends; false: no memory. */
-bool api_join_text(api_text *to, const char *text, size_t bytes, pool *p);
-
 /* Reads a string, or a list of parts whose types are "text" or among `types` (each followed by a
  * NUL, then an empty one); other parts are refused by their types. */
-bool api_read_content(fields *f, const char *types, api_text *text);
+bool api_read_content(fields *f, const char *types, joined_text *text);
 
 /* A tool as both APIs have it. */
 typedef struct api_tool {

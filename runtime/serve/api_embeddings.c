@@ -183,7 +183,7 @@ static bool submit_inputs(reply *p, refusal *why)
 		v->reply = p;
 		if (!v->request.n)
 			inputs_make_request(&p->inputs, p->submitted, &p->shared, &v->request);
-		if (!request_submit(&v->request, facts->service, facts->key, take_event, v, why)) {
+		if (!request_submit(&v->request, facts->service, &facts->who, take_event, v, why)) {
 			if (why->param[0])
 				strcpy(why->param, "input");
 			if (why->status != 503 || p->running == 0)

@@ -131,7 +131,7 @@ static void read_stops(request *r, fields *f)
 }
 
 typedef struct message_ask {
-	api_text system;
+	joined_text system;
 	api_tools tools;
 	bool has_messages;
 } message_ask;
@@ -164,7 +164,7 @@ static bool read_own(request *r, fields *f, const char *key, message_ask *ask)
 }
 
 /* The system's text stands in front of the messages, wherever the body has it. */
-static bool put_system(request *r, const api_text *text)
+static bool put_system(request *r, const joined_text *text)
 {
 	brise_message m = { .role = BRISE_SYSTEM, .content = text->text, .bytes = text->bytes };
 

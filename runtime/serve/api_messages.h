@@ -16,7 +16,7 @@ bool messages_read(request *r, const char *text, size_t bytes, bool counts, refu
 
 /* Reads "messages" and "system" into the request's (api_messages_input.c). */
 bool messages_read_list(request *r, fields *f);
-bool messages_read_system(fields *f, api_text *system);
+bool messages_read_system(fields *f, joined_text *system);
 
 /* What all events of one reply share. */
 typedef struct messages_reply {

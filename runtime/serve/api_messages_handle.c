@@ -73,11 +73,18 @@ static void end(messages_call *c, int status)
 static void take(void *user, uint32_t answer, const job_event *event)
 {
 	messages_call *c = user;
+	refusal why = { .status = 500 };
 
 	(void)answer;
 	messages_reply_take(&c->reply, event);
+	if (event->kind == JOB_FAILED) {
+		why.status = 0;
+		openai_explain(&why, event);
+	}
 	if (event->kind == JOB_FAILED || event->kind == JOB_DONE)
-		end(c, event->kind == JOB_DONE && !reply_parts_failed(&c->reply.parts) ? 200 : 500);
+		end(c, event->kind == JOB_DONE && !reply_parts_failed(&c->reply.parts)
+		               ? 200
+		               : why.status);
 	else if (c->begun)
 		flush(c);
 }
@@ -103,7 +110,7 @@ void api_messages(exchange *x)
 	}
 	c->x = x;
 	if (!messages_read(&c->request, facts->body, facts->body_bytes, false, &why) ||
-	    !request_submit(&c->request, facts->service, facts->key, take, c, &why)) {
+	    !request_submit(&c->request, facts->service, &facts->who, take, c, &why)) {
 		refuse(x, &why);
 		free_call(c);
 		return;

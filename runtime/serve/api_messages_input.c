@@ -12,7 +12,7 @@
 /* A message as it is read. */
 typedef struct message {
 	brise_role role;
-	api_text text;
+	joined_text text;
 	void *calls; /* brise_tool_call [n_calls] */
 	size_t n_calls;
 	void *results; /* brise_message [n_results] */
@@ -44,7 +44,7 @@ static bool read_text(fields *f, message *m)
 			fields_skip(f);
 	if (!text)
 		return refuse_missing(f, item, ".text");
-	return api_join_text(&m->text, text, bytes, f->pool);
+	return joined_text_add(&m->text, text, bytes, f->pool);
 }
 
 static bool read_input(fields *f, brise_tool_call *call)
@@ -92,7 +92,7 @@ static bool read_result(fields *f, message *m)
 {
 	brise_message *result = pool_append(f->pool, &m->results, m->n_results, sizeof *result);
 	char key[16], item[REFUSAL_PARAM];
-	api_text text = { .text = "" }, failed = { .text = NULL };
+	joined_text text = { .text = "" }, failed = { .text = NULL };
 	bool is_error = false;
 
 	if (!result)
@@ -111,8 +111,8 @@ static bool read_result(fields *f, message *m)
 	if (!result->call_id)
 		return refuse_missing(f, item, ".tool_use_id");
 	if (is_error) {
-		failed = (api_text){ .text = "Error:", .bytes = 6 };
-		if (!api_join_text(&failed, text.text, text.bytes, f->pool))
+		failed = (joined_text){ .text = "Error:", .bytes = 6 };
+		if (!joined_text_add(&failed, text.text, text.bytes, f->pool))
 			return false;
 		text = failed;
 	}
@@ -238,7 +238,8 @@ static bool read_message(request *r, fields *f)
 		return false;
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
 		if (!strcmp(key, "content")) {
-			m.n_calls = m.n_results = m.text.bytes = 0;
+			m.n_calls = m.n_results = 0;
+			m.text = (joined_text){ .text = NULL };
 			has_content = read_content(f, &m);
 		} else {
 			fields_skip(f);
@@ -259,7 +260,7 @@ bool messages_read_list(request *r, fields *f)
 	return f->why->status == 0;
 }
 
-bool messages_read_system(fields *f, api_text *system)
+bool messages_read_system(fields *f, joined_text *system)
 {
 	return api_read_content(f, "", system);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/serve/api_messages.h"
+#include "runtime/serve/openai.h"
 #include "runtime/serve/scheduler.h"
 #include "runtime/serve/service.h"
 #include "runtime/text/json_writer.h"
@@ -240,14 +241,11 @@ static void take_figures(messages_reply *r, const job_event *event)
 	r->n_kept = event->n_kept;
 }
 
-static void put_failure(messages_reply *r, const char *message)
+static void put_failure(messages_reply *r, const refusal *why)
 {
-	refusal why = { .status = 0 };
-
-	(void)refusal_set(&why, 500, NULL, NULL, "%s", message);
 	if (r->streams)
 		body_begin_event(&r->out, "error");
-	messages_put_error(&r->out, &why);
+	messages_put_error(&r->out, why);
 	if (r->streams)
 		body_end_event(&r->out);
 }
@@ -255,6 +253,7 @@ static void put_failure(messages_reply *r, const char *message)
 static void take_done(messages_reply *r, const job_event *event)
 {
 	json_writer w = { .sink = body_add, .user = &r->out };
+	refusal why = { .status = 0 };
 
 	take_figures(r, event);
 	send_start(r);
@@ -263,8 +262,8 @@ static void take_done(messages_reply *r, const job_event *event)
 	r->reason = find_reason(event);
 	if (event->reason == JOB_STOPPED && event->stop < r->request->n_stops)
 		r->stop = r->request->stops[event->stop];
-	if (reply_parts_failed(&r->parts))
-		put_failure(r, "out of memory");
+	if (reply_parts_failed(&r->parts) && !refusal_set(&why, 500, NULL, NULL, "out of memory"))
+		put_failure(r, &why);
 	else if (r->streams)
 		send_end(r);
 	else
@@ -273,6 +272,8 @@ static void take_done(messages_reply *r, const job_event *event)
 
 void messages_reply_take(messages_reply *r, const job_event *event)
 {
+	refusal why = { .status = 0 };
+
 	switch (event->kind) {
 	case JOB_BEGUN:
 		take_figures(r, event);
@@ -286,7 +287,8 @@ void messages_reply_take(messages_reply *r, const job_event *event)
 		take_done(r, event);
 		break;
 	case JOB_FAILED:
-		put_failure(r, event->error ? event->error->message : "the answer failed");
+		openai_explain(&why, event);
+		put_failure(r, &why);
 		break;
 	case JOB_TOKEN:
 	case JOB_EMBEDDING:

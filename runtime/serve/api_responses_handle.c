@@ -40,7 +40,7 @@ static void end(responses_call *c)
 	const service *s = facts->service;
 
 	if (s->recent)
-		responses_keep_items(r, s->recent, facts->key);
+		responses_keep_items(r, s->recent, facts->who.key);
 	exchange_note(c->x, r->n_prompt, r->n_kept, r->n_answer);
 	exchange_on_gone(c->x, NULL, NULL);
 	if (c->begun && c->reply.out.failed) {
@@ -112,9 +112,9 @@ void api_responses(exchange *x)
 	}
 	c->x = x;
 	c->ask.recent = s->recent;
-	c->ask.owner = facts->key;
+	c->ask.owner = facts->who.key;
 	if (!responses_read(&c->ask, facts->body, facts->body_bytes, &why) ||
-	    !request_submit(&c->ask.request, s, facts->key, take, c, &why)) {
+	    !request_submit(&c->ask.request, s, &facts->who, take, c, &why)) {
 		refuse(x, &why);
 		free_call(c);
 		return;
@@ -131,7 +131,7 @@ void api_responses_count(exchange *x)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
 	const service *s = facts->service;
-	responses_ask ask = { .recent = s->recent, .owner = facts->key };
+	responses_ask ask = { .recent = s->recent, .owner = facts->who.key };
 	body b = { .n = 0 };
 	json_writer w = { .sink = body_add, .user = &b };
 	refusal why = { .status = 0 };

@@ -54,7 +54,7 @@ static bool read_role(fields *f, brise_role *role)
 static bool read_message(responses_ask *ask, fields *f)
 {
 	char key[16], item[REFUSAL_PARAM];
-	api_text text = { .text = NULL };
+	joined_text text = { .text = NULL };
 	brise_message m = { .content = NULL };
 
 	memcpy(item, f->path, sizeof item);
@@ -105,7 +105,7 @@ static bool read_call(responses_ask *ask, fields *f)
 static bool read_result(responses_ask *ask, fields *f)
 {
 	char key[16], item[REFUSAL_PARAM];
-	api_text text = { .text = NULL };
+	joined_text text = { .text = NULL };
 	brise_message m = { .role = BRISE_TOOL };
 
 	memcpy(item, f->path, sizeof item);

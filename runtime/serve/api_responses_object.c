@@ -33,7 +33,8 @@ static void put_item_head(const responses_reply *r, size_t i, json_writer *w, co
 	json_put_string(w, "type", type);
 }
 
-/* An item is complete if another has followed it, or if the answer has ended as it should. */
+/* A message is complete if another item has followed it, or if the answer has ended as it should; a
+ * call with all of its arguments, since a client may run it. A call that is cut off ends, too. */
 static const char *item_status(const responses_reply *r, size_t i, bool is_new)
 {
 	const reply_part *part = &r->parts.parts[i];
@@ -41,9 +42,14 @@ static const char *item_status(const responses_reply *r, size_t i, bool is_new)
 	if (is_new)
 		return "in_progress";
 	if (part->is_call)
-		return part->is_whole ? "completed" : "incomplete";
-	return i + 1 == r->parts.n && strcmp(r->status, "incomplete") == 0 ? "incomplete"
-	                                                                   : "completed";
+		return part->is_whole && reply_is_object(part->text.bytes, part->text.n)
+		               ? "completed"
+		               : "incomplete";
+	if (i + 1 < r->parts.n)
+		return "completed";
+	return strcmp(r->status, "incomplete") == 0 || strcmp(r->status, "failed") == 0
+	               ? "incomplete"
+	               : "completed";
 }
 
 void responses_put_item(const responses_reply *r, size_t i, json_writer *w, const char *key,

@@ -176,14 +176,15 @@ static void begin_item(responses_reply *r, reply_part *part)
 		send_part(r, part, true);
 }
 
-/* Ends the last item, if there is one. A call that the model wrote without arguments has none. */
+/* Ends the last item, if there is one. A call that the model wrote without arguments has none,
+ * unless the answer was cut off before them. */
 static void end_item(responses_reply *r)
 {
 	reply_part *part = reply_parts_last(&r->parts);
 
 	if (!part)
 		return;
-	if (part->is_call && part->text.n == 0)
+	if (part->is_call && part->text.n == 0 && strcmp(r->status, "incomplete") != 0)
 		body_add(&part->text, "{}", 2);
 	if (!is_stream(r))
 		return;

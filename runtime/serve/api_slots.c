@@ -47,7 +47,7 @@ static void show_slots(exchange *x)
 	json_open(&w, NULL, '[');
 	for (i = 0; i < figures.places; i++) {
 		scheduler_get_place(s->scheduler, i, &facts);
-		put_place(&w, i, &facts, facts.owner == request->key, figures.context);
+		put_place(&w, i, &facts, facts.owner == request->who.key, figures.context);
 	}
 	json_close(&w);
 	exchange_reply(x, text.failed ? 503 : 200, "application/json", text.bytes,

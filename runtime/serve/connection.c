@@ -30,6 +30,16 @@
 /* Of one turn of the loop, so that others have theirs. */
 #define READS_PER_TURN 16
 
+/* FNV-1a (Fowler, Noll, Vo; RFC 9923): addresses that collide take turns as one client. */
+static uint64_t hash_name(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 connection *connection_new(site *s, int socket, const char *peer, bool checks_host)
 {
 	connection *c = memory_new(1, sizeof *c);
@@ -39,6 +49,8 @@ connection *connection_new(site *s, int socket, const char *peer, bool checks_ho
 	c->site = s;
 	c->socket = socket;
 	memcpy(c->peer, peer, strnlen(peer, sizeof c->peer - 1));
+	c->client = hash_name(c->peer);
+	c->number = s->figures.accepted + 1;
 	c->checks_host = checks_host;
 	http_begin(&c->request, &s->limits);
 	c->since = c->sent = c->heard = os_clock();

@@ -23,6 +23,8 @@ typedef struct connection {
 	site *site;
 	int socket;
 	char peer[SOCKET_NAME];
+	uint64_t client; /* a hash of peer */
+	uint64_t number; /* of the connection, from 1 */
 	bool checks_host;
 	connection_state state;
 	http_request request;

@@ -231,13 +231,25 @@ static void read_token(drawing *d, const generate_token *token)
 		post_tokens(d, true);
 }
 
+/* Biases can ban all tokens, or all that a grammar allows. */
+static brise_status choose(drawing *d, const float *logits, generate_token *token)
+{
+	brise_status status = constraint_apply(&d->constraint, d->g.sampler, &d->error);
+
+	if (status == BRISE_OK)
+		status = generate_next(&d->g, logits, token, &d->error);
+	if (status == BRISE_EINVAL && d->job->plan.sampling->n_bias > 0)
+		status = error_set(&d->error, BRISE_EUNSUPPORTED,
+		                   "logit_bias bans every token that may come next");
+	return status;
+}
+
 void drawing_next(drawing *d, const float *logits)
 {
 	generate_token token;
 	brise_status status;
 
-	if ((status = constraint_apply(&d->constraint, d->g.sampler, &d->error)) != BRISE_OK ||
-	    (status = generate_next(&d->g, logits, &token, &d->error)) != BRISE_OK) {
+	if ((status = choose(d, logits, &token)) != BRISE_OK) {
 		fail(d, status);
 		return;
 	}

@@ -23,6 +23,7 @@ bool exchange_open(connection *c)
 	x->facts.body_bytes = r->body_bytes;
 	x->facts.number = ++c->site->figures.requests;
 	x->facts.service = c->site->service;
+	x->facts.who = (asker){ 0, c->client, c->number };
 	x->connection = c;
 	x->site = c->site;
 	x->request = r;
@@ -102,7 +103,7 @@ static void finish(exchange *x, int status)
 		            .status = status,
 		            .bytes = x->bytes,
 		            .seconds = os_clock() - x->begun,
-		            .key = x->facts.key,
+		            .key = x->facts.who.key,
 		            .prompt_tokens = x->prompt_tokens,
 		            .cached_tokens = x->cached_tokens,
 		            .answer_tokens = x->answer_tokens };

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/serve/asker.h"
+
 typedef struct exchange exchange;
 
 typedef struct exchange_facts {
@@ -22,7 +24,7 @@ typedef struct exchange_facts {
 	const char *query;  /* as sent, without "?"; "": none */
 	const char *body;   /* [body_bytes], with a NUL behind it; "": none */
 	size_t body_bytes;
-	size_t key;      /* which API key the client has, from 1; 0: no keys are set */
+	asker who;
 	uint64_t number; /* of the request, from 1, for ids and logs */
 	void *service;   /* struct service: the model, the scheduler and what else handlers use */
 } exchange_facts;

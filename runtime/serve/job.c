@@ -1,4 +1,4 @@
-/* job.c - copies of plans and events, and who is next */
+/* job.c - copies of plans and events */
 #include "runtime/serve/job.h"
 
 #include <stdalign.h>
@@ -131,77 +131,4 @@ void job_notes_drop(job_notes *notes, const job *j)
 		}
 	}
 	notes->end = link;
-}
-
-/* ---- the queue ------------------------------------------------------------------------------ */
-
-bool job_queue_open(job_queue *q, size_t n_owners)
-{
-	*q = (job_queue){ .n_owners = n_owners };
-	q->end = &q->first;
-	q->began = memory_new(n_owners + 1, sizeof *q->began);
-	q->running = memory_new(n_owners + 1, sizeof *q->running);
-	if (q->began && q->running)
-		return true;
-	job_queue_close(q);
-	return false;
-}
-
-void job_queue_close(job_queue *q)
-{
-	memory_free(q->began);
-	memory_free(q->running);
-	*q = (job_queue){ .n = 0 };
-}
-
-void job_queue_add(job_queue *q, job *j)
-{
-	j->next = NULL;
-	*q->end = j;
-	q->end = &j->next;
-	q->n++;
-}
-
-static void unlink_job(job_queue *q, job **link)
-{
-	if (!(*link = (*link)->next))
-		q->end = link;
-	q->n--;
-}
-
-void job_queue_remove(job_queue *q, const job *j)
-{
-	job **link = &q->first;
-
-	while (*link && *link != j)
-		link = &(*link)->next;
-	if (*link)
-		unlink_job(q, link);
-}
-
-static bool comes_before(const job_queue *q, size_t a, size_t b)
-{
-	return q->running[a] != q->running[b] ? q->running[a] < q->running[b]
-	                                      : q->began[a] < q->began[b];
-}
-
-job *job_queue_take(job_queue *q)
-{
-	job **best = &q->first, **link, *j;
-
-	if (!q->first)
-		return NULL;
-	for (link = &q->first; *link; link = &(*link)->next)
-		if (comes_before(q, (*link)->plan.owner, (*best)->plan.owner))
-			best = link;
-	j = *best;
-	unlink_job(q, best);
-	q->began[j->plan.owner] = ++q->count;
-	q->running[j->plan.owner]++;
-	return j;
-}
-
-void job_queue_end(job_queue *q, size_t owner)
-{
-	q->running[owner]--;
 }

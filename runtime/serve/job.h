@@ -31,6 +31,7 @@ struct job {
 	double submitted; /* os_clock */
 	job_note *last;   /* for the last event, so that it needs no memory; NULL: used */
 	/* Under the scheduler's lock. */
+	struct job_party *party; /* runtime/serve/job_queue.h; NULL: it neither waits nor runs */
 	job_stage stage;
 	bool is_cancelled;
 	bool is_ending; /* the function is being called with the last event */
@@ -55,23 +56,5 @@ void job_notes_open(job_notes *notes);
 void job_notes_add(job_notes *notes, job_note *note);
 job_note *job_notes_take(job_notes *notes);          /* NULL: none */
 void job_notes_drop(job_notes *notes, const job *j); /* frees those of a job */
-
-/* Jobs that wait. Among owners those come first of whom fewest jobs run, then those whose last job
- * began longest ago; jobs of one owner in order of submission. */
-typedef struct job_queue {
-	job *first, **end;
-	uint32_t n;
-	uint64_t *began;   /* [n_owners + 1] when each owner's last job began, counted in jobs */
-	uint32_t *running; /* [n_owners + 1] */
-	size_t n_owners;
-	uint64_t count;
-} job_queue;
-
-bool job_queue_open(job_queue *q, size_t n_owners); /* false: no memory */
-void job_queue_close(job_queue *q);                 /* jobs are not freed */
-void job_queue_add(job_queue *q, job *j);
-void job_queue_remove(job_queue *q, const job *j);
-job *job_queue_take(job_queue *q); /* NULL: none. It counts as running until: */
-void job_queue_end(job_queue *q, size_t owner);
 
 #endif

@@ -1,56 +1,52 @@
 /* join_messages.c - see join_messages.h */
 #include "runtime/serve/join_messages.h"
 
+#include <stdint.h>
 #include <string.h>
 
-#define JOIN "\n\n"
+#include "runtime/serve/joined_text.h"
 
-static bool join_text(brise_message *to, const brise_message *from, pool *p)
+/* The message that others are joined to, and the room of what it has of its own. */
+typedef struct joint {
+	brise_message *message; /* NULL: none yet */
+	joined_text text;
+	size_t calls; /* room for calls */
+} joint;
+
+static void begin(joint *j, brise_message *message)
 {
-	size_t n = to->bytes + strlen(JOIN) + from->bytes;
-	char *text;
+	*j = (joint){ .message = message,
+		      .text = { .text = message->content, .bytes = message->bytes } };
+}
 
-	if (from->bytes == 0)
-		return true;
-	if (to->bytes == 0) {
-		to->content = from->content;
-		to->bytes = from->bytes;
-		return true;
-	}
-	if (!(text = pool_take(p, n + 1, 1)))
+static bool join_text(joint *j, const brise_message *from, pool *p)
+{
+	if (!joined_text_add(&j->text, from->content, from->bytes, p))
 		return false;
-	memcpy(text, to->content, to->bytes);
-	memcpy(text + to->bytes, JOIN, strlen(JOIN));
-	memcpy(text + n - from->bytes, from->content, from->bytes);
-	to->content = text;
-	to->bytes = n;
+	j->message->content = j->text.text;
+	j->message->bytes = j->text.bytes;
 	return true;
 }
 
-static bool join_calls(brise_message *to, const brise_message *from, pool *p)
+static bool join_calls(joint *j, const brise_message *from, pool *p)
 {
+	brise_message *to = j->message;
 	size_t n = to->n_calls + from->n_calls;
-	brise_tool_call *calls;
+	brise_tool_call *calls = (brise_tool_call *)(uintptr_t)to->calls; /* the joint's own */
 
 	if (from->n_calls == 0)
 		return true;
-	if (!(calls = pool_take(p, n, sizeof *calls)))
-		return false;
-	if (to->n_calls > 0)
-		memcpy(calls, to->calls, to->n_calls * sizeof *calls);
+	if (j->calls < n) {
+		if (n > SIZE_MAX / 2 || !(calls = pool_take(p, 2 * n, sizeof *calls)))
+			return false;
+		if (to->n_calls > 0)
+			memcpy(calls, to->calls, to->n_calls * sizeof *calls);
+		j->calls = 2 * n;
+	}
 	memcpy(calls + to->n_calls, from->calls, from->n_calls * sizeof *calls);
 	to->calls = calls;
 	to->n_calls = n;
 	return true;
-}
-
-/* The system's messages stand aside: formats gather them. */
-static brise_message *find_before(brise_message *messages, size_t n)
-{
-	while (n > 0)
-		if (messages[--n].role != BRISE_SYSTEM)
-			return &messages[n];
-	return NULL;
 }
 
 static bool is_joined(const brise_message *before, const brise_message *m, bool has_tools)
@@ -62,20 +58,24 @@ static bool is_joined(const brise_message *before, const brise_message *m, bool 
 	return m->role == BRISE_ASSISTANT && before->role == BRISE_ASSISTANT;
 }
 
+/* The system's messages stand aside: formats gather them. */
 bool join_messages(brise_message *messages, size_t *n, bool has_tools, pool *p)
 {
+	joint before = { .message = NULL };
 	size_t i, kept = 0;
 
 	for (i = 0; i < *n; i++) {
-		brise_message m = messages[i], *before = find_before(messages, kept);
+		const brise_message m = messages[i];
 
-		if (!is_joined(before, &m, has_tools)) {
+		if (!is_joined(before.message, &m, has_tools)) {
 			messages[kept++] = m;
+			if (m.role != BRISE_SYSTEM)
+				begin(&before, &messages[kept - 1]);
 			continue;
 		}
-		if (!join_text(before, &m, p) || !join_calls(before, &m, p))
+		if (!join_text(&before, &m, p) || !join_calls(&before, &m, p))
 			return false;
-		before->continued = m.continued;
+		before.message->continued = m.continued;
 	}
 	*n = kept;
 	return true;

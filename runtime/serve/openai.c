@@ -33,8 +33,13 @@ void openai_refuse(exchange *x, const refusal *why)
 void openai_explain(refusal *why, const job_event *event)
 {
 	const char *message = event->error ? event->error->message : "evaluation failed";
+	bool is_bias = strncmp(message, "logit_bias", strlen("logit_bias")) == 0;
 
-	(void)refusal_set(why, 500, NULL, NULL, "%s", message);
+	if (event->error && event->error->code == BRISE_EUNSUPPORTED)
+		(void)refusal_set(why, 400, "unsupported_value", is_bias ? "logit_bias" : NULL,
+		                  "The answer cannot go on: %s.", message);
+	else
+		(void)refusal_set(why, 500, NULL, NULL, "%s", message);
 }
 
 void openai_put_usage(json_writer *w, const openai_usage *usage)

@@ -21,7 +21,7 @@ void openai_refuse(exchange *x, const refusal *why);
 /* "error": {...} of an object that is open. */
 void openai_put_error(json_writer *w, const refusal *why);
 
-/* Why a job failed, as a refusal. */
+/* Why a job failed, as a refusal: 400 where it is for what the client asked for. */
 void openai_explain(refusal *why, const job_event *event);
 
 typedef struct openai_usage {

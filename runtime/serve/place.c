@@ -76,7 +76,7 @@ static size_t count_common(const int32_t *a, size_t n_a, const int32_t *b, size_
  * the job's left. */
 static size_t count_shared(const place *p, const job *j, size_t n)
 {
-	if (!j->plan.keeps || j->plan.embeds || p->owner != j->plan.owner)
+	if (!j->plan.keeps || j->plan.embeds || p->owner != j->plan.who.key)
 		return 0;
 	return count_common(p->tokens, n, j->plan.prompt, j->plan.n - 1);
 }
@@ -156,7 +156,7 @@ static brise_status set_text(place *p, const job *j, size_t kept, brise_error *e
 	p->tokens = tokens;
 	p->n = j->plan.n;
 	p->most = room;
-	p->owner = j->plan.owner;
+	p->owner = j->plan.who.key;
 	p->n_kept = kept;
 	if (p->cached > kept)
 		p->cached = 0;
@@ -171,7 +171,7 @@ static brise_status take_cached(place_set *set, place *p, const job *j, size_t *
 	brise_sequence *before = p->sequence;
 	brise_status status;
 
-	if (!j->plan.keeps || j->plan.embeds || !(cache = open_cache(set, j->plan.owner)))
+	if (!j->plan.keeps || j->plan.embeds || !(cache = open_cache(set, j->plan.who.key)))
 		return BRISE_OK;
 	status = prompt_cache_take(cache, &p->sequence, set->model, &set->options, j->plan.prompt,
 	                           *kept, j->plan.prompt, j->plan.n, kept, err);

@@ -415,17 +415,17 @@ static bool check_ids(const request *r, const service *s, refusal *why)
 	return true;
 }
 
-bool request_submit(request *r, service *s, size_t key,
+bool request_submit(request *r, service *s, const asker *who,
                     void (*each)(void *user, uint32_t answer, const job_event *event), void *user,
                     refusal *why)
 {
 	grammar_entry *grammar = NULL;
 	scheduler_figures figures;
-	job_plan plan = { .owner = key };
+	job_plan plan = { .who = *who };
 	bool submitted;
 
-	if (!see_system(r, s, key, why) || !request_encode(r, s, why) || !check_ids(r, s, why) ||
-	    !plan_grammar(r, s, &plan, &grammar, why))
+	if (!see_system(r, s, who->key, why) || !request_encode(r, s, why) ||
+	    !check_ids(r, s, why) || !plan_grammar(r, s, &plan, &grammar, why))
 		return false;
 	scheduler_get_figures(s->scheduler, &figures);
 	r->each = each;

@@ -12,6 +12,7 @@
 #define SERVE_REQUEST_H
 
 #include "runtime/brise.h"
+#include "runtime/serve/asker.h"
 #include "runtime/serve/pool.h"
 #include "runtime/serve/refusal.h"
 #include "runtime/serve/service.h"
@@ -119,13 +120,13 @@ bool request_encode(request *r, const service *s, refusal *why);
 
 /* Encodes, compiles grammars, which are kept by their text, and submits r->n jobs.
  *
- * key    of the client (exchange_facts.key)
+ * who    asks (exchange_facts.who)
  * each   receives the events of answer 0 <= `answer` < n, from scheduler_deliver. It may call
  *        request_free once r->running is 0, or at any time before
  *
  * False: refused, nothing runs and nothing will be called: 400 what the client can correct, 503
  * the queue is full. */
-bool request_submit(request *r, service *s, size_t key,
+bool request_submit(request *r, service *s, const asker *who,
                     void (*each)(void *user, uint32_t answer, const struct job_event *event),
                     void *user, refusal *why);
 

@@ -100,7 +100,7 @@ static brise_status start(scheduler *s, brise_error *err)
 	s->rows = memory_new(rows, sizeof *s->rows);
 	s->row_place = memory_new(rows, sizeof *s->row_place);
 	if (!s->monitor || !s->facts || !s->set.places || !s->set.caches || !s->rows ||
-	    !s->row_place || !job_queue_open(&s->queue, s->o.n_owners))
+	    !s->row_place)
 		return error_set(err, BRISE_ENOMEM, "no memory for a scheduler");
 	if (!os_open_event(&s->wake))
 		return error_errno(err, "no pipe for the scheduler's events");
@@ -122,6 +122,7 @@ brise_status scheduler_new(scheduler **out, const brise_model *model,
 	s->o = *options;
 	s->wake = (os_event){ -1, -1 };
 	job_notes_open(&s->notes);
+	job_queue_open(&s->queue);
 	fill_defaults(&s->o);
 	if ((status = check_options(s, err)) == BRISE_OK)
 		status = start(s, err);
@@ -171,13 +172,14 @@ void scheduler_free(scheduler *s)
 		if (kind == JOB_DONE || kind == JOB_FAILED)
 			job_free(j);
 	}
-	while (s->queue.n > 0 && (j = job_queue_take(&s->queue)))
+	while ((j = job_queue_take(&s->queue))) {
+		job_queue_end(&s->queue, j);
 		job_free(j);
+	}
 	if (s->monitor)
 		free_over(s);
 	for (i = 0; s->set.caches && i <= s->o.n_owners; i++)
 		prompt_cache_close(&s->set.caches[i]);
-	job_queue_close(&s->queue);
 	os_close_event(&s->wake);
 	os_free_monitor(s->monitor);
 	memory_free(s->facts);
@@ -209,8 +211,8 @@ static brise_status check_plan(const scheduler *s, const job_plan *plan, brise_e
 			                 "token %zu of the prompt is %" PRId32
 			                 ", outside the vocabulary of %" PRIu32,
 			                 i, plan->prompt[i], facts->vocab);
-	if (plan->owner > s->o.n_owners)
-		return error_set(err, BRISE_EINVAL, "owner %zu of %zu", plan->owner, s->o.n_owners);
+	if (plan->who.key > s->o.n_owners)
+		return error_set(err, BRISE_EINVAL, "key %zu of %zu", plan->who.key, s->o.n_owners);
 	if (plan->must_call &&
 	    (plan->grammar_after < 0 || (uint32_t)plan->grammar_after >= facts->vocab))
 		return error_set(err, BRISE_EINVAL, "no token that begins a call");
@@ -226,7 +228,8 @@ brise_status scheduler_submit(scheduler *s, job **out, const job_plan *plan, job
                               void *user, brise_error *err)
 {
 	brise_status status = check_plan(s, plan, err);
-	bool is_full;
+	bool is_full, is_added = false;
+	uint32_t n_waiting;
 	job *j;
 
 	*out = NULL;
@@ -237,19 +240,19 @@ brise_status scheduler_submit(scheduler *s, job **out, const job_plan *plan, job
 	j->user = user;
 	j->submitted = os_clock();
 	os_lock(s->monitor);
-	is_full = s->queue.n >= s->o.queue;
-	if (is_full) {
+	is_full = !job_queue_has_room(&s->queue, plan, s->o.queue);
+	if (is_full)
 		s->figures.jobs_refused++;
-	} else {
+	else if ((is_added = job_queue_add(&s->queue, j)))
 		j->number = ++s->n_jobs;
-		job_queue_add(&s->queue, j);
-	}
+	n_waiting = s->queue.n;
 	os_unlock(s->monitor);
-	if (is_full) {
+	if (!is_added) {
 		j->plan.release = NULL; /* still the caller's */
 		job_free(j);
-		return error_set(err, BRISE_EFULL, "%" PRIu32 " requests are waiting already",
-		                 s->o.queue);
+		return is_full ? error_set(err, BRISE_EFULL,
+		                           "%" PRIu32 " requests are waiting already", n_waiting)
+		               : error_set(err, BRISE_ENOMEM, "no memory for another job");
 	}
 	os_wake_all(s->monitor);
 	*out = j;

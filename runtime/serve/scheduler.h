@@ -3,7 +3,7 @@
  * A job is a prompt and how it is continued. Jobs that run share the passes over the weights (Yu
  * and others, "Orca", OSDI 2022); a new prompt is read in slices between (Agrawal and others,
  * arXiv 2308.16369). What a job draws depends on its prompt, sampling and seed alone, never on the
- * other jobs. Jobs wait in turn, fairly among owners, if all places are taken.
+ * other jobs. If all places are taken, jobs wait and clients take turns (job_queue.h).
  *
  * All functions are for one thread, the thread of control; events are delivered by
  * scheduler_deliver, in it.
@@ -12,6 +12,7 @@
 #define SERVE_SCHEDULER_H
 
 #include "runtime/brise.h"
+#include "runtime/serve/asker.h"
 
 typedef struct scheduler scheduler;
 typedef struct job job;
@@ -20,7 +21,7 @@ typedef struct job job;
 typedef struct scheduler_options {
 	uint32_t places; /* answers at once; 0: 4. Each has a sequence, made when it is needed */
 	uint32_t slice;  /* most tokens of prompts in one pass while others draw; 0: 64 */
-	uint32_t queue;  /* most jobs that wait; 0: 64 */
+	uint32_t queue;  /* jobs that may wait (job_queue_has_room); 0: 64 */
 	/* without a job for so long, engine, sequences and weights are given back */
 	double idle_seconds;
 	const char *path; /* the model's file, which is opened again by the scheduler for itself, so
@@ -28,9 +29,9 @@ typedef struct scheduler_options {
 	brise_engine_options engine;     /* size 0: defaults, here and in the next */
 	brise_sequence_options sequence; /* of each place */
 	uint64_t memory;   /* most bytes for weights, as brise_limit_memory takes it; with path */
-	const char *cache; /* folder of the prompt cache; jobs of an owner use a folder below it */
+	const char *cache; /* folder of the prompt cache; jobs with a key use a folder below it */
 	uint64_t cache_bytes;      /* most bytes of the cache, of each owner's share too */
-	const char *const *owners; /* [n_owners] API keys: owner i of a job is owners[i - 1]. Their
+	const char *const *owners; /* [n_owners] API keys: key i of a job is owners[i - 1]. Their
 	                            * folders are named by a hash */
 	size_t n_owners;
 	bool has_drafts; /* drafts while a single job draws; text does not depend on them */
@@ -78,8 +79,8 @@ typedef struct job_plan {
 	bool must_call;        /* the first token drawn is grammar_after */
 	bool has_logprobs;     /* JOB_TOKEN events */
 	unsigned n_top;        /* with them: so many likeliest tokens, at most JOB_MOST_TOP */
-	size_t owner;          /* texts are shared among jobs of the same owner only; 0: nobody's */
-	bool keeps;            /* its text may be kept and reused, and it reuses others' */
+	asker who;   /* whose turn it is; texts are shared among jobs of the same key only */
+	bool keeps;  /* its text may be kept and reused, and it reuses others' */
 	bool embeds; /* JOB_EMBEDDING; nothing is drawn, whatever the limit, and nothing reused */
 	/* Called once, in the thread of control, when grammar and chat are needed no more: behind
 	 * the last event, or some time after scheduler_cancel; also within scheduler_free. NULL:
@@ -140,8 +141,9 @@ typedef void job_event_fn(void *user, const job_event *event);
 
 /* Submits a job; events come in later scheduler_deliver calls, never within this one. *out is
  * invalid when the last event has been delivered, and may be cancelled within that call.
- * Errors: BRISE_EFULL as many jobs wait as may (try again later); BRISE_EINVAL the prompt does not
- * fit the context, an id or a setting is out of range; BRISE_ENOMEM. */
+ * Errors: BRISE_EFULL as many jobs wait as may, or as many of this client's (try again later);
+ * BRISE_EINVAL the prompt does not fit the context, an id or a setting is out of range;
+ * BRISE_ENOMEM. */
 brise_status scheduler_submit(scheduler *s, job **out, const job_plan *plan, job_event_fn *each,
                               void *user, brise_error *err);
 

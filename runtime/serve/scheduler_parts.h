@@ -4,6 +4,7 @@
 
 #include "runtime/os/event.h"
 #include "runtime/os/os.h"
+#include "runtime/serve/job_queue.h"
 #include "runtime/serve/place.h"
 
 #define SCHEDULER_MOST_PLACES 256u

@@ -44,7 +44,7 @@ void scheduler_post(void *scheduler_, job_note *note)
 static void end_job(scheduler *s, job *j, job_note *last, bool is_done)
 {
 	os_lock(s->monitor);
-	job_queue_end(&s->queue, j->plan.owner);
+	job_queue_end(&s->queue, j);
 	s->figures.n_running--;
 	if (j->is_cancelled || s->stops) {
 		j->next = s->over;

@@ -92,9 +92,9 @@ static bool check_key(const site *s, exchange *x, bool is_open)
 {
 	if (s->guard.n_keys == 0)
 		return true;
-	x->facts.key = guard_find_key(&s->guard, exchange_get_header(x, "Authorization"),
-	                              exchange_get_header(x, "x-api-key"));
-	if (x->facts.key > 0 || is_open)
+	x->facts.who.key = guard_find_key(&s->guard, exchange_get_header(x, "Authorization"),
+	                                  exchange_get_header(x, "x-api-key"));
+	if (x->facts.who.key > 0 || is_open)
 		return true;
 	exchange_add_header(x, "WWW-Authenticate", "Bearer");
 	exchange_refuse(x, 401,

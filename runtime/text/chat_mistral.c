@@ -223,7 +223,7 @@ static brise_status put_results(writing *w, size_t from, size_t to)
 	for (i = from; i < to && status == BRISE_OK; i++) {
 		if (is_forgotten(w, i))
 			continue;
-		chat_put_result(&w->text, w->conversation, i, w->chat->rules->call_ids);
+		chat_put_result(&w->text, w->conversation, from, i, w->chat->rules->call_ids);
 		status = put_between(w, CHAT_BEGIN_RESULTS, CHAT_END_RESULTS);
 	}
 	return status;

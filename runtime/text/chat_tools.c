@@ -16,6 +16,10 @@
 #include "runtime/text/chat_ids.h"
 #include "runtime/text/chat_json.h"
 
+/* Results mostly come in the order of their calls. Others are searched for among so many, as a
+ * conversation may have a hundred thousand of each. */
+#define CALLS_SEARCHED 1000u
+
 static void put(chat_text *out, const char *text)
 {
 	chat_text_add(out, text, strlen(text), false);
@@ -165,27 +169,32 @@ void chat_put_calls(chat_text *out, const brise_message *m, bool ids)
 	put(out, "]");
 }
 
-/* The call that message i answers: that of its id, or the one at its place; NULL: none. */
-static const brise_tool_call *find_call(const brise_conversation *c, size_t i)
+static bool has_id(const brise_tool_call *call, const char *id)
 {
-	const char *id = c->messages[i].call_id;
-	size_t place = 0, k, j;
-
-	for (k = i; k > 0 && c->messages[k - 1].role == BRISE_TOOL; k--)
-		place++;
-	if (k == 0)
-		return NULL;
-	k--;
-	for (j = 0; id && j < c->messages[k].n_calls; j++)
-		if (c->messages[k].calls[j].id && !strcmp(c->messages[k].calls[j].id, id))
-			return &c->messages[k].calls[j];
-	return place < c->messages[k].n_calls ? &c->messages[k].calls[place] : NULL;
+	return id && call->id && !strcmp(call->id, id);
 }
 
-void chat_put_result(chat_text *out, const brise_conversation *c, size_t i, bool ids)
+/* The call that message i answers, of results that begin with message `first`: that of its id, or
+ * the one at its place; NULL: none. */
+static const brise_tool_call *find_call(const brise_conversation *c, size_t first, size_t i)
+{
+	const brise_message *m = first > 0 ? &c->messages[first - 1] : NULL;
+	const char *id = c->messages[i].call_id;
+	size_t most = m && m->n_calls < CALLS_SEARCHED ? m->n_calls : CALLS_SEARCHED, k;
+	const brise_tool_call *here = m && i - first < m->n_calls ? &m->calls[i - first] : NULL;
+
+	if (here && has_id(here, id))
+		return here;
+	for (k = 0; m && k < most; k++)
+		if (has_id(&m->calls[k], id))
+			return &m->calls[k];
+	return here;
+}
+
+void chat_put_result(chat_text *out, const brise_conversation *c, size_t first, size_t i, bool ids)
 {
 	const brise_message *m = &c->messages[i];
-	const brise_tool_call *call = find_call(c, i);
+	const brise_tool_call *call = ids && m->call_id ? NULL : find_call(c, first, i);
 	const char *id = m->call_id ? m->call_id
 	                 : call     ? call->id
 	                            : NULL,

@@ -13,7 +13,9 @@ brise_status chat_put_tools(chat_text *out, const brise_conversation *conversati
 /* Appends the list of a message's calls, with or without their ids. */
 void chat_put_calls(chat_text *out, const brise_message *message, bool ids);
 
-/* Appends the result in message i, with the call's id, or in a list with the tool's name. */
-void chat_put_result(chat_text *out, const brise_conversation *conversation, size_t i, bool ids);
+/* Appends the result in message i, of results in a row that begin with message `first`, with the
+ * call's id, or in a list with the tool's name. */
+void chat_put_result(chat_text *out, const brise_conversation *conversation, size_t first, size_t i,
+                     bool ids);
 
 #endif

@@ -25,6 +25,11 @@ export function skip(name, reason) {
 	console.error(`skipped: ${name}: ${reason}`);
 }
 
+/** Servers that run, which end with the test whatever ends that. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts `brise serve` and waits until it is ready. stop() ends it, and gives its exit status. */
@@ -32,6 +37,8 @@ export async function serve(program, model, options = []) {
 	const child = spawn(program, ["serve", model, "--port", "0", "--no-cache", ...options], {
 		stdio: ["ignore", "pipe", "pipe"],
 	});
+	running.add(child);
+	child.on("exit", () => running.delete(child));
 	let log = "";
 	child.stderr.on("data", (bytes) => (log += bytes));
 	const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? signal)));

@@ -148,7 +148,8 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 			if (!isfinite(w[i]))
 				abort();
 		if (way == 1 || c->header.span == 0 ||
-		    !fuzz_succeeds(factor_new(&factors, cols, c->header.span, &fuzz_error)) ||
+		    !fuzz_succeeds(
+		            factor_new(&factors, cols, c->header.span, false, &fuzz_error)) ||
 		    !fuzz_succeeds(
 		            factor_input(&factors, c, index, threads, NULL, NULL, &fuzz_error)))
 			break;

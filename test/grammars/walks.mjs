@@ -1,7 +1,8 @@
-// walks.mjs BUILD TOKENIZER - texts that are drawn from the masks of 200 schemas alone: what ends is
+// walks.mjs BUILD TOKENIZER - texts that are drawn from the masks of 500 schemas alone: what ends is
 // valid for ajv
 import { createRequire } from 'node:module';
 import { check, escape, report, skip, startChecker, unescape } from './checker.mjs';
+import { drawBranches } from './branches.mjs';
 import { drawSchemas } from './schemas.mjs';
 
 const [build, tokenizer] = process.argv.slice(2);
@@ -36,7 +37,7 @@ function hasTwice(text) {
 
 const checker = startChecker(build, tokenizer);
 let cut = 0;
-for (const schema of drawSchemas(200)) {
+for (const schema of [...drawSchemas(200), ...drawBranches(300)]) {
 	const line = JSON.stringify(schema);
 	const answer = await checker.ask(`schema ${line}`);
 	if (answer.startsWith('unsupported') && answer.includes('no text can be valid')) {

@@ -8,9 +8,16 @@ import { gunzipSync } from 'node:zlib';
 import { assert, holds, skip } from './statements.mjs';
 import { pageHeaders } from './fake_server.mjs';
 
+// Servers that run, which end with the test whatever ends that.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 // A server of its own, whose address is the first line it prints.
 async function startServer(brise, model, ...options) {
 	const child = spawn(brise, ['serve', model, '--port', '0', '--no-cache', ...options], { stdio: ['ignore', 'pipe', 'ignore'] });
+	running.add(child);
+	child.on('exit', () => running.delete(child));
 	const address = await new Promise((done, fail) => {
 		let text = '';
 		child.stdout.on('data', (part) => {
