@@ -93,7 +93,7 @@ system_files := $(filter-out runtime/os/none/board.c $(face_system),$(wildcard r
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
 lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
 app_sources := $(face_system) $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c runtime/serve/*.c runtime/serve/page/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
-test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c decode_blocks.c terminal_echo.c grammar_check.c)
+test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c print_serving.c decode_blocks.c terminal_echo.c grammar_check.c)
 
 objects = $(patsubst %.c,$(out)/obj/%.o,$(1))
 lib_objects := $(call objects,$(lib_sources))
