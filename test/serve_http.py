@@ -235,7 +235,7 @@ def places():
         second = subprocess.run([brise, "serve", model, "--port", str(server.address[1])], capture_output=True, text=True)
         check("a port in use", second.returncode == 1 and "another program listens there" in second.stderr and second.stderr.count("\n") == 1, second.stderr)
     for options, expected in ((("--host", "example.org"), "expected an address"), (("--host", "192.0.2.1"), "no such address"), (("--port", "65536"), "65535"), (("--api-key", "short"), "at least 8"),
-                              (("--cors", "example.org"), "an origin such as"), (("--api-key-file", "/dev/null"), "holds no key"), (("--max-body", "x"), "expected a size")):
+                              (("--cors", "example.org"), "an origin such as"), (("--api-key-file", "/dev/null"), "holds no key"), (("--max-body", "x"), "expected a size"), (("--cache", "/proc/none"), "folder for cached prompts cannot be made"), (("--cache", "/dev/null"), "no folder")):
         second = subprocess.run([brise, "serve", model, *options], capture_output=True, text=True)
         check(" ".join(options), second.returncode in (1, 2) and expected in second.stderr and second.stderr.count("\n") == 1, second.stderr)
     listener = socket.create_server(("127.0.0.1", 0))

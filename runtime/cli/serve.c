@@ -19,6 +19,7 @@
 #include "runtime/serve/recent_items.h"
 #include "runtime/serve/scheduler.h"
 #include "runtime/serve/service.h"
+#include "runtime/session/cache.h"
 
 #define NAME_MOST 200
 
@@ -56,19 +57,22 @@ static void choose_name(serving *s, const char *path)
 }
 
 /* A folder that was not asked for need not be there. */
-static void choose_cache(serving *s)
+static int choose_cache(serving *s)
 {
 	const serve_settings *o = s->settings;
+	prompt_cache cache;
+	brise_error err;
 
-	if (o->no_cache)
-		return;
-	if (o->cache)
-		s->cache = memory_copy_text(o->cache);
-	else if ((s->cache = places_cache("prompts")) != NULL &&
-	         places_make(s->cache, NULL) != BRISE_OK) {
-		memory_free(s->cache);
-		s->cache = NULL;
+	if (o->no_cache ||
+	    !(s->cache = o->cache ? memory_copy_text(o->cache) : places_cache("prompts")))
+		return COMMANDS_READY;
+	if (prompt_cache_open(&cache, s->cache, s->cache_bytes, &err) == BRISE_OK) {
+		prompt_cache_close(&cache);
+		return COMMANDS_READY;
 	}
+	memory_free(s->cache);
+	s->cache = NULL;
+	return o->cache ? report_status("serve", &err) : COMMANDS_READY;
 }
 
 static int open_model(serving *s, const char *path)
@@ -267,11 +271,11 @@ int cli_serve(int argc, char **argv)
 	if (result == COMMANDS_READY)
 		result = open_model(&s, operands.operands[0]);
 	if (result == COMMANDS_READY)
+		result = choose_cache(&s);
+	if (result == COMMANDS_READY)
 		result = open_server(&s);
-	if (result == COMMANDS_READY) {
-		choose_cache(&s);
+	if (result == COMMANDS_READY)
 		result = start_scheduler(&s, operands.operands[0]);
-	}
 	if (result == COMMANDS_READY)
 		result = run(&s);
 	close_all(&s);
