@@ -5,9 +5,10 @@ and an array of jobs over brise batch (standard library; nginx-light, haproxy an
 The configurations and the commands are those of README.md; only addresses, ports and ssh are those of this machine, and nginx and HAProxy
 pass over a server for a shorter time.
 """
-import collections, concurrent.futures, http.client, json, os, re, shutil, subprocess, sys, tempfile, time
+import collections, concurrent.futures, http.client, json, os, shutil, subprocess, sys, tempfile, time
 
 from counts import report
+from examples import examples_of, read_commands
 from serving import Server, free_port, running, wait_for_port
 
 build, model = sys.argv[1:3]
@@ -52,11 +53,6 @@ def skip(name, why):
     print("skipped: %s: %s" % (name, why), file=sys.stderr)
 
 
-def section(name):
-    with open(os.path.join(os.path.dirname(__file__), "..", "README.md")) as f:
-        return f.read().partition("\n## %s\n" % name)[2].partition("\n## ")[0]
-
-
 def start(port, *options):
     return Server(brise, model, "--no-page", *options, "--port", str(port))
 
@@ -87,27 +83,26 @@ def ask(port, i, streams):
         connection.close()
 
 
-def read_config(language, ports, front, *changes):
+def read_config(name, text, ports, *changes):
     """README's block, for the addresses of this test."""
-    text = re.search(r"```%s\n(.*?)```" % language, section("Past one board"), re.S).group(1)
     changes += tuple(("192.168.1.1%d:8080" % (i + 1), "127.0.0.1:%d" % port) for i, port in enumerate(ports))
     for old, new in changes:
-        holds("%s: there is %s" % (language, old), old in text)
+        holds("%s: there is %s" % (name, old), old in text)
         text = text.replace(old, new)
     return text
 
 
-def try_nginx(program, folder):
+def try_nginx(program, folder, config):
     ports, front = [free_port(), free_port()], free_port()
-    site = read_config("nginx", ports, front, ("listen 8080;", "listen 127.0.0.1:%d;" % front), ("fail_timeout=5s", "fail_timeout=1s"))
+    site = read_config("nginx", config, ports, ("listen 8080;", "listen 127.0.0.1:%d;" % front), ("fail_timeout=5s", "fail_timeout=1s"))
     with open(folder + "/nginx.conf", "w") as conf:
         conf.write(NGINX % {"dir": folder, "site": site})
     try_proxy("nginx", [program, "-c", folder + "/nginx.conf", "-p", folder, "-e", folder + "/error.log"], ports, front)
 
 
-def try_haproxy(program, folder):
+def try_haproxy(program, folder, config):
     ports, front = [free_port(), free_port()], free_port()
-    listen = read_config("haproxy", ports, front, ("bind :8080", "bind 127.0.0.1:%d" % front), ("inter 2s", "inter 200ms"))
+    listen = read_config("haproxy", config, ports, ("bind :8080", "bind 127.0.0.1:%d" % front), ("inter 2s", "inter 200ms"))
     with open(folder + "/haproxy.cfg", "w") as conf:
         conf.write(HAPROXY % listen)
     checked = subprocess.run([program, "-c", "-f", folder + "/haproxy.cfg"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -201,9 +196,8 @@ def read_texts(*names):
     return {r["custom_id"]: r["response"]["body"]["choices"][0]["text"] for r in replies}, len(replies)
 
 
-def try_jobs(folder):
-    text = section("Past one board")
-    split, parallel, join = re.findall(r"^    \$ (.*)", text, re.M)
+def try_jobs(folder, commands, script):
+    split, parallel, join = (command for command, _ in read_commands(commands))
     with open(folder + "/in.jsonl", "w") as f:
         for i in range(12):
             f.write(json.dumps({"custom_id": "r%d" % i, "method": "POST", "url": "/v1/completions", "body": {"prompt": "The wind", "max_tokens": 12, "seed": i}}) + "\n")
@@ -216,7 +210,7 @@ def try_jobs(folder):
     holds("one batch is the whole", one.returncode == 0 and len(whole) == 12, one.stdout)
     done = run(split, folder)
     holds("the requests are split", done.returncode == 0, done.stdout)
-    script = re.search(r"```sh\n(#!/bin/sh\n#SBATCH.*?)```", text, re.S).group(1)
+    holds("the script is one for sbatch", script.startswith("#!/bin/sh\n#SBATCH"), script)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = list(pool.map(lambda i: run(script, folder, SLURM_ARRAY_TASK_ID=i), "01"))
     names = [folder + "/part.0%d.out" % i for i in range(2)]
@@ -233,15 +227,16 @@ def try_jobs(folder):
 
 
 def main():
+    (nginx, haproxy, commands, script), = examples_of("past_one_board").values()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        for name, attempt in ("nginx", try_nginx), ("haproxy", try_haproxy):
+        for name, attempt, config in ("nginx", try_nginx, nginx), ("haproxy", try_haproxy, haproxy):
             program = shutil.which(name, path=path)
             if program:
-                attempt(program, folder)
+                attempt(program, folder, config)
             else:
                 skip(name + " over two servers", "it is not installed")
-        try_jobs(folder)
+        try_jobs(folder, commands, script)
     return report("past_one_board", counts["passed"], counts["failed"], counts["skipped"])
 
 

@@ -2,72 +2,16 @@
 """readme_serving.py BUILD MODEL - runs every example in what README.md, SERVE.md and GRAMMARS.md say of serving, schemas and batches
 (standard library and curl)
 
-MODEL stands for the models that the examples name. A block that no test knows is a failure, so that no example is added without one.
-Those of "Past one board" are run by past_one_board.py.
+MODEL stands for the models that the examples name.
 """
-import collections, json, os, re, signal, subprocess, sys, tempfile, time, tomllib
+import json, os, re, signal, subprocess, sys, tempfile, time, tomllib
 
-from counts import report
+from examples import PATIENCE, Folder, Statements, examples_of, read_text
 from serving import free_port
 
 build, model = sys.argv[1:3]
-root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-brise = os.path.abspath(build + "/brise")
-counts = collections.Counter()
-PATIENCE = 60
-
-
-def holds(name, condition, detail=""):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print("FAILED: %s: %s" % (name, detail), file=sys.stderr)
-
-
-def read_blocks(path, sections=None):
-    """[(section, language, text)] of the blocks that are indented or fenced; all sections where none are named."""
-    blocks, section, lines, language, is_after_blank = [], "", None, None, True
-    with open(os.path.join(root, path)) as f:
-        for line in list(f) + ["\n", "end\n"]:
-            if language is not None:  # inside a fence
-                if line.startswith("```"):
-                    blocks.append((section, language, "".join(lines)))
-                    lines, language = None, None
-                else:
-                    lines.append(line)
-            elif line.startswith("```"):
-                lines, language = [], line[3:].strip()
-            elif line.startswith("    ") and (lines or is_after_blank):
-                lines = (lines or []) + [line[4:]]
-            elif lines:
-                blocks.append((section, "", "".join(lines)))
-                lines = None
-            if language is None and line.startswith("## "):
-                section = line[3:].strip()
-            is_after_blank = not line.strip()
-    return [b for b in blocks if sections is None or b[0] in sections]
-
-
-class Folder:
-    """Where commands are run, with the models that they name."""
-
-    def __init__(self, path):
-        self.path = path
-        for name in "mistral-7b.brise", "mistral-7b-instruct.brise":
-            os.symlink(os.path.abspath(model), path + "/" + name)
-        self.environment = {**os.environ, "PATH": os.path.dirname(brise) + ":" + os.environ["PATH"], "HOME": path, "XDG_CACHE_HOME": path + "/cache", "XDG_DATA_HOME": path + "/data"}
-
-    def write(self, name, text):
-        with open(self.path + "/" + name, "w") as f:
-            f.write(text)
-
-    def read(self, name):
-        with open(self.path + "/" + name) as f:
-            return f.read()
-
-    def run(self, command, text=""):
-        """(status, standard output, standard error)"""
-        done = subprocess.run(["sh", "-c", command], cwd=self.path, env=self.environment, input=text, capture_output=True, timeout=PATIENCE, text=True)
-        return done.returncode, done.stdout, done.stderr
+statements = Statements()
+holds = statements.holds
 
 
 class Served:
@@ -110,10 +54,9 @@ def ask(folder, served, path, body):
     return json.loads(out) if status == 0 else {"failed": err}
 
 
-def try_schemas(folder, blocks):
-    commands, schema = blocks
+def try_schemas(blocks, folder, grammars):
+    (commands, schema), (grammar,) = blocks, grammars
     folder.write("captain.json", schema)
-    grammar, = (text for section, _, text in read_blocks("runtime/GRAMMARS.md") if section == "GBNF")
     folder.write("answers.gbnf", grammar)
     run, chat = re.findall(r"^\$ (.*)", commands, re.M)
     status, out, err = folder.run(run + " --seed 1")
@@ -127,16 +70,29 @@ def try_schemas(folder, blocks):
     holds(chat, status == 0 and re.fullmatch(r"(yes|no|\d{1,3}(\.\d*)?( (m|km))?)\n*", out), (out, err))
 
 
-def try_serving(folder, served, said, curl):
-    holds("what it prints", served.said == said, served.said)
+def try_serving(blocks, folder, examples):
+    start, curl = blocks
+    command, said = re.fullmatch(r"\$ (.*)\n(.*)\n", start).groups()
+    with Served(folder, command) as served:
+        holds("what it prints", served.said == said, served.said)
+        try_curl(curl, folder, served)
+        statements.try_section(try_responses, examples.pop(("runtime/SERVE.md", "POST /v1/responses")), folder, served)
+        statements.try_section(try_tokens, examples.pop(("runtime/SERVE.md", "POST /tokenize, /detokenize")), folder, served)
+        try_messages(folder, served)
+        status = served.stop()
+    holds("SIGTERM ends the server", status == 0, status)
+
+
+def try_curl(curl, folder, served):
     command = re.fullmatch(r"\$ (.*)\n", curl).group(1)
     status, out, err = folder.run(served.here(command))
     reply = json.loads(out or "{}")
     holds(command, reply.get("object") == "chat.completion" and reply["choices"][0]["message"]["role"] == "assistant", (status, out, err))
 
 
-def try_batches(folder, blocks):
-    command, line = re.fullmatch(r"\$ (.*)\n", blocks[0]).group(1), blocks[1]
+def try_batches(blocks, folder):
+    command, line = blocks
+    command = re.fullmatch(r"\$ (.*)\n", command).group(1)
     folder.write("in.jsonl", line)
     status, out, err = folder.run(command)
     holds(command, status == 0, err)
@@ -144,9 +100,10 @@ def try_batches(folder, blocks):
     holds("the line of a batch", reply["custom_id"] == json.loads(line)["custom_id"] and (reply["response"] or {}).get("status_code") == 200, reply)
 
 
-def try_responses(folder, served, blocks):
+def try_responses(blocks, folder, served):
     """codex's configuration leads to the server's API."""
-    settings = tomllib.loads(served.here(blocks[0]))
+    configuration, = blocks
+    settings = tomllib.loads(served.here(configuration))
     provider = settings["model_providers"][settings["model_provider"]]
     folder.write("body", json.dumps({"model": settings["model"], "input": "Hello", "max_output_tokens": 4}))
     status, out, err = folder.run("curl -sSf %s/%s -d @body" % (provider["base_url"], provider["wire_api"]))
@@ -154,8 +111,9 @@ def try_responses(folder, served, blocks):
     holds("codex's configuration", status == 0 and reply.get("object") == "response" and reply["model"] == settings["model"], (out, err))
 
 
-def try_tokens(folder, served, blocks):
-    for line in blocks[0].splitlines():
+def try_tokens(blocks, folder, served):
+    lines, = blocks
+    for line in lines.splitlines():
         body = json.loads(line)
         reply = ask(folder, served, "/tokenize", body)
         holds("/tokenize %s" % line, reply.get("count", 0) > 0 and reply["count"] == len(reply["tokens"]), reply)
@@ -167,35 +125,23 @@ def try_tokens(folder, served, blocks):
 
 def try_messages(folder, served):
     """Claude Code's environment, which is not a block."""
-    with open(os.path.join(root, "runtime/SERVE.md")) as f:
-        url, key = re.search(r"`ANTHROPIC_BASE_URL=(\S+)` and\s+`ANTHROPIC_API_KEY=(\S+)`", f.read()).groups()
+    url, key = re.search(r"`ANTHROPIC_BASE_URL=(\S+)` and\s+`ANTHROPIC_API_KEY=(\S+)`", read_text("runtime/SERVE.md")).groups()
     folder.write("body", json.dumps({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}))
     status, out, err = folder.run(served.here("curl -sSf %s/v1/messages -H 'x-api-key: %s' -d @body" % (url, key)))
     holds("Claude Code's environment", status == 0 and json.loads(out)["type"] == "message", (out, err))
 
 
 def main():
-    readme = collections.defaultdict(list)
-    for section, _, text in read_blocks("README.md", {"Texts by a schema", "Serving", "Batches"}):
-        readme[section].append(text)
-    serve = collections.defaultdict(list)
-    for section, _, text in read_blocks("runtime/SERVE.md"):
-        serve[section].append(text)
+    examples = examples_of("readme_serving")
     with tempfile.TemporaryDirectory() as path:
-        folder = Folder(path)
-        try_schemas(folder, readme.pop("Texts by a schema"))
-        try_batches(folder, readme.pop("Batches"))
-        start, curl = readme.pop("Serving")
-        command, said = re.fullmatch(r"\$ (.*)\n(.*)\n", start).groups()
-        with Served(folder, command) as served:
-            try_serving(folder, served, said, curl)
-            try_responses(folder, served, serve.pop("POST /v1/responses"))
-            try_tokens(folder, served, serve.pop("POST /tokenize, /detokenize"))
-            try_messages(folder, served)
-            status = served.stop()
-        holds("SIGTERM ends the server", status == 0, status)
-    holds("every example has a test", not readme and not serve, (dict(readme), dict(serve)))
-    return report("readme_serving", counts["passed"], counts["failed"])
+        folder = Folder(path, build)
+        for name in "mistral-7b.brise", "mistral-7b-instruct.brise":
+            os.symlink(os.path.abspath(model), path + "/" + name)
+        statements.try_section(try_schemas, examples.pop(("README.md", "Texts by a schema")), folder, examples.pop(("runtime/GRAMMARS.md", "GBNF")))
+        statements.try_section(try_batches, examples.pop(("README.md", "Batches")), folder)
+        statements.try_section(try_serving, examples.pop(("README.md", "Serving")), folder, examples)
+    holds("every section has a test", not examples, examples)
+    return statements.report("readme_serving")
 
 
 sys.exit(main())
