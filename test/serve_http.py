@@ -248,6 +248,13 @@ def places():
             check("is a loopback address like others", read_one(client)[0] == 403)
         child.terminate()
         check("and ends", child.wait(30) == 0)
+    inherit = ("import os, sys; [os.dup2(int(sys.argv[1]), 3 + i) for i in range(8)]; os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[2])\n"
+               "os.execv(sys.argv[3], sys.argv[3:])")
+    for count, options, expected in (("8", ("--port", "0"), "at most 8 places"), ("9", (), "at most 8 sockets"), ("9999999999999999999", (), "at most 8 sockets")):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            child = subprocess.run([sys.executable, "-c", inherit, str(listener.fileno()), count, brise, "serve", model, "--no-cache", *options], capture_output=True, text=True,
+                                   pass_fds=(listener.fileno(),), timeout=60)
+        check("LISTEN_FDS=%s %s" % (count, " ".join(options)), child.returncode == 1 and expected in child.stderr and child.stderr.count("\n") == 1, (child.returncode, child.stderr))
 
 
 def endings():

@@ -14,13 +14,17 @@
 /* The first descriptor that is passed (sd_listen_fds(3)). */
 #define FIRST_INHERITED 3
 
-static void add_listener(serve_place *place, server *s, int listener)
+static int add_listener(serve_place *place, server *s, int listener)
 {
 	char name[SOCKET_NAME];
 	bool is_loopback;
 
+	if (!server_add_listener(s, listener)) {
+		socket_close(listener);
+		return report_error("serve", "expected at most %d places to listen at",
+		                    SERVER_LISTENERS);
+	}
 	socket_describe(listener, name, &is_loopback);
-	server_add_listener(s, listener);
 	if (place->is_made || name[0] == '/') {
 		printf("unix:%s\n", name);
 	} else {
@@ -28,34 +32,39 @@ static void add_listener(serve_place *place, server *s, int listener)
 		place->is_open = place->is_open || !is_loopback;
 	}
 	(void)fflush(stdout);
+	return COMMANDS_READY;
 }
 
 /* How many sockets were passed to this process: LISTEN_PID says whether it was this one. */
 static int count_inherited(void)
 {
 	const char *process = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	long n;
 
 	if (!process || !count || strtol(process, NULL, 10) != os_process())
 		return 0;
-	return (int)strtol(count, NULL, 10);
+	n = strtol(count, NULL, 10);
+	if (n < 0)
+		return 0;
+	return n > SERVER_LISTENERS ? SERVER_LISTENERS + 1 : (int)n;
 }
 
 static int take_inherited(serve_place *place, server *s, int n)
 {
-	int i;
+	int i, result = COMMANDS_READY;
 
 	if (n > SERVER_LISTENERS)
-		return report_error("serve", "LISTEN_FDS: expected at most %d sockets, found %d",
-		                    SERVER_LISTENERS, n);
-	for (i = 0; i < n; i++) {
+		return report_error("serve", "LISTEN_FDS: expected at most %d sockets, found more",
+		                    SERVER_LISTENERS);
+	for (i = 0; i < n && result == COMMANDS_READY; i++) {
 		if (!socket_adopt(FIRST_INHERITED + i))
 			return report_error("serve",
 			                    "LISTEN_FDS: descriptor %d is no socket that listens "
 			                    "for streams",
 			                    FIRST_INHERITED + i);
-		add_listener(place, s, FIRST_INHERITED + i);
+		result = add_listener(place, s, FIRST_INHERITED + i);
 	}
-	return COMMANDS_READY;
+	return result;
 }
 
 static int report_address(const char *host, unsigned port)
@@ -90,15 +99,16 @@ static int listen_at_address(serve_place *place, server *s)
 	const char *host = place->host ? place->host : SERVE_HOST;
 	unsigned port = place->port == SERVE_PORT_UNSAID ? SERVE_PORT : place->port;
 	bool is_name = strcmp(host, "localhost") == 0;
-	int listener = socket_listen(is_name ? SERVE_HOST : host, (uint16_t)port);
+	int listener = socket_listen(is_name ? SERVE_HOST : host, (uint16_t)port), result;
 
 	if (listener == -1)
 		return report_address(host, port);
-	add_listener(place, s, listener);
+	result = add_listener(place, s, listener);
 	/* The name stands for both; a machine may have only the first. */
-	if (is_name && port > 0 && (listener = socket_listen("::1", (uint16_t)port)) != -1)
-		add_listener(place, s, listener);
-	return COMMANDS_READY;
+	if (result == COMMANDS_READY && is_name && port > 0 &&
+	    (listener = socket_listen("::1", (uint16_t)port)) != -1)
+		result = add_listener(place, s, listener);
+	return result;
 }
 
 static int listen_at_path(serve_place *place, server *s)
@@ -112,8 +122,7 @@ static int listen_at_path(serve_place *place, server *s)
 	if (listener == -1)
 		return report_error("serve", "--unix %s: %s", place->path, strerror(errno));
 	place->is_made = true;
-	add_listener(place, s, listener);
-	return COMMANDS_READY;
+	return add_listener(place, s, listener);
 }
 
 int serve_listen(serve_place *place, server *s)

@@ -103,13 +103,17 @@ void server_free(server *s)
 	memory_free(s);
 }
 
-void server_add_listener(server *s, int socket)
+bool server_add_listener(server *s, int socket)
 {
-	listener *l = &s->listeners[s->n_listeners++];
 	char name[SOCKET_NAME];
+	listener *l;
 
+	if (s->n_listeners == SERVER_LISTENERS)
+		return false;
+	l = &s->listeners[s->n_listeners++];
 	l->socket = socket;
 	socket_describe(socket, name, &l->is_loopback);
+	return true;
 }
 
 void server_add_routes(server *s, const exchange_route *routes, size_t n, bool is_open)

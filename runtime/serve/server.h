@@ -12,6 +12,8 @@
 #ifndef SERVE_SERVER_H
 #define SERVE_SERVER_H
 
+#include <stdbool.h>
+
 #include "runtime/brise.h"
 #include "runtime/serve/exchange.h"
 #include "runtime/serve/guard.h"
@@ -44,8 +46,9 @@ void server_free(server *s);
 #define SERVER_LISTENERS 8
 #define SERVER_WATCHES   8
 
-/* Takes a socket that listens. */
-void server_add_listener(server *s, int listener);
+/* Takes a socket that listens. False: there are SERVER_LISTENERS already; it is still the
+ * caller's. */
+bool server_add_listener(server *s, int listener);
 
 /* Routes [n], which outlive the server, of at most SITE_TABLES tables; is_open: without API key. */
 void server_add_routes(server *s, const exchange_route *routes, size_t n, bool is_open);
