@@ -122,6 +122,58 @@ static void test_every_request_for_memory_may_fail(check_counts *counts)
 	brise_close_model(model);
 }
 
+/* The 64 answers of one request must not take 64 times its megabytes. */
+static void test_jobs_of_one_request_share_copies(check_counts *counts)
+{
+	enum { ANSWERS = 16, LONG = 1 << 20 };
+	scheduler_options o = { .places = 1, .queue = ANSWERS };
+	ending ends[ANSWERS] = { { .is_over = false } };
+	job *jobs[ANSWERS] = { NULL };
+	char *stop = calloc(1, LONG);
+	const char *const texts[] = { stop };
+	job_plan plan = { .n = PROMPT, .limit = 2, .stops = texts, .n_stops = 1 };
+	int32_t prompt[PROMPT];
+	brise_model *model;
+	scheduler *s = NULL;
+	double end = os_clock() + 20;
+	size_t i, before, done = 0;
+
+	small_tokens(prompt, PROMPT, small_open.vocab, 3);
+	if (!stop || brise_open_model(&model, path, NULL, NULL) != BRISE_OK)
+		return;
+	memset(stop, 'a', LONG - 1);
+	plan.prompt = prompt;
+	plan.grammar_after = -1;
+	plan.release = release;
+	if (scheduler_new(&s, model, &o, NULL) != BRISE_OK)
+		return;
+	before = atomic_load(&bytes_asked);
+	for (i = 0; i < ANSWERS; i++) {
+		plan.held = &ends[i];
+		plan.like = i > 0 ? jobs[0] : NULL;
+		CHECK(counts,
+		      scheduler_submit(s, &jobs[i], &plan, take, &ends[i], NULL) == BRISE_OK,
+		      "job %zu", i);
+	}
+	CHECK(counts, atomic_load(&bytes_asked) - before < 4 * LONG, "%zu bytes",
+	      atomic_load(&bytes_asked) - before);
+	memset(stop, 'b', LONG - 1); /* the jobs have their own */
+	scheduler_cancel(jobs[0]);
+	while (done + 1 < ANSWERS && os_clock() < end) {
+		struct pollfd wake = { .fd = scheduler_wake(s), .events = POLLIN };
+
+		(void)poll(&wake, 1, 20);
+		scheduler_deliver(s);
+		for (i = 1, done = 0; i < ANSWERS; i++)
+			done += ends[i].is_over && !ends[i].has_failed && ends[i].n_released == 1;
+	}
+	CHECK(counts, done + 1 == ANSWERS, "%zu are over", done);
+	scheduler_free(s);
+	CHECK(counts, ends[0].n_released == 1, "released %u times", ends[0].n_released);
+	brise_close_model(model);
+	free(stop);
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -130,5 +182,6 @@ int main(int argc, char **argv)
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
 	RUN(test_every_request_for_memory_may_fail(&counts));
+	RUN(test_jobs_of_one_request_share_copies(&counts));
 	return check_report("scheduler_memory", &counts);
 }

@@ -9,33 +9,65 @@
 
 /* ---- jobs ----------------------------------------------------------------------------------- */
 
-static void free_copies(job *j)
+static void release_texts(job_texts *t)
 {
 	size_t i;
 
-	for (i = 0; j->stops && i < j->plan.n_stops; i++)
-		memory_free(j->stops[i]);
-	memory_free(j->stops);
-	memory_free((void *)(uintptr_t)j->plan.prompt);
-	memory_free((void *)(uintptr_t)j->sampling.bias);
-	memory_free(j->last);
-	memory_free(j);
+	if (!t || --t->users > 0)
+		return;
+	for (i = 0; t->stops && i < t->n_stops; i++)
+		memory_free(t->stops[i]);
+	memory_free(t->stops);
+	memory_free(t->prompt);
+	memory_free(t->bias);
+	memory_free(t);
 }
 
-static bool copy_stops(job *j, const job_plan *plan)
+static bool copy_stops(job_texts *t, const job_plan *plan)
 {
-	size_t i;
-
-	if (!(j->stops = memory_new(plan->n_stops + 1, sizeof *j->stops)))
+	if (!(t->stops = memory_new(plan->n_stops + 1, sizeof *t->stops)))
 		return false;
-	for (i = 0; i < plan->n_stops; i++)
-		if (!(j->stops[i] = memory_copy_text(plan->stops[i])))
+	for (; t->n_stops < plan->n_stops; t->n_stops++)
+		if (!(t->stops[t->n_stops] = memory_copy_text(plan->stops[t->n_stops])))
 			return false;
-	j->plan.stops = (const char *const *)j->stops;
 	return true;
 }
 
-static bool copy_sampling(job *j, const brise_sampling *sampling)
+static bool copy_bias(job_texts *t, const brise_sampling *sampling)
+{
+	if (!sampling || sampling->n_bias == 0)
+		return true;
+	if (!sampling->bias)
+		return false;
+	t->bias = memory_copy(sampling->bias, sampling->n_bias * sizeof *t->bias);
+	return t->bias != NULL;
+}
+
+/* NULL: no memory. */
+static job_texts *copy_texts(const job_plan *plan)
+{
+	job_texts *t = memory_new(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->users = 1;
+	t->prompt = memory_copy(plan->prompt, plan->n * sizeof *plan->prompt);
+	if (t->prompt && copy_bias(t, plan->sampling) && copy_stops(t, plan))
+		return t;
+	release_texts(t);
+	return NULL;
+}
+
+static job_texts *take_texts(const job_plan *plan)
+{
+	if (!plan->like)
+		return copy_texts(plan);
+	plan->like->texts->users++;
+	return plan->like->texts;
+}
+
+/* Those of the plan are the caller's. */
+static void point_to_texts(job *j, const brise_sampling *sampling)
 {
 	brise_sampling *s = &j->sampling;
 
@@ -43,13 +75,18 @@ static bool copy_sampling(job *j, const brise_sampling *sampling)
 	if (sampling)
 		memcpy(s, sampling, sampling->size < sizeof *s ? sampling->size : sizeof *s);
 	s->size = sizeof *s;
+	s->bias = j->texts->bias;
 	j->plan.sampling = s;
-	if (s->n_bias == 0 || !s->bias) {
-		s->bias = NULL;
-		return s->n_bias == 0;
-	}
-	s->bias = memory_copy(s->bias, s->n_bias * sizeof *s->bias);
-	return s->bias != NULL;
+	j->plan.prompt = j->texts->prompt;
+	j->plan.stops = (const char *const *)j->texts->stops;
+	j->plan.like = NULL;
+}
+
+static void free_copies(job *j)
+{
+	release_texts(j->texts);
+	memory_free(j->last);
+	memory_free(j);
 }
 
 brise_status job_new(job **out, const job_plan *plan, brise_error *err)
@@ -61,10 +98,12 @@ brise_status job_new(job **out, const job_plan *plan, brise_error *err)
 	if (!j)
 		return error_set(err, BRISE_ENOMEM, "no memory for another job");
 	j->plan = *plan;
-	j->plan.prompt = memory_copy(plan->prompt, plan->n * sizeof *plan->prompt);
+	j->texts = take_texts(plan);
 	j->last = job_new_note(j, JOB_DONE, 0, &room);
-	if (j->plan.prompt && j->last && copy_sampling(j, plan->sampling) && copy_stops(j, plan))
+	if (j->texts && j->last) {
+		point_to_texts(j, plan->sampling);
 		return BRISE_OK;
+	}
 	free_copies(j);
 	*out = NULL;
 	return error_set(err, BRISE_ENOMEM, "no memory for a job of %zu tokens", plan->n);

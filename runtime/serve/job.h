@@ -19,13 +19,23 @@ typedef enum job_stage {
 	JOB_IS_FREE  /* the evaluation thread is done with a cancelled one */
 } job_stage;
 
+/* Copies of what a plan points to, which jobs of one request share: it may be megabytes. Counted in
+ * the thread of control alone. */
+typedef struct job_texts {
+	size_t users; /* jobs */
+	int32_t *prompt;
+	brise_logit_bias *bias; /* NULL: none */
+	char **stops;           /* [n_stops] */
+	size_t n_stops;
+} job_texts;
+
 struct job {
 	scheduler *s;
 	job *next; /* in the queue, or of those to be freed */
 	uint64_t number;
-	job_plan plan; /* prompt, sampling and stops are copies */
+	job_plan plan; /* prompt and stops are those of texts */
 	brise_sampling sampling;
-	char **stops;
+	job_texts *texts;
 	job_event_fn *each;
 	void *user;
 	double submitted; /* os_clock */

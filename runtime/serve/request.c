@@ -371,6 +371,7 @@ static bool submit_jobs(request *r, service *s, const job_plan *shared, grammar_
 	for (i = 0; i < r->n; i++, sampling.seed++) {
 		r->jobs[i].request = r;
 		r->jobs[i].answer = i;
+		plan.like = i > 0 ? r->jobs[0].job : NULL;
 		if (grammar) {
 			grammar_entry_keep(grammar);
 			plan.release = grammar_entry_release;

@@ -70,6 +70,9 @@ typedef struct job_plan {
 	const char *const *stops; /* [n_stops] texts that end the answer and are no part of it;
 	                           * copied; empty ones are ignored */
 	size_t n_stops;
+	/* a job whose last event has not been delivered, of the same prompt, biases and stop texts:
+	 * its copies are shared. NULL: none */
+	const job *like;
 	const brise_chat *chat; /* the answer is read as this format's, with calls; NULL: as text
 	                         * that continues the prompt's */
 	bool ignores_ends;      /* end tokens do not end it; they have no text */
