@@ -42,6 +42,7 @@ const MARKDOWN = [
 	['[**b** [n](https://a.b)](https://c.d)', 'p(a:https://c.d(strong(b) span(n)))'],
 	['![picture](https://a.b/c.png) [m](mailto:a@b.c)', 'p(a:https://a.b/c.png(picture) a:mailto:a@b.c(m))'],
 	['[1, 2] and [x] (y)', 'p([1, 2] and [x] (y))'],
+	['[ and [x](https://a.b) [y', 'p([ and a:https://a.b(x) [y)'],
 	// What is hostile stays text.
 	['<script>alert(1)</script>', 'p(<script>alert(1)</script>)'],
 	['<img src=x onerror=alert(1)>', 'p(<img src=x onerror=alert(1)>)'],
@@ -62,6 +63,8 @@ const HOSTILE = {
 	nested: Array.from({ length: 2000 }, (_, i) => `${' '.repeat(i)}- x`).join('\n'), cells: `${'|a'.repeat(50000)}\n${'|-'.repeat(50000)}`, rows: 'a|\n'.repeat(30000),
 	escapes: '\\'.repeat(100000), blanks: `- a${'\n'.repeat(100000)}b`, gaps: `- a${'\n'.repeat(50)}`.repeat(2000), tags: '<'.repeat(100000), addresses: 'http://'.repeat(20000),
 	hashes: `# #${' '.repeat(50000)}x`, tildes: '~~a'.repeat(30000), spaces: `a${' '.repeat(100000)}b`, mixed: '*a`'.repeat(30000), pictures: '!['.repeat(50000),
+	closed: '['.repeat(50000) + ']'.repeat(50000), inside: `- a${'\n'.repeat(100000)}  b`, delimiters: `a|b\n-${' '.repeat(100000)}x`,
+	parentheses: `http://a${')'.repeat(1900)} `.repeat(50),
 };
 
 async function testMarkdown() {

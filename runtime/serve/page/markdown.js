@@ -18,7 +18,8 @@ const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/;
 const RULE = /^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const QUOTE = /^ {0,3}>[ ]?/;
 const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?:( +)(.*))?$/;
-const DELIMITERS = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
+// Spaces that two parts could take would be tried in all ways.
+const DELIMITERS = /^ {0,3}\|?[ \t]*:?-+:?(?:[ \t]*\|[ \t]*:?-+:?)*(?:[ \t]*\|)?[ \t]*$/;
 // The last line of a growing text, as long as it can become one of several things.
 const UNDECIDED = /^\s*(?:[-*+_]{1,3}|\d{1,9}[.)]?|#{1,6}|>|`{1,3}|~{1,3})\s*$/;
 
@@ -127,7 +128,8 @@ function parseList(lines, i, growing, depth) {
 				let next = i;
 				while (next < lines.length && isBlank(lines[next])) next++;
 				if (next >= lines.length || indentOf(lines[next]) < from + 2) break;
-				inner.push('');
+				for (; i < next; i++) inner.push('');
+				i--;
 				loose = true;
 			} else if (indent >= from + 2) inner.push(line.slice(Math.min(indent, text)));
 			else if (isBlank(lines[i - 1]) || ITEM.test(line) || interrupts(line)) break;
@@ -214,15 +216,26 @@ function link(address, ...kids) {
 	return tree('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow', title: address }, ...kids);
 }
 
+// Where each bracket is closed, but for those behind a backslash: place by place, in one walk.
+function findClosing(text) {
+	const open = [], closing = new Map();
+	for (let i = 0; i < text.length; i++) {
+		if (text[i] === '\\') i++;
+		else if (text[i] === '[') open.push(i);
+		else if (text[i] === ']' && open.length) closing.set(open.pop(), i);
+	}
+	return closing;
+}
+
 export function parseInline(text, growing = false, depth = 0) {
-	const kids = [], hopeless = new Set();
+	const kids = [], known = { hopeless: new Set(), closing: null };
 	let plain = '', i = 0;
 	const put = (...nodes) => {
 		kids.push(...(plain ? [plain] : []), ...nodes);
 		plain = '';
 	};
 	while (i < text.length) {
-		const found = depth < MOST_DEPTH && inlineAt(text, i, growing, depth, hopeless);
+		const found = depth < MOST_DEPTH && inlineAt(text, i, growing, depth, known);
 		if (found) {
 			if (typeof found[0] === 'string') plain += found[0];
 			else put(found[0]);
@@ -239,16 +252,16 @@ export function parseInline(text, growing = false, depth = 0) {
 }
 
 // What begins at a place of a text: the node, if any, and where it ends; null: plain text.
-function inlineAt(text, i, growing, depth, hopeless) {
+function inlineAt(text, i, growing, depth, known) {
 	switch (text[i]) {
 	case '\\':
 		if (text[i + 1] === '\n') return [tree('br', {}), i + 2];
 		return /[!-/:-@[-`{-~]/.test(text[i + 1] || '') ? [text[i + 1], i + 2] : null;
-	case '`': return codeAt(text, i, growing, hopeless);
-	case '*': case '_': case '~': return emphasisAt(text, i, growing, depth, hopeless);
-	case '[': return linkAt(text, i, growing, depth, hopeless);
+	case '`': return codeAt(text, i, growing, known);
+	case '*': case '_': case '~': return emphasisAt(text, i, growing, depth, known);
+	case '[': return linkAt(text, i, growing, depth, known);
 	case '!': {
-		const picture = text[i + 1] === '[' && linkAt(text, i + 1, growing, depth, hopeless);
+		const picture = text[i + 1] === '[' && linkAt(text, i + 1, growing, depth, known);
 		return picture && [typeof picture[0] === 'string' ? `!${picture[0]}` : picture[0], picture[1]];
 	}
 	case '<': {
@@ -263,7 +276,8 @@ function inlineAt(text, i, growing, depth, hopeless) {
 		const bare = /^https?:\/\/[^\s<>"`*[\]{}|\\^]+/.exec(text.slice(i, i + 2000));
 		if (!bare) return null;
 		let address = bare[0].replace(/[.,;:!?'_~]+$/, '');
-		while (address.endsWith(')') && address.split(')').length > address.split('(').length) address = address.slice(0, -1).replace(/[.,;:!?]+$/, '');
+		let more = address.split(')').length - address.split('(').length;
+		for (; more > 0 && address.endsWith(')'); more--) address = address.slice(0, -1).replace(/[.,;:!?]+$/, '');
 		return safeAddress(address) && [link(address, address), i + address.length];
 	}
 	}
@@ -286,11 +300,11 @@ function findTicks(text, from, n) {
 	return -1;
 }
 
-function codeAt(text, i, growing, hopeless) {
+function codeAt(text, i, growing, known) {
 	const n = runAt(text, i), key = '`' + n;
-	const end = hopeless.has(key) ? -1 : findTicks(text, i + n, n);
+	const end = known.hopeless.has(key) ? -1 : findTicks(text, i + n, n);
 	if (end < 0) {
-		hopeless.add(key);
+		known.hopeless.add(key);
 		return growing && n < 3 && i + n < text.length ? [tree('code', {}, text.slice(i + n).trim()), text.length] : ['`'.repeat(n), i + n];
 	}
 	const inner = text.slice(i + n, end).replace(/\n/g, ' ');
@@ -302,7 +316,7 @@ const isSpace = (c) => c === undefined || /\s/.test(c);
 
 const EMPHASIS = { '*': 'em', '_': 'em', '**': 'strong', '__': 'strong', '~~': 'del' };
 
-function emphasisAt(text, i, growing, depth, hopeless) {
+function emphasisAt(text, i, growing, depth, known) {
 	const c = text[i], run = runAt(text, i), before = text[i - 1];
 	if (run > 3 || (c === '~' && run !== 2)) return [c.repeat(run), i + run];
 	if (isSpace(text[i + run]) || (c === '_' && isWord(before))) {
@@ -311,9 +325,9 @@ function emphasisAt(text, i, growing, depth, hopeless) {
 	}
 	if (c === '*' && run === 1 && isWord(before) && isWord(text[i + 1])) return [c, i + 1]; // a product
 	const mark = c.repeat(run === 3 ? 2 : run);
-	const end = hopeless.has(mark) ? -1 : findMark(text, i + mark.length, mark);
+	const end = known.hopeless.has(mark) ? -1 : findMark(text, i + mark.length, mark);
 	if (end >= 0) return [tree(EMPHASIS[mark], {}, ...parseInline(text.slice(i + mark.length, end), false, depth + 1)), end + mark.length];
-	hopeless.add(mark);
+	known.hopeless.add(mark);
 	if (growing && !isWord(before)) {
 		const inner = text.slice(i + mark.length).replace(/[*_~]$/, '');
 		return [tree(EMPHASIS[mark], {}, ...parseInline(inner, true, depth + 1)), text.length];
@@ -340,19 +354,10 @@ function findMark(text, from, mark) {
 }
 
 // [text](address "title"), and ![text](address) of a picture.
-function linkAt(text, i, growing, depth, hopeless) {
-	if (hopeless.has('[')) return null;
-	let close = i, open = 0;
-	for (; close < text.length; close++) {
-		if (text[close] === '\\') close++;
-		else if (text[close] === '[') open++;
-		else if (text[close] === ']' && --open === 0) break;
-	}
-	if (close >= text.length) {
-		hopeless.add('[');
-		return null;
-	}
-	if (text[close + 1] !== '(') return null;
+function linkAt(text, i, growing, depth, known) {
+	known.closing ??= findClosing(text);
+	const close = known.closing.get(i);
+	if (close === undefined || text[close + 1] !== '(') return null;
 	const target = /^\(\s*<?([^\s<>]*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)$/.exec(balanced(text.slice(close + 1, close + 2002)));
 	const inner = () => parseInline(text.slice(i + 1, close), false, depth + 1);
 	if (!target) return growing && text.indexOf(')', close) < 0 ? [tree('span', {}, ...inner()), text.length] : null;
