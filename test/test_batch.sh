@@ -38,6 +38,14 @@ printf '{"id":"batch_req_9","custom' >>"$dir/rest"
 "$brise" batch "$model" "$dir/in" "$dir/rest" 2>/dev/null
 holds "nothing is left of a torn line where nothing follows" cmp -s "$dir/whole" "$dir/rest"
 
+# A file that is no batch's is left alone, whatever its other lines have.
+printf '{"a": 1}\n{"custom_id":null,"response":null,"error":{}}\n' >"$dir/other"
+cp "$dir/other" "$dir/kept"
+"$brise" batch "$model" "$dir/in" "$dir/other" 2>"$dir/note"
+holds "a file of other lines is refused" [ $? = 1 ]
+holds "by the line" grep -q 'line 1 is no reply of a batch' "$dir/note"
+holds "and stays as it is" cmp -s "$dir/other" "$dir/kept"
+
 # Stopped in the middle, by each signal.
 for signal in HUP TERM KILL; do
 	rm -f "$dir/cut"
@@ -62,6 +70,7 @@ cat >"$dir/odd" <<'LINES'
 
 {"custom_id": "wrong url", "method": "POST", "url": "/v1/nothing", "body": {}}
 not JSON
+{"custom_id": "a\u0000b", "method": "POST", "url": "/v1/completions", "body": {"prompt": "a"}}
 {"custom_id": "get", "method": "GET", "url": "/v1/completions", "body": {}}
 {"custom_id": "wrong type", "method": "POST", "url": "/v1/completions", "body": {"prompt": 1.5}}
 {"custom_id": "stream", "method": "POST", "url": "/v1/completions", "body": {"prompt": "a", "max_tokens": 2, "stream": true}}
@@ -74,6 +83,7 @@ holds "lines that are wrong do not end a batch" [ $? = 0 ]
 holds "a line without an url has an error" grep -q '"custom_id":"no url","response":null,"error":{' "$dir/odd.out"
 holds "an unknown url" grep -q '"custom_id":"wrong url","response":null,"error":{"code":"invalid_line","message":"url' "$dir/odd.out"
 holds "a line that is no JSON" grep -q '"custom_id":null,"response":null' "$dir/odd.out"
+holds "an id with a zero character" grep -q '"custom_id":"a","response":null,"error":{.*zero character' "$dir/odd.out"
 holds "another method" grep -q '"custom_id":"get","response":null' "$dir/odd.out"
 holds "a refused request has its status" grep -q '"custom_id":"wrong type","response":{"status_code":400,' "$dir/odd.out"
 holds "a stream is refused" grep -q '"custom_id":"stream","response":{"status_code":400,' "$dir/odd.out"

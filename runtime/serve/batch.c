@@ -57,19 +57,16 @@ static brise_status add_id(batch *b, const char *id, bool *was_there, brise_erro
 static brise_status take_reply(batch *b, const char *line, size_t bytes, uint64_t number,
                                brise_error *err)
 {
-	char *id = batch_line_find_id(line, bytes);
 	brise_status status;
 	bool was_there;
+	char *id;
 
-	/* The error of a line without an id. */
-	if (!id && bytes > 0 && strstr(line, "\"custom_id\":null"))
-		return BRISE_OK;
-	if (!id)
+	if (!batch_line_find_id(line, bytes, &id))
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: line %" PRIu64
 		                 " is no reply of a batch; nothing is written to this file",
 		                 b->out_path, number);
-	status = add_id(b, id, &was_there, err);
+	status = id ? add_id(b, id, &was_there, err) : BRISE_OK;
 	memory_free(id);
 	return status;
 }
@@ -176,7 +173,7 @@ static void take_answer(void *user, int status, const char *reply, size_t bytes)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static exchange_handler *find_handler(const batch *b, const char *url)
+static const exchange_route *find_route(const batch *b, const char *url)
 {
 	size_t t, i;
 
@@ -184,14 +181,14 @@ static exchange_handler *find_handler(const batch *b, const char *url)
 		for (i = 0; i < b->table_sizes[t]; i++)
 			if (!strcmp(b->tables[t][i].path, url) &&
 			    !strcmp(b->tables[t][i].method, "POST"))
-				return b->tables[t][i].handle;
+				return &b->tables[t][i];
 	return NULL;
 }
 
-static void ask(batch *b, batch_line *l, exchange_handler *handle)
+static void ask(batch *b, batch_line *l, const exchange_route *route)
 {
 	batch_item *i = memory_new(1, sizeof *i);
-	exchange_facts facts = { .method = "POST", .path = l->url, .query = "" };
+	exchange_facts facts = { .method = "POST", .path = route->path, .query = "" };
 	exchange *x;
 	bool failed;
 
@@ -211,7 +208,7 @@ static void ask(batch *b, batch_line *l, exchange_handler *handle)
 		facts.body_bytes = l->body_bytes;
 		facts.number = i->number;
 		facts.service = b->service;
-		x = inside_ask(&facts, handle, take_answer, i, &failed);
+		x = inside_ask(&facts, route->handle, take_answer, i, &failed);
 		if (x)
 			i->x = x; /* otherwise it has been replied, and the item is free */
 		if (!failed)
@@ -226,7 +223,7 @@ static void ask(batch *b, batch_line *l, exchange_handler *handle)
 /* One line of requests. */
 static void take_line(batch *b, const char *line, size_t bytes)
 {
-	exchange_handler *handle;
+	const exchange_route *route;
 	bool was_there = false;
 	batch_line l;
 	char why[256];
@@ -243,11 +240,11 @@ static void take_line(batch *b, const char *line, size_t bytes)
 		fail(b, error_set(&b->error, BRISE_ENOMEM, "no memory for the ids of a batch"));
 	} else if (was_there) {
 		b->before++;
-	} else if (!(handle = find_handler(b, l.url))) {
+	} else if (!(route = find_route(b, l.url))) {
 		(void)snprintf(why, sizeof why, "url: there is no %.200s here", l.url);
 		write_reply(b, ++b->asked, l.custom_id, 0, why, strlen(why));
 	} else {
-		ask(b, &l, handle);
+		ask(b, &l, route);
 	}
 	batch_line_free(&l);
 }

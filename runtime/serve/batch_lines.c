@@ -98,7 +98,9 @@ static bool read_line(batch_line *l, json_reader *r)
 		return false;
 	while (json_next_key(r, key, sizeof key)) {
 		if (!strcmp(key, "custom_id") && !l->custom_id) {
-			(void)json_read_string(r, &l->custom_id, &n);
+			if (json_read_string(r, &l->custom_id, &n) && strlen(l->custom_id) != n)
+				return json_refuse(r, BRISE_EFORMAT,
+				                   "a zero character in custom_id");
 		} else if (!strcmp(key, "method")) {
 			(void)json_read_name(r, l->method, sizeof l->method);
 		} else if (!strcmp(key, "url")) {
@@ -149,28 +151,31 @@ void batch_line_free(batch_line *l)
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
-char *batch_line_find_id(const char *line, size_t bytes)
+bool batch_line_find_id(const char *line, size_t bytes, char **id)
 {
-	char *id = NULL, key[16];
-	bool has_response = false, is_null;
+	bool has_response = false, has_null = false, is_null;
+	char key[16];
 	json_reader r;
 	size_t n;
 
+	*id = NULL;
 	json_begin(&r, line, bytes, "line", NULL);
 	if (json_enter_object(&r))
 		while (json_next_key(&r, key, sizeof key)) {
 			is_null = json_peek(&r) == JSON_NULL;
 			has_response |=
 			        !is_null && (!strcmp(key, "response") || !strcmp(key, "error"));
-			if (!strcmp(key, "custom_id") && !is_null && !id)
-				(void)json_read_string(&r, &id, &n);
+			has_null |= is_null && !strcmp(key, "custom_id");
+			if (!strcmp(key, "custom_id") && !is_null && !*id)
+				(void)json_read_string(&r, id, &n);
 			else
 				(void)json_skip(&r);
 		}
-	if (json_end(&r) == BRISE_OK && has_response)
-		return id;
-	memory_free(id);
-	return NULL;
+	if (json_end(&r) == BRISE_OK && has_response && (*id || has_null))
+		return true;
+	memory_free(*id);
+	*id = NULL;
+	return false;
 }
 
 void batch_line_write(body *out, uint64_t number, const char *custom_id, int status,

@@ -50,8 +50,9 @@ typedef struct batch_line {
 bool batch_line_read(batch_line *l, const char *line, size_t bytes, char why[256]);
 void batch_line_free(batch_line *l);
 
-/* The custom_id of a line of a reply; NULL: it is none. memory_free'd by the caller. */
-char *batch_line_find_id(const char *line, size_t bytes);
+/* Whether a line is one of a reply; *id: its custom_id, memory_free'd by the caller; NULL: null, as
+ * in the error of a line that had none. */
+bool batch_line_find_id(const char *line, size_t bytes, char **id);
 
 /* Writes a reply's line with its end. status 0: no reply, but an error; then body [bytes] is its
  * message, not JSON. custom_id NULL: the line had none. */
