@@ -46,6 +46,7 @@ static struct {
 	size_t n_jobs;
 	size_t room;      /* jobs that fit the queue */
 	uint64_t context; /* what the scheduler says */
+	size_t key;       /* that clients have */
 } fake;
 
 /* ---- exchange.h ----------------------------------------------------------------------------- */
@@ -245,6 +246,7 @@ static inline void fake_post_bytes(exchange_handler *handle, const char *text, s
 		                         .body = fake_copy(text, n, 1),
 		                         .body_bytes = n,
 		                         .number = 7,
+		                         .who = { .key = fake.key },
 		                         .service = &fake.service };
 	handle(&fake.x);
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "runtime/serve/api_chat.h"
+#include "runtime/serve/grammar_cache.h"
 #include "test/check.h"
 #include "test/fake_server.h"
 #include "test/random.h"
@@ -654,6 +655,26 @@ static void test_forms_are_grammars_from_the_start(void)
 	BODY_HAS("'param':'response_format'");
 }
 
+/* What another asked for would show in the time that compiling takes. */
+static void test_keys_have_grammars_of_their_own(void)
+{
+	const brise_grammar *grammar[3];
+	size_t i;
+
+	fake.service.grammars = grammar_cache_new();
+	for (i = 0; i < LENGTH(grammar); i++) {
+		fake.key = i == 2 ? 2 : 1;
+		post("{" USER ",'response_format':{'type':'json_object'}}");
+		grammar[i] = fake.jobs[0].plan.grammar;
+	}
+	CHECK(&counts, grammar[0] && grammar[0] == grammar[1], "the same key compiles again");
+	CHECK(&counts, grammar[2] && grammar[0] != grammar[2], "another key has the same");
+	fake.key = 0;
+	fake_forget();
+	grammar_cache_free(fake.service.grammars);
+	fake.service.grammars = NULL;
+}
+
 /* ---- ends ----------------------------------------------------------------------------------- */
 
 static void test_a_client_that_goes_stops_its_jobs(void)
@@ -708,6 +729,7 @@ int main(int argc, char **argv)
 	if (has_grammars()) {
 		RUN(test_a_choice_of_tools_is_a_grammar_behind_the_mark());
 		RUN(test_forms_are_grammars_from_the_start());
+		RUN(test_keys_have_grammars_of_their_own());
 	} else {
 		check_skip(&counts, "grammars", "they are not compiled yet");
 	}

@@ -11,6 +11,7 @@
 struct grammar_entry {
 	brise_grammar *grammar;
 	brise_grammar_kind kind;
+	size_t owner;
 	char *text, *tool; /* text [bytes]; tool NULL: any */
 	size_t bytes;
 	bool one_call;
@@ -58,10 +59,11 @@ const brise_grammar *grammar_entry_get(const grammar_entry *entry)
 	return entry->grammar;
 }
 
-static bool is_same(const grammar_entry *e, const brise_grammar_options *o)
+static bool is_same(const grammar_entry *e, size_t owner, const brise_grammar_options *o)
 {
-	return e->kind == o->kind && e->one_call == o->one_call && e->bytes == o->bytes &&
-	       !e->tool == !o->tool && (!o->tool || !strcmp(e->tool, o->tool)) &&
+	return e->owner == owner && e->kind == o->kind && e->one_call == o->one_call &&
+	       e->bytes == o->bytes && !e->tool == !o->tool &&
+	       (!o->tool || !strcmp(e->tool, o->tool)) &&
 	       (o->bytes == 0 || !memcmp(e->text, o->text, o->bytes));
 }
 
@@ -108,7 +110,8 @@ static void insert(grammar_cache *cache, grammar_entry *e)
 	grammar_entry_keep(e);
 }
 
-brise_status grammar_cache_take(grammar_cache *cache, const brise_tokenizer *tokenizer,
+brise_status grammar_cache_take(grammar_cache *cache, size_t owner,
+                                const brise_tokenizer *tokenizer,
                                 const brise_grammar_options *options, grammar_entry **out,
                                 brise_error *err)
 {
@@ -117,13 +120,15 @@ brise_status grammar_cache_take(grammar_cache *cache, const brise_tokenizer *tok
 
 	*out = NULL;
 	for (i = 0; cache && i < cache->n; i++)
-		if (is_same(cache->entries[i], options)) {
+		if (is_same(cache->entries[i], owner, options)) {
 			move_first(cache, i);
 			*out = cache->entries[0];
 			grammar_entry_keep(*out);
 			return BRISE_OK;
 		}
 	status = compile(tokenizer, options, out, err);
+	if (status == BRISE_OK)
+		(*out)->owner = owner;
 	if (status == BRISE_OK && cache)
 		insert(cache, *out);
 	return status;

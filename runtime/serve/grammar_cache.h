@@ -17,9 +17,11 @@ grammar_cache *grammar_cache_new(void);
 /* Entries that are still in use live on. NULL is allowed. */
 void grammar_cache_free(grammar_cache *cache);
 
-/* The grammar that options describe, compiled if need be; cache NULL: always. *out is released once
+/* The grammar that options describe, compiled if need be; cache NULL: always. Owners have theirs
+ * apart: the time that compiling takes would tell one what another asked for. *out is released once
  * by grammar_entry_release. Errors: of brise_new_grammar. */
-brise_status grammar_cache_take(grammar_cache *cache, const brise_tokenizer *tokenizer,
+brise_status grammar_cache_take(grammar_cache *cache, size_t owner,
+                                const brise_tokenizer *tokenizer,
                                 const brise_grammar_options *options, grammar_entry **out,
                                 brise_error *err);
 

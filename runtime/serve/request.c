@@ -239,8 +239,8 @@ static const char *name_form(const request *r)
 	return r->form == FORM_GRAMMAR ? "grammar" : "response_format";
 }
 
-static bool compile(request *r, const service *s, const brise_grammar_options *options,
-                    grammar_entry **out, refusal *why)
+static bool compile(request *r, const service *s, size_t owner,
+                    const brise_grammar_options *options, grammar_entry **out, refusal *why)
 {
 	brise_status status;
 	brise_error err;
@@ -249,7 +249,7 @@ static bool compile(request *r, const service *s, const brise_grammar_options *o
 		return refusal_set(why, 400, "unsupported_parameter", name_form(r),
 		                   "This model's file has no tokenizer, which '%s' needs.",
 		                   name_form(r));
-	status = grammar_cache_take(s->grammars, s->tokenizer, options, out, &err);
+	status = grammar_cache_take(s->grammars, owner, s->tokenizer, options, out, &err);
 	if (status == BRISE_OK)
 		return true;
 	if (status == BRISE_ENOMEM)
@@ -284,7 +284,7 @@ static bool plan_grammar(request *r, const service *s, job_plan *plan, grammar_e
 		options.name = "tools";
 		options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
 		options.one_call = !r->parallel_calls;
-		if (!compile(r, s, &options, out, why))
+		if (!compile(r, s, plan->who.key, &options, out, why))
 			return false;
 		plan->grammar_after = *out ? calls_token : -1;
 		return true;
@@ -298,7 +298,7 @@ static bool plan_grammar(request *r, const service *s, job_plan *plan, grammar_e
 		options.text = r->grammar;
 		options.bytes = r->grammar_bytes;
 	}
-	return compile(r, s, &options, out, why);
+	return compile(r, s, plan->who.key, &options, out, why);
 }
 
 /* ---- jobs ----------------------------------------------------------------------------------- */
