@@ -58,7 +58,7 @@ typedef struct socket_wait {
 } socket_wait;
 
 /* Waits until something happens to one of waits [n], or for timeout_ms; -1: without end. A signal
- * ends it, too. False: errno, or ENOMEM. */
+ * ends it, too. Without memory it waits for the first ones alone, and not long. False: errno. */
 bool socket_poll(socket_wait *waits, size_t n, int64_t timeout_ms);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "runtime/error.h"
@@ -74,7 +75,9 @@ brise_status server_new(server **out, const server_options *options, brise_error
 	}
 	s->site.guard = options->guard;
 	s->site.limits = options->limits;
-	s->site.most_body_bytes = options->limits.body * BODIES_AT_ONCE;
+	s->site.most_body_bytes = options->limits.body > SIZE_MAX / BODIES_AT_ONCE
+	                                  ? SIZE_MAX
+	                                  : options->limits.body * BODIES_AT_ONCE;
 	s->site.timeout_s = options->timeout_s;
 	s->site.keep_s = options->keep_s;
 	s->site.log = options->log;

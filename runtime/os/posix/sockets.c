@@ -19,6 +19,9 @@
 
 #define BACKLOG 128
 
+/* Without memory to wait for all, so long for the first ones. */
+#define RETRY_MS 100
+
 /* Bytes that the system holds for a client that does not read. Left to itself, Linux takes 4 MB,
  * which are hours of an answer. */
 #define SEND_ROOM 65536
@@ -286,8 +289,11 @@ bool socket_poll(socket_wait *waits, size_t n, int64_t timeout_ms)
 	size_t i;
 
 	if (n > sizeof few / sizeof *few && !(polled = memory_new(n, sizeof *polled))) {
-		errno = ENOMEM;
-		return false;
+		for (i = sizeof few / sizeof *few; i < n; i++)
+			waits[i].happened = 0;
+		polled = few;
+		n = sizeof few / sizeof *few;
+		timeout = timeout < 0 || timeout > RETRY_MS ? RETRY_MS : timeout;
 	}
 	for (i = 0; i < n; i++) {
 		polled[i].fd = waits[i].socket;
