@@ -257,6 +257,23 @@ def places():
         check("LISTEN_FDS=%s %s" % (count, " ".join(options)), child.returncode == 1 and expected in child.stderr and child.stderr.count("\n") == 1, (child.returncode, child.stderr))
 
 
+def crowded():
+    """Connections that wait for their next request keep nobody out; those that are asked for something stay."""
+    with Server(brise, model, "--max-connections", "3") as server:
+        kept_open = [server.connect() for _ in range(3)]
+        for client in kept_open:
+            client.sendall(http_cases.GET + http_cases.HOST + b"\r\n")
+            check("an idle connection", read_one(client)[0] == 200)
+            time.sleep(0.02)
+        kept_open[0].sendall(endless())
+        check("an answer runs on the first", b"200 OK" in kept_open[0].recv(65536))
+        status, _, _ = server.get("/health")
+        check("the longest idle one makes room for another", status == 200 and is_closed(kept_open[1]), status)
+        check("the others stay", not is_closed(kept_open[2], 0.2) and kept_open[0].recv(65536))
+        for client in kept_open:
+            client.close()
+
+
 def endings():
     """SIGTERM lets answers end, the time of grace does not wait for those that do not."""
     with Server(brise, model, "--grace", "20") as server:
@@ -327,7 +344,7 @@ def main():
             part(server)
             check("the server is there", server.is_alive(), server.read_log()[-2000:])
         server.stop()
-    for part in keys, turns, places, endings:
+    for part in keys, turns, places, crowded, endings:
         part()
     return report("serve_http", counts["passed"], counts["failed"], counts["skipped"])
 

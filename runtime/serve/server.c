@@ -146,6 +146,26 @@ void server_stop(server *s)
 
 /* ---- new connections ------------------------------------------------------------------------ */
 
+/* Closes the connection that has waited longest for its next request, as every client must expect
+ * (RFC 9112, 9.3), so that it keeps nobody out. False: there is none. */
+static bool end_idle(server *s)
+{
+	connection **oldest = NULL;
+	size_t i;
+
+	for (i = 0; i < s->n_connections; i++) {
+		connection *c = s->connections[i];
+
+		if (c->is_used && connection_is_idle(c) && (!oldest || c->since < (*oldest)->since))
+			oldest = &s->connections[i];
+	}
+	if (!oldest)
+		return false;
+	connection_free(*oldest);
+	*oldest = s->connections[--s->n_connections];
+	return true;
+}
+
 /* False: none is waiting, or none can be taken now. */
 static bool accept_one(server *s, const listener *l, double now)
 {
@@ -165,7 +185,7 @@ static bool accept_one(server *s, const listener *l, double now)
 	}
 	s->site.figures.accepted++;
 	s->connections[s->n_connections++] = c;
-	if (s->n_connections <= s->limit)
+	if (s->n_connections <= s->limit || end_idle(s))
 		return true;
 	s->site.figures.turned_away++;
 	connection_turn_away(c, 503, "too many connections at once; try again later");
