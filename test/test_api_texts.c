@@ -101,6 +101,25 @@ static void test_wrong_fields_of_completions(void)
 	CHECK(&counts, fake.n_jobs == 1, "%s", fake_body());
 }
 
+/* A reply must not be 64 times as long as its request. */
+static void test_an_echo_is_bounded(void)
+{
+	enum { LONG = 500000 };
+	char *json = malloc(LONG + 100);
+	int n;
+
+	if (!json)
+		return;
+	n = sprintf(json, "{'echo':true,'max_tokens':0,'n':64,'prompt':'");
+	memset(json + n, 'a', LONG);
+	strcpy(json + n + LONG, "'}");
+	fake_post(api_completions, json);
+	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
+	CHECK(&counts, strstr(fake_body(), "'param':'echo'"), "%s", fake_body());
+	fake_forget();
+	free(json);
+}
+
 static void test_a_completion(void)
 {
 	fake_post(api_completions, "{'prompt':'a','model':'m','max_tokens':3}");
@@ -317,6 +336,7 @@ int main(int argc, char **argv)
 		return 1;
 	RUN(test_prompts_of_every_form());
 	RUN(test_wrong_fields_of_completions());
+	RUN(test_an_echo_is_bounded());
 	RUN(test_a_completion());
 	RUN(test_completions_of_several_prompts());
 	RUN(test_a_stream_of_completions());

@@ -9,6 +9,8 @@
 #include "runtime/serve/openai.h"
 #include "runtime/serve/openai_tokens.h"
 
+#define ECHO_MOST UINT64_C(16000000) /* bytes of prompts in one reply */
+
 typedef struct choice {
 	body text;
 	/* with logprobs, the parts of JSON arrays that were not replied yet */
@@ -155,6 +157,27 @@ static void add_prompt(const reply *p, size_t i, body *out)
 	if (brise_finish_decoder(decoder, &text, &bytes, NULL) == BRISE_OK)
 		body_add(out, text, bytes);
 	brise_free_decoder(decoder);
+}
+
+/* Each of n answers has the prompt in front of it: a request of a few megabytes could ask for a
+ * reply of a gigabyte. */
+static bool check_echo(const reply *p, refusal *why)
+{
+	uint64_t total = 0;
+	body text = { .n = 0 };
+	size_t i;
+
+	for (i = 0; p->of.echoes && i < p->of.prompts.n && total <= ECHO_MOST; i++) {
+		body_clear(&text);
+		add_prompt(p, i, &text);
+		total += (uint64_t)text.n * p->of.shared.n;
+	}
+	body_free(&text);
+	return total <= ECHO_MOST ||
+	       refusal_set(why, 400, "invalid_value", "echo",
+	                   "Invalid 'echo': the prompts in front of all answers have more than "
+	                   "%u MB.",
+	                   (unsigned)(ECHO_MOST / 1000000));
 }
 
 /* ---- chunks --------------------------------------------------------------------------------- */
@@ -364,7 +387,7 @@ bool api_completions_reply(exchange *x, completions *c, refusal *why)
 	p->choices = pool_take(&p->of.shared.pool, n * p->of.shared.n, sizeof *p->choices);
 	if (!p->prompts || !p->choices)
 		(void)refusal_set(why, 500, NULL, NULL, "out of memory");
-	if (why->status != 0 || !submit_prompts(p, why)) {
+	if (why->status != 0 || !check_echo(p, why) || !submit_prompts(p, why)) {
 		free_reply(p);
 		return false;
 	}
