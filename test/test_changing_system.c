@@ -59,6 +59,27 @@ static void test_changed_lines_are_found(void)
 	}
 }
 
+/* All lines are compared with all: two kilobytes of empty ones would take seconds. */
+static void test_few_lines_are_looked_at(void)
+{
+	char before[4096], now[4096];
+	size_t n, i;
+
+	for (n = CHANGING_LINES - 1; n <= CHANGING_LINES + 1; n++) {
+		changing_lines lines;
+
+		for (i = 0; i < n; i++) {
+			memcpy(before + 2 * i, "a\n", 2);
+			memcpy(now + 2 * i, "b\n", 2);
+		}
+		join(before + 2 * n, sizeof before - 2 * n, "", stable());
+		join(now + 2 * n, sizeof now - 2 * n, "", stable());
+		lines = changing_lines_find(before, strlen(before), now, strlen(now));
+		CHECK(&counts, lines.to == (n <= CHANGING_LINES ? 2 * n : 0), "%zu lines: to %zu",
+		      n, lines.to);
+	}
+}
+
 static void test_texts_with_little_in_common_are_left_alone(void)
 {
 	char before[4096], now[4096], late[4096];
@@ -194,6 +215,7 @@ int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
 	RUN(test_changed_lines_are_found());
+	RUN(test_few_lines_are_looked_at());
 	RUN(test_texts_with_little_in_common_are_left_alone());
 	RUN(test_prompts_are_remembered_by_owner());
 	RUN(test_lines_move_in_front_of_the_last_question());

@@ -38,17 +38,16 @@ static size_t line_start(const char *text, size_t at)
 changing_lines changing_lines_find(const char *before, size_t n_before, const char *now,
                                    size_t n_now)
 {
-	size_t differs = common(before, n_before, now, n_now), to, old;
+	size_t differs = common(before, n_before, now, n_now), to, old, i, k;
 	changing_lines lines = { 0, 0 };
 	size_t from = line_start(now, differs);
 
 	if (differs == n_now || differs == n_before || differs >= CHANGING_HEAD)
 		return lines;
-	for (to = line_end(now, n_now, differs); to <= CHANGING_HEAD && to < n_now;
-	     to = line_end(now, n_now, to))
-		for (old = line_end(before, n_before, differs);
-		     old <= CHANGING_HEAD && old < n_before;
-		     old = line_end(before, n_before, old)) {
+	to = line_end(now, n_now, differs);
+	for (i = 0; i < CHANGING_LINES && to <= CHANGING_HEAD && to < n_now; i++) {
+		old = line_end(before, n_before, differs);
+		for (k = 0; k < CHANGING_LINES && old <= CHANGING_HEAD && old < n_before; k++) {
 			size_t same = common(before + old, n_before - old, now + to, n_now - to);
 
 			if (same >= CHANGING_SAME && same > to - from) {
@@ -56,7 +55,10 @@ changing_lines changing_lines_find(const char *before, size_t n_before, const ch
 				lines.to = to;
 				return lines;
 			}
+			old = line_end(before, n_before, old);
 		}
+		to = line_end(now, n_now, to);
+	}
 	return lines;
 }
 

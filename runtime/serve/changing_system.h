@@ -20,6 +20,9 @@
 /* So much behind the lines must be the same in both prompts, and more than the lines have: two
  * prompts that have little in common are different prompts. */
 #define CHANGING_SAME 256u
+/* Most lines of each prompt that are looked at behind the first difference: all are compared with
+ * all, and a prompt can be nothing but short lines. */
+#define CHANGING_LINES 24u
 /* Prompts that are remembered: agents alternate between several. */
 #define CHANGING_PROMPTS 8u
 
