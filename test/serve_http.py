@@ -160,6 +160,16 @@ def leaving(server):
     client.close()
 
 
+def long_pieces(server):
+    """A stream whose first events repeat the megabytes of its request."""
+    with server.connect() as client:
+        client.sendall(post("/v1/responses", {"input": "Hi", "instructions": "word " * 450000, "stream": True}))
+        data = b""
+        while b"event: response.in_progress" not in data and (more := client.recv(1 << 20)):
+            data += more
+        check("a long request's stream begins", b"event: response.in_progress" in data, (len(data), data[:200]))
+
+
 def idle(server):
     """Nobody asks, some are connected: no processor time."""
     clients = [server.connect() for _ in range(10)]
@@ -340,7 +350,7 @@ def turns():
 
 def main():
     with Server(brise, model, "--alias", "some-name", "--timeout", "3") as server:
-        for part in about, kept, leaving, idle:
+        for part in about, kept, leaving, long_pieces, idle:
             part(server)
             check("the server is there", server.is_alive(), server.read_log()[-2000:])
         server.stop()

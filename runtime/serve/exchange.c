@@ -213,6 +213,7 @@ void exchange_begin(exchange *x, int status, const char *type)
 void exchange_write(exchange *x, const char *bytes, size_t n)
 {
 	output *out = x->reply ? NULL : &x->connection->out;
+	size_t waiting = out ? output_size(out) : 0;
 
 	if (!out || n == 0 || x->is_head || x->connection->state == CONNECTION_DEAD)
 		return;
@@ -222,7 +223,7 @@ void exchange_write(exchange *x, const char *bytes, size_t n)
 	output_add(out, bytes, n);
 	if (x->is_chunked)
 		output_add_text(out, "\r\n");
-	if (out->failed || output_size(out) > EXCHANGE_WAITING_MOST)
+	if (out->failed || waiting > EXCHANGE_WAITING_MOST)
 		give_up(x->connection);
 }
 

@@ -10,7 +10,8 @@
 
 struct connection;
 
-/* Bytes of a reply in pieces that may wait for its client to read: what is more ends it. */
+/* Bytes of a reply in pieces that may wait for its client to read: a piece behind more ends it. One
+ * piece alone may be longer, as one that repeats what a request said. */
 #define EXCHANGE_WAITING_MOST ((size_t)4 << 20)
 
 struct exchange {
