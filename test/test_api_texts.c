@@ -120,6 +120,25 @@ static void test_an_echo_is_bounded(void)
 	free(json);
 }
 
+static void test_biases_are_no_more_than_tokens(void)
+{
+	enum { MANY = 20000 };
+	char *json = malloc(8 * MANY + 100);
+	int n, i;
+
+	if (!json)
+		return;
+	n = sprintf(json, "{'prompt':'a','logit_bias':{'1':1");
+	for (i = 1; i < MANY; i++)
+		n += sprintf(json + n, ",'1':1");
+	strcpy(json + n, "}}");
+	fake_post(api_completions, json);
+	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
+	CHECK(&counts, strstr(fake_body(), "'param':'logit_bias'"), "%s", fake_body());
+	fake_forget();
+	free(json);
+}
+
 static void test_a_completion(void)
 {
 	fake_post(api_completions, "{'prompt':'a','model':'m','max_tokens':3}");
@@ -337,6 +356,7 @@ int main(int argc, char **argv)
 	RUN(test_prompts_of_every_form());
 	RUN(test_wrong_fields_of_completions());
 	RUN(test_an_echo_is_bounded());
+	RUN(test_biases_are_no_more_than_tokens());
 	RUN(test_a_completion());
 	RUN(test_completions_of_several_prompts());
 	RUN(test_a_stream_of_completions());

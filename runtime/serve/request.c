@@ -407,6 +407,11 @@ static bool check_ids(const request *r, const service *s, refusal *why)
 			                   "Invalid 'prompt': token id %ld is outside the "
 			                   "vocabulary of %lu.",
 			                   (long)r->ids[i], (unsigned long)vocab);
+	/* Every answer copies them: those that come twice must not make megabytes of it. */
+	if (r->sampling.n_bias > vocab)
+		return refusal_set(why, 400, "invalid_value", "logit_bias",
+		                   "Invalid 'logit_bias': %zu entries, for a vocabulary of %lu.",
+		                   r->sampling.n_bias, (unsigned long)vocab);
 	for (i = 0; i < r->sampling.n_bias; i++)
 		if ((uint32_t)r->sampling.bias[i].token >= vocab)
 			return refusal_set(why, 400, "invalid_value", "logit_bias",
