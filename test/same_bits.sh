@@ -20,23 +20,26 @@ gives() { # the digest expected, then digest's arguments
 	[ -n "$expected" ] && [ "$(digest "$@")" = "$expected" ]
 }
 
-# A build is COMPILER-FLAGS, _ between flags and ~ for =, which no target's name in make may have.
-# The last one would relax arithmetic, if the Makefile let it.
+# A build is "build", the one that is there, or COMPILER-FLAGS, _ between flags and ~ for =, which no
+# target's name in make may have. The last one would relax arithmetic, if the Makefile let it.
 relaxed=gcc-O2_-ffast-math_-ffp-contract~fast
 [ "$(uname -m)" = x86_64 ] && relaxed=${relaxed}_-mfma
-builds="gcc-O3 gcc-O0 clang-O3 clang-O0 $relaxed"
+builds="build gcc-O0 clang-O3 clang-O0 $relaxed"
 [ $# -eq 0 ] || builds="$*"
+program_of() { # build
+	[ "$1" = build ] && printf '%s' "$brise" || printf 'build/bits/%s/brise' "$1"
+}
 for build in $builds; do
-	make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_~' ' =')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
-	requires "$build builds" [ -x "build/bits/$build/brise" ]
+	[ "$build" = build ] || make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_~' ' =')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
+	requires "$build builds" [ -x "$(program_of "$build")" ]
 done
 for type in q4 q8; do
-	reference=build/bits/${builds%% *}/brise
+	reference=$(program_of "${builds%% *}")
 	requires "$reference converts to $type" "$reference" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
 	first=$(digest "$reference" "$dir/$type.brise" --arch scalar --threads 1 --chunk 64)
 	requires "$reference evaluates $type" [ -n "$first" ]
 	for build in $builds; do
-		program=build/bits/$build/brise
+		program=$(program_of "$build")
 		arches=$(list_arches "$program" "$dir/$type.brise")
 		requires "$program info lists the kernel sets, scalar among them" has_word scalar:true "$arches"
 		# Threads and chunks are one build's matter, and slow builds need not repeat everything.
