@@ -48,6 +48,21 @@ static scheduler *start(scheduler_options o)
 	return s;
 }
 
+/* A client_event that measures waits between tokens: a model may have no tokenizer, and then there
+ * are no pieces. */
+static void take_event(void *user, const job_event *e)
+{
+	client *c = user;
+	double now = os_clock();
+
+	client_event(c, e);
+	if (e->kind != JOB_TOKEN)
+		return;
+	if (now - c->last_piece > c->longest_wait)
+		c->longest_wait = now - c->last_piece;
+	c->last_piece = now;
+}
+
 /* Client i asks with a prompt of its own. */
 static client *submit(scheduler *s, size_t i, size_t n, uint64_t limit, uint64_t seed)
 {
@@ -56,7 +71,8 @@ static client *submit(scheduler *s, size_t i, size_t n, uint64_t limit, uint64_t
 	make_prompt(prompts[i], n, seed);
 	client_init(&clients[i], prompts[i], n, limit, 1);
 	clients[i].plan.ignores_ends = true;
-	if (client_submit(&clients[i], s, &err) != BRISE_OK)
+	if (scheduler_submit(s, &clients[i].job, &clients[i].plan, take_event, &clients[i], &err) !=
+	    BRISE_OK)
 		fail(err.message);
 	return &clients[i];
 }
@@ -68,21 +84,28 @@ static void wait_for_tokens(scheduler *s, const client *c, size_t n)
 		scheduling_turn(s, 1000);
 }
 
-/* Seconds to the first token of a short prompt, and page faults of the process meanwhile. */
-static double time_first(scheduler *s, uint64_t seed, long *faults)
+/* To the first token of a short prompt: page faults of the process, too. */
+typedef struct first_token {
+	double seconds;
+	long faults, reads; /* reads: of them, from the disk */
+} first_token;
+
+static first_token time_first(scheduler *s, uint64_t seed)
 {
 	struct rusage before, after;
 	double begin = os_clock();
+	first_token result;
 	client *c;
 
 	(void)getrusage(RUSAGE_SELF, &before);
 	c = submit(s, 0, SHORT, 1, seed);
 	wait_for_tokens(s, c, 1);
-	begin = os_clock() - begin;
+	result.seconds = os_clock() - begin;
 	(void)getrusage(RUSAGE_SELF, &after);
-	*faults = after.ru_minflt - before.ru_minflt;
+	result.faults = after.ru_minflt - before.ru_minflt;
+	result.reads = after.ru_majflt - before.ru_majflt;
 	(void)scheduling_finish(s, c, 1);
-	return begin;
+	return result;
 }
 
 static void open_model(void)
@@ -99,24 +122,26 @@ static void print_idle(unsigned rounds)
 	unsigned i;
 
 	for (i = 0; i < rounds; i++) {
-		double begin = os_clock(), times[5];
-		long faults[5];
+		double begin = os_clock();
+		first_token first[5];
 		scheduler *s;
 		size_t k;
 
 		brise_close_model(model);
 		open_model();
 		s = start(o);
-		times[0] = time_first(s, 10 * i, &faults[0]);
-		times[0] = os_clock() - begin;
+		first[0] = time_first(s, 10 * i);
+		first[0].seconds = os_clock() - begin;
 		for (k = 1; k < 4; k++)
-			times[k] = time_first(s, 10 * i + k, &faults[k]);
+			first[k] = time_first(s, 10 * i + k);
 		while (scheduler_get_state(s, NULL) != SCHEDULER_IDLE)
 			scheduling_turn(s, 20);
-		times[4] = time_first(s, 10 * i + 4, &faults[4]);
-		printf("start %.3f s (%ld faults), warm %.3f %.3f %.3f s, after idling %.3f s (%ld "
-		       "faults)\n",
-		       times[0], faults[0], times[1], times[2], times[3], times[4], faults[4]);
+		first[4] = time_first(s, 10 * i + 4);
+		printf("start %.3f s (%ld faults, %ld reads), warm %.3f %.3f %.3f s, after idling "
+		       "%.3f s (%ld faults, %ld reads)\n",
+		       first[0].seconds, first[0].faults, first[0].reads, first[1].seconds,
+		       first[2].seconds, first[3].seconds, first[4].seconds, first[4].faults,
+		       first[4].reads);
 		(void)fflush(stdout);
 		scheduler_free(s);
 	}

@@ -14,6 +14,7 @@
 #include "runtime/os/os.h"
 #include "runtime/session/cache.h"
 #include "runtime/session/cache_entry.h"
+#include "runtime/session/session.h"
 #include "test/check.h"
 #include "test/small_model.h"
 
@@ -77,8 +78,8 @@ static void put(check_counts *counts, setting *s, const int32_t *tokens, size_t 
 	CHECK(counts,
 	      brise_eval_tokens(s->engine, sequence, tokens, n, NULL, NULL, NULL, &err) == BRISE_OK,
 	      "%s", err.message);
-	CHECK(counts, prompt_cache_put(&s->cache, sequence, tokens, n, &err) == BRISE_OK, "%s",
-	      err.message);
+	CHECK(counts, prompt_cache_put(&s->cache, sequence, tokens, n, NULL, &err) == BRISE_OK,
+	      "%s", err.message);
 	brise_free_sequence(sequence);
 }
 
@@ -134,6 +135,55 @@ static listing list(void)
 	if (names)
 		(void)pclose(names);
 	return l;
+}
+
+typedef struct watched {
+	unsigned asked, read;
+	bool cancels;
+	bool was_part; /* when the sequence had been read, the file was not in its place */
+} watched;
+
+static bool is_cancelled(void *user)
+{
+	watched *w = user;
+
+	w->asked++;
+	return w->cancels;
+}
+
+static void was_read(void *user)
+{
+	watched *w = user;
+
+	w->read++;
+	w->was_part = strstr(list().first, ".part") != NULL;
+}
+
+/* Saving can be given up, which leaves nothing; or the sequence is given back before the file is in
+ * its place. */
+static void test_saving_is_watched(check_counts *counts)
+{
+	setting s;
+	watched w = { .cancels = true };
+	const session_watch watch = { is_cancelled, was_read, &w };
+	brise_sequence *sequence;
+	brise_error err;
+
+	set_up(&s, counts, &small_open, PLENTY);
+	sequence = new_sequence(&s);
+	(void)brise_eval_tokens(s.engine, sequence, s.tokens, 100, NULL, NULL, NULL, NULL);
+	CHECK(counts,
+	      prompt_cache_put(&s.cache, sequence, s.tokens, 100, &watch, &err) ==
+	                      BRISE_ECANCELED &&
+	              w.asked == 1 && w.read == 0 && list().n == 0,
+	      "asked %u times, read %u times", w.asked, w.read);
+	w.cancels = false;
+	CHECK(counts,
+	      prompt_cache_put(&s.cache, sequence, s.tokens, 100, &watch, &err) == BRISE_OK &&
+	              w.read == 1 && w.was_part && list().n == 1 && !strstr(list().first, ".part"),
+	      "read %u times", w.read);
+	brise_free_sequence(sequence);
+	tear_down(&s);
 }
 
 /* ---- finding -------------------------------------------------------------------------------- */
@@ -548,6 +598,7 @@ int main(int argc, char **argv)
 	(void)snprintf(place, sizeof place, "%s/cache/of/prompts", folder);
 	RUN(test_a_text_is_found_by_its_beginning(&counts));
 	RUN(test_a_window_that_has_turned_is_used_where_it_is_right(&counts));
+	RUN(test_saving_is_watched(&counts));
 	RUN(test_the_longest_is_taken(&counts));
 	RUN(test_what_a_sequence_has_itself_is_not_read(&counts));
 	RUN(test_other_models_and_windows_are_not_found(&counts));

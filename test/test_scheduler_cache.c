@@ -2,13 +2,15 @@
 #include "runtime/serve/scheduler.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <time.h>
 
+#include "runtime/serve/scheduler_parts.h"
 #include "test/scheduling.h"
 
 #define PROMPT 120u
 
-static char folder[400], path[512], place[512];
+static char folder[400], path[512], cache[512];
 static brise_model *model;
 static int32_t prompt[PROMPT];
 
@@ -18,7 +20,7 @@ static scheduler *start(check_counts *counts, scheduler_options o)
 	scheduler *s = NULL;
 
 	o.path = path;
-	o.cache = place;
+	o.cache = cache;
 	o.cache_bytes = (uint64_t)1 << 30;
 	CHECK(counts, scheduler_new(&s, model, &o, &err) == BRISE_OK, "%s", err.message);
 	return s;
@@ -28,7 +30,7 @@ static void remove_cache(void)
 {
 	char command[600];
 
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", place);
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", cache);
 	if (system(command) != 0)
 		perror(command);
 }
@@ -55,7 +57,7 @@ static void ask(check_counts *counts, scheduler *s, client *c, size_t owner, boo
 
 static unsigned count_folders(const char *begin)
 {
-	DIR *d = opendir(place);
+	DIR *d = opendir(cache);
 	struct dirent *entry;
 	unsigned n = 0;
 
@@ -119,6 +121,196 @@ static void test_texts_that_leave_are_kept(check_counts *counts)
 	(void)client_submit(&c, s, NULL);
 	(void)scheduling_finish(s, &c, 1);
 	ask(counts, s, &c, 0, true, "after another text");
+	scheduler_free(s);
+	remove_cache();
+}
+
+/* ---- a slow disk ---------------------------------------------------------------------------- */
+
+/* Tasks wait as long as it is closed. */
+typedef struct slow_disk {
+	atomic_bool is_closed;
+	atomic_uint n_saves, n_searches; /* that have come */
+} slow_disk;
+
+static void pass_disk(void *user, const keeper_task *t)
+{
+	slow_disk *d = user;
+
+	atomic_fetch_add(t->seeks ? &d->n_searches : &d->n_saves, 1);
+	while (atomic_load(&d->is_closed))
+		os_yield();
+}
+
+static scheduler *start_slow(check_counts *counts, scheduler_options o, slow_disk *d)
+{
+	scheduler *s = start(counts, o);
+
+	s->keeper.before = pass_disk;
+	s->keeper.user = d;
+	return s;
+}
+
+static void make_other(int32_t *other, size_t n, int32_t first)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		other[i] = first + (int32_t)i;
+}
+
+static void begin_stream(scheduler *s, client *stream, const int32_t *its_prompt)
+{
+	client_init(stream, its_prompt, 5, 1000000, 1);
+	stream->plan.ignores_ends = true;
+	(void)client_submit(stream, s, NULL);
+	while (stream->n_ids < 3)
+		scheduling_turn(s, 100);
+}
+
+/* Turns until a stream has so many more tokens, or for ten seconds. */
+static bool draws_more(scheduler *s, const client *stream, size_t n)
+{
+	double end = os_clock() + 10;
+
+	for (n += stream->n_ids; stream->n_ids < n && os_clock() < end;)
+		scheduling_turn(s, 100);
+	return stream->n_ids >= n;
+}
+
+/* A job that waits for the disk keeps no other waiting: not when a text must be saved for it, and
+ * not when its own is looked for. */
+static void test_streams_do_not_wait_for_the_disk(check_counts *counts)
+{
+	scheduler_options o = { .places = 2 };
+	slow_disk d = { .is_closed = false };
+	scheduler *s = start_slow(counts, o, &d);
+	static client stream, c;
+	int32_t other[PROMPT];
+
+	make_other(other, PROMPT, 300);
+	ask(counts, s, &c, 0, false, "first");
+	begin_stream(s, &stream, other + 50);
+	atomic_store(&d.is_closed, true);
+	client_init(&c, other, PROMPT, 3, 1);
+	(void)client_submit(&c, s, NULL);
+	CHECK(counts, draws_more(s, &stream, 100) && atomic_load(&d.n_saves) == 1,
+	      "%zu tokens while a text is saved", stream.n_ids);
+	CHECK(counts, c.n_events == 0, "a place was taken from a text that is being saved");
+	atomic_store(&d.is_closed, false);
+	CHECK(counts, scheduling_finish(s, &c, 1) && c.is_done, "the job that waited");
+	atomic_store(&d.is_closed, true);
+	client_init(&c, prompt, PROMPT, 3, 1);
+	(void)client_submit(&c, s, NULL);
+	CHECK(counts, draws_more(s, &stream, 100) && c.n_events == 0,
+	      "%zu tokens while a text is looked for", stream.n_ids);
+	atomic_store(&d.is_closed, false);
+	CHECK(counts, scheduling_finish(s, &c, 1) && c.is_done && c.last.n_kept > PROMPT / 2,
+	      "%zu tokens kept of a text that left", c.last.n_kept);
+	scheduler_cancel(stream.job);
+	scheduler_free(s);
+	remove_cache();
+}
+
+/* Who leaves while the disk works for it gets no event, and its place is free again: at once if the
+ * disk does not read its prompt. The text that was to leave for it stays. */
+static void test_who_waits_for_the_disk_may_leave(check_counts *counts)
+{
+	scheduler_options o = { .places = 1 };
+	slow_disk d = { .is_closed = true };
+	scheduler *s = start_slow(counts, o, &d);
+	double end = os_clock() + 10;
+	static client c, next;
+	int32_t other[PROMPT];
+
+	make_other(other, PROMPT, 300);
+	client_init(&c, other, PROMPT, 3, 1);
+	(void)client_submit(&c, s, NULL);
+	while (atomic_load(&d.n_searches) == 0)
+		scheduling_turn(s, 1);
+	scheduler_cancel(c.job);
+	scheduling_turn(s, 20);
+	CHECK(counts, c.n_events == 0 && c.n_released == 0, "the disk has its prompt");
+	atomic_store(&d.is_closed, false);
+	ask(counts, s, &next, 0, false, "the next");
+	CHECK(counts, c.n_events == 0 && c.n_released == 1, "released %u times", c.n_released);
+	atomic_store(&d.is_closed, true);
+	client_init(&c, other, PROMPT, 3, 1);
+	(void)client_submit(&c, s, NULL);
+	while (atomic_load(&d.n_saves) == 0)
+		scheduling_turn(s, 1);
+	scheduler_cancel(c.job);
+	while (c.n_released == 0 && os_clock() < end)
+		scheduling_turn(s, 10);
+	CHECK(counts, c.n_events == 0 && c.n_released == 1, "while the disk has another's text");
+	atomic_store(&d.is_closed, false);
+	ask(counts, s, &next, 0, true, "what did not leave");
+	scheduler_free(s);
+	remove_cache();
+}
+
+/* Jobs of a few prompts, with fewer places than prompts, a disk that is slow at random and clients
+ * that leave at random: the same texts, and every job is released once. */
+static void delay_disk(void *user, const keeper_task *t)
+{
+	uint64_t seed = atomic_fetch_add((atomic_uint *)user, 1);
+	unsigned n = random_next(&seed) % 4 ? 0 : 3000;
+
+	(void)t;
+	while (n-- > 0)
+		os_yield();
+}
+
+static void test_texts_are_right_with_a_slow_disk(check_counts *counts)
+{
+	enum { TEXTS = 5, AT_ONCE = 4 };
+	scheduler_options o = { .places = 2 };
+	static int32_t prompts[TEXTS][PROMPT];
+	static client first[TEXTS], now[AT_ONCE];
+	unsigned wrong = 0, kept = 0, turn, released = 0, submitted = 0;
+	scheduler *s = start(counts, o);
+	atomic_uint count = 0;
+	uint64_t seed = 5;
+	size_t i;
+
+	s->keeper.before = delay_disk;
+	s->keeper.user = &count;
+	for (i = 0; i < TEXTS; i++) {
+		make_other(prompts[i], PROMPT, (int32_t)(300 + 40 * i));
+		client_init(&first[i], prompts[i], PROMPT, 10, i);
+		(void)client_submit(&first[i], s, NULL);
+		(void)scheduling_finish(s, &first[i], 1);
+	}
+	for (turn = 0; turn < 40; turn++) {
+		size_t text[AT_ONCE];
+
+		for (i = 0; i < AT_ONCE; i++) {
+			text[i] = random_next(&seed) % TEXTS;
+			client_init(&now[i], prompts[text[i]], PROMPT, 10, text[i]);
+			submitted += client_submit(&now[i], s, NULL) == BRISE_OK;
+		}
+		scheduling_turn(s, (int)(random_next(&seed) % 3));
+		i = random_next(&seed) % AT_ONCE;
+		if (now[i].job) {
+			scheduler_cancel(now[i].job);
+			now[i].job = NULL;
+		}
+		(void)scheduling_finish(s, now, AT_ONCE);
+		for (i = 0; i < AT_ONCE; i++) {
+			const client *x = &first[text[i]];
+
+			kept += now[i].is_done && now[i].last.n_kept > 0;
+			wrong += now[i].is_done && (now[i].n_ids != x->n_ids ||
+			                            memcmp(now[i].ids, x->ids, sizeof x->ids) != 0);
+		}
+		do
+			for (i = released = 0; i < AT_ONCE; i++)
+				released += now[i].n_released;
+		while (released < AT_ONCE && (scheduling_turn(s, 10), true));
+		wrong += released != AT_ONCE;
+	}
+	CHECK(counts, wrong == 0 && submitted == 40 * AT_ONCE && kept > 60,
+	      "%u wrong, %u submitted, %u kept something", wrong, submitted, kept);
 	scheduler_free(s);
 	remove_cache();
 }
@@ -213,7 +405,7 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	scratch_folder(folder, sizeof folder);
 	scheduling_convert(path, sizeof path, folder, "q4");
-	(void)snprintf(place, sizeof place, "%s/cache", folder);
+	(void)snprintf(cache, sizeof cache, "%s/cache", folder);
 	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		return 1;
@@ -223,6 +415,9 @@ int main(int argc, char **argv)
 	RUN(test_texts_are_found_after_a_restart(&counts));
 	RUN(test_owners_have_folders_of_their_own(&counts));
 	RUN(test_texts_that_leave_are_kept(&counts));
+	RUN(test_streams_do_not_wait_for_the_disk(&counts));
+	RUN(test_who_waits_for_the_disk_may_leave(&counts));
+	RUN(test_texts_are_right_with_a_slow_disk(&counts));
 	RUN(test_idle_gives_back_and_takes_again(&counts));
 	RUN(test_owned_weights_are_given_back(&counts));
 	RUN(test_replaced_model_is_refused(&counts));

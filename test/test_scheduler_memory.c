@@ -38,10 +38,15 @@ static void release(void *held)
 
 /* Submits jobs of all kinds. Returns how many were not as they should be; *clean: no request
  * failed. */
-static unsigned serve(const brise_model *model, const int32_t *prompt, bool *clean)
+static unsigned serve(const brise_model *model, const int32_t *prompt, const char *cache,
+                      bool *clean)
 {
 	static const char *const texts[] = { "a", "b" };
-	scheduler_options o = { .places = 2, .path = path, .has_drafts = true };
+	scheduler_options o = { .places = 2,
+		                .path = path,
+		                .has_drafts = true,
+		                .cache = cache,
+		                .cache_bytes = (uint64_t)1 << 30 };
 	ending ends[JOBS] = { { .is_over = false } };
 	bool submitted[JOBS] = { false };
 	unsigned wrong = 0, left;
@@ -93,7 +98,8 @@ static unsigned serve(const brise_model *model, const int32_t *prompt, bool *cle
 	return wrong;
 }
 
-static void test_every_request_for_memory_may_fail(check_counts *counts)
+/* With a prompt cache, or NULL. */
+static void fail_every_request(check_counts *counts, const char *cache)
 {
 	brise_model *model;
 	int32_t prompt[PROMPT];
@@ -109,7 +115,7 @@ static void test_every_request_for_memory_may_fail(check_counts *counts)
 		before = atomic_load(&in_use);
 		atomic_store(&requests, 0);
 		atomic_store(&fail_at, n);
-		wrong += serve(model, prompt, &clean);
+		wrong += serve(model, prompt, cache, &clean);
 		failures += !clean;
 		atomic_store(&fail_at, 0);
 		CHECK(counts, atomic_load(&in_use) == before, "request %ld: %ld left", n,
@@ -174,6 +180,23 @@ static void test_jobs_of_one_request_share_copies(check_counts *counts)
 	free(stop);
 }
 
+static void test_every_request_for_memory_may_fail(check_counts *counts)
+{
+	fail_every_request(counts, NULL);
+}
+
+/* The second of two with the same text finds it on disk, or what has been written of it. */
+static void test_every_request_may_fail_with_a_cache(check_counts *counts)
+{
+	char cache[512], command[600];
+
+	(void)snprintf(cache, sizeof cache, "%s/cache", folder);
+	fail_every_request(counts, cache);
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", cache);
+	if (system(command) != 0)
+		perror(command);
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -183,5 +206,6 @@ int main(int argc, char **argv)
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
 	RUN(test_every_request_for_memory_may_fail(&counts));
 	RUN(test_jobs_of_one_request_share_copies(&counts));
+	RUN(test_every_request_may_fail_with_a_cache(&counts));
 	return check_report("scheduler_memory", &counts);
 }

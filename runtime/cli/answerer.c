@@ -77,7 +77,7 @@ void answerer_keep(answerer *a)
 
 	if (!a->has_cache || n == a->cached)
 		return;
-	if (prompt_cache_put(&a->cache, a->engine.sequence, a->tokens, n, &err) != BRISE_OK)
+	if (prompt_cache_put(&a->cache, a->engine.sequence, a->tokens, n, NULL, &err) != BRISE_OK)
 		report_note(a->command, "%s", err.message);
 	a->cached = n;
 }

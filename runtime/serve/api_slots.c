@@ -13,7 +13,7 @@
 static void put_place(json_writer *w, uint32_t index, const place_facts *f, bool is_own,
                       uint64_t context)
 {
-	static const char *const states[] = { "free", "reading", "drawing" };
+	static const char *const states[] = { "free", "preparing", "reading", "drawing" };
 
 	json_open(w, NULL, '{');
 	json_put_unsigned(w, "id", index);

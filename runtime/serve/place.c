@@ -1,14 +1,12 @@
 /* place.c - see place.h */
 #include "runtime/serve/place.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/eval/sequence.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
-#include "runtime/serve/sha256.h"
 
 size_t place_count_held(const place *p)
 {
@@ -21,44 +19,106 @@ size_t place_count_held(const place *p)
 
 /* ---- the prompt cache ----------------------------------------------------------------------- */
 
-/* Opens an owner's cache when it is first needed. NULL: there is none. */
-static prompt_cache *open_cache(place_set *set, size_t owner)
+static keeper_task *task_of(const place_set *set, const place *p)
 {
-	prompt_cache *cache = &set->caches[owner];
-	char hex[33], *folder;
-	uint8_t digest[32];
-	const char *key;
-	size_t size, i;
+	return &set->keeper->tasks[p - set->places];
+}
 
-	if (!set->folder || cache->folder)
-		return set->folder ? cache : NULL;
-	if (owner == 0)
-		return prompt_cache_open(cache, set->folder, set->cache_bytes, NULL) == BRISE_OK
-		               ? cache
-		               : NULL;
-	key = set->owners[owner - 1];
-	sha256(digest, key, strlen(key));
-	for (i = 0; i < 16; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", (unsigned)digest[i]);
-	size = strlen(set->folder) + sizeof hex + 8;
-	if (!(folder = memory_new(size, 1)))
-		return NULL;
-	(void)snprintf(folder, size, "%s/key-%s", set->folder, hex);
-	if (prompt_cache_open(cache, folder, set->cache_bytes, NULL) != BRISE_OK)
-		cache = NULL;
-	memory_free(folder);
-	return cache;
+static bool needs_saving(const place_set *set, const place *p)
+{
+	size_t n = place_count_held(p);
+
+	return set->caches && n >= PROMPT_CACHE_LEAST && n != p->cached;
 }
 
 bool place_save(place_set *set, place *p)
 {
-	size_t n = place_count_held(p);
 	prompt_cache *cache;
 
-	if (n < PROMPT_CACHE_LEAST || n == p->cached || !(cache = open_cache(set, p->owner)))
+	if (!needs_saving(set, p))
 		return false;
-	p->cached = n; /* once, also if the disk is full */
-	return prompt_cache_put(cache, p->sequence, p->tokens, n, NULL) == BRISE_OK;
+	p->cached = place_count_held(p); /* once, also if the disk is full */
+	return (cache = owner_caches_get(set->caches, p->owner)) &&
+	       prompt_cache_put(cache, p->sequence, p->tokens, p->cached, NULL, NULL) == BRISE_OK;
+}
+
+bool place_ask_to_save(place_set *set, place *p)
+{
+	keeper_task *t;
+
+	if (p->is_on_disk || !needs_saving(set, p))
+		return false;
+	p->cached = place_count_held(p);
+	p->is_on_disk = true;
+	t = task_of(set, p);
+	t->seeks = false;
+	t->key = p->owner;
+	t->sequence = p->sequence;
+	t->tokens = p->tokens;
+	t->n = p->cached;
+	keeper_ask(set->keeper, t);
+	return true;
+}
+
+static void ask_to_seek(place_set *set, place *p, size_t least)
+{
+	const job *j = p->job;
+	keeper_task *t = task_of(set, p);
+
+	p->is_on_disk = true;
+	t->seeks = true;
+	t->key = j->plan.who.key;
+	t->sequence = p->sequence;
+	t->tokens = j->plan.prompt;
+	t->n = j->plan.n;
+	t->least = least;
+	t->model = set->model;
+	t->options = &set->options;
+	keeper_ask(set->keeper, t);
+}
+
+static void drop_found(place_set *set, place *p)
+{
+	keeper_task *t = set->keeper ? task_of(set, p) : NULL;
+
+	if (!t)
+		return;
+	brise_free_sequence(t->found);
+	memory_free(t->held);
+	t->found = NULL;
+	t->held = NULL;
+}
+
+void place_collect(place_set *set)
+{
+	uint32_t i;
+
+	for (i = 0; set->keeper && i < set->n; i++) {
+		place *p = &set->places[i];
+
+		if (!p->is_on_disk || !keeper_collect(set->keeper, task_of(set, p)))
+			continue;
+		p->is_on_disk = false;
+		if (task_of(set, p)->was_cancelled)
+			p->cached = 0;
+	}
+}
+
+void place_stop_keeper(place_set *set)
+{
+	uint32_t i;
+
+	if (!set->keeper)
+		return;
+	keeper_stop(set->keeper);
+	place_collect(set);
+	for (i = 0; i < set->n; i++) {
+		place *p = &set->places[i];
+
+		if (p->is_on_disk)
+			p->cached = 0;
+		p->is_on_disk = false;
+	}
 }
 
 /* ---- what texts share ----------------------------------------------------------------------- */
@@ -122,7 +182,13 @@ static place *find_continued(place_set *set, const job *j, size_t most)
 	return NULL;
 }
 
-/* The free place that is missed least: an empty one, or that whose text was used longest ago. */
+static bool is_missed_less(const place *p, const place *q)
+{
+	return p->is_on_disk != q->is_on_disk ? !p->is_on_disk : p->used < q->used;
+}
+
+/* The free place that is missed least: an empty one, or that whose text was used longest ago;
+ * rather one that the disk has nothing to do with. */
 static place *find_free(place_set *set)
 {
 	place *best = NULL;
@@ -135,7 +201,7 @@ static place *find_free(place_set *set)
 			continue;
 		if (p->n == 0)
 			return p;
-		if (!best || p->used < best->used)
+		if (!best || is_missed_less(p, best))
 			best = p;
 	}
 	return best;
@@ -163,23 +229,6 @@ static brise_status set_text(place *p, const job *j, size_t kept, brise_error *e
 	return BRISE_OK;
 }
 
-/* Looks on disk for more than the *kept tokens that the place has. */
-static brise_status take_cached(place_set *set, place *p, const job *j, size_t *kept,
-                                brise_error *err)
-{
-	prompt_cache *cache;
-	brise_sequence *before = p->sequence;
-	brise_status status;
-
-	if (!j->plan.keeps || j->plan.embeds || !(cache = open_cache(set, j->plan.who.key)))
-		return BRISE_OK;
-	status = prompt_cache_take(cache, &p->sequence, set->model, &set->options, j->plan.prompt,
-	                           *kept, j->plan.prompt, j->plan.n, kept, err);
-	if (p->sequence != before)
-		p->cached = *kept;
-	return status;
-}
-
 /* A job of the same owner that reads a prompt which begins like this one's for longer than
  * `kept`. */
 static void find_leader(place_set *set, place *p, size_t kept)
@@ -205,13 +254,63 @@ static void find_leader(place_set *set, place *p, size_t kept)
 	}
 }
 
-static brise_status prepare(place_set *set, place *p, const place *source, size_t shared,
-                            const job *j, brise_error *err)
+place *place_take(place_set *set, job *j)
+{
+	size_t shared;
+	place *p;
+
+	(void)find_best(set, j, &shared);
+	p = find_continued(set, j, shared);
+	if (p && p->is_on_disk)
+		keeper_cancel(set->keeper, task_of(set, p)); /* the text stays and grows */
+	if (!p)
+		p = find_free(set);
+	p->job = j;
+	p->number = j->number;
+	p->used = ++set->count;
+	p->state = PLACE_PREPARING;
+	p->step = PLACE_SAVES;
+	p->began = os_clock();
+	return p;
+}
+
+/* The text that was found on disk becomes the place's, if it shares more than `shared` tokens.
+ * *kept: how many it shares, or as it was. */
+static brise_status take_found(place_set *set, place *p, size_t shared, size_t *kept,
+                               brise_error *err)
+{
+	keeper_task *t = set->keeper ? task_of(set, p) : NULL;
+	const job_plan *plan = &p->job->plan;
+	brise_status status;
+	size_t found;
+
+	if (!t || !t->found)
+		return BRISE_OK;
+	status =
+	        brise_keep_prefix(t->found, t->held, t->n_held, plan->prompt, plan->n, &found, err);
+	if (status == BRISE_OK && found > shared) {
+		brise_free_sequence(p->sequence);
+		p->sequence = t->found;
+		t->found = NULL;
+		*kept = p->cached = found;
+	}
+	drop_found(set, p);
+	return status;
+}
+
+static brise_status settle(place_set *set, place *p, const place *source, size_t shared,
+                           brise_error *err)
 {
 	brise_status status = BRISE_OK;
 	size_t kept = 0;
 	uint64_t start;
 
+	if (p != source)
+		p->cached = 0;
+	if ((status = take_found(set, p, shared, &kept, err)) != BRISE_OK)
+		return status;
+	if (kept > 0)
+		return set_text(p, p->job, kept, err);
 	if (!p->sequence)
 		status = brise_new_sequence(&p->sequence, set->model, &set->options, err);
 	if (status != BRISE_OK)
@@ -223,38 +322,67 @@ static brise_status prepare(place_set *set, place *p, const place *source, size_
 	else
 		status = brise_rewind_sequence(p->sequence,
 		                               start + (kept = p == source ? shared : 0), err);
-	if (status == BRISE_OK)
-		status = take_cached(set, p, j, &kept, err);
-	return status == BRISE_OK ? set_text(p, j, kept, err) : status;
+	return status == BRISE_OK ? set_text(p, p->job, kept, err) : status;
 }
 
-brise_status place_take(place_set *set, place **out, job *j, brise_error *err)
+/* Whether a job wants more from the disk than the `shared` tokens that places have. */
+static bool wants_disk(const place_set *set, const job *j, size_t shared)
 {
-	size_t shared;
-	place *source = find_best(set, j, &shared), *p = find_continued(set, j, shared);
-	brise_status status;
+	return set->keeper && j->plan.keeps && !j->plan.embeds && j->plan.n >= PROMPT_CACHE_LEAST &&
+	       shared + PROMPT_CACHE_WORTH < j->plan.n;
+}
 
-	if (p)
-		source = p;
-	else
-		p = find_free(set);
-	if (p != source || 2 * shared < place_count_held(p))
-		(void)place_save(set, p);
-	if (p != source)
-		p->cached = 0;
-	status = prepare(set, p, source, shared, j, err);
+/* One step. *is_ready: it was the last. */
+static brise_status go_on(place_set *set, place *p, bool *is_ready, brise_error *err)
+{
+	size_t shared, own = count_usable(p, p->job);
+	const place *source = find_best(set, p->job, &shared);
+	brise_status status = BRISE_OK;
+
+	source = own > 0 && own == shared ? p : source;
+	switch (p->step) {
+	case PLACE_SAVES:
+		p->step = PLACE_SEEKS;
+		if (set->keeper && (p != source || 2 * shared < place_count_held(p)))
+			(void)place_ask_to_save(set, p);
+		break;
+	case PLACE_SEEKS:
+		p->step = PLACE_SETTLES;
+		if (!wants_disk(set, p->job, shared))
+			break;
+		if (!p->sequence)
+			status = brise_new_sequence(&p->sequence, set->model, &set->options, err);
+		if (status == BRISE_OK)
+			ask_to_seek(set, p, shared + PROMPT_CACHE_WORTH);
+		break;
+	case PLACE_SETTLES:
+		if ((status = settle(set, p, source, shared, err)) == BRISE_OK)
+			*is_ready = true;
+	}
+	return status;
+}
+
+brise_status place_prepare(place_set *set, place *p, bool *is_ready, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+
+	*is_ready = false;
+	while (status == BRISE_OK && !p->is_on_disk && !*is_ready)
+		status = go_on(set, p, is_ready, err);
 	if (status != BRISE_OK) {
 		place_forget(p, true);
 		return status;
 	}
-	p->job = j;
-	p->number = j->number;
-	p->used = ++set->count;
-	p->state = PLACE_READING;
-	p->began = os_clock();
-	find_leader(set, p, p->n_kept);
-	*out = p;
+	if (*is_ready) {
+		p->state = PLACE_READING;
+		find_leader(set, p, p->n_kept);
+	}
 	return BRISE_OK;
+}
+
+bool place_may_leave(const place_set *set, const place *p)
+{
+	return !p->is_on_disk || !task_of(set, p)->seeks;
 }
 
 bool place_waits(place_set *set, place *p)
@@ -305,9 +433,10 @@ void place_forget(place *p, bool failed)
 	}
 }
 
-void place_leave(place *p)
+void place_leave(place_set *set, place *p)
 {
-	bool keeps = p->job->plan.keeps && !p->job->plan.embeds;
+	bool keeps = p->job->plan.keeps && !p->job->plan.embeds,
+	     has_text = p->state != PLACE_PREPARING;
 
 	drawing_close(&p->drawing);
 	memory_free(p->sums);
@@ -318,6 +447,9 @@ void place_leave(place *p)
 	p->follows = NULL;
 	p->job = NULL;
 	p->state = PLACE_FREE;
+	drop_found(set, p);
+	if (!has_text)
+		return;
 	if (keeps)
 		p->n = place_count_held(p);
 	else

@@ -79,31 +79,41 @@ static brise_status check_options(scheduler *s, brise_error *err)
 		return error_set(err, BRISE_EINVAL, "a limit on memory needs the model's path");
 	s->set.n = o->places;
 	s->set.options = o->sequence;
-	s->set.folder = o->cache;
-	s->set.owners = o->owners;
-	s->set.n_owners = o->n_owners;
-	s->set.cache_bytes = o->cache_bytes / (o->n_owners > 0 ? o->n_owners : 1);
 	s->figures.places = o->places;
 	s->figures.queue = o->queue;
 	return examine_sequence(s->model, o, &s->most_prompt, &bytes, err);
 }
 
+static brise_status open_caches(scheduler *s, brise_error *err)
+{
+	const scheduler_options *o = &s->o;
+
+	if (!owner_caches_open(&s->caches, o->cache,
+	                       o->cache_bytes / (o->n_owners > 0 ? o->n_owners : 1), o->owners,
+	                       o->n_owners))
+		return error_set(err, BRISE_ENOMEM, "no memory for cached prompts");
+	s->set.caches = &s->caches;
+	s->set.keeper = &s->keeper;
+	return keeper_open(&s->keeper, o->places, s->monitor, &s->caches, err);
+}
+
 static brise_status start(scheduler *s, brise_error *err)
 {
 	const uint32_t rows = s->o.engine.rows ? s->o.engine.rows : PASS_ROWS_DEFAULT;
+	brise_status status;
 
 	s->figures.context = s->most_prompt;
 	s->monitor = os_new_monitor();
 	s->facts = memory_new(s->o.places, sizeof *s->facts);
 	s->set.places = memory_new(s->o.places, sizeof *s->set.places);
-	s->set.caches = memory_new(s->o.n_owners + 1, sizeof *s->set.caches);
 	s->rows = memory_new(rows, sizeof *s->rows);
 	s->row_place = memory_new(rows, sizeof *s->row_place);
-	if (!s->monitor || !s->facts || !s->set.places || !s->set.caches || !s->rows ||
-	    !s->row_place)
+	if (!s->monitor || !s->facts || !s->set.places || !s->rows || !s->row_place)
 		return error_set(err, BRISE_ENOMEM, "no memory for a scheduler");
 	if (!os_open_event(&s->wake))
 		return error_errno(err, "no pipe for the scheduler's events");
+	if (s->o.cache && (status = open_caches(s, err)) != BRISE_OK)
+		return status;
 	if (!(s->thread = os_start_thread(scheduler_run, s)))
 		return error_errno(err, "no thread for evaluation");
 	return BRISE_OK;
@@ -152,7 +162,6 @@ void scheduler_free(scheduler *s)
 {
 	job_note *note;
 	job *j;
-	size_t i;
 
 	if (!s)
 		return;
@@ -178,13 +187,12 @@ void scheduler_free(scheduler *s)
 	}
 	if (s->monitor)
 		free_over(s);
-	for (i = 0; s->set.caches && i <= s->o.n_owners; i++)
-		prompt_cache_close(&s->set.caches[i]);
+	keeper_close(&s->keeper);
+	owner_caches_close(&s->caches);
 	os_close_event(&s->wake);
 	os_free_monitor(s->monitor);
 	memory_free(s->facts);
 	memory_free(s->set.places);
-	memory_free(s->set.caches);
 	memory_free(s->rows);
 	memory_free(s->row_place);
 	memory_free(s);

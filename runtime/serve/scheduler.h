@@ -181,7 +181,12 @@ typedef struct scheduler_figures {
 } scheduler_figures;
 void scheduler_get_figures(scheduler *s, scheduler_figures *figures);
 
-typedef enum place_state { PLACE_FREE, PLACE_READING, PLACE_DRAWING } place_state;
+typedef enum place_state {
+	PLACE_FREE,
+	PLACE_PREPARING, /* the disk is asked for the text, or takes the one before */
+	PLACE_READING,
+	PLACE_DRAWING
+} place_state;
 
 typedef struct place_facts {
 	place_state state;

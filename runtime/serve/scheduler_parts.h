@@ -34,6 +34,8 @@ struct scheduler {
 	brise_model *own;     /* opened from o.path; NULL: not loaded, or without a path */
 	brise_engine *engine; /* NULL: not loaded */
 	place_set set;
+	keeper keeper;       /* its thread ends before the evaluation thread does */
+	owner_caches caches; /* the keeper's while it runs */
 	brise_row *rows;     /* [engine's rows] */
 	uint32_t *row_place; /* [engine's rows] which place */
 	uint32_t n_rows;

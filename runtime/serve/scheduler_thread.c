@@ -96,7 +96,7 @@ void scheduler_end_job(scheduler *s, place *p, brise_status status, const brise_
 		e->answer_s = now - p->evaluated;
 	}
 	j->last = NULL;
-	place_leave(p);
+	place_leave(&s->set, p);
 	end_job(s, j, last, status == BRISE_OK);
 }
 
@@ -208,33 +208,44 @@ static brise_status open_embedding(place *p, const scheduler *s, brise_error *er
 static void begin_job(scheduler *s, job *j)
 {
 	brise_error error = { BRISE_OK, "" };
-	place *p = NULL;
-	brise_status status = place_take(&s->set, &p, j, &error);
+	place *p = place_take(&s->set, j);
+	brise_status status = drawing_open(&p->drawing, j, s->model, scheduler_post, s, &error);
 
-	if (status != BRISE_OK) {
-		fail_job(s, j, &error);
-		return;
-	}
-	if ((status = drawing_open(&p->drawing, j, s->model, scheduler_post, s, &error)) !=
-	            BRISE_OK ||
-	    (status = open_embedding(p, s, &error)) != BRISE_OK)
+	if (status != BRISE_OK || (status = open_embedding(p, s, &error)) != BRISE_OK)
 		scheduler_end_job(s, p, status, &error);
 }
 
-/* Jobs that were cancelled leave; those that wait begin. */
+static bool is_cancelled(scheduler *s, const place *p)
+{
+	bool result;
+
+	os_lock(s->monitor);
+	result = p->job && p->job->is_cancelled;
+	os_unlock(s->monitor);
+	return result;
+}
+
+static void prepare_place(scheduler *s, place *p)
+{
+	brise_error error = { BRISE_OK, "" };
+	bool is_ready;
+	brise_status status = place_prepare(&s->set, p, &is_ready, &error);
+
+	if (status != BRISE_OK)
+		scheduler_end_job(s, p, status, &error);
+}
+
+/* Jobs that were cancelled leave; those that wait get places, and prepare. */
 static void change_places(scheduler *s)
 {
 	uint32_t i;
 	job *j;
 
+	place_collect(&s->set);
 	for (i = 0; i < s->set.n; i++) {
 		place *p = &s->set.places[i];
-		bool is_cancelled = false;
 
-		os_lock(s->monitor);
-		is_cancelled = p->job && p->job->is_cancelled;
-		os_unlock(s->monitor);
-		if (is_cancelled)
+		if (is_cancelled(s, p) && place_may_leave(&s->set, p))
 			scheduler_end_job(s, p, BRISE_OK, NULL);
 	}
 	while (count_busy(s) < s->set.n) {
@@ -245,9 +256,12 @@ static void change_places(scheduler *s)
 		}
 		os_unlock(s->monitor);
 		if (!j)
-			return;
+			break;
 		begin_job(s, j);
 	}
+	for (i = 0; i < s->set.n; i++)
+		if (s->set.places[i].state == PLACE_PREPARING)
+			prepare_place(s, &s->set.places[i]);
 }
 
 /* For scheduler_get_place. */
@@ -278,22 +292,33 @@ static void publish_places(scheduler *s)
 
 /* ---- nothing to do -------------------------------------------------------------------------- */
 
-/* Puts one text on disk. False: all are. */
-static bool save_one(scheduler *s)
+/* Puts one text on disk, or lets the keeper do it. False: all are there, or on the way. */
+static bool save_one(scheduler *s, bool (*save)(place_set *set, place *p))
 {
 	uint32_t i;
 
 	for (i = 0; i < s->set.n; i++)
-		if (!s->set.places[i].job && place_save(&s->set, &s->set.places[i]))
+		if (!s->set.places[i].job && save(&s->set, &s->set.places[i]))
 			return true;
 	return false;
 }
 
-/* Waits for jobs, for a time at most; 0: any. */
-static void wait_for_jobs(scheduler *s, double seconds)
+static bool is_on_disk(const scheduler *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->set.n; i++)
+		if (s->set.places[i].is_on_disk)
+			return true;
+	return false;
+}
+
+/* Waits for jobs that can begin, or for the keeper, for a time at most; 0: any. */
+static void wait_for_work(scheduler *s, double seconds)
 {
 	os_lock(s->monitor);
-	if (!s->stops && s->queue.n == 0) {
+	if (!s->stops && (s->queue.n == 0 || count_busy(s) == s->set.n) &&
+	    !keeper_has_done(&s->keeper)) {
 		if (seconds > 0)
 			os_wait_for(s->monitor, seconds);
 		else
@@ -307,7 +332,7 @@ static double time_left(const scheduler *s, double since, bool saves)
 {
 	double left = 0;
 
-	if (s->engine && s->o.idle_seconds > 0)
+	if (s->engine && s->o.idle_seconds > 0 && since < s->o.idle_seconds)
 		left = s->o.idle_seconds - since;
 	if (saves && since < QUIET_SECONDS && (left == 0 || QUIET_SECONDS - since < left))
 		left = QUIET_SECONDS - since;
@@ -317,18 +342,26 @@ static double time_left(const scheduler *s, double since, bool saves)
 static void rest(scheduler *s)
 {
 	double since = os_clock() - s->last_job, idle = s->o.idle_seconds;
-	bool saves = s->set.folder && s->engine;
+	bool saves = s->set.keeper && s->engine, is_idle = s->engine && idle > 0 && since >= idle;
 
-	if (saves && since >= QUIET_SECONDS && save_one(s))
-		return;
-	if (s->engine && idle > 0 && since >= idle) {
-		while (saves && !is_stopping(s) && save_one(s))
-			;
+	if (saves && (is_idle || since >= QUIET_SECONDS))
+		(void)save_one(s, place_ask_to_save);
+	if (is_idle && !is_on_disk(s)) {
 		give_back(s);
 		publish_places(s);
 		return;
 	}
-	wait_for_jobs(s, time_left(s, since, saves));
+	wait_for_work(s, time_left(s, since, saves));
+}
+
+static bool has_rows(const scheduler *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->set.n; i++)
+		if (s->set.places[i].state > PLACE_PREPARING)
+			return true;
+	return false;
 }
 
 void scheduler_run(void *argument)
@@ -347,15 +380,18 @@ void scheduler_run(void *argument)
 		if (s->engine)
 			change_places(s);
 		publish_places(s);
-		if (count_busy(s) > 0)
+		if (has_rows(s))
 			scheduler_run_pass(s);
+		else if (count_busy(s) > 0)
+			wait_for_work(s, 0);
 		else
 			rest(s);
 	}
+	place_stop_keeper(&s->set);
 	for (i = 0; i < s->set.n; i++)
 		if (s->set.places[i].job)
 			scheduler_end_job(s, &s->set.places[i], BRISE_OK, NULL);
-	while (s->engine && save_one(s))
+	while (s->engine && save_one(s, place_save))
 		;
 	scheduler_unload(s);
 }

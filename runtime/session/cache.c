@@ -20,9 +20,6 @@
 #define CANDIDATES 4u /* whose tokens are looked at */
 #define BUCKETS    256u
 
-/* Tokens that must be saved for it to be worth loading another sequence. */
-#define WORTH 16u
-
 #define WRITABLE_BY_OTHERS 0002u /* a bit of a folder's mode */
 
 static uint32_t this_hour(void)
@@ -197,34 +194,52 @@ static void load_best(prompt_cache *cache, const search *s, const brise_model *m
 	memory_free(path);
 }
 
+brise_status prompt_cache_find(prompt_cache *cache, const brise_sequence *like,
+                               const brise_model *model, const brise_sequence_options *options,
+                               const int32_t *tokens, size_t n, size_t least,
+                               brise_sequence **found, int32_t **held, size_t *n_held,
+                               brise_error *err)
+{
+	const brise_sequence_facts *facts = brise_get_sequence_facts(like);
+	entry_hashes hashes = { NULL, 0 };
+	search *s;
+	char *folder;
+
+	*found = NULL;
+	*held = NULL;
+	*n_held = 0;
+	if (n < ENTRY_LEAST || least >= n)
+		return BRISE_OK;
+	s = memory_new(1, sizeof *s);
+	if (!s || !entry_hash(&hashes, session_identity(like), tokens, n)) {
+		memory_free(s);
+		return error_set(err, BRISE_ENOMEM, "no memory to look for %zu tokens", n);
+	}
+	s->hashes = &hashes;
+	s->room = facts->end - facts->start;
+	folder = path_of(cache, entry_bucket(&hashes), NULL);
+	if (folder && os_list_folder(folder, consider, s))
+		load_best(cache, s, model, options, tokens, n, least, found, held, n_held);
+	memory_free(folder);
+	entry_free_hashes(&hashes);
+	memory_free(s);
+	return BRISE_OK;
+}
+
 brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
                                const brise_model *model, const brise_sequence_options *options,
                                const int32_t *held, size_t n_held, const int32_t *tokens, size_t n,
                                size_t *kept, brise_error *err)
 {
 	size_t own = count_common(held, n_held, tokens, n), n_found = 0;
-	const brise_sequence_facts *facts = brise_get_sequence_facts(*sequence);
-	entry_hashes hashes = { NULL, 0 };
 	brise_sequence *found = NULL;
 	int32_t *found_tokens = NULL;
-	brise_status status;
-	search *s = NULL;
-	char *folder;
+	brise_status status =
+	        prompt_cache_find(cache, *sequence, model, options, tokens, n,
+	                          own + PROMPT_CACHE_WORTH, &found, &found_tokens, &n_found, err);
 
-	if (n >= ENTRY_LEAST && own + WORTH < n) {
-		s = memory_new(1, sizeof *s);
-		if (!s || !entry_hash(&hashes, session_identity(*sequence), tokens, n)) {
-			memory_free(s);
-			return error_set(err, BRISE_ENOMEM, "no memory to look for %zu tokens", n);
-		}
-		s->hashes = &hashes;
-		s->room = facts->end - facts->start;
-		folder = path_of(cache, entry_bucket(&hashes), NULL);
-		if (folder && os_list_folder(folder, consider, s))
-			load_best(cache, s, model, options, tokens, n, own + WORTH, &found,
-			          &found_tokens, &n_found);
-		memory_free(folder);
-	}
+	if (status != BRISE_OK)
+		return status;
 	if (found) {
 		brise_free_sequence(*sequence);
 		*sequence = found;
@@ -233,8 +248,6 @@ brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
 		status = brise_keep_prefix(*sequence, held, n_held, tokens, n, kept, err);
 	}
 	memory_free(found_tokens);
-	entry_free_hashes(&hashes);
-	memory_free(s);
 	return status;
 }
 
@@ -358,7 +371,8 @@ static void take_inventory(inventory *v)
 /* ---- keeping -------------------------------------------------------------------------------- */
 
 static brise_status save(prompt_cache *cache, const brise_sequence *sequence, const int32_t *tokens,
-                         const cache_entry *e, uint32_t bucket, brise_error *err)
+                         const cache_entry *e, uint32_t bucket, const session_watch *watch,
+                         brise_error *err)
 {
 	char name[ENTRY_NAME], *folder = path_of(cache, bucket, NULL), *path;
 	brise_status status = BRISE_OK;
@@ -370,14 +384,15 @@ static brise_status save(prompt_cache *cache, const brise_sequence *sequence, co
 	else if (!os_make_private_folder(folder) && errno != EEXIST)
 		status = error_errno(err, "%s: cannot be made", folder);
 	else
-		status = brise_save_session(path, sequence, tokens, e->n, NULL, err);
+		status = session_write(path, sequence, tokens, e->n, watch, err);
 	memory_free(folder);
 	memory_free(path);
 	return status;
 }
 
 brise_status prompt_cache_put(prompt_cache *cache, const brise_sequence *sequence,
-                              const int32_t *tokens, size_t n, brise_error *err)
+                              const int32_t *tokens, size_t n, const session_watch *watch,
+                              brise_error *err)
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(sequence);
 	inventory v = { .cache = cache, .rewind_from = f->rewind_from, .hour = this_hour() };
@@ -408,7 +423,7 @@ brise_status prompt_cache_put(prompt_cache *cache, const brise_sequence *sequenc
 		status = error_set(err, BRISE_ENOMEM, "no memory to list %zu cached prompts", v.n);
 	else if (!v.there) {
 		make_room(&v, bytes);
-		status = save(cache, sequence, tokens, &e, entry_bucket(&hashes), err);
+		status = save(cache, sequence, tokens, &e, entry_bucket(&hashes), watch, err);
 	}
 	memory_free(v.files);
 	entry_free_hashes(&hashes);

@@ -14,6 +14,9 @@
 /* Shorter texts are evaluated again rather than kept. */
 #define PROMPT_CACHE_LEAST 32u
 
+/* Tokens that must be saved for it to be worth loading another sequence. */
+#define PROMPT_CACHE_WORTH 16u
+
 typedef struct prompt_cache {
 	char *folder;
 	uint64_t most_bytes;
@@ -37,11 +40,22 @@ brise_status prompt_cache_take(prompt_cache *cache, brise_sequence **sequence,
                                const int32_t *held, size_t n_held, const int32_t *tokens, size_t n,
                                size_t *kept, brise_error *err);
 
+/* The first half of that: *found is the sequence of the text that shares the longest prefix, more
+ * than `least` tokens, for the caller to free, with its tokens *held [*n_held] for memory_free;
+ * NULL: there is none. `like` is read as far as it never changes. Errors: BRISE_ENOMEM. */
+brise_status prompt_cache_find(prompt_cache *cache, const brise_sequence *like,
+                               const brise_model *model, const brise_sequence_options *options,
+                               const int32_t *tokens, size_t n, size_t least,
+                               brise_sequence **found, int32_t **held, size_t *n_held,
+                               brise_error *err);
+
 /* Keeps a text of which all tokens [n] have been evaluated, if it is long enough and not there yet,
  * and drops the least useful of the others where they take too much. A text that is the beginning
- * of this one is dropped too. Errors: BRISE_EIO, BRISE_ENOMEM; the folder is as it was, or smaller.
- */
+ * of this one is dropped too. watch: as session_write takes it, NULL allowed.
+ * Errors: BRISE_EIO, BRISE_ENOMEM, BRISE_ECANCELED; the folder is as it was, or smaller. */
+struct session_watch;
 brise_status prompt_cache_put(prompt_cache *cache, const brise_sequence *sequence,
-                              const int32_t *tokens, size_t n, brise_error *err);
+                              const int32_t *tokens, size_t n, const struct session_watch *watch,
+                              brise_error *err);
 
 #endif

@@ -89,13 +89,32 @@ typedef struct saving {
 	target_file target;
 	uint64_t at;
 	session_sum sum;
+	const session_watch *watch; /* NULL: none */
+	uint64_t asks_at;           /* of the file, where it is asked next */
 } saving;
+
+/* Bytes between two questions: a few milliseconds of writing to memory. */
+#define ASK_BYTES ((uint64_t)4 << 20)
+
+static brise_status ask(saving *s, brise_error *err)
+{
+	const session_watch *w = s->watch;
+
+	if (!w || !w->is_cancelled || s->at < s->asks_at)
+		return BRISE_OK;
+	s->asks_at = s->at + ASK_BYTES;
+	return w->is_cancelled(w->user)
+	               ? error_set(err, BRISE_ECANCELED, "%s: saving was cancelled", s->target.name)
+	               : BRISE_OK;
+}
 
 static brise_status write_image(void *user, const uint8_t *bytes, size_t n, brise_error *err)
 {
 	saving *s = user;
-	brise_status status = target_write_at(&s->target, bytes, n, s->at, err);
+	brise_status status = ask(s, err);
 
+	if (status == BRISE_OK)
+		status = target_write_at(&s->target, bytes, n, s->at, err);
 	session_sum_add(&s->sum, bytes, n);
 	s->at += n;
 	return status;
@@ -128,12 +147,13 @@ static brise_status write_all(saving *s, session_header *h, const layout *l,
 }
 
 static brise_status save(const char *path, const brise_sequence *sequence, const int32_t *tokens,
-                         size_t n, const uint32_t *words, size_t n_words, brise_error *err)
+                         size_t n, const uint32_t *words, size_t n_words,
+                         const session_watch *watch, brise_error *err)
 {
 	static const target_kind kind = { FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES,
 		                          "a session of brise", true };
 	session_header h = describe(sequence, n, n_words);
-	saving s = { .at = 0 };
+	saving s = { .watch = watch };
 	brise_status status;
 	layout l;
 
@@ -149,6 +169,8 @@ static brise_status save(const char *path, const brise_sequence *sequence, const
 	if ((status = target_open(&s.target, path, &kind, err)) != BRISE_OK)
 		return status;
 	status = write_all(&s, &h, &l, sequence, words, tokens, err);
+	if (status == BRISE_OK && watch && watch->was_read)
+		watch->was_read(watch->user);
 	if (status == BRISE_OK)
 		status = target_commit(&s.target, err);
 	target_discard(&s.target);
@@ -172,9 +194,15 @@ brise_status brise_save_session(const char *path, const brise_sequence *sequence
 		return error_set(err, BRISE_ENOMEM, "no memory to save a sampler");
 	if (sampler)
 		sampler_save_state(sampler, words);
-	status = save(path, sequence, tokens, n, words, n_words, err);
+	status = save(path, sequence, tokens, n, words, n_words, NULL, err);
 	memory_free(words);
 	return status;
+}
+
+brise_status session_write(const char *path, const brise_sequence *sequence, const int32_t *tokens,
+                           size_t n, const session_watch *watch, brise_error *err)
+{
+	return save(path, sequence, tokens, n, NULL, 0, watch, err);
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */

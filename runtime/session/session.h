@@ -8,6 +8,19 @@
  * model's file, the numeric contract, and how the sequence was made. */
 uint64_t session_identity(const brise_sequence *sequence);
 
+/* How a thread saves a sequence that others would use again soon. Each may be NULL. */
+typedef struct session_watch {
+	bool (*is_cancelled)(void *user); /* asked first, and every few MB */
+	void (*was_read)(void *user);     /* the sequence is needed no more; the disk may take
+	                                   * longer. Not called after an error before that */
+	void *user;
+} session_watch;
+
+/* brise_save_session without a sampler; watch may be NULL.
+ * Errors: BRISE_ECANCELED, and as brise_save_session. */
+brise_status session_write(const char *path, const brise_sequence *sequence, const int32_t *tokens,
+                           size_t n, const session_watch *watch, brise_error *err);
+
 /* The tokens of a session of this model, without its keys and values. *tokens [*n]: memory_free'd
  * by the caller. Errors: as brise_load_session. */
 brise_status session_read_tokens(const char *path, const brise_model *model, int32_t **tokens,
