@@ -506,6 +506,48 @@ static void test_prompts_are_read_in_slices(check_counts *counts)
 	scheduler_free(s);
 }
 
+/* However many prompts come at once: together they take a slice between two tokens of a stream, and
+ * each stream has a token for each slice. */
+static void test_prompts_share_a_slice(check_counts *counts)
+{
+	enum { STREAMS = 2, READS = 5, LENGTH = 150, SLICE = 12 };
+	scheduler_options o = { .places = STREAMS + READS, .slice = SLICE };
+	scheduler *s = start(counts, o);
+	static client streams[STREAMS], reads[READS];
+	static int32_t prompts[READS][LENGTH];
+	size_t before[STREAMS], i;
+	scheduler_figures f;
+	unsigned few = 0;
+
+	for (i = 0; i < READS; i++) {
+		make_prompt(prompts[i], LENGTH, 40 + i);
+		client_init(&reads[i], prompts[i], LENGTH, 1, 0);
+		reads[i].plan.embeds = i == 2;
+	}
+	for (i = 0; i < STREAMS; i++) {
+		client_init(&streams[i], prompts[0], 5, 1000000, i);
+		streams[i].plan.ignores_ends = true;
+		(void)client_submit(&streams[i], s, NULL);
+		while (streams[i].n_ids < 3)
+			scheduling_turn(s, 100);
+	}
+	for (i = 0; i < STREAMS; i++)
+		before[i] = streams[i].n_ids;
+	for (i = 0; i < READS; i++)
+		(void)client_submit(&reads[i], s, NULL);
+	(void)scheduling_finish(s, reads, READS);
+	scheduler_get_figures(s, &f);
+	CHECK(counts, f.most_between == SLICE, "%llu tokens of prompts between two of a stream",
+	      (unsigned long long)f.most_between);
+	for (i = 0; i < STREAMS; i++) {
+		few += streams[i].n_ids - before[i] < READS * LENGTH / SLICE - 1;
+		scheduler_cancel(streams[i].job);
+	}
+	CHECK(counts, few == 0 && reads[READS - 1].is_done,
+	      "%u streams had fewer tokens than slices", few);
+	scheduler_free(s);
+}
+
 /* A short prompt does not wait for a long one. */
 static void test_short_prompts_overtake(check_counts *counts)
 {
@@ -837,6 +879,7 @@ int main(int argc, char **argv)
 	RUN(test_cancelled_job_frees_its_place(&counts));
 	RUN(test_free_while_running(&counts));
 	RUN(test_prompts_are_read_in_slices(&counts));
+	RUN(test_prompts_share_a_slice(&counts));
 	RUN(test_short_prompts_overtake(&counts));
 	RUN(test_stop_texts_end_the_answer(&counts));
 	RUN(test_ends_and_limits(&counts));

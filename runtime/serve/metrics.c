@@ -66,6 +66,8 @@ static void put_jobs(output *o, const scheduler_figures *f)
 	put_counter(o, "rows_total", f->rows, "Tokens evaluated in passes.");
 	put_counter(o, "drafts_total", f->drafts, "Drafts evaluated.");
 	put_counter(o, "drafts_accepted_total", f->accepted, "Drafts that were drawn.");
+	put_gauge(o, "prompt_tokens_between", f->most_between,
+	          "Most tokens of prompts read so far between two tokens of an answer.");
 	put_seconds(o, "prompt_seconds_total", f->prompt_s, "Time of passes with prompts.");
 	put_seconds(o, "answer_seconds_total", f->answer_s, "Time of other passes.");
 	put_counter(o, "loads_total", f->loads, "Times that the weights were loaded.");

@@ -176,6 +176,7 @@ typedef struct scheduler_figures {
 	uint64_t answer_tokens;
 	uint64_t passes, rows;      /* over the weights; tokens evaluated in them */
 	uint64_t drafts, accepted;  /* evaluated; of them, drawn */
+	uint64_t most_between;      /* most tokens of prompts in a pass in which others drew */
 	double prompt_s, answer_s;  /* seconds in passes with rows of prompts; without */
 	uint64_t loads, idle_times; /* how often weights were loaded and given back */
 } scheduler_figures;

@@ -39,10 +39,11 @@ struct scheduler {
 	brise_row *rows;     /* [engine's rows] */
 	uint32_t *row_place; /* [engine's rows] which place */
 	uint32_t n_rows;
-	bool has_prompts; /* in the pass */
-	uint32_t first;   /* place that is first in the next pass */
-	double evaluated; /* os_clock when the pass had its first logits */
-	double last_job;  /* os_clock when a job ended last */
+	bool has_prompts;   /* in the pass */
+	uint32_t n_between; /* rows of prompts in a pass with rows of those that draw */
+	uint32_t first;     /* place that is first in the next pass */
+	double evaluated;   /* os_clock when the pass had its first logits */
+	double last_job;    /* os_clock when a job ended last */
 };
 
 /* A drawing_post_fn of the scheduler: queues an event, unless its job has been cancelled. */

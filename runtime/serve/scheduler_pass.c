@@ -107,7 +107,7 @@ static void add_prompts(scheduler *s, uint64_t most)
 
 static void compose(scheduler *s)
 {
-	uint32_t n_drawing = 0, n_reading = 0, i, rows;
+	uint32_t n_drawing = 0, n_reading = 0, i, rows, before;
 	place *alone = NULL;
 
 	s->n_rows = 0;
@@ -125,10 +125,12 @@ static void compose(scheduler *s)
 	}
 	if (n_drawing == 1 && n_reading == 0 && s->o.has_drafts)
 		add_drafts(s, alone);
-	rows = brise_get_engine_facts(s->engine)->rows - s->n_rows;
+	before = s->n_rows;
+	rows = brise_get_engine_facts(s->engine)->rows - before;
 	s->has_prompts = n_reading > 0;
 	if (n_reading > 0)
 		add_prompts(s, n_drawing > 0 ? least(s->o.slice, rows) : rows);
+	s->n_between = n_drawing > 0 ? s->n_rows - before : 0;
 }
 
 /* ---- evaluating it -------------------------------------------------------------------------- */
@@ -289,6 +291,8 @@ static void count_pass(scheduler *s, double start, uint64_t drawn, const place *
 	f->passes++;
 	f->rows += s->n_rows;
 	f->answer_tokens += drawn;
+	if (s->n_between > f->most_between)
+		f->most_between = s->n_between;
 	*(s->has_prompts ? &f->prompt_s : &f->answer_s) += seconds;
 	if (alone && alone->n_drafts > 0) {
 		f->drafts += alone->n_drafts;
