@@ -4,7 +4,7 @@
 Keys, origins, where it listens, connections that are kept, clients that leave or do not read, how it ends, and what it costs while
 nobody asks.
 """
-import collections, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import collections, json, os, re, select, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 import http_cases
 from counts import report
@@ -316,6 +316,43 @@ def endings():
             check("a second signal ends it at once", time.monotonic() - start < 3, time.monotonic() - start)
 
 
+def long_texts():
+    """While a long text is encoded, others are answered; its client may leave."""
+    text = "Count the words of this text, please. " * 100000
+    messages = [{"role": "user", "content": text}]
+    refused = {"logit_bias": {"99999999": 1}, "stream": True, "max_tokens": 1}  # after the text has been encoded
+    cases = (("/tokenize", {"content": text}, 200), ("/tokenize", {"messages": messages}, 200), ("/v1/completions", {"prompt": text, **refused}, 400), ("/v1/chat/completions", {"messages": messages, **refused}, 400),
+             ("/v1/messages", {"messages": messages, **refused}, 400), ("/v1/messages/count_tokens", {"messages": messages}, 200), ("/v1/responses", {"input": text, **refused}, 400),
+             ("/v1/responses/input_tokens", {"input": text}, 200))
+    with Server(brise, model) as server:
+        for path, body, expected in cases:
+            with server.connect(60) as client, server.connect() as other:
+                client.sendall(post(path, body))
+                answers = 0
+                while not select.select([client], [], [], 0)[0]:
+                    other.sendall(http_cases.GET + http_cases.HOST + b"\r\n")
+                    answers += read_reply(other)[0] == 200
+                status, _, data = read_reply(client)
+                check("%s of a long text" % path, status == expected, (status, data[-300:]))
+                check("%s keeps nobody waiting" % path, answers >= 5, answers)
+        for path, body, _ in *cases, ("/v1/embeddings", {"input": text}, 0):
+            for pause in 0, 0.02, 0.1:
+                with server.connect() as client:
+                    client.sendall(post(path, body))
+                    time.sleep(pause)
+        check("clients that left are forgotten", server.get("/health")[0] == 200 and server.is_alive(), server.read_log()[-2000:])
+    with Server(brise, model) as server:
+        clients = [server.connect() for _ in cases]
+        for client, (path, body, _) in zip(clients, cases):
+            client.sendall(post(path, body))
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
+        check("it can end meanwhile", server.process.wait(60) == 0, server.read_log()[-2000:])
+        for client in clients:
+            client.close()
+
+
 def ask_from(server, address, body):
     client = socket.socket()
     client.settimeout(60)
@@ -354,7 +391,7 @@ def main():
             part(server)
             check("the server is there", server.is_alive(), server.read_log()[-2000:])
         server.stop()
-    for part in keys, turns, places, crowded, endings:
+    for part in keys, turns, long_texts, places, crowded, endings:
         part()
     return report("serve_http", counts["passed"], counts["failed"], counts["skipped"])
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/os/memory.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 #include "runtime/serve/request_fields.h"
 
@@ -272,15 +274,47 @@ bool api_chat_read(request *r, const char *text, size_t bytes, refusal *why)
 	return request_check(r, why);
 }
 
+typedef struct chat_call {
+	exchange *x;
+	const service *service;
+	request request;
+	refusal why;
+} chat_call;
+
+static void encode(void *user)
+{
+	chat_call *c = user;
+
+	(void)request_encode(&c->request, c->service, &c->why);
+}
+
+static void answer(void *user, bool is_gone)
+{
+	chat_call *c = user;
+
+	if (!is_gone && (c->why.status != 0 || !api_chat_reply(c->x, &c->request, &c->why)))
+		openai_refuse(c->x, &c->why);
+	request_free(&c->request);
+	memory_free(c);
+}
+
 void api_chat(exchange *x)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
+	chat_call *c = memory_new(1, sizeof *c);
 	refusal why = { .status = 0 };
-	request r;
 
-	request_init(&r);
-	if (!api_chat_read(&r, facts->body, facts->body_bytes, &why) ||
-	    !api_chat_reply(x, &r, &why))
+	if (!c) {
+		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
 		openai_refuse(x, &why);
-	request_free(&r);
+		return;
+	}
+	c->x = x;
+	c->service = facts->service;
+	request_init(&c->request);
+	if (api_chat_read(&c->request, facts->body, facts->body_bytes, &c->why) &&
+	    request_adapt_system(&c->request, facts->service, facts->who.key, &c->why))
+		aside_run(x, encode, answer, c);
+	else
+		answer(c, false);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/os/memory.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 #include "runtime/serve/request_fields.h"
 
@@ -86,15 +88,46 @@ bool api_completions_read(completions *c, const char *text, size_t bytes, refusa
 	return request_check(&c->shared, why);
 }
 
+typedef struct completions_call {
+	exchange *x;
+	const service *service;
+	completions of;
+	refusal why;
+} completions_call;
+
+static void encode(void *user)
+{
+	completions_call *c = user;
+
+	(void)inputs_encode(&c->of.prompts, &c->of.shared.pool, &c->of.shared, c->service, &c->why);
+}
+
+static void answer(void *user, bool is_gone)
+{
+	completions_call *c = user;
+
+	if (!is_gone && (c->why.status != 0 || !api_completions_reply(c->x, &c->of, &c->why)))
+		openai_refuse(c->x, &c->why);
+	request_free(&c->of.shared);
+	memory_free(c);
+}
+
 void api_completions(exchange *x)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
-	completions c = { .echoes = false };
+	completions_call *c = memory_new(1, sizeof *c);
 	refusal why = { .status = 0 };
 
-	request_init(&c.shared);
-	if (!api_completions_read(&c, facts->body, facts->body_bytes, &why) ||
-	    !api_completions_reply(x, &c, &why))
+	if (!c) {
+		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
 		openai_refuse(x, &why);
-	request_free(&c.shared);
+		return;
+	}
+	c->x = x;
+	c->service = facts->service;
+	request_init(&c->of.shared);
+	if (api_completions_read(&c->of, facts->body, facts->body_bytes, &c->why))
+		aside_run(x, encode, answer, c);
+	else
+		answer(c, false);
 }

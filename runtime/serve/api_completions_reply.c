@@ -145,7 +145,7 @@ static void add_prompt(const reply *p, size_t i, body *out)
 	const char *text;
 	size_t bytes, k;
 
-	if (!of->ids) {
+	if (of->text || !of->ids) {
 		body_add(out, of->text, of->bytes);
 		return;
 	}

@@ -5,6 +5,7 @@
 
 #include "runtime/os/memory.h"
 #include "runtime/serve/inputs.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 #include "runtime/serve/request_fields.h"
 
@@ -26,6 +27,8 @@ struct reply {
 	vector *vectors;           /* [inputs.n] */
 	size_t submitted, running; /* inputs */
 	uint64_t n_prompt;
+	const service *service;
+	refusal why; /* of reading and encoding */
 	body out;
 };
 
@@ -221,6 +224,33 @@ static void take_event(void *user, uint32_t answer, const job_event *event)
 	}
 }
 
+static void encode(void *user)
+{
+	reply *p = user;
+
+	if (!inputs_encode(&p->inputs, &p->shared.pool, &p->shared, p->service, &p->why) &&
+	    p->why.param[0])
+		strcpy(p->why.param, "input");
+}
+
+/* The request has been read and encoded, or is to be refused. */
+static void answer(void *user, bool is_gone)
+{
+	reply *p = user;
+
+	if (is_gone) {
+		free_reply(p);
+		return;
+	}
+	if (p->why.status == 0 &&
+	    !(p->vectors = pool_take(&p->shared.pool, p->inputs.n, sizeof *p->vectors)))
+		(void)refusal_set(&p->why, 500, NULL, NULL, "out of memory");
+	if (p->why.status != 0 || !submit_inputs(p, &p->why))
+		refuse(p, &p->why);
+	else
+		exchange_on_gone(p->x, drop, p);
+}
+
 void api_embeddings(exchange *x)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
@@ -235,15 +265,9 @@ void api_embeddings(exchange *x)
 	request_init(&p->shared);
 	p->shared.embeds = true;
 	p->x = x;
-	if (!read_body(p, facts->service, facts, &why)) {
-		refuse(p, &why);
-		return;
-	}
-	p->vectors = pool_take(&p->shared.pool, p->inputs.n, sizeof *p->vectors);
-	if (!p->vectors)
-		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
-	if (!p->vectors || !submit_inputs(p, &why))
-		refuse(p, &why);
+	p->service = facts->service;
+	if (read_body(p, p->service, facts, &p->why))
+		aside_run(x, encode, answer, p);
 	else
-		exchange_on_gone(x, drop, p);
+		answer(p, false);
 }

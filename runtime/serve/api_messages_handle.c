@@ -1,6 +1,7 @@
 /* api_messages_handle.c - from an exchange to a job, and from its events to the reply */
 #include "runtime/os/memory.h"
 #include "runtime/serve/api_messages.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 #include "runtime/serve/scheduler.h"
 
@@ -8,6 +9,8 @@ typedef struct messages_call {
 	request request;
 	messages_reply reply;
 	exchange *x;
+	const service *service;
+	refusal why;
 	bool begun; /* the head is out */
 } messages_call;
 
@@ -98,51 +101,83 @@ static void begin_stream(messages_call *c)
 	flush(c);
 }
 
-void api_messages(exchange *x)
+static void encode(void *user)
+{
+	messages_call *c = user;
+
+	(void)request_encode(&c->request, c->service, &c->why);
+}
+
+/* The request has been read and encoded, or is to be refused. */
+static void answer(void *user, bool is_gone)
+{
+	messages_call *c = user;
+	const exchange_facts *facts = is_gone ? NULL : exchange_get_facts(c->x);
+
+	if (is_gone) {
+		free_call(c);
+		return;
+	}
+	if (c->why.status != 0 ||
+	    !request_submit(&c->request, facts->service, &facts->who, take, c, &c->why)) {
+		refuse(c->x, &c->why);
+		free_call(c);
+		return;
+	}
+	messages_reply_init(&c->reply, &c->request, facts->service, facts->number);
+	exchange_on_gone(c->x, drop, c);
+	if (c->request.unconstrained)
+		exchange_add_header(c->x, "X-Brise-Unconstrained-Tools", c->request.unconstrained);
+	if (c->request.streams)
+		begin_stream(c);
+}
+
+static void count(void *user, bool is_gone)
+{
+	messages_call *c = user;
+	body b = { .n = 0 };
+	json_writer w = { .sink = body_add, .user = &b };
+
+	if (!is_gone && c->why.status != 0) {
+		refuse(c->x, &c->why);
+	} else if (!is_gone) {
+		json_open(&w, NULL, '{');
+		json_put_unsigned(&w, "input_tokens", c->request.n_ids);
+		json_close(&w);
+		if (b.failed)
+			refuse_memory(c->x);
+		else
+			exchange_reply(c->x, 200, OPENAI_JSON, b.bytes, b.n);
+	}
+	body_free(&b);
+	free_call(c);
+}
+
+static void begin(exchange *x, bool counts)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
 	messages_call *c = memory_new(1, sizeof *c);
-	refusal why = { .status = 0 };
+	void (*done)(void *user, bool is_gone) = counts ? count : answer;
 
 	if (!c) {
 		refuse_memory(x);
 		return;
 	}
 	c->x = x;
-	if (!messages_read(&c->request, facts->body, facts->body_bytes, false, &why) ||
-	    !request_submit(&c->request, facts->service, &facts->who, take, c, &why)) {
-		refuse(x, &why);
-		free_call(c);
-		return;
-	}
-	messages_reply_init(&c->reply, &c->request, facts->service, facts->number);
-	exchange_on_gone(x, drop, c);
-	if (c->request.unconstrained)
-		exchange_add_header(x, "X-Brise-Unconstrained-Tools", c->request.unconstrained);
-	if (c->request.streams)
-		begin_stream(c);
+	c->service = facts->service;
+	if (messages_read(&c->request, facts->body, facts->body_bytes, counts, &c->why) &&
+	    (counts || request_adapt_system(&c->request, facts->service, facts->who.key, &c->why)))
+		aside_run(x, encode, done, c);
+	else
+		done(c, false);
+}
+
+void api_messages(exchange *x)
+{
+	begin(x, false);
 }
 
 void api_messages_count(exchange *x)
 {
-	const exchange_facts *facts = exchange_get_facts(x);
-	body b = { .n = 0 };
-	json_writer w = { .sink = body_add, .user = &b };
-	refusal why = { .status = 0 };
-	request r;
-
-	if (!messages_read(&r, facts->body, facts->body_bytes, true, &why) ||
-	    !request_encode(&r, facts->service, &why)) {
-		refuse(x, &why);
-	} else {
-		json_open(&w, NULL, '{');
-		json_put_unsigned(&w, "input_tokens", r.n_ids);
-		json_close(&w);
-		if (b.failed)
-			refuse_memory(x);
-		else
-			exchange_reply(x, 200, OPENAI_JSON, b.bytes, b.n);
-	}
-	body_free(&b);
-	request_free(&r);
+	begin(x, true);
 }

@@ -4,12 +4,15 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/serve/api_responses.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 
 typedef struct responses_call {
 	responses_ask ask;
 	responses_reply reply;
 	exchange *x;
+	const service *service;
+	refusal why;
 	bool begun; /* the head is out */
 } responses_call;
 
@@ -98,12 +101,64 @@ static void begin_stream(responses_call *c)
 	flush(c);
 }
 
-void api_responses(exchange *x)
+static void encode(void *user)
+{
+	responses_call *c = user;
+
+	(void)request_encode(&c->ask.request, c->service, &c->why);
+}
+
+/* The request has been read and encoded, or is to be refused. */
+static void answer(void *user, bool is_gone)
+{
+	responses_call *c = user;
+	const exchange_facts *facts = is_gone ? NULL : exchange_get_facts(c->x);
+
+	if (is_gone) {
+		free_call(c);
+		return;
+	}
+	if (c->why.status != 0 ||
+	    !request_submit(&c->ask.request, facts->service, &facts->who, take, c, &c->why)) {
+		refuse(c->x, &c->why);
+		free_call(c);
+		return;
+	}
+	responses_reply_init(&c->reply, &c->ask, facts->service, facts->number, os_time());
+	exchange_on_gone(c->x, drop, c);
+	if (c->ask.request.unconstrained)
+		exchange_add_header(c->x, "X-Brise-Unconstrained-Tools",
+		                    c->ask.request.unconstrained);
+	if (c->ask.request.streams)
+		begin_stream(c);
+}
+
+static void count(void *user, bool is_gone)
+{
+	responses_call *c = user;
+	body b = { .n = 0 };
+	json_writer w = { .sink = body_add, .user = &b };
+
+	if (!is_gone && c->why.status != 0) {
+		refuse(c->x, &c->why);
+	} else if (!is_gone) {
+		json_open(&w, NULL, '{');
+		json_put_string(&w, "object", "response.input_tokens");
+		json_put_unsigned(&w, "input_tokens", c->ask.request.n_ids);
+		json_close(&w);
+		openai_reply(c->x, &b);
+	}
+	body_free(&b);
+	free_call(c);
+}
+
+static void begin(exchange *x, bool counts)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
 	service *s = facts->service;
 	responses_call *c = memory_new(1, sizeof *c);
 	refusal why = { .status = 0 };
+	void (*done)(void *user, bool is_gone) = counts ? count : answer;
 
 	if (!c) {
 		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
@@ -111,41 +166,22 @@ void api_responses(exchange *x)
 		return;
 	}
 	c->x = x;
+	c->service = s;
 	c->ask.recent = s->recent;
 	c->ask.owner = facts->who.key;
-	if (!responses_read(&c->ask, facts->body, facts->body_bytes, &why) ||
-	    !request_submit(&c->ask.request, s, &facts->who, take, c, &why)) {
-		refuse(x, &why);
-		free_call(c);
-		return;
-	}
-	responses_reply_init(&c->reply, &c->ask, s, facts->number, os_time());
-	exchange_on_gone(x, drop, c);
-	if (c->ask.request.unconstrained)
-		exchange_add_header(x, "X-Brise-Unconstrained-Tools", c->ask.request.unconstrained);
-	if (c->ask.request.streams)
-		begin_stream(c);
+	if (responses_read(&c->ask, facts->body, facts->body_bytes, &c->why) &&
+	    (counts || request_adapt_system(&c->ask.request, s, facts->who.key, &c->why)))
+		aside_run(x, encode, done, c);
+	else
+		done(c, false);
+}
+
+void api_responses(exchange *x)
+{
+	begin(x, false);
 }
 
 void api_responses_count(exchange *x)
 {
-	const exchange_facts *facts = exchange_get_facts(x);
-	const service *s = facts->service;
-	responses_ask ask = { .recent = s->recent, .owner = facts->who.key };
-	body b = { .n = 0 };
-	json_writer w = { .sink = body_add, .user = &b };
-	refusal why = { .status = 0 };
-
-	if (!responses_read(&ask, facts->body, facts->body_bytes, &why) ||
-	    !request_encode(&ask.request, s, &why)) {
-		refuse(x, &why);
-	} else {
-		json_open(&w, NULL, '{');
-		json_put_string(&w, "object", "response.input_tokens");
-		json_put_unsigned(&w, "input_tokens", ask.request.n_ids);
-		json_close(&w);
-		openai_reply(x, &b);
-	}
-	body_free(&b);
-	request_free(&ask.request);
+	begin(x, true);
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/os/memory.h"
 #include "runtime/serve/api_chat.h"
+#include "runtime/serve/aside.h"
 #include "runtime/serve/inputs.h"
 #include "runtime/serve/openai.h"
 
@@ -44,17 +45,15 @@ static bool read_body(asked *a, const exchange_facts *facts, pool *p, refusal *w
 
 /* ---- to ids --------------------------------------------------------------------------------- */
 
-static bool encode(const asked *a, const exchange_facts *facts, request *r, refusal *why)
+static bool encode(const asked *a, const service *s, request *r, refusal *why)
 {
-	const service *s = facts->service;
 	const brise_model_facts *model = brise_get_model_facts(s->model);
 	size_t begin = a->adds && model && model->bos >= 0, n = 0;
 	int32_t *ids = NULL, *copy;
 	brise_error err;
 
 	if (a->has_messages)
-		return api_chat_read(r, facts->body, facts->body_bytes, why) &&
-		       request_encode(r, s, why);
+		return request_encode(r, s, why);
 	if (!a->text)
 		return refusal_set(why, 400, "missing_required_parameter", "content",
 		                   "Missing required parameter: 'content'.");
@@ -93,31 +92,70 @@ static void put_token(json_writer *w, const service *s, int32_t id, bool with_pi
 	json_close(w);
 }
 
+typedef struct tokenize_call {
+	exchange *x;
+	const service *service;
+	asked asked;
+	request request;
+	refusal why;
+} tokenize_call;
+
+static void run(void *user)
+{
+	tokenize_call *c = user;
+
+	(void)encode(&c->asked, c->service, &c->request, &c->why);
+}
+
+static void reply(const tokenize_call *c)
+{
+	body out = { .n = 0 };
+	json_writer w = { .sink = body_add, .user = &out };
+	size_t i;
+
+	json_open(&w, NULL, '{');
+	json_open(&w, "tokens", '[');
+	for (i = 0; i < c->request.n_ids; i++)
+		put_token(&w, c->service, c->request.ids[i], c->asked.wants_pieces);
+	json_close(&w);
+	json_put_unsigned(&w, "count", c->request.n_ids);
+	json_close(&w);
+	openai_reply(c->x, &out);
+	body_free(&out);
+}
+
+static void answer(void *user, bool is_gone)
+{
+	tokenize_call *c = user;
+
+	if (!is_gone && c->why.status != 0)
+		openai_refuse(c->x, &c->why);
+	else if (!is_gone)
+		reply(c);
+	request_free(&c->request);
+	memory_free(c);
+}
+
 void api_tokenize(exchange *x)
 {
 	const exchange_facts *facts = exchange_get_facts(x);
+	tokenize_call *c = memory_new(1, sizeof *c);
 	refusal why = { .status = 0 };
-	asked a = { .text = NULL };
-	body out = { .n = 0 };
-	json_writer w = { .sink = body_add, .user = &out };
-	request r;
-	size_t i;
 
-	request_init(&r);
-	if (!read_body(&a, facts, &r.pool, &why) || !encode(&a, facts, &r, &why)) {
+	if (!c) {
+		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
 		openai_refuse(x, &why);
-	} else {
-		json_open(&w, NULL, '{');
-		json_open(&w, "tokens", '[');
-		for (i = 0; i < r.n_ids; i++)
-			put_token(&w, facts->service, r.ids[i], a.wants_pieces);
-		json_close(&w);
-		json_put_unsigned(&w, "count", r.n_ids);
-		json_close(&w);
-		openai_reply(x, &out);
+		return;
 	}
-	body_free(&out);
-	request_free(&r);
+	c->x = x;
+	c->service = facts->service;
+	request_init(&c->request);
+	if (read_body(&c->asked, facts, &c->request.pool, &c->why) &&
+	    (!c->asked.has_messages ||
+	     api_chat_read(&c->request, facts->body, facts->body_bytes, &c->why)))
+		aside_run(x, run, answer, c);
+	else
+		answer(c, false);
 }
 
 /* ---- to text -------------------------------------------------------------------------------- */

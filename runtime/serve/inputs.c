@@ -95,3 +95,26 @@ void inputs_make_request(const inputs *in, size_t i, const request *shared, requ
 	r->ids = one->ids;
 	r->n_ids = one->n_ids;
 }
+
+bool inputs_encode(inputs *in, pool *p, const request *shared, const service *s, refusal *why)
+{
+	size_t i;
+
+	for (i = 0; i < in->n && why->status == 0; i++) {
+		input *one = (input *)in->list + i;
+		int32_t *ids = NULL;
+		request r;
+
+		inputs_make_request(in, i, shared, &r);
+		if (!r.ids && request_encode(&r, s, why) &&
+		    !(ids = pool_take(p, r.n_ids, sizeof *ids)))
+			(void)refusal_set(why, 500, NULL, NULL, "out of memory");
+		if (ids) {
+			memcpy(ids, r.ids, r.n_ids * sizeof *ids);
+			one->ids = ids;
+			one->n_ids = r.n_ids;
+		}
+		pool_clear(&r.pool);
+	}
+	return why->status == 0;
+}

@@ -24,6 +24,10 @@ typedef struct inputs {
 /* Reads the value ahead. False: refused. */
 bool inputs_read(inputs *in, fields *f);
 
+/* Encodes all that are texts, into memory of the pool; the service is read as request_encode does.
+ */
+bool inputs_encode(inputs *in, pool *p, const request *shared, const service *s, refusal *why);
+
 /* A request for input i: `shared` with a pool of its own, without messages. What `shared` has in
  * its pool must outlive it. */
 void inputs_make_request(const inputs *in, size_t i, const request *shared, request *r);

@@ -84,8 +84,7 @@ static void advise(service *s, changing_lines lines)
 	s->advise(s, line);
 }
 
-/* Lines of the system's prompt that change in every request (changing_system.h). */
-static bool see_system(request *r, service *s, size_t key, refusal *why)
+bool request_adapt_system(request *r, service *s, size_t key, refusal *why)
 {
 	changing_lines lines;
 	size_t i = 0;
@@ -430,7 +429,7 @@ bool request_submit(request *r, service *s, const asker *who,
 	job_plan plan = { .who = *who };
 	bool submitted;
 
-	if (!see_system(r, s, who->key, why) || !request_encode(r, s, why) ||
+	if ((!r->ids && !request_adapt_system(r, s, who->key, why)) || !request_encode(r, s, why) ||
 	    !check_ids(r, s, why) || !plan_grammar(r, s, &plan, &grammar, why))
 		return false;
 	scheduler_get_figures(s->scheduler, &figures);

@@ -115,7 +115,13 @@ void request_free(request *r);
 /* Appends a message, whose memory is of the pool or outlives the request. False: no memory. */
 bool request_add_message(request *r, const brise_message *message);
 
-/* The ids of what is continued, r->ids [r->n_ids]; request_submit does it too. For counting. */
+/* Moves lines of the system's prompt that change in every request (changing_system.h), or advises
+ * to. Before request_encode; key: of the client. */
+bool request_adapt_system(request *r, service *s, size_t key, refusal *why);
+
+/* The ids of what is continued, r->ids [r->n_ids]. Reads nothing of the service that changes, so it
+ * may be called in another thread. request_submit does it and request_adapt_system if it has not
+ * been done. */
 bool request_encode(request *r, const service *s, refusal *why);
 
 /* Encodes, compiles grammars, which are kept by their text, and submits r->n jobs.

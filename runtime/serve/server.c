@@ -12,6 +12,7 @@
 #include "runtime/os/sockets.h"
 #include "runtime/serve/connection.h"
 #include "runtime/serve/site.h"
+#include "runtime/serve/worker.h"
 
 /* Connections beyond the limit that are told so at the same time. Further ones wait in the
  * system's queue. */
@@ -58,9 +59,15 @@ void server_init_options(server_options *options)
 	options->grace_s = 30;
 }
 
+static void deliver(void *user)
+{
+	worker_deliver(user);
+}
+
 brise_status server_new(server **out, const server_options *options, brise_error *err)
 {
 	server *s = memory_new(1, sizeof *s);
+	brise_status status;
 
 	*out = NULL;
 	if (!s)
@@ -73,6 +80,11 @@ brise_status server_new(server **out, const server_options *options, brise_error
 		server_free(s);
 		return error_set(err, BRISE_ENOMEM, "no memory for %zu connections", s->limit);
 	}
+	if ((status = worker_new(&s->site.worker, err)) != BRISE_OK) {
+		server_free(s);
+		return status;
+	}
+	server_watch(s, worker_wake(s->site.worker), deliver, s->site.worker);
 	s->site.guard = options->guard;
 	s->site.limits = options->limits;
 	s->site.most_body_bytes = options->limits.body > SIZE_MAX / BODIES_AT_ONCE
@@ -101,6 +113,7 @@ void server_free(server *s)
 	while (s->n_connections > 0)
 		connection_free(s->connections[--s->n_connections]);
 	close_listeners(s);
+	worker_free(s->site.worker);
 	memory_free(s->connections);
 	memory_free(s->waits);
 	memory_free(s);

@@ -1,7 +1,8 @@
 /* server.h - the loop that waits for all sockets and answers what comes
  *
- * One thread, which sleeps in poll as long as nothing happens: there are no regular wake-ups, and a
- * server without connections takes no processor time.
+ * One thread (and another for the texts of long requests, aside.h), which sleeps in poll as long as
+ * nothing happens: there are no regular wake-ups, and a server without connections takes no
+ * processor time.
  *
  *     server_new(&s, &options, &err);
  *     server_add_listener(s, socket); server_add_routes(s, routes, n, false);

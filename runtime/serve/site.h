@@ -33,7 +33,8 @@ typedef struct site {
 	double timeout_s;                   /* for a head, for progress of a body or a reply */
 	double keep_s;                      /* for the next request of a connection */
 	log_format log;
-	void *service; /* of exchange_facts */
+	void *service;         /* of exchange_facts */
+	struct worker *worker; /* for aside.h */
 	bool is_stopping;
 	site_figures figures;
 } site;
