@@ -3,6 +3,8 @@ import contextlib, os, re, select, signal, socket, subprocess, sys, tempfile, ti
 
 # A test that is terminated leaves its with blocks as after an exception, so that what it started ends too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+# A shell ignores it for what it runs in the background, and what is started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
