@@ -523,7 +523,7 @@ class Home:
 
 def test_chat():
     with Home() as home:
-        with Tmux(home.command("-n", "12"), 70, 20, **home.environment) as t:
+        with Tmux(f'trap : INT; {home.command("-n", "12")}; echo "ended with $?"', 70, 20, **home.environment) as t:
             t.shows("the model and its format are named", re.compile(r"^model.brise, format v1\..*\n>\n0 of 256 positions$", re.S))
             t.type("Hello there")
             t.keys("Enter")
@@ -561,6 +561,7 @@ def test_chat():
             t.keys("Enter")
             t.shows("what was taken back can be sent again", re.compile(r"\n> Hello there, all\n/lib"))
             t.keys("C-d")
+            t.shows("ctrl-D behind an answer ends the program", re.compile(r"\nended with 0\b"))
         holds("the conversation is that of the message that was edited", home.read("hello-there").count("\n") == 4 and '"Be kind."}\n{"role":"user","content":"Hello there, all"' in home.read("hello-there"), home.read("hello-there"))
         holds("what was typed is there for the next time", "Hello there, all\n" in open(os.path.join(home.folder.name, "brise", "history")).read())
         with Tmux(home.command("-n", "12", "--resume", "--no-status"), 70, 20, **home.environment) as t:
