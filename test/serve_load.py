@@ -149,7 +149,9 @@ def main():
     parser.add_argument("--sanitized", action="store_true")
     options = parser.parse_args()
     seconds = 3 if options.sanitized else 10
-    with Server(options.brise, options.model, "--max-connections", str(options.connections + 16)) as server:
+    # Room for all, so that nobody spends the time on asking again.
+    limits = ("--max-connections", str(options.connections + 16), "--queue", str(4 * options.connections))
+    with Server(options.brise, options.model, *limits) as server:
         cases = make_cases()
         single = Client(server.address, 0)
         single.random.random = lambda: 1  # never leaves

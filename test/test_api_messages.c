@@ -387,7 +387,8 @@ static void fail_job(void)
 static void test_failure_is_an_error(void)
 {
 	static const char error[] =
-	        "{'type':'error','error':{'type':'api_error','message':'the disk went away'}}";
+	        "{'type':'error','error':{'type':'api_error','message':'the disk went away'},"
+	        "'request_id':null}";
 
 	fake_post(api_messages, "{" HELLO "}");
 	fail_job();

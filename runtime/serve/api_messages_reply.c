@@ -328,5 +328,6 @@ void messages_put_error(body *out, const refusal *why)
 	json_put_string(&w, "type", error_type(why->status));
 	json_put_string(&w, "message", why->message);
 	json_close(&w);
+	json_put_null(&w, "request_id");
 	json_close(&w);
 }

@@ -4,6 +4,7 @@ import OpenAI from "openai";
 import { zodFunction, zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { sleep, test } from "./harness.mjs";
+import { loadType, readChunks } from "./schemas.mjs";
 
 const question = [{ role: "user", content: "What is the capital of France?" }];
 const tools = [
@@ -119,6 +120,26 @@ async function testForms(client) {
 	});
 }
 
+async function checkChat(url, body) {
+	const whole = await (await fetch(`${url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) })).json();
+	loadType("ChatCompletion")(whole);
+	const chunks = await readChunks(url, "/v1/chat/completions", { ...body, stream: true, stream_options: { include_usage: true } });
+	chunks.forEach(loadType("ChatCompletionChunk"));
+	return chunks;
+}
+
+async function testTypes(url) {
+	await test("openai: replies and chunks are of the types that the package declares", async () => {
+		await checkChat(url, { model: "breeze", messages: question, max_tokens: 6, n: 2, seed: 3, logprobs: true, top_logprobs: 2 });
+		const ask = { model: "breeze", prompt: "The", max_tokens: 6, n: 2, seed: 3, logprobs: 2 };
+		const check = loadType("Completion");
+		check(await (await fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify(ask) })).json());
+		const chunks = await readChunks(url, "/v1/completions", { ...ask, stream: true });
+		/* before the last one it is null, which the type of whole replies does not have */
+		chunks.forEach((c) => check({ ...c, choices: c.choices.map((choice) => ({ ...choice, finish_reason: choice.finish_reason ?? "stop" })) }));
+	});
+}
+
 async function testErrors(client, url) {
 	await test("openai: errors name the field", async () => {
 		await assert.rejects(client.chat.completions.create({ model: "breeze", messages: question, temperature: "hot" }),
@@ -177,6 +198,7 @@ export async function run(url) {
 
 	await testChat(client);
 	await testForms(client);
+	await testTypes(url);
 	await testErrors(client, url);
 	await testTexts(client);
 }
@@ -211,6 +233,10 @@ export async function runTools(url) {
 		const reply = await stream.finalChatCompletion();
 		assert.ok(reply.choices[0].message.tool_calls.length >= 1);
 		if (reply.choices[0].finish_reason === "tool_calls") reply.choices[0].message.tool_calls.forEach(check);
+	});
+	await test("openai: calls are of the types that the package declares", async () => {
+		const chunks = await checkChat(url, { ...ask, tool_choice: "required" });
+		assert.ok(chunks.some((c) => c.choices[0]?.delta.tool_calls));
 	});
 	await test("openai: the helper that runs tools", async () => {
 		let asked = 0;
