@@ -11,8 +11,27 @@ const look = {
 	input_schema: { type: "object", properties: { at: { type: "string", maxLength: 8 } }, required: ["at"], additionalProperties: false },
 };
 
-async function checkEvents(url, body) {
-	const all = await readEvents(url, "/v1/messages", { ...body, stream: true }, { "x-api-key": "none" });
+/** What Claude Code sends, with fewer words: a first line of the system's that differs, blocks that are to be cached. */
+const cached = { cache_control: { type: "ephemeral" } };
+const claudeCode = (turn, messages) => ({
+	model: "breeze", max_tokens: 300, stream: true,
+	system: [
+		{ type: "text", text: `x-anthropic-billing-header: cc_version=2.1.0.${turn}; cc_entrypoint=cli; cch=0000${turn};` },
+		{ type: "text", text: "You are Claude Code.", ...cached },
+		{ type: "text", text: "Use the tools.", ...cached },
+	],
+	messages,
+	tools: [
+		{ name: "Read", description: "Reads a file", input_schema: { $schema: "https://json-schema.org/draft/2020-12/schema", type: "object",
+			properties: { file_path: { type: "string", maxLength: 8 }, offset: { type: "integer", minimum: 0, maximum: 9 } }, required: ["file_path"], additionalProperties: false } },
+		{ type: "web_search_20250305", name: "web_search", max_uses: 8 },
+	],
+	metadata: { user_id: "user_0_account__session_0" }, thinking: { type: "adaptive" }, output_config: { effort: "medium" },
+	context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] }, temperature: 1,
+});
+
+async function checkEvents(url, body, path = "/v1/messages") {
+	const all = await readEvents(url, path, { ...body, stream: true }, { "x-api-key": "none", "anthropic-version": "2023-06-01", "anthropic-beta": "claude-code-20250219" });
 	const events = all.filter((event) => event.type !== "ping"); // of which the SDK has no type
 	events.forEach(loadType("RawMessageStreamEvent"));
 	return events;
@@ -106,6 +125,21 @@ export async function runTools(url) {
 			{ role: "user", content: [{ type: "tool_result", tool_use_id: calls[0].id, content: "nothing", is_error: true }, { type: "text", text: "Well?" }] }];
 		const second = await client.messages.create({ ...draw, messages, tool_choice: { type: "none" }, max_tokens: 16 });
 		assert.ok(second.content.every((block) => block.type === "text"));
+	});
+	await test("anthropic: what Claude Code sends, over two turns", async () => {
+		const first = { role: "user", content: [{ type: "text", text: "<system-reminder>None.</system-reminder>" }, { type: "text", text: "Hello", ...cached }] };
+		const events = await checkEvents(url, { ...claudeCode(1, [first]), seed: 2, tool_choice: { type: "any", disable_parallel_tool_use: true } }, "/v1/messages?beta=true");
+		const { content_block: call } = events.find((e) => e.content_block?.type === "tool_use");
+		assert.equal(call.name, "Read");
+		const json = events.filter((e) => e.delta?.type === "input_json_delta").map((e) => e.delta.partial_json).join("");
+		const messages = [first, { role: "assistant", content: [{ type: "thinking", thinking: "Hm", signature: "" }, { ...call, input: JSON.parse(json) }] },
+			{ role: "user", content: [{ type: "tool_result", tool_use_id: call.id, content: [{ type: "text", text: "1 one" }], ...cached }] }];
+		const { tools, system } = claudeCode(2);
+		const counted = await client.messages.countTokens({ model: "breeze", messages, tools, system });
+		const then = await checkEvents(url, { ...claudeCode(2, messages), max_tokens: 8 }, "/v1/messages?beta=true");
+		const { usage } = then[0].message;
+		assert.equal(usage.input_tokens + usage.cache_read_input_tokens, counted.input_tokens);
+		assert.equal(then.at(-1).type, "message_stop");
 	});
 	await test("anthropic: a call streams", async () => {
 		const stream = client.messages.stream({ ...draw, tool_choice: { type: "tool", name: "look", disable_parallel_tool_use: true } });
