@@ -244,6 +244,16 @@ def places():
     with Server(brise, model) as server:
         second = subprocess.run([brise, "serve", model, "--port", str(server.address[1])], capture_output=True, text=True)
         check("a port in use", second.returncode == 1 and "another program listens there" in second.stderr and second.stderr.count("\n") == 1, second.stderr)
+    for host, address in ("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "::1"):
+        try:
+            everywhere = Server(brise, model, "--host", host)
+        except RuntimeError as e:
+            skip("listening at " + host, e)
+            continue
+        with everywhere as server:
+            server.address = address, server.address[1]
+            statuses = [server.ask(http_cases.GET + b"Host: " + name + b"\r\n\r\n")[0] for name in (b"localhost", b"evil.example")]
+            check("at %s, a foreign name that leads to %s" % (host, address), statuses == [200, 403], statuses)
     for options, expected in ((("--host", "example.org"), "expected an address"), (("--host", "192.0.2.1"), "no such address"), (("--port", "65536"), "65535"), (("--api-key", "short"), "at least 8"),
                               (("--cors", "example.org"), "an origin such as"), (("--api-key-file", "/dev/null"), "holds no key"), (("--max-body", "x"), "expected a size"), (("--cache", "/proc/none"), "folder for cached prompts cannot be made"), (("--cache", "/dev/null"), "no folder")):
         second = subprocess.run([brise, "serve", model, *options], capture_output=True, text=True)

@@ -26,7 +26,7 @@ int socket_listen_path(const char *path);
 bool socket_adopt(int listener);
 
 /* "127.0.0.1:8080", "[::1]:8080", or a path; and whether only this machine can connect to it by
- * TCP. Of a listener. */
+ * TCP. Of a listener, or of this end of a connection. */
 void socket_describe(int listener, char name[SOCKET_NAME], bool *is_loopback);
 
 /* The next connection; peer: its address without the port, "unix" for a path. -1 with EAGAIN: none

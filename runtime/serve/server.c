@@ -24,11 +24,6 @@
 /* Without descriptors or memory for another connection, none is accepted for so long. */
 #define ACCEPT_PAUSE_SECONDS 0.5
 
-typedef struct listener {
-	int socket;
-	bool is_loopback;
-} listener;
-
 typedef struct watch {
 	int descriptor;
 	server_watch_fn *each;
@@ -37,7 +32,7 @@ typedef struct watch {
 
 struct server {
 	site site;
-	listener listeners[SERVER_LISTENERS];
+	int listeners[SERVER_LISTENERS]; /* sockets */
 	watch watches[SERVER_WATCHES];
 	size_t n_listeners, n_watches;
 	connection **connections; /* [n_connections] of [room] */
@@ -103,7 +98,7 @@ brise_status server_new(server **out, const server_options *options, brise_error
 static void close_listeners(server *s)
 {
 	while (s->n_listeners > 0)
-		socket_close(s->listeners[--s->n_listeners].socket);
+		socket_close(s->listeners[--s->n_listeners]);
 }
 
 void server_free(server *s)
@@ -121,14 +116,9 @@ void server_free(server *s)
 
 bool server_add_listener(server *s, int socket)
 {
-	char name[SOCKET_NAME];
-	listener *l;
-
 	if (s->n_listeners == SERVER_LISTENERS)
 		return false;
-	l = &s->listeners[s->n_listeners++];
-	l->socket = socket;
-	socket_describe(socket, name, &l->is_loopback);
+	s->listeners[s->n_listeners++] = socket;
 	return true;
 }
 
@@ -179,11 +169,22 @@ static bool end_idle(server *s)
 	return true;
 }
 
+/* Whether a client came to a loopback address, also of a listener at all addresses: a page of
+ * another site is led there as well. */
+static bool comes_to_loopback(int socket)
+{
+	char name[SOCKET_NAME];
+	bool is_loopback;
+
+	socket_describe(socket, name, &is_loopback);
+	return is_loopback;
+}
+
 /* False: none is waiting, or none can be taken now. */
-static bool accept_one(server *s, const listener *l, double now)
+static bool accept_one(server *s, int listener, double now)
 {
 	char peer[SOCKET_NAME];
-	int socket = socket_accept(l->socket, peer);
+	int socket = socket_accept(listener, peer);
 	connection *c;
 
 	if (socket == -1) {
@@ -191,7 +192,7 @@ static bool accept_one(server *s, const listener *l, double now)
 			s->accepts_at = now + ACCEPT_PAUSE_SECONDS;
 		return false;
 	}
-	if (!(c = connection_new(&s->site, socket, peer, l->is_loopback))) {
+	if (!(c = connection_new(&s->site, socket, peer, comes_to_loopback(socket)))) {
 		socket_close(socket);
 		s->accepts_at = now + ACCEPT_PAUSE_SECONDS;
 		return false;
@@ -210,9 +211,9 @@ static bool may_accept(const server *s, double now)
 	return s->n_connections < s->room && now >= s->accepts_at;
 }
 
-static void accept_waiting(server *s, const listener *l, double now)
+static void accept_waiting(server *s, int listener, double now)
 {
-	while (may_accept(s, now) && accept_one(s, l, now))
+	while (may_accept(s, now) && accept_one(s, listener, now))
 		;
 }
 
@@ -225,7 +226,7 @@ static size_t fill_waits(server *s, double now)
 	for (i = 0; i < s->n_watches; i++)
 		s->waits[n++] = (socket_wait){ s->watches[i].descriptor, SOCKET_READABLE, 0 };
 	for (i = 0; i < s->n_listeners; i++)
-		s->waits[n++] = (socket_wait){ may_accept(s, now) ? s->listeners[i].socket : -1,
+		s->waits[n++] = (socket_wait){ may_accept(s, now) ? s->listeners[i] : -1,
 			                       SOCKET_READABLE, 0 };
 	for (i = 0; i < s->n_connections; i++)
 		s->waits[n++] = (socket_wait){ s->connections[i]->socket,
@@ -280,7 +281,7 @@ static bool turn(server *s)
 	work_on_connections(s, waits + n_watches + n_listeners, n_connections, now);
 	for (i = 0; i < n_listeners && i < s->n_listeners; i++)
 		if (waits[n_watches + i].happened)
-			accept_waiting(s, &s->listeners[i], now);
+			accept_waiting(s, s->listeners[i], now);
 	return true;
 }
 

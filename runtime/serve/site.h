@@ -40,7 +40,7 @@ typedef struct site {
 } site;
 
 /* Finds the route of a request and calls its handler, or replies that there is none or that the
- * client may not. checks_host: the listener's address is loopback's. */
+ * client may not. checks_host: it came to a loopback address. */
 void site_answer(site *s, exchange *x, bool checks_host);
 
 #endif
