@@ -26,9 +26,9 @@ refused() { # pattern, arguments...
 	shift
 	! draw "$@" >"$dir/text" && [ ! -s "$dir/text" ] && grep -q -e "$pattern" "$dir/err"
 }
-printf '{"type": "object",\n "not": {}}\n' >"$dir/not.json"
+printf '{"type": "object",\n "unevaluatedProperties": false}\n' >"$dir/unknown.json"
 printf 'root ::= foo\n' >"$dir/foo.gbnf"
-holds "a keyword is named with its place" refused "not.json: line 2: #/not: a keyword" --schema "$dir/not.json"
+holds "a keyword is named with its place" refused "unknown.json: line 2: #/unevaluatedProperties: a keyword" --schema "$dir/unknown.json"
 holds "a rule is, too" refused "foo.gbnf: line 1, column 10: no rule is called foo" --grammar "$dir/foo.gbnf"
 holds "a file that is not there is" refused "none.json" --schema "$dir/none.json"
 holds "standard input is refused" refused "expected a file" --schema -
