@@ -4,6 +4,13 @@
 #include "test/grammar_maker.h"
 #include "test/random.h"
 
+#define AB                                                                                         \
+	"{\"type\":\"object\",\"patternProperties\":{\"^[ab]$\":{\"type\":\"null\"}},"             \
+	"\"additionalProperties\":false}"
+#define WORDS                                                                                      \
+	"{\"type\":\"object\",\"patternProperties\":{\"^the(re|n)?$\":{\"type\":[\"object\","      \
+	"\"integer\"],\"propertyNames\":{\"enum\":[\"the\",\"th\",\"then\"]}}},"                   \
+	"\"additionalProperties\":false}"
 #define TREE "root ::= \"(\" root \")\" | [a-c]{2,4} | \"\xc3\xa9\" [^\\x00-\\x7f]"
 
 static bool has(const brise_allowed *a, uint32_t id)
@@ -92,6 +99,14 @@ static void test_masks_are_exact(check_counts *counts, maker *m)
 		  "\"string\",\"maxLength\":5},\"the\":{\"type\":"
 		  "\"integer\",\"minimum\":7,\"maximum\":1234}}}",
 		  NULL },
+		/* keys that can be used up */
+		{ BRISE_GRAMMAR_SCHEMA, AB, NULL },
+		{ BRISE_GRAMMAR_SCHEMA, AB, "{\"a\":null" },
+		{ BRISE_GRAMMAR_SCHEMA, AB, "{\"a\":null,\"" },
+		{ BRISE_GRAMMAR_SCHEMA, AB, "{\"b\":null,\"a\":nul" },
+		{ BRISE_GRAMMAR_SCHEMA, WORDS, "{\"the\":{},\"there\":{\"th\":1},\"t" },
+		{ BRISE_GRAMMAR_SCHEMA, WORDS,
+		  "{\"there\":{\"the\":1},\"the\":{\"the\":{},\"then\":0" },
 	};
 	size_t i;
 

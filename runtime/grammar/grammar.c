@@ -31,18 +31,18 @@ static brise_status compile(brise_grammar *g, const brise_grammar_options *o, br
 
 	switch (o->kind) {
 	case BRISE_GRAMMAR_JSON:
-		g->has_free_keys = true;
+		g->keys.are_free = true;
 		status = grammar_compile_json(&g->network, &root, err);
 		break;
 	case BRISE_GRAMMAR_SCHEMA:
 		status = grammar_compile_schema(&g->network, o->text, o->bytes, name, &root,
-		                                &g->has_free_keys, err);
+		                                &g->keys, err);
 		break;
 	case BRISE_GRAMMAR_GBNF:
 		status = grammar_compile_gbnf(&g->network, o->text, o->bytes, name, &root, err);
 		break;
 	case BRISE_GRAMMAR_TOOLS:
-		status = grammar_compile_tools(&g->network, o, name, &root, &g->has_free_keys, err);
+		status = grammar_compile_tools(&g->network, o, name, &root, &g->keys, err);
 		break;
 	}
 	return status != BRISE_OK ? status : network_finish(&g->network, root, name, err);
@@ -117,6 +117,7 @@ void brise_free_grammar(brise_grammar *grammar)
 	if (g->cache) {
 		machine_free(&g->cache->machine);
 		members_free(&g->cache->scratch);
+		unused_keys_free(&g->cache->unused);
 		memory_free(g->cache->answer_mask);
 		memory_free(g->cache->path);
 		memory_free(g->cache->spelled);

@@ -5,6 +5,7 @@
 #include "runtime/grammar/machine.h"
 #include "runtime/grammar/members.h"
 #include "runtime/grammar/network.h"
+#include "runtime/grammar/unused_keys.h"
 #include "runtime/grammar/vocabulary.h"
 
 /* What changes as matchers move. */
@@ -15,15 +16,22 @@ typedef struct grammar_cache {
 	uint32_t *answer_mask;
 	brise_matcher *matchers; /* a list */
 	members scratch;
+	unused_keys unused;
 	uint32_t *path; /* [deepest + 1] states of a walk */
 	char *spelled;  /* [TOKENIZER_PIECE_MAX] of a token */
 } grammar_cache;
+
+/* Keys of JSON objects that are not known before: any; and of those some that patterns select,
+ * which can be used up. */
+typedef struct grammar_keys {
+	bool are_free, are_selected;
+} grammar_keys;
 
 struct brise_grammar {
 	network network;
 	vocabulary vocabulary;
 	size_t memory;
-	bool has_free_keys; /* JSON with keys that are not known before */
+	grammar_keys keys;
 	grammar_cache *cache;
 };
 
@@ -51,9 +59,9 @@ bool grammar_is_whole(const brise_matcher *m);
  * in messages. */
 brise_status grammar_compile_json(network *n, uint32_t *root, brise_error *err);
 brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, const char *name,
-                                    uint32_t *root, bool *has_free_keys, brise_error *err);
+                                    uint32_t *root, grammar_keys *keys, brise_error *err);
 brise_status grammar_compile_tools(network *n, const brise_grammar_options *options,
-                                   const char *name, uint32_t *root, bool *has_free_keys,
+                                   const char *name, uint32_t *root, grammar_keys *keys,
                                    brise_error *err);
 brise_status grammar_compile_gbnf(network *n, const char *text, size_t bytes, const char *name,
                                   uint32_t *root, brise_error *err);

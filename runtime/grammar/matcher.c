@@ -223,6 +223,51 @@ static const uint32_t *find_answer_mask(const brise_matcher *m)
 	return c->answer_mask = mask;
 }
 
+/* The state behind bytes; 0: none. */
+static uint32_t move(const brise_matcher *m, const char *text, size_t bytes)
+{
+	machine *mc = &m->grammar->cache->machine;
+	uint32_t state = m->state;
+	size_t i;
+
+	for (i = 0; i < bytes && state; i++)
+		state = machine_next(mc, state, (uint8_t)text[i]);
+	return state;
+}
+
+/* Reads bytes that lead to a state into c->scratch. False: a key comes twice, or none is left where
+ * one is to come, or there is no memory. */
+static bool read_members(brise_matcher *m, const char *text, size_t bytes, uint32_t state)
+{
+	grammar_cache *c = m->grammar->cache;
+
+	if (!members_copy(&c->scratch, &m->members) || !members_read(&c->scratch, text, bytes)) {
+		if (c->scratch.failed)
+			c->machine.status = BRISE_ENOMEM;
+		return false;
+	}
+	return !m->grammar->keys.are_selected || !(c->scratch.wants_key || c->scratch.is_key) ||
+	       unused_keys_remain(&c->unused, &c->machine, &c->scratch, state);
+}
+
+/* Takes a token out that read_members refuses. */
+static void try_token(brise_matcher *m, uint32_t id)
+{
+	grammar_cache *c = m->grammar->cache;
+	const char *text = c->spelled;
+	size_t bytes;
+
+	if (!has_token(m->mask, id))
+		return;
+	(void)vocabulary_spell(m->grammar->vocabulary.tokenizer, id, c->spelled, &bytes);
+	if (m->at_start && m->is_answer && text[0] == ' ') {
+		text++;
+		bytes--;
+	}
+	if (!read_members(m, text, bytes, move(m, text, bytes)))
+		clear_token(m->mask, id);
+}
+
 /* Takes out tokens that complete a key which the object has. */
 static void exclude_keys(brise_matcher *m)
 {
@@ -251,17 +296,16 @@ static void exclude_keys(brise_matcher *m)
 		for (i = v->first[node]; i < v->first[v->skips[node]]; i++)
 			clear_token(m->mask, v->tokens[i]);
 	}
-	/* A token with two quotation marks may hold a whole key. */
-	for (i = 0; i < v->n_quoted; i++) {
-		if (!has_token(m->mask, v->quoted[i]))
-			continue;
-		(void)vocabulary_spell(v->tokenizer, v->quoted[i], c->spelled, &bytes);
-		if (!members_copy(&c->scratch, &m->members) ||
-		    !members_read(&c->scratch, c->spelled, bytes))
-			clear_token(m->mask, v->quoted[i]);
-		if (c->scratch.failed)
-			c->machine.status = BRISE_ENOMEM;
+	/* A token with two quotation marks may hold a whole key; one with a quotation mark or a
+	 * comma may lead to where no key is left. */
+	if (!m->grammar->keys.are_selected) {
+		for (i = 0; i < v->n_quoted; i++)
+			try_token(m, v->quoted[i]);
+		return;
 	}
+	unused_keys_exclude(&c->unused, &c->machine, &m->members, m->state, v, m->mask);
+	for (i = 0; i < v->n_marked; i++)
+		try_token(m, v->marked[i]);
 }
 
 static bool is_empty(const uint32_t *mask, size_t words)
@@ -294,7 +338,7 @@ brise_status brise_get_allowed(brise_matcher *matcher, brise_allowed *allowed, b
 		mask = m->at_start && m->is_answer ? find_answer_mask(m) : find_mask(m);
 		if (mask)
 			memcpy(m->mask, mask, words * sizeof *mask);
-		if (mask && m->grammar->has_free_keys)
+		if (mask && m->grammar->keys.are_free)
 			exclude_keys(m);
 		if ((status = take_status(m, err)) != BRISE_OK)
 			return status;
@@ -319,18 +363,6 @@ bool grammar_is_whole(const brise_matcher *m)
 	return m->grammar->cache->machine.states[m->state].is_whole;
 }
 
-/* The state behind bytes; 0: none. */
-static uint32_t move(const brise_matcher *m, const char *text, size_t bytes)
-{
-	machine *mc = &m->grammar->cache->machine;
-	uint32_t state = m->state;
-	size_t i;
-
-	for (i = 0; i < bytes && state; i++)
-		state = machine_next(mc, state, (uint8_t)text[i]);
-	return state;
-}
-
 static bool take_bytes(brise_matcher *m, const char *text, size_t bytes)
 {
 	grammar_cache *c = m->grammar->cache;
@@ -341,13 +373,9 @@ static bool take_bytes(brise_matcher *m, const char *text, size_t bytes)
 	state = move(m, text, bytes);
 	if (state == 0)
 		return false;
-	if (m->grammar->has_free_keys) {
-		if (!members_copy(&c->scratch, &m->members) ||
-		    !members_read(&c->scratch, text, bytes)) {
-			if (c->scratch.failed)
-				c->machine.status = BRISE_ENOMEM;
+	if (m->grammar->keys.are_free) {
+		if (!read_members(m, text, bytes, state))
 			return false;
-		}
 		moved = m->members;
 		m->members = c->scratch;
 		c->scratch = moved;

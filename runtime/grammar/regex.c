@@ -331,6 +331,16 @@ static bool make_sets(builder *b, uint32_t begin)
 	return b->status == BRISE_OK;
 }
 
+/* Gives back what the tables have too much; one state more is for regex_invert. */
+static void shrink(regex *r)
+{
+	uint32_t *next = memory_resize(r->next, (r->n_states + 1) * r->n_classes, sizeof *next);
+	bool *is_whole = next ? memory_resize(r->is_whole, r->n_states + 1, 1) : NULL;
+
+	r->next = next ? next : r->next;
+	r->is_whole = is_whole ? is_whole : r->is_whole;
+}
+
 static void free_builder(builder *b)
 {
 	memory_free(b->edges);
@@ -385,8 +395,8 @@ brise_status regex_compile(regex *r, const char *text, size_t bytes, int64_t *wo
 		connect(b, begin, EDGE_SET, ANY_SET, begin);
 		connect(b, b->match, EDGE_SET, ANY_SET, b->match);
 		build(b, tree.root, inner, b->match);
-		if (b->status == BRISE_OK)
-			(void)make_sets(b, begin);
+		if (b->status == BRISE_OK && make_sets(b, begin))
+			shrink(r);
 		status = b->status;
 	} else if (status == BRISE_OK) {
 		status = b && b->status != BRISE_OK ? b->status : BRISE_ENOMEM;

@@ -298,10 +298,11 @@ void schema_end(schema_builder *b)
 	memory_free(b->sets);
 	memory_free(b->parts);
 	memory_free(b->slots);
+	schema_free_patterns(b);
 }
 
 brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, const char *name,
-                                    uint32_t *root, bool *has_free_keys, brise_error *err)
+                                    uint32_t *root, grammar_keys *keys, brise_error *err)
 {
 	document d;
 	schema_builder b = { .status = document_read(&d, text, bytes, name, err) };
@@ -318,7 +319,7 @@ brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, 
 			json_rules_put_space(n, n->rules[*root].start, value);
 			network_add_call(n, value, schema_rule(&b, set), n->rules[*root].end);
 		}
-		*has_free_keys = b.has_free_keys;
+		*keys = (grammar_keys){ b.has_free_keys, b.has_selected_keys };
 		(void)schema_spend(&b, 0);
 	}
 	schema_free_parts(&p);

@@ -11,8 +11,10 @@
  *     schema.c         schemas to sets
  *     schema_branch.c  the branches of parts, negation among them
  *     schema_sets.c    sets to rules
- *     schema_object.c  objects and arrays
- *     schema_text.c    strings
+ *     schema_object.c  objects; schema_key.c: their keys, where patterns select them
+ *     schema_array.c   arrays
+ *     schema_text.c    strings; schema_pattern.h, schema_product.h: their automata
+ *     schema_format.c  formats
  *     schema_number.c  numbers
  *     schema_value.c   enum and const
  *     schema_apart.c   whether the branches of oneOf exclude each other
@@ -48,7 +50,8 @@ typedef struct schema_facts {
 	bool is_nullable;
 	bool is_plain; /* something but anyOf, oneOf, allOf and $ref restricts */
 	uint32_t properties, required, additional;
-	uint32_t items, prefix; /* the rest, and the first ones */
+	uint32_t patterns, names; /* patternProperties, propertyNames */
+	uint32_t items, prefix;   /* the rest, and the first ones */
 	uint32_t enumeration, constant;
 	uint32_t any_of, one_of, all_of, reference;
 	uint32_t negated, condition, then, otherwise;
@@ -118,6 +121,8 @@ typedef struct schema_set {
 	uint32_t rule, value; /* value: a schema, for messages */
 } schema_set;
 
+typedef struct schema_pattern schema_pattern;
+
 typedef struct schema_builder {
 	const document *d;
 	network *n;
@@ -130,7 +135,8 @@ typedef struct schema_builder {
 	size_t n_sets, most_sets, n_parts, most_parts, n_slots;
 	size_t apart; /* work of telling schemas apart */
 	int64_t work; /* steps that are left, the document's too */
-	bool has_free_keys;
+	schema_pattern *patterns;
+	bool has_free_keys, has_selected_keys; /* by patterns */
 	brise_status status;
 	brise_error *err;
 } schema_builder;
@@ -211,6 +217,8 @@ typedef struct schema_merged {
 
 /* The parts are a copy, as new sets move those of all: freed with schema_free_parts. */
 bool schema_copy_set(schema_builder *b, uint32_t set, schema_merged *m, schema_parts *parts);
+void schema_merge_parts(const schema_builder *b, const uint32_t *parts, size_t n, uint32_t value,
+                        schema_merged *m);
 void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m);
 
 void schema_put_object(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
@@ -236,8 +244,26 @@ uint32_t schema_find_branches(schema_builder *b, const schema_merged *m);
 /* Whether a value that is no array and no object satisfies the parts. */
 bool schema_fits(schema_builder *b, const schema_merged *m, uint32_t value);
 
-/* Whether text satisfies patterns and formats. */
+/* Whether text has a length that is allowed, and satisfies patterns and formats. */
+bool schema_text_has_length(const schema_merged *m, const char *text, size_t bytes);
 bool schema_text_fits(schema_builder *b, const schema_merged *m, const char *text, size_t bytes);
+
+/* What propertyNames ask for. */
+typedef struct schema_names {
+	schema_parts parts;
+	schema_merged m; /* of these */
+	bool has_any;
+} schema_names;
+
+/* Whether keys are selected by patternProperties or propertyNames; whether a key may be there; a
+ * rule for a member whose key is none of these [n_keys], 0: there can be none; and the parts for
+ * the value behind a key, of the patterns that fit it. False: none does. */
+bool schema_has_selected_keys(const schema_builder *b, const schema_merged *m);
+bool schema_name_fits(schema_builder *b, const schema_merged *m, const char *key, size_t bytes);
+uint32_t schema_add_selected_member(schema_builder *b, const schema_merged *m, const json_key *keys,
+                                    size_t n_keys);
+bool schema_collect_matching(schema_builder *b, schema_parts *p, uint32_t patterns, const char *key,
+                             size_t bytes);
 
 /* The bounds of numbers; false: there is none on that side. */
 bool schema_find_bound(const schema_merged *m, bool is_upper, decimal *bound, bool *is_open);
@@ -255,6 +281,8 @@ bool schema_apart(schema_builder *b, uint32_t first, uint32_t second, unsigned d
 
 /* The expression of a format; NULL: it has none, and restricts nothing. */
 const char *schema_find_format(const char *name);
+
+void schema_free_patterns(schema_builder *b);
 
 /* Begins and ends a builder, which has the document count its steps. */
 bool schema_begin(schema_builder *b, document *d, network *n, brise_error *err);

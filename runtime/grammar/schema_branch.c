@@ -132,6 +132,8 @@ static bool cannot_fail(const schema_builder *b, const char *key, uint32_t keywo
 		return true;
 	if (!strcmp(key, "uniqueItems"))
 		return !v->flag;
+	if (!strcmp(key, "patternProperties"))
+		return v->n == 0;
 	if (!strcmp(key, "items") || !strcmp(key, "additionalProperties"))
 		return (v->type == JSON_BOOL && v->flag) || (v->type == JSON_OBJECT && v->n == 0);
 	return schema_is_annotation(key);

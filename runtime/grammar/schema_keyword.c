@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "runtime/grammar/schema.h"
+#include "runtime/grammar/schema_pattern.h"
 #include "runtime/os/memory.h"
 
 #define DEPENDENTS_MAX 100u
@@ -124,6 +124,23 @@ static uint32_t expect_properties(schema_builder *b, uint32_t value)
 	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
 		(void)expect_schema(b, i);
 	return value;
+}
+
+/* Without any, it restricts nothing. */
+static uint32_t expect_patterns(schema_builder *b, uint32_t value)
+{
+	uint32_t i;
+
+	if (!expect_properties(b, value))
+		return 0;
+	if (b->d->values[value].n > AUTOMATA_MAX)
+		return schema_refuse(b, value, BRISE_EUNSUPPORTED,
+		                     "too many patterns that hold together");
+	for (i = b->d->values[value].child; i; i = b->d->values[i].next)
+		if (document_find_key(b->d, value, b->d->values[i].key,
+		                      b->d->values[i].key_bytes) != i)
+			(void)wrong(b, i, "a pattern that comes twice");
+	return b->d->values[value].n > 0 ? value : 0;
 }
 
 /* An object of lists of names, of schemas, or of either. */
@@ -312,8 +329,10 @@ static bool read_plain_keyword(schema_builder *b, schema_facts *f, const char *k
 	else if (!strcmp(key, "uniqueItems") && b->d->values[value].type == JSON_BOOL &&
 	         !b->d->values[value].flag)
 		return true;
-	else if (!strcmp(key, "propertyNames") && is_any_string(b, value))
-		return true;
+	else if (!strcmp(key, "propertyNames"))
+		f->names = is_any_string(b, value) ? 0 : expect_schema(b, value);
+	else if (!strcmp(key, "patternProperties"))
+		f->patterns = expect_patterns(b, value);
 	else
 		return read_count_keyword(b, f, key, value) ||
 		       read_number_keyword(b, f, key, value);

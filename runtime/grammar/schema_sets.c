@@ -83,15 +83,15 @@ static void merge_other(schema_merged *m, uint32_t part)
 	}
 }
 
-void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m)
+void schema_merge_parts(const schema_builder *b, const uint32_t *parts, size_t n, uint32_t value,
+                        schema_merged *m)
 {
-	const schema_set *s = &b->sets[set];
 	size_t i;
 
 	*m = (schema_merged){ .b = b,
-		              .parts = b->parts + s->first,
-		              .n = s->n,
-		              .value = s->value,
+		              .parts = parts,
+		              .n = n,
+		              .value = value,
 		              .types = SCHEMA_ALL,
 		              .most_length = SCHEMA_NO_LIMIT,
 		              .most_items = SCHEMA_NO_LIMIT,
@@ -108,6 +108,13 @@ void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m)
 		m->most_properties = smaller(m->most_properties, f->most_properties);
 		merge_other(m, m->parts[i]);
 	}
+}
+
+void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m)
+{
+	const schema_set *s = &b->sets[set];
+
+	schema_merge_parts(b, b->parts + s->first, s->n, s->value, m);
 }
 
 bool schema_copy_set(schema_builder *b, uint32_t set, schema_merged *m, schema_parts *parts)

@@ -170,14 +170,14 @@ static bool number_fits(const schema_merged *m, const document_value *v)
 	return true;
 }
 
-static uint32_t count_characters(const char *text, size_t bytes)
+bool schema_text_has_length(const schema_merged *m, const char *text, size_t bytes)
 {
 	uint32_t n = 0;
 	size_t at, step;
 
 	for (at = 0; at < bytes; at += step, n++)
 		(void)charset_decode(text + at, bytes - at, &step);
-	return n;
+	return n >= m->least_length && n <= m->most_length;
 }
 
 /* Whether a part restricts what is in an array or object. */
@@ -193,25 +193,22 @@ static bool looks_inside(const schema_builder *b, uint32_t part, json_type type)
 	if (type == JSON_ARRAY)
 		return f->items || f->prefix || f->least_items > 0 ||
 		       f->most_items != SCHEMA_NO_LIMIT;
-	return f->properties || f->required || f->additional || f->least_properties > 0 ||
-	       f->most_properties != SCHEMA_NO_LIMIT;
+	return f->properties || f->required || f->additional || f->patterns || f->names ||
+	       f->least_properties > 0 || f->most_properties != SCHEMA_NO_LIMIT;
 }
 
 bool schema_fits(schema_builder *b, const schema_merged *m, uint32_t value)
 {
 	const document_value *v = &b->d->values[value];
-	uint32_t length;
 	size_t i;
 
 	if (!(m->types & find_type(b->d, v)))
 		return false;
 	if (v->type == JSON_NUMBER)
 		return number_fits(m, v);
-	if (v->type == JSON_STRING) {
-		length = count_characters(v->string, v->string_bytes);
-		return length >= m->least_length && length <= m->most_length &&
+	if (v->type == JSON_STRING)
+		return schema_text_has_length(m, v->string, v->string_bytes) &&
 		       schema_text_fits(b, m, v->string, v->string_bytes);
-	}
 	for (i = 0; (v->type == JSON_ARRAY || v->type == JSON_OBJECT) && i < m->n; i++)
 		if (looks_inside(b, m->parts[i], v->type))
 			(void)schema_refuse(b, value, BRISE_EUNSUPPORTED,

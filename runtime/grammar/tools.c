@@ -126,7 +126,7 @@ static uint32_t put_list(schema_builder *b, uint32_t call, bool is_one)
 }
 
 brise_status grammar_compile_tools(network *n, const brise_grammar_options *options,
-                                   const char *name, uint32_t *root, bool *has_free_keys,
+                                   const char *name, uint32_t *root, grammar_keys *keys,
                                    brise_error *err)
 {
 	document d;
@@ -143,7 +143,7 @@ brise_status grammar_compile_tools(network *n, const brise_grammar_options *opti
 			                     options->tool ? options->tool : "anything");
 		schema_fill_sets(&b);
 		*root = put_list(&b, call, options->one_call);
-		*has_free_keys = b.has_free_keys;
+		*keys = (grammar_keys){ b.has_free_keys, b.has_selected_keys };
 		(void)schema_spend(&b, 0);
 	}
 	schema_end(&b);

@@ -91,6 +91,11 @@ static bool has_two_quotes(const spelled *s)
 	return first && memchr(first + 1, '"', s->bytes - (size_t)(first + 1 - s->text));
 }
 
+static bool is_marked(const spelled *s)
+{
+	return memchr(s->text, '"', s->bytes) || memchr(s->text, ',', s->bytes);
+}
+
 static bool make_arrays(vocabulary *v, const spelled *all)
 {
 	size_t nodes = 0;
@@ -100,6 +105,7 @@ static bool make_arrays(vocabulary *v, const spelled *all)
 		nodes += all[i].bytes - (i ? common(&all[i - 1], &all[i]) : 0);
 		v->deepest = all[i].bytes > v->deepest ? all[i].bytes : v->deepest;
 		v->n_quoted += has_two_quotes(&all[i]);
+		v->n_marked += is_marked(&all[i]);
 	}
 	v->bytes = memory_new(nodes, sizeof *v->bytes);
 	v->depths = memory_new(nodes, sizeof *v->depths);
@@ -107,15 +113,16 @@ static bool make_arrays(vocabulary *v, const spelled *all)
 	v->first = memory_new(nodes + 1, sizeof *v->first);
 	v->tokens = memory_new(v->n_tokens, sizeof *v->tokens);
 	v->quoted = memory_new(v->n_quoted, sizeof *v->quoted);
+	v->marked = memory_new(v->n_marked, sizeof *v->marked);
 	return v->bytes && v->depths && v->skips && v->first && v->tokens && v->quoted &&
-	       v->deepest < UINT16_MAX;
+	       v->marked && v->deepest < UINT16_MAX;
 }
 
 /* Nodes of a token are those of the one before it, as far as both agree, and new ones. path
  * [deepest]: the nodes from the root to the last token. */
 static void fill(vocabulary *v, const spelled *all, uint32_t *path)
 {
-	uint32_t depth = 0, shared, i, n_quoted = 0;
+	uint32_t depth = 0, shared, i, n_quoted = 0, n_marked = 0;
 
 	v->space = UINT32_MAX;
 	for (i = 0; i < v->n_tokens; i++) {
@@ -135,6 +142,8 @@ static void fill(vocabulary *v, const spelled *all, uint32_t *path)
 		v->tokens[i] = all[i].id;
 		if (has_two_quotes(&all[i]))
 			v->quoted[n_quoted++] = all[i].id;
+		if (is_marked(&all[i]))
+			v->marked[n_marked++] = all[i].id;
 	}
 	while (depth > 0)
 		v->skips[path[--depth]] = v->n_nodes;
@@ -173,7 +182,18 @@ void vocabulary_free(vocabulary *v)
 	memory_free(v->first);
 	memory_free(v->tokens);
 	memory_free(v->quoted);
+	memory_free(v->marked);
 	memset(v, 0, sizeof *v);
+}
+
+uint32_t vocabulary_step(const vocabulary *v, uint32_t node, uint8_t byte)
+{
+	bool is_root = node == v->n_nodes;
+	uint32_t end = is_root ? v->n_nodes : v->skips[node];
+
+	for (node = is_root ? 0 : node + 1; node < end && v->bytes[node] != byte;)
+		node = v->skips[node];
+	return node < end ? node : v->n_nodes;
 }
 
 uint32_t vocabulary_find(const vocabulary *v, const char *text, size_t bytes)

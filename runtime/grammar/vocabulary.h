@@ -22,6 +22,8 @@ typedef struct vocabulary {
 	uint32_t *tokens; /* ids, by node */
 	uint32_t *quoted; /* [n_quoted] ids of tokens with two quotation marks or more */
 	uint32_t n_quoted;
+	uint32_t *marked; /* [n_marked] those with a quotation mark or a comma */
+	uint32_t n_marked;
 	uint32_t space; /* the node of a space; n_nodes: none */
 } vocabulary;
 
@@ -32,6 +34,10 @@ bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_
 /* False: no memory. */
 bool vocabulary_begin(vocabulary *v, const brise_tokenizer *t);
 void vocabulary_free(vocabulary *v);
+
+/* The node of a text that is a node's with one byte more; n_nodes: none. node: n_nodes is the root.
+ */
+uint32_t vocabulary_step(const vocabulary *v, uint32_t node, uint8_t byte);
 
 /* The node of a text; n_nodes: no token begins with it. bytes > 0. */
 uint32_t vocabulary_find(const vocabulary *v, const char *text, size_t bytes);

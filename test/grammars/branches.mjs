@@ -55,13 +55,10 @@ function draw(random) {
 	])();
 }
 
-export function drawInstance(random) {
+function drawInstance(random) {
 	const scalar = () => pick(random, ['', 'a', 'ab', 'é"', 'circle', '7b', 0, 7, 2, -2.5, 12, 0.5, null, true, false, [], [null], [null, null, null]]);
 	if (random() < 0.4) return scalar();
 	return Object.fromEntries([...names, 'other'].filter(() => random() < 0.45).map((name) => [name, random() < 0.3 ? null : scalar()]));
 }
 
-export function drawBranches(n) {
-	const random = randomFrom(31);
-	return Array.from({ length: n }, () => draw(random));
-}
+export const branches = { draw, drawInstance, seed: 31, n: 300 };

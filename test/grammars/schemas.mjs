@@ -89,6 +89,12 @@ function draw(random, depth) {
 	return s;
 }
 
+// Of another kind: branches.mjs, keys.mjs.
+export function drawAll(kind) {
+	const random = randomFrom(kind.seed);
+	return Array.from({ length: kind.n }, () => kind.draw(random));
+}
+
 export function drawSchemas(n) {
 	const random = randomFrom(17);
 	return [...written, ...Array.from({ length: n - written.length }, () => draw(random, 3))];
