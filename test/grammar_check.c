@@ -86,7 +86,7 @@ static void take(const char *text)
 /* The token of one byte, if it is allowed. */
 static bool pick_byte(const brise_allowed *a, char byte, int32_t *id)
 {
-	const vocabulary *v = &grammar->vocabulary;
+	const vocabulary *v = grammar->vocabulary;
 	uint32_t node = vocabulary_find(v, &byte, 1);
 
 	if (node == v->n_nodes || v->first[node] == v->first[node + 1])
@@ -97,7 +97,7 @@ static bool pick_byte(const brise_allowed *a, char byte, int32_t *id)
 
 static int32_t pick_any(const brise_allowed *a, uint64_t *seed)
 {
-	uint32_t n = 0, i, rows = grammar->vocabulary.rows, chosen;
+	uint32_t n = 0, i, rows = grammar->vocabulary->rows, chosen;
 
 	for (i = 0; i < rows; i++)
 		n += a->mask[i / 32] >> i % 32 & 1;

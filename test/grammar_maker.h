@@ -34,6 +34,19 @@ static inline void maker_end(maker *m)
 	free(m->section);
 }
 
+static inline brise_grammar *maker_compile_with(const brise_tokenizer *tokenizer,
+                                                brise_grammar_kind kind, const char *text)
+{
+	brise_grammar_options o;
+	brise_grammar *g;
+
+	brise_init_grammar_options(&o, sizeof o);
+	o.kind = kind;
+	o.text = text;
+	o.bytes = strlen(text);
+	return brise_new_grammar(&g, tokenizer, &o, NULL) == BRISE_OK ? g : NULL;
+}
+
 /* NULL: refused, see m->err. */
 static inline brise_grammar *maker_compile(maker *m, brise_grammar_kind kind, const char *text)
 {

@@ -1,4 +1,5 @@
 /* test_grammar.c - masks of tokens, and GBNF grammars */
+#include <pthread.h>
 #include <time.h>
 
 #include "test/grammar_maker.h"
@@ -27,7 +28,7 @@ static bool fits(const brise_grammar *g, const char *text, size_t n, uint32_t id
 	size_t bytes;
 	bool taken = false;
 
-	if (vocabulary_spell(g->vocabulary.tokenizer, id, spelled, &bytes) &&
+	if (vocabulary_spell(g->vocabulary->tokenizer, id, spelled, &bytes) &&
 	    brise_new_matcher(&m, g, NULL, 0, false, NULL) == BRISE_OK) {
 		taken = grammar_match_bytes(m, text, n, &status) &&
 		        grammar_match_bytes(m, spelled, bytes, &status);
@@ -65,14 +66,14 @@ static unsigned compare_masks(const brise_grammar *g, const char *begin, uint64_
 	for (i = 0; i < steps && n < sizeof text - 1024; i++) {
 		if (brise_get_allowed(m, &a, NULL) != BRISE_OK)
 			return 1;
-		for (id = 0; id < g->vocabulary.rows; id++)
+		for (id = 0; id < g->vocabulary->rows; id++)
 			wrong += has(&a, id) != fits(g, text, n, id);
 		if (a.must_end)
 			break;
-		id = pick(&a, g->vocabulary.rows, &seed);
+		id = pick(&a, g->vocabulary->rows, &seed);
 		if (brise_match_token(m, (int32_t)id, NULL) != BRISE_OK)
 			return 1;
-		(void)vocabulary_spell(g->vocabulary.tokenizer, id, spelled, &bytes);
+		(void)vocabulary_spell(g->vocabulary->tokenizer, id, spelled, &bytes);
 		memcpy(text + n, spelled, bytes);
 		n += bytes;
 	}
@@ -216,11 +217,11 @@ static void test_little_memory_changes_no_mask(check_counts *counts, maker *m)
 		if (brise_get_allowed(x[0], &a[0], NULL) != BRISE_OK ||
 		    brise_get_allowed(x[1], &a[1], NULL) != BRISE_OK || a[0].must_end)
 			break;
-		wrong += memcmp(a[0].mask, a[1].mask, g[0]->vocabulary.words * sizeof(uint32_t)) !=
+		wrong += memcmp(a[0].mask, a[1].mask, g[0]->vocabulary->words * sizeof(uint32_t)) !=
 		         0;
 		forgotten += g[0]->cache->machine.n_states < states;
 		states = g[0]->cache->machine.n_states;
-		id = pick(&a[1], g[1]->vocabulary.rows, &seed);
+		id = pick(&a[1], g[1]->vocabulary->rows, &seed);
 		(void)brise_match_token(x[0], (int32_t)id, NULL);
 		(void)brise_match_token(x[1], (int32_t)id, NULL);
 	}
@@ -230,6 +231,44 @@ static void test_little_memory_changes_no_mask(check_counts *counts, maker *m)
 		brise_free_matcher(x[i]);
 		brise_free_grammar(g[i]);
 	}
+}
+
+static void *compile_alone(void *user)
+{
+	return maker_compile_with(user, BRISE_GRAMMAR_GBNF, TREE);
+}
+
+/* Would catch a vocabulary for each grammar, and threads that each keep their own. */
+static void test_all_grammars_share_a_vocabulary(check_counts *counts, maker *shared)
+{
+	brise_grammar *g[4];
+	pthread_t threads[4];
+	bool started[4];
+	maker m;
+	size_t i;
+
+	(void)shared;
+	/* A tokenizer of which there is no grammar yet. */
+	if (!maker_begin(&m)) {
+		CHECK(counts, false, "%s", m.err.message);
+		return;
+	}
+	for (i = 0; i < 4; i++) {
+		started[i] = pthread_create(&threads[i], NULL, compile_alone, m.tokenizer) == 0;
+		CHECK(counts, started[i], "thread %zu", i);
+	}
+	for (i = 0; i < 4; i++) {
+		void *made = NULL;
+
+		if (started[i])
+			(void)pthread_join(threads[i], &made);
+		g[i] = made;
+		CHECK(counts, g[i] && g[0] && g[i]->vocabulary == g[0]->vocabulary, "grammar %zu",
+		      i);
+	}
+	for (i = 0; i < 4; i++)
+		brise_free_grammar(g[i]);
+	maker_end(&m);
 }
 
 static void test_gbnf(check_counts *counts, maker *m)
@@ -418,6 +457,7 @@ int main(int argc, char **argv)
 	RUN(test_ends_are_allowed_where_a_text_may_end(&counts, &m));
 	RUN(test_first_space_of_an_answer_is_no_part_of_it(&counts, &m));
 	RUN(test_little_memory_changes_no_mask(&counts, &m));
+	RUN(test_all_grammars_share_a_vocabulary(&counts, &m));
 	RUN(test_gbnf(&counts, &m));
 	RUN(test_wrong_grammars_are_refused_with_their_place(&counts, &m));
 	RUN(test_large_grammars_are_refused_as_such(&counts, &m));

@@ -54,7 +54,7 @@ static bool make_cache(brise_grammar *g)
 
 	if (!c || !machine_begin(&c->machine, &g->network))
 		return false;
-	c->path = memory_new((size_t)g->vocabulary.deepest + 1, sizeof *c->path);
+	c->path = memory_new((size_t)g->vocabulary->deepest + 1, sizeof *c->path);
 	c->spelled = memory_new(TOKENIZER_PIECE_MAX, 1);
 	c->start = machine_start(&c->machine);
 	return c->path && c->spelled && c->machine.status != BRISE_ENOMEM;
@@ -70,7 +70,7 @@ static brise_status make_grammar(brise_grammar *g, const brise_tokenizer *tokeni
 		g->memory = LEAST_MEMORY;
 	if (network_begin(&g->network) && (status = compile(g, o, err)) != BRISE_OK)
 		return status;
-	if (status != BRISE_OK || !vocabulary_begin(&g->vocabulary, tokenizer) || !make_cache(g))
+	if (status != BRISE_OK || !(g->vocabulary = vocabulary_of(tokenizer)) || !make_cache(g))
 		return error_set(err, BRISE_ENOMEM, "no memory for a grammar");
 	if (g->cache->machine.status != BRISE_OK)
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: too ambiguous at its beginning",
@@ -123,7 +123,6 @@ void brise_free_grammar(brise_grammar *grammar)
 		memory_free(g->cache->spelled);
 		memory_free(g->cache);
 	}
-	vocabulary_free(&g->vocabulary);
 	network_free(&g->network);
 	memory_free(g);
 }

@@ -29,7 +29,7 @@ typedef struct grammar_keys {
 
 struct brise_grammar {
 	network network;
-	vocabulary vocabulary;
+	const vocabulary *vocabulary; /* the tokenizer's */
 	size_t memory;
 	grammar_keys keys;
 	grammar_cache *cache;

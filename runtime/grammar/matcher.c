@@ -25,14 +25,14 @@ brise_status brise_new_matcher(brise_matcher **out, const brise_grammar *grammar
 	if (n_ends > 0 && !ends)
 		return error_set(err, BRISE_EINVAL, "brise_new_matcher: ends is NULL");
 	for (i = 0; i < n_ends; i++)
-		if (ends[i] < 0 || (uint32_t)ends[i] >= grammar->vocabulary.rows)
+		if (ends[i] < 0 || (uint32_t)ends[i] >= grammar->vocabulary->rows)
 			return error_set(err, BRISE_EINVAL,
 			                 "end token %" PRId32 " outside the vocabulary of %" PRIu32,
-			                 ends[i], grammar->vocabulary.rows);
+			                 ends[i], grammar->vocabulary->rows);
 	m = memory_new(1, sizeof *m);
 	if (m) {
 		m->ends = memory_new(n_ends, sizeof *m->ends);
-		m->mask = memory_new(grammar->vocabulary.words, sizeof *m->mask);
+		m->mask = memory_new(grammar->vocabulary->words, sizeof *m->mask);
 	}
 	if (!m || !m->ends || !m->mask) {
 		brise_free_matcher(m);
@@ -131,7 +131,7 @@ static void begin_work(const brise_matcher *m)
 static void walk(const brise_grammar *g, uint32_t state, uint32_t node, uint32_t end, unsigned base,
                  uint32_t *mask)
 {
-	const vocabulary *v = &g->vocabulary;
+	const vocabulary *v = g->vocabulary;
 	machine *mc = &g->cache->machine;
 	uint32_t *path = g->cache->path, i;
 
@@ -160,18 +160,18 @@ static const uint32_t *find_mask(const brise_matcher *m)
 
 	if (mask)
 		return mask;
-	mask = memory_new(g->vocabulary.words, sizeof *mask);
+	mask = memory_new(g->vocabulary->words, sizeof *mask);
 	if (!mask) {
 		mc->status = BRISE_ENOMEM;
 		return NULL;
 	}
-	walk(g, m->state, 0, g->vocabulary.n_nodes, 0, mask);
+	walk(g, m->state, 0, g->vocabulary->n_nodes, 0, mask);
 	if (mc->status != BRISE_OK) {
 		memory_free(mask);
 		return NULL;
 	}
 	mc->states[m->state].mask = mask;
-	mc->mask_bytes += g->vocabulary.words * sizeof *mask;
+	mc->mask_bytes += g->vocabulary->words * sizeof *mask;
 	return mask;
 }
 
@@ -194,7 +194,7 @@ static bool has_token(const uint32_t *mask, uint32_t id)
 static const uint32_t *find_answer_mask(const brise_matcher *m)
 {
 	const brise_grammar *g = m->grammar;
-	const vocabulary *v = &g->vocabulary;
+	const vocabulary *v = g->vocabulary;
 	grammar_cache *c = g->cache;
 	const uint32_t *plain;
 	uint32_t *mask, i, end;
@@ -259,7 +259,7 @@ static void try_token(brise_matcher *m, uint32_t id)
 
 	if (!has_token(m->mask, id))
 		return;
-	(void)vocabulary_spell(m->grammar->vocabulary.tokenizer, id, c->spelled, &bytes);
+	(void)vocabulary_spell(m->grammar->vocabulary->tokenizer, id, c->spelled, &bytes);
 	if (m->at_start && m->is_answer && text[0] == ' ') {
 		text++;
 		bytes--;
@@ -271,7 +271,7 @@ static void try_token(brise_matcher *m, uint32_t id)
 /* Takes out tokens that complete a key which the object has. */
 static void exclude_keys(brise_matcher *m)
 {
-	const vocabulary *v = &m->grammar->vocabulary;
+	const vocabulary *v = m->grammar->vocabulary;
 	grammar_cache *c = m->grammar->cache;
 	size_t partial_bytes, bytes, at = 0;
 	const char *partial = members_partial(&m->members, &partial_bytes), *key;
@@ -328,7 +328,7 @@ brise_status brise_get_allowed(brise_matcher *matcher, brise_allowed *allowed, b
 
 	if (status != BRISE_OK)
 		return status;
-	words = m->grammar->vocabulary.words;
+	words = m->grammar->vocabulary->words;
 	memset(m->mask, 0, words * sizeof *m->mask);
 	*allowed =
 	        (brise_allowed){ .mask = m->mask, .may_end = m->is_over, .must_end = m->is_over };
@@ -416,7 +416,7 @@ brise_status brise_match_token(brise_matcher *matcher, int32_t id, brise_error *
 
 	if (status != BRISE_OK)
 		return status;
-	v = &m->grammar->vocabulary;
+	v = m->grammar->vocabulary;
 	text = m->grammar->cache->spelled;
 	if (id < 0 || (uint32_t)id >= v->rows)
 		return error_set(err, BRISE_EINVAL,

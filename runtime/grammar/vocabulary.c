@@ -152,14 +152,13 @@ static void fill(vocabulary *v, const spelled *all, uint32_t *path)
 		v->space = v->n_nodes;
 }
 
-bool vocabulary_begin(vocabulary *v, const brise_tokenizer *t)
+static bool make(vocabulary *v, const brise_tokenizer *t)
 {
 	uint32_t *path = NULL;
 	uint8_t *text = NULL;
 	spelled *all;
 	bool done = false;
 
-	memset(v, 0, sizeof *v);
 	v->tokenizer = t;
 	v->rows = t->rows > t->vocab ? t->rows : t->vocab;
 	v->words = (v->rows + 31) / 32;
@@ -174,8 +173,15 @@ bool vocabulary_begin(vocabulary *v, const brise_tokenizer *t)
 	return done;
 }
 
-void vocabulary_free(vocabulary *v)
+typedef struct kept_vocabulary {
+	tokenizer_kept kept; /* first */
+	vocabulary v;
+} kept_vocabulary;
+
+static void free_kept(tokenizer_kept *kept)
 {
+	vocabulary *v = &((kept_vocabulary *)kept)->v;
+
 	memory_free(v->bytes);
 	memory_free(v->depths);
 	memory_free(v->skips);
@@ -183,7 +189,27 @@ void vocabulary_free(vocabulary *v)
 	memory_free(v->tokens);
 	memory_free(v->quoted);
 	memory_free(v->marked);
-	memset(v, 0, sizeof *v);
+	memory_free(kept);
+}
+
+const vocabulary *vocabulary_of(const brise_tokenizer *t)
+{
+	tokenizer_kept *first = atomic_load(t->kept);
+	kept_vocabulary *own;
+
+	if (first)
+		return &((kept_vocabulary *)first)->v;
+	own = memory_new(1, sizeof *own);
+	if (!own || !make(&own->v, t)) {
+		if (own)
+			free_kept(&own->kept);
+		return NULL;
+	}
+	own->kept.free = free_kept;
+	if (atomic_compare_exchange_strong(t->kept, &first, &own->kept))
+		return &own->v;
+	free_kept(&own->kept); /* another thread was first */
+	return &((kept_vocabulary *)first)->v;
 }
 
 uint32_t vocabulary_step(const vocabulary *v, uint32_t node, uint8_t byte)

@@ -31,9 +31,10 @@ typedef struct vocabulary {
  * False: it has none, as control tokens. */
 bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_t *bytes);
 
-/* False: no memory. */
-bool vocabulary_begin(vocabulary *v, const brise_tokenizer *t);
-void vocabulary_free(vocabulary *v);
+/* The vocabulary of a tokenizer, made at its first use on any thread and freed with it. NULL: no
+ * memory.
+ */
+const vocabulary *vocabulary_of(const brise_tokenizer *t);
 
 /* The node of a text that is a node's with one byte more; n_nodes: none. node: n_nodes is the root.
  */

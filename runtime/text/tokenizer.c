@@ -318,6 +318,7 @@ brise_status brise_open_tokenizer(brise_tokenizer **out, const void *data, size_
 		return status;
 	if (!(t = memory_new(1, sizeof *t)))
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for the tokenizer", name);
+	t->kept = &t->own_kept;
 	status = read_section(t, &h, data, size, name, err);
 	if (status == BRISE_OK)
 		status = added_attach(t, find_added(&h, data, size), size - (size_t)h.bytes, name,
@@ -353,8 +354,12 @@ brise_status tokenizer_count(brise_tokenizer *t, struct tokenizer_added *added, 
 
 void brise_close_tokenizer(brise_tokenizer *tokenizer)
 {
+	tokenizer_kept *kept = tokenizer ? atomic_load(&tokenizer->own_kept) : NULL;
+
 	if (tokenizer)
 		added_free(tokenizer->added);
+	if (kept)
+		kept->free(kept);
 	memory_free(tokenizer);
 }
 

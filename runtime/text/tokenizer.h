@@ -2,6 +2,7 @@
 #ifndef RUNTIME_TOKENIZER_H
 #define RUNTIME_TOKENIZER_H
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "runtime/brise.h"
@@ -9,6 +10,12 @@
 
 #define TOKENIZER_SPACE       "\xe2\x96\x81" /* U+2581, what stands for a space in pieces */
 #define TOKENIZER_SPACE_BYTES 3
+
+/* What others make of a tokenizer once and keep with it, as grammars their trie of all tokens: set
+ * by compare and exchange, as threads share a tokenizer. */
+typedef struct tokenizer_kept {
+	void (*free)(struct tokenizer_kept *kept);
+} tokenizer_kept;
 
 struct brise_tokenizer {
 	uint32_t vocab, longest, slots, n_user;
@@ -28,6 +35,8 @@ struct brise_tokenizer {
 	const uint8_t *text;
 	bool begins_user[256];         /* some user-defined symbol begins with that byte */
 	struct tokenizer_added *added; /* what is cut out of a text first (runtime/text/added.h) */
+	_Atomic(tokenizer_kept *) *kept; /* own_kept, where the tokenizer itself is const */
+	_Atomic(tokenizer_kept *) own_kept;
 };
 
 static inline uint32_t tokenizer_piece_bytes(const brise_tokenizer *t, uint32_t id)
