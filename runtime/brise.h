@@ -717,6 +717,9 @@ typedef struct brise_grammar_options {
 	bool one_call;    /* of tools: one call, where otherwise several may follow each other */
 	/* memory that the states of its texts may take before they are made anew; 0: 64 MB */
 	size_t memory;
+	/* of tools: where parameters are not supported, the arguments are any object
+	 * (brise_get_loose_tools); otherwise that is an error */
+	bool loose_tools;
 } brise_grammar_options;
 
 /* Fills options, of `size` = sizeof *options bytes, with the defaults above and no kind. */
@@ -740,6 +743,10 @@ void brise_init_grammar_options(brise_grammar_options *options, size_t size);
 brise_status brise_new_grammar(brise_grammar **out, const brise_tokenizer *tokenizer,
                                const brise_grammar_options *options, brise_error *err);
 void brise_free_grammar(brise_grammar *grammar); /* NULL is allowed */
+
+/* Which tools have any object as arguments, and why: their names and what is not supported, one line
+ * without control characters. NULL: none. Valid as long as the grammar. */
+const char *brise_get_loose_tools(const brise_grammar *grammar);
 
 /* Makes a matcher, which holds the place of one text in a grammar; at first its beginning.
  *

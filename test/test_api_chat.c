@@ -623,6 +623,44 @@ static void test_a_choice_of_tools_is_a_grammar_behind_the_mark(void)
 	CHECK(&counts, fake.jobs[0].plan.grammar && fake.jobs[0].plan.must_call, "named");
 }
 
+static unsigned said;
+
+static void note_loose(const service *s, const char *line)
+{
+	(void)s;
+	said += strstr(line, "do not follow its schema: f: parameters: #/unknown:") != NULL;
+}
+
+/* Nothing that restricts is ignored: arguments that cannot be held to their schema are refused by
+ * tool, keyword and place; or, where that is asked for, free, and a header of the reply says so. */
+static void test_free_arguments_are_refused_or_said(void)
+{
+	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
+	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
+	CHECK(&counts, strstr(fake_body(), "f: parameters: #/unknown: a keyword"), "%s",
+	      fake_body());
+	CHECK(&counts, strstr(fake_body(), "--loose-tools"), "%s", fake_body());
+	fake.service.loose_tools = true;
+	fake.service.advise = note_loose;
+	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
+	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
+	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	body_add(&fake.x.headers, "", 1);
+	CHECK(&counts,
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar &&
+	              strstr(fake.x.headers.bytes,
+	                     "X-Brise-Unconstrained-Tools: f: parameters: #/unknown: "),
+	      "%s", fake.x.headers.bytes);
+	CHECK(&counts, said == 1, "said %u times in the log", said);
+	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','strict':"
+	                             "true,'parameters':{'unknown':{}}}}]}");
+	CHECK(&counts, fake.x.status == 400 && !strstr(fake_body(), "--loose"), "%s", fake_body());
+	fake.service.loose_tools = fake.service.has_said_loose = false;
+	fake.service.advise = NULL;
+}
+
 static void test_forms_are_grammars_from_the_start(void)
 {
 	static const char *const cases[] = {
@@ -728,6 +766,7 @@ int main(int argc, char **argv)
 	RUN(test_without_tools_none_is_called());
 	if (has_grammars()) {
 		RUN(test_a_choice_of_tools_is_a_grammar_behind_the_mark());
+		RUN(test_free_arguments_are_refused_or_said());
 		RUN(test_forms_are_grammars_from_the_start());
 		RUN(test_keys_have_grammars_of_their_own());
 	} else {

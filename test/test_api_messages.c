@@ -229,14 +229,36 @@ static void test_what_is_no_request_is_refused_by_its_path(void)
 	}
 }
 
-/* Arguments that cannot be held to their schema are free, and a header of the reply says so. */
-static void test_free_arguments_are_said(void)
+static unsigned said;
+
+static void note_loose(const service *s, const char *line)
 {
-	fake_post(api_messages, "{" HELLO ",'tools':[{'name':'f','input_schema':{'not':{}}}]}");
+	(void)s;
+	said += strstr(line, "do not follow its schema: f: parameters: #/unknown:") != NULL;
+}
+
+/* Nothing that restricts is ignored: arguments that cannot be held to their schema are refused by
+ * tool, keyword and place; or, where that is asked for, free, and a header of the reply says so. */
+static void test_free_arguments_are_refused_or_said(void)
+{
+	fake_post(api_messages, "{" HELLO ",'tools':[{'name':'f','input_schema':{'unknown':{}}}]}");
+	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
+	CHECK(&counts, strstr(fake_body(), "f: parameters: #/unknown: a keyword"), "%s",
+	      fake_body());
+	CHECK(&counts, strstr(fake_body(), "--loose-tools"), "%s", fake_body());
+	fake.service.loose_tools = true;
+	fake.service.advise = note_loose;
+	fake_post(api_messages, "{" HELLO ",'tools':[{'name':'f','input_schema':{'unknown':{}}}]}");
+	fake_post(api_messages, "{" HELLO ",'tools':[{'name':'f','input_schema':{'unknown':{}}}]}");
 	body_add(&fake.x.headers, "", 1);
 	CHECK(&counts,
-	      fake.n_jobs == 1 && strstr(fake.x.headers.bytes, "X-Brise-Unconstrained-Tools: "),
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar &&
+	              strstr(fake.x.headers.bytes,
+	                     "X-Brise-Unconstrained-Tools: f: parameters: #/unknown: "),
 	      "%s", fake.x.headers.bytes);
+	CHECK(&counts, said == 1, "said %u times in the log", said);
+	fake.service.loose_tools = fake.service.has_said_loose = false;
+	fake.service.advise = NULL;
 }
 
 static void test_full_queue_is_an_overload(void)
@@ -501,7 +523,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_and_results_become_the_prompt());
 	RUN(test_settings_become_the_plan());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
-	RUN(test_free_arguments_are_said());
+	RUN(test_free_arguments_are_refused_or_said());
 	RUN(test_full_queue_is_an_overload());
 	RUN(test_tokens_are_counted());
 	RUN(test_message_has_the_published_fields());

@@ -221,16 +221,42 @@ static void test_allowed_tools_are_those_that_are_shown(void)
 	CHECK(&counts, fake.n_jobs == 1 && !strstr(prompt(), "\"other\""), "%s", prompt());
 }
 
-/* Arguments that cannot be held to their schema are free, and a header of the reply says so. */
-static void test_free_arguments_are_said(void)
+static unsigned said;
+
+static void note_loose(const service *s, const char *line)
 {
-	fake_post(api_responses,
-	          "{'input':'Hi','tools':[{'type':'function','name':'f','parameters':{"
-	          "'not':{}}}]}");
+	(void)s;
+	said += strstr(line, "do not follow its schema: f: parameters: #/unknown:") != NULL;
+}
+
+/* Nothing that restricts is ignored: arguments that cannot be held to their schema are refused by
+ * tool, keyword and place; or, where that is asked for, free, and a header of the reply says so. */
+static void test_free_arguments_are_refused_or_said(void)
+{
+	fake_post(api_responses, "{'input':'Hi','tools':[{'type':'function','name':'f','parameters'"
+	                         ":{'unknown':{}}}]}");
+	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
+	CHECK(&counts, strstr(fake_body(), "f: parameters: #/unknown: a keyword"), "%s",
+	      fake_body());
+	CHECK(&counts, strstr(fake_body(), "--loose-tools"), "%s", fake_body());
+	fake.service.loose_tools = true;
+	fake.service.advise = note_loose;
+	fake_post(api_responses, "{'input':'Hi','tools':[{'type':'function','name':'f','parameters'"
+	                         ":{'unknown':{}}}]}");
+	fake_post(api_responses, "{'input':'Hi','tools':[{'type':'function','name':'f','parameters'"
+	                         ":{'unknown':{}}}]}");
 	body_add(&fake.x.headers, "", 1);
 	CHECK(&counts,
-	      fake.n_jobs == 1 && strstr(fake.x.headers.bytes, "X-Brise-Unconstrained-Tools: "),
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar &&
+	              strstr(fake.x.headers.bytes,
+	                     "X-Brise-Unconstrained-Tools: f: parameters: #/unknown: "),
 	      "%s", fake.x.headers.bytes);
+	CHECK(&counts, said == 1, "said %u times in the log", said);
+	fake_post(api_responses, "{'input':'Hi','tools':[{'type':'function','name':'f','strict':"
+	                         "true,'parameters':{'unknown':{}}}]}");
+	CHECK(&counts, fake.x.status == 400 && !strstr(fake_body(), "--loose"), "%s", fake_body());
+	fake.service.loose_tools = fake.service.has_said_loose = false;
+	fake.service.advise = NULL;
 }
 
 /* ---- refusals ------------------------------------------------------------------------------- */
@@ -681,7 +707,7 @@ int main(int argc, char **argv)
 	RUN(test_codex_is_understood());
 	RUN(test_settings_become_the_plan());
 	RUN(test_allowed_tools_are_those_that_are_shown());
-	RUN(test_free_arguments_are_said());
+	RUN(test_free_arguments_are_refused_or_said());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
 	RUN(test_full_queue_is_503());
 	RUN(test_object_has_what_the_specification_requires());

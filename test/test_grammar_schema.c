@@ -492,6 +492,49 @@ static void test_tools(check_counts *counts, maker *m)
 	      m->err.message);
 }
 
+/* Only the tool whose parameters are not supported takes any object, and the text names it. */
+static void test_loose_tools(check_counts *counts, maker *m)
+{
+	static const char tools[] =
+	        "[{\"type\":\"function\",\"function\":{\"name\":\"a\\n\",\"parameters\":{\"type\":"
+	        "\"object\",\"properties\":{\"x\":{\"maxlength\":1}}}}},"
+	        "{\"type\":\"function\",\"function\":{\"name\":\"b\",\"parameters\":{"
+	        "\"additionalProperties\":"
+	        "false}}},{\"type\":\"function\",\"function\":{\"name\":\"c\",\"parameters\":{"
+	        "\"anyOf\":["
+	        "{\"$ref\":\"#\"}]}}}]";
+	brise_grammar_options o;
+	brise_grammar *g;
+	const char *loose;
+
+	brise_init_grammar_options(&o, sizeof o);
+	o.kind = BRISE_GRAMMAR_TOOLS;
+	o.text = tools;
+	o.bytes = sizeof tools - 1;
+	CHECK(counts, brise_new_grammar(&g, m->tokenizer, &o, &m->err) == BRISE_EUNSUPPORTED,
+	      "taken");
+	CHECK(counts, strstr(m->err.message, "parameters: #/properties/x/maxlength: a keyword"),
+	      "%s", m->err.message);
+	o.loose_tools = true;
+	if (brise_new_grammar(&g, m->tokenizer, &o, &m->err) != BRISE_OK) {
+		CHECK(counts, false, "%s", m->err.message);
+		return;
+	}
+	loose = brise_get_loose_tools(g);
+	CHECK(counts,
+	      loose && !strncmp(loose, "a?: parameters: #/properties/x/maxlength: ", 41) &&
+	              strstr(loose, "; c: ") && !strstr(loose, "; b: "),
+	      "%s", loose ? loose : "none");
+	CHECK(counts,
+	      maker_try(g, "[{\"name\":\"a\\n\",\"arguments\":{\"x\":[1],\"y\":\"\"}}]") == 'v',
+	      "a");
+	CHECK(counts, maker_try(g, "[{\"name\":\"a\\n\",\"arguments\":[") == 'x', "no object");
+	CHECK(counts, maker_try(g, "[{\"name\":\"b\",\"arguments\":{}}]") == 'v', "b");
+	CHECK(counts, maker_try(g, "[{\"name\":\"b\",\"arguments\":{\"") == 'x', "b as it likes");
+	brise_free_grammar(g);
+	CHECK(counts, !brise_get_loose_tools(NULL), "of none");
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -509,6 +552,7 @@ int main(int argc, char **argv)
 	RUN(test_comparing_is_bounded(&counts, &m));
 	RUN(test_places_are_named(&counts, &m));
 	RUN(test_tools(&counts, &m));
+	RUN(test_loose_tools(&counts, &m));
 	maker_end(&m);
 	return check_report("grammar_schema", &counts);
 }

@@ -24,7 +24,7 @@ typedef struct batch_settings {
 	engine_settings engine;
 	const char *format;
 	uint32_t parallel;
-	bool no_drafts;
+	bool no_drafts, loose_tools;
 } batch_settings;
 
 #define AT(member) offsetof(batch_settings, member)
@@ -32,6 +32,7 @@ typedef struct batch_settings {
 static const options_entry entries[] = {
 	NUMBER(0, "parallel", parallel, "N", 1, 64, NULL, "answers at once (4)"),
 	STRING(0, "chat-format", format, CHAT_FORMAT_VALUE, CHAT_FORMAT_HELP),
+	FLAG(0, "loose-tools", loose_tools, "take tools whose schemas are not supported"),
 	FLAG(0, "no-drafts", no_drafts, "one token a pass"),
 	ENGINE_OPTIONS,
 };
@@ -75,6 +76,13 @@ static int open_model(batching *b, const char *path)
 	return COMMANDS_READY;
 }
 
+/* What requests say that the user should know. */
+static void advise(const service *s, const char *line)
+{
+	(void)s;
+	report_note("batch", "%s", line);
+}
+
 static int start_scheduler(batching *b, const char *path)
 {
 	const batch_settings *o = b->settings;
@@ -109,7 +117,9 @@ static int start_scheduler(batching *b, const char *path)
 		                .grammars = grammar_cache_new(),
 		                .name = path,
 		                .created = os_time(),
-		                .context = figures.context };
+		                .context = figures.context,
+		                .loose_tools = o->loose_tools,
+		                .advise = advise };
 	b->batch.most = 2 * options.places;
 	return COMMANDS_READY;
 }

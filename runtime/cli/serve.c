@@ -148,6 +148,7 @@ static int start_scheduler(serving *s, const char *path)
 		                .recent = s->recent,
 		                .systems = s->systems,
 		                .moves_systems = o->moves_system,
+		                .loose_tools = o->loose_tools,
 		                .advise = advise };
 	return COMMANDS_READY;
 }

@@ -83,6 +83,7 @@ static const options_entry entries[] = {
 	STRING(0, "cache", cache, "DIR", NULL),
 	STRING(0, "cache-size", cache_size, "SIZE", NULL),
 	FLAG(0, "no-cache", no_cache, "evaluated texts, 2G"),
+	FLAG(0, "loose-tools", loose_tools, "take tools whose schemas are not supported"),
 	FLAG(0, "move-changing-system", moves_system, "changing lines of system prompts last"),
 	NUMBER(0, "max-connections", connections, "N", 1, 4096, NULL, NULL),
 	STRING(0, "max-body", max_body, "SIZE", "limits (128, 8M)"),

@@ -21,7 +21,7 @@ typedef struct serve_settings {
 	uint32_t parallel, slice, queue, connections;
 	float idle_s, grace_s, timeout_s, keep_s;
 	int log; /* log_format */
-	bool no_page, no_cache, no_drafts, moves_system;
+	bool no_page, no_cache, no_drafts, moves_system, loose_tools;
 } serve_settings;
 
 extern const options_command serve_command;

@@ -42,7 +42,8 @@ static brise_status compile(brise_grammar *g, const brise_grammar_options *o, br
 		status = grammar_compile_gbnf(&g->network, o->text, o->bytes, name, &root, err);
 		break;
 	case BRISE_GRAMMAR_TOOLS:
-		status = grammar_compile_tools(&g->network, o, name, &root, &g->keys, err);
+		status = grammar_compile_tools(&g->network, o, name, &root, &g->keys, &g->loose,
+		                               err);
 		break;
 	}
 	return status != BRISE_OK ? status : network_finish(&g->network, root, name, err);
@@ -124,5 +125,11 @@ void brise_free_grammar(brise_grammar *grammar)
 		memory_free(g->cache);
 	}
 	network_free(&g->network);
+	memory_free(g->loose);
 	memory_free(g);
+}
+
+const char *brise_get_loose_tools(const brise_grammar *grammar)
+{
+	return grammar ? grammar->loose : NULL;
 }

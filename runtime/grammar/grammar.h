@@ -32,6 +32,7 @@ struct brise_grammar {
 	const vocabulary *vocabulary; /* the tokenizer's */
 	size_t memory;
 	grammar_keys keys;
+	char *loose; /* which tools, and why; NULL: none */
 	grammar_cache *cache;
 };
 
@@ -60,9 +61,11 @@ bool grammar_is_whole(const brise_matcher *m);
 brise_status grammar_compile_json(network *n, uint32_t *root, brise_error *err);
 brise_status grammar_compile_schema(network *n, const char *text, size_t bytes, const char *name,
                                     uint32_t *root, grammar_keys *keys, brise_error *err);
+
+/* *loose: for brise_get_loose_tools, freed by the caller. */
 brise_status grammar_compile_tools(network *n, const brise_grammar_options *options,
                                    const char *name, uint32_t *root, grammar_keys *keys,
-                                   brise_error *err);
+                                   char **loose, brise_error *err);
 brise_status grammar_compile_gbnf(network *n, const char *text, size_t bytes, const char *name,
                                   uint32_t *root, brise_error *err);
 

@@ -3,13 +3,16 @@
  *     [{"name": "add", "arguments": {"a": 1}, "id": "call00001"}, ...]
  *
  * The id, nine letters and digits, may be missing, as in the format v2. Arguments follow the
- * parameters of the tool; a tool without parameters takes {}.
+ * parameters of the tool; a tool without parameters takes {}. Loose tools, whose parameters are not
+ * supported, take any object: each tool is compiled by itself first to know which these are.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "runtime/grammar/grammar.h"
 #include "runtime/grammar/schema.h"
+#include "runtime/os/memory.h"
 
 #define ID_BYTES 9u
 
@@ -48,6 +51,79 @@ static uint32_t put_id(network *n, uint32_t from)
 	return put_text(n, from, "\"");
 }
 
+/* ---- loose tools ---------------------------------------------------------------------------- */
+
+#define LOOSE_BYTES 1000u /* of the text about all of them */
+
+/* Compiles parameters alone; *err says why they are not supported. */
+static brise_status try_parameters(document *d, uint32_t parameters, int64_t *work,
+                                   brise_error *err)
+{
+	schema_parts p = { NULL, NULL, 0, 0, 0, 0, false };
+	brise_status status = BRISE_ENOMEM;
+	schema_builder alone;
+	network n;
+	uint32_t rule;
+
+	if (!network_begin(&n))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory", d->name);
+	if (schema_begin(&alone, d, &n, err)) {
+		alone.work = *work;
+		schema_collect(&alone, &p, parameters);
+		(void)schema_add_part(&alone, &p, SCHEMA_OBJECT);
+		rule = schema_rule(&alone, schema_take_set(&alone, &p, parameters));
+		schema_fill_sets(&alone);
+		(void)schema_spend(&alone, 0);
+		*work = alone.work;
+		status = alone.status;
+		if (status == BRISE_OK)
+			status = network_finish(&n, rule, d->name, err);
+	}
+	schema_end(&alone);
+	network_free(&n);
+	return status;
+}
+
+/* Adds a tool to the text, on one line. */
+static bool describe_loose(schema_builder *b, char **loose, uint32_t name, const char *message)
+{
+	size_t prefix = strlen(b->d->name) + 2, bytes;
+	bool has_name;
+	char tool[65], *at;
+
+	if (!*loose && !(*loose = memory_new(LOOSE_BYTES, 1)))
+		return schema_no_memory(b);
+	bytes = strlen(*loose);
+	(void)snprintf(tool, sizeof tool, "%s", b->d->values[name].string);
+	for (at = tool; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = '?'; /* as in messages */
+	/* These begin with the name of the text, and those of a place with that of the tool. */
+	message += strlen(message) > prefix ? prefix : 0;
+	has_name = !strncmp(message, tool, strlen(tool));
+	(void)snprintf(*loose + bytes, LOOSE_BYTES - bytes, "%s%s%s%s", bytes ? "; " : "",
+	               has_name ? "" : tool, has_name ? "" : ": ", message);
+	for (at = *loose; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = '?';
+	return true;
+}
+
+/* Whether a tool takes any object. */
+static bool is_loose(schema_builder *b, document *d, uint32_t name, uint32_t parameters,
+                     char **loose)
+{
+	int64_t work = b->work;
+	brise_error why;
+	brise_status status = try_parameters(d, parameters, &work, &why);
+
+	b->work = work;
+	d->work = &b->work;
+	return status == BRISE_EUNSUPPORTED && describe_loose(b, loose, name, why.message);
+}
+
+/* ---- a tool --------------------------------------------------------------------------------- */
+
 /* The rule of a tool's arguments. */
 static uint32_t find_arguments(schema_builder *b, uint32_t parameters)
 {
@@ -61,17 +137,27 @@ static uint32_t find_arguments(schema_builder *b, uint32_t parameters)
 			                 b->n->rules[rule].end);
 		return rule;
 	}
-	b->d->values[parameters].is_root = true;
 	schema_collect(b, &p, parameters);
 	(void)schema_add_part(b, &p, SCHEMA_OBJECT);
 	return schema_rule(b, schema_take_set(b, &p, parameters));
 }
 
-static void put_tool(schema_builder *b, uint32_t function, uint32_t name, uint32_t call)
+/* loose: NULL, where no tool may be. */
+static void put_tool(schema_builder *b, document *d, uint32_t function, uint32_t name,
+                     uint32_t call, char **loose)
 {
+	uint32_t at, next, parameters = document_find(d, function, "parameters"), arguments;
 	network *n = b->n;
-	uint32_t at, next,
-	        arguments = find_arguments(b, document_find(b->d, function, "parameters"));
+
+	if (parameters)
+		d->values[parameters].is_root = true;
+	if (loose && parameters && d->values[parameters].type != JSON_NULL &&
+	    is_loose(b, d, name, parameters, loose)) {
+		arguments = b->rules.object;
+		b->has_free_keys = true;
+	} else {
+		arguments = find_arguments(b, parameters);
+	}
 
 	if (network_is_full(n) || b->status != BRISE_OK)
 		return;
@@ -89,7 +175,8 @@ static void put_tool(schema_builder *b, uint32_t function, uint32_t name, uint32
 }
 
 /* The tools that may be called, each as a way to write a call; returns how many. */
-static size_t put_tools(schema_builder *b, const char *only, uint32_t call)
+static size_t put_tools(schema_builder *b, document *d, const char *only, uint32_t call,
+                        char **loose)
 {
 	uint32_t i, function, name;
 	size_t n = 0;
@@ -101,7 +188,7 @@ static size_t put_tools(schema_builder *b, const char *only, uint32_t call)
 			(void)schema_refuse(b, i, BRISE_EFORMAT,
 			                    "a tool without a function that has a name");
 		} else if (!only || document_is_string(b->d, name, only)) {
-			put_tool(b, function, name, call);
+			put_tool(b, d, function, name, call, loose);
 			n++;
 		}
 	}
@@ -127,7 +214,7 @@ static uint32_t put_list(schema_builder *b, uint32_t call, bool is_one)
 
 brise_status grammar_compile_tools(network *n, const brise_grammar_options *options,
                                    const char *name, uint32_t *root, grammar_keys *keys,
-                                   brise_error *err)
+                                   char **loose, brise_error *err)
 {
 	document d;
 	schema_builder b = { .status =
@@ -138,7 +225,9 @@ brise_status grammar_compile_tools(network *n, const brise_grammar_options *opti
 		b.status = document_refuse(&d, 1, BRISE_EFORMAT, "a list of tools expected", err);
 	if (b.status == BRISE_OK && schema_begin(&b, &d, n, err)) {
 		call = network_add_rule(n, NULL, 0);
-		if (put_tools(&b, options->tool, call) == 0 && b.status == BRISE_OK)
+		if (put_tools(&b, &d, options->tool, call, options->loose_tools ? loose : NULL) ==
+		            0 &&
+		    b.status == BRISE_OK)
 			b.status = error_set(err, BRISE_EINVAL, "%s: no tool is called %s", name,
 			                     options->tool ? options->tool : "anything");
 		schema_fill_sets(&b);

@@ -14,7 +14,7 @@ struct grammar_entry {
 	size_t owner;
 	char *text, *tool; /* text [bytes]; tool NULL: any */
 	size_t bytes;
-	bool one_call;
+	bool one_call, loose_tools;
 	size_t users; /* jobs, and the cache */
 };
 
@@ -62,7 +62,7 @@ const brise_grammar *grammar_entry_get(const grammar_entry *entry)
 static bool is_same(const grammar_entry *e, size_t owner, const brise_grammar_options *o)
 {
 	return e->owner == owner && e->kind == o->kind && e->one_call == o->one_call &&
-	       e->bytes == o->bytes && !e->tool == !o->tool &&
+	       e->loose_tools == o->loose_tools && e->bytes == o->bytes && !e->tool == !o->tool &&
 	       (!o->tool || !strcmp(e->tool, o->tool)) &&
 	       (o->bytes == 0 || !memcmp(e->text, o->text, o->bytes));
 }
@@ -78,6 +78,7 @@ static brise_status compile(const brise_tokenizer *tokenizer, const brise_gramma
 	e->users = 1;
 	e->kind = o->kind;
 	e->one_call = o->one_call;
+	e->loose_tools = o->loose_tools;
 	e->bytes = o->bytes;
 	e->text = memory_copy(o->text ? o->text : "", o->bytes);
 	e->tool = o->tool ? memory_copy_text(o->tool) : NULL;

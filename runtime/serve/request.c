@@ -238,9 +238,29 @@ static const char *name_form(const request *r)
 	return r->form == FORM_GRAMMAR ? "grammar" : "response_format";
 }
 
-static bool compile(request *r, const service *s, size_t owner,
-                    const brise_grammar_options *options, grammar_entry **out, refusal *why)
+/* Tools are let through whose schemas grammars do not have: said in the reply and, once, in the
+ * log. */
+static bool note_loose_tools(request *r, service *s, const char *tools, refusal *why)
 {
+	char line[300];
+
+	r->unconstrained = pool_copy(&r->pool, tools, strlen(tools));
+	if (!r->unconstrained)
+		return refuse_memory(why);
+	if (s->advise && !s->has_said_loose) {
+		(void)snprintf(line, sizeof line,
+		               "arguments of a tool do not follow its schema: %.200s", tools);
+		s->advise(s, line);
+	}
+	s->has_said_loose = true;
+	return true;
+}
+
+static bool compile(request *r, service *s, size_t owner, const brise_grammar_options *options,
+                    grammar_entry **out, refusal *why)
+{
+	bool are_tools = options->kind == BRISE_GRAMMAR_TOOLS;
+	const char *loose;
 	brise_status status;
 	brise_error err;
 
@@ -249,23 +269,28 @@ static bool compile(request *r, const service *s, size_t owner,
 		                   "This model's file has no tokenizer, which '%s' needs.",
 		                   name_form(r));
 	status = grammar_cache_take(s->grammars, owner, s->tokenizer, options, out, &err);
-	if (status == BRISE_OK)
-		return true;
+	if (status == BRISE_OK) {
+		loose = brise_get_loose_tools(grammar_entry_get(*out));
+		if (!loose || note_loose_tools(r, s, loose, why))
+			return true;
+		grammar_entry_release(*out);
+		*out = NULL;
+		return false;
+	}
 	if (status == BRISE_ENOMEM)
 		return refuse_memory(why);
-	if (status == BRISE_EUNSUPPORTED && r->form == FORM_TEXT && r->choice == TOOLS_AUTO &&
-	    !r->is_strict) {
-		r->unconstrained = pool_copy(&r->pool, err.message, strlen(err.message));
-		return r->unconstrained || refuse_memory(why);
-	}
-	return refusal_set(why, 400,
-	                   status == BRISE_EUNSUPPORTED ? "unsupported_value" : "invalid_value",
-	                   name_form(r), "Invalid '%s': %s.", name_form(r), err.message);
+	return refusal_set(
+	        why, 400, status == BRISE_EUNSUPPORTED ? "unsupported_value" : "invalid_value",
+	        are_tools ? "tools" : name_form(r), "Invalid '%s': %s.%s",
+	        are_tools ? "tools" : name_form(r), err.message,
+	        status == BRISE_EUNSUPPORTED && are_tools && !s->loose_tools && !r->is_strict
+	                ? " brise serve and brise batch take --loose-tools, which "
+	                  "leaves the arguments of such a tool to the model."
+	                : "");
 }
 
 /* The grammar of a plan, and where it holds. *out NULL: none. */
-static bool plan_grammar(request *r, const service *s, job_plan *plan, grammar_entry **out,
-                         refusal *why)
+static bool plan_grammar(request *r, service *s, job_plan *plan, grammar_entry **out, refusal *why)
 {
 	bool calls = r->choice == TOOLS_REQUIRED || r->choice == TOOLS_NAMED;
 	brise_grammar_options options;
@@ -283,9 +308,10 @@ static bool plan_grammar(request *r, const service *s, job_plan *plan, grammar_e
 		options.name = "tools";
 		options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
 		options.one_call = !r->parallel_calls;
+		options.loose_tools = s->loose_tools && !r->is_strict;
 		if (!compile(r, s, plan->who.key, &options, out, why))
 			return false;
-		plan->grammar_after = *out ? calls_token : -1;
+		plan->grammar_after = calls_token;
 		return true;
 	}
 	if (r->form == FORM_TEXT)

@@ -94,10 +94,8 @@ typedef struct request {
 	bool streams, includes_usage;
 
 	/* Filled by request_submit. */
-	/* Why arguments of tools do not follow their schemas: where the model is free to call, and
-	 * no tool is strict, a schema that grammars do not have is no reason to refuse. NULL: they
-	 * do
-	 */
+	/* Which tools have arguments that do not follow their schemas, and why
+	 * (service.loose_tools); NULL: none */
 	const char *unconstrained;
 	size_t n_prompt;
 	request_job *jobs; /* [n] */

@@ -24,6 +24,9 @@ typedef struct service {
 	 * every request are moved, or else `advise` is called once with a line for the log. */
 	struct changing_system *systems;
 	bool moves_systems, has_advised;
+	/* Tools whose parameters grammars do not support are let through, without their schemas;
+	 * the first time `advise` is called. */
+	bool loose_tools, has_said_loose;
 	void (*advise)(const struct service *s, const char *line); /* NULL: not called */
 } service;
 
