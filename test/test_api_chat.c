@@ -293,8 +293,6 @@ static void test_wrong_values_are_refused_by_the_path_of_the_field(void)
 		  "response_format.json_schema.schema", "invalid_type", NULL },
 		{ USER ",'response_format':{'type':'json_object'},'grammar':'root ::= [a]'",
 		  "grammar", "invalid_value", NULL },
-		{ USER ",'response_format':{'type':'json_object'},'tools':[" TOOL "]",
-		  "response_format", "unsupported_parameter", NULL },
 	};
 	char json[2048], part[512];
 	size_t i;
@@ -636,7 +634,7 @@ static void note_loose(const service *s, const char *line)
 static void test_free_arguments_are_refused_or_said(void)
 {
 	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
-	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	                    "parameters':{'unknown':{}}}}," TOOL "]}");
 	CHECK(&counts, fake.x.status == 400 && fake.n_jobs == 0, "status %d", fake.x.status);
 	CHECK(&counts, strstr(fake_body(), "f: parameters: #/unknown: a keyword"), "%s",
 	      fake_body());
@@ -644,9 +642,9 @@ static void test_free_arguments_are_refused_or_said(void)
 	fake.service.loose_tools = true;
 	fake.service.advise = note_loose;
 	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
-	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	                    "parameters':{'unknown':{}}}}," TOOL "]}");
 	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','"
-	                             "parameters':{'unknown':{}}}}," TOOL "]}");
+	                    "parameters':{'unknown':{}}}}," TOOL "]}");
 	body_add(&fake.x.headers, "", 1);
 	CHECK(&counts,
 	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar &&
@@ -655,7 +653,7 @@ static void test_free_arguments_are_refused_or_said(void)
 	      "%s", fake.x.headers.bytes);
 	CHECK(&counts, said == 1, "said %u times in the log", said);
 	fake_post(api_chat, "{" USER ",'tools':[{'type':'function','function':{'name':'f','strict':"
-	                             "true,'parameters':{'unknown':{}}}}]}");
+	                    "true,'parameters':{'unknown':{}}}}]}");
 	CHECK(&counts, fake.x.status == 400 && !strstr(fake_body(), "--loose"), "%s", fake_body());
 	fake.service.loose_tools = fake.service.has_said_loose = false;
 	fake.service.advise = NULL;
@@ -686,6 +684,18 @@ static void test_forms_are_grammars_from_the_start(void)
 	}
 	post("{" USER ",'response_format':{'type':'text'}}");
 	CHECK(&counts, fake.n_jobs == 1 && !fake.jobs[0].plan.grammar, "text");
+	/* Calls or a text of the form, where the model is free to call; calls where it must. */
+	post("{" USER ",'response_format':{'type':'json_object'},'tools':[" TOOL "]}");
+	CHECK(&counts,
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar && fake.jobs[0].plan.text_grammar &&
+	              fake.jobs[0].plan.grammar_after >= 0 && !fake.jobs[0].plan.must_call,
+	      "%s", fake_body());
+	post("{" USER ",'response_format':{'type':'json_object'},'tools':[" TOOL
+	     "],'tool_choice':'required'}");
+	CHECK(&counts,
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar && !fake.jobs[0].plan.text_grammar &&
+	              fake.jobs[0].plan.must_call,
+	      "%s", fake_body());
 	post("{" USER ",'response_format':{'type':'json_schema','json_schema':{'name':'x','schema':"
 	     "{'nonsense':1}}}}");
 	CHECK(&counts, fake.x.status == 400, "%d", fake.x.status);

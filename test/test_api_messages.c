@@ -229,6 +229,18 @@ static void test_what_is_no_request_is_refused_by_its_path(void)
 	}
 }
 
+/* An answer is a text of its form or calls, where the model is free to call. */
+static void test_a_form_goes_together_with_tools(void)
+{
+	fake_post(api_messages,
+	          "{" HELLO ",'output_config':{'format':{'type':'json_schema','schema':{'type':'"
+	                    "object'}}},'tools':[{'name':'f','input_schema':{}}]}");
+	CHECK(&counts,
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar && fake.jobs[0].plan.text_grammar &&
+	              fake.jobs[0].plan.grammar_after >= 0,
+	      "%s", fake_body());
+}
+
 static unsigned said;
 
 static void note_loose(const service *s, const char *line)
@@ -523,6 +535,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_and_results_become_the_prompt());
 	RUN(test_settings_become_the_plan());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
+	RUN(test_a_form_goes_together_with_tools());
 	RUN(test_free_arguments_are_refused_or_said());
 	RUN(test_full_queue_is_an_overload());
 	RUN(test_tokens_are_counted());

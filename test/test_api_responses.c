@@ -221,6 +221,17 @@ static void test_allowed_tools_are_those_that_are_shown(void)
 	CHECK(&counts, fake.n_jobs == 1 && !strstr(prompt(), "\"other\""), "%s", prompt());
 }
 
+/* An answer is a text of its form or calls, where the model is free to call. */
+static void test_a_form_goes_together_with_tools(void)
+{
+	fake_post(api_responses, "{'input':'Hi','text':{'format':{'type':'json_object'}},'tools':[{"
+	                         "'type':'function','name':'f','parameters':{}}]}");
+	CHECK(&counts,
+	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar && fake.jobs[0].plan.text_grammar &&
+	              fake.jobs[0].plan.grammar_after >= 0,
+	      "%s", fake_body());
+}
+
 static unsigned said;
 
 static void note_loose(const service *s, const char *line)
@@ -707,6 +718,7 @@ int main(int argc, char **argv)
 	RUN(test_codex_is_understood());
 	RUN(test_settings_become_the_plan());
 	RUN(test_allowed_tools_are_those_that_are_shown());
+	RUN(test_a_form_goes_together_with_tools());
 	RUN(test_free_arguments_are_refused_or_said());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
 	RUN(test_full_queue_is_503());

@@ -725,6 +725,55 @@ static void test_grammars_hold(check_counts *counts)
 	brise_free_grammar(grammar);
 }
 
+/* Would catch a text by the calls' grammar, a call where a text has begun, or one that is refused.
+ */
+static void test_a_text_or_a_call_follows_its_own_grammar(check_counts *counts)
+{
+	static const char *const rules[] = { "root ::= (\" yes\" | \" never\") \"!\"",
+		                             "root ::= (\" no\" | \" maybe\") \"?\"" };
+	brise_logit_bias bias = { 300, 0 };
+	scheduler *s = start(counts, (scheduler_options){ .places = 2 });
+	brise_grammar *grammars[2] = { NULL, NULL };
+	static client c;
+	brise_error err = { BRISE_OK, "" };
+	int32_t prompt[40];
+	size_t n = encode(prompt, "The wind"), i;
+
+	for (i = 0; i < 2; i++) {
+		brise_grammar_options options;
+
+		brise_init_grammar_options(&options, sizeof options);
+		options.kind = BRISE_GRAMMAR_GBNF;
+		options.text = rules[i];
+		options.bytes = strlen(rules[i]);
+		CHECK(counts,
+		      brise_new_grammar(&grammars[i], brise_get_tokenizer(model), &options, &err) ==
+		              BRISE_OK,
+		      "%s", err.message);
+	}
+	for (i = 0; i < 2; i++) {
+		bias.bias = i == 0 ? -100.0f : 100.0f;
+		client_init(&c, prompt, n, 30, i);
+		c.sampling.bias = &bias;
+		c.sampling.n_bias = 1;
+		c.plan.grammar = grammars[0];
+		c.plan.grammar_after = 300;
+		c.plan.text_grammar = grammars[1];
+		(void)client_submit(&c, s, NULL);
+		CHECK(counts, scheduling_finish(s, &c, 1) && c.is_done, "%s", c.error.message);
+		c.text[c.bytes] = 0;
+		CHECK(counts, c.last.reason == JOB_ENDED && (c.ids[0] == 300) == (i == 1),
+		      "reason %d, first %d", (int)c.last.reason, (int)c.ids[0]);
+		CHECK(counts,
+		      i == 0 ? !strcmp(c.text, " no?") || !strcmp(c.text, " maybe?")
+		             : strstr(c.text, " yes!") || strstr(c.text, " never!"),
+		      "\"%s\"", c.text);
+	}
+	scheduler_free(s);
+	brise_free_grammar(grammars[0]);
+	brise_free_grammar(grammars[1]);
+}
+
 /* ---- logprobs and embeddings ----------------------------------------------------------------- */
 
 static void test_logprobs_are_of_the_logits(check_counts *counts)
@@ -885,6 +934,7 @@ int main(int argc, char **argv)
 	RUN(test_ends_and_limits(&counts));
 	RUN(test_banned_tokens_are_the_client_s(&counts));
 	RUN(test_grammars_hold(&counts));
+	RUN(test_a_text_or_a_call_follows_its_own_grammar(&counts));
 	RUN(test_logprobs_are_of_the_logits(&counts));
 	RUN(test_embeddings_are_the_mean_of_states(&counts));
 	RUN(test_state_gives_the_logits(&counts));

@@ -6,11 +6,14 @@
 
 typedef struct constraint {
 	const job_plan *plan;
-	brise_matcher *matcher; /* NULL: no grammar */
-	bool holds;             /* from here on */
-	bool is_first;          /* nothing has been drawn */
-	bool must_end;          /* the grammar allows an end only: the answer may end here */
-	uint32_t *only;         /* [(vocab + 31) / 32] the mask of the one token of must_call */
+	brise_matcher *matcher; /* of plan->grammar; NULL: no grammar */
+	brise_matcher
+	        *text;   /* of plan->text_grammar, until a first token replaces it; NULL: none */
+	bool holds;      /* from here on */
+	bool is_first;   /* nothing has been drawn */
+	bool must_end;   /* the grammar allows an end only: the answer may end here */
+	uint32_t *first; /* [words] the mask of the first token, where a call may or must begin */
+	size_t words;    /* (vocab + 31) / 32 */
 } constraint;
 
 /* ends: of the answer. *c needs closing in any case. Errors: those of brise_new_matcher. */

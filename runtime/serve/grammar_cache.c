@@ -54,6 +54,30 @@ void grammar_entry_release(void *of)
 	memory_free(entry);
 }
 
+void *grammar_pair_keep(grammar_entry *first, grammar_entry *second)
+{
+	grammar_entry **pair = memory_new(2, sizeof(grammar_entry *)); /* a list of pointers */
+	int i;
+
+	if (!pair)
+		return NULL;
+	pair[0] = first;
+	pair[1] = second;
+	for (i = 0; i < 2; i++)
+		if (pair[i])
+			grammar_entry_keep(pair[i]);
+	return pair;
+}
+
+void grammar_pair_release(void *of)
+{
+	grammar_entry **pair = of;
+
+	grammar_entry_release(pair[0]);
+	grammar_entry_release(pair[1]);
+	memory_free(pair);
+}
+
 const brise_grammar *grammar_entry_get(const grammar_entry *entry)
 {
 	return entry->grammar;

@@ -28,6 +28,11 @@ brise_status grammar_cache_take(grammar_cache *cache, size_t owner,
 /* One more release is due. */
 void grammar_entry_keep(grammar_entry *entry);
 void grammar_entry_release(void *entry);
+
+/* Two entries, or one and NULL, that one job holds: keeps both. NULL: no memory. */
+void *grammar_pair_keep(grammar_entry *first, grammar_entry *second);
+void grammar_pair_release(void *pair);
+
 const brise_grammar *grammar_entry_get(const grammar_entry *entry);
 
 #endif

@@ -289,33 +289,32 @@ static bool compile(request *r, service *s, size_t owner, const brise_grammar_op
 	                : "");
 }
 
-/* The grammar of a plan, and where it holds. *out NULL: none. */
-static bool plan_grammar(request *r, service *s, job_plan *plan, grammar_entry **out, refusal *why)
+/* Grammars of a plan, each NULL: none. */
+typedef struct plan_grammars {
+	grammar_entry *form;  /* of a text */
+	grammar_entry *calls; /* behind the token of calls */
+} plan_grammars;
+
+static bool compile_tools(request *r, service *s, size_t owner, plan_grammars *g, refusal *why)
 {
-	bool calls = r->choice == TOOLS_REQUIRED || r->choice == TOOLS_NAMED;
 	brise_grammar_options options;
-	int32_t calls_token = r->n_messages > 0 ? find_calls(s) : -1;
 
 	brise_init_grammar_options(&options, sizeof options);
-	plan->grammar_after = -1;
-	if (r->tools && r->choice != TOOLS_NONE && (calls || r->form == FORM_TEXT)) {
-		if (calls_token < 0)
-			return true; /* the format writes calls as text */
-		plan->must_call = calls;
-		options.kind = BRISE_GRAMMAR_TOOLS;
-		options.text = r->tools;
-		options.bytes = r->tools_bytes;
-		options.name = "tools";
-		options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
-		options.one_call = !r->parallel_calls;
-		options.loose_tools = s->loose_tools && !r->is_strict;
-		if (!compile(r, s, plan->who.key, &options, out, why))
-			return false;
-		plan->grammar_after = calls_token;
-		return true;
-	}
-	if (r->form == FORM_TEXT)
-		return calls_token < 0 || ban_token(r, calls_token, why);
+	options.kind = BRISE_GRAMMAR_TOOLS;
+	options.text = r->tools;
+	options.bytes = r->tools_bytes;
+	options.name = "tools";
+	options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
+	options.one_call = !r->parallel_calls;
+	options.loose_tools = s->loose_tools && !r->is_strict;
+	return compile(r, s, owner, &options, &g->calls, why);
+}
+
+static bool compile_form(request *r, service *s, size_t owner, plan_grammars *g, refusal *why)
+{
+	brise_grammar_options options;
+
+	brise_init_grammar_options(&options, sizeof options);
 	options.kind = r->form == FORM_JSON     ? BRISE_GRAMMAR_JSON
 	               : r->form == FORM_SCHEMA ? BRISE_GRAMMAR_SCHEMA
 	                                        : BRISE_GRAMMAR_GBNF;
@@ -323,7 +322,39 @@ static bool plan_grammar(request *r, service *s, job_plan *plan, grammar_entry *
 		options.text = r->grammar;
 		options.bytes = r->grammar_bytes;
 	}
-	return compile(r, s, plan->who.key, &options, out, why);
+	return compile(r, s, owner, &options, &g->form, why);
+}
+
+/* Compiles what the plan needs: calls by their tools, a text by its form, or either where the model
+ * is free to call. g is the caller's to release in any case. */
+static bool plan_grammar(request *r, service *s, job_plan *plan, plan_grammars *g, refusal *why)
+{
+	bool must_call = r->choice == TOOLS_REQUIRED || r->choice == TOOLS_NAMED;
+	bool may_call = r->tools && r->choice != TOOLS_NONE;
+	bool has_form = r->form != FORM_TEXT && !(may_call && must_call);
+	int32_t calls_token = r->n_messages > 0 ? find_calls(s) : -1;
+
+	plan->grammar_after = -1;
+	if (may_call && has_form && calls_token < 0)
+		return refusal_set(
+		        why, 400, "unsupported_parameter", name_form(r),
+		        "A form of the answer together with 'tools' needs a model with a "
+		        "token for calls, unless 'tool_choice' is 'none'.");
+	if (may_call && calls_token >= 0) {
+		plan->must_call = must_call;
+		if (!compile_tools(r, s, plan->who.key, g, why))
+			return false;
+		plan->grammar = grammar_entry_get(g->calls);
+		plan->grammar_after = calls_token;
+	}
+	if (has_form) {
+		if (!compile_form(r, s, plan->who.key, g, why))
+			return false;
+		*(g->calls ? &plan->text_grammar : &plan->grammar) = grammar_entry_get(g->form);
+		return true;
+	}
+	/* Without a token the format writes calls as text. */
+	return may_call || calls_token < 0 || ban_token(r, calls_token, why);
 }
 
 /* ---- jobs ----------------------------------------------------------------------------------- */
@@ -380,7 +411,7 @@ static uint64_t choose_limit(const request *r, uint64_t context)
 	return context > r->n_prompt ? context - r->n_prompt : 1;
 }
 
-static bool submit_jobs(request *r, service *s, const job_plan *shared, grammar_entry *grammar,
+static bool submit_jobs(request *r, service *s, const job_plan *shared, const plan_grammars *g,
                         uint64_t context, refusal *why)
 {
 	brise_sampling sampling = r->sampling;
@@ -397,17 +428,20 @@ static bool submit_jobs(request *r, service *s, const job_plan *shared, grammar_
 		r->jobs[i].request = r;
 		r->jobs[i].answer = i;
 		plan.like = i > 0 ? r->jobs[0].job : NULL;
-		if (grammar) {
-			grammar_entry_keep(grammar);
-			plan.release = grammar_entry_release;
-			plan.held = grammar;
+		if (g->form || g->calls) {
+			plan.held = grammar_pair_keep(g->form, g->calls);
+			plan.release = grammar_pair_release;
+			if (!plan.held) {
+				cancel(r);
+				return refuse_memory(why);
+			}
 		}
 		status = scheduler_submit(s->scheduler, &r->jobs[i].job, &plan, deliver,
 		                          &r->jobs[i], &err);
 		if (status != BRISE_OK) {
 			r->jobs[i].job = NULL;
-			if (grammar)
-				grammar_entry_release(grammar);
+			if (plan.held)
+				grammar_pair_release(plan.held);
 			cancel(r);
 			return refuse_submit(status, &err, r, context, why);
 		}
@@ -450,14 +484,14 @@ bool request_submit(request *r, service *s, const asker *who,
                     void (*each)(void *user, uint32_t answer, const job_event *event), void *user,
                     refusal *why)
 {
-	grammar_entry *grammar = NULL;
+	plan_grammars g = { NULL, NULL };
 	scheduler_figures figures;
 	job_plan plan = { .who = *who };
-	bool submitted;
+	bool submitted = false;
 
 	if ((!r->ids && !request_adapt_system(r, s, who->key, why)) || !request_encode(r, s, why) ||
-	    !check_ids(r, s, why) || !plan_grammar(r, s, &plan, &grammar, why))
-		return false;
+	    !check_ids(r, s, why) || !plan_grammar(r, s, &plan, &g, why))
+		goto done;
 	scheduler_get_figures(s->scheduler, &figures);
 	r->each = each;
 	r->user = user;
@@ -469,19 +503,20 @@ bool request_submit(request *r, service *s, const asker *who,
 	plan.n_stops = r->n_stops;
 	plan.chat = r->n_messages > 0 ? s->chat : NULL;
 	plan.ignores_ends = r->ignores_ends;
-	plan.grammar = grammar ? grammar_entry_get(grammar) : NULL;
 	plan.has_logprobs = r->has_logprobs;
 	plan.n_top = r->n_top;
 	plan.keeps = r->cache_prompt;
 	plan.embeds = r->embeds;
 	r->jobs = memory_new(r->n, sizeof *r->jobs);
-	submitted = r->jobs ? submit_jobs(r, s, &plan, grammar, figures.context, why)
-	                    : refuse_memory(why);
-	grammar_entry_release(grammar);
+	submitted =
+	        r->jobs ? submit_jobs(r, s, &plan, &g, figures.context, why) : refuse_memory(why);
 	if (!submitted) {
 		memory_free(r->jobs);
 		r->jobs = NULL;
 	}
+done:
+	grammar_entry_release(g.form);
+	grammar_entry_release(g.calls);
 	return submitted;
 }
 

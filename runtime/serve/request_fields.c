@@ -313,10 +313,5 @@ bool request_check(request *r, refusal *why)
 		r->grammar = r->gbnf;
 		r->grammar_bytes = r->gbnf_bytes;
 	}
-	if (r->form != FORM_TEXT && r->tools && r->choice == TOOLS_AUTO)
-		return refusal_set(why, 400, "unsupported_parameter",
-		                   r->form == FORM_GRAMMAR ? "grammar" : "response_format",
-		                   "A form of the answer together with 'tools' is not supported "
-		                   "unless 'tool_choice' is 'none', 'required' or names a tool.");
 	return true;
 }

@@ -221,7 +221,7 @@ static brise_status check_plan(const scheduler *s, const job_plan *plan, brise_e
 			                 i, plan->prompt[i], facts->vocab);
 	if (plan->who.key > s->o.n_owners)
 		return error_set(err, BRISE_EINVAL, "key %zu of %zu", plan->who.key, s->o.n_owners);
-	if (plan->must_call &&
+	if ((plan->must_call || plan->text_grammar) &&
 	    (plan->grammar_after < 0 || (uint32_t)plan->grammar_after >= facts->vocab))
 		return error_set(err, BRISE_EINVAL, "no token that begins a call");
 	if (plan->has_logprobs && plan->n_top > JOB_MOST_TOP)

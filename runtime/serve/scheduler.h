@@ -79,11 +79,14 @@ typedef struct job_plan {
 	const brise_grammar *grammar;
 	int32_t grammar_after; /* the grammar holds from behind this token on (as of a tool call);
 	                        * -1: from the start */
-	bool must_call;        /* the first token drawn is grammar_after */
-	bool has_logprobs;     /* JOB_TOKEN events */
-	unsigned n_top;        /* with them: so many likeliest tokens, at most JOB_MOST_TOP */
-	asker who;   /* whose turn it is; texts are shared among jobs of the same key only */
-	bool keeps;  /* its text may be kept and reused, and it reuses others' */
+	/* What holds from the start, unless the first token drawn is grammar_after; NULL: nothing
+	 */
+	const brise_grammar *text_grammar;
+	bool must_call;    /* the first token drawn is grammar_after */
+	bool has_logprobs; /* JOB_TOKEN events */
+	unsigned n_top;    /* with them: so many likeliest tokens, at most JOB_MOST_TOP */
+	asker who;         /* whose turn it is; texts are shared among jobs of the same key only */
+	bool keeps;        /* its text may be kept and reused, and it reuses others' */
 	bool embeds; /* JOB_EMBEDDING; nothing is drawn, whatever the limit, and nothing reused */
 	/* Called once, in the thread of control, when grammar and chat are needed no more: behind
 	 * the last event, or some time after scheduler_cancel; also within scheduler_free. NULL:
