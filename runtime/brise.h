@@ -744,8 +744,8 @@ brise_status brise_new_grammar(brise_grammar **out, const brise_tokenizer *token
                                const brise_grammar_options *options, brise_error *err);
 void brise_free_grammar(brise_grammar *grammar); /* NULL is allowed */
 
-/* Which tools have any object as arguments, and why: their names and what is not supported, one line
- * without control characters. NULL: none. Valid as long as the grammar. */
+/* Which tools have any object as arguments, and why: their names and what is not supported, one
+ * line without control characters. NULL: none. Valid as long as the grammar. */
 const char *brise_get_loose_tools(const brise_grammar *grammar);
 
 /* Makes a matcher, which holds the place of one text in a grammar; at first its beginning.

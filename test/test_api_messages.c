@@ -234,7 +234,7 @@ static void test_a_form_goes_together_with_tools(void)
 {
 	fake_post(api_messages,
 	          "{" HELLO ",'output_config':{'format':{'type':'json_schema','schema':{'type':'"
-	                    "object'}}},'tools':[{'name':'f','input_schema':{}}]}");
+	          "object'}}},'tools':[{'name':'f','input_schema':{}}]}");
 	CHECK(&counts,
 	      fake.n_jobs == 1 && fake.jobs[0].plan.grammar && fake.jobs[0].plan.text_grammar &&
 	              fake.jobs[0].plan.grammar_after >= 0,
