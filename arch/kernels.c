@@ -17,15 +17,13 @@ const arch_kernels *arch_list(size_t index)
 /* Takes from a set below what the set itself has not. */
 static void inherit(arch_kernels *kernels, const arch_kernels *below)
 {
-#define INHERIT_STREAM(type)                                                                       \
+#define INHERIT_STREAM(type, id)                                                                   \
 	if (!kernels->matmul_##type)                                                               \
 		kernels->one_stream_##type = below->one_stream_##type;
 #define INHERIT(function)                                                                          \
 	kernels->function = kernels->function ? kernels->function : below->function;
 
-	INHERIT_STREAM(q4)
-	INHERIT_STREAM(q8)
-	INHERIT_STREAM(f16)
+	ARCH_PRODUCTS(INHERIT_STREAM)
 	ARCH_FUNCTIONS(INHERIT)
 }
 
@@ -43,18 +41,17 @@ bool arch_choose(arch_kernels *kernels, const char *name, const arch_cpu *cpu)
 	*kernels = *sets[i];
 	for (below = kernels->below; below; below = below->below)
 		inherit(kernels, below);
-	if (!cpu->one_stream)
-		kernels->one_stream_q4 = kernels->one_stream_q8 = kernels->one_stream_f16 = NULL;
+#define NO_STREAM(type, id) kernels->one_stream_##type = NULL;
+	if (!cpu->one_stream) {
+		ARCH_PRODUCTS(NO_STREAM)
+	}
 	return true;
 }
 
 arch_matmul *arch_matmul_for(const arch_kernels *kernels, uint32_t type, bool met)
 {
-	arch_matmul *const products[TYPE_KINDS][2] = {
-		[TYPE_F16] = { kernels->matmul_f16, kernels->one_stream_f16 },
-		[TYPE_Q8] = { kernels->matmul_q8, kernels->one_stream_q8 },
-		[TYPE_Q4] = { kernels->matmul_q4, kernels->one_stream_q4 },
-	};
+#define PRODUCTS(type, id) [id] = { kernels->matmul_##type, kernels->one_stream_##type },
+	arch_matmul *const products[TYPE_KINDS][2] = { ARCH_PRODUCTS(PRODUCTS) };
 
 	return type < TYPE_KINDS ? products[type][met && products[type][1]] : NULL;
 }

@@ -29,10 +29,10 @@ typedef struct arch_matrix {
 	size_t blocks; /* blocks of 32 columns, padding included: a multiple of 4 */
 } arch_matrix;
 
-/* Activation vectors. For q4 and q8: int8 with a scale and the sum of the codes per block, in slabs
- * of 16 blocks: what all vectors have for the same 512 columns lies together, because products go
- * slab by slab (rows that are a power of two apart would push each other out of the caches).
- * For f16: floats, vector after vector. Padding is zeros. */
+/* Activation vectors. For q3, q4 and q8: int8 with a scale and the sum of the codes per block, in
+ * slabs of 16 blocks: what all vectors have for the same 512 columns lies together, because
+ * products go slab by slab (rows that are a power of two apart would push each other out of the
+ * caches). For f16: floats, vector after vector. Padding is zeros. */
 #define SLAB_BLOCKS 16u
 
 typedef struct arch_vectors {
@@ -65,7 +65,7 @@ static inline size_t vectors_slabs(size_t blocks) { return divide_up(blocks, SLA
  * written.
  * scratch: [ARCH_SCRATCH], 64-byte aligned, the calling thread's own; not touched where x has one
  * vector only.
- * Definition, block by block in order, for q4 and q8:
+ * Definition, block by block in order, for q3, q4 and q8:
  *     sum += (float)(magnitude * dot) * scale;  y = sum * row_scale. */
 typedef void arch_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
                          size_t first, size_t end, float *scratch);
@@ -102,18 +102,26 @@ typedef struct arch_attention {
 
 typedef struct arch_kernels arch_kernels;
 
+/* The types of matrices, and their numbers (quant/types.h). */
+#define ARCH_PRODUCTS(each)                                                                        \
+	each(q3, TYPE_Q3) each(q4, TYPE_Q4) each(q8, TYPE_Q8) each(f16, TYPE_F16)
+
 struct arch_kernels {
 	const char *name;          /* what --arch takes */
 	const arch_kernels *below; /* the set whose functions replace NULL entries of this one */
 	/* NULL: the compiler that built this could not make the set */
 	bool (*supported)(const arch_cpu *cpu);
-	arch_matmul *matmul_q4, *matmul_q8, *matmul_f16;
 
-	/* The same for processors with arch_cpu.one_stream, where pages have been read before: a
-	 * page met for the first time drops what was prefetched from it, and one stream has nothing
-	 * else to go on with (7B q4 on Zen 5, first pass over a cached file 0.20 s, with the above
-	 * 0.17 s). NULL: the set has no such way, or the processor does not prefer it. */
-	arch_matmul *one_stream_q4, *one_stream_q8, *one_stream_f16;
+#define ARCH_DECLARE_PRODUCT(type, id) arch_matmul *matmul_##type, *one_stream_##type;
+	/* matmul_q4 and so on.
+	 *
+	 * one_stream_q4 and so on: the same for processors with arch_cpu.one_stream, where pages
+	 * have been read before: a page met for the first time drops what was prefetched from it,
+	 * and one stream has nothing else to go on with (7B q4 on Zen 5, first pass over a cached
+	 * file 0.20 s, with the above 0.17 s). NULL: the set has no such way, or the processor does
+	 * not prefer it. */
+	ARCH_PRODUCTS(ARCH_DECLARE_PRODUCT)
+#undef ARCH_DECLARE_PRODUCT
 
 	/* Quantizes n_blocks * 32 floats: scale = largest absolute / 127, code = value * (127 /
 	 * largest). A block whose largest is below 1e-30 or not finite becomes zeros. */
@@ -143,8 +151,8 @@ struct arch_kernels {
 
 /* Every function of the table, for what goes through all of them. */
 #define ARCH_FUNCTIONS(each)                                                                       \
-	each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize) each(quantize_head)        \
-	        each(turn) each(norm) each(silu) each(add) each(attend)
+	each(matmul_q3) each(matmul_q4) each(matmul_q8) each(matmul_f16) each(quantize)            \
+	        each(quantize_head) each(turn) each(norm) each(silu) each(add) each(attend)
 
 /* The sets of this machine's family, best first: the one place that lists them. Each is a file in
  * arch/<family>/ that defines arch_<name>. */

@@ -5,7 +5,7 @@
  * header for most of them), includes the templates it wants and lists their functions in its table.
  * What it leaves out is taken from the set below it.
  *
- *     lanes_matmul.h   lanes_matmul_q4, lanes_matmul_q8
+ *     lanes_matmul.h   lanes_matmul_q3, lanes_matmul_q4, lanes_matmul_q8
  *     lanes_f16.h      lanes_matmul_f16
  *     lanes_attend.h   lanes_attend
  *     lanes_vector.h   everything that goes element by element
@@ -27,6 +27,8 @@
  *     lanes_table(values)                       16 bytes
  *     lanes_lookup(table, indices)              each byte of indices, 0..15, picks one
  *     lanes_low4(bytes), lanes_high4(bytes)     the nibbles of each byte
+ *     lanes_mix(x, y, z)                        (x & 0x88) | (y & 0x44) | (z & 0x22) in each byte,
+ *                                               whose bits 4 and 0 may be anything
  *     lanes_add_bytes, lanes_sub_bytes, lanes_and, lanes_xor, lanes_add_int, lanes_max_int
  *     lanes_times(a, b)                         int32 a, scalar b, both within 16 bits
  *     lanes_sum_int(v), lanes_largest_int(v)    across lanes
@@ -48,12 +50,12 @@
  * Dot products add to each lane the products of its four bytes of w with the i-th four of the
  * sixteen bytes at x, i a constant:
  *
- *     lanes_dot(sum, w, x, i)          w: codes of q4 plus a bias that the set chooses
+ *     lanes_dot(sum, w, x, i)          w: codes of q3 or q4 plus a bias that the set chooses
  *     lanes_dot_full(sum, w, x, i)     w: any int8, plus LANES_BIAS_FULL; x: -127..127
  *     lanes_dot_weights(sum, w, x, i)  w: any int8; x: 0..127
  *
- *     LANES_BIAS_VECTOR  added to the 7-bit codebook when one token is multiplied
- *     LANES_BIAS_PANEL   added to the shifted codebook when several are
+ *     LANES_BIAS_VECTOR  added to a codebook when one token is multiplied
+ *     LANES_BIAS_PANEL   added to a shifted codebook when several are
  *     LANES_BIAS_FULL    added to q8 codes and keys
  *     LANES_START        where sums of dot products begin. With a fused multiply-add, the bits of
  *                        1.5 * 2^23: an integer added to them leaves the float 1.5 * 2^23 + dot,

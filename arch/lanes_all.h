@@ -10,9 +10,9 @@
 
 /* Its entries in the table. */
 #define LANES_ALL                                                                                  \
-	.matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8,                                \
-	.matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,                                \
-	.quantize_head = lanes_quantize_head, .turn = lanes_turn, .norm = lanes_norm,              \
-	.silu = lanes_silu, .add = lanes_add_vector, .attend = lanes_attend
+	LANES_MATMUL, .matmul_f16 = lanes_matmul_f16, .quantize = lanes_quantize,                  \
+	              .quantize_head = lanes_quantize_head, .turn = lanes_turn,                    \
+	              .norm = lanes_norm, .silu = lanes_silu, .add = lanes_add_vector,             \
+	              .attend = lanes_attend
 
 #endif

@@ -1,5 +1,5 @@
-/* lanes_few.h - template of the products of q4 and q8 with a few tokens; arch/lanes.h says what it
- * is made of
+/* lanes_few.h - template of the products of q3, q4 and q8 with a few tokens; arch/lanes.h says what
+ * it is made of
  *
  * Memory is the limit still, or nearly: tiles are read once, in order, as with one token, and each
  * vector of weights is multiplied with the tokens of a pass before the next is looked up. More
@@ -35,16 +35,16 @@ _Static_assert(LANES_FEW_MOST <= LANES_FEW_MOST_Q8, "sums of all tokens");
 #ifndef LANES_FEW_TILES
 #define LANES_FEW_TILES 1
 #endif
-#define FEW_ONE_TILE_Q4 2
-#define FEW_ONE_TILE_Q8 4
+#define FEW_ONE_TILE_BOOK 2
+#define FEW_ONE_TILE_Q8   4
 
 /* Slabs from one that is multiplied to the one that is prefetched into L1. Products of 7B q4 with 2
  * to 4 tokens on Zen 5 took 5 to 9 percent longer 5 KB ahead than 8 or 12; boards have smaller
- * caches. */
+ * caches. A slab of q3 has 3 KB, of q4 4 KB and of q8 8 KB. */
 #ifdef LANES_OWN_FEW
-#define FEW_AHEAD(q4) 1u
+#define FEW_AHEAD(type) 1u
 #else
-#define FEW_AHEAD(q4) ((q4) ? 2u : 1u)
+#define FEW_AHEAD(type) ((type) == LANES_Q3 ? 3u : (type) == LANES_Q4 ? 2u : 1u)
 #endif
 
 /* Activations of a few tokens at one block. */
@@ -112,40 +112,39 @@ INLINE void few_prefetch(const lanes_few_slab *slab, const uint8_t *p, unsigned 
 }
 
 #ifdef LANES_OWN_FEW
-/* Adds a group to the sums of `tokens` tokens. scales: of q4. */
+/* Adds a group to the sums of `tokens` tokens. scales: of q3 and q4. */
 INLINE void few_group(float (*sums)[TILE_ROWS], const uint8_t *group, const lanes_scales *scales,
-                      lanes_int table, lanes_few x, const int tokens);
+                      const lanes_tables *tables, lanes_few x, const int tokens,
+                      const enum lanes_type type);
 
 INLINE void few_blocks(const lanes_few_slab *slab, const uint8_t *group, const lanes_scales *scales,
-                       lanes_few x, const int tokens, const int tiles)
+                       lanes_few x, const int tokens, const int tiles, const enum lanes_type type)
 {
-	few_prefetch(slab, group + 64,
-	             (unsigned)(scales ? Q4_GROUP_BYTES : Q8_GROUP_BYTES) / 64 - 1, tiles);
-	few_group(slab->sums, group, scales, slab->tables->codes, x, tokens);
+	few_prefetch(slab, group + 64, (unsigned)group_bytes(type) / 64 - 1, tiles);
+	few_group(slab->sums, group, scales, slab->tables, x, tokens, type);
 }
 #else
 #include "arch/lanes_few_block.h"
 
 /* Prefetches are spread evenly: more at once than the cache can ask for are dropped. */
 INLINE void few_blocks(const lanes_few_slab *slab, const uint8_t *group, const lanes_scales *scales,
-                       lanes_few x, const int tokens, const int tiles)
+                       lanes_few x, const int tokens, const int tiles, const enum lanes_type type)
 {
-	const size_t bytes = scales ? Q4_BLOCK_BYTES : Q8_BLOCK_BYTES;
-	few_block block = { group + (scales ? Q4_GROUP_SCALES : Q8_GROUP_SCALES), group, scales,
-		            slab->apart, 0 };
+	const size_t bytes = block_bytes(type);
+	few_block block = { group + TILE_SCALES, group, scales, slab->apart, 0 };
 
 	ROLL for (block.index = 0; block.index < TILE_BLOCKS; block.index++, block.codes += bytes)
 	{
 		few_prefetch(slab, block.codes, (unsigned)bytes / 64, tiles);
-		few_add_block(slab->sums, &block, slab->tables->codes, few_from(x, block.index),
-		              tokens, tiles);
+		few_add_block(slab->sums, &block, slab->tables, few_from(x, block.index), tokens,
+		              tiles, type);
 	}
 }
 #endif
 
 /* Adds a slab to the sums of `tokens` tokens and `tiles` tiles. */
 INLINE void few_add_slab(const lanes_few_slab *slab, const int tokens, const int tiles,
-                         const bool q4)
+                         const enum lanes_type type)
 {
 	const uint8_t *group = slab->groups;
 	lanes_scales scales[LANES_FEW_TILES];
@@ -156,14 +155,14 @@ INLINE void few_add_slab(const lanes_few_slab *slab, const int tokens, const int
 		UNROLL
 		for (tile = 0; tile < tiles; tile++) {
 			lanes_prefetch(group + (size_t)tile * slab->apart + LANES_PAGES_AHEAD);
-			if (q4)
+			if (type != LANES_Q8)
 				read_scales(&scales[tile], group + (size_t)tile * slab->apart,
 				            slab->tables);
 		}
 		few_prefetch(slab, group, 1, tiles);
-		few_blocks(slab, group, q4 ? scales : NULL, few_from(slab->x, i * TILE_BLOCKS),
-		           tokens, tiles);
-		group += q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES;
+		few_blocks(slab, group, scales, few_from(slab->x, i * TILE_BLOCKS), tokens, tiles,
+		           type);
+		group += group_bytes(type);
 	}
 }
 
@@ -187,32 +186,35 @@ _Static_assert(LANES_FEW_MOST_Q8 <= 2, "no pass has one token");
 #endif
 #define FEW_PASSES(pass) FEW_PASSES_4(pass) FEW_PASSES_6(pass) FEW_PASSES_8(pass)
 
-#define FEW_FUNCTIONS(tokens, tiles)                                                               \
-	static NOINLINE void few_q4_##tokens##_##tiles(const lanes_few_slab *slab)                 \
+#define FEW_FUNCTION(name, tokens, tiles, type)                                                    \
+	static NOINLINE void name(const lanes_few_slab *slab)                                      \
 	{                                                                                          \
-		few_add_slab(slab, tokens, tiles, true);                                           \
-	}                                                                                          \
-	static NOINLINE void few_q8_##tokens##_##tiles(const lanes_few_slab *slab)                 \
-	{                                                                                          \
-		few_add_slab(slab, tokens, tiles, false);                                          \
+		few_add_slab(slab, tokens, tiles, type);                                           \
 	}
+#define FEW_FUNCTIONS(tokens, tiles)                                                               \
+	FEW_FUNCTION(few_q3_##tokens##_##tiles, tokens, tiles, LANES_Q3)                           \
+	FEW_FUNCTION(few_q4_##tokens##_##tiles, tokens, tiles, LANES_Q4)                           \
+	FEW_FUNCTION(few_q8_##tokens##_##tiles, tokens, tiles, LANES_Q8)
 FEW_PASSES(FEW_FUNCTIONS)
 #undef FEW_FUNCTIONS
+#undef FEW_FUNCTION
 
 typedef void few_pass(const lanes_few_slab *slab);
 
-INLINE few_pass *few_pass_of(size_t tokens, int tiles, const bool q4)
+INLINE few_pass *few_pass_of(size_t tokens, int tiles, const enum lanes_type type)
 {
 #define FEW_ENTRY(tokens, tiles)                                                                   \
-	[tokens][(tiles)-1] = { few_q8_##tokens##_##tiles, few_q4_##tokens##_##tiles },
+	[tokens][(tiles)-1] = { [LANES_Q3] = few_q3_##tokens##_##tiles,                            \
+		                [LANES_Q4] = few_q4_##tokens##_##tiles,                            \
+		                [LANES_Q8] = few_q8_##tokens##_##tiles },
 	/* clang-format off */
-	static few_pass *const passes[LANES_FEW + 1][LANES_FEW_TILES][2] = {
+	static few_pass *const passes[LANES_FEW + 1][LANES_FEW_TILES][3] = {
 		FEW_PASSES(FEW_ENTRY)
 	};
 	/* clang-format on */
 #undef FEW_ENTRY
 
-	return passes[tokens][tiles - 1][q4];
+	return passes[tokens][tiles - 1][type];
 }
 
 INLINE void few_store(float *y, size_t ldy, const uint8_t *tile, const float (*sums)[TILE_ROWS],
@@ -233,15 +235,12 @@ INLINE void few_store(float *y, size_t ldy, const uint8_t *tile, const float (*s
 /* `tiles` tiles, `apart` bytes apart: two, or one, or one taken twice. */
 INLINE void few_tiles(float *y, size_t ldy, const uint8_t *tile, size_t apart, int tiles,
                       const arch_vectors *x, const int32_t *starts, const lanes_tables *tables,
-                      const bool q4)
+                      const enum lanes_type type)
 {
-	const size_t n_groups = SLAB_BLOCKS / TILE_BLOCKS,
-	             bytes = n_groups * (q4 ? Q4_GROUP_BYTES : Q8_GROUP_BYTES),
+	const size_t n_groups = SLAB_BLOCKS / TILE_BLOCKS, bytes = n_groups * group_bytes(type),
 	             passes = (x->n + LANES_FEW - 1) / LANES_FEW;
 	float sums[LANES_FEW_MOST_Q8 * LANES_FEW_TILES][TILE_ROWS] __attribute__((aligned(64)));
-	lanes_few_slab slab = {
-		tile + (q4 ? Q4_TILE_HEAD : Q8_TILE_HEAD), 0, apart, 0, tables, { 0 }, NULL
-	};
+	lanes_few_slab slab = { tile + TILE_HEAD, 0, apart, 0, tables, { 0 }, NULL };
 	size_t b, t, pass, tokens;
 	int i;
 
@@ -251,14 +250,14 @@ INLINE void few_tiles(float *y, size_t ldy, const uint8_t *tile, size_t apart, i
 		if (slab.n_groups > n_groups)
 			slab.n_groups = n_groups;
 		/* After the end of a tile comes the one after the other. */
-		slab.ahead = FEW_AHEAD(q4) * bytes;
-		if (b + FEW_AHEAD(q4) * SLAB_BLOCKS >= x->blocks)
+		slab.ahead = FEW_AHEAD(type) * bytes;
+		if (b + FEW_AHEAD(type) * SLAB_BLOCKS >= x->blocks)
 			slab.ahead += (size_t)(tiles - 1) * apart;
 		for (t = 0, pass = 0; pass < passes; pass++, t += tokens) {
 			tokens = (x->n - t) / (passes - pass);
 			slab.x = few_at(x, starts, t, b);
 			slab.sums = sums + t * (size_t)tiles;
-			few_pass_of(tokens, tiles, q4)(&slab);
+			few_pass_of(tokens, tiles, type)(&slab);
 		}
 	}
 	for (i = 0; i < tiles; i++)
@@ -268,20 +267,24 @@ INLINE void few_tiles(float *y, size_t ldy, const uint8_t *tile, size_t apart, i
 
 /* False: not done, because scratch is too small for the rows, or never done. */
 INLINE bool lanes_few_tiles(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                            size_t first, size_t end, float *scratch, const bool q4)
+                            size_t first, size_t end, float *scratch, const enum lanes_type type)
 {
-	const lanes_tables tables = make_tables(0, LANES_BIAS_PANEL);
+	const lanes_tables tables = make_tables(type, 0, LANES_BIAS_PANEL);
 	const int32_t *starts =
-	        LANES_FEW_MOST > 1 ? few_starts(x, q4 ? LANES_BIAS_PANEL : LANES_BIAS_FULL, scratch)
-	                           : NULL;
-	const int tiles = x->n > (q4 ? FEW_ONE_TILE_Q4 : FEW_ONE_TILE_Q8) ? LANES_FEW_TILES : 1;
+	        LANES_FEW_MOST > 1
+	                ? few_starts(x, type == LANES_Q8 ? LANES_BIAS_FULL : LANES_BIAS_PANEL,
+	                             scratch)
+	                : NULL;
+	const int tiles = x->n > (type == LANES_Q8 ? FEW_ONE_TILE_Q8 : FEW_ONE_TILE_BOOK)
+	                          ? LANES_FEW_TILES
+	                          : 1;
 
 	if (!starts)
 		return false;
 	prefetch_start(w->tiles + first * w->tile_bytes);
 	for (; first < end; first += (size_t)tiles)
 		few_tiles(y + first * TILE_ROWS, ldy, w->tiles + first * w->tile_bytes,
-		          first + 1 < end ? w->tile_bytes : 0, tiles, x, starts, &tables, q4);
+		          first + 1 < end ? w->tile_bytes : 0, tiles, x, starts, &tables, type);
 	return true;
 }
 

@@ -23,7 +23,7 @@
 typedef struct few_block {
 	const uint8_t *codes;
 	const uint8_t *scale_bytes; /* q8: magnitudes */
-	const lanes_scales *scales; /* q4: of each tile's group; else NULL */
+	const lanes_scales *scales; /* q3, q4: of each tile's group */
 	size_t apart;
 	size_t index; /* in the group */
 } few_block;
@@ -49,10 +49,11 @@ INLINE void few_multiply(lanes_int dots[], const lanes_int w[], const int8_t *x,
 	}
 }
 
-INLINE void few_dots_q4(lanes_int dots[], const few_block *block, lanes_int table, const int8_t *x,
-                        const int tokens, const int width)
+INLINE void few_dots_book(lanes_int dots[], const few_block *block, const lanes_tables *tables,
+                          const int8_t *x, const int tokens, const int width,
+                          const enum lanes_type type)
 {
-	lanes_int shift[FEW_WIDTH], bytes[FEW_WIDTH], w[FEW_WIDTH];
+	lanes_int shift[FEW_WIDTH], kept[FEW_WIDTH][4], w[FEW_WIDTH];
 	int j, v;
 
 	UNROLL
@@ -61,15 +62,19 @@ INLINE void few_dots_q4(lanes_int dots[], const few_block *block, lanes_int tabl
 		                        block->index * TILE_ROWS + FEW_ROW(v));
 	UNROLL
 	for (j = 0; j < 4; j++) {
+		const lanes_int table = table_of(tables, j, type);
+
 		UNROLL
-		for (v = 0; v < width; v++) {
-			bytes[v] = lanes_load(few_codes(block, j, v));
-			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes[v])), shift[v]);
-		}
+		for (v = 0; v < width; v++)
+			w[v] = lanes_add_bytes(
+			        lanes_lookup(table,
+			                     lanes_low4(load_nibbles(
+			                             kept[v], few_codes(block, 0, v), j, type))),
+			        shift[v]);
 		few_multiply(dots, w, x, j, tokens, width, false);
 		UNROLL
 		for (v = 0; v < width; v++)
-			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes[v])),
+			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_high4(kept[v][j])),
 			                       shift[v]);
 		few_multiply(dots, w, x + 16, j, tokens, width, false);
 	}
@@ -94,26 +99,27 @@ INLINE void few_dots_q8(lanes_int dots[], const few_block *block, const int8_t *
 	}
 }
 
-INLINE lanes_float few_magnitude(const few_block *block, int v)
+INLINE lanes_float few_magnitude(const few_block *block, int v, const enum lanes_type type)
 {
 	const size_t row = block->index * TILE_ROWS + (size_t)FEW_ROW(v);
 
 	return lanes_to_float(
-	        block->scales ? lanes_widen(block->scales[FEW_TILE(v)].magnitude + row)
-	                      : lanes_widen_unsigned(block->scale_bytes +
-	                                             (size_t)FEW_TILE(v) * block->apart + row));
+	        type != LANES_Q8 ? lanes_widen(block->scales[FEW_TILE(v)].magnitude + row)
+	                         : lanes_widen_unsigned(block->scale_bytes +
+	                                                (size_t)FEW_TILE(v) * block->apart + row));
 }
 
 /* Adds the products of a block to sums [tokens][tiles]. */
 INLINE void few_add(float (*sums)[TILE_ROWS], const lanes_int dots[], const few_block *block,
-                    const float *scales, const int tokens, const int width)
+                    const float *scales, const int tokens, const int width,
+                    const enum lanes_type type)
 {
 	lanes_float magnitude[FEW_WIDTH];
 	int k;
 
 	UNROLL
 	for (k = 0; k < width; k++)
-		magnitude[k] = few_magnitude(block, k);
+		magnitude[k] = few_magnitude(block, k, type);
 	UNROLL
 	for (k = 0; k < tokens * width; k++) {
 		float *sum = sums[FEW_TILE(k)] + FEW_ROW(k);
@@ -126,8 +132,9 @@ INLINE void few_add(float (*sums)[TILE_ROWS], const lanes_int dots[], const few_
 }
 
 /* Adds a block to sums [tokens][tiles]. */
-INLINE void few_add_block(float (*sums)[TILE_ROWS], const few_block *block, lanes_int table,
-                          lanes_few x, const int tokens, const int tiles)
+INLINE void few_add_block(float (*sums)[TILE_ROWS], const few_block *block,
+                          const lanes_tables *tables, lanes_few x, const int tokens,
+                          const int tiles, const enum lanes_type type)
 {
 	const int width = tiles * LANES_PARTS;
 	lanes_int dots[LANES_FEW * FEW_WIDTH];
@@ -136,11 +143,11 @@ INLINE void few_add_block(float (*sums)[TILE_ROWS], const few_block *block, lane
 	UNROLL
 	for (k = 0; k < tokens * width; k++)
 		dots[k] = lanes_fill(x.starts[FEW_SCALES(k / width)]);
-	if (block->scales)
-		few_dots_q4(dots, block, table, x.codes, tokens, width);
+	if (type != LANES_Q8)
+		few_dots_book(dots, block, tables, x.codes, tokens, width, type);
 	else
 		few_dots_q8(dots, block, x.codes, tokens, width);
-	few_add(sums, dots, block, x.scales, tokens, width);
+	few_add(sums, dots, block, x.scales, tokens, width, type);
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* lanes_matmul.h - template of the matrix products for q4 and q8 with LANES_TOKENS tokens to a
+/* lanes_matmul.h - template of the matrix products for q3, q4 and q8 with LANES_TOKENS tokens to a
  * pass; arch/lanes.h says what it is made of */
 #ifndef ARCH_LANES_MATMUL_H
 #define ARCH_LANES_MATMUL_H
@@ -149,8 +149,8 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 	}
 }
 
-ONCE static void multiply_panel_q4(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
-                                   int tiles)
+ONCE static void multiply_panel_book(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
+                                     int tiles)
 {
 	if (LANES_TILES == 1 || tiles == LANES_TILES)
 		multiply_passes(p, x, n, n_blocks, LANES_TILES, false);
@@ -159,7 +159,7 @@ ONCE static void multiply_panel_q4(lanes_panel *p, lanes_slab x, size_t n, size_
 }
 
 #ifdef LANES_OWN_DOTS
-#define multiply_panel_q8 multiply_panel_q4 /* the same function once */
+#define multiply_panel_q8 multiply_panel_book /* the same function once */
 #else
 ONCE static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
                                    int tiles)
@@ -171,25 +171,25 @@ ONCE static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_
 }
 #endif
 
-static void lanes_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                            size_t first, size_t end, float *scratch)
+INLINE void lanes_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                         size_t first, size_t end, float *scratch, const enum lanes_type type)
 {
+	const size_t few = type == LANES_Q8 ? LANES_FEW_MOST_Q8 : LANES_FEW_MOST;
+
 	if (x->n == 1)
-		lanes_matvec_q4(y, w, x, first, end);
-	else if (x->n > LANES_FEW_MOST || !lanes_few_tiles(y, ldy, w, x, first, end, scratch, true))
+		lanes_matvec(y, w, x, first, end, type);
+	else if (x->n > few || !lanes_few_tiles(y, ldy, w, x, first, end, scratch, type))
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q4, multiply_panel_q4);
+		               end, type,
+		               type == LANES_Q8 ? multiply_panel_q8 : multiply_panel_book);
 }
 
-static void lanes_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                            size_t first, size_t end, float *scratch)
-{
-	if (x->n == 1)
-		lanes_matvec_q8(y, w, x, first, end);
-	else if (x->n > LANES_FEW_MOST_Q8 ||
-	         !lanes_few_tiles(y, ldy, w, x, first, end, scratch, false))
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q8, multiply_panel_q8);
-}
+LANES_PRODUCT(lanes_matmul_q3, lanes_matmul, LANES_Q3)
+LANES_PRODUCT(lanes_matmul_q4, lanes_matmul, LANES_Q4)
+LANES_PRODUCT(lanes_matmul_q8, lanes_matmul, LANES_Q8)
+
+/* Their entries in the table. */
+#define LANES_MATMUL                                                                               \
+	.matmul_q3 = lanes_matmul_q3, .matmul_q4 = lanes_matmul_q4, .matmul_q8 = lanes_matmul_q8
 
 #endif

@@ -50,15 +50,17 @@ typedef const int8_t *lanes_columns;
 
 INLINE lanes_columns lanes_columns_at(const int8_t *x) { return x; }
 
-/* Adds the products of LANES rows of a block, whose codes are looked up in `table`. */
+/* Adds the products of LANES rows of a block, whose codes are looked up. */
 INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_columns x,
-                                 lanes_int table)
+                                 const lanes_tables *tables, const enum lanes_type type)
 {
+	lanes_int kept[4];
 	int j;
 
 	UNROLL
 	for (j = 0; j < 4; j++) {
-		lanes_int bytes = lanes_load(codes + 64 * j);
+		lanes_int bytes = load_nibbles(kept, codes, j, type),
+		          table = table_of(tables, j, type);
 
 		dots = lanes_dot(dots, lanes_lookup(table, lanes_low4(bytes)), x, j);
 		dots = lanes_dot(dots, lanes_lookup(table, lanes_high4(bytes)), x + 16, j);
@@ -67,9 +69,10 @@ INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_col
 }
 #endif
 
-/* Adds one block to sums[LANES_PARTS]. Low nibbles hold columns 0..15, high nibbles 16..31. */
-INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t *shift,
-                         const int8_t *magnitude, const arch_vectors *x, size_t b, lanes_int table)
+/* Adds one block of q3 or q4 to sums[LANES_PARTS]. */
+INLINE void add_block_book(lanes_float sums[], const uint8_t *codes, const int8_t *shift,
+                           const int8_t *magnitude, const arch_vectors *x, size_t b,
+                           const lanes_tables *tables, const enum lanes_type type)
 {
 	const lanes_columns columns = lanes_columns_at(x->codes + b * TILE_BLOCK);
 	lanes_int starts[LANES_PARTS];
@@ -80,8 +83,8 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 	lanes_magnitudes(magnitudes, magnitude);
 	UNROLL
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int dots =
-		        lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns, table);
+		lanes_int dots = lanes_dot_codes(starts[part], codes + 4 * LANES * part, columns,
+		                                 tables, type);
 		lanes_float m = magnitudes[part];
 
 		sums[part] = lanes_add(sums[part], lanes_mul(lanes_product(dots, m, offset_of(m)),
@@ -91,21 +94,22 @@ INLINE void add_block_q4(lanes_float sums[], const uint8_t *codes, const int8_t 
 }
 
 /* Tiles tile, tile + apart and so on, `streams` of them. */
-INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t tile,
-                                size_t apart, const lanes_tables *tables, const int streams,
-                                const bool one_stream)
+INLINE void multiply_streams_book(float *y, const arch_matrix *w, const arch_vectors *x,
+                                  size_t tile, size_t apart, const lanes_tables *tables,
+                                  const enum lanes_type type, const int streams,
+                                  const bool one_stream)
 {
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
 	lanes_float sums[LANES_STREAMS][LANES_PARTS];
-	size_t b, at = Q4_TILE_HEAD;
+	size_t b, at = TILE_HEAD;
 	unsigned i;
 	int s, part;
 
 	for (s = 0; s < streams; s++)
 		for (part = 0; part < LANES_PARTS; part++)
 			sums[s][part] = lanes_fill_float(0);
-	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += Q4_GROUP_BYTES) {
+	for (b = 0; b < w->blocks; b += TILE_BLOCKS, at += group_bytes(type)) {
 		UNROLL_OUTER
 		for (s = 0; s < streams; s++) {
 			const uint8_t *group = bytes + (size_t)s * stride + at;
@@ -114,12 +118,12 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 			read_scales(&scales, group, tables);
 			prefetch_first(group, one_stream);
 			for (i = 0; i < TILE_BLOCKS; i++) {
-				const uint8_t *codes = group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES;
+				const uint8_t *codes = group + TILE_SCALES + i * block_bytes(type);
 
-				prefetch_lines(codes, 4, one_stream);
-				add_block_q4(sums[s], codes, scales.shift + i * TILE_ROWS,
-				             scales.magnitude + i * TILE_ROWS, x, b + i,
-				             tables->codes);
+				prefetch_lines(codes, (unsigned)block_bytes(type) / 64, one_stream);
+				add_block_book(sums[s], codes, scales.shift + i * TILE_ROWS,
+				               scales.magnitude + i * TILE_ROWS, x, b + i, tables,
+				               type);
 			}
 		}
 	}
@@ -128,17 +132,18 @@ INLINE void multiply_streams_q4(float *y, const arch_matrix *w, const arch_vecto
 		           bytes + (size_t)s * stride);
 }
 
-static void lanes_matvec_q4(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
-                            size_t end)
+INLINE void matvec_book(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
+                        size_t end, const enum lanes_type type)
 {
-	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
+	const lanes_tables tables = make_tables(type, LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
 	size_t each = (end - first) / LANES_STREAMS, i;
 
 	prefetch_starts(w, first, each);
 	for (i = 0; i < each; i++)
-		multiply_streams_q4(y, w, x, first + i, each, &tables, LANES_STREAMS, false);
+		multiply_streams_book(y, w, x, first + i, each, &tables, type, LANES_STREAMS,
+		                      false);
 	for (first += each * LANES_STREAMS; first < end; first++)
-		multiply_streams_q4(y, w, x, first, 0, &tables, 1, false);
+		multiply_streams_book(y, w, x, first, 0, &tables, type, 1, false);
 }
 
 INLINE void add_block_q8(lanes_float sums[], const uint8_t *codes, const uint8_t *magnitude,
@@ -177,7 +182,7 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 	const uint8_t *bytes = w->tiles + tile * w->tile_bytes;
 	const size_t stride = apart * w->tile_bytes;
 	lanes_float sums[LANES_STREAMS][LANES_PARTS];
-	size_t b, at = Q8_TILE_HEAD;
+	size_t b, at = TILE_HEAD;
 	unsigned i;
 	int s, part;
 
@@ -191,7 +196,7 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 
 			prefetch_first(group, one_stream);
 			for (i = 0; i < TILE_BLOCKS; i++) {
-				const uint8_t *codes = group + Q8_GROUP_SCALES + i * Q8_BLOCK_BYTES;
+				const uint8_t *codes = group + TILE_SCALES + i * Q8_BLOCK_BYTES;
 
 				prefetch_lines(codes, 8, one_stream);
 				add_block_q8(sums[s], codes, group + i * TILE_ROWS, x, b + i);
@@ -203,8 +208,8 @@ INLINE void multiply_streams_q8(float *y, const arch_matrix *w, const arch_vecto
 		           bytes + (size_t)s * stride);
 }
 
-static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
-                            size_t end)
+INLINE void matvec_q8(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
+                      size_t end)
 {
 	size_t each = (end - first) / LANES_STREAMS, i;
 
@@ -213,6 +218,15 @@ static void lanes_matvec_q8(float *y, const arch_matrix *w, const arch_vectors *
 		multiply_streams_q8(y, w, x, first + i, each, LANES_STREAMS, false);
 	for (first += each * LANES_STREAMS; first < end; first++)
 		multiply_streams_q8(y, w, x, first, 0, 1, false);
+}
+
+INLINE void lanes_matvec(float *y, const arch_matrix *w, const arch_vectors *x, size_t first,
+                         size_t end, const enum lanes_type type)
+{
+	if (type == LANES_Q8)
+		matvec_q8(y, w, x, first, end);
+	else
+		matvec_book(y, w, x, first, end, type);
 }
 
 #endif

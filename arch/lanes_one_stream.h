@@ -8,31 +8,28 @@
 
 #include "arch/lanes_matmul.h"
 
-static void lanes_one_stream_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                                size_t first, size_t end, float *scratch)
+/* several: the product with several tokens. */
+INLINE void multiply_one_stream(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                                size_t first, size_t end, float *scratch,
+                                const enum lanes_type type, arch_matmul *several)
 {
-	const lanes_tables tables = make_tables(LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
+	const lanes_tables tables = make_tables(type, LANES_BIAS_VECTOR, -LANES_BIAS_VECTOR);
 
 	if (x->n > 1) {
-		lanes_matmul_q4(y, ldy, w, x, first, end, scratch);
+		several(y, ldy, w, x, first, end, scratch);
 		return;
 	}
 	prefetch_start(w->tiles + first * w->tile_bytes);
 	for (; first < end; first++)
-		multiply_streams_q4(y, w, x, first, 0, &tables, 1, true);
+		if (type == LANES_Q8)
+			multiply_streams_q8(y, w, x, first, 0, 1, true);
+		else
+			multiply_streams_book(y, w, x, first, 0, &tables, type, 1, true);
 }
 
-static void lanes_one_stream_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                                size_t first, size_t end, float *scratch)
-{
-	if (x->n > 1) {
-		lanes_matmul_q8(y, ldy, w, x, first, end, scratch);
-		return;
-	}
-	prefetch_start(w->tiles + first * w->tile_bytes);
-	for (; first < end; first++)
-		multiply_streams_q8(y, w, x, first, 0, 1, true);
-}
+LANES_PRODUCT(lanes_one_stream_q3, multiply_one_stream, LANES_Q3, lanes_matmul_q3)
+LANES_PRODUCT(lanes_one_stream_q4, multiply_one_stream, LANES_Q4, lanes_matmul_q4)
+LANES_PRODUCT(lanes_one_stream_q8, multiply_one_stream, LANES_Q8, lanes_matmul_q8)
 
 #ifdef ARCH_LANES_F16_H
 static void lanes_one_stream_f16(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
@@ -50,7 +47,9 @@ static void lanes_one_stream_f16(float *y, size_t ldy, const arch_matrix *w, con
 #endif
 
 /* Their entries in the table. */
-#define LANES_ONE_STREAM     .one_stream_q4 = lanes_one_stream_q4, .one_stream_q8 = lanes_one_stream_q8
+#define LANES_ONE_STREAM                                                                           \
+	.one_stream_q3 = lanes_one_stream_q3, .one_stream_q4 = lanes_one_stream_q4,                \
+	.one_stream_q8 = lanes_one_stream_q8
 #define LANES_ONE_STREAM_ALL LANES_ONE_STREAM, .one_stream_f16 = lanes_one_stream_f16
 
 #endif

@@ -52,7 +52,7 @@ typedef struct lanes_panel {
 	float offset[LANES_TILES][PANEL_BLOCKS][TILE_ROWS] __attribute__((aligned(64)));
 	/* decoded, or the file's own bytes where they need no decoding */
 	const uint8_t *codes[LANES_TILES][PANEL_BLOCKS];
-	lanes_tables tables; /* of q4 */
+	lanes_tables tables; /* of q3 and q4 */
 
 	lanes_sums *sums; /* [tiles], of tokens from the group's first */
 	float *y; /* where they go after the last panel, multiplied with the tiles' row scales */
@@ -78,17 +78,18 @@ INLINE void set_magnitude(lanes_panel *p, int at, size_t i, int part, lanes_int 
 	lanes_store_float(p->offset[at][i] + LANES * part, offset_of(m));
 }
 
-INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift,
-                            lanes_int table)
+INLINE void decode_block(uint8_t decoded[8][64], const uint8_t *codes, const int8_t *shift,
+                         const lanes_tables *tables, const enum lanes_type type)
 {
 	int part, j;
 
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int by = lanes_spread(shift + LANES * part);
+		lanes_int by = lanes_spread(shift + LANES * part), kept[4];
 
 		UNROLL
 		for (j = 0; j < 4; j++) {
-			lanes_int bytes = lanes_load(codes + 64 * j + 4 * LANES * part);
+			lanes_int bytes = load_nibbles(kept, codes + 4 * LANES * part, j, type),
+			          table = table_of(tables, j, type);
 
 			lanes_store(decoded[j] + 4 * LANES * part,
 			            lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes)), by));
@@ -99,10 +100,10 @@ INLINE void decode_block_q4(uint8_t decoded[8][64], const uint8_t *codes, const 
 }
 
 /* Blocks [block, block + n_blocks) of a tile; block is a multiple of 4. */
-static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block,
-                            size_t n_blocks)
+INLINE void decode_panel_book(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                              size_t n_blocks, const enum lanes_type type)
 {
-	const uint8_t *group = tile + Q4_TILE_HEAD + block / TILE_BLOCKS * Q4_GROUP_BYTES;
+	const uint8_t *group = tile + TILE_HEAD + block / TILE_BLOCKS * group_bytes(type);
 	lanes_scales scales;
 	size_t i;
 	int part;
@@ -112,16 +113,28 @@ static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t 
 
 		if (row == 0)
 			read_scales(&scales, group, &p->tables);
-		decode_block_q4(p->decoded[at][i],
-		                group + Q4_GROUP_SCALES + i % TILE_BLOCKS * Q4_BLOCK_BYTES,
-		                scales.shift + row, p->tables.codes);
+		decode_block(p->decoded[at][i],
+		             group + TILE_SCALES + i % TILE_BLOCKS * block_bytes(type),
+		             scales.shift + row, &p->tables, type);
 		p->codes[at][i] = p->decoded[at][i][0];
 		for (part = 0; part < LANES_PARTS; part++)
 			set_magnitude(p, at, i, part,
 			              lanes_widen(scales.magnitude + row + (size_t)(LANES * part)));
 		if (i % TILE_BLOCKS == TILE_BLOCKS - 1)
-			group += Q4_GROUP_BYTES;
+			group += group_bytes(type);
 	}
+}
+
+static void decode_panel_q3(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                            size_t n_blocks)
+{
+	decode_panel_book(p, at, tile, block, n_blocks, LANES_Q3);
+}
+
+static void decode_panel_q4(lanes_panel *p, int at, const uint8_t *tile, size_t block,
+                            size_t n_blocks)
+{
+	decode_panel_book(p, at, tile, block, n_blocks, LANES_Q4);
 }
 
 static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t block,
@@ -133,8 +146,8 @@ static void decode_panel_q8(lanes_panel *p, int at, const uint8_t *tile, size_t 
 
 	for (i = 0; i < n_blocks; i++) {
 		const uint8_t *group =
-		        tile + Q8_TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
-		const uint8_t *codes = group + Q8_GROUP_SCALES + i % TILE_BLOCKS * Q8_BLOCK_BYTES;
+		        tile + TILE_HEAD + (block + i) / TILE_BLOCKS * Q8_GROUP_BYTES;
+		const uint8_t *codes = group + TILE_SCALES + i % TILE_BLOCKS * Q8_BLOCK_BYTES;
 
 		p->codes[at][i] = LANES_BIAS_FULL ? p->decoded[at][i][0] : codes;
 		for (k = 0; LANES_BIAS_FULL && k < Q8_BLOCK_BYTES; k += 4 * LANES)
@@ -179,17 +192,16 @@ INLINE void store_sum(const lanes_panel *p, int at, size_t t, int part, lanes_fl
 		lanes_store_float(p->sums[at][t] + LANES * part, sum);
 }
 
-/* Says which codes come after this panel. Groups of q4 and q8 follow a head of row scales. */
+/* Says which codes come after this panel. */
 INLINE void set_next(lanes_panel *p, const arch_matrix *w, const uint8_t *tiles, size_t block,
-                     int n_tiles)
+                     int n_tiles, const enum lanes_type type)
 {
-	size_t group_bytes = (w->tile_bytes - Q4_TILE_HEAD) / (w->blocks / TILE_BLOCKS);
 	int i;
 
 	for (i = 0; i < n_tiles; i++)
-		p->next[i] = tiles + (size_t)i * w->tile_bytes + Q4_TILE_HEAD +
-		             block / TILE_BLOCKS * group_bytes;
-	p->next_bytes = PANEL_BLOCKS / TILE_BLOCKS * group_bytes;
+		p->next[i] = tiles + (size_t)i * w->tile_bytes + TILE_HEAD +
+		             block / TILE_BLOCKS * group_bytes(type);
+	p->next_bytes = PANEL_BLOCKS / TILE_BLOCKS * group_bytes(type);
 }
 
 /* Called once in each of `passes` passes over the panel: prefetches a share of the next panel's
@@ -209,15 +221,18 @@ INLINE void prefetch_next(lanes_panel *p, size_t passes, int tiles)
 /* A group of tiles and tokens whose sums stay in L2, with the part of the tokens that a panel is
  * multiplied with. */
 INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size_t n_tiles,
-                           decode_panel *decode, multiply_panels *multiply)
+                           const enum lanes_type type, multiply_panels *multiply)
 {
+	decode_panel *const decode = type == LANES_Q3   ? decode_panel_q3
+	                             : type == LANES_Q4 ? decode_panel_q4
+	                                                : decode_panel_q8;
 	const arch_matrix *w = job.w;
 	const uint8_t *bytes = w->tiles + first * w->tile_bytes;
 	lanes_panel p;
 	size_t tile, block, next;
 	int tiles, i;
 
-	p.tables = make_tables(0, LANES_BIAS_PANEL);
+	p.tables = make_tables(type, 0, LANES_BIAS_PANEL);
 	p.ldy = job.ldy;
 	for (block = 0; block < w->blocks; block += PANEL_BLOCKS) {
 		size_t n_blocks =
@@ -233,7 +248,7 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 				decode(&p, i, p.row_scales[i], block, n_blocks);
 			}
 			set_next(&p, w, next < n_tiles ? bytes + next * w->tile_bytes : bytes,
-			         next < n_tiles ? block : block + PANEL_BLOCKS, tiles);
+			         next < n_tiles ? block : block + PANEL_BLOCKS, tiles, type);
 			p.sums = job.sums + tile;
 			p.y = job.y + t * job.ldy + (first + tile) * TILE_ROWS;
 			multiply(&p, slab_of(job.x, t, block), n, n_blocks, tiles);
@@ -241,7 +256,7 @@ INLINE void multiply_group(lanes_job job, size_t t, size_t n, size_t first, size
 	}
 }
 
-INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel *decode,
+INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, const enum lanes_type type,
                            multiply_panels *multiply)
 {
 	size_t groups = (job.x->n + GROUP_TOKENS - 1) / GROUP_TOKENS, t, tile, tokens, tiles;
@@ -252,7 +267,7 @@ INLINE void multiply_tiles(lanes_job job, size_t first, size_t end, decode_panel
 		tokens = (job.x->n - t) / groups;
 		for (tile = first; tile < end; tile += tiles) {
 			tiles = end - tile < GROUP_TILES ? end - tile : GROUP_TILES;
-			multiply_group(job, t, tokens, tile, tiles, decode, multiply);
+			multiply_group(job, t, tokens, tile, tiles, type, multiply);
 		}
 	}
 }

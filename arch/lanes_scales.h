@@ -4,40 +4,88 @@
 #define ARCH_LANES_SCALES_H
 
 #include "arch/lanes.h"
+#include "quant/q3.h"
 #include "quant/q4.h"
 #include "quant/q8.h"
 
-#define GROUP_SCALES (TILE_BLOCKS * TILE_ROWS)
+/* Integer types, told apart when products are compiled. */
+enum lanes_type { LANES_Q3, LANES_Q4, LANES_Q8 };
+
+/* Defines a function arch_matmul that is body(all it takes, and the arguments). */
+#define LANES_PRODUCT(name, body, ...)                                                             \
+	static void name(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,        \
+	                 size_t first, size_t end, float *scratch)                                 \
+	{                                                                                          \
+		body(y, ldy, w, x, first, end, scratch, __VA_ARGS__);                              \
+	}
+
+INLINE size_t block_bytes(const enum lanes_type type)
+{
+	return type == LANES_Q3   ? Q3_BLOCK_BYTES
+	       : type == LANES_Q4 ? Q4_BLOCK_BYTES
+	                          : Q8_BLOCK_BYTES;
+}
+
+INLINE size_t group_bytes(const enum lanes_type type)
+{
+	return TILE_SCALES + TILE_BLOCKS * block_bytes(type);
+}
 
 /* Tables for the nibbles of codes and of scale bytes. */
 typedef struct lanes_tables {
-	lanes_int codes, magnitudes, shifts, signs;
+	lanes_int codes[4]; /* of a block's four vectors; q4 has one for all */
+	lanes_int magnitudes, shifts, signs;
 } lanes_tables;
 
-INLINE lanes_tables make_tables(int code_bias, int shift_bias)
+INLINE lanes_tables make_tables(const enum lanes_type type, int code_bias, int shift_bias)
 {
+	const codebook *book = type == LANES_Q3 ? &q3_book : &q4_book;
 	int8_t codes[16], shifts[16], signs[16];
-	int i;
+	lanes_tables tables;
+	unsigned i, j;
 
+	for (j = 0; j < 4; j++) {
+		for (i = 0; i < 16; i++)
+			codes[i] = (int8_t)(book->values[type == LANES_Q3 ? q3_code(i, j) : i] +
+			                    code_bias);
+		tables.codes[j] = lanes_table(codes);
+	}
 	for (i = 0; i < 16; i++) {
-		codes[i] = (int8_t)(q4_codebook[i] + code_bias);
-		shifts[i] = (int8_t)(q4_shift((uint8_t)(i << 4)) + shift_bias);
+		shifts[i] = (int8_t)(codebook_shift(book, (uint8_t)(i << 4)) + shift_bias);
 		signs[i] = i & 8 ? -1 : 0;
 	}
-	return (lanes_tables){ lanes_table(codes), lanes_table(q4_magnitudes), lanes_table(shifts),
-		               lanes_table(signs) };
+	tables.magnitudes = lanes_table(book->magnitudes);
+	tables.shifts = lanes_table(shifts);
+	tables.signs = lanes_table(signs);
+	return tables;
+}
+
+INLINE lanes_int table_of(const lanes_tables *tables, int j, const enum lanes_type type)
+{
+	return tables->codes[type == LANES_Q3 ? j : 0];
+}
+
+/* The vector whose low nibbles are the codes of LANES rows and columns 4j to 4j + 3 of a block, and
+ * whose high nibbles are those of columns 16 + 4j to 19 + 4j. Asked for in order of j; `bytes` [4]
+ * keeps them. */
+INLINE lanes_int load_nibbles(lanes_int bytes[], const uint8_t *codes, int j,
+                              const enum lanes_type type)
+{
+	bytes[j] = type == LANES_Q3 && j == 3 ? lanes_mix(bytes[0], bytes[1], bytes[2])
+	                                      : lanes_load(codes + 64 * j);
+	return bytes[j];
 }
 
 /* What the 64 scale bytes of a group mean. */
 typedef struct lanes_scales {
-	int8_t shift[GROUP_SCALES], magnitude[GROUP_SCALES];
+	int8_t shift[TILE_SCALES], magnitude[TILE_SCALES];
 } lanes_scales;
 
 INLINE void read_scales(lanes_scales *out, const uint8_t *scales, const lanes_tables *tables)
 {
 	unsigned i;
 
-	for (i = 0; i < GROUP_SCALES; i += 4 * LANES) {
+	for (i = 0; i < TILE_SCALES; i += 4 * LANES) {
 		lanes_int bytes = lanes_load(scales + i), high = lanes_high4(bytes),
 		          sign = lanes_lookup(tables->signs, high);
 		lanes_int magnitude = lanes_lookup(tables->magnitudes, lanes_low4(bytes));

@@ -12,6 +12,7 @@
 #include "arch/segment.h"
 #include "quant/f16.h"
 #include "quant/half.h"
+#include "quant/q3.h"
 #include "quant/q4.h"
 #include "quant/q8.h"
 
@@ -30,29 +31,37 @@ typedef struct scalar_block {
 	int32_t magnitude[TILE_ROWS];
 } scalar_block;
 
-static void load_q4_block(scalar_block *block, const uint8_t *tile, size_t b)
+static void load_book_block(scalar_block *block, const codebook *book, const uint8_t *tile,
+                            size_t b)
 {
-	const uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
-	const uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES;
+	uint8_t code[TILE_BLOCK];
 	unsigned row, i;
 
 	for (row = 0; row < TILE_ROWS; row++) {
-		uint8_t scale = group[b % TILE_BLOCKS * TILE_ROWS + row];
+		uint8_t scale = tile[codebook_scales(book, b) + row];
 
-		block->magnitude[row] = q4_magnitude(scale);
-		for (i = 0; i < TILE_BLOCK / 2; i++) {
-			uint8_t byte = codes[i / 4 * 64 + row * 4 + i % 4];
-
-			block->w[row][i] = (int8_t)(q4_codebook[byte & 15] + q4_shift(scale));
-			block->w[row][i + 16] = (int8_t)(q4_codebook[byte >> 4] + q4_shift(scale));
-		}
+		book->unpack(code, tile + codebook_codes(book, b), row);
+		block->magnitude[row] = codebook_magnitude(book, scale);
+		for (i = 0; i < TILE_BLOCK; i++)
+			block->w[row][i] =
+			        (int8_t)(book->values[code[i]] + codebook_shift(book, scale));
 	}
+}
+
+static void load_q4_block(scalar_block *block, const uint8_t *tile, size_t b)
+{
+	load_book_block(block, &q4_book, tile, b);
+}
+
+static void load_q3_block(scalar_block *block, const uint8_t *tile, size_t b)
+{
+	load_book_block(block, &q3_book, tile, b);
 }
 
 static void load_q8_block(scalar_block *block, const uint8_t *tile, size_t b)
 {
-	const uint8_t *group = tile + Q8_TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
-	const uint8_t *codes = group + Q8_GROUP_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES;
+	const uint8_t *group = tile + TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
+	const uint8_t *codes = group + TILE_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES;
 	unsigned row, i;
 
 	for (row = 0; row < TILE_ROWS; row++) {
@@ -110,6 +119,13 @@ static void scalar_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const a
 {
 	(void)scratch;
 	matmul_integer(y, ldy, w, x, first, end, load_q4_block);
+}
+
+static void scalar_matmul_q3(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                             size_t first, size_t end, float *scratch)
+{
+	(void)scratch;
+	matmul_integer(y, ldy, w, x, first, end, load_q3_block);
 }
 
 static void scalar_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
@@ -341,6 +357,7 @@ static void scalar_attend(const arch_attention *job)
 const arch_kernels arch_scalar = { .name = "scalar",
 	                           .supported = scalar_supported,
 	                           .matmul_q4 = scalar_matmul_q4,
+	                           .matmul_q3 = scalar_matmul_q3,
 	                           .matmul_q8 = scalar_matmul_q8,
 	                           .matmul_f16 = scalar_matmul_f16,
 	                           .quantize = scalar_quantize,

@@ -1,6 +1,6 @@
 #!/bin/sh
-# arm_estimate.sh [WORD...] - estimates q4's speed on Arm boards with llvm-mca; nothing here is
-# measured
+# arm_estimate.sh [WORD...] - estimates the speed of q4, or another type, on Arm boards with llvm-mca;
+# nothing here is measured
 #
 # The kernel sets of arch/arm are compiled to assembly as the release build compiles them, the loops
 # that do the work are cut out, and llvm-mca simulates them on a model of the core's pipelines, in
@@ -9,12 +9,20 @@
 # these are upper limits. Takes 10 s.
 #
 # With words, only rows in which one of them occurs are printed: a core, a board, a set.
+#   TYPE    q4 (default) or q3
 #   CC      a compiler for aarch64: "aarch64-linux-gnu-gcc" (default),
 #           "clang --target=aarch64-linux-gnu"
 #   MCA     llvm-mca. LLVM 14 takes a Cortex-A57 for Neoverse N1 and V1, LLVM 19 and 22 have their
 #           own pipelines; the column "model" tells.
 #   TRACES  a folder that keeps assembly and loops, for llvm-mca -timeline or -bottleneck-analysis
 CC=${CC:-aarch64-linux-gnu-gcc}
+TYPE=${TYPE:-q4}
+# Bytes of a tile-block with its scales, GB that a token reads, and what the sources call the type.
+case $TYPE in
+q4) others='q3|q8' bytes=272 gb=3.82 lanes=LANES_Q4 ;;
+q3) others='q4|q8' bytes=208 gb=2.92 lanes=LANES_Q3 ;;
+*) echo "arm_estimate.sh: TYPE: q4 or q3 expected, found $TYPE" >&2; exit 2 ;;
+esac
 for tool in llvm-mca-22 llvm-mca-21 llvm-mca-20 llvm-mca-19 llvm-mca-18 llvm-mca-17 llvm-mca; do
 	[ -n "$MCA" ] && break
 	command -v $tool >/dev/null && MCA=$tool
@@ -48,7 +56,7 @@ A76|neoverse-n1 -dispatch=4|RK3588, large cores|4|2.4|17|neon dotprod
 N1|neoverse-n1 -dispatch=4|one server core|1|2.5||neon dotprod
 V1|neoverse-v1|one server core|1|2.6||neon dotprod i8mm'
 
-# Loops are found by what they do, in functions that may belong to q4. A block loop is the smallest
+# Loops are found by what they do, in functions that may belong to the type. A block loop is the smallest
 # with dot products and fused multiply-adds, four of the latter (16 rows) for each tile-block and
 # token. With table lookups it belongs to the product with a vector: the trace is the loop around
 # it, a group of four blocks of several streams. Without, it belongs to the product with a matrix:
@@ -56,7 +64,7 @@ V1|neoverse-v1|one server core|1|2.6||neon dotprod i8mm'
 # unroll are written out, as often as 512 multiplications for each tile-block and token ask for.
 # Prints "# tile-blocks", then instructions.
 cut_loop() { # vector|matrix, assembly
-	awk -v kind="$1" '
+	awk -v kind="$1" -v others="$others|f16|attend|peak" '
 	function macs(i) { return dots[to[i]] - dots[from[i] - 1] }
 	function products(i) { return fmla[to[i]] - fmla[from[i] - 1] }
 	function lookups(i) { return tbl[to[i]] - tbl[from[i] - 1] }
@@ -71,7 +79,7 @@ cut_loop() { # vector|matrix, assembly
 			done += dots[n] - dots[n - 1]
 		}
 	}
-	/^[A-Za-z_][A-Za-z0-9_.]*:/ { skip = $1 ~ /q8|f16|attend|peak/ }
+	/^[A-Za-z_][A-Za-z0-9_.]*:/ { skip = $1 ~ others }
 	/^[.A-Za-z_][A-Za-z0-9_.]*:/ { sub(/:.*/, "", $1); at[$1] = NR }
 	{
 		text[NR] = /^[ \t]+[a-z]/ ? $0 : ""
@@ -116,12 +124,12 @@ few_source() { # set
 		#define FEW(n) \\
 			void few_##n(float (*sums)[TILE_ROWS], const uint8_t *group, const arch_vectors *x, const int32_t *starts, const lanes_tables *tables) \\
 			{ \\
-				for (size_t b = 0; b < x->blocks; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) { \\
+				for (size_t b = 0; b < x->blocks; b += TILE_BLOCKS, group += group_bytes($lanes)) { \\
 					lanes_scales scales; \\
 					prefetch_first(group, true); \\
-					prefetch_lines(group + 64, Q4_GROUP_BYTES / 64 - 1, true); \\
+					prefetch_lines(group + 64, (unsigned)group_bytes($lanes) / 64 - 1, true); \\
 					read_scales(&scales, group, tables); \\
-					few_group(sums, group, &scales, tables->codes, few_at(x, starts, 0, b), n); \\
+					few_group(sums, group, &scales, tables, few_at(x, starts, 0, b), n, $lanes); \\
 				} \\
 			}
 		#if LANES_FEW_MOST >= 2
@@ -135,12 +143,12 @@ few_source() { # set
 		#endif
 		void few_panel(lanes_panel *p, const uint8_t *group, size_t n)
 		{
-			for (size_t b = 0; b < n; b += TILE_BLOCKS, group += Q4_GROUP_BYTES) {
+			for (size_t b = 0; b < n; b += TILE_BLOCKS, group += group_bytes($lanes)) {
 				lanes_scales scales;
 				read_scales(&scales, group, &p->tables);
 				UNROLL
 				for (size_t i = 0; i < TILE_BLOCKS; i++) {
-					decode_block_q4(p->decoded[0][b + i], group + Q4_GROUP_SCALES + i * Q4_BLOCK_BYTES, scales.shift + i * TILE_ROWS, p->tables.codes);
+					decode_block(p->decoded[0][b + i], group + TILE_SCALES + i * block_bytes($lanes), scales.shift + i * TILE_ROWS, &p->tables, $lanes);
 					UNROLL
 					for (int part = 0; part < LANES_PARTS; part++)
 						set_magnitude(p, 0, b + i, part, lanes_widen(scales.magnitude + i * TILE_ROWS + (size_t)(LANES * part)));
@@ -183,7 +191,8 @@ cut_function() { # function, assembly; prints nothing if the set has no such fun
 }
 
 compile() { # source, assembly, set
-	$CC -std=c11 -ffp-contract=off -fno-fast-math -I. -D_GNU_SOURCE -O3 -DNDEBUG $(sed -n '1,9s/.*build with: //p' arch/arm/$3.c) -S -o "$2" "$1" || fail "$CC does not compile $3"
+	$CC -std=c11 -ffp-contract=off -fno-fast-math -I. -D_GNU_SOURCE -O3 -DNDEBUG $(sed -n '1,9s/.*build with: //p' arch/arm/$3.c) -S -o "$2.full" "$1" || fail "$CC does not compile $3"
+	sed 's/\(movi.*\)0xffffffffffffff/\10x/' "$2.full" >"$2" # which llvm-mca does not read
 }
 
 for set in neon dotprod i8mm; do
@@ -224,8 +233,8 @@ few_cycles() { # what llvm-mca is told, set, rows
 	fi
 }
 
-echo "Estimated: $($CC --version | sed -n 1p), -O3; $("$MCA" --version | sed -n 's/.*LLVM version/LLVM/p')"
-echo "cycles: for a tile of 16 rows x 32 columns (272 bytes, 512 multiplications). Decode reads 3.82 GB a token, prefill multiplies 6.98 G times."
+echo "Estimated, $TYPE: $($CC --version | sed -n 1p), -O3; $("$MCA" --version | sed -n 's/.*LLVM version/LLVM/p')"
+echo "cycles: for a tile of 16 rows x 32 columns ($bytes bytes, 512 multiplications). Decode reads $gb GB a token, prefill multiplies 6.98 G times."
 echo "x one row: time of a pass over 2, 4 and 8 rows, all cores, the slower of arithmetic and memory; a panel of i8mm without its zips."
 echo
 format='%-4s %-20s %-7s %5s %-7s %-5s | %6s %6s %6s %6s %6s %6s %6s | %6s %8s | %6s %6s %6s %5s %5s %5s\n'
@@ -239,17 +248,17 @@ echo "$boards" | while IFS='|' read -r core cpu board cores ghz gbps sets; do
 		vector=$(cycles "$cpu" $set.vector) matrix=$(cycles "$cpu" $set.matrix)
 		two=$(few_cycles "$cpu" $set 2) four=$(few_cycles "$cpu" $set 4) eight=$(few_cycles "$cpu" $set 8)
 		[ -n "$vector" ] && [ -n "$matrix" ] && [ -n "$two" ] && [ -n "$four" ] && [ -n "$eight" ] || fail "$MCA does not simulate $cpu"
-		awk -v format="$format" -v core="$core" -v board="$board" -v cores="$cores" -v ghz="$ghz" -v gbps="$gbps" -v set="$set" -v vector="$vector" -v matrix="$matrix" -v two="${two% *}" -v four="${four% *}" -v eight="${eight% *}" '
+		awk -v format="$format" -v core="$core" -v board="$board" -v cores="$cores" -v ghz="$ghz" -v gbps="$gbps" -v set="$set" -v vector="$vector" -v matrix="$matrix" -v two="${two% *}" -v four="${four% *}" -v eight="${eight% *}" -v bytes=$bytes -v gb=$gb '
 		# The longer of arithmetic and memory, against that of one row.
 		function cost(c) { return sprintf("%.2f", slower(c) / slower(v[1])) }
-		function slower(c) { return gbps != "" && 272 / gbps > c / all_ghz ? 272 / gbps : c / all_ghz }
+		function slower(c) { return gbps != "" && bytes / gbps > c / all_ghz ? bytes / gbps : c / all_ghz }
 		BEGIN {
 			split(vector, v); split(matrix, m)
 			all_ghz = cores * ghz
-			each = 272 * ghz / v[1]; all = each * cores
+			each = bytes * ghz / v[1]; all = each * cores
 			needed = all < gbps ? ">" cores : int(gbps / each + 0.999)
-			printf format, core, board, cores "x" ghz, gbps == "" ? "-" : gbps, set, v[2], v[1], sprintf("%.2f", each), sprintf("%.2f", each / 3.82), sprintf("%.2f", all / 3.82),
-				gbps == "" ? "-" : sprintf("%.2f", gbps / 3.82), sprintf("%.2f", (gbps != "" && gbps < all ? gbps : all) / 3.82), gbps == "" ? "-" : needed,
+			printf format, core, board, cores "x" ghz, gbps == "" ? "-" : gbps, set, v[2], v[1], sprintf("%.2f", each), sprintf("%.2f", each / gb), sprintf("%.2f", all / gb),
+				gbps == "" ? "-" : sprintf("%.2f", gbps / gb), sprintf("%.2f", (gbps != "" && gbps < all ? gbps : all) / gb), gbps == "" ? "-" : needed,
 				m[1], sprintf("%.1f", cores * ghz * 1e9 / (m[1] * 6.98e9 / 512)),
 				two, four, eight, cost(two), cost(four), cost(eight)
 		}' || exit 1

@@ -9,10 +9,7 @@
 
 #include <string.h>
 
-#include "quant/f16.h"
-#include "quant/q4.h"
 #include "quant/types.h"
-#include "quant/q8.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
@@ -26,6 +23,11 @@
 #define HEADS     256u               /* of all 32 layers: 272 MB of keys and values */
 #define LEAST     ((size_t)64 << 20) /* bytes to measure with */
 #define WIDE      14336u
+
+/* The types measured; sweeps are of the first. */
+#define TYPES 4u
+static const uint32_t types[TYPES] = { TYPE_Q3, TYPE_Q4, TYPE_Q8, TYPE_F16 };
+const char *const bench_swept[BENCH_SWEPT] = { "q3", "q4", "q8" };
 
 typedef struct kernels_bench {
 	const arch_kernels *kernels;
@@ -64,15 +66,16 @@ static void multiply_slice(void *argument, unsigned worker, size_t first, size_t
 }
 
 static void measure_matrix(bench_row rows[2], kernels_bench *b, const bench_limits *limits,
-                           const char *const names[2], arch_matmul *multiply, size_t tile_bytes,
-                           bool integer)
+                           const char *const names[2], uint32_t type)
 {
+	const bool integer = type_find(type)->takes_int8;
+	size_t tile_bytes = type_find(type)->tile_bytes(COLS);
 	size_t tiles = b->size / tile_bytes, few = tile_count(FEW_ROWS);
 	double weights = (double)tiles * TILE_ROWS * COLS;
 	double bytes = (double)tiles * (double)tile_bytes,
 	       operations = 2.0 * FEW_ROWS * COLS * TOKENS, seconds;
 
-	b->multiply = multiply;
+	b->multiply = arch_matmul_for(b->kernels, type, true);
 	b->w = (arch_matrix){ b->bytes, tile_bytes, tile_blocks(COLS) };
 	b->x.n = b->unit = 1;
 	seconds = time_work(b, multiply_slice, tiles, ARCH_GRAIN);
@@ -108,14 +111,14 @@ static void multiply_swept(void *argument, unsigned worker, size_t first, size_t
 }
 
 /* Every pass reads another matrix, so that none is in a cache. */
-static void measure_sweep(double seconds[BENCH_SWEEP], kernels_bench *b, arch_matmul *multiply,
-                          size_t tile_bytes)
+static void measure_sweep(double seconds[BENCH_SWEEP], kernels_bench *b, uint32_t type)
 {
+	size_t tile_bytes = type_find(type)->tile_bytes(COLS);
 	size_t matrix = SWEEP_TILES * tile_bytes, matrices = b->size / matrix, next = 0;
 	double times[PASSES];
 	unsigned i, pass;
 
-	b->multiply = multiply;
+	b->multiply = arch_matmul_for(b->kernels, type, true);
 	for (i = 0; i < BENCH_SWEEP; i++) {
 		b->x.n = bench_sweep_tokens[i];
 		b->unit = b->x.n > 1 ? ARCH_GRAIN : 1;
@@ -278,12 +281,11 @@ static void fill(kernels_bench *b)
 brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, pool *threads,
                                    brise_error *err)
 {
-	static const char *const names[][2] = { { "q4 matrix x vector", "q4 matrix x matrix" },
-		                                { "q8 matrix x vector", "q8 matrix x matrix" },
-		                                { "f16 matrix x vector", "f16 matrix x matrix" } };
-	const size_t tile_bytes[] = { q4_tile_bytes(COLS), q8_tile_bytes(COLS),
-		                      f16_tile_bytes(COLS) };
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const char *const names[TYPES][2] = { { "q3 matrix x vector", "q3 matrix x matrix" },
+		                                     { "q4 matrix x vector", "q4 matrix x matrix" },
+		                                     { "q8 matrix x vector", "q8 matrix x matrix" },
+		                                     { "f16 matrix x vector",
+		                                       "f16 matrix x matrix" } };
 	size_t blocks = TOKENS * vectors_slabs(tile_blocks(WIDE)) * SLAB_BLOCKS, i;
 	kernels_bench b = { .kernels = kernels, .threads = threads, .size = bench_read_bytes(0) };
 	/* other rows of 1 GB are fewer */
@@ -314,13 +316,12 @@ brise_status bench_measure_kernels(bench_set *set, const arch_kernels *kernels, 
 	}
 	memset(b.y, 0, y_bytes);
 	fill(&b);
-	for (i = 0; i < 3; i++)
-		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i],
-		               arch_matmul_for(kernels, types[i], true), tile_bytes[i], i < 2);
-	measure_sweep(set->sweep_q4, &b, arch_matmul_for(kernels, TYPE_Q4, true), tile_bytes[0]);
-	measure_sweep(set->sweep_q8, &b, arch_matmul_for(kernels, TYPE_Q8, true), tile_bytes[1]);
-	measure_attention(set->rows + 6, &b, &set->limits);
-	measure_rows(set->rows + 8, &b, &set->limits);
+	for (i = 0; i < TYPES; i++)
+		measure_matrix(set->rows + 2 * i, &b, &set->limits, names[i], types[i]);
+	for (i = 0; i < BENCH_SWEPT; i++)
+		measure_sweep(set->sweeps[i], &b, types[i]);
+	measure_attention(set->rows + 2 * TYPES, &b, &set->limits);
+	measure_rows(set->rows + 2 * TYPES + 2, &b, &set->limits);
 done:
 	memory_free_aligned(b.bytes);
 	memory_free(b.floats);

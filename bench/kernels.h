@@ -14,18 +14,20 @@ typedef struct bench_row {
 	double gops, intensity;
 } bench_row;
 
-#define BENCH_ROWS 11u
+#define BENCH_ROWS 13u
 
 /* Tokens of a pass, of a sweep from one to many. */
 #define BENCH_SWEEP 18u
 extern const unsigned bench_sweep_tokens[BENCH_SWEEP];
+#define BENCH_SWEPT 3u
+extern const char *const bench_swept[BENCH_SWEPT]; /* names of the types */
 
 /* One set's figures. */
 typedef struct bench_set {
 	const char *arch;
 	bench_limits limits;
 	bench_row rows[BENCH_ROWS];
-	double sweep_q4[BENCH_SWEEP], sweep_q8[BENCH_SWEEP]; /* seconds of one pass over a matrix */
+	double sweeps[BENCH_SWEPT][BENCH_SWEEP]; /* seconds of one pass over a matrix */
 } bench_set;
 
 /* The first size of a sweep that costs more than the same tokens in two passes of sizes in it, by

@@ -23,7 +23,7 @@ void convert_init_options(convert_options *options)
 {
 	memset(options, 0, sizeof *options);
 	options->type = TYPE_Q4;
-	options->effort = Q4_NORMAL;
+	options->effort = EFFORT_NORMAL;
 	options->window = CONVERT_WINDOW_AS_FOUND;
 }
 
@@ -190,9 +190,9 @@ static const char *describe_calibration(const convert_options *o)
 
 	if (!o->calibration)
 		return "";
-	if (o->effort == Q4_BEST)
+	if (o->effort == EFFORT_BEST)
 		return ", in a closed loop on the text of a calibration";
-	if (o->effort == Q4_HIGH && calibration_open(&c, o->calibration, NULL) == BRISE_OK) {
+	if (o->effort == EFFORT_HIGH && calibration_open(&c, o->calibration, NULL) == BRISE_OK) {
 		fed_back = c->header.span > 0;
 		calibration_close(c);
 	}
@@ -204,18 +204,19 @@ static const char *describe_calibration(const convert_options *o)
 static brise_status apply_options(source *s, const convert_options *o, notes *lines,
                                   brise_error *err)
 {
-	static const char *const efforts[] = {
-		[Q4_FAST] = "fast", [Q4_NORMAL] = "normal", [Q4_HIGH] = "high", [Q4_BEST] = "best"
-	};
+	static const char *const efforts[] = { [EFFORT_FAST] = "fast",
+		                               [EFFORT_NORMAL] = "normal",
+		                               [EFFORT_HIGH] = "high",
+		                               [EFFORT_BEST] = "best" };
 	char room[64] = "";
 
 	set_window(s, o->window, lines);
 	if (o->bits > 0)
 		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room",
 		               o->bits);
-	if (o->type == TYPE_Q4)
-		notes_add(lines, "encoded as q4, effort %s%s%s", efforts[o->effort], room,
-		          describe_calibration(o));
+	if (type_book(o->type))
+		notes_add(lines, "encoded as %s, effort %s%s%s", type_name(o->type),
+		          efforts[o->effort], room, describe_calibration(o));
 	else
 		notes_add(lines, "encoded as %s", type_name(o->type));
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;

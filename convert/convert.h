@@ -2,7 +2,7 @@
 #ifndef CONVERT_CONVERT_H
 #define CONVERT_CONVERT_H
 
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
 
@@ -48,16 +48,16 @@ typedef void convert_loss_fn(void *user, uint32_t kind, uint32_t layer, double r
 #define CONVERT_WINDOW_AS_FOUND UINT32_MAX
 
 typedef struct convert_options {
-	uint32_t type; /* of all matrices: TYPE_Q4, TYPE_Q8, TYPE_F16 */
+	uint32_t type; /* of all matrices: TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 */
 	/* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
 	const char *const *tensor_types;
 	size_t n_tensor_types;
 	/* per weight of the whole file: what q4 leaves is spent on storing as q8 the matrices whose
 	 * errors cost most; 0: none */
 	double bits;
-	enum q4_effort effort; /* of the search for q4 */
-	/* file of brise calibrate: errors of q4 are weighed by it, and with Q4_HIGH fed back along
-	 * the columns; NULL: none */
+	enum book_effort effort; /* of the search for q4 and q3 */
+	/* file of brise calibrate: errors of q4 and q3 are weighed by it, and with EFFORT_HIGH fed
+	 * back along the columns; NULL: none */
 	const char *calibration;
 	const char *arch;  /* kernel set that searches; NULL: the best. Any gives the same file */
 	unsigned threads;  /* 0: one per core this process may use */

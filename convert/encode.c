@@ -41,7 +41,8 @@ typedef struct encode_run {
 	size_t n_slices;
 	size_t first; /* slice 0 of the current loop */
 	encode_space *spaces;
-	q4_feedback feedback; /* factors of the current tensor, of input `factored`; span 0: none */
+	book_feedback
+	        feedback; /* factors of the current tensor, of input `factored`; span 0: none */
 	uint32_t factored;
 	atomic_uint_fast64_t done; /* source bytes */
 } encode_run;
@@ -89,11 +90,11 @@ static brise_status encode_tile(const encode_run *r, const format_tensor *t,
 	uint32_t input = job->calibration ? calibration_index(&source->config, t->kind, t->layer)
 	                                  : UINT32_MAX;
 	bool calibrated = input != UINT32_MAX;
-	const q4_encoding how = {
+	const book_encoding how = {
 		.effort = job->options->effort,
 		.importance = calibrated ? calibration_squares(job->calibration, input) : NULL,
 		.feedback = calibrated && r->feedback.span > 0 ? &r->feedback : NULL,
-		.errors = job->tools->q4_errors
+		.errors = job->tools->book_errors
 	};
 	brise_status status =
 	        source->read(source->self, t->kind, t->layer, row, n, space->rows, space->raw, err);
@@ -106,7 +107,7 @@ static brise_status encode_tile(const encode_run *r, const format_tensor *t,
 	model_tensor_name(name, t->kind, t->layer);
 	return error_set(err, BRISE_EUNSUPPORTED,
 	                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
-	                 " is too large for %s; use q8 or q4",
+	                 " is too large for %s; use q8, q4 or q3",
 	                 name, row, row + n - 1, type_name(t->type));
 }
 
@@ -247,7 +248,7 @@ static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool
 	uint32_t input = calibration_index(&r->plan->source->config, t->kind, t->layer);
 	brise_status status;
 
-	if (t->type != TYPE_Q4 || input == UINT32_MAX || input == r->factored)
+	if (!type_book(t->type) || input == UINT32_MAX || input == r->factored)
 		return BRISE_OK;
 	factor_free(&r->feedback);
 	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, false, err);
@@ -293,7 +294,7 @@ brise_status encode_tensors(const encode_job *job, target_file *target, tile_err
 	brise_status status;
 	pool *threads = NULL;
 
-	if (job->calibration && job->options->effort == Q4_HIGH)
+	if (job->calibration && job->options->effort == EFFORT_HIGH)
 		r.feedback.span = job->calibration->header.span;
 	if ((status = allocate_spaces(&r, err)) != BRISE_OK ||
 	    (status = blocks_new(&r.blocks, job->plan->tensors, job->plan->n_tensors, write_block,

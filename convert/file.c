@@ -119,7 +119,7 @@ static brise_status open_calibration(calibration **c, const convert_source *sour
 	brise_status status;
 
 	*c = NULL;
-	if (!o->calibration && o->effort == Q4_BEST)
+	if (!o->calibration && o->effort == EFFORT_BEST)
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: effort best needs the text of a calibration, which brise "
 		                 "calibrate makes",
@@ -149,7 +149,7 @@ static brise_status encode_and_write(const encode_job *job, target_file *target,
 {
 	brise_status status;
 
-	if (job->options->effort == Q4_BEST) {
+	if (job->options->effort == EFFORT_BEST) {
 		tell_decisions(job->plan, job->options);
 		return closed_write(job, all, err);
 	}
@@ -205,7 +205,7 @@ static brise_status write_file(const convert_source *source, const char *out,
 		return status;
 	arch_find_tools(&tools, kernels.name);
 	if ((status = open_calibration(&inputs, source, o, out, err)) != BRISE_OK ||
-	    (status = plan_make(&plan, source, o, inputs, tools.q4_errors, out, err)) != BRISE_OK)
+	    (status = plan_make(&plan, source, o, inputs, tools.book_errors, out, err)) != BRISE_OK)
 		goto done;
 	job = (encode_job){ &plan, o, inputs, &tools, threads, out };
 	if ((status = encode_and_write(&job, &target, &all, err)) != BRISE_OK)

@@ -91,7 +91,7 @@ static brise_status plan_offsets(file_plan *p, uint64_t at, const char *name, br
 }
 
 brise_status plan_make(file_plan *p, const convert_source *source, const convert_options *o,
-                       const calibration *inputs, q4_errors_fn *errors, const char *name,
+                       const calibration *inputs, book_errors_fn *errors, const char *name,
                        brise_error *err)
 {
 	sample s = { source, inputs, errors };

@@ -31,7 +31,7 @@ typedef struct file_plan {
  * and after an error. */
 brise_status plan_make(file_plan *plan, const convert_source *source,
                        const convert_options *options, const calibration *inputs,
-                       q4_errors_fn *errors, const char *name, brise_error *err);
+                       book_errors_fn *errors, const char *name, brise_error *err);
 void plan_free(file_plan *plan);
 
 /* Weights of all matrices. */

@@ -11,13 +11,13 @@ typedef struct buffers {
 	uint8_t *tile;
 } buffers;
 
-static void add_errors(const buffers *b, uint32_t n, uint32_t cols, const float *importance,
-                       tile_error *sum)
+static void add_errors(const buffers *b, const format_tensor *t, uint32_t n,
+                       const float *importance, tile_error *sum)
 {
-	uint32_t r, c;
+	uint32_t cols = t->cols, r, c;
 
 	for (r = 0; r < n; r++) {
-		q4_decode_row(b->row, b->tile, r, cols);
+		type_find(t->type)->decode_row(b->row, b->tile, r, cols);
 		for (c = 0; c < cols; c++) {
 			double h = importance ? (double)importance[c] : 1,
 			       w = (double)b->rows[(size_t)r * cols + c],
@@ -34,11 +34,11 @@ static brise_status measure_tiles(const sample *s, const format_tensor *t, const
 {
 	uint32_t input = s->calibration ? calibration_index(&s->source->config, t->kind, t->layer)
 	                                : UINT32_MAX;
-	q4_encoding how = { .effort = Q4_FAST,
-		            .importance = input != UINT32_MAX
-		                                  ? calibration_squares(s->calibration, input)
-		                                  : NULL,
-		            .errors = s->errors };
+	book_encoding how = { .effort = EFFORT_FAST,
+		              .importance = input != UINT32_MAX
+		                                    ? calibration_squares(s->calibration, input)
+		                                    : NULL,
+		              .errors = s->errors };
 	uint32_t tiles = (uint32_t)tile_count(t->rows), n_tiles = tiles < TILES ? tiles : TILES, i;
 	brise_status status = BRISE_OK;
 	tile_error plain = { 0, 0 };
@@ -51,8 +51,9 @@ static brise_status measure_tiles(const sample *s, const format_tensor *t, const
 		                         b->raw, err);
 		if (status != BRISE_OK)
 			break;
-		q4_encode_tile(b->tile, b->rows, n, t->cols, &how, b->scratch, &plain);
-		add_errors(b, n, t->cols, how.importance, sum);
+		book_encode_tile(type_book(t->type), b->tile, b->rows, n, t->cols, &how, b->scratch,
+		                 &plain);
+		add_errors(b, t, n, how.importance, sum);
 	}
 	return status;
 }
@@ -63,8 +64,8 @@ brise_status sample_measure(void *user, const format_tensor *t, double *relative
 	size_t floats = (size_t)t->cols * TILE_ROWS;
 	buffers b = { memory_new(floats, sizeof(float)), memory_new(floats, sizeof(float)),
 		      memory_new(t->cols, sizeof(float)),
-		      memory_new(q4_scratch(t->cols, false), sizeof(float)),
-		      memory_new(q4_tile_bytes(t->cols), 1) };
+		      memory_new(book_scratch(t->cols, false), sizeof(float)),
+		      memory_new(type_find(t->type)->tile_bytes(t->cols), 1) };
 	brise_status status = BRISE_OK;
 	tile_error sum = { 0, 0 };
 

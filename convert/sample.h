@@ -1,4 +1,5 @@
-/* sample.h - the error that q4 would make in a matrix, estimated from some of its rows */
+/* sample.h - the error that a type with a codebook would make in a matrix, estimated from some of
+ * its rows */
 #ifndef CONVERT_SAMPLE_H
 #define CONVERT_SAMPLE_H
 
@@ -8,10 +9,11 @@
 typedef struct sample {
 	const convert_source *source;
 	const calibration *calibration; /* NULL: all columns count alike */
-	q4_errors_fn *errors;
+	book_errors_fn *errors;
 } sample;
 
-/* A types_measure_fn (convert/types.h) whose user is a sample: encodes some tiles of the matrix. */
+/* A types_measure_fn (convert/types.h) whose user is a sample: encodes some tiles of the matrix in
+ * its type, which has a codebook. */
 brise_status sample_measure(void *user, const format_tensor *t, double *relative_error,
                             brise_error *err);
 

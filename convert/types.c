@@ -41,7 +41,8 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 
 	if (type == 0 || equals - spec >= PATTERN_MAX)
 		return error_set(err, BRISE_EINVAL,
-		                 "tensor type \"%.60s\": PATTERN=q4, =q8 or =f16 expected", spec);
+		                 "tensor type \"%.60s\": PATTERN=q4, =q3, =q8 or =f16 expected",
+		                 spec);
 	(void)snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - spec), spec);
 	for (i = 0; i < n_tensors; i++)
 		if (!order_is_vector(tensors[i].kind) && matches(pattern, &tensors[i])) {

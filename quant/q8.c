@@ -10,9 +10,9 @@ void q8_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols)
 
 	memcpy(&row_scale, tile + sizeof(float) * row, sizeof row_scale);
 	for (col = 0; col < cols; col++) {
-		const uint8_t *group = tile + Q8_TILE_HEAD + col / TILE_GROUP * Q8_GROUP_BYTES;
+		const uint8_t *group = tile + TILE_HEAD + col / TILE_GROUP * Q8_GROUP_BYTES;
 		size_t block = col / TILE_BLOCK % TILE_BLOCKS, in_block = col % TILE_BLOCK;
-		int8_t code = (int8_t)group[Q8_GROUP_SCALES + block * Q8_BLOCK_BYTES +
+		int8_t code = (int8_t)group[TILE_SCALES + block * Q8_BLOCK_BYTES +
 		                            in_block / 4 * 64 + row * 4 + in_block % 4];
 
 		out[col] = row_scale * (float)(group[block * TILE_ROWS + row] * code);

@@ -17,14 +17,12 @@
 
 #include "quant/tile.h"
 
-#define Q8_GROUP_SCALES 64u
-#define Q8_BLOCK_BYTES  512u
-#define Q8_GROUP_BYTES  (Q8_GROUP_SCALES + TILE_BLOCKS * Q8_BLOCK_BYTES)
-#define Q8_TILE_HEAD    64u
+#define Q8_BLOCK_BYTES 512u
+#define Q8_GROUP_BYTES (TILE_SCALES + TILE_BLOCKS * Q8_BLOCK_BYTES)
 
 static inline size_t q8_tile_bytes(size_t cols)
 {
-	return Q8_TILE_HEAD + tile_groups(cols) * Q8_GROUP_BYTES;
+	return TILE_HEAD + tile_groups(cols) * Q8_GROUP_BYTES;
 }
 
 /* Decodes one row (0..15) of a tile into [cols] floats. */

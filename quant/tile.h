@@ -22,6 +22,11 @@
 #define TILE_GROUP  (TILE_BLOCK * TILE_BLOCKS)
 #define TILE_ALIGN  64u
 
+/* Of the types with scales: floats of the rows before the first group, and one byte for each row of
+ * the four blocks before the codes of each group. */
+#define TILE_HEAD   64u
+#define TILE_SCALES (TILE_BLOCKS * TILE_ROWS)
+
 static inline size_t tile_count(size_t rows)
 {
 	return divide_up(rows, TILE_ROWS);

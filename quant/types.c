@@ -5,6 +5,7 @@
 
 #include "quant/checked.h"
 #include "quant/f16.h"
+#include "quant/q3.h"
 #include "quant/q4.h"
 #include "quant/q8.h"
 
@@ -19,15 +20,23 @@ static void f32_decode_row(float *out, const uint8_t *tile, unsigned row, size_t
 }
 
 static const type_row rows[TYPE_KINDS] = {
-	[TYPE_F32] = { "f32", false, false, 1, f32_tile_bytes, f32_decode_row },
-	[TYPE_F16] = { "f16", true, false, TILE_ROWS, f16_tile_bytes, f16_decode_row },
-	[TYPE_Q8] = { "q8", true, true, TILE_ROWS, q8_tile_bytes, q8_decode_row },
-	[TYPE_Q4] = { "q4", true, true, TILE_ROWS, q4_tile_bytes, q4_decode_row },
+	[TYPE_F32] = { "f32", false, false, 1, f32_tile_bytes, f32_decode_row, NULL },
+	[TYPE_F16] = { "f16", true, false, TILE_ROWS, f16_tile_bytes, f16_decode_row, NULL },
+	[TYPE_Q8] = { "q8", true, true, TILE_ROWS, q8_tile_bytes, q8_decode_row, NULL },
+	[TYPE_Q4] = { "q4", true, true, TILE_ROWS, q4_tile_bytes, q4_decode_row, &q4_book },
+	[TYPE_Q3] = { "q3", true, true, TILE_ROWS, q3_tile_bytes, q3_decode_row, &q3_book },
 };
 
 const type_row *type_find(uint32_t id)
 {
 	return id < TYPE_KINDS && rows[id].name ? &rows[id] : NULL;
+}
+
+const codebook *type_book(uint32_t id)
+{
+	const type_row *type = type_find(id);
+
+	return type ? type->book : NULL;
 }
 
 const char *type_name(uint32_t id)

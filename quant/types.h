@@ -10,13 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quant/codebook.h"
+
 /* As in the file (quant/FORMAT.md). */
 enum type_id {
 	TYPE_F32 = 1, /* plain row of floats: norm weights */
 	TYPE_F16 = 2, /* tiles, quant/f16.h */
 	TYPE_Q8 = 3,  /* tiles, quant/q8.h */
 	TYPE_Q4 = 4,  /* tiles, quant/q4.h */
-	TYPE_KINDS = 5
+	TYPE_Q3 = 5,  /* tiles, quant/q3.h */
+	TYPE_KINDS = 6
 };
 
 typedef struct type_row {
@@ -28,10 +31,15 @@ typedef struct type_row {
 
 	/* Decodes one row of a tile into [cols] floats; row in [0, tile_rows). */
 	void (*decode_row)(float *out, const uint8_t *tile, unsigned row, size_t cols);
+
+	const codebook *book; /* in which its weights are looked up; NULL: they are not */
 } type_row;
 
 /* NULL: a type this version does not know. */
 const type_row *type_find(uint32_t id);
+
+/* The codebook of a type; NULL: it has none, or this version does not know it. */
+const codebook *type_book(uint32_t id);
 
 /* "q4" and so on; "?" for a type this version does not know. */
 const char *type_name(uint32_t id);

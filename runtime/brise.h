@@ -151,7 +151,7 @@ typedef struct brise_model_facts {
 	uint64_t matrix_bytes;   /* bytes these take in the file */
 	uint64_t token_weights; /* matrix weights multiplied for one token: all but the embedding */
 	uint64_t token_bytes;   /* bytes of the file read for one token */
-	const char *type;       /* "q4", "q8", "f16", or "mixed" */
+	const char *type;       /* "q4", "q3", "q8", "f16", or "mixed" */
 	/* the converter's decisions: lines of text from the file, "" if there are none */
 	const char *origin;
 	/* [n_ends] ids that end a generation, each once; eos is one of them */
@@ -170,7 +170,7 @@ const brise_model_facts *brise_get_model_facts(const brise_model *model);
 
 typedef struct brise_tensor_facts {
 	char name[48];          /* "layers.3.wq" */
-	const char *type;       /* "f32", "f16", "q8", "q4" */
+	const char *type;       /* "f32", "f16", "q8", "q4", "q3" */
 	uint32_t rows, cols;    /* a vector has one row */
 	uint64_t offset, bytes; /* in the file */
 	float relative_error; /* squared error of the conversion over the squared norm; 0 for f32 */

@@ -37,7 +37,7 @@ says() { # pattern, file
 }
 
 digest() {
-	alone logits /m.brise --ids /ids --out /logits "$@" && [ "$(sha256sum <"$root/logits" | cut -d' ' -f1)" = "$(cut -d' ' -f1 test/digest.sha256)" ]
+	alone logits /m.brise --ids /ids --out /logits "$@" && [ "$(sha256sum <"$root/logits" | cut -d' ' -f1)" = "$(sed -n 's/ .* q4: .*//p' test/digest.sha256)" ]
 }
 
 requires "it builds" builds

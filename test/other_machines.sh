@@ -11,6 +11,7 @@ machines=${*:-$known}
 for machine in $machines; do requires "$machine is a machine of this test" has_word "$machine" "$known"; done
 export BRISE_MODEL="$dir/m.brise"
 requires "breeze is converted" "$brise" convert test/models/breeze "$BRISE_MODEL" --type q4 2>"$dir/err"
+requires "breeze is converted to q3" "$brise" convert test/models/breeze "$dir/q3.brise" --type q3 2>"$dir/err"
 
 # Builds into build/NAME; false if it is not asked for, and with a skip if the compiler or emulator
 # is not here.
@@ -38,6 +39,7 @@ requires "the program of this machine writes" [ -n "$written" ]
 if build_for arm64 aarch64-linux-gnu-gcc qemu-aarch64; then
 	for arch in i8mm dotprod neon scalar; do
 		holds "arm64 with $arch" sh test/same_digest.sh "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
+		holds "arm64 with $arch, q3" env BRISE_TYPE=q3 BRISE_MODEL="$dir/q3.brise" sh test/same_digest.sh "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
 	done
 	emulated_test test_kernels arm64 aarch64-linux-gnu-gcc "qemu-aarch64 -cpu max"
 	for cpu in cortex-a53 cortex-a72 cortex-a76 neoverse-n1 max; do

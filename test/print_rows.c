@@ -26,7 +26,7 @@ static void print_row(const brise_model *model, size_t tensor, const brise_tenso
 
 int main(int argc, char **argv)
 {
-	static const char *const types[] = { "?", "f32", "f16", "q8", "q4" };
+	static const char *const types[] = { "?", "f32", "f16", "q8", "q4", "q3" };
 	brise_model *model;
 	brise_error err;
 	size_t i;

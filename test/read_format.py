@@ -13,6 +13,9 @@ KINDS = {1: "embedding", 2: "attention_norm", 3: "wq", 4: "wk", 5: "wv", 6: "wo"
 CODEBOOK = [-63, -46, -35, -27, -20, -14, -8, -3, 2, 7, 12, 17, 23, 30, 38, 47]
 MAGNITUDES = [0, 8, 14, 17, 21, 24, 28, 31, 34, 37, 40, 43, 46, 49, 53, 59]
 SHIFTS = [-8, -6, -4, -2, 0, 2, 4, 7]
+CODEBOOK_3 = [-63, -39, -24, -12, -1, 10, 23, 40]
+MAGNITUDES_3 = [0, 13, 15, 17, 19, 21, 24, 27, 30, 32, 35, 37, 40, 44, 49, 57]
+SHIFTS_3 = [-12, -8, -5, -2, 1, 4, 8, 12]
 
 
 def f32(x):
@@ -23,23 +26,30 @@ def row_floats(data, kind, rows, cols, row):
     if kind == 1:
         return list(struct.unpack_from("<%df" % cols, data, row * cols * 4))
     groups, lane = (cols + 127) // 128, row % 16
-    size = {2: 4096 * groups, 3: 64 + 2112 * groups, 4: 64 + 1088 * groups}[kind]
+    size = {2: 4096 * groups, 3: 64 + 2112 * groups, 4: 64 + 1088 * groups, 5: 64 + 832 * groups}[kind]
     tile = data[row // 16 * size:][:size]
     if kind == 2:
         return [struct.unpack_from("<e", tile, (c * 16 + lane) * 2)[0] for c in range(cols)]
     scale, out = struct.unpack_from("<f", tile, lane * 4)[0], []
     for c in range(cols):
         block, i = c // 32 % 4, c % 32
-        group = tile[64 + c // 128 * (2112 if kind == 3 else 1088):]
+        group = tile[64 + c // 128 * {3: 2112, 4: 1088, 5: 832}[kind]:]
         s = group[block * 16 + lane]
         if kind == 3:
             code = struct.unpack_from("<b", group, 64 + block * 512 + i // 4 * 64 + lane * 4 + i % 4)[0]
             out.append(f32(scale * (s * code)))
-        else:
+        elif kind == 4:
             byte = group[64 + block * 256 + i % 16 // 4 * 64 + lane * 4 + i % 4]
             code = byte & 15 if i < 16 else byte >> 4
             magnitude = MAGNITUDES[s & 15] * (-1 if s & 128 else 1)
             out.append(f32(scale * (magnitude * (CODEBOOK[code] + SHIFTS[s >> 4 & 7]))))
+        else:
+            nibbles = [group[64 + block * 192 + j * 64 + lane * 4 + i % 4] >> i // 16 * 4 & 15 for j in range(3)]
+            bits = [[n >> b & 1 for b in (3, 2, 1, 0)] for n in nibbles]
+            j = i % 16 // 4
+            code = [bits[0][0], bits[1][1], bits[2][2]] if j == 3 else bits[j][:j] + bits[j][j + 1:]
+            magnitude = MAGNITUDES_3[s & 15] * (-1 if s & 128 else 1)
+            out.append(f32(scale * (magnitude * (CODEBOOK_3[code[0] * 4 + code[1] * 2 + code[2]] + SHIFTS_3[s >> 4 & 7]))))
     return out
 
 

@@ -831,7 +831,7 @@ static brise_status open_and_close(const char *path, brise_error *err)
 
 /* Conversion with that calibration. */
 static brise_status convert(const char *measured, const format_config *config,
-                            enum q4_effort effort, brise_error *err)
+                            enum book_effort effort, brise_error *err)
 {
 	convert_source source = { .config = *config,
 		                  .origin = "made for a test\n",
@@ -1009,7 +1009,8 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 	for (i = 0; i < in.bytes; i += 97) {
 		bytes[in.offset + i] ^= 0x10;
 		write_file(other, bytes, good->size);
-		wrong += convert(other, &small_odd, i % 2 ? Q4_HIGH : Q4_FAST, &err) == BRISE_OK ||
+		wrong += convert(other, &small_odd, i % 2 ? EFFORT_HIGH : EFFORT_FAST, &err) ==
+		                 BRISE_OK ||
 		         !is_line(&err, "input 5") || exists(target);
 		bytes[in.offset + i] ^= 0x10;
 	}
@@ -1023,7 +1024,7 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 		write_file(other, bytes, good->size);
 		CHECK(counts, open_and_close(other, &err) == BRISE_OK, "%s", err.message);
 		CHECK(counts,
-		      convert(other, &small_odd, Q4_NORMAL, &err) == BRISE_EFORMAT &&
+		      convert(other, &small_odd, EFFORT_NORMAL, &err) == BRISE_EFORMAT &&
 		              is_line(&err, "input 5") && !exists(target),
 		      "%g: '%s'", (double)lies[i], err.message);
 	}
@@ -1039,7 +1040,7 @@ static void test_damaged_data_do_not_convert(check_counts *counts, const file *g
 	seal(bytes);
 	write_file(other, bytes, good->size);
 	CHECK(counts,
-	      convert(other, &small_odd, Q4_HIGH, &err) == BRISE_EFORMAT &&
+	      convert(other, &small_odd, EFFORT_HIGH, &err) == BRISE_EFORMAT &&
 	              is_line(&err, "input 5") && !exists(target),
 	      "correlations of -1: '%s'", err.message);
 	free(bytes);
@@ -1055,37 +1056,37 @@ static void test_files_that_do_not_belong_are_refused(check_counts *counts, cons
 
 	small_tokens(ids, 20, small_odd.vocab, 17);
 	write_file(other, good->bytes, good->size);
-	CHECK(counts, convert(other, &small_odd, Q4_FAST, &err) == BRISE_OK && exists(target),
+	CHECK(counts, convert(other, &small_odd, EFFORT_FAST, &err) == BRISE_OK && exists(target),
 	      "the right one: %s", err.message);
 	(void)unlink(target);
 	more.n_layers = 3;
 	wider.hidden_dim = 128;
 	CHECK(counts,
-	      convert(other, &more, Q4_FAST, &err) == BRISE_EFORMAT && is_line(&err, other) &&
+	      convert(other, &more, EFFORT_FAST, &err) == BRISE_EFORMAT && is_line(&err, other) &&
 	              !exists(target),
 	      "one layer more: %s", err.message);
 	CHECK(counts,
-	      convert(other, &wider, Q4_HIGH, &err) == BRISE_EFORMAT && is_line(&err, other) &&
+	      convert(other, &wider, EFFORT_HIGH, &err) == BRISE_EFORMAT && is_line(&err, other) &&
 	              !exists(target),
 	      "another width: %s", err.message);
 	CHECK(counts, run_part(model, ids, 20, options, 3, NULL, &err) == BRISE_ECANCELED,
 	      "interrupted");
 	CHECK(counts,
-	      convert(unfinished, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT &&
+	      convert(unfinished, &small_odd, EFFORT_FAST, &err) == BRISE_EFORMAT &&
 	              is_line(&err, "interrupted") && !exists(target),
 	      "unfinished: %s", err.message);
 	CHECK(counts,
-	      convert(model_path, &small_odd, Q4_FAST, &err) == BRISE_EFORMAT &&
+	      convert(model_path, &small_odd, EFFORT_FAST, &err) == BRISE_EFORMAT &&
 	              is_line(&err, "brise calibrate") && !exists(target),
 	      "a model: %s", err.message);
 	(void)unlink(other);
 	CHECK(counts,
-	      convert(other, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, other) &&
+	      convert(other, &small_odd, EFFORT_FAST, &err) == BRISE_EIO && is_line(&err, other) &&
 	              !exists(target),
 	      "missing: %s", err.message);
 	CHECK(counts,
-	      convert(folder, &small_odd, Q4_FAST, &err) == BRISE_EIO && is_line(&err, folder) &&
-	              !exists(target),
+	      convert(folder, &small_odd, EFFORT_FAST, &err) == BRISE_EIO &&
+	              is_line(&err, folder) && !exists(target),
 	      "a folder: %s", err.message);
 	(void)unlink(unfinished);
 	brise_close_model(model);
@@ -1108,7 +1109,7 @@ static void test_cancelled_conversions_leave_nothing(check_counts *counts, const
 	write_file(other, good->bytes, good->size);
 	convert_init_options(&options);
 	options.threads = 1;
-	options.effort = Q4_HIGH;
+	options.effort = EFFORT_HIGH;
 	options.calibration = other;
 	options.cancel = count_down;
 	options.user = &c;
@@ -1173,8 +1174,8 @@ static void test_calibrated_conversion_loses_less(check_counts *counts)
 	see_usual_pass(counts, &s, model, ids);
 	for (i = 0; i < 3; i++) {
 		CHECK(counts,
-		      convert(i ? other : NULL, &small_odd, i == 2 ? Q4_HIGH : Q4_NORMAL, &err) ==
-		              BRISE_OK,
+		      convert(i ? other : NULL, &small_odd, i == 2 ? EFFORT_HIGH : EFFORT_NORMAL,
+		              &err) == BRISE_OK,
 		      "%s", err.message);
 		if (brise_open_model(&made, target, NULL, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);

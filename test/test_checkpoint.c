@@ -255,7 +255,7 @@ static void test_frequency_tables_are_passed_over(check_counts *counts)
 
 static void test_threads_do_not_change_a_byte(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	brise_error err;
 	unsigned threads;
 	size_t i;

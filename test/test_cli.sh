@@ -258,7 +258,7 @@ done
 refuses "an unknown option before the command names the nearest" 2 "did you mean --help?" --hepl
 refuses "an unknown option names the nearest" 2 "did you mean --tokens?" run "$model" x --tokns 3
 refuses "an unknown choice names the nearest" 2 "did you mean int8?" run "$model" x --kv in8
-refuses "an unknown type names the choices" 2 "expected q4, q8 or f16, found 'q5'" convert "$checkpoint" "$dir/x" --type q5
+refuses "an unknown type names the choices" 2 "expected q4, q3, q8 or f16, found 'q5'" convert "$checkpoint" "$dir/x" --type q5
 refuses "an unknown kernel set names the nearest" 2 "did you mean scalar?" run "$model" x --arch sclar
 BRISE_ARCH=sclar
 export BRISE_ARCH

@@ -9,7 +9,7 @@
 #include "convert/closed/correction.h"
 #include "convert/closed/inverse.h"
 #include "convert/closed/loop_file.h"
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 #include "runtime/os/memory.h"
 #include "test/check.h"
 #include "test/small_model.h"
@@ -29,7 +29,7 @@ typedef struct inputs {
 	size_t stride;
 	float *x, *y; /* [TOKENS][stride] */
 	double *h;    /* [cols][cols] mean products of y, damped; 0 between spans */
-	q4_feedback feedback;
+	book_feedback feedback;
 	void *data;
 } inputs;
 
@@ -130,7 +130,7 @@ static void test_inverse_times_moments_is_the_scale(check_counts *counts)
 		for (span = 0; span * in.span < in.cols; span++) {
 			size_t first = span * in.span,
 			       width = in.span < in.cols - first ? in.span : in.cols - first,
-			       n = q4_span_columns(width);
+			       n = book_span_columns(width);
 			float *out = memory_new_aligned(n * n, sizeof *out),
 			      *scratch = memory_new_aligned(n * n, sizeof *out),
 			      *work = memory_new_aligned(n * TILE_ROWS * 3, sizeof *out);
@@ -225,7 +225,7 @@ static void check_correction(check_counts *counts, const inputs *in, bool residu
 					         (double)in->y[t * in->stride + j]);
 				if (residual)
 					want += ((double)a[t * dim + r] - (double)b[t * dim + r]) *
-					        (double)q4_span_columns(end - first) /
+					        (double)book_span_columns(end - first) /
 					        (double)padded;
 				change[r * in->cols + i] +=
 				        0.5 / TOKENS * want * (double)in->y[t * in->stride + i];
@@ -275,16 +275,18 @@ static double cost_of(const inputs *in, const float *w, const float *q, size_t n
 
 static tile_error encode(const inputs *in, const float *w, float *q, size_t n_rows, bool descent)
 {
-	q4_feedback f = in->feedback;
-	const q4_encoding how = { .effort = Q4_BEST, .feedback = &f, .errors = best.q4_errors };
-	float *scratch = calloc(q4_scratch(in->cols, true), sizeof *scratch);
+	book_feedback f = in->feedback;
+	const book_encoding how = { .effort = EFFORT_BEST,
+		                    .feedback = &f,
+		                    .errors = best.book_errors };
+	float *scratch = calloc(book_scratch(in->cols, true), sizeof *scratch);
 	uint8_t *tile = calloc(1, q4_tile_bytes(in->cols));
 	tile_error sum = { 0, 0 };
 	unsigned r;
 
 	if (!descent)
 		f.moments = NULL;
-	q4_encode_tile(tile, w, n_rows, in->cols, &how, scratch, &sum);
+	book_encode_tile(tile, w, n_rows, in->cols, &how, scratch, &sum);
 	for (r = 0; r < n_rows; r++)
 		q4_decode_row(q + r * in->cols, tile, r, in->cols);
 	free(scratch), free(tile);
@@ -415,7 +417,7 @@ static brise_status convert(const format_config *config, unsigned n_threads, con
 	convert_options options;
 
 	convert_init_options(&options);
-	options.effort = Q4_BEST;
+	options.effort = EFFORT_BEST;
 	options.calibration = cal;
 	options.threads = n_threads;
 	options.arch = arch;

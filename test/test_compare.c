@@ -130,14 +130,14 @@ static void test_threads_change_no_bit(check_counts *counts)
  * shape of whole blocks: the encoder counts the error of padding columns, which decoding omits. */
 static void test_a_file_loses_what_its_table_says(check_counts *counts, const char *path)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	convert_source b = make_source(&small_wide), a;
 	brise_tensor_facts facts;
 	compare_tensor *list;
 	brise_error err;
 	size_t n, i, k;
 
-	for (k = 0; k < 3; k++) {
+	for (k = 0; k < sizeof types / sizeof *types; k++) {
 		small_write(&small_wide, types[k], path);
 		CHECK(counts, model_source_open(&a, path, &err) == BRISE_OK, "%s", err.message);
 		list = compare(counts, &a, &b, 2, &n);

@@ -199,12 +199,12 @@ static void check_damaged(check_counts *counts, const uint8_t *whole, size_t siz
 static void test_any_bits_give_the_same_logits_on_every_set(check_counts *counts)
 {
 	static const format_config *const configs[] = { &small_odd, &small_wide, &small_open };
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4 };
+	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	unsigned c, t, seed;
 	int damage;
 
 	for (c = 0; c < 3; c++)
-		for (t = 0; t < 3; t++) {
+		for (t = 0; t < sizeof types / sizeof *types; t++) {
 			const char *path = path_of("whole.brise");
 			size_t size, numbers[DAMAGES] = { 0 };
 			uint8_t *whole;
@@ -350,7 +350,7 @@ static bool run_all(check_counts *counts, const host_mode *mode, const brise_mod
 /* Subnormal halves and activations, ties and long sums: all of them show in some result. */
 static void test_host_environment_changes_no_logit_or_draw(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4 };
+	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	static results defined, mine;
 	const char *path = path_of("host.brise");
 	int32_t tokens[TOKENS];
@@ -359,7 +359,7 @@ static void test_host_environment_changes_no_logit_or_draw(check_counts *counts)
 	unsigned t, m;
 
 	small_tokens(tokens, TOKENS, small_wide.vocab, 9);
-	for (t = 0; t < 3; t++) {
+	for (t = 0; t < sizeof types / sizeof *types; t++) {
 		small_write(&small_wide, types[t], path);
 		if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);
@@ -456,6 +456,7 @@ static void test_host_environment_changes_no_file(check_counts *counts)
 		check_conversion(counts, &modes[m], TYPE_F16);
 		check_conversion(counts, &modes[m], TYPE_Q8);
 		check_conversion(counts, &modes[m], TYPE_Q4);
+		check_conversion(counts, &modes[m], TYPE_Q3);
 		check_derived(counts, &modes[m]);
 	}
 }

@@ -1,5 +1,5 @@
-/* test_encoder.c - q4's encoder (and the error q8's returns): its losses against the documented
- * limits, its errors against sums in double over the decoded tiles
+/* test_encoder.c - the encoder of q4 and q3 (and the error q8's returns): its losses against the
+ * documented limits, its errors against sums in double over the decoded tiles
  *
  * Feedback is tested on second moments made by hand, through the factors that conversion uses; e H
  * e^T is summed here in double.
@@ -10,6 +10,8 @@
 #include "arch/tools/tools.h"
 #include "convert/calibration/factor.h"
 #include "quant/encode/q8_encode.h"
+#include "quant/q3.h"
+#include "quant/q4.h"
 #include "test/check.h"
 #include "test/guarded.h"
 #include "test/random.h"
@@ -18,33 +20,47 @@
 
 static const char *const effort_names[] = { "fast", "normal", "high" };
 
+/* The type under test, and how much more it loses than q4. */
+typedef struct tested_type {
+	const char *name;
+	const codebook *book;
+	double loss;
+	/* The documented limits. The encoder makes rows longer than what loses least, which costs
+	 * the square of the error: 0.0195 of it becomes 0.0199. */
+	double gaussian, laplace;
+} tested_type;
+
+static const tested_type tested[] = { { "q4", &q4_book, 1, 0.0047, 0.0060 },
+	                              { "q3", &q3_book, 4.5, 0.0200, 0.0246 } };
+static const tested_type *now = tested;
+
 /* The fastest set here: every set gives the same tiles, which is tested below. */
 static arch_tools best;
 
 /* ---- one tile -------------------------------------------------------------------------------- */
 
 /* Encodes up to 16 rows between guard pages, and decodes them. tile: NULL, or
- * [q4_tile_bytes(cols)]. */
-static tile_error encode(const float *w, size_t n_rows, size_t cols, const q4_encoding *how,
+ * [codebook_tile_bytes(now->book, cols)]. */
+static tile_error encode(const float *w, size_t n_rows, size_t cols, const book_encoding *how,
                          float *decoded, uint8_t *tile)
 {
 	guarded weights = guarded_new(n_rows * cols * sizeof *w, sizeof *w),
-	        out = guarded_new(q4_tile_bytes(cols), 1);
-	guarded scratch =
-	        guarded_new(q4_scratch(cols, how->feedback != NULL) * sizeof(float), sizeof(float));
+	        out = guarded_new(codebook_tile_bytes(now->book, cols), 1);
+	guarded scratch = guarded_new(book_scratch(cols, how->feedback != NULL) * sizeof(float),
+	                              sizeof(float));
 	tile_error sum = { 0, 0 };
 	unsigned r;
 
 	memcpy(weights.data, w, n_rows * cols * sizeof *w);
-	memset(out.data, 0xa5, q4_tile_bytes(cols));
+	memset(out.data, 0xa5, codebook_tile_bytes(now->book, cols));
 	memset(scratch.data, 0xff,
-	       q4_scratch(cols, how->feedback != NULL) * sizeof(float)); /* NaN */
-	q4_encode_tile(out.data, (const float *)(void *)weights.data, n_rows, cols, how,
-	               (float *)(void *)scratch.data, &sum);
+	       book_scratch(cols, how->feedback != NULL) * sizeof(float)); /* NaN */
+	book_encode_tile(now->book, out.data, (const float *)(void *)weights.data, n_rows, cols,
+	                 how, (float *)(void *)scratch.data, &sum);
 	for (r = 0; decoded && r < n_rows; r++)
-		q4_decode_row(decoded + r * cols, out.data, r, cols);
+		codebook_decode_row(now->book, decoded + r * cols, out.data, r, cols);
 	if (tile)
-		memcpy(tile, out.data, q4_tile_bytes(cols));
+		memcpy(tile, out.data, codebook_tile_bytes(now->book, cols));
 	guarded_free(&weights), guarded_free(&out), guarded_free(&scratch);
 	return sum;
 }
@@ -97,11 +113,11 @@ static float laplace(uint64_t *seed)
  * the documentation. */
 static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		float (*draw)(uint64_t *seed);
 		double most;
-	} cases[] = { { "Gaussian", gauss, 0.0047 }, { "Laplace", laplace, 0.0060 } };
+	} cases[] = { { "Gaussian", gauss, now->gaussian }, { "Laplace", laplace, now->laplace } };
 	const size_t cols = 4096, tiles = 4;
 	float *w = malloc(TILE_ROWS * cols * sizeof *w);
 	double before = 0;
@@ -109,9 +125,9 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 	int effort;
 
 	for (c = 0; c < LENGTH(cases); c++)
-		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort,
-				            .errors = best.q4_errors };
+		for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++) {
+			book_encoding how = { .effort = (enum book_effort)effort,
+				              .errors = best.book_errors };
 			tile_error sum = { 0, 0 };
 			uint64_t seed = 11 + c;
 
@@ -124,12 +140,12 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 				sum.error += one.error;
 				sum.norm += one.norm;
 			}
-			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < cases[c].most,
-			      "%s, %s: %.6f", cases[c].name, effort_names[effort],
+			CHECK(counts, effort == EFFORT_FAST || sum.error / sum.norm < cases[c].most,
+			      "%s, %s, %s: %.6f", now->name, cases[c].name, effort_names[effort],
 			      sum.error / sum.norm);
-			CHECK(counts, effort == Q4_FAST || sum.error / sum.norm < before,
-			      "%s: %s is not below the effort before it", cases[c].name,
-			      effort_names[effort]);
+			CHECK(counts, effort == EFFORT_FAST || sum.error / sum.norm < before,
+			      "%s, %s: %s is not below the effort before it", now->name,
+			      cases[c].name, effort_names[effort]);
 			before = sum.error / sum.norm;
 		}
 	free(w);
@@ -209,15 +225,15 @@ static void test_told_error_is_the_decoded_error(check_counts *counts)
 
 	for (i = 0; i < LENGTH(widths); i++)
 		for (manner = 0; manner < MANNERS; manner++)
-			for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
+			for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++) {
 				size_t cols = widths[i],
 				       n = cols > 4000 ? 2
 				                       : heights[h = (i + (size_t)manner) %
 				                                     LENGTH(heights)];
 				float *w = malloc(n * cols * sizeof *w),
 				      *q = malloc(n * cols * sizeof *q);
-				q4_encoding how = { .effort = (enum q4_effort)effort,
-					            .errors = best.q4_errors };
+				book_encoding how = { .effort = (enum book_effort)effort,
+					              .errors = best.book_errors };
 				tile_error told;
 				double error, norm;
 
@@ -235,9 +251,11 @@ static void test_told_error_is_the_decoded_error(check_counts *counts)
 				      "%s, %zu x %zu: norm %g, found %g", manner_names[manner], n,
 				      cols, told.norm, norm);
 				CHECK(counts,
-				      error <= (manner == OUTLIER && effort == Q4_FAST ? 0.04
-				                : manner == DENORMAL                   ? 0.1
-				                                                       : 0.02) *
+				      error <= now->loss *
+				                       (manner == OUTLIER && effort == EFFORT_FAST
+				                                ? 0.04
+				                        : manner == DENORMAL ? 0.1
+				                                             : 0.02) *
 				                       norm,
 				      "%s, %zu x %zu, %s: %g of %g lost", manner_names[manner], n,
 				      cols, effort_names[effort], error, norm);
@@ -262,9 +280,9 @@ static void test_blocks_beside_an_outlier_lose_no_more_than_themselves(check_cou
 	int effort;
 
 	for (s = 0; s < LENGTH(outliers); s++)
-		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort,
-				            .errors = best.q4_errors };
+		for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++) {
+			book_encoding how = { .effort = (enum book_effort)effort,
+				              .errors = best.book_errors };
 			tile_error told;
 			double error, norm;
 
@@ -298,15 +316,16 @@ static void test_huge_weights_stay_finite(check_counts *counts)
 	int effort;
 
 	for (s = 0; s < LENGTH(sizes); s++)
-		for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort,
-				            .errors = best.q4_errors };
+		for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++) {
+			book_encoding how = { .effort = (enum book_effort)effort,
+				              .errors = best.book_errors };
 
 			for (i = 0; i < 200; i++)
 				w[i] = random_float(&seed) * sizes[s];
 			(void)encode(w, 1, 200, &how, q, NULL);
 			for (i = bad = 0; i < 200; i++)
-				bad += !(fabsf(q[i] / sizes[s] - w[i] / sizes[s]) < 0.2f);
+				bad += !(fabsf(q[i] / sizes[s] - w[i] / sizes[s]) <
+				         0.2f * sqrtf((float)now->loss));
 			CHECK(counts, bad == 0, "%g, %s: %zu weights lost", (double)sizes[s],
 			      effort_names[effort], bad);
 		}
@@ -355,8 +374,9 @@ static void test_importance_lowers_the_weighted_error(check_counts *counts)
 		w[i] = gauss(&seed);
 	for (i = 0; i < cols; i++)
 		h[i] = expf(2 * gauss(&seed));
-	for (effort = Q4_FAST; effort <= Q4_HIGH; effort++) {
-		q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+	for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++) {
+		book_encoding how = { .effort = (enum book_effort)effort,
+			              .errors = best.book_errors };
 		double plain[2], weighted[2];
 
 		for (i = 0; i < 2; i++) {
@@ -371,11 +391,11 @@ static void test_importance_lowers_the_weighted_error(check_counts *counts)
 			      plain[i]);
 		}
 		CHECK(counts,
-		      weighted[1] < (effort == Q4_FAST ? 1 : 0.9) * weighted[0] +
-		                            (effort == Q4_FAST ? 1e-3 * weighted[0] : 0),
+		      weighted[1] < (effort == EFFORT_FAST ? 1 : 0.9) * weighted[0] +
+		                            (effort == EFFORT_FAST ? 1e-3 * weighted[0] : 0),
 		      "%s: weighted %g, without importance %g", effort_names[effort], weighted[1],
 		      weighted[0]);
-		CHECK(counts, effort == Q4_FAST || plain[1] > plain[0],
+		CHECK(counts, effort == EFFORT_FAST || plain[1] > plain[0],
 		      "%s: plain %g, without importance %g", effort_names[effort], plain[1],
 		      plain[0]);
 	}
@@ -388,11 +408,12 @@ static void test_importance_has_no_unit(check_counts *counts)
 	const size_t cols = 300;
 	float w[300], q[300], h[300], scaled[300];
 	uint8_t *tiles[2];
-	q4_encoding how = { .effort = Q4_NORMAL, .errors = best.q4_errors };
+	book_encoding how = { .effort = EFFORT_NORMAL, .errors = best.book_errors };
 	uint64_t seed = 6;
 	size_t i, all;
 
-	tiles[0] = malloc(q4_tile_bytes(cols)), tiles[1] = malloc(q4_tile_bytes(cols));
+	tiles[0] = malloc(codebook_tile_bytes(now->book, cols)),
+	tiles[1] = malloc(codebook_tile_bytes(now->book, cols));
 	for (i = 0; i < cols; i++) {
 		w[i] = gauss(&seed);
 		h[i] = i % 3 == 0 || i / 64 == 1 ? 0 : (float)uniform(&seed);
@@ -402,16 +423,17 @@ static void test_importance_has_no_unit(check_counts *counts)
 	(void)encode(w, 1, cols, &how, q, tiles[0]);
 	how.importance = scaled;
 	(void)encode(w, 1, cols, &how, q, tiles[1]);
-	CHECK(counts, memcmp(tiles[0], tiles[1], q4_tile_bytes(cols)) == 0,
+	CHECK(counts, memcmp(tiles[0], tiles[1], codebook_tile_bytes(now->book, cols)) == 0,
 	      "a factor of 4096 changes the tile");
-	CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols),
+	CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * now->loss * squared_norm(w, cols),
 	      "columns without importance are lost: %g", squared_error(w, q, NULL, 1, cols));
 	for (all = 0; all < 2; all++) {
 		for (i = 0; i < cols; i++)
 			h[i] = all ? 3e38f : 0;
 		how.importance = h;
 		(void)encode(w, 1, cols, &how, q, NULL);
-		CHECK(counts, squared_error(w, q, NULL, 1, cols) < 0.02 * squared_norm(w, cols),
+		CHECK(counts,
+		      squared_error(w, q, NULL, 1, cols) < 0.02 * now->loss * squared_norm(w, cols),
 		      "importance %g everywhere: %g", (double)h[0],
 		      squared_error(w, q, NULL, 1, cols));
 	}
@@ -498,7 +520,7 @@ static void free_moments(by_hand *m)
 	free(m->h), free(m->inputs), free(m->bytes);
 }
 
-static void factor(const by_hand *m, q4_feedback *f, unsigned n_threads)
+static void factor(const by_hand *m, book_feedback *f, unsigned n_threads)
 {
 	pool *threads;
 
@@ -510,14 +532,14 @@ static void factor(const by_hand *m, q4_feedback *f, unsigned n_threads)
 }
 
 /* A's element, its unit diagonal included. */
-static double element(const q4_feedback *f, size_t row, size_t col)
+static double element(const book_feedback *f, size_t row, size_t col)
 {
 	size_t first = col / f->span * f->span, block = (col - first) / TILE_BLOCK;
 
 	if (row > col || row < first)
 		return 0;
 	return row == col ? 1
-	                  : (double)f->panels[col / f->span][q4_panel(block) +
+	                  : (double)f->panels[col / f->span][book_panel(block) +
 	                                                     (row - first) * TILE_BLOCK +
 	                                                     (col - first) % TILE_BLOCK];
 }
@@ -536,7 +558,7 @@ static void test_factors_multiply_to_the_moments(check_counts *counts)
 		by_hand m = make_moments(shapes[s][0], shapes[s][1],
 		                         s % 2 ? NEIGHBOURS : COMMON_CAUSES);
 		double worst = 0;
-		q4_feedback f;
+		book_feedback f;
 
 		factor(&m, &f, 1 + (unsigned)s % 3);
 		for (i = 0; i < m.cols; i++) {
@@ -573,7 +595,7 @@ static void test_factors_multiply_to_the_moments(check_counts *counts)
 static void test_factors_do_not_depend_on_threads(check_counts *counts)
 {
 	by_hand m = make_moments(700, 512, COMMON_CAUSES);
-	q4_feedback one, many;
+	book_feedback one, many;
 	size_t i;
 
 	factor(&m, &one, 1);
@@ -584,7 +606,7 @@ static void test_factors_do_not_depend_on_threads(check_counts *counts)
 	for (i = 0; i < 2; i++)
 		CHECK(counts,
 		      memcmp(one.panels[i], many.panels[i],
-		             q4_panel((i ? 188 + 31 : 512) / TILE_BLOCK) * sizeof **one.panels) ==
+		             book_panel((i ? 188 + 31 : 512) / TILE_BLOCK) * sizeof **one.panels) ==
 		              0,
 		      "panels of span %zu", i);
 	factor_free(&one), factor_free(&many);
@@ -608,15 +630,17 @@ static double output_error(const by_hand *m, const float *w, const float *q, siz
 
 /* The share of columns rounded to a code next to their target: |(e A)_j|, what is left of it, is at
  * most half the codebook's widest gap. Others were clipped. */
-static double share_of_near(const q4_feedback *f, const float *w, const float *q,
+static double share_of_near(const book_feedback *f, const float *w, const float *q,
                             const uint8_t *tile, size_t n_rows)
 {
 	size_t near = 0, all = 0, r, j, k;
+	double widest = 0;
 
+	for (j = 1; j < now->book->n_values; j++)
+		widest = fmax(widest, now->book->values[j] - now->book->values[j - 1]);
 	for (r = 0; r < n_rows; r++)
 		for (j = 0; j < f->cols; j++) {
-			uint8_t scale = tile[Q4_TILE_HEAD + j / TILE_GROUP * Q4_GROUP_BYTES +
-			                     j % TILE_GROUP / TILE_BLOCK * TILE_ROWS + r];
+			uint8_t scale = tile[codebook_scales(now->book, j / TILE_BLOCK) + r];
 			double left = 0;
 			float row_scale;
 
@@ -625,7 +649,10 @@ static double share_of_near(const q4_feedback *f, const float *w, const float *q
 				left += ((double)w[r * f->cols + k] - (double)q[r * f->cols + k]) *
 				        element(f, k, j);
 			near += fabs(left) <=
-			        8.5 * 1.001 * fabs((double)row_scale * q4_magnitude(scale)) + 1e-12;
+			        widest / 2 * 1.001 *
+			                        fabs((double)row_scale *
+			                             codebook_magnitude(now->book, scale)) +
+			                1e-12;
 			all++;
 		}
 	return (double)near / (double)all;
@@ -636,17 +663,18 @@ static void check_feedback(check_counts *counts, uint32_t cols, uint32_t span, b
 {
 	by_hand m = make_moments(cols, span, kind);
 	float *w = malloc(n * cols * sizeof *w), *q = malloc(n * cols * sizeof *q);
-	uint8_t *tile = malloc(q4_tile_bytes(cols));
+	uint8_t *tile = malloc(codebook_tile_bytes(now->book, cols));
 	uint64_t seed = 40 + cols;
-	q4_feedback f;
+	book_feedback f;
 	size_t i;
 	int effort;
 
 	factor(&m, &f, 2);
 	for (i = 0; i < n * cols; i++)
 		w[i] = i / cols == 2 ? 0 : 0.02f * gauss(&seed);
-	for (effort = Q4_NORMAL; effort <= Q4_HIGH; effort++) {
-		q4_encoding how = { .effort = (enum q4_effort)effort, .errors = best.q4_errors };
+	for (effort = EFFORT_NORMAL; effort <= EFFORT_HIGH; effort++) {
+		book_encoding how = { .effort = (enum book_effort)effort,
+			              .errors = best.book_errors };
 		double alone, weighted, together, near;
 		tile_error told;
 
@@ -663,7 +691,7 @@ static void check_feedback(check_counts *counts, uint32_t cols, uint32_t span, b
 		      "%u columns in spans of %u, %s: %g with feedback, %g with importance, %g "
 		      "alone",
 		      cols, span, effort_names[effort], together, weighted, alone);
-		CHECK(counts, near > 0.98,
+		CHECK(counts, near > 1 - 0.02 * now->loss,
 		      "%u columns in spans of %u, %s, bond %d: %g are rounded to a neighbour", cols,
 		      span, effort_names[effort], kind, near);
 		CHECK(counts,
@@ -671,7 +699,7 @@ static void check_feedback(check_counts *counts, uint32_t cols, uint32_t span, b
 		      "told %g, found %g", told.error, squared_error(w, q, NULL, n, cols));
 		CHECK(counts, fabs(told.norm - squared_norm(w, n * cols)) < 1e-6 * told.norm,
 		      "norm %g", told.norm);
-		CHECK(counts, squared_error(w, q, NULL, n, cols) < 0.05 * told.norm,
+		CHECK(counts, squared_error(w, q, NULL, n, cols) < 0.05 * now->loss * told.norm,
 		      "weights are lost: %g of %g", told.error, told.norm);
 	}
 	factor_free(&f);
@@ -702,7 +730,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 		by_hand m = make_moments(256, 256, NEIGHBOURS);
 		int16_t *out =
 		        (int16_t *)(void *)(m.bytes + m.inputs[0].offset + m.cols * sizeof(float));
-		q4_feedback f;
+		book_feedback f;
 		pool *threads;
 		size_t bad = 0;
 
@@ -712,13 +740,13 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 		    factor_new(&f, m.cols, m.span, false, NULL) != BRISE_OK)
 			exit(1);
 		if (factor_input(&f, &m.c, 0, threads, NULL, NULL, NULL) == BRISE_OK) {
-			q4_encoding how = { .effort = Q4_HIGH,
-				            .errors = best.q4_errors,
-				            .feedback = &f };
+			book_encoding how = { .effort = EFFORT_HIGH,
+				              .errors = best.book_errors,
+				              .feedback = &f };
 
 			for (i = 0; i < m.cols; i++)
 				bad += !isfinite(f.variance[i]) || !(f.variance[i] > 0);
-			for (i = 0; i < q4_panel(m.cols / TILE_BLOCK); i++)
+			for (i = 0; i < book_panel(m.cols / TILE_BLOCK); i++)
 				bad += isfinite(f.panels[0][i]) ? 0 : 1;
 			for (i = 0; i < m.cols; i++)
 				w[i] = gauss(&seed);
@@ -742,22 +770,22 @@ static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts
 	static const float sizes[] = { 1e-37f, 1e-25f, 1, 1e20f, 1e38f };
 	by_hand m = make_moments(256, 256, NEIGHBOURS);
 	float w[256], q[256];
-	q4_feedback f;
+	book_feedback f;
 	size_t s, i;
 	int way;
 
 	factor(&m, &f, 1);
 	for (s = 0; s < LENGTH(sizes) + 1; s++)
 		for (way = 0; way < 2; way++) {
-			q4_encoding how = { .effort = Q4_HIGH,
-				            .errors = way ? best.q4_errors : q4_errors,
-				            .feedback = &f };
+			book_encoding how = { .effort = EFFORT_HIGH,
+				              .errors = way ? best.book_errors : book_errors,
+				              .feedback = &f };
 			float size = s < LENGTH(sizes) ? sizes[s] : 1;
 			uint64_t seed = 4;
 			double error = 0, norm = 0;
 			tile_error told;
 
-			for (i = 0; s == LENGTH(sizes) && i < q4_panel(m.cols / TILE_BLOCK); i++)
+			for (i = 0; s == LENGTH(sizes) && i < book_panel(m.cols / TILE_BLOCK); i++)
 				/* the last round: factors of an inconsistent calibration */
 				f.panels[0][i] = i % 3 ? 3e38f : -3e38f;
 			for (i = 0; i < m.cols; i++)
@@ -769,7 +797,8 @@ static void test_feedback_beyond_floats_stays_within_tables(check_counts *counts
 				             2);
 				norm += pow((double)w[i] / (double)size, 2);
 			}
-			CHECK(counts, s < LENGTH(sizes) ? error < 0.1 * norm : isfinite(error),
+			CHECK(counts,
+			      s < LENGTH(sizes) ? error < 0.1 * now->loss * norm : isfinite(error),
 			      "weights of %g: %g of %g lost", (double)size, error, norm);
 			CHECK(counts,
 			      s == LENGTH(sizes) ||
@@ -798,7 +827,7 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 	by_hand m = make_moments(450, 448, NEIGHBOURS); /* seven strips and one of a second span */
 	patience p = { 0, UINT_MAX };
 	brise_error err;
-	q4_feedback f;
+	book_feedback f;
 	pool *threads;
 	unsigned all;
 
@@ -827,29 +856,30 @@ static void check_set(check_counts *counts, const arch_tools *set)
 {
 	by_hand m = make_moments(1000, 512, COMMON_CAUSES);
 	float *w = malloc(TILE_ROWS * m.cols * sizeof *w);
-	uint8_t *expected = malloc(q4_tile_bytes(m.cols)), *tile = malloc(q4_tile_bytes(m.cols));
+	uint8_t *expected = malloc(codebook_tile_bytes(now->book, m.cols)),
+	        *tile = malloc(codebook_tile_bytes(now->book, m.cols));
 	uint64_t seed = 77;
-	q4_feedback f;
+	book_feedback f;
 	size_t r;
 	int effort, way;
 
 	factor(&m, &f, 1);
 	for (r = 0; r < TILE_ROWS; r++)
 		fill_row(w + r * m.cols, m.cols, (int)r % MANNERS, &seed);
-	for (effort = Q4_FAST; effort <= Q4_HIGH; effort++)
+	for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++)
 		for (way = 0; way < 3; way++) {
-			q4_encoding how = { .effort = (enum q4_effort)effort,
-				            .errors = q4_errors,
-				            .feedback = way == 2 ? &f : NULL };
+			book_encoding how = { .effort = (enum book_effort)effort,
+				              .errors = book_errors,
+				              .feedback = way == 2 ? &f : NULL };
 			tile_error a, b;
 
 			if (way == 1)
 				how.importance = f.variance;
 			a = encode(w, TILE_ROWS, m.cols, &how, NULL, expected);
-			how.errors = set->q4_errors;
+			how.errors = set->book_errors;
 			b = encode(w, TILE_ROWS, m.cols, &how, NULL, tile);
 			CHECK(counts,
-			      memcmp(expected, tile, q4_tile_bytes(m.cols)) == 0 &&
+			      memcmp(expected, tile, codebook_tile_bytes(now->book, m.cols)) == 0 &&
 			              a.error == b.error && a.norm == b.norm,
 			      "%s, %s, way %d: another tile", set->name, effort_names[effort], way);
 		}
@@ -862,13 +892,13 @@ static void check_set(check_counts *counts, const arch_tools *set)
  * and NaN excepted. */
 static void check_sums(check_counts *counts, const arch_tools *set)
 {
-	float table[Q4_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37],
+	float table[BOOK_CELLS], w[TILE_BLOCK], importance[TILE_BLOCK], by[37], plus[37],
 	        expected[37], got[37];
 	uint64_t seed = 78;
 	size_t n, i;
 
 	for (n = 0; n <= 37; n++) {
-		for (i = 0; i < Q4_CELLS; i++)
+		for (i = 0; i < BOOK_CELLS; i++)
 			table[i] = 128 + 100 * random_float(&seed);
 		for (i = 0; i < TILE_BLOCK; i++) {
 			w[i] = ldexpf(random_float(&seed), (int)(random_next(&seed) % 24) - 12);
@@ -880,8 +910,8 @@ static void check_sums(check_counts *counts, const arch_tools *set)
 		}
 		memset(expected, 0, sizeof expected);
 		memset(got, 0, sizeof got);
-		q4_errors(expected, w, importance, table, by, plus, n);
-		set->q4_errors(got, w, importance, table, by, plus, n);
+		book_errors(expected, w, importance, table, by, plus, n);
+		set->book_errors(got, w, importance, table, by, plus, n);
 		CHECK(counts, memcmp(expected, got, sizeof got) == 0, "%s: %zu scales", set->name,
 		      n);
 	}
@@ -921,19 +951,21 @@ int main(int argc, char **argv)
 	if (!arch_choose(&set, NULL, &cpu))
 		return 1;
 	arch_find_tools(&best, set.name);
-	RUN(test_relative_error_is_below_what_is_promised(&counts));
-	RUN(test_told_error_is_the_decoded_error(&counts));
-	RUN(test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts));
-	RUN(test_huge_weights_stay_finite(&counts));
+	for (now = tested; now < tested + LENGTH(tested); now++) {
+		RUN(test_relative_error_is_below_what_is_promised(&counts));
+		RUN(test_told_error_is_the_decoded_error(&counts));
+		RUN(test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts));
+		RUN(test_huge_weights_stay_finite(&counts));
+		RUN(test_importance_lowers_the_weighted_error(&counts));
+		RUN(test_importance_has_no_unit(&counts));
+		RUN(test_feedback_lowers_the_error_of_outputs(&counts));
+		RUN(test_impossible_correlations_do_no_harm(&counts));
+		RUN(test_feedback_beyond_floats_stays_within_tables(&counts));
+		RUN(test_every_kernel_set_gives_the_same_tile(&counts));
+	}
 	RUN(test_q8_tells_the_decoded_error(&counts));
-	RUN(test_importance_lowers_the_weighted_error(&counts));
-	RUN(test_importance_has_no_unit(&counts));
 	RUN(test_factors_multiply_to_the_moments(&counts));
 	RUN(test_factors_do_not_depend_on_threads(&counts));
-	RUN(test_feedback_lowers_the_error_of_outputs(&counts));
-	RUN(test_impossible_correlations_do_no_harm(&counts));
-	RUN(test_feedback_beyond_floats_stays_within_tables(&counts));
 	RUN(test_factoring_stops_when_asked_to(&counts));
-	RUN(test_every_kernel_set_gives_the_same_tile(&counts));
 	return check_report("encoder", &counts);
 }

@@ -505,8 +505,8 @@ static void test_safetensors_hold_the_checkpoint(check_counts *counts)
 	maker_close(m);
 }
 
-/* Catches: a rounding other than binary16's, a q4 weight decoded differently. */
-static void test_q4_exports_its_decoded_floats(check_counts *counts)
+/* Catches: a rounding other than binary16's, a weight decoded differently. */
+static void check_exported_floats(check_counts *counts, uint32_t type, double least, double most)
 {
 	gguf_file g;
 	brise_model *model;
@@ -516,13 +516,13 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 	float row[128];
 	uint32_t i, col, bad = 0;
 
-	small_write(&small_open, TYPE_Q4, place("q4.brise"));
+	small_write(&small_open, type, place("some.brise"));
 	CHECK(counts,
-	      export_file(place("q4.brise"), place("q4.gguf"), EXPORT_GGUF, GGML_F16, &result,
+	      export_file(place("some.brise"), place("some.gguf"), EXPORT_GGUF, GGML_F16, &result,
 	                  &err) == BRISE_OK,
 	      "%s", err.message);
-	CHECK(counts, read_gguf(&g, place("q4.gguf")), "the test's reader does not read it");
-	model = open_model(place("q4.brise"));
+	CHECK(counts, read_gguf(&g, place("some.gguf")), "the test's reader does not read it");
+	model = open_model(place("some.brise"));
 	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
 		uint32_t r, n;
@@ -546,14 +546,20 @@ static void test_q4_exports_its_decoded_floats(check_counts *counts)
 			}
 		}
 	}
-	CHECK(counts, bad == 0, "%" PRIu32 " weights differ", bad);
+	CHECK(counts, bad == 0, "%s: %" PRIu32 " weights differ", type_name(type), bad);
 	CHECK(counts,
 	      result.relative_error > 0 && fabs(result.relative_error / (error / norm) - 1) < 0.2,
 	      "%g told, %g found", result.relative_error, error / norm);
-	CHECK(counts, result.source_error > 0.003 && result.source_error < 0.008,
+	CHECK(counts, result.source_error > least && result.source_error < most,
 	      "the model's own error: %g", result.source_error);
 	brise_close_model(model);
 	free(g.c.bytes);
+}
+
+static void test_quantized_files_export_their_decoded_floats(check_counts *counts)
+{
+	check_exported_floats(counts, TYPE_Q3, 0.012, 0.032);
+	check_exported_floats(counts, TYPE_Q4, 0.003, 0.008);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -890,7 +896,7 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 	config.vocab = 4096;
 	source.config = config;
 	convert_init_options(&options);
-	options.effort = Q4_FAST;
+	options.effort = EFFORT_FAST;
 	if (sentencepiece_read_model("test/models/breeze/tokenizer.model", &section, &bytes,
 	                             &err) != BRISE_OK)
 		exit(1);
@@ -923,7 +929,7 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 /* Catches: sums or bytes that depend on which thread took a slice. */
 static void test_threads_change_nothing(check_counts *counts)
 {
-	brise_model *model = open_model(place("q4.brise"));
+	brise_model *model = open_model(place("some.brise"));
 	export_options options;
 	export_result one, three;
 	content a, b;
@@ -1131,7 +1137,7 @@ int main(int argc, char **argv)
 	RUN(test_gguf_converts_back(&counts));
 	RUN(test_gguf_states_the_configuration(&counts));
 	RUN(test_safetensors_hold_the_checkpoint(&counts));
-	RUN(test_q4_exports_its_decoded_floats(&counts));
+	RUN(test_quantized_files_export_their_decoded_floats(&counts));
 	RUN(test_blocks_hold_the_weights(&counts));
 	RUN(test_extreme_blocks(&counts));
 	RUN(test_tokenizer_comes_back(&counts));

@@ -69,7 +69,7 @@ static void save_and_free(const char *name, maker_bytes file)
 static void test_model_equals_that_of_safetensors_bit_for_bit(check_counts *counts)
 {
 	static const char *const dtypes[] = { "F16", "BF16", "F32" };
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4 };
+	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	maker_bytes expected, model;
 	brise_error err;
 	size_t i, k;

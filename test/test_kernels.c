@@ -7,10 +7,8 @@
 #include "arch/kernels.h"
 #include "arch/math.h"
 #include "arch/tools/tools.h"
-#include "quant/encode/f16_encode.h"
-#include "quant/encode/q4_encode.h"
-#include "quant/encode/q4_search.h"
-#include "quant/encode/q8_encode.h"
+#include "quant/encode/book_search.h"
+#include "quant/encode/encoders.h"
 #include "quant/half.h"
 #include "quant/types.h"
 #include "test/check.h"
@@ -60,12 +58,15 @@ static void fill_floats(uint64_t *seed, float *x, size_t n, int data)
 static void fill_tiles(uint64_t *seed, uint8_t *tiles, size_t bytes, size_t tile_bytes, size_t head,
                        int data)
 {
+	/* As scales: the highest shift, and the lowest with the smallest and the largest
+	 * magnitude. */
+	static const uint8_t extreme[4] = { 0xff, 0xff, 0x80, 0x8f };
 	size_t i;
 	unsigned row;
 
 	for (i = 0; i < bytes; i++)
 		tiles[i] = data == DATA_ZERO      ? 0
-		           : data == DATA_EXTREME ? (random_next(seed) & 1 ? 0xff : 0x80)
+		           : data == DATA_EXTREME ? extreme[random_next(seed) % 4]
 		                                  : (uint8_t)random_next(seed);
 	for (i = 0; head && i < bytes; i += tile_bytes)
 		for (row = 0; row < TILE_ROWS; row++) {
@@ -105,18 +106,15 @@ static void finite_halves(uint8_t *tiles, size_t bytes)
 		tiles[i] &= 0xbf; /* exponent below 16: |w| < 2 */
 }
 
-static void check_matmul(check_counts *counts, const arch_kernels *set, const char *type,
+/* All types that have products. */
+#define TYPE_ENTRY(type, id) id,
+static const uint32_t types[] = { ARCH_PRODUCTS(TYPE_ENTRY) };
+#define N_TYPES (sizeof types / sizeof *types)
+
+static void check_matmul(check_counts *counts, const arch_kernels *set, uint32_t type,
                          const matmul_case *c)
 {
-	size_t tile_bytes = !strcmp(type, "q4")   ? q4_tile_bytes(c->cols)
-	                    : !strcmp(type, "q8") ? q8_tile_bytes(c->cols)
-	                                          : f16_tile_bytes(c->cols);
-	arch_matmul *mine = !strcmp(type, "q4")   ? set->matmul_q4
-	                    : !strcmp(type, "q8") ? set->matmul_q8
-	                                          : set->matmul_f16;
-	arch_matmul *defined = !strcmp(type, "q4")   ? arch_scalar.matmul_q4
-	                       : !strcmp(type, "q8") ? arch_scalar.matmul_q8
-	                                             : arch_scalar.matmul_f16;
+	const size_t tile_bytes = type_find(type)->tile_bytes(c->cols);
 	size_t tiles = tile_count(c->rows), blocks = tile_blocks(c->cols),
 	       padded = tile_padded(c->cols), ldy = tiles * TILE_ROWS;
 	uint64_t seed = c->seed;
@@ -134,20 +132,20 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 		           blocks,
 		           c->n };
 
-	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, strcmp(type, "f16") != 0,
-	           c->data);
-	for (t = 0; !strcmp(type, "q8") && t < tiles; t++)
-		add_lowest(w.data + t * tile_bytes + Q8_TILE_HEAD, tile_bytes - Q8_TILE_HEAD);
-	if (!strcmp(type, "f16"))
+	fill_tiles(&seed, w.data, tiles * tile_bytes, tile_bytes, type != TYPE_F16, c->data);
+	for (t = 0; type == TYPE_Q8 && t < tiles; t++)
+		add_lowest(w.data + t * tile_bytes + TILE_HEAD, tile_bytes - TILE_HEAD);
+	if (type == TYPE_F16)
 		finite_halves(w.data, tiles * tile_bytes);
 	fill_floats(&seed, x.floats, c->n * padded, c->data);
 	for (t = 0; t < c->n; t++)
 		arch_quantize(&arch_scalar, &x, t);
-	defined((float *)(void *)a.data, ldy, &matrix, &x, 0, tiles, NULL);
-	mine((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles,
-	     c->n > 1 ? (float *)(void *)scratch.data : NULL);
+	arch_matmul_for(&arch_scalar, type, false)((float *)(void *)a.data, ldy, &matrix, &x, 0,
+	                                           tiles, NULL);
+	arch_matmul_for(set, type, false)((float *)(void *)b.data, ldy, &matrix, &x, 0, tiles,
+	                                  c->n > 1 ? (float *)(void *)scratch.data : NULL);
 	CHECK(counts, !memcmp(a.data, b.data, c->n * ldy * 4), "%s %s %ux%u n=%zu %s", set->name,
-	      type, c->rows, c->cols, c->n, data_names[c->data]);
+	      type_name(type), c->rows, c->cols, c->n, data_names[c->data]);
 	guarded_free(&w), guarded_free(&codes), guarded_free(&scales), guarded_free(&sums),
 	        guarded_free(&floats), guarded_free(&a), guarded_free(&b);
 	guarded_free(&scratch);
@@ -155,11 +153,10 @@ static void check_matmul(check_counts *counts, const arch_kernels *set, const ch
 
 static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 {
-	static const char *const types[] = { "q4", "q8", "f16" };
 	matmul_case c = { .seed = 1 };
 	unsigned type;
 
-	for (type = 0; type < 3; type++)
+	for (type = 0; type < N_TYPES; type++)
 		for (c.data = 0; c.data < DATA_KINDS; c.data++)
 			for (c.n = 1; c.n <= 9; c.n++) {
 				c.rows = 16 * (1 + (uint32_t)c.n % 3);
@@ -169,14 +166,14 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 			}
 	/* A few tokens, which are multiplied without a panel: an odd tile, a slab that is not
 	 * full. */
-	for (type = 0; type < 2; type++)
-		for (c.n = 2; c.n <= 34; c.n++) {
+	for (type = 0; type < N_TYPES; type++)
+		for (c.n = 2; c.n <= 34 && type_find(types[type])->takes_int8; c.n++) {
 			c = (matmul_case){ 16 * 3, 128 * 9, c.n, DATA_GAUSS, c.seed + 1 };
 			check_matmul(counts, set, types[type], &c);
 		}
 	/* More tokens than fit in one pass, in one batch, in one group; more tiles than in a group,
 	 * and an odd one. */
-	for (type = 0; type < 3; type++) {
+	for (type = 0; type < N_TYPES; type++) {
 		static const size_t many[] = { 10,  11,  12,  13,  15,  16,  17,  31,  32, 37,
 			                       127, 128, 129, 131, 150, 256, 257, 261, 520 };
 		unsigned i;
@@ -192,27 +189,28 @@ static void test_matrix_products(check_counts *counts, const arch_kernels *set)
 /* The one-stream functions, which some processors prefer, give the same bits. */
 static void test_one_stream(check_counts *counts, const char *name, const arch_cpu *cpu)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	arch_cpu other = *cpu;
 	arch_kernels set;
 	unsigned i;
 
 	other.one_stream = false;
 	CHECK(counts, arch_choose(&set, name, &other), "%s: no set", name);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < N_TYPES; i++)
 		CHECK(counts,
 		      arch_matmul_for(&set, types[i], true) ==
 		              arch_matmul_for(&set, types[i], false),
-		      "%s: one stream of type %u where it is not wanted", name, types[i]);
+		      "%s: one stream of %s where it is not wanted", name, type_name(types[i]));
 	other.one_stream = true;
 	CHECK(counts, arch_choose(&set, name, &other), "%s: no set", name);
-	CHECK(counts,
-	      !set.one_stream_q4 || (arch_matmul_for(&set, TYPE_Q4, true) == set.one_stream_q4 &&
-	                             arch_matmul_for(&set, TYPE_Q4, false) == set.matmul_q4),
-	      "%s: not the way of reading that the processor prefers", name);
-	set.matmul_q4 = arch_matmul_for(&set, TYPE_Q4, true);
-	set.matmul_q8 = arch_matmul_for(&set, TYPE_Q8, true);
-	set.matmul_f16 = arch_matmul_for(&set, TYPE_F16, true);
+#define PREFERRED(type, id)                                                                        \
+	CHECK(counts,                                                                              \
+	      !set.one_stream_##type ||                                                            \
+	              (arch_matmul_for(&set, id, true) == set.one_stream_##type &&                 \
+	               arch_matmul_for(&set, id, false) == set.matmul_##type),                     \
+	      "%s: not the way of reading " #type " that the processor prefers", name);            \
+	set.matmul_##type = arch_matmul_for(&set, id, true);
+	ARCH_PRODUCTS(PREFERRED)
+#undef PREFERRED
 	if (set.one_stream_q4)
 		test_matrix_products(counts, &set);
 }
@@ -421,17 +419,16 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 {
 	enum { ROWS = 20, COLS = 200 };
 	float w[ROWS * COLS], x[256] = { 0 }, y[32], decoded[COLS],
-	                      scratch[2 * 256 + 8 * sizeof(q4_needs) / sizeof(float)];
-	const q4_encoding how = { .effort = Q4_NORMAL, .errors = q4_errors };
+	                      scratch[2 * 256 + 8 * sizeof(book_needs) / sizeof(float)];
+	const book_encoding how = { .effort = EFFORT_NORMAL, .errors = book_errors };
 	uint64_t seed = 3;
-	int type;
+	size_t index;
 
 	random_fill(&seed, w, ROWS * COLS, 0.02f);
 	random_fill(&seed, x, COLS, 1);
-	for (type = 0; type < 3; type++) {
-		size_t tile_bytes = type == 0   ? q4_tile_bytes(COLS)
-		                    : type == 1 ? q8_tile_bytes(COLS)
-		                                : f16_tile_bytes(COLS);
+	for (index = 0; index < N_TYPES; index++) {
+		const type_row *type = type_find(types[index]);
+		size_t tile_bytes = type->tile_bytes(COLS);
 		guarded tiles = guarded_new(2 * tile_bytes, 64);
 		int8_t codes[256];
 		float scales[8];
@@ -442,48 +439,38 @@ static void test_scalar_multiplies_what_the_decoder_says(check_counts *counts)
 		unsigned row, col;
 
 		arch_scalar.quantize(codes, scales, sums, x, 8);
-		for (row = 0; row < ROWS; row += 16) {
-			uint8_t *tile = tiles.data + row / 16 * tile_bytes;
-			size_t n = ROWS - row < 16 ? ROWS - row : 16;
-
-			if (type == 0)
-				q4_encode_tile(tile, w + row * COLS, n, COLS, &how, scratch,
-				               &error);
-			else if (type == 1)
-				q8_encode_tile(tile, w + row * COLS, n, COLS, scratch, &error);
-			else
-				f16_encode_tile(tile, w + row * COLS, n, COLS, &error);
-		}
-		(type == 0   ? arch_scalar.matmul_q4
-		 : type == 1 ? arch_scalar.matmul_q8
-		             : arch_scalar.matmul_f16)(y, 32, &matrix, &vectors, 0, 2, NULL);
+		for (row = 0; row < ROWS; row += 16)
+			CHECK(counts,
+			      encoder_find(types[index])(tiles.data + row / 16 * tile_bytes,
+			                                 w + row * COLS,
+			                                 ROWS - row < 16 ? ROWS - row : 16, COLS,
+			                                 &how, scratch, &error),
+			      "%s: not encoded", type->name);
+		arch_matmul_for(&arch_scalar, types[index], false)(y, 32, &matrix, &vectors, 0, 2,
+		                                                   NULL);
 		for (row = 0; row < ROWS; row++) {
 			const uint8_t *tile = tiles.data + row / 16 * tile_bytes;
 			double expected = 0, size = 0;
 
-			if (type == 0)
-				q4_decode_row(decoded, tile, row % 16, COLS);
-			else if (type == 1)
-				q8_decode_row(decoded, tile, row % 16, COLS);
-			else
-				f16_decode_row(decoded, tile, row % 16, COLS);
+			type->decode_row(decoded, tile, row % 16, COLS);
 			for (col = 0; col < COLS; col++) {
-				double input =
-				        type == 2 ? (double)x[col]
-				                  : (double)codes[col] * (double)scales[col / 32];
+				double input = !type->takes_int8 ? (double)x[col]
+				                                 : (double)codes[col] *
+				                                           (double)scales[col / 32];
 
 				expected += (double)decoded[col] * input;
 				size += fabs((double)decoded[col] * input);
 			}
 			CHECK(counts, fabs((double)y[row] - expected) <= 1e-6 * size,
-			      "type %d row %u: %g, expected %g", type, row, (double)y[row],
+			      "%s row %u: %g, expected %g", type->name, row, (double)y[row],
 			      expected);
 		}
 		CHECK(counts,
-		      error.error / error.norm < (type == 0   ? 0.0055
-		                                  : type == 1 ? 0.0001
-		                                              : 1e-6),
-		      "type %d loses %g", type, error.error / error.norm);
+		      error.error / error.norm < (types[index] == TYPE_Q3   ? 0.022
+		                                  : types[index] == TYPE_Q4 ? 0.0055
+		                                  : types[index] == TYPE_Q8 ? 0.0001
+		                                                            : 1e-6),
+		      "%s loses %g", type->name, error.error / error.norm);
 		guarded_free(&tiles);
 	}
 }
@@ -543,7 +530,7 @@ static void test_math_is_accurate(check_counts *counts)
 static void test_search_errors(check_counts *counts, const arch_tools *set)
 {
 	static const float spreads[] = { 0, 1, 60, 1000 };
-	float w[TILE_BLOCK], importance[TILE_BLOCK], table[Q4_CELLS], by[37], plus[37], a[37],
+	float w[TILE_BLOCK], importance[TILE_BLOCK], table[BOOK_CELLS], by[37], plus[37], a[37],
 	        b[37];
 	uint64_t seed = 3;
 	unsigned s, n, i;
@@ -553,15 +540,15 @@ static void test_search_errors(check_counts *counts, const arch_tools *set)
 			random_fill(&seed, w, TILE_BLOCK, spreads[s]);
 			for (i = 0; i < TILE_BLOCK; i++)
 				importance[i] = i % 7 ? fabsf(random_float(&seed)) : 0;
-			for (i = 0; i < Q4_CELLS; i++)
+			for (i = 0; i < BOOK_CELLS; i++)
 				table[i] = (float)(random_next(&seed) % 256);
 			for (i = 0; i < n; i++)
 				by[i] = random_float(&seed),
 				plus[i] = i % 3   ? 128 + 16 * random_float(&seed)
 				          : i % 2 ? 0
 				                  : 255;
-			arch_tools_scalar.q4_errors(a, w, importance, table, by, plus, n);
-			set->q4_errors(b, w, importance, table, by, plus, n);
+			arch_tools_scalar.book_errors(a, w, importance, table, by, plus, n);
+			set->book_errors(b, w, importance, table, by, plus, n);
 			CHECK(counts, !memcmp(a, b, n * sizeof *a),
 			      "%s errors of %u candidates, spread %g", set->name, n,
 			      (double)spreads[s]);

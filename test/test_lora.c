@@ -156,7 +156,7 @@ static brise_status convert(const char *checkpoint, const char *const *loras, si
 
 	convert_init_options(&options);
 	options.type = type;
-	options.effort = Q4_FAST;
+	options.effort = EFFORT_FAST;
 	options.threads = threads;
 	options.no_tokenizer = true;
 	options.loras = loras;

@@ -127,6 +127,6 @@ bench/quality/draw.c: fgets
 bench/pages.c: (fopen(64)?|fgets|fread|fseeko(64)?|fclose)'
 check "faces and bench ask for what is theirs alone" "$(asking "$system" '(runtime/cli|bench)/.*' | grep -vxE "$(echo "$own" | paste -s -d '|' -)")"
 check "the library reads no environment" "$(asking getenv "$library" runtime/cli/)"
-check "the library holds no encoder, no converter, no console and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (q4_encode|q8_encode|f16_encode|q4_search|encoder_|convert_|checkpoint_|calibrat|export_|editor_|gguf_|safetensors_|arch_find_tools)')"
+check "the library holds no encoder, no converter, no console and no tools" "$(nm "${BRISE_BUILD:-build}/libbrise.a" | grep -E ' T (book_encode|q8_encode|f16_encode|book_search|encoder_|convert_|checkpoint_|calibrat|export_|editor_|gguf_|safetensors_|arch_find_tools)')"
 check "no libm transcendental on the path to logits" "$(asking 'expf?|exp2f?|expm1f?|logf?|log2f?|log10f?|log1pf?|powf?|sinf?|cosf?|sincosf?|tanf?|tanhf?|fmaf?' "$library" runtime/cli/)"
 report rooms

@@ -190,11 +190,11 @@ static void check_turns(check_counts *counts, const format_config *config, uint3
 
 static void test_a_session_goes_on_at_every_turn_of_the_ring(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8 };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_Q3 };
 	brise_sequence_options o = { .size = sizeof o };
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < sizeof types / sizeof *types; i++) {
 		o.slack = 1; /* 32 slots for 11, 96 for 75 */
 		o.kv = BRISE_KV_INT8;
 		check_turns(counts, &small_odd, types[i], o);

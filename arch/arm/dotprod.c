@@ -52,11 +52,11 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 #include "arch/arm/few.h"
 
 INLINE void few_dots(lanes_int dots[], const int8x16_t w[8], const int8_t *x, const int tokens,
-                     const bool q4)
+                     const enum lanes_type type)
 {
 	int half, t;
 
-	(void)q4;
+	(void)type;
 	UNROLL
 	for (half = 0; half < 2; half++) {
 		int8x16_t four[LANES_FEW];
@@ -86,8 +86,7 @@ static bool dotprod_supported(const arch_cpu *cpu) { return cpu->neon && cpu->do
 const arch_kernels arch_dotprod = { .name = "dotprod",
 	                            .supported = dotprod_supported,
 	                            .below = &arch_neon,
-	                            .matmul_q4 = lanes_matmul_q4,
-	                            .matmul_q8 = lanes_matmul_q8,
+	                            LANES_MATMUL,
 	                            .attend = lanes_attend };
 
 #else

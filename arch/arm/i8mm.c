@@ -132,31 +132,28 @@ ONCE static void multiply_panel_pairs(lanes_panel *p, lanes_slab x, size_t n, si
 		multiply_pairs(p, slab_from(x, t), t, 0, n_blocks, 1);
 }
 
-static void i8mm_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                           size_t first, size_t end, float *scratch)
+/* few: the product with a few tokens. */
+INLINE void i8mm_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                        size_t first, size_t end, float *scratch, const enum lanes_type type,
+                        arch_matmul *few)
 {
 	if (x->n <= FEW_TOKENS)
-		arch_dotprod.matmul_q4(y, ldy, w, x, first, end, scratch);
+		few(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q4, multiply_panel_pairs);
+		               end, type, multiply_panel_pairs);
 }
 
-static void i8mm_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                           size_t first, size_t end, float *scratch)
-{
-	if (x->n <= FEW_TOKENS)
-		arch_dotprod.matmul_q8(y, ldy, w, x, first, end, scratch);
-	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q8, multiply_panel_pairs);
-}
+LANES_PRODUCT(i8mm_matmul_q3, i8mm_matmul, LANES_Q3, arch_dotprod.matmul_q3)
+LANES_PRODUCT(i8mm_matmul_q4, i8mm_matmul, LANES_Q4, arch_dotprod.matmul_q4)
+LANES_PRODUCT(i8mm_matmul_q8, i8mm_matmul, LANES_Q8, arch_dotprod.matmul_q8)
 
 static bool i8mm_supported(const arch_cpu *cpu) { return cpu->neon && cpu->dotprod && cpu->i8mm; }
 
 const arch_kernels arch_i8mm = { .name = "i8mm",
 	                         .supported = i8mm_supported,
 	                         .below = &arch_dotprod,
+	                         .matmul_q3 = i8mm_matmul_q3,
 	                         .matmul_q4 = i8mm_matmul_q4,
 	                         .matmul_q8 = i8mm_matmul_q8 };
 

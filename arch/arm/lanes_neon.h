@@ -93,6 +93,11 @@ INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b)
 }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return vandq_s32(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return veorq_s32(a, b); }
+INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+{
+	y = vbslq_s32(vreinterpretq_u32_u8(vdupq_n_u8(0x44)), y, z);
+	return vbslq_s32(vreinterpretq_u32_u8(vdupq_n_u8(0x88)), x, y);
+}
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return vaddq_s32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return vmaxq_s32(a, b); }
 INLINE lanes_int lanes_times(lanes_int a, int32_t b) { return vmulq_n_s32(a, b); }
@@ -153,13 +158,17 @@ INLINE void lanes_widen_starts(lanes_int out[4], int16x8_t low, int16x8_t high)
 	out[3] = vaddw_high_s16(start, high);
 }
 
-/* |shift * sum| <= 8 * 32 * 127 = 32,512 fits in 16 bits. */
+/* |sum| <= 32 * 127 = 4,064 fits in 16 bits, the product does not. */
 INLINE void lanes_starts(lanes_int starts[4], const int8_t *shift, int32_t sum)
 {
 	int8x16_t s = vld1q_s8(shift);
+	int16x8_t low = vmovl_s8(vget_low_s8(s)), high = vmovl_high_s8(s);
+	lanes_int start = lanes_fill(LANES_START);
 
-	lanes_widen_starts(starts, vmulq_n_s16(vmovl_s8(vget_low_s8(s)), (int16_t)sum),
-	                   vmulq_n_s16(vmovl_high_s8(s), (int16_t)sum));
+	starts[0] = vmlal_n_s16(start, vget_low_s16(low), (int16_t)sum);
+	starts[1] = vmlal_high_n_s16(start, low, (int16_t)sum);
+	starts[2] = vmlal_n_s16(start, vget_low_s16(high), (int16_t)sum);
+	starts[3] = vmlal_high_n_s16(start, high, (int16_t)sum);
 }
 
 /* The bits of 1.5 * 2^23 + m, minus 1.5 * 2^23: cheaper than a conversion. */

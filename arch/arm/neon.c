@@ -4,8 +4,8 @@
  * build with: -march=armv8-a
  *
  * Bytes are multiplied to 16 bits, added in pairs there and added up into 32 bits. A pair never
- * overflows: shifted codebook values of q4 lie in -71..54, q8 codes, keys and values in
- * -128..127, activations in -127..127, and 2 * 128 * 127 = 32,512.
+ * overflows: shifted codebook values lie in -75..54, q8 codes, keys and values in -128..127,
+ * activations in -127..127, and 2 * 128 * 127 = 32,512.
  */
 #include "arch/kernels.h"
 
@@ -37,6 +37,8 @@ INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, 
 
 #define LANES_OWN_DOTS
 
+#include "arch/lanes_scales.h"
+
 /* The 32 activations of a block, each group of four repeated four times. */
 typedef struct lanes_columns {
 	int8x16_t four[8];
@@ -57,17 +59,19 @@ INLINE lanes_columns lanes_columns_at(const int8_t *x)
 	return columns;
 }
 
-/* Each 16-bit lane adds four products before it is widened: codes of the codebook, not yet shifted,
- * lie in -63..47, and 4 * 63 * 127 = 32,004. */
+/* Each 16-bit lane adds four products before it is widened: codes of a codebook, not yet shifted,
+ * lie in -63..63, and 4 * 63 * 127 = 32,004. */
 INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_columns x,
-                                 lanes_int table)
+                                 const lanes_tables *tables, const enum lanes_type type)
 {
+	lanes_int kept[4];
 	int16x8_t low[2], high[2];
 	int j, half;
 
 	UNROLL
 	for (j = 0; j < 4; j++) {
-		lanes_int bytes = lanes_load(codes + 64 * j);
+		lanes_int bytes = load_nibbles(kept, codes, j, type),
+		          table = table_of(tables, j, type);
 
 		UNROLL
 		for (half = 0; half < 2; half++) {
@@ -146,7 +150,7 @@ INLINE lanes_int lanes_dot_bytes(lanes_int sum, const int8x16_t w[8], lanes_colu
 #include "arch/arm/few.h"
 
 INLINE void few_dots(lanes_int dots[], const int8x16_t w[8], const int8_t *x, const int tokens,
-                     const bool q4)
+                     const enum lanes_type type)
 {
 	int t;
 
@@ -154,8 +158,8 @@ INLINE void few_dots(lanes_int dots[], const int8x16_t w[8], const int8_t *x, co
 	for (t = 0; t < tokens; t++) {
 		const lanes_columns columns = lanes_columns_at(x + FEW_CODES(t));
 
-		dots[t] = q4 ? lanes_dot_rows(dots[t], w, columns)
-		             : lanes_dot_bytes(dots[t], w, columns);
+		dots[t] = type == LANES_Q8 ? lanes_dot_bytes(dots[t], w, columns)
+		                           : lanes_dot_rows(dots[t], w, columns);
 		LANES_KEEP_ORDER(dots[t]);
 	}
 }

@@ -1,15 +1,15 @@
-/* lanes_errors.h - template of the converter's inner loop (quant/encode/q4_encode.h); arch/lanes.h
- * says what it is made of */
+/* lanes_errors.h - template of the converter's inner loop (quant/encode/book_encode.h);
+ * arch/lanes.h says what it is made of */
 #ifndef ARCH_TOOLS_LANES_ERRORS_H
 #define ARCH_TOOLS_LANES_ERRORS_H
 
 #include "arch/lanes.h"
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 
 static void lanes_errors(float *errors, const float *w, const float *importance, const float *table,
                          const float *by, const float *plus, size_t n)
 {
-	const lanes_float zero = lanes_fill_float(0), last = lanes_fill_float(Q4_CELLS - 1);
+	const lanes_float zero = lanes_fill_float(0), last = lanes_fill_float(BOOK_CELLS - 1);
 	size_t c;
 	int half, part, i;
 
@@ -23,7 +23,7 @@ static void lanes_errors(float *errors, const float *w, const float *importance,
 
 			UNROLL
 			for (half = 0; half < 2; half++) {
-				int first = half * Q4_ERROR_LANES + part * LANES;
+				int first = half * BOOK_ERROR_LANES + part * LANES;
 				lanes_float at = lanes_add(lanes_mul(lanes_load_float(w + first),
 				                                     lanes_fill_float(by[c])),
 				                           lanes_fill_float(plus[c]));

@@ -41,7 +41,7 @@ static uint64_t scalar_dot_peak(uint64_t rounds)
 
 const arch_tools arch_tools_scalar = {
 	.name = "scalar",
-	.q4_errors = q4_errors,
+	.book_errors = book_errors,
 	.add_products = scalar_add_products,
 	.dot_peak = scalar_dot_peak,
 };

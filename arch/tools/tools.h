@@ -9,7 +9,7 @@
 #define ARCH_TOOLS_TOOLS_H
 
 #include "arch/kernels.h"
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 
 typedef struct arch_tools arch_tools;
 
@@ -17,8 +17,8 @@ struct arch_tools {
 	const char *name;        /* of the kernel set */
 	const arch_tools *below; /* the set whose functions are taken where this one has NULL */
 
-	/* For the converter: quant/encode/q4_encode.h. */
-	q4_errors_fn *q4_errors;
+	/* For the converter: quant/encode/book_encode.h. */
+	book_errors_fn *book_errors;
 
 	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j].
 	 * That sum begins at zero and goes in order of t; a and b are panels [n][16], 64-byte
@@ -31,7 +31,7 @@ struct arch_tools {
 };
 
 /* Every function of the table, for what goes through all of them. */
-#define ARCH_TOOLS_FUNCTIONS(each) each(q4_errors) each(add_products) each(dot_peak)
+#define ARCH_TOOLS_FUNCTIONS(each) each(book_errors) each(add_products) each(dot_peak)
 
 #define ARCH_TOOLS_DECLARE(set) extern const arch_tools arch_tools_##set;
 ARCH_SETS(ARCH_TOOLS_DECLARE)

@@ -162,25 +162,21 @@ static void multiply_panel_tiles(lanes_panel *p, lanes_slab x, size_t n, size_t 
  * one. */
 #define FEWEST 24
 
-static void amx_matmul_q4(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                          size_t first, size_t end, float *scratch)
+/* few: the product with a few tokens. */
+INLINE void amx_matmul(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
+                       size_t first, size_t end, float *scratch, const enum lanes_type type,
+                       arch_matmul *few)
 {
 	if (x->n < FEWEST)
-		arch_avx512vnni.matmul_q4(y, ldy, w, x, first, end, scratch);
+		few(y, ldy, w, x, first, end, scratch);
 	else
 		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q4, multiply_panel_tiles);
+		               end, type, multiply_panel_tiles);
 }
 
-static void amx_matmul_q8(float *y, size_t ldy, const arch_matrix *w, const arch_vectors *x,
-                          size_t first, size_t end, float *scratch)
-{
-	if (x->n < FEWEST)
-		arch_avx512vnni.matmul_q8(y, ldy, w, x, first, end, scratch);
-	else
-		multiply_tiles((lanes_job){ y, ldy, w, x, (lanes_sums *)(void *)scratch }, first,
-		               end, decode_panel_q8, multiply_panel_tiles);
-}
+LANES_PRODUCT(amx_matmul_q3, amx_matmul, LANES_Q3, arch_avx512vnni.matmul_q3)
+LANES_PRODUCT(amx_matmul_q4, amx_matmul, LANES_Q4, arch_avx512vnni.matmul_q4)
+LANES_PRODUCT(amx_matmul_q8, amx_matmul, LANES_Q8, arch_avx512vnni.matmul_q8)
 
 static bool amx_supported(const arch_cpu *cpu)
 {
@@ -190,6 +186,7 @@ static bool amx_supported(const arch_cpu *cpu)
 const arch_kernels arch_amx = { .name = "amx",
 	                        .supported = amx_supported,
 	                        .below = &arch_avx512vnni,
+	                        .matmul_q3 = amx_matmul_q3,
 	                        .matmul_q4 = amx_matmul_q4,
 	                        .matmul_q8 = amx_matmul_q8 };
 

@@ -2,17 +2,17 @@
  *
  * build with: -mavx2 -mfma -mf16c
  *
- * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. q4's
- * weights are made the unsigned operand: shifted codebook values plus 71 lie in 0..125, and 125 *
- * 127 * 2 = 31,750 just fits. For q8 and keys, where a bias would not fit, the weight's sign moves
- * to the activation, which is never -128, while the weight's absolute value may be 128: 128 * 127 *
- * 2 = 32,512.
+ * vpmaddubsw multiplies unsigned by signed bytes and adds pairs with saturation at 16 bits. Weights
+ * of q3 and q4 are made the unsigned operand: shifted codebook values plus 75 lie in 0..129, and
+ * 129 * 127 * 2 = 32,766 just fits. For q8 and keys, where a bias would not fit, the weight's sign
+ * moves to the activation, which is never -128, while the weight's absolute value may be 128: 128 *
+ * 127 * 2 = 32,512.
  */
 #include "arch/kernels.h"
 #include "arch/x86/lanes256.h"
 
-#define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + Q4_SHIFT)
+#define LANES_BIAS_VECTOR CODEBOOK_LOW
+#define LANES_BIAS_PANEL  CODEBOOK_BIAS
 #define LANES_BIAS_FULL   0
 
 /* Two vectors by four tokens: 8 integer accumulators of the 16 registers; the float sums live in

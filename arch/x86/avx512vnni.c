@@ -13,7 +13,7 @@
 
 #include "arch/x86/lanes512.h"
 
-#define LANES_BIAS_VECTOR Q4_LOW
+#define LANES_BIAS_VECTOR CODEBOOK_LOW
 #define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 

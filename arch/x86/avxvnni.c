@@ -12,7 +12,7 @@
 
 #include "arch/x86/lanes256.h"
 
-#define LANES_BIAS_VECTOR Q4_LOW
+#define LANES_BIAS_VECTOR CODEBOOK_LOW
 #define LANES_BIAS_PANEL  128 /* a power of two: what it adds is taken off by a shift */
 #define LANES_BIAS_FULL   128
 
@@ -50,8 +50,7 @@ static bool avxvnni_supported(const arch_cpu *cpu)
 const arch_kernels arch_avxvnni = { .name = "avxvnni",
 	                            .supported = avxvnni_supported,
 	                            .below = &arch_avx2,
-	                            .matmul_q4 = lanes_matmul_q4,
-	                            .matmul_q8 = lanes_matmul_q8,
+	                            LANES_MATMUL,
 	                            LANES_ONE_STREAM,
 	                            .attend = lanes_attend };
 

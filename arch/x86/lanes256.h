@@ -63,6 +63,12 @@ INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm256_add_e
 INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b) { return _mm256_sub_epi8(a, b); }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return _mm256_and_si256(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return _mm256_xor_si256(a, b); }
+INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+{
+	y = _mm256_or_si256(_mm256_and_si256(y, _mm256_set1_epi8(0x44)),
+	                    _mm256_and_si256(z, _mm256_set1_epi8(0x33)));
+	return _mm256_or_si256(_mm256_and_si256(x, _mm256_set1_epi8((char)0x88)), y);
+}
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return _mm256_add_epi32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return _mm256_max_epi32(a, b); }
 INLINE lanes_int lanes_times(lanes_int a, int32_t b)

@@ -8,8 +8,8 @@
 #include "arch/kernels.h"
 #include "arch/x86/lanes128.h"
 
-#define LANES_BIAS_VECTOR Q4_LOW
-#define LANES_BIAS_PANEL  (Q4_LOW + Q4_SHIFT)
+#define LANES_BIAS_VECTOR CODEBOOK_LOW
+#define LANES_BIAS_PANEL  CODEBOOK_BIAS
 #define LANES_BIAS_FULL   0
 
 /* Four vectors by two tokens: 8 integer accumulators of the 16 registers; the float sums live in

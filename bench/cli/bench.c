@@ -21,7 +21,7 @@
 #include "runtime/text/json_writer.h"
 
 static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
-static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
+static const char *const type_choices[] = { "q4", "q3", "q8", "f16", NULL };
 
 typedef struct bench_settings {
 	engine_settings engine;
@@ -118,7 +118,7 @@ static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_
 /* The fast search: for random weights its error matters little. */
 static int write_synthetic(bench_settings *s)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	const char *folder = s->folder ? s->folder : ".", *shape = shape_choices[s->shape - 1];
 	convert_options options;
 	convert_source source;
@@ -137,7 +137,7 @@ static int write_synthetic(bench_settings *s)
 		source.config.n_layers = s->layers;
 	convert_init_options(&options);
 	options.type = types[s->type];
-	options.effort = Q4_FAST;
+	options.effort = EFFORT_FAST;
 	options.threads = s->engine.threads;
 	options.progress = draw_progress;
 	options.cancel = terminal_was_interrupted;
@@ -183,15 +183,17 @@ static void print_set(const bench_set *set, unsigned threads)
 			printf("%4.0f %% of the limit", 100 * row->rate / row->limit);
 		printf("\n");
 	}
-	print_sweep("q4", set->sweep_q4);
-	print_sweep("q8", set->sweep_q8);
+	for (i = 0; i < BENCH_SWEPT; i++)
+		print_sweep(bench_swept[i], set->sweeps[i]);
 	(void)fflush(stdout);
 }
 
-static void print_json_sweep(json_writer *w, const char *name, const double seconds[BENCH_SWEEP])
+static void print_json_sweep(json_writer *w, const char *type, const double seconds[BENCH_SWEEP])
 {
+	char name[16];
 	unsigned i;
 
+	(void)snprintf(name, sizeof name, "sweep_%s", type);
 	json_open(w, name, '[');
 	for (i = 0; i < BENCH_SWEEP; i++) {
 		json_open(w, NULL, '{');
@@ -227,8 +229,8 @@ static void print_sets_json(const bench_set *sets, unsigned n_sets, unsigned thr
 			json_close(&w);
 		}
 		json_close(&w);
-		print_json_sweep(&w, "sweep_q4", sets[s].sweep_q4);
-		print_json_sweep(&w, "sweep_q8", sets[s].sweep_q8);
+		for (i = 0; i < BENCH_SWEPT; i++)
+			print_json_sweep(&w, bench_swept[i], sets[s].sweeps[i]);
 		json_close(&w);
 	}
 	json_close(&w);

@@ -4,7 +4,7 @@
  * Matrices with the same input share its moments: q, k and v; w1 and w3. The mean squares say how
  * much an error in each column matters; the correlations within groups of columns are what error
  * feedback needs: later columns compensate for the rounding of earlier ones
- * (quant/encode/q4_feedback.h).
+ * (quant/encode/book_feedback.h).
  *
  * The file, little-endian:  calibration_header, calibration_input[n_inputs], then each input's data
  * at a multiple of 64:

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "quant/encode/q4_descent.h"
+#include "quant/encode/book_descent.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
@@ -175,7 +175,7 @@ static double fill_moments(double *h, size_t n, const float *squares, const int1
 /* ---- for descent ---------------------------------------------------------------------------- */
 
 typedef struct moments_job {
-	q4_feedback *out;
+	book_feedback *out;
 	size_t span;
 	const double *h;
 	size_t n;              /* of h */
@@ -206,16 +206,16 @@ static void store_moments(void *argument, unsigned worker, size_t first, size_t 
 				if (k >= from && k < from + TILE_BLOCK)
 					corner[(k - from) * TILE_BLOCK + j] = value;
 			}
-		q4_descent_prepare(
+		book_descent_prepare(
 		        &job->out->blocks[job->span * (job->out->span / TILE_BLOCK) + first],
 		        corner, valid);
 	}
 }
 
-static void keep_moments(q4_feedback *out, size_t span, const double *h, size_t n, size_t width,
+static void keep_moments(book_feedback *out, size_t span, const double *h, size_t n, size_t width,
                          pool *threads)
 {
-	moments_job job = { out, span, h, n, width, q4_span_columns(width) };
+	moments_job job = { out, span, h, n, width, book_span_columns(width) };
 
 	if (out->moments)
 		pool_run(threads, store_moments, &job, divide_up(width, TILE_BLOCK), 1);
@@ -229,7 +229,7 @@ static void keep_moments(q4_feedback *out, size_t span, const double *h, size_t 
 #define LARGEST_FACTOR 1e6
 
 /* R to panels of A, and D. False: they are none. */
-static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint32_t first,
+static bool store(book_feedback *out, size_t span, const double *h, size_t n, uint32_t first,
                   uint32_t end)
 {
 	bool sane = true;
@@ -246,25 +246,25 @@ static bool store(q4_feedback *out, size_t span, const double *h, size_t n, uint
 				double element = row < j ? h[row * n + j] / h[j * n + j] : 0;
 
 				sane = sane && fabs(element) < LARGEST_FACTOR;
-				out->panels[span][q4_panel(block) + row * TILE_BLOCK + col] =
+				out->panels[span][book_panel(block) + row * TILE_BLOCK + col] =
 				        (float)element;
 			}
 	return sane;
 }
 
-static size_t count_spans(const q4_feedback *f)
+static size_t count_spans(const book_feedback *f)
 {
 	return f->span ? divide_up(f->cols, f->span) : 0;
 }
 
-static size_t span_width(const q4_feedback *f, size_t span)
+static size_t span_width(const book_feedback *f, size_t span)
 {
 	size_t first = span * f->span;
 
 	return f->span < f->cols - first ? f->span : f->cols - first;
 }
 
-static bool allocate_descent(q4_feedback *out)
+static bool allocate_descent(book_feedback *out)
 {
 	size_t i, columns;
 
@@ -273,7 +273,7 @@ static bool allocate_descent(q4_feedback *out)
 	if (!out->moments || !out->blocks)
 		return false;
 	for (i = 0; i < count_spans(out); i++) {
-		columns = q4_span_columns(span_width(out, i));
+		columns = book_span_columns(span_width(out, i));
 		out->moments[i] = memory_new(columns * columns, sizeof(float));
 		if (!out->moments[i])
 			return false;
@@ -281,20 +281,20 @@ static bool allocate_descent(q4_feedback *out)
 	return true;
 }
 
-brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, bool descent,
+brise_status factor_new(book_feedback *out, uint32_t cols, uint32_t span, bool descent,
                         brise_error *err)
 {
 	bool complete;
 	size_t i;
 
-	*out = (q4_feedback){ .cols = cols, .span = span };
+	*out = (book_feedback){ .cols = cols, .span = span };
 	out->variance = memory_new(tile_padded(cols), sizeof *out->variance);
 	out->panels = memory_new(count_spans(out), sizeof *out->panels);
 	complete = out->variance && out->panels && (!descent || allocate_descent(out));
 	for (i = 0; i < count_spans(out) && complete; i++)
-		complete = (out->panels[i] =
-		                    memory_new(q4_panel(divide_up(span_width(out, i), TILE_BLOCK)),
-		                               sizeof **out->panels)) != NULL;
+		complete = (out->panels[i] = memory_new(
+		                    book_panel(divide_up(span_width(out, i), TILE_BLOCK)),
+		                    sizeof **out->panels)) != NULL;
 	if (complete)
 		return BRISE_OK;
 	factor_free(out);
@@ -302,7 +302,7 @@ brise_status factor_new(q4_feedback *out, uint32_t cols, uint32_t span, bool des
 	                 "no memory for the factors of %u columns in spans of %u", cols, span);
 }
 
-void factor_free(q4_feedback *f)
+void factor_free(book_feedback *f)
 {
 	size_t i;
 
@@ -316,10 +316,10 @@ void factor_free(q4_feedback *f)
 	memory_free(f->moments);
 	memory_free(f->blocks);
 	memory_free(f->variance);
-	*f = (q4_feedback){ 0 };
+	*f = (book_feedback){ 0 };
 }
 
-brise_status factor_data(q4_feedback *out, const void *data, double damping, const char *name,
+brise_status factor_data(book_feedback *out, const void *data, double damping, const char *name,
                          pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	uint32_t cols = (uint32_t)out->cols, span = (uint32_t)out->span, first;
@@ -359,7 +359,7 @@ brise_status factor_data(q4_feedback *out, const void *data, double damping, con
 
 #define DAMPING 0.01
 
-brise_status factor_input(q4_feedback *out, const calibration *c, uint32_t index, pool *threads,
+brise_status factor_input(book_feedback *out, const calibration *c, uint32_t index, pool *threads,
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	brise_status status = factor_data(out, calibration_squares(c, index), DAMPING, c->name,

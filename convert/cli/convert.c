@@ -12,7 +12,7 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 
-static const char *const type_choices[] = { "q4", "q8", "f16", NULL };
+static const char *const type_choices[] = { "q4", "q3", "q8", "f16", NULL };
 static const char *const effort_choices[] = { "fast", "normal", "high", "best", NULL };
 
 #define LORAS_MAX        16u
@@ -70,8 +70,10 @@ static const options_entry entries[] = {
 	REAL(0, "bits", bits, "N", 4, 9, "with q4: store some as q8, up to N per weight"),
 	TAKE(0, "tensor-type", take_tensor_type, "PATTERN=TYPE",
 	     "another type for some, as wv=q8; repeatable"),
-	CHOICE(0, "effort", effort, effort_choices, "search for q4's scales (default normal)"),
-	STRING(0, "calibration", calibration, "FILE", "from brise calibrate: weighs q4's errors"),
+	CHOICE(0, "effort", effort, effort_choices,
+	       "search for scales of q4 and q3 (default normal)"),
+	STRING(0, "calibration", calibration, "FILE",
+	       "from brise calibrate: weighs errors of q4, q3"),
 	NUMBER('t', "threads", threads, "N", 1, 256, NULL, "threads (default: fast cores)"),
 	TAKE(0, "lora", take_lora, "DIR[:SCALE]", "add SCALE times this LoRA adapter; repeatable"),
 	NUMBER(0, "window", window, "N", 0, 1 << 24, NULL,
@@ -88,9 +90,10 @@ static const options_command command = {
 	        "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
 	        "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
 	        "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
-	        "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q8\n"
-	        "8.25, f16 16. The same input gives the same file, which appears when it is\n"
-	        "complete or not at all. Adapters are folders of PEFT's or mistral-finetune's.",
+	        "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q3\n"
+	        "3.25, q8 8.25, f16 16. The same input gives the same file, which appears when\n"
+	        "it is complete or not at all. Adapters are folders of PEFT's or\n"
+	        "mistral-finetune's.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 2,
@@ -196,8 +199,9 @@ static const char *foreign_extension(const char *out)
 
 int cli_convert(int argc, char **argv)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
-	static const enum q4_effort efforts[] = { Q4_FAST, Q4_NORMAL, Q4_HIGH, Q4_BEST };
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
+	static const enum book_effort efforts[] = { EFFORT_FAST, EFFORT_NORMAL, EFFORT_HIGH,
+		                                    EFFORT_BEST };
 	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
 	options_result result;
 	convert_options options;
@@ -216,9 +220,9 @@ int cli_convert(int argc, char **argv)
 		return status;
 	if (settings.bits > 0 && settings.type != 0)
 		return report_usage("convert", "--bits: works with --type q4 only");
-	if (settings.calibration && types[settings.type] != TYPE_Q4)
+	if (settings.calibration && !type_book(types[settings.type]))
 		return report_usage("convert",
-		                    "--calibration: works with --type q4 only, found --type %s",
+		                    "--calibration: works with --type q4 and q3, found --type %s",
 		                    type_choices[settings.type]);
 	/* An existing file is checked by its contents, whatever its name. */
 	foreign = foreign_extension(result.operands[1]);

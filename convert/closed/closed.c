@@ -43,7 +43,7 @@ typedef struct closed {
 	/* of the current input */
 	moments moments;
 	correction correction;
-	q4_feedback feedback;
+	book_feedback feedback;
 	void *data; /* moments as factor_data wants them */
 	/* progress, in source bytes: a matrix counts one half while its input is measured, and one
 	 * while it is encoded */

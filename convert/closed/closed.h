@@ -4,7 +4,7 @@
  * Two models run over a text, layer by layer in the order of use: the original, and the one that is
  * being made. Each matrix is first corrected towards the original's outputs
  * (convert/closed/correction.h), then rounded with error feedback and descent
- * (quant/encode/q4_descent.h) for the moments of what the quantized model gives it. The embedding
+ * (quant/encode/book_descent.h) for the moments of what the quantized model gives it. The embedding
  * multiplies nothing and is encoded as without calibration.
  */
 #ifndef CONVERT_CLOSED_CLOSED_H

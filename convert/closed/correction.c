@@ -22,7 +22,7 @@ static size_t span_columns(const correction *c, size_t span)
 {
 	size_t first = span * c->span, left = c->cols - first;
 
-	return q4_span_columns(c->span < left ? c->span : left);
+	return book_span_columns(c->span < left ? c->span : left);
 }
 
 static size_t count_spans(const correction *c)
@@ -261,7 +261,7 @@ static void transpose(void *argument, unsigned worker, size_t k, size_t end)
 			           job->panels + (j * job->n + k * P) * P);
 }
 
-void correction_finish(correction *c, const q4_feedback *factors, float strength, uint64_t tokens,
+void correction_finish(correction *c, const book_feedback *factors, float strength, uint64_t tokens,
                        const arch_tools *tools, pool *threads)
 {
 	size_t span;

@@ -14,14 +14,14 @@
 #define CONVERT_CLOSED_CORRECTION_H
 
 #include "arch/tools/tools.h"
-#include "quant/encode/q4_feedback.h"
+#include "quant/encode/book_feedback.h"
 #include "runtime/os/threads.h"
 
 typedef struct correction {
 	size_t cols, span, rows; /* rows: of d; 0: none */
 	size_t columns;          /* with the padding of panels */
-	/* per span, in panels of 16 rows of X [n][16], n q4_span_columns; then X H^-1 in panels of
-	 * 16 columns [n][16] */
+	/* per span, in panels of 16 rows of X [n][16], n book_span_columns; then X H^-1 in panels
+	 * of 16 columns [n][16] */
 	float *own;
 	float *loss;                    /* in panels of 16 rows: L [columns][16], then L H^-1 */
 	float *inputs, *changes, *lost; /* scratch: panels [tokens][16] of y, x - y and d */
@@ -49,7 +49,7 @@ void correction_add(correction *c, const correction_rows *rows, const arch_tools
                     pool *threads);
 
 /* From sums over `tokens` to what correction_apply adds. factors: of H. */
-void correction_finish(correction *c, const q4_feedback *factors, float strength, uint64_t tokens,
+void correction_finish(correction *c, const book_feedback *factors, float strength, uint64_t tokens,
                        const arch_tools *tools, pool *threads);
 
 /* Corrects a tile of rows [n][cols], the first of which is row `first`, a multiple of 16, of its

@@ -15,7 +15,7 @@ typedef struct inverse_job {
 	const float *panels, *variance;
 	size_t n;
 	float scale;
-	q4_products_fn *products;
+	book_products_fn *products;
 } inverse_job;
 
 /* sums[c][lane] = sum over k of work[k][lane] * panel[k][c], four columns. */
@@ -72,7 +72,7 @@ static void solve_rows(void *argument, unsigned worker, size_t item, size_t end)
 		}
 		memset(work, 0, job->n * P * sizeof *work);
 		for (block = first / TILE_BLOCK; block < job->n / TILE_BLOCK; block++)
-			solve_block(work, job->panels + q4_panel(block), first, block);
+			solve_block(work, job->panels + book_panel(block), first, block);
 		for (col = 0; col < job->n; col++)
 			for (lane = 0; lane < P; lane++)
 				job->b[col / P * P * job->n + (first + lane) * P + col % P] =
@@ -99,8 +99,8 @@ static void multiply_panels(void *argument, unsigned worker, size_t j, size_t en
 		}
 }
 
-void inverse_make(float *out, float *scratch, float *work, const q4_feedback *factors, size_t span,
-                  size_t n, float scale, q4_products_fn *products, pool *threads)
+void inverse_make(float *out, float *scratch, float *work, const book_feedback *factors,
+                  size_t span, size_t n, float scale, book_products_fn *products, pool *threads)
 {
 	inverse_job job = { out,
 		            scratch,

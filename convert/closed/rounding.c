@@ -37,9 +37,9 @@ static brise_status encode_tile(void *self, unsigned worker, size_t tile, brise_
 	const format_tensor *t = e->tensor;
 	const convert_source *source = r->job->plan->source;
 	const space *s = &e->spaces[worker];
-	const q4_encoding how = { .effort = r->job->options->effort,
-		                  .feedback = r->feedback,
-		                  .errors = r->job->tools->q4_errors };
+	const book_encoding how = { .effort = r->job->options->effort,
+		                    .feedback = r->feedback,
+		                    .errors = r->job->tools->book_errors };
 	uint32_t most = type_find(t->type)->tile_rows, first = (uint32_t)tile * most,
 	         n = t->rows - first < most ? t->rows - first : most;
 	brise_status status =
@@ -55,7 +55,7 @@ static brise_status encode_tile(void *self, unsigned worker, size_t tile, brise_
 		model_tensor_name(name, t->kind, t->layer);
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: a weight in rows %" PRIu32 "..%" PRIu32
-		                 " is too large for %s; use q8 or q4",
+		                 " is too large for %s; use q8, q4 or q3",
 		                 name, first, first + n - 1, type_name(t->type));
 	}
 	atomic_fetch_add(&e->done, 1);

@@ -8,8 +8,8 @@
 /* What a matrix of one input is rounded with. */
 typedef struct rounding {
 	const encode_job *job;
-	const q4_feedback *feedback;  /* NULL: none */
-	const correction *correction; /* NULL: none */
+	const book_feedback *feedback; /* NULL: none */
+	const correction *correction;  /* NULL: none */
 	/* Called on the calling thread now and then with the share of the tensor that is done;
 	 * anything but BRISE_OK ends it. */
 	brise_status (*tell)(void *user, double share, brise_error *err);

@@ -5,9 +5,11 @@
 
 #include "quant/encode/f16_encode.h"
 #include "quant/encode/q8_encode.h"
+#include "quant/q3.h"
+#include "quant/q4.h"
 
 static bool encode_f32(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                       const q4_encoding *how, float *scratch, tile_error *sum)
+                       const book_encoding *how, float *scratch, tile_error *sum)
 {
 	(void)how, (void)scratch, (void)sum;
 	memcpy(tile, weights, n_rows * cols * sizeof *weights);
@@ -15,14 +17,14 @@ static bool encode_f32(uint8_t *tile, const float *weights, size_t n_rows, size_
 }
 
 static bool encode_f16(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                       const q4_encoding *how, float *scratch, tile_error *sum)
+                       const book_encoding *how, float *scratch, tile_error *sum)
 {
 	(void)how, (void)scratch;
 	return f16_encode_tile(tile, weights, n_rows, cols, sum);
 }
 
 static bool encode_q8(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                      const q4_encoding *how, float *scratch, tile_error *sum)
+                      const book_encoding *how, float *scratch, tile_error *sum)
 {
 	(void)how;
 	q8_encode_tile(tile, weights, n_rows, cols, scratch, sum);
@@ -30,19 +32,24 @@ static bool encode_q8(uint8_t *tile, const float *weights, size_t n_rows, size_t
 }
 
 static bool encode_q4(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                      const q4_encoding *how, float *scratch, tile_error *sum)
+                      const book_encoding *how, float *scratch, tile_error *sum)
 {
-	q4_encode_tile(tile, weights, n_rows, cols, how, scratch, sum);
+	book_encode_tile(&q4_book, tile, weights, n_rows, cols, how, scratch, sum);
+	return true;
+}
+
+static bool encode_q3(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
+                      const book_encoding *how, float *scratch, tile_error *sum)
+{
+	book_encode_tile(&q3_book, tile, weights, n_rows, cols, how, scratch, sum);
 	return true;
 }
 
 encode_tile_fn *encoder_find(uint32_t type)
 {
 	static encode_tile_fn *const encoders[TYPE_KINDS] = {
-		[TYPE_F32] = encode_f32,
-		[TYPE_F16] = encode_f16,
-		[TYPE_Q8] = encode_q8,
-		[TYPE_Q4] = encode_q4,
+		[TYPE_F32] = encode_f32, [TYPE_F16] = encode_f16, [TYPE_Q8] = encode_q8,
+		[TYPE_Q4] = encode_q4,   [TYPE_Q3] = encode_q3,
 	};
 
 	return type < TYPE_KINDS ? encoders[type] : NULL;
@@ -50,5 +57,5 @@ encode_tile_fn *encoder_find(uint32_t type)
 
 size_t encoder_scratch(size_t cols, bool feedback)
 {
-	return q4_scratch(cols, feedback); /* more than a padded row, which q8 needs */
+	return book_scratch(cols, feedback); /* more than a padded row, which q8 needs */
 }

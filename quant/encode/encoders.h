@@ -2,17 +2,17 @@
 #ifndef QUANT_ENCODERS_H
 #define QUANT_ENCODERS_H
 
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 #include "quant/types.h"
 
 /* Encodes up to tile_rows rows, [n_rows][cols] finite weights, into one tile; missing rows are
  * zeros.
  *
- * how      of q4
+ * how      of types with a codebook
  * scratch  [encoder_scratch(cols, ...)]
  * Adds squared error and norm to *sum. False if a weight is too large for the type. */
 typedef bool encode_tile_fn(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                            const q4_encoding *how, float *scratch, tile_error *sum);
+                            const book_encoding *how, float *scratch, tile_error *sum);
 
 /* NULL: a type this version does not know. */
 encode_tile_fn *encoder_find(uint32_t type);

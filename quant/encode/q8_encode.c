@@ -73,9 +73,9 @@ static void encode_row(uint8_t *tile, unsigned row, const float *w, size_t block
 		return;
 	memcpy(tile + sizeof(float) * row, &row_scale, sizeof row_scale);
 	for (b = 0; b < blocks; b++) {
-		uint8_t *group = tile + Q8_TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
+		uint8_t *group = tile + TILE_HEAD + b / TILE_BLOCKS * Q8_GROUP_BYTES;
 
-		encode_block(group + Q8_GROUP_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES + row * 4,
+		encode_block(group + TILE_SCALES + b % TILE_BLOCKS * Q8_BLOCK_BYTES + row * 4,
 		             group + b % TILE_BLOCKS * TILE_ROWS + row, w + b * TILE_BLOCK,
 		             row_scale, sum);
 	}

@@ -79,7 +79,7 @@ static options_outcome unknown_long(parser *p, const char *name, size_t length)
 	return wrong(p, "unknown option --%s; brise %s --help lists them", typed, p->command->name);
 }
 
-/* "q4, q8 or f16" */
+/* "q4, q3, q8 or f16" */
 static void list_choices(const char *const *choices, char *text, size_t size)
 {
 	size_t used = 0, i;

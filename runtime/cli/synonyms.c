@@ -37,7 +37,8 @@
 #define ONE_PROCESS   "the model is loaded for one command only; leave it out"
 #define OUR_AFFINITY  "processors are chosen by taskset; --threads N says how many"
 #define OUR_CONVERT                                                                                \
-	"brise convert CHECKPOINT OUT.brise --type q4 (or q8, f16) quantizes a checkpoint or a "   \
+	"brise convert CHECKPOINT OUT.brise --type q4 (or q3, q8, f16) quantizes a checkpoint or " \
+	"a "                                                                                       \
 	"GGUF file"
 
 /* clang-format off */

@@ -16,6 +16,8 @@
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
+#include "quant/q3.h"
+#include "quant/q4.h"
 #include "runtime/model/crc32.h"
 #include "test/small_model.h"
 #include "test/fuzz/fuzz_error.h"
@@ -127,13 +129,14 @@ static void mend(uint8_t *bytes, size_t size, bool whole)
 static void encode(const calibration *c, uint32_t index, pool *threads)
 {
 	const uint32_t cols = c->inputs[index].cols;
-	q4_encoding how = { .effort = index == 0 ? Q4_NORMAL : Q4_FAST,
-		            .importance = calibration_squares(c, index),
-		            .errors = q4_errors };
+	book_encoding how = { .effort = index == 0 ? EFFORT_NORMAL : EFFORT_FAST,
+		              .importance = calibration_squares(c, index),
+		              .errors = book_errors };
 	float *w = malloc(cols * sizeof *w),
-	      *scratch = malloc(q4_scratch(cols, true) * sizeof *scratch);
-	uint8_t *tile = malloc(q4_tile_bytes(cols));
-	q4_feedback factors = { .cols = 0 };
+	      *scratch = malloc(book_scratch(cols, true) * sizeof *scratch);
+	const codebook *book = index % 2 ? &q3_book : &q4_book;
+	uint8_t *tile = malloc(codebook_tile_bytes(book, cols));
+	book_feedback factors = { .cols = 0 };
 	tile_error sum = { 0, 0 };
 	uint64_t seed = index;
 	uint32_t i, way;
@@ -142,8 +145,8 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 		abort();
 	for (way = 0; way < 2; way++) {
 		random_fill(&seed, w, cols, 1);
-		q4_encode_tile(tile, w, 1, cols, &how, scratch, &sum);
-		q4_decode_row(w, tile, 0, cols);
+		book_encode_tile(book, tile, w, 1, cols, &how, scratch, &sum);
+		codebook_decode_row(book, w, tile, 0, cols);
 		for (i = 0; i < cols; i++)
 			if (!isfinite(w[i]))
 				abort();

@@ -274,7 +274,7 @@ static bool convert(const char *from, const char *to, uint32_t type, bool no_tok
 
 	convert_init_options(&options);
 	options.type = type;
-	options.effort = Q4_FAST;
+	options.effort = EFFORT_FAST;
 	options.threads = 1;
 	options.no_tokenizer = no_tokenizer;
 	status = convert_checkpoint(from, to, &options, NULL, &fuzz_error);
@@ -309,7 +309,7 @@ static void export(const brise_model *model, bool to_gguf, uint32_t type, bool n
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_F16 };
+	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	maker_bytes files[FILES];
 	brise_model *model;
 	bool own_form, no_tokenizer;

@@ -33,7 +33,7 @@ static const format_config tiny = { .dim = 16,
 	                            .norm_eps = 1e-5f,
 	                            .rope_theta = 1e4 };
 
-static size_t read_base(uint8_t *bytes)
+static size_t read_base(uint8_t *bytes, uint32_t type)
 {
 	char folder[512], path[600];
 	size_t size;
@@ -41,7 +41,7 @@ static size_t read_base(uint8_t *bytes)
 
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	small_write(&tiny, TYPE_Q4, path);
+	small_write(&tiny, type, path);
 	file = fopen(path, "rb");
 	size = file ? fread(bytes, 1, IMAGE_MAX, file) : 0;
 	if (size == 0)
@@ -95,26 +95,28 @@ static void run_model(const brise_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t *base;
-	static size_t base_size;
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3 };
+	static uint8_t *bases[2];
+	static size_t base_sizes[2];
+	const int which = size > 0 && data[0] & 2;
 	uint8_t *bytes;
 	size_t used, i;
 	brise_model *model;
 
-	if (!base) {
-		base = malloc(IMAGE_MAX);
-		if (!base)
+	if (!bases[which]) {
+		bases[which] = malloc(IMAGE_MAX);
+		if (!bases[which])
 			abort();
-		base_size = read_base(base);
+		base_sizes[which] = read_base(bases[which], types[which]);
 	}
 	if (size == 0)
 		return 0;
-	used = data[0] & 1 ? base_size : size - 1;
+	used = data[0] & 1 ? base_sizes[which] : size - 1;
 	bytes = aligned_alloc(64, (used + 63) / 64 * 64 + 64);
 	if (!bytes)
 		return 0;
 	if (data[0] & 1) {
-		memcpy(bytes, base, used);
+		memcpy(bytes, bases[which], used);
 		for (i = 1; i + 3 <= size; i += 3)
 			bytes[(data[i] | (size_t)data[i + 1] << 8) % used] = data[i + 2];
 	} else {

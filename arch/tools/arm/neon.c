@@ -18,7 +18,7 @@
 
 const arch_tools arch_tools_neon = {
 	.name = "neon",
-	.q4_errors = lanes_errors,
+	.book_errors = lanes_errors,
 	.add_products = lanes_add_products,
 	.dot_peak = lanes_dot_peak,
 };

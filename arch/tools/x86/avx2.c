@@ -15,7 +15,7 @@
 
 const arch_tools arch_tools_avx2 = {
 	.name = "avx2",
-	.q4_errors = lanes_errors,
+	.book_errors = lanes_errors,
 	.add_products = lanes_add_products,
 	.dot_peak = lanes_dot_peak,
 };

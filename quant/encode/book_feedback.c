@@ -1,35 +1,35 @@
-/* q4_feedback.c - sixteen rows, block by block: correct the block, find candidates for its scale,
+/* book_feedback.c - sixteen rows, block by block: correct the block, find candidates for its scale,
  * round with feedback under each, keep the best; then descent, block by block again */
-#include "quant/encode/q4_feedback.h"
+#include "quant/encode/book_feedback.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "quant/encode/q4_descent.h"
-#include "quant/encode/q4_row.h"
+#include "quant/encode/book_descent.h"
+#include "quant/encode/book_row.h"
 
 /* scales under which a block is rounded: on breeze 1 diverges by 1.5 % more, 24 by 0.4 % less */
 #define CANDIDATES 3
 
 /* The current tile. */
-typedef struct q4_tile {
-	q4_row row; /* of the current row */
-	const q4_feedback *feedback;
-	const q4_plan *plan;
+typedef struct book_tile {
+	book_row row; /* of the current row */
+	const book_feedback *feedback;
+	const book_plan *plan;
 	float *w;           /* [16][padded] */
 	float *errors;      /* [padded][16]: weight minus what it became */
 	float *corrections; /* [16][32]: what earlier blocks add to the current block */
 	float scales[TILE_ROWS];
 	int exponents[TILE_ROWS]; /* the row has been divided by 2 to this */
 	size_t padded;
-} q4_tile;
+} book_tile;
 
 /* A block rounded under one choice of scale. */
-typedef struct q4_rounded {
+typedef struct book_rounded {
 	float cost; /* sum of D (e A)^2 over the block */
 	float error[TILE_BLOCK];
 	uint8_t code[TILE_BLOCK];
-} q4_rounded;
+} book_rounded;
 
 /* sum over k of errors[k][row] * panel[k][column], four rows and eight columns at once. */
 static void correct(float *corrections, const float *errors, const float *panel, size_t n)
@@ -48,7 +48,7 @@ static void correct(float *corrections, const float *errors, const float *panel,
 }
 
 /* What columns [first, first + n) of the span add to the block that follows them. */
-static void correct_block(q4_tile *t, size_t first, size_t n, const float *panel)
+static void correct_block(book_tile *t, size_t first, size_t n, const float *panel)
 {
 	unsigned r, c;
 
@@ -60,14 +60,13 @@ static void correct_block(q4_tile *t, size_t first, size_t n, const float *panel
 
 /* Rounds the columns one after another. w: [32] weights; target: [32] weights with what earlier
  * blocks add; corner: [32][32] of A. */
-static void round_block(q4_rounded *out, const q4_tables *tables, const float *w,
+static void round_block(book_rounded *out, const book_tables *tables, const float *w,
                         const float *target, const float *variance, const float *corner,
-                        const q4_choice *choice, float row_scale)
+                        const book_choice *choice, float row_scale)
 {
-	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] *
-	              q4_pair_sign(choice->pair),
-	      shift = q4_pair_shift(choice->pair);
-	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, half = scale * 0.5f, cost = 0,
+	float scale = book_choice_scale(tables->book, choice, row_scale),
+	      shift = book_pair_shift(tables->book, choice->pair);
+	float by = 2 / scale, plus = BOOK_CELL_ZERO - 2 * shift, half = scale * 0.5f, cost = 0,
 	      now[TILE_BLOCK];
 	unsigned j, i;
 
@@ -75,7 +74,7 @@ static void round_block(q4_rounded *out, const q4_tables *tables, const float *w
 	for (j = 0; j < TILE_BLOCK; j++) {
 		float at = now[j] * by + plus, rounded, rest;
 		/* impossible correlations may make NaN of it */
-		int cell = at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at > 0 ? (int)at : 0;
+		int cell = at > BOOK_CELLS - 1 ? BOOK_CELLS - 1 : at > 0 ? (int)at : 0;
 
 		out->code[j] = tables->code[cell];
 		rounded = half * (tables->value[cell] - plus);
@@ -88,15 +87,15 @@ static void round_block(q4_rounded *out, const q4_tables *tables, const float *w
 	out->cost = cost;
 }
 
-static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const float *corner,
+static void encode_block(book_tile *t, uint8_t *tile, unsigned r, size_t b, const float *corner,
                          tile_error *sum)
 {
 	const float *w = t->w + r * t->padded + b * TILE_BLOCK,
 	            *variance = t->feedback->variance + b * TILE_BLOCK;
 	float target[TILE_BLOCK];
-	q4_needs needs;
-	q4_choice choices[CANDIDATES];
-	q4_rounded rounded[2];
+	book_needs needs;
+	book_choice choices[CANDIDATES];
+	book_rounded rounded[2];
 	int n, best = 0, i, at = 0;
 	unsigned j;
 
@@ -105,11 +104,11 @@ static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const 
 		if (!isfinite(target[j])) /* of impossible correlations */
 			target[j] = w[j];
 	}
-	q4_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
+	book_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
 	if (!(needs.scale[0] > 0))
 		return; /* zeros stay zeros: errors too */
-	n = q4_search_block(t->row.tables, target, variance, &needs, t->scales[r], &t->plan->search,
-	                    choices, CANDIDATES);
+	n = book_search_block(t->row.tables, target, variance, &needs, t->scales[r],
+	                      &t->plan->search, choices, CANDIDATES);
 	rounded[0].cost = INFINITY;
 	for (i = 0; i < n; i++) {
 		round_block(&rounded[!at], t->row.tables, w, target, variance, corner, &choices[i],
@@ -119,7 +118,8 @@ static void encode_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const 
 			best = i;
 		}
 	}
-	q4_put_block(tile, r, b, q4_scale_byte(&choices[best]), rounded[at].code);
+	book_put_block(t->row.tables->book, tile, r, b, book_scale_byte(&choices[best]),
+	               rounded[at].code);
 	for (j = 0; j < TILE_BLOCK && b * TILE_BLOCK + j < t->feedback->cols; j++) {
 		t->errors[(b * TILE_BLOCK + j) * TILE_ROWS + r] = rounded[at].error[j];
 		sum->error += ldexp((double)rounded[at].error[j] * (double)rounded[at].error[j],
@@ -163,13 +163,12 @@ static float dot(const float a[TILE_BLOCK], const float b[TILE_BLOCK])
 }
 
 /* Improves code by code what was rounded to the target: error is target minus weight. */
-static void sweep_codes(q4_rounded *now, const q4_tables *tables, const float *target,
-                        const q4_descent_block *block, const q4_choice *choice, float row_scale)
+static void sweep_codes(book_rounded *now, const book_tables *tables, const float *target,
+                        const book_descent_block *block, const book_choice *choice, float row_scale)
 {
-	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] *
-	              q4_pair_sign(choice->pair),
-	      shift = q4_pair_shift(choice->pair);
-	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, half = scale * 0.5f,
+	float scale = book_choice_scale(tables->book, choice, row_scale),
+	      shift = book_pair_shift(tables->book, choice->pair);
+	float by = 2 / scale, plus = BOOK_CELL_ZERO - 2 * shift, half = scale * 0.5f,
 	      pull[TILE_BLOCK];
 	bool changed = true;
 	unsigned sweep, j, i;
@@ -183,7 +182,7 @@ static void sweep_codes(q4_rounded *now, const q4_tables *tables, const float *t
 			if (!(own > 0))
 				continue;
 			at = (target[j] - now->error[j] + pull[j] / own) * by + plus;
-			cell = at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at > 0 ? (int)at : 0;
+			cell = at > BOOK_CELLS - 1 ? BOOK_CELLS - 1 : at > 0 ? (int)at : 0;
 			if (tables->code[cell] == now->code[j])
 				continue;
 			rounded = half * (tables->value[cell] - plus);
@@ -199,24 +198,24 @@ static void sweep_codes(q4_rounded *now, const q4_tables *tables, const float *t
 }
 
 /* The scale that a block has, and the best others. */
-static int list_choices(const q4_tile *t, unsigned r, const float *target, const float *variance,
-                        uint8_t scale_byte, q4_choice choices[])
+static int list_choices(const book_tile *t, unsigned r, const float *target, const float *variance,
+                        uint8_t scale_byte, book_choice choices[])
 {
-	q4_needs needs;
+	book_needs needs;
 	int n = 0;
 
 	if ((scale_byte & 15) > 0)
-		choices[n++] = (q4_choice){ 0, scale_byte & 15, scale_byte >> 4 };
-	q4_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
+		choices[n++] = (book_choice){ 0, scale_byte & 15, scale_byte >> 4 };
+	book_find_needs(&needs, t->row.tables, target, t->plan->search.pairs);
 	if (needs.scale[0] > 0)
-		n += q4_search_block(t->row.tables, target, variance, &needs, t->scales[r],
-		                     &t->plan->search, choices + n, DESCENT_CANDIDATES);
+		n += book_search_block(t->row.tables, target, variance, &needs, t->scales[r],
+		                       &t->plan->search, choices + n, DESCENT_CANDIDATES);
 	return n;
 }
 
 /* errors: of the row's first column in the block, TILE_ROWS apart. */
-static void replace_block(q4_tile *t, unsigned r, size_t b, const float *target,
-                          const q4_rounded *with, tile_error *sum)
+static void replace_block(book_tile *t, unsigned r, size_t b, const float *target,
+                          const book_rounded *with, tile_error *sum)
 {
 	const float *w = t->w + r * t->padded + b * TILE_BLOCK;
 	float *errors = t->errors + b * TILE_BLOCK * TILE_ROWS + r;
@@ -231,15 +230,15 @@ static void replace_block(q4_tile *t, unsigned r, size_t b, const float *target,
 	}
 }
 
-static void descend_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const float *gradient,
+static void descend_block(book_tile *t, uint8_t *tile, unsigned r, size_t b, const float *gradient,
                           tile_error *sum)
 {
-	const q4_descent_block *block = &t->feedback->blocks[b];
+	const book_descent_block *block = &t->feedback->blocks[b];
 	const float *w = t->w + r * t->padded + b * TILE_BLOCK,
 	            *errors = t->errors + b * TILE_BLOCK * TILE_ROWS + r;
 	float target[TILE_BLOCK], step[TILE_BLOCK], best_cost;
-	q4_choice choices[DESCENT_CANDIDATES + 1];
-	q4_rounded rounded[2];
+	book_choice choices[DESCENT_CANDIDATES + 1];
+	book_rounded rounded[2];
 	int n, i, at = 0, best = -1;
 	unsigned j;
 
@@ -250,9 +249,10 @@ static void descend_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const
 		if (!isfinite(target[j]))
 			return;
 	}
-	n = list_choices(t, r, target, block->variance, q4_get_scale(tile, r, b), choices);
+	n = list_choices(t, r, target, block->variance,
+	                 book_get_scale(t->row.tables->book, tile, r, b), choices);
 	for (i = 0; i < n; i++) {
-		q4_rounded *now = &rounded[!at];
+		book_rounded *now = &rounded[!at];
 
 		round_block(now, t->row.tables, target, target, block->variance, block->factor,
 		            &choices[i], t->scales[r]);
@@ -265,17 +265,18 @@ static void descend_block(q4_tile *t, uint8_t *tile, unsigned r, size_t b, const
 	}
 	if (best < 0)
 		return;
-	q4_put_block(tile, r, b, q4_scale_byte(&choices[best]), rounded[at].code);
+	book_put_block(t->row.tables->book, tile, r, b, book_scale_byte(&choices[best]),
+	               rounded[at].code);
 	replace_block(t, r, b, target, &rounded[at], sum);
 }
 
 /* gradient [16][32] of a block: what all errors of its span add to it. */
-static void find_gradient(const q4_tile *t, size_t b, float *gradient)
+static void find_gradient(const book_tile *t, size_t b, float *gradient)
 {
-	const q4_feedback *f = t->feedback;
+	const book_feedback *f = t->feedback;
 	size_t in_span = f->span / TILE_BLOCK, span = b / in_span, first = span * f->span,
 	       width = f->span < f->cols - first ? f->span : f->cols - first,
-	       n = q4_span_columns(width);
+	       n = book_span_columns(width);
 	unsigned half, r;
 
 	for (half = 0; half < 2; half++) {
@@ -289,7 +290,7 @@ static void find_gradient(const q4_tile *t, size_t b, float *gradient)
 	}
 }
 
-static void descend(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
+static void descend(book_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 {
 	size_t blocks = divide_up(t->feedback->cols, TILE_BLOCK), b;
 	float *gradient = t->corrections;
@@ -307,7 +308,7 @@ static void descend(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 
 /* ---- the tile ------------------------------------------------------------------------------- */
 
-static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
+static void choose_scales(book_tile *t, uint8_t *tile, size_t n_rows)
 {
 	unsigned r;
 
@@ -315,13 +316,13 @@ static void choose_scales(q4_tile *t, uint8_t *tile, size_t n_rows)
 		float stored;
 
 		t->row.w = t->w + r * t->padded;
-		t->scales[r] = q4_find_row_scale(&t->row, t->plan, &t->exponents[r]);
+		t->scales[r] = book_find_row_scale(&t->row, t->plan, &t->exponents[r]);
 		stored = ldexpf(t->scales[r], t->exponents[r]);
 		memcpy(tile + r * sizeof stored, &stored, sizeof stored);
 	}
 }
 
-static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
+static void encode_blocks(book_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 {
 	size_t blocks = divide_up(t->feedback->cols, TILE_BLOCK),
 	       in_span = t->feedback->span / TILE_BLOCK, b;
@@ -329,7 +330,7 @@ static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *
 
 	for (b = 0; b < blocks; b++) {
 		size_t at = b % in_span;
-		const float *panel = t->feedback->panels[b / in_span] + q4_panel(at);
+		const float *panel = t->feedback->panels[b / in_span] + book_panel(at);
 
 		correct_block(t, (b - at) * TILE_BLOCK, at * TILE_BLOCK, panel);
 		for (r = 0; r < n_rows; r++)
@@ -339,25 +340,26 @@ static void encode_blocks(q4_tile *t, uint8_t *tile, size_t n_rows, tile_error *
 	}
 }
 
-void q4_encode_with_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                             const q4_encoding *how, float *scratch, tile_error *sum)
+void book_encode_with_feedback(const codebook *book, uint8_t *tile, const float *weights,
+                               size_t n_rows, size_t cols, const book_encoding *how, float *scratch,
+                               tile_error *sum)
 {
-	q4_tile t = { .feedback = how->feedback,
-		      .plan = &q4_plans[how->effort],
-		      .padded = tile_padded(cols) };
-	q4_tables tables;
+	book_tile t = { .feedback = how->feedback,
+		        .plan = book_plan_of(book, how->effort),
+		        .padded = tile_padded(cols) };
+	book_tables tables;
 	unsigned r;
 
-	q4_fill_tables(&tables, how->errors);
-	memset(scratch, 0, q4_feedback_scratch(cols) * sizeof *scratch);
+	book_fill_tables(&tables, book, how->errors);
+	memset(scratch, 0, book_feedback_scratch(cols) * sizeof *scratch);
 	t.w = scratch;
 	t.errors = t.w + TILE_ROWS * t.padded;
 	t.corrections = t.errors + TILE_ROWS * t.padded;
-	t.row = (q4_row){ .tables = &tables,
-		          .importance = how->feedback->variance,
-		          .needs = (q4_needs *)(void *)(t.corrections + TILE_ROWS * TILE_BLOCK),
-		          .blocks = tile_blocks(cols),
-		          .cols = cols };
+	t.row = (book_row){ .tables = &tables,
+		            .importance = how->feedback->variance,
+		            .needs = (book_needs *)(void *)(t.corrections + TILE_ROWS * TILE_BLOCK),
+		            .blocks = tile_blocks(cols),
+		            .cols = cols };
 	for (r = 0; r < n_rows; r++)
 		memcpy(t.w + r * t.padded, weights + r * cols, cols * sizeof *weights);
 	choose_scales(&t, tile, n_rows);

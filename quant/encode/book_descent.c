@@ -1,9 +1,9 @@
-/* q4_descent.c - what descent needs of a block of columns: its factors and its inverse
+/* book_descent.c - what descent needs of a block of columns: its factors and its inverse
  *
  * In doubles: H_bb has been damped, and so is its inverse no larger than a hundred times that of
  * its mean square.
  */
-#include "quant/encode/q4_descent.h"
+#include "quant/encode/book_descent.h"
 
 #include <math.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static void invert(double upper[N][N], double r[N][N])
 	}
 }
 
-void q4_descent_prepare(q4_descent_block *out, const float *moments, size_t n)
+void book_descent_prepare(book_descent_block *out, const float *moments, size_t n)
 {
 	double r[N][N], inverse[N][N];
 	size_t i, j, k;

@@ -1,34 +1,48 @@
-/* q4_row.c - a row's scale, and a block's place in the tile
+/* book_row.c - a row's scale, and a block's place in the tile
  *
  * The natural row scale is the one at which the largest magnitude just covers the block with the
  * largest weights. Smaller ones clip that block but move all others on the grid of magnitudes: a
  * few are tried with a quick search, and the best is searched thoroughly.
  */
-#include "quant/encode/q4_row.h"
+#include "quant/encode/book_row.h"
 
 #include <math.h>
 
 /* Normal weights lose 0.0062, 0.0047 and 0.0047 of their square; one core of a 2023 server encodes
  * 260, 21 and 10 million weights a second with AVX2. Where only one magnitude is tried, a little
  * clipping is the best guess. */
-const q4_plan q4_plans[] = {
-	[Q4_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
-	[Q4_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { Q4_PAIRS, 2, 1 } },
-	[Q4_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
-	[Q4_BEST] = { 12, 0.02f, { 6, 1, 1 }, { Q4_PAIRS, 6, 1.1f } },
+static const book_plan q4_plans[] = {
+	[EFFORT_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
+	[EFFORT_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { BOOK_PAIRS, 2, 1 } },
+	[EFFORT_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { BOOK_PAIRS, 6, 1.1f } },
+	[EFFORT_BEST] = { 12, 0.02f, { 6, 1, 1 }, { BOOK_PAIRS, 6, 1.1f } },
 };
 
+/* Of q3, normal weights lose 0.0252, 0.0199 and 0.0199. Its magnitudes clip more: most blocks lose
+ * least at 0.7 of what covers them. */
+static const book_plan q3_plans[] = {
+	[EFFORT_FAST] = { 1, 0, { 1, 0, 0.9f }, { 1, 0, 0.9f } },
+	[EFFORT_NORMAL] = { 8, 0.03f, { 4, 3, 1 }, { BOOK_PAIRS, 7, 1.05f } },
+	[EFFORT_HIGH] = { 12, 0.02f, { 6, 4, 1 }, { BOOK_PAIRS, 8, 1.1f } },
+	[EFFORT_BEST] = { 12, 0.02f, { 6, 4, 1 }, { BOOK_PAIRS, 8, 1.1f } },
+};
+
+const book_plan *book_plan_of(const codebook *book, enum book_effort effort)
+{
+	return book->n_values > 8 ? &q4_plans[effort] : &q3_plans[effort];
+}
+
 /* The natural scale. */
-static float measure_row(const q4_row *row, int pairs)
+static float measure_row(const book_row *row, int pairs)
 {
 	float largest = 0;
 	size_t b;
 
 	for (b = 0; b < row->blocks; b++) {
-		q4_find_needs(&row->needs[b], row->tables, row->w + b * TILE_BLOCK, pairs);
+		book_find_needs(&row->needs[b], row->tables, row->w + b * TILE_BLOCK, pairs);
 		largest = row->needs[b].scale[0] > largest ? row->needs[b].scale[0] : largest;
 	}
-	return largest / (float)q4_magnitudes[Q4_LARGEST];
+	return largest / (float)row->tables->book->magnitudes[BOOK_LARGEST];
 }
 
 /* The weighted error of a block that becomes zeros. */
@@ -42,26 +56,26 @@ static float error_of_zeros(const float *w, const float *importance)
 	return sum;
 }
 
-q4_choice q4_choose_block(const q4_row *row, size_t b, float scale, const q4_reach *reach)
+book_choice book_choose_block(const book_row *row, size_t b, float scale, const book_reach *reach)
 {
 	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
-	const q4_choice zeros = { 0, 0, 0 };
-	q4_choice choice;
+	const book_choice zeros = { 0, 0, 0 };
+	book_choice choice;
 
 	if (!(row->needs[b].scale[0] > 0))
 		return zeros;
-	q4_search_block(row->tables, w, importance, &row->needs[b], scale, reach, &choice, 1);
+	book_search_block(row->tables, w, importance, &row->needs[b], scale, reach, &choice, 1);
 	if (choice.magnitude == 1) { /* beside weights far larger, the smallest may be too large */
 		float error = error_of_zeros(w, importance);
 
 		if (error <= choice.error)
-			return (q4_choice){ error, 0, 0 };
+			return (book_choice){ error, 0, 0 };
 	}
 	return choice;
 }
 
 /* 0: a row of zeros, or of numbers so small that their scale would have no inverse. */
-static float choose_row_scale(const q4_row *row, const q4_plan *plan)
+static float choose_row_scale(const book_row *row, const book_plan *plan)
 {
 	float base = measure_row(row, plan->search.pairs), best_scale = base;
 	double best = INFINITY;
@@ -75,7 +89,7 @@ static float choose_row_scale(const q4_row *row, const q4_plan *plan)
 		size_t b;
 
 		for (b = 0; b < row->blocks && error < best; b++)
-			error += (double)q4_choose_block(row, b, scale, &plan->probe).error;
+			error += (double)book_choose_block(row, b, scale, &plan->probe).error;
 		if (error < best) {
 			best = error;
 			best_scale = scale;
@@ -86,7 +100,7 @@ static float choose_row_scale(const q4_row *row, const q4_plan *plan)
 
 /* Divides the row by a power of two that brings its largest weight below 1, and returns the
  * exponent. */
-static int divide_row(const q4_row *row)
+static int divide_row(const book_row *row)
 {
 	float largest = 0;
 	int exponent;
@@ -100,7 +114,7 @@ static int divide_row(const q4_row *row)
 	return exponent;
 }
 
-float q4_find_row_scale(const q4_row *row, const q4_plan *plan, int *exponent)
+float book_find_row_scale(const book_row *row, const book_plan *plan, int *exponent)
 {
 	float scale = choose_row_scale(row, plan);
 
@@ -111,21 +125,14 @@ float q4_find_row_scale(const q4_row *row, const q4_plan *plan, int *exponent)
 	return choose_row_scale(row, plan);
 }
 
-void q4_put_block(uint8_t *tile, unsigned row, size_t b, uint8_t scale,
-                  const uint8_t code[TILE_BLOCK])
+void book_put_block(const codebook *book, uint8_t *tile, unsigned row, size_t b, uint8_t scale,
+                    const uint8_t code[TILE_BLOCK])
 {
-	uint8_t *group = tile + Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES;
-	uint8_t *codes = group + Q4_GROUP_SCALES + b % TILE_BLOCKS * Q4_BLOCK_BYTES + row * 4;
-	unsigned i;
-
-	group[b % TILE_BLOCKS * TILE_ROWS + row] = scale;
-	for (i = 0; i < TILE_BLOCK / 2; i++)
-		codes[i / 4 * (4 * TILE_ROWS) + i % 4] =
-		        (uint8_t)(code[i] | code[i + TILE_BLOCK / 2] << 4);
+	tile[codebook_scales(book, b) + row] = scale;
+	book->pack(tile + codebook_codes(book, b), row, code);
 }
 
-uint8_t q4_get_scale(const uint8_t *tile, unsigned row, size_t b)
+uint8_t book_get_scale(const codebook *book, const uint8_t *tile, unsigned row, size_t b)
 {
-	return tile[Q4_TILE_HEAD + b / TILE_BLOCKS * Q4_GROUP_BYTES + b % TILE_BLOCKS * TILE_ROWS +
-	            row];
+	return tile[codebook_scales(book, b) + row];
 }

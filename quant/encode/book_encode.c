@@ -1,11 +1,11 @@
-/* q4_encode.c - rows without feedback: the best scale of every block, then the nearest codes */
-#include "quant/encode/q4_encode.h"
+/* book_encode.c - rows without feedback: the best scale of every block, then the nearest codes */
+#include "quant/encode/book_encode.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "quant/encode/q4_feedback.h"
-#include "quant/encode/q4_row.h"
+#include "quant/encode/book_feedback.h"
+#include "quant/encode/book_row.h"
 
 /* Sums over weights w and what they become, q: weighted ww and wq, plain ww, wq and qq. */
 typedef struct row_sums {
@@ -14,13 +14,12 @@ typedef struct row_sums {
 
 /* Codes of a block at its choice, and what its weights become: q [32]. Loops of their own, so that
  * compilers find vectors in all but the one that looks up. */
-static void round_weights(const q4_row *row, size_t b, const q4_choice *choice, float row_scale,
+static void round_weights(const book_row *row, size_t b, const book_choice *choice, float row_scale,
                           uint8_t code[TILE_BLOCK], float q[TILE_BLOCK])
 {
-	float scale = row_scale * (float)q4_magnitudes[choice->magnitude] *
-	              q4_pair_sign(choice->pair),
-	      shift = q4_pair_shift(choice->pair);
-	float by = 2 / scale, plus = Q4_CELL_ZERO - 2 * shift, half = scale * 0.5f;
+	float scale = book_choice_scale(row->tables->book, choice, row_scale),
+	      shift = book_pair_shift(row->tables->book, choice->pair);
+	float by = 2 / scale, plus = BOOK_CELL_ZERO - 2 * shift, half = scale * 0.5f;
 	const float *w = row->w + b * TILE_BLOCK;
 	int32_t cell[TILE_BLOCK];
 	size_t i;
@@ -29,7 +28,7 @@ static void round_weights(const q4_row *row, size_t b, const q4_choice *choice, 
 		float at = w[i] * by + plus;
 
 		at = at > 0 ? at : 0;
-		cell[i] = (int32_t)(at > Q4_CELLS - 1 ? Q4_CELLS - 1 : at);
+		cell[i] = (int32_t)(at > BOOK_CELLS - 1 ? BOOK_CELLS - 1 : at);
 	}
 	for (i = 0; i < TILE_BLOCK; i++) {
 		code[i] = row->tables->code[cell[i]];
@@ -52,7 +51,7 @@ static double dot(const float a[TILE_BLOCK], const float b[TILE_BLOCK])
 	return (double)tile_sum_lanes(lanes);
 }
 
-static void add_sums(row_sums *sums, const q4_row *row, size_t b, const float q[TILE_BLOCK])
+static void add_sums(row_sums *sums, const book_row *row, size_t b, const float q[TILE_BLOCK])
 {
 	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
 	double ww = dot(w, w), wq = dot(w, q);
@@ -85,11 +84,11 @@ static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
 	return stretched;
 }
 
-static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q4_plan *plan,
+static void encode_row(uint8_t *tile, unsigned index, const book_row *row, const book_plan *plan,
                        tile_error *all)
 {
 	int exponent;
-	float scale = q4_find_row_scale(row, plan, &exponent);
+	float scale = book_find_row_scale(row, plan, &exponent);
 	row_sums sums = { 0 };
 	tile_error sum = { 0, 0 };
 	uint8_t code[TILE_BLOCK];
@@ -98,12 +97,13 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 	if (scale == 0)
 		return;
 	for (b = 0; b < row->blocks; b++) {
-		q4_choice choice = q4_choose_block(row, b, scale, &plan->search);
+		book_choice choice = book_choose_block(row, b, scale, &plan->search);
 		float q[TILE_BLOCK] = { 0 };
 
 		if (choice.magnitude > 0) {
 			round_weights(row, b, &choice, scale, code, q);
-			q4_put_block(tile, index, b, q4_scale_byte(&choice), code);
+			book_put_block(row->tables->book, tile, index, b, book_scale_byte(&choice),
+			               code);
 		}
 		add_sums(&sums, row, b, q);
 	}
@@ -113,42 +113,42 @@ static void encode_row(uint8_t *tile, unsigned index, const q4_row *row, const q
 	memcpy(tile + sizeof scale * index, &scale, sizeof scale);
 }
 
-static void encode_alone(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                         const q4_encoding *how, float *scratch, tile_error *sum)
+static void encode_alone(const codebook *book, uint8_t *tile, const float *weights, size_t n_rows,
+                         size_t cols, const book_encoding *how, float *scratch, tile_error *sum)
 {
 	size_t padded = tile_padded(cols), i;
-	q4_row row = { .w = scratch,
-		       .importance = scratch + padded,
-		       .needs = (q4_needs *)(void *)(scratch + 2 * padded),
-		       .blocks = tile_blocks(cols),
-		       .cols = cols,
-		       .alike = !how->importance };
-	q4_tables tables;
+	book_row row = { .w = scratch,
+		         .importance = scratch + padded,
+		         .needs = (book_needs *)(void *)(scratch + 2 * padded),
+		         .blocks = tile_blocks(cols),
+		         .cols = cols,
+		         .alike = !how->importance };
+	book_tables tables;
 	unsigned r;
 
-	q4_fill_tables(&tables, how->errors);
+	book_fill_tables(&tables, book, how->errors);
 	row.tables = &tables;
 	memset(scratch, 0, 2 * padded * sizeof *scratch);
 	for (i = 0; i < cols; i++)
 		row.importance[i] = how->importance ? how->importance[i] : 1;
 	for (r = 0; r < n_rows; r++) {
 		memcpy(row.w, weights + r * cols, cols * sizeof *weights);
-		encode_row(tile, r, &row, &q4_plans[how->effort], sum);
+		encode_row(tile, r, &row, book_plan_of(book, how->effort), sum);
 	}
 }
 
-size_t q4_scratch(size_t cols, bool feedback)
+size_t book_scratch(size_t cols, bool feedback)
 {
-	return (feedback ? q4_feedback_scratch(cols) : 2 * tile_padded(cols)) +
-	       tile_blocks(cols) * sizeof(q4_needs) / sizeof(float);
+	return (feedback ? book_feedback_scratch(cols) : 2 * tile_padded(cols)) +
+	       tile_blocks(cols) * sizeof(book_needs) / sizeof(float);
 }
 
-void q4_encode_tile(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                    const q4_encoding *how, float *scratch, tile_error *sum)
+void book_encode_tile(const codebook *book, uint8_t *tile, const float *weights, size_t n_rows,
+                      size_t cols, const book_encoding *how, float *scratch, tile_error *sum)
 {
-	memset(tile, 0, q4_tile_bytes(cols));
+	memset(tile, 0, codebook_tile_bytes(book, cols));
 	if (how->feedback)
-		q4_encode_with_feedback(tile, weights, n_rows, cols, how, scratch, sum);
+		book_encode_with_feedback(book, tile, weights, n_rows, cols, how, scratch, sum);
 	else
-		encode_alone(tile, weights, n_rows, cols, how, scratch, sum);
+		encode_alone(book, tile, weights, n_rows, cols, how, scratch, sum);
 }

@@ -1,57 +1,59 @@
-/* q4_search.c - magnitude, sign and shift of one block by squared error
+/* book_search.c - magnitude, sign and shift of one block by squared error
  *
  * For each pair of sign and shift there is a magnitude at which the codebook just covers the block,
  * and smaller ones, which clip the largest weight but resolve the rest better. The best of those
  * tried is kept.
  */
-#include "quant/encode/q4_search.h"
+#include "quant/encode/book_search.h"
 
 #include <math.h>
 #include <string.h>
 
-void q4_fill_tables(q4_tables *tables, q4_errors_fn *errors)
+void book_fill_tables(book_tables *tables, const codebook *book, book_errors_fn *errors)
 {
-	int cell, pair, i, code = 0;
+	int cell, pair, i, code = 0, last = (int)book->n_values - 1;
 
+	tables->book = book;
 	tables->errors = errors;
-	for (cell = 0; cell < Q4_CELLS; cell++) {
-		float middle = ((float)cell - Q4_CELL_ZERO + 0.5f) / 2;
+	for (cell = 0; cell < BOOK_CELLS; cell++) {
+		float middle = ((float)cell - BOOK_CELL_ZERO + 0.5f) / 2;
 
-		while (code < 15 && middle > (float)(q4_codebook[code] + q4_codebook[code + 1]) / 2)
+		while (code < last &&
+		       middle > (float)(book->values[code] + book->values[code + 1]) / 2)
 			code++;
 		tables->code[cell] = (uint8_t)code;
-		tables->value[cell] = (float)(2 * q4_codebook[code]) + Q4_CELL_ZERO;
+		tables->value[cell] = (float)(2 * book->values[code]) + BOOK_CELL_ZERO;
 	}
-	for (pair = 0; pair < Q4_PAIRS; pair++) {
-		float bottom = 1 / ((float)q4_codebook[0] + q4_pair_shift(pair)),
-		      top = 1 / ((float)q4_codebook[15] + q4_pair_shift(pair));
+	for (pair = 0; pair < BOOK_PAIRS; pair++) {
+		float bottom = 1 / ((float)book->values[0] + book_pair_shift(book, pair)),
+		      top = 1 / ((float)book->values[last] + book_pair_shift(book, pair));
 
-		tables->of_low[pair] = q4_pair_sign(pair) < 0 ? -top : bottom;
-		tables->of_high[pair] = q4_pair_sign(pair) < 0 ? -bottom : top;
+		tables->of_low[pair] = book_pair_sign(pair) < 0 ? -top : bottom;
+		tables->of_high[pair] = book_pair_sign(pair) < 0 ? -bottom : top;
 	}
 	for (i = 0; i < 128; i++) {
 		int index = 1;
 
-		while (index < Q4_LARGEST && q4_magnitudes[index] < i)
+		while (index < BOOK_LARGEST && book->magnitudes[index] < i)
 			index++;
 		tables->reach[i] = (uint8_t)index;
 	}
 }
 
-void q4_errors(float *errors, const float *w, const float *importance, const float *table,
-               const float *by, const float *plus, size_t n)
+void book_errors(float *errors, const float *w, const float *importance, const float *table,
+                 const float *by, const float *plus, size_t n)
 {
 	size_t c;
 	unsigned i, k;
 
 	for (c = 0; c < n; c++) {
-		float sum[Q4_ERROR_LANES] = { 0 };
+		float sum[BOOK_ERROR_LANES] = { 0 };
 
-		for (i = 0; i < TILE_BLOCK; i += Q4_ERROR_LANES)
-			for (k = 0; k < Q4_ERROR_LANES; k++) {
+		for (i = 0; i < TILE_BLOCK; i += BOOK_ERROR_LANES)
+			for (k = 0; k < BOOK_ERROR_LANES; k++) {
 				float at = w[i + k] * by[c] + plus[c], cell = at > 0 ? at : 0, rest;
 
-				cell = cell > Q4_CELLS - 1 ? Q4_CELLS - 1 : cell;
+				cell = cell > BOOK_CELLS - 1 ? BOOK_CELLS - 1 : cell;
 				rest = at - table[(int32_t)cell];
 				sum[k] += rest * rest * importance[i + k];
 			}
@@ -82,18 +84,18 @@ static void block_range(const float *w, float *low, float *high)
 	*high = highs[0];
 }
 
-void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int n)
+void book_find_needs(book_needs *needs, const book_tables *tables, const float *w, int n)
 {
-	float low, high, need[Q4_PAIRS];
+	float low, high, need[BOOK_PAIRS];
 	int pair, at;
 
 	block_range(w, &low, &high);
-	for (pair = 0; pair < Q4_PAIRS; pair++) {
+	for (pair = 0; pair < BOOK_PAIRS; pair++) {
 		float a = low * tables->of_low[pair], b = high * tables->of_high[pair];
 
 		need[pair] = a > b ? a : b;
 	}
-	for (pair = 0; pair < Q4_PAIRS; pair++) {
+	for (pair = 0; pair < BOOK_PAIRS; pair++) {
 		if (pair >= n && need[pair] >= needs->scale[n - 1])
 			continue;
 		for (at = pair < n ? pair : n - 1; at > 0 && need[pair] < needs->scale[at - 1];
@@ -107,7 +109,7 @@ void q4_find_needs(q4_needs *needs, const q4_tables *tables, const float *w, int
 }
 
 /* Inserts a choice into best[0..n), which stays in order; `found` of them are filled. */
-static int keep_choice(q4_choice best[], int n, int found, q4_choice choice)
+static int keep_choice(book_choice best[], int n, int found, book_choice choice)
 {
 	int at = found;
 
@@ -121,29 +123,30 @@ static int keep_choice(q4_choice best[], int n, int found, q4_choice choice)
 	return found < n ? found + 1 : n;
 }
 
-#define CANDIDATES (Q4_PAIRS * Q4_LARGEST)
+#define CANDIDATES (BOOK_PAIRS * BOOK_LARGEST)
 
-/* Scales to try, as q4_errors wants them. */
+/* Scales to try, as book_errors wants them. */
 typedef struct candidates {
 	float by[CANDIDATES], plus[CANDIDATES], errors[CANDIDATES], scale[CANDIDATES];
 	uint8_t magnitude[CANDIDATES], pair[CANDIDATES];
 	size_t n;
 } candidates;
 
-static void add_candidate(candidates *list, int magnitude, int pair, float row_scale)
+static void add_candidate(candidates *list, const codebook *book, int magnitude, int pair,
+                          float row_scale)
 {
-	float scale = row_scale * (float)q4_magnitudes[magnitude] * q4_pair_sign(pair);
+	float scale = row_scale * (float)book->magnitudes[magnitude] * book_pair_sign(pair);
 
 	list->magnitude[list->n] = (uint8_t)magnitude;
 	list->pair[list->n] = (uint8_t)pair;
 	list->scale[list->n] = scale;
 	list->by[list->n] = 2 / scale;
-	list->plus[list->n] = Q4_CELL_ZERO - 2 * q4_pair_shift(pair);
+	list->plus[list->n] = BOOK_CELL_ZERO - 2 * book_pair_shift(book, pair);
 	list->n++;
 }
 
-static void list_candidates(candidates *list, const q4_tables *tables, const q4_needs *needs,
-                            float row_scale, const q4_reach *reach)
+static void list_candidates(candidates *list, const book_tables *tables, const book_needs *needs,
+                            float row_scale, const book_reach *reach)
 {
 	float inverse = 1 / row_scale;
 	int i;
@@ -151,16 +154,16 @@ static void list_candidates(candidates *list, const q4_tables *tables, const q4_
 	list->n = 0;
 	for (i = 0; i < reach->pairs; i++) {
 		float scale = needs->scale[i] * inverse * reach->grow + 0.999f; /* rounded up */
-		int index, first = scale < 127 ? tables->reach[(int)scale] : Q4_LARGEST;
+		int index, first = scale < 127 ? tables->reach[(int)scale] : BOOK_LARGEST;
 
 		for (index = first; index >= 1 && index >= first - reach->clips; index--)
-			add_candidate(list, index, needs->pair[i], row_scale);
+			add_candidate(list, tables->book, index, needs->pair[i], row_scale);
 	}
 }
 
-int q4_search_block(const q4_tables *tables, const float *w, const float *importance,
-                    const q4_needs *needs, float row_scale, const q4_reach *reach, q4_choice best[],
-                    int n)
+int book_search_block(const book_tables *tables, const float *w, const float *importance,
+                      const book_needs *needs, float row_scale, const book_reach *reach,
+                      book_choice best[], int n)
 {
 	candidates list;
 	int found = 0;
@@ -172,7 +175,7 @@ int q4_search_block(const q4_tables *tables, const float *w, const float *import
 		float error = list.errors[i] * (list.scale[i] * list.scale[i] * 0.25f);
 
 		found = keep_choice(best, n, found,
-		                    (q4_choice){ error, list.magnitude[i], list.pair[i] });
+		                    (book_choice){ error, list.magnitude[i], list.pair[i] });
 	}
 	return found;
 }

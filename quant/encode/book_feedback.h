@@ -1,4 +1,4 @@
-/* q4_feedback.h - error feedback: later columns compensate for earlier rounding
+/* book_feedback.h - error feedback: later columns compensate for earlier rounding
  *
  * With H the second moments of a matrix's inputs, a row's error e costs e H e^T. Factor H = A D
  * A^T, A upper triangular with a unit diagonal, D diagonal: the cost is sum_j D_j (e A)_j^2, and (e
@@ -7,48 +7,49 @@
  * GPTQ's update (arXiv 2210.17323), in the form that needs no inverse (LDLQ, arXiv 2307.13304,
  * section 3). Columns of different spans are taken as uncorrelated.
  */
-#ifndef QUANT_Q4_FEEDBACK_H
-#define QUANT_Q4_FEEDBACK_H
+#ifndef QUANT_BOOK_FEEDBACK_H
+#define QUANT_BOOK_FEEDBACK_H
 
-#include "quant/encode/q4_encode.h"
+#include "quant/encode/book_encode.h"
 
 /* The factors of one matrix. */
-struct q4_feedback {
+struct book_feedback {
 	size_t cols, span; /* span: a multiple of 32 */
 	float *variance;   /* D, [tile_padded(cols)]; 0 in the padding */
-	float **panels;    /* A, per span; see q4_panel */
+	float **panels;    /* A, per span; see book_panel */
 
-	/* For descent (quant/encode/q4_descent.h), which follows unless moments is NULL: H per
-	 * span, [n / 16][n][16], n q4_span_columns of its width; what each block of columns needs;
-	 * and the product of panels. */
+	/* For descent (quant/encode/book_descent.h), which follows unless moments is NULL: H per
+	 * span, [n / 16][n][16], n book_span_columns of its width; what each block of columns
+	 * needs; and the product of panels. */
 	float **moments;
-	struct q4_descent_block *blocks;
-	q4_products_fn *products;
+	struct book_descent_block *blocks;
+	book_products_fn *products;
 };
 
-typedef struct q4_feedback q4_feedback;
+typedef struct book_feedback book_feedback;
 
 /* The columns of block `block` of a span: [32 * (block + 1)][32], A's rows from the span's first to
  * the block's last. */
-static inline size_t q4_panel(size_t block)
+static inline size_t book_panel(size_t block)
 {
 	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
 }
 
 /* Columns of a span with the padding that its panels have. */
-static inline size_t q4_span_columns(size_t width)
+static inline size_t book_span_columns(size_t width)
 {
 	return round_up_size(width, TILE_BLOCK);
 }
 
-/* The part of encoding that quant/encode/q4_encode.c calls when there is feedback; scratch as
+/* The part of encoding that quant/encode/book_encode.c calls when there is feedback; scratch as
  * there, without the part for blocks' needs. */
-static inline size_t q4_feedback_scratch(size_t cols)
+static inline size_t book_feedback_scratch(size_t cols)
 {
 	return 2 * TILE_ROWS * tile_padded(cols) + TILE_ROWS * TILE_BLOCK;
 }
 
-void q4_encode_with_feedback(uint8_t *tile, const float *weights, size_t n_rows, size_t cols,
-                             const q4_encoding *how, float *scratch, tile_error *sum);
+void book_encode_with_feedback(const codebook *book, uint8_t *tile, const float *weights,
+                               size_t n_rows, size_t cols, const book_encoding *how, float *scratch,
+                               tile_error *sum);
 
 #endif
