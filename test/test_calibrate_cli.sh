@@ -71,7 +71,7 @@ rm -f "$dir/x.cal" "$dir/x.cal.f16"
 refuses "a missing calibration is refused" 1 "$dir/missing.cal" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/missing.cal"
 refuses "a model is no calibration, and the message says what makes one" 1 "brise calibrate" convert "$checkpoint" "$dir/x.brise" --calibration "$model"
 for type in q8 f16; do
-	refuses "a calibration is not for $type" 2 "--calibration: works with --type q4 only" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/whole.cal" --type $type
+	refuses "a calibration is not for $type" 2 "--calibration: works with --type q4 and q3" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/whole.cal" --type $type
 done
 holds "nor do those: $(left)" [ -z "$(left)" ]
 
