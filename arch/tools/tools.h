@@ -23,7 +23,7 @@ struct arch_tools {
 	/* For the calibration: sums[16 * i + j] += sum over t of a[16 * t + i] * b[16 * t + j].
 	 * That sum begins at zero and goes in order of t; a and b are panels [n][16], 64-byte
 	 * aligned as sums [16][16] are. */
-	q4_products_fn *add_products;
+	book_products_fn *add_products;
 
 	/* For the benchmarks: runs the set's int8 dot product sequence on registers alone and
 	 * returns how many multiplications and additions that were. */

@@ -70,7 +70,7 @@ static const options_entry entries[] = {
 	REAL(0, "bits", bits, "N", 4, 9, "with q4: store some as q8, up to N per weight"),
 	TAKE(0, "tensor-type", take_tensor_type, "PATTERN=TYPE",
 	     "another type for some, as wv=q8; repeatable"),
-	CHOICE(0, "effort", effort, effort_choices, "search for scales of q4, q3 (default normal)"),
+	CHOICE(0, "effort", effort, effort_choices, "search for scales (default normal)"),
 	STRING(0, "calibration", calibration, "FILE",
 	       "from brise calibrate: weighs errors of q4, q3"),
 	NUMBER('t', "threads", threads, "N", 1, 256, NULL, "threads (default: fast cores)"),
