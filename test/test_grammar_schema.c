@@ -271,8 +271,9 @@ static void test_what_is_not_supported_is_named(check_counts *counts, maker *m)
 	static const char *const cases[][2] = {
 		{ "{\n\"properties\": {\"a\": {\"maxlength\": 1}}}",
 		  "line 2: #/properties/a/maxlength: a keyword" },
-		{ "{\"uniqueItems\":true}", "#/uniqueItems: a keyword" },
-		{ "{\"items\":{\"contains\":{}}}", "#/items/contains: a keyword" },
+		{ "{\"uniqueItems\":true}", "#/uniqueItems: uniqueItems, unless" },
+		{ "{\"unevaluatedProperties\":false}", "#/unevaluatedProperties: a keyword" },
+		{ "{\"items\":{\"contains\":1}}", "#/items/contains: a schema" },
 		{ "{\"maxlength\":1}", "#/maxlength: a keyword" },
 		{ "{\"$ref\":\"http://x/y\"}", "#/$ref: a reference to nothing" },
 		{ "{\"$ref\":\"#/$defs/x\"}", "#/$ref: a reference to nothing" },

@@ -12,7 +12,7 @@
  *     schema_branch.c  the branches of parts, negation among them
  *     schema_sets.c    sets to rules
  *     schema_object.c  objects; schema_key.c: their keys, where patterns select them
- *     schema_array.c   arrays
+ *     schema_array.c   arrays; schema_items.c: where elements are counted or told apart
  *     schema_text.c    strings; schema_pattern.h, schema_product.h: their automata
  *     schema_format.c  formats
  *     schema_number.c  numbers
@@ -52,6 +52,7 @@ typedef struct schema_facts {
 	uint32_t properties, required, additional;
 	uint32_t patterns, names; /* patternProperties, propertyNames */
 	uint32_t items, prefix;   /* the rest, and the first ones */
+	uint32_t contains, least_contains, most_contains, unique;
 	uint32_t enumeration, constant;
 	uint32_t any_of, one_of, all_of, reference;
 	uint32_t negated, condition, then, otherwise;
@@ -222,6 +223,10 @@ void schema_merge_parts(const schema_builder *b, const uint32_t *parts, size_t n
 void schema_merge(const schema_builder *b, uint32_t set, schema_merged *m);
 
 void schema_put_object(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
+/* Arrays whose elements are counted or told apart, from behind the bracket to before the other;
+ * places: from here on elements are alike. False: the array needs no such thing. */
+bool schema_put_items(schema_builder *b, const schema_merged *m, uint32_t places, uint32_t from,
+                      uint32_t close);
 void schema_put_array(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
 void schema_put_string(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
 void schema_put_number(schema_builder *b, const schema_merged *m, uint32_t from, uint32_t to);
@@ -235,7 +240,8 @@ uint32_t schema_find_list(const schema_merged *m);
 /* The next listed value behind `last` (0: the first) that satisfies all parts; 0: none. */
 uint32_t schema_next_value(schema_builder *b, const schema_merged *m, uint32_t last);
 
-/* Whether a part excludes a value. */
+/* Whether a part excludes a value, or true or false. */
+bool schema_excludes_flag(const schema_merged *m, bool flag);
 bool schema_is_excluded(const schema_builder *b, const schema_merged *m, uint32_t value);
 
 /* The part of these that has branches and is to be replaced next; SCHEMA_NOTHING: none. */

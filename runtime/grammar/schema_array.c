@@ -93,8 +93,10 @@ void schema_put_array(schema_builder *b, const schema_merged *m, uint32_t from, 
 		return;
 	}
 	network_add_bytes(n, from, '[', '[', open);
-	network_add_call(n, open, b->rules.blank, at);
 	network_add_bytes(n, close, ']', ']', to);
+	if (schema_put_items(b, m, prefix, open, close))
+		return;
+	network_add_call(n, open, b->rules.blank, at);
 	if (m->least_items == 0)
 		network_add_empty(n, at, close);
 	for (i = 0; i < prefix && i < m->most_items && b->status == BRISE_OK; i++) {

@@ -227,6 +227,7 @@ static bool read_count_keyword(schema_builder *b, schema_facts *f, const char *k
 		{ "minLength", &f->least_length },         { "maxLength", &f->most_length },
 		{ "minItems", &f->least_items },           { "maxItems", &f->most_items },
 		{ "minProperties", &f->least_properties }, { "maxProperties", &f->most_properties },
+		{ "minContains", &f->least_contains },     { "maxContains", &f->most_contains },
 	};
 	size_t i;
 
@@ -326,9 +327,13 @@ static bool read_plain_keyword(schema_builder *b, schema_facts *f, const char *k
 	else if (!strcmp(key, "nullable"))
 		f->is_nullable = expect(b, value, JSON_BOOL, "true or false expected") &&
 		                 b->d->values[value].flag;
-	else if (!strcmp(key, "uniqueItems") && b->d->values[value].type == JSON_BOOL &&
-	         !b->d->values[value].flag)
-		return true;
+	else if (!strcmp(key, "uniqueItems"))
+		f->unique = expect(b, value, JSON_BOOL, "true or false expected") &&
+		                            b->d->values[value].flag
+		                    ? value
+		                    : 0;
+	else if (!strcmp(key, "contains"))
+		f->contains = expect_schema(b, value);
 	else if (!strcmp(key, "propertyNames"))
 		f->names = is_any_string(b, value) ? 0 : expect_schema(b, value);
 	else if (!strcmp(key, "patternProperties"))
@@ -370,6 +375,8 @@ void schema_init_facts(schema_facts *f)
 	*f = (schema_facts){ .types = SCHEMA_ALL,
 		             .most_length = SCHEMA_NO_LIMIT,
 		             .most_items = SCHEMA_NO_LIMIT,
+		             .least_contains = 1,
+		             .most_contains = SCHEMA_NO_LIMIT,
 		             .most_properties = SCHEMA_NO_LIMIT };
 }
 

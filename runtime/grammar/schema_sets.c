@@ -205,7 +205,7 @@ static void fill_branches(schema_builder *b, uint32_t set, const schema_merged *
 	}
 }
 
-static bool excludes_flag(const schema_merged *m, bool flag)
+bool schema_excludes_flag(const schema_merged *m, bool flag)
 {
 	size_t i;
 
@@ -241,9 +241,9 @@ static void fill_types(schema_builder *b, const schema_merged *m, uint32_t from,
 {
 	if (m->types & SCHEMA_NULL)
 		network_add_text(b->n, from, "null", to);
-	if (m->types & SCHEMA_BOOL && !excludes_flag(m, true))
+	if (m->types & SCHEMA_BOOL && !schema_excludes_flag(m, true))
 		network_add_text(b->n, from, "true", to);
-	if (m->types & SCHEMA_BOOL && !excludes_flag(m, false))
+	if (m->types & SCHEMA_BOOL && !schema_excludes_flag(m, false))
 		network_add_text(b->n, from, "false", to);
 	if (m->types & SCHEMA_NUMBER)
 		schema_put_number(b, m, from, to);

@@ -191,7 +191,7 @@ static bool looks_inside(const schema_builder *b, uint32_t part, json_type type)
 	    (type == JSON_OBJECT && kind >= SCHEMA_LACKS && kind <= SCHEMA_HAS_OTHER))
 		return true;
 	if (type == JSON_ARRAY)
-		return f->items || f->prefix || f->least_items > 0 ||
+		return f->items || f->prefix || f->contains || f->unique || f->least_items > 0 ||
 		       f->most_items != SCHEMA_NO_LIMIT;
 	return f->properties || f->required || f->additional || f->patterns || f->names ||
 	       f->least_properties > 0 || f->most_properties != SCHEMA_NO_LIMIT;

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { branches } from './branches.mjs';
 import { check, report, startChecker } from './checker.mjs';
+import { items } from './items.mjs';
 import { keys } from './keys.mjs';
 import { drawAll, randomFrom } from './schemas.mjs';
 import { takes } from './texts.mjs';
@@ -15,7 +16,7 @@ const INSTANCES = 25;
 const random = randomFrom(5);
 const checker = startChecker(build, tokenizer);
 let valid = 0;
-for (const [schema, kind] of [branches, keys].flatMap((kind) => drawAll(kind).map((s) => [s, kind]))) {
+for (const [schema, kind] of [branches, keys, items].flatMap((kind) => drawAll(kind).map((s) => [s, kind]))) {
 	const line = JSON.stringify(schema);
 	const answer = await checker.ask(`schema ${line}`);
 	const none = /no text can be valid|minProperties above/.test(answer);

@@ -1,8 +1,9 @@
-// walks.mjs BUILD TOKENIZER - texts that are drawn from the masks of 800 schemas alone: what ends is
+// walks.mjs BUILD TOKENIZER - texts that are drawn from the masks of 1,000 schemas alone: what ends is
 // valid for ajv
 import { createRequire } from 'node:module';
 import { check, escape, report, skip, startChecker, unescape } from './checker.mjs';
 import { branches } from './branches.mjs';
+import { items } from './items.mjs';
 import { keys } from './keys.mjs';
 import { drawAll, drawSchemas } from './schemas.mjs';
 
@@ -38,7 +39,7 @@ function hasTwice(text) {
 
 const checker = startChecker(build, tokenizer);
 let cut = 0;
-for (const schema of [...drawSchemas(200), ...drawAll(branches), ...drawAll(keys)]) {
+for (const schema of [...drawSchemas(200), ...drawAll(branches), ...drawAll(keys), ...drawAll(items)]) {
 	const line = JSON.stringify(schema);
 	const answer = await checker.ask(`schema ${line}`);
 	if (answer.startsWith('unsupported') && /no text can be valid|minProperties above/.test(answer)) {
