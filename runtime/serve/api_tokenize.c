@@ -95,22 +95,16 @@ static void put_token(json_writer *w, const service *s, int32_t id, bool with_pi
 typedef struct tokenize_call {
 	exchange *x;
 	const service *service;
+	pool pool;
 	asked asked;
 	request request;
+	body out; /* the reply */
 	refusal why;
 } tokenize_call;
 
-static void run(void *user)
+static void put_ids(tokenize_call *c)
 {
-	tokenize_call *c = user;
-
-	(void)encode(&c->asked, c->service, &c->request, &c->why);
-}
-
-static void reply(const tokenize_call *c)
-{
-	body out = { .n = 0 };
-	json_writer w = { .sink = body_add, .user = &out };
+	json_writer w = { .sink = body_add, .user = &c->out };
 	size_t i;
 
 	json_open(&w, NULL, '{');
@@ -120,8 +114,14 @@ static void reply(const tokenize_call *c)
 	json_close(&w);
 	json_put_unsigned(&w, "count", c->request.n_ids);
 	json_close(&w);
-	openai_reply(c->x, &out);
-	body_free(&out);
+}
+
+static void run_tokenize(void *user)
+{
+	tokenize_call *c = user;
+
+	if (encode(&c->asked, c->service, &c->request, &c->why))
+		put_ids(c);
 }
 
 static void answer(void *user, bool is_gone)
@@ -131,29 +131,41 @@ static void answer(void *user, bool is_gone)
 	if (!is_gone && c->why.status != 0)
 		openai_refuse(c->x, &c->why);
 	else if (!is_gone)
-		reply(c);
+		openai_reply(c->x, &c->out);
+	body_free(&c->out);
 	request_free(&c->request);
+	pool_clear(&c->pool);
 	memory_free(c);
 }
 
-void api_tokenize(exchange *x)
+/* NULL: the exchange has been refused. */
+static tokenize_call *begin(exchange *x)
 {
-	const exchange_facts *facts = exchange_get_facts(x);
 	tokenize_call *c = memory_new(1, sizeof *c);
 	refusal why = { .status = 0 };
 
 	if (!c) {
 		(void)refusal_set(&why, 500, NULL, NULL, "out of memory");
 		openai_refuse(x, &why);
-		return;
+		return NULL;
 	}
 	c->x = x;
-	c->service = facts->service;
+	c->service = exchange_get_facts(x)->service;
 	request_init(&c->request);
-	if (read_body(&c->asked, facts, &c->request.pool, &c->why) &&
+	return c;
+}
+
+void api_tokenize(exchange *x)
+{
+	const exchange_facts *facts = exchange_get_facts(x);
+	tokenize_call *c = begin(x);
+
+	if (!c)
+		return;
+	if (read_body(&c->asked, facts, &c->pool, &c->why) &&
 	    (!c->asked.has_messages ||
 	     api_chat_read(&c->request, facts->body, facts->body_bytes, &c->why)))
-		aside_run(x, run, answer, c);
+		aside_run(x, run_tokenize, answer, c);
 	else
 		answer(c, false);
 }
@@ -183,33 +195,38 @@ static bool decode(const service *s, const input *of, body *text, refusal *why)
 	return why->status == 0;
 }
 
-void api_detokenize(exchange *x)
+static void run_detokenize(void *user)
 {
-	const exchange_facts *facts = exchange_get_facts(x);
-	refusal why = { .status = 0 };
-	asked a = { .text = NULL };
-	body text = { .n = 0 }, out = { .n = 0 };
-	json_writer w = { .sink = body_add, .user = &out };
-	const input *of;
-	pool p = { .failed = false };
+	tokenize_call *c = user;
+	json_writer w = { .sink = body_add, .user = &c->out };
+	body text = { .n = 0 };
 
-	if (read_body(&a, facts, &p, &why) && a.tokens.n == 0)
-		(void)refusal_set(&why, 400, "missing_required_parameter", "tokens",
-		                  "Missing required parameter: 'tokens'.");
-	of = a.tokens.list;
-	if (why.status == 0 && (a.tokens.n > 1 || !of->ids))
-		(void)refusal_set(&why, 400, "invalid_type", "tokens",
-		                  "Invalid type for 'tokens': expected an array of token ids.");
-	if (why.status != 0 || !decode(facts->service, of, &text, &why)) {
-		openai_refuse(x, &why);
-	} else {
+	if (decode(c->service, c->asked.tokens.list, &text, &c->why)) {
 		json_open(&w, NULL, '{');
 		json_put_text(&w, "content", text.bytes, text.n);
 		json_close(&w);
-		out.failed = out.failed || text.failed;
-		openai_reply(x, &out);
+		c->out.failed = c->out.failed || text.failed;
 	}
 	body_free(&text);
-	body_free(&out);
-	pool_clear(&p);
+}
+
+void api_detokenize(exchange *x)
+{
+	const exchange_facts *facts = exchange_get_facts(x);
+	tokenize_call *c = begin(x);
+	const input *of;
+
+	if (!c)
+		return;
+	if (read_body(&c->asked, facts, &c->pool, &c->why) && c->asked.tokens.n == 0)
+		(void)refusal_set(&c->why, 400, "missing_required_parameter", "tokens",
+		                  "Missing required parameter: 'tokens'.");
+	of = c->asked.tokens.list;
+	if (c->why.status == 0 && (c->asked.tokens.n > 1 || !of->ids))
+		(void)refusal_set(&c->why, 400, "invalid_type", "tokens",
+		                  "Invalid type for 'tokens': expected an array of token ids.");
+	if (c->why.status == 0)
+		aside_run(x, run_detokenize, answer, c);
+	else
+		answer(c, false);
 }
