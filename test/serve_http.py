@@ -328,7 +328,7 @@ def endings():
 
 def long_texts():
     """While a long text is encoded, others are answered; its client may leave."""
-    text = "Count the words of this text, please. " * 100000
+    text = "Count the words of this text, please. " * 40000
     messages = [{"role": "user", "content": text}]
     refused = {"logit_bias": {"99999999": 1}, "stream": True, "max_tokens": 1}  # after the text has been encoded
     cases = (("/tokenize", {"content": text}, 200), ("/tokenize", {"messages": messages}, 200), ("/v1/completions", {"prompt": text, **refused}, 400), ("/v1/chat/completions", {"messages": messages, **refused}, 400),
@@ -336,7 +336,7 @@ def long_texts():
              ("/v1/responses/input_tokens", {"input": text}, 200))
     with Server(brise, model) as server:
         for path, body, expected in cases:
-            with server.connect(60) as client, server.connect() as other:
+            with server.connect(100) as client, server.connect(100) as other:
                 client.sendall(post(path, body))
                 answers = 0
                 while not select.select([client], [], [], 0)[0]:
@@ -350,7 +350,8 @@ def long_texts():
                 with server.connect() as client:
                     client.sendall(post(path, body))
                     time.sleep(pause)
-        check("clients that left are forgotten", server.get("/health")[0] == 200 and server.is_alive(), server.read_log()[-2000:])
+        health = server.ask(http_cases.GET + http_cases.HOST + b"\r\n", timeout=100)
+        check("clients that left are forgotten", health[0] == 200 and server.is_alive(), server.read_log()[-2000:])
     with Server(brise, model) as server:
         clients = [server.connect() for _ in cases]
         for client, (path, body, _) in zip(clients, cases):
@@ -358,7 +359,7 @@ def long_texts():
         time.sleep(0.1)
         server.process.send_signal(signal.SIGTERM)
         server.process.send_signal(signal.SIGTERM)
-        check("it can end meanwhile", server.process.wait(60) == 0, server.read_log()[-2000:])
+        check("it can end meanwhile", server.process.wait(100) == 0, server.read_log()[-2000:])
         for client in clients:
             client.close()
 
