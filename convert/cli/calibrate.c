@@ -6,6 +6,7 @@
 
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
+#include "convert/calibration/self_text.h"
 #include "convert/convert.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
@@ -18,13 +19,17 @@
 
 #define TOKENS_DEFAULT 49152u
 
+/* What the model writes itself where no text is given: what a conversion in a closed loop uses of
+ * any text. */
+#define SELF_DEFAULT 16384u
+
 /* Fewer tokens than the largest inputs have columns leave their moments singular, and feedback then
  * fits the text instead of the model. */
 #define TOKENS_FEW 4096u
 
 typedef struct calibrate_settings {
 	const char *ids, *text, *output, *arch;
-	uint32_t threads, tokens, span;
+	uint32_t threads, tokens, span, self, seed;
 	terminal_line line;
 	double start;
 	uint64_t before; /* tokens times layers that were done at the start */
@@ -36,6 +41,9 @@ typedef struct calibrate_settings {
 static const options_entry entries[] = {
 	STRING(0, "text", text, "FILE", "a text of the kind that the model is used for"),
 	STRING(0, "ids", ids, "FILE", "token ids as they are, instead of a text"),
+	NUMBER(0, "self", self, "N", 1, 1 << 24, NULL,
+	       "N tokens that the model writes (default: 16384)"),
+	NUMBER(0, "seed", seed, "N", 0, UINT32_MAX, NULL, "of what it writes (default 0)"),
 	STRING('o', "output", output, "FILE.cal", "file to write"),
 	NUMBER(0, "tokens", tokens, "N", 1, 1 << 24, NULL, "at most N tokens (default 49152)"),
 	NUMBER(0, "span", span, "N", 0, 1 << 20, NULL,
@@ -46,10 +54,11 @@ static const options_entry entries[] = {
 
 static const options_command command = {
 	.name = "calibrate",
-	.operands = "MODEL.brise|CHECKPOINT --text FILE -o FILE.cal",
+	.operands = "MODEL.brise|CHECKPOINT [--text FILE] -o FILE.cal",
 	.summary = "Runs a model over a text and keeps the second moments of what each matrix\n"
 	           "multiplies. brise convert --calibration FILE.cal weighs errors by them; with\n"
-	           "--effort high later columns compensate for the rounding of earlier ones.\n"
+	           "--effort high later columns compensate for the rounding of earlier ones, and\n"
+	           "--effort best runs the text itself. Without a text the model writes one.\n"
 	           "MODEL is best of type q8 or f16; a checkpoint is converted to a temporary q8\n"
 	           "file beside FILE.cal first. The same text gives the same file\n"
 	           "for any number of threads. After ctrl-C the layers that are done stay in\n"
@@ -98,6 +107,39 @@ static void print_note(void *user, const char *line)
 
 	terminal_erase_line(&s->line);
 	report_note("calibrate", "%s", line);
+}
+
+static void draw_writing(void *user, size_t done, size_t all)
+{
+	calibrate_settings *s = user;
+	double seconds = terminal_clock() - s->start;
+	char left[32];
+
+	if (!terminal_is_due(&s->line))
+		return;
+	terminal_format_duration(done > 0 ? (double)(all - done) * seconds / (double)done : 0, left,
+	                         sizeof left);
+	terminal_draw_line(&s->line, "writing a text: token %zu of %zu, %s left", done, all, left);
+}
+
+/* Ids that the model writes itself. */
+static int write_ids(const engine *e, calibrate_settings *s, int32_t **ids, size_t *n)
+{
+	const self_text_options options = { .tokens = s->self ? s->self : SELF_DEFAULT,
+		                            .seed = s->seed,
+		                            .threads = s->threads,
+		                            .arch = engine_choose_arch(s->arch),
+		                            .progress = draw_writing,
+		                            .cancel = terminal_was_interrupted,
+		                            .user = s };
+	brise_status status;
+	brise_error err;
+
+	s->start = terminal_clock();
+	status = self_text_write(e->model, &options, ids, &err);
+	terminal_erase_line(&s->line);
+	*n = options.tokens;
+	return status == BRISE_OK ? COMMANDS_READY : report_status("calibrate", &err);
 }
 
 static int take_ids(const engine *e, const calibrate_settings *s, const char *text, size_t bytes,
@@ -211,12 +253,15 @@ int cli_calibrate(int argc, char **argv)
 	char *text = NULL;
 	size_t bytes = 0, n = 0;
 	brise_error err;
+	const char *given;
 	int status = commands_begin(&command, argc, argv, &settings, &result);
 
 	if (status != COMMANDS_READY)
 		return status;
-	if (!settings.ids == !settings.text)
-		return report_usage("calibrate", "either --text FILE or --ids FILE expected");
+	if ((settings.ids != NULL) + (settings.text != NULL) + (settings.self > 0) > 1)
+		return report_usage("calibrate",
+		                    "one of --text FILE, --ids FILE and --self N expected");
+	given = settings.ids ? settings.ids : settings.text;
 	if (!settings.output)
 		return report_usage("calibrate", "-o FILE expected: where to write");
 	if (settings.span % 32 != 0)
@@ -229,18 +274,19 @@ int cli_calibrate(int argc, char **argv)
 	terminal_catch_signals();
 	/* Output and text first: errors in them are found before the long work begins. */
 	if (target_check(settings.output, &calibration_kind, &err) != BRISE_OK ||
-	    input_read_text(settings.ids ? settings.ids : settings.text, &text, &bytes, &err) !=
-	            BRISE_OK)
+	    (given && input_read_text(given, &text, &bytes, &err) != BRISE_OK))
 		status = report_status("calibrate", &err);
-	if (status == COMMANDS_READY && bytes == 0)
+	if (status == COMMANDS_READY && given && bytes == 0)
 		status = report_error("calibrate", "%s: is empty, expected a text to measure on",
-		                      input_name(settings.ids ? settings.ids : settings.text));
+		                      input_name(given));
 	if (status == COMMANDS_READY)
 		status = open_model(&e, &settings, result.operands[0]);
 	if (status == COMMANDS_READY)
-		status = take_ids(&e, &settings, text, bytes, &ids, &n);
+		status = given ? take_ids(&e, &settings, text, bytes, &ids, &n)
+		               : write_ids(&e, &settings, &ids, &n);
 	if (status == COMMANDS_READY)
-		status = run(&e, &settings, ids, n < settings.tokens ? n : settings.tokens);
+		status = run(&e, &settings, ids,
+		             !given || n < settings.tokens ? n : settings.tokens);
 	memory_free(ids);
 	memory_free(text);
 	engine_close(&e);
