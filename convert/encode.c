@@ -252,6 +252,7 @@ static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool
 		return BRISE_OK;
 	factor_free(&r->feedback);
 	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, false, err);
+	r->feedback.products = job->tools->add_products;
 	if (status == BRISE_OK)
 		status = factor_input(&r->feedback, job->calibration, input, threads,
 		                      job->options->cancel, job->options->user, err);

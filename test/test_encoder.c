@@ -528,6 +528,7 @@ static void factor(const by_hand *m, book_feedback *f, unsigned n_threads)
 	    factor_new(f, m->cols, m->span, false, NULL) != BRISE_OK ||
 	    factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
 		exit(1);
+	f->products = best.add_products;
 	pool_free(threads);
 }
 
@@ -538,10 +539,12 @@ static double element(const book_feedback *f, size_t row, size_t col)
 
 	if (row > col || row < first)
 		return 0;
-	return row == col ? 1
-	                  : (double)f->panels[col / f->span][book_panel(block) +
-	                                                     (row - first) * TILE_BLOCK +
-	                                                     (col - first) % TILE_BLOCK];
+	return row == col
+	               ? 1
+	               : (double)f
+	                         ->panels[col / f->span][book_panel(block) +
+	                                                 book_in_panel(block, row - first,
+	                                                               (col - first) % TILE_BLOCK)];
 }
 
 static const uint32_t shapes[][2] = { { 32, 32 },    { 64, 64 },  { 160, 64 }, { 150, 64 },
@@ -744,6 +747,7 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 				              .errors = best.book_errors,
 				              .feedback = &f };
 
+			f.products = best.add_products;
 			for (i = 0; i < m.cols; i++)
 				bad += !isfinite(f.variance[i]) || !(f.variance[i] > 0);
 			for (i = 0; i < book_panel(m.cols / TILE_BLOCK); i++)

@@ -246,8 +246,8 @@ static bool store(book_feedback *out, size_t span, const double *h, size_t n, ui
 				double element = row < j ? h[row * n + j] / h[j * n + j] : 0;
 
 				sane = sane && fabs(element) < LARGEST_FACTOR;
-				out->panels[span][book_panel(block) + row * TILE_BLOCK + col] =
-				        (float)element;
+				out->panels[span][book_panel(block) +
+				                  book_in_panel(block, row, col)] = (float)element;
 			}
 	return sane;
 }

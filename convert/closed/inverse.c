@@ -18,40 +18,31 @@ typedef struct inverse_job {
 	book_products_fn *products;
 } inverse_job;
 
-/* sums[c][lane] = sum over k of work[k][lane] * panel[k][c], four columns. */
-static void multiply_columns(float sums[4][P], const float *work, const float *panel, size_t n)
-{
-	float all[4][P] = { { 0 } };
-	unsigned c, lane;
-	size_t k;
-
-	for (k = 0; k < n; k++)
-		for (c = 0; c < 4; c++)
-			for (lane = 0; lane < P; lane++)
-				all[c][lane] += work[k * P + lane] * panel[k * TILE_BLOCK + c];
-	memcpy(sums, all, sizeof all);
-}
-
 /* The columns of a block for the rows from `first` on; those before the block are known. */
-static void solve_block(float *work, const float *panel, size_t first, size_t block)
+static void solve_block(const inverse_job *job, float *work, size_t first, size_t block)
 {
+	const float *panel = job->panels + book_panel(block);
 	size_t start = block * TILE_BLOCK, done = start > first ? start : first, col, k;
-	float sums[4][P];
-	unsigned c, lane;
+	unsigned lane;
 
+	for (col = start; col < start + TILE_BLOCK; col += P) {
+		float *sums = work + col * P; /* [16 columns][16 lanes] */
+
+		memset(sums, 0, P * P * sizeof *sums);
+		job->products(sums, panel + book_in_panel(block, first, col - start),
+		              work + first * P, done - first);
+	}
 	for (col = start; col < start + TILE_BLOCK; col++) {
 		float *at = work + col * P;
 
-		c = (unsigned)(col - start) % 4;
-		if (c == 0)
-			multiply_columns(sums, work + first * P,
-			                 panel + first * TILE_BLOCK + (col - start), done - first);
 		for (lane = 0; lane < P; lane++)
-			at[lane] = (col == first + lane ? 1.0f : 0.0f) - sums[c][lane];
-		for (k = done; k < col; k++)
+			at[lane] = (col == first + lane ? 1.0f : 0.0f) - at[lane];
+		for (k = done; k < col; k++) {
+			float element = panel[book_in_panel(block, k, col - start)];
+
 			for (lane = 0; lane < P; lane++)
-				at[lane] -=
-				        work[k * P + lane] * panel[k * TILE_BLOCK + (col - start)];
+				at[lane] -= work[k * P + lane] * element;
+		}
 	}
 }
 
@@ -72,7 +63,7 @@ static void solve_rows(void *argument, unsigned worker, size_t item, size_t end)
 		}
 		memset(work, 0, job->n * P * sizeof *work);
 		for (block = first / TILE_BLOCK; block < job->n / TILE_BLOCK; block++)
-			solve_block(work, job->panels + book_panel(block), first, block);
+			solve_block(job, work, first, block);
 		for (col = 0; col < job->n; col++)
 			for (lane = 0; lane < P; lane++)
 				job->b[col / P * P * job->n + (first + lane) * P + col % P] =

@@ -31,31 +31,21 @@ typedef struct book_rounded {
 	uint8_t code[TILE_BLOCK];
 } book_rounded;
 
-/* sum over k of errors[k][row] * panel[k][column], four rows and eight columns at once. */
-static void correct(float *corrections, const float *errors, const float *panel, size_t n)
+/* What the errors [n][16] of columns before a block add to it: [16][32]. panels: the block's two,
+ * `apart` floats apart */
+static void multiply_panels(float *out, const float *errors, const float *panels, size_t apart,
+                            size_t n, book_products_fn *products)
 {
-	float sums[4][8] = { { 0 } };
-	unsigned r, c;
-	size_t k;
+	unsigned half, r;
 
-	for (k = 0; k < n; k++)
-		for (r = 0; r < 4; r++)
-			for (c = 0; c < 8; c++)
-				sums[r][c] += errors[k * TILE_ROWS + r] * panel[k * TILE_BLOCK + c];
-	for (r = 0; r < 4; r++)
-		for (c = 0; c < 8; c++)
-			corrections[r * TILE_BLOCK + c] = sums[r][c];
-}
+	for (half = 0; half < 2; half++) {
+		float sums[TILE_ROWS * TILE_ROWS] = { 0 };
 
-/* What columns [first, first + n) of the span add to the block that follows them. */
-static void correct_block(book_tile *t, size_t first, size_t n, const float *panel)
-{
-	unsigned r, c;
-
-	for (r = 0; r < TILE_ROWS; r += 4)
-		for (c = 0; c < TILE_BLOCK; c += 8)
-			correct(t->corrections + r * TILE_BLOCK + c,
-			        t->errors + first * TILE_ROWS + r, panel + c, n);
+		products(sums, errors, panels + half * apart, n);
+		for (r = 0; r < TILE_ROWS; r++)
+			memcpy(out + r * TILE_BLOCK + half * TILE_ROWS, sums + r * TILE_ROWS,
+			       TILE_ROWS * sizeof *sums);
+	}
 }
 
 /* Rounds the columns one after another. w: [32] weights; target: [32] weights with what earlier
@@ -236,14 +226,14 @@ static void descend_block(book_tile *t, uint8_t *tile, unsigned r, size_t b, con
 	const book_descent_block *block = &t->feedback->blocks[b];
 	const float *w = t->w + r * t->padded + b * TILE_BLOCK,
 	            *errors = t->errors + b * TILE_BLOCK * TILE_ROWS + r;
-	float target[TILE_BLOCK], step[TILE_BLOCK], best_cost;
+	float target[TILE_BLOCK], step[TILE_BLOCK], least;
 	book_choice choices[DESCENT_CANDIDATES + 1];
 	book_rounded rounded[2];
 	int n, i, at = 0, best = -1;
 	unsigned j;
 
 	multiply(step, gradient, block->inverse);
-	best_cost = dot(gradient, step) * 0.9999f;
+	least = dot(gradient, step) * 0.9999f;
 	for (j = 0; j < TILE_BLOCK; j++) {
 		target[j] = w[j] - errors[j * TILE_ROWS] + step[j];
 		if (!isfinite(target[j]))
@@ -256,14 +246,15 @@ static void descend_block(book_tile *t, uint8_t *tile, unsigned r, size_t b, con
 
 		round_block(now, t->row.tables, target, target, block->variance, block->factor,
 		            &choices[i], t->scales[r]);
-		sweep_codes(now, t->row.tables, target, block, &choices[i], t->scales[r]);
-		if (now->cost < best_cost) {
-			best_cost = now->cost;
+		if (best < 0 || now->cost < rounded[at].cost) {
 			at = !at;
 			best = i;
 		}
 	}
 	if (best < 0)
+		return;
+	sweep_codes(&rounded[at], t->row.tables, target, block, &choices[best], t->scales[r]);
+	if (!(rounded[at].cost < least))
 		return;
 	book_put_block(t->row.tables->book, tile, r, b, book_scale_byte(&choices[best]),
 	               rounded[at].code);
@@ -277,17 +268,10 @@ static void find_gradient(const book_tile *t, size_t b, float *gradient)
 	size_t in_span = f->span / TILE_BLOCK, span = b / in_span, first = span * f->span,
 	       width = f->span < f->cols - first ? f->span : f->cols - first,
 	       n = book_span_columns(width);
-	unsigned half, r;
 
-	for (half = 0; half < 2; half++) {
-		float sums[TILE_ROWS * TILE_ROWS] = { 0 };
-
-		f->products(sums, t->errors + first * TILE_ROWS,
-		            f->moments[span] + (b % in_span * 2 + half) * TILE_ROWS * n, n);
-		for (r = 0; r < TILE_ROWS; r++)
-			memcpy(gradient + r * TILE_BLOCK + half * TILE_ROWS, sums + r * TILE_ROWS,
-			       TILE_ROWS * sizeof *sums);
-	}
+	multiply_panels(gradient, t->errors + first * TILE_ROWS,
+	                f->moments[span] + b % in_span * TILE_BLOCK * n, TILE_ROWS * n, n,
+	                f->products);
 }
 
 static void descend(book_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
@@ -325,18 +309,23 @@ static void choose_scales(book_tile *t, uint8_t *tile, size_t n_rows)
 static void encode_blocks(book_tile *t, uint8_t *tile, size_t n_rows, tile_error *sum)
 {
 	size_t blocks = divide_up(t->feedback->cols, TILE_BLOCK),
-	       in_span = t->feedback->span / TILE_BLOCK, b;
+	       in_span = t->feedback->span / TILE_BLOCK, b, j;
 	unsigned r;
 
 	for (b = 0; b < blocks; b++) {
 		size_t at = b % in_span;
 		const float *panel = t->feedback->panels[b / in_span] + book_panel(at);
+		float corner[TILE_BLOCK * TILE_BLOCK];
 
-		correct_block(t, (b - at) * TILE_BLOCK, at * TILE_BLOCK, panel);
+		multiply_panels(t->corrections, t->errors + (b - at) * TILE_BLOCK * TILE_ROWS,
+		                panel, book_in_panel(at, 0, TILE_ROWS), at * TILE_BLOCK,
+		                t->feedback->products);
+		for (j = 0; j < TILE_BLOCK * TILE_BLOCK; j++)
+			corner[j] = panel[book_in_panel(at, at * TILE_BLOCK + j / TILE_BLOCK,
+			                                j % TILE_BLOCK)];
 		for (r = 0; r < n_rows; r++)
 			if (t->scales[r] > 0)
-				encode_block(t, tile, r, b, panel + at * TILE_BLOCK * TILE_BLOCK,
-				             sum);
+				encode_block(t, tile, r, b, corner, sum);
 	}
 }
 

@@ -17,22 +17,28 @@ struct book_feedback {
 	size_t cols, span; /* span: a multiple of 32 */
 	float *variance;   /* D, [tile_padded(cols)]; 0 in the padding */
 	float **panels;    /* A, per span; see book_panel */
+	book_products_fn *products;
 
 	/* For descent (quant/encode/book_descent.h), which follows unless moments is NULL: H per
-	 * span, [n / 16][n][16], n book_span_columns of its width; what each block of columns
-	 * needs; and the product of panels. */
+	 * span, [n / 16][n][16], n book_span_columns of its width; and what each block of columns
+	 * needs. */
 	float **moments;
 	struct book_descent_block *blocks;
-	book_products_fn *products;
 };
 
 typedef struct book_feedback book_feedback;
 
-/* The columns of block `block` of a span: [32 * (block + 1)][32], A's rows from the span's first to
- * the block's last. */
+/* The columns of block `block` of a span, in two panels of 16 columns: [2][32 * (block + 1)][16],
+ * A's rows from the span's first to the block's last. */
 static inline size_t book_panel(size_t block)
 {
 	return block * (block + 1) / 2 * TILE_BLOCK * TILE_BLOCK;
+}
+
+/* The place in them of a row's element in column `col` of the block. */
+static inline size_t book_in_panel(size_t block, size_t row, size_t col)
+{
+	return (col / TILE_ROWS * TILE_BLOCK * (block + 1) + row) * TILE_ROWS + col % TILE_ROWS;
 }
 
 /* Columns of a span with the padding that its panels have. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/tools/tools.h"
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
@@ -156,6 +157,7 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 		    !fuzz_succeeds(
 		            factor_input(&factors, c, index, threads, NULL, NULL, &fuzz_error)))
 			break;
+		factors.products = arch_tools_scalar.add_products;
 		how.feedback = &factors;
 	}
 	factor_free(&factors);
