@@ -36,10 +36,24 @@ holds "a checkpoint gives the file that its q8 model gives" cmp -s "$dir/x.cal" 
 holds "and leaves nothing but that file: $(left)" [ "$(left)" = "x.cal " ]
 rm -f "$dir/x.cal"
 
+# ---- a text of the model's own --------------------------------------------------------------------------------------
+
+try calibrate "$model" --self 700 --span 0 -o "$dir/x.cal" -t 1
+holds "a model writes its own text" [ "$status" -eq 0 -a "$(grep -cF "700 tokens" "$dir/err")" -eq 1 ]
+try calibrate "$model" --self 700 --span 0 -o "$dir/y.cal" -t 2
+holds "the same with other threads" cmp -s "$dir/x.cal" "$dir/y.cal"
+try calibrate "$model" --self 700 --seed 1 --span 0 -o "$dir/y.cal"
+holds "and another with another seed" sh -c '! cmp -s "$0" "$1"' "$dir/x.cal" "$dir/y.cal"
+try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/x.cal" --effort best -t 1
+holds "a conversion in a closed loop takes it" [ "$status" -eq 0 -a -s "$dir/a.brise" ]
+try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/x.cal" --effort best -t 2
+holds "and gives the same file with other threads: $(left)" cmp -s "$dir/a.brise" "$dir/b.brise"
+rm -f "$dir/x.cal" "$dir/y.cal" "$dir/a.brise" "$dir/b.brise"
+
 # ---- refusals -------------------------------------------------------------------------------------------------------
 
 echo "1 2 99999" >"$dir/ids"
-refuses "a text is asked for" 2 "--text" calibrate "$model" -o "$dir/x.cal"
+refuses "a text is given or written, not both" 2 "--self N" calibrate "$model" --text "$text" --self 100 -o "$dir/x.cal"
 refuses "one of text and ids, not both" 2 "--ids" calibrate "$model" --text "$text" --ids "$dir/ids" -o "$dir/x.cal"
 refuses "a target is asked for" 2 "-o FILE" calibrate "$model" --text "$text"
 refuses "a span that is no multiple of 32 is refused" 2 "multiple of 32" calibrate "$model" $options --span 33 -o "$dir/x.cal"
@@ -68,6 +82,7 @@ try calibrate "$checkpoint" $options -o "$dir/x.cal"
 holds "files of other names stay" [ "$status" -eq 0 -a "$(cat "$dir/x.cal.f16")" = mine ]
 rm -f "$dir/x.cal" "$dir/x.cal.f16"
 
+refuses "effort best asks for a calibration" 1 "needs the text of a calibration" convert "$checkpoint" "$dir/x.brise" --effort best
 refuses "a missing calibration is refused" 1 "$dir/missing.cal" convert "$checkpoint" "$dir/x.brise" --calibration "$dir/missing.cal"
 refuses "a model is no calibration, and the message says what makes one" 1 "brise calibrate" convert "$checkpoint" "$dir/x.brise" --calibration "$model"
 for type in q8 f16; do
