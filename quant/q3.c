@@ -17,19 +17,21 @@ static unsigned spread_code(unsigned code, unsigned j)
 	return (code & ~low) << 1 | (code & low);
 }
 
+/* Nibble j of the columns 4 j + k of a half, with what it lends the fourth. */
+static unsigned pack_nibble(const uint8_t *of_half, unsigned j)
+{
+	return spread_code(of_half[4 * j], j) | (spread_code(of_half[12], 3) & lent_bit(j));
+}
+
+/* Replaces what is there: descent stores a block again (quant/encode/book_descent.h). */
 static void pack(uint8_t *codes, unsigned row, const uint8_t code[TILE_BLOCK])
 {
-	unsigned j, k, half;
+	unsigned j, k;
 
 	for (j = 0; j < PLANES; j++)
 		for (k = 0; k < 4; k++)
-			for (half = 0; half < 2; half++) {
-				const uint8_t *of_half = code + half * 16 + k;
-				unsigned nibble = spread_code(of_half[4 * j], j) |
-				                  (spread_code(of_half[12], 3) & lent_bit(j));
-
-				codes[j * 64 + row * 4 + k] |= (uint8_t)(nibble << 4 * half);
-			}
+			codes[j * 64 + row * 4 + k] = (uint8_t)(pack_nibble(code + k, j) |
+			                                        pack_nibble(code + 16 + k, j) << 4);
 }
 
 static void unpack(uint8_t code[TILE_BLOCK], const uint8_t *codes, unsigned row)

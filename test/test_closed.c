@@ -9,7 +9,7 @@
 #include "convert/closed/correction.h"
 #include "convert/closed/inverse.h"
 #include "convert/closed/loop_file.h"
-#include "quant/encode/book_encode.h"
+#include "quant/encode/encoders.h"
 #include "runtime/os/memory.h"
 #include "test/check.h"
 #include "test/small_model.h"
@@ -273,29 +273,30 @@ static double cost_of(const inputs *in, const float *w, const float *q, size_t n
 	return sum;
 }
 
-static tile_error encode(const inputs *in, const float *w, float *q, size_t n_rows, bool descent)
+static tile_error encode(const inputs *in, uint32_t type, const float *w, float *q, size_t n_rows,
+                         bool descent)
 {
 	book_feedback f = in->feedback;
 	const book_encoding how = { .effort = EFFORT_BEST,
 		                    .feedback = &f,
 		                    .errors = best.book_errors };
-	float *scratch = calloc(book_scratch(in->cols, true), sizeof *scratch);
-	uint8_t *tile = calloc(1, q4_tile_bytes(in->cols));
+	float *scratch = calloc(encoder_scratch(in->cols, true), sizeof *scratch);
+	uint8_t *tile = calloc(1, type_find(type)->tile_bytes(in->cols));
 	tile_error sum = { 0, 0 };
 	unsigned r;
 
 	if (!descent)
 		f.moments = NULL;
-	book_encode_tile(tile, w, n_rows, in->cols, &how, scratch, &sum);
+	(void)encoder_find(type)(tile, w, n_rows, in->cols, &how, scratch, &sum);
 	for (r = 0; r < n_rows; r++)
-		q4_decode_row(q + r * in->cols, tile, r, in->cols);
+		type_find(type)->decode_row(q + r * in->cols, tile, r, in->cols);
 	free(scratch), free(tile);
 	return sum;
 }
 
 /* Catches a gradient of the wrong block, span or sign, and errors that are not those of what was
  * stored. */
-static void test_descent_lowers_the_cost(check_counts *counts)
+static void test_descent_lowers_the_cost(check_counts *counts, uint32_t type)
 {
 	size_t s, i;
 
@@ -309,14 +310,15 @@ static void test_descent_lowers_the_cost(check_counts *counts)
 
 		for (i = 0; i < n; i++)
 			w[i] = i / in.cols == 2 ? 0 : 0.02f * random_gauss(&seed);
-		(void)encode(&in, w, q, n / in.cols, false);
+		(void)encode(&in, type, w, q, n / in.cols, false);
 		before = cost_of(&in, w, q, n / in.cols);
-		told = encode(&in, w, q, n / in.cols, true);
+		told = encode(&in, type, w, q, n / in.cols, true);
 		after = cost_of(&in, w, q, n / in.cols);
 		for (i = 0; i < n; i++)
 			found += (double)(w[i] - q[i]) * (double)(w[i] - q[i]);
 		CHECK(counts, in.cols < 32 ? after <= before : after < 0.97 * before,
-		      "%u columns in spans of %u: %g, before %g", in.cols, in.span, after, before);
+		      "%s, %u columns in spans of %u: %g, before %g", type_name(type), in.cols,
+		      in.span, after, before);
 		CHECK(counts, fabs(told.error - found) < 1e-5 * told.norm, "told %g, found %g",
 		      told.error, found);
 		free(w), free(q);
@@ -622,7 +624,8 @@ int main(int argc, char **argv)
 	arch_find_tools(&best, kernels.name);
 	RUN(test_inverse_times_moments_is_the_scale(&counts));
 	RUN(test_correction_is_the_regression(&counts));
-	RUN(test_descent_lowers_the_cost(&counts));
+	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q4));
+	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q3));
 	small_folder(folder, sizeof folder);
 	(void)snprintf(cal, sizeof cal, "%s/x.cal", folder);
 	(void)snprintf(out, sizeof out, "%s/x.brise", folder);

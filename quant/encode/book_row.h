@@ -33,7 +33,7 @@ float book_find_row_scale(const book_row *row, const book_plan *plan, int *expon
 book_choice book_choose_block(const book_row *row, size_t block, float row_scale,
                               const book_reach *reach);
 
-/* Stores a block's scale byte and codes, where the tile holds zeros. */
+/* Stores a block's scale byte and codes, in place of those that are there. */
 void book_put_block(const codebook *book, uint8_t *tile, unsigned row, size_t block, uint8_t scale,
                     const uint8_t code[TILE_BLOCK]);
 
