@@ -11,7 +11,7 @@
 /* Normal weights lose 0.0062, 0.0047 and 0.0047 of their square; one core of a 2023 server encodes
  * 260, 21 and 10 million weights a second with AVX2. Where only one magnitude is tried, a little
  * clipping is the best guess. */
-static const book_plan book_plans[] = {
+static const book_plan q4_plans[] = {
 	[EFFORT_FAST] = { 1, 0, { 1, 0, 0.96f }, { 1, 0, 0.96f } },
 	[EFFORT_NORMAL] = { 8, 0.03f, { 4, 1, 1 }, { BOOK_PAIRS, 2, 1 } },
 	[EFFORT_HIGH] = { 12, 0.02f, { 6, 1, 1 }, { BOOK_PAIRS, 6, 1.1f } },
@@ -29,7 +29,7 @@ static const book_plan q3_plans[] = {
 
 const book_plan *book_plan_of(const codebook *book, enum book_effort effort)
 {
-	return book->n_values > 8 ? &book_plans[effort] : &q3_plans[effort];
+	return book->n_values > 8 ? &q4_plans[effort] : &q3_plans[effort];
 }
 
 /* The natural scale. */
