@@ -27,8 +27,8 @@
  *     lanes_table(values)                       16 bytes
  *     lanes_lookup(table, indices)              each byte of indices, 0..15, picks one
  *     lanes_low4(bytes), lanes_high4(bytes)     the nibbles of each byte
- *     lanes_mix(x, y, z)                        (x & 0x88) | (y & 0x44) | (z & 0x22) in each byte,
- *                                               whose bits 4 and 0 may be anything
+ *     lanes_collect(so_far, v, j)               in each byte bits 0x88 of v for j = 0, which
+ * begins, 0x44 for j = 1, 0x22 for j = 2, a constant; after the last, bits 4 and 0 may be anything
  *     lanes_add_bytes, lanes_sub_bytes, lanes_and, lanes_xor, lanes_add_int, lanes_max_int
  *     lanes_times(a, b)                         int32 a, scalar b, both within 16 bits
  *     lanes_sum_int(v), lanes_largest_int(v)    across lanes

@@ -53,7 +53,7 @@ INLINE void few_dots_book(lanes_int dots[], const few_block *block, const lanes_
                           const int8_t *x, const int tokens, const int width,
                           const enum lanes_type type)
 {
-	lanes_int shift[FEW_WIDTH], kept[FEW_WIDTH][4], w[FEW_WIDTH];
+	lanes_int shift[FEW_WIDTH], bytes[FEW_WIDTH], fourth[FEW_WIDTH], w[FEW_WIDTH];
 	int j, v;
 
 	UNROLL
@@ -65,16 +65,14 @@ INLINE void few_dots_book(lanes_int dots[], const few_block *block, const lanes_
 		const lanes_int table = table_of(tables, j, type);
 
 		UNROLL
-		for (v = 0; v < width; v++)
-			w[v] = lanes_add_bytes(
-			        lanes_lookup(table,
-			                     lanes_low4(load_nibbles(
-			                             kept[v], few_codes(block, 0, v), j, type))),
-			        shift[v]);
+		for (v = 0; v < width; v++) {
+			bytes[v] = load_nibbles(&fourth[v], few_codes(block, 0, v), j, type);
+			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_low4(bytes[v])), shift[v]);
+		}
 		few_multiply(dots, w, x, j, tokens, width, false);
 		UNROLL
 		for (v = 0; v < width; v++)
-			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_high4(kept[v][j])),
+			w[v] = lanes_add_bytes(lanes_lookup(table, lanes_high4(bytes[v])),
 			                       shift[v]);
 		few_multiply(dots, w, x + 16, j, tokens, width, false);
 	}

@@ -54,12 +54,12 @@ INLINE lanes_columns lanes_columns_at(const int8_t *x) { return x; }
 INLINE lanes_int lanes_dot_codes(lanes_int dots, const uint8_t *codes, lanes_columns x,
                                  const lanes_tables *tables, const enum lanes_type type)
 {
-	lanes_int kept[4];
+	lanes_int fourth;
 	int j;
 
 	UNROLL
 	for (j = 0; j < 4; j++) {
-		lanes_int bytes = load_nibbles(kept, codes, j, type),
+		lanes_int bytes = load_nibbles(&fourth, codes, j, type),
 		          table = table_of(tables, j, type);
 
 		dots = lanes_dot(dots, lanes_lookup(table, lanes_low4(bytes)), x, j);

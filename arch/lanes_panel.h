@@ -84,11 +84,11 @@ INLINE void decode_block(uint8_t decoded[8][64], const uint8_t *codes, const int
 	int part, j;
 
 	for (part = 0; part < LANES_PARTS; part++) {
-		lanes_int by = lanes_spread(shift + LANES * part), kept[4];
+		lanes_int by = lanes_spread(shift + LANES * part), fourth;
 
 		UNROLL
 		for (j = 0; j < 4; j++) {
-			lanes_int bytes = load_nibbles(kept, codes + 4 * LANES * part, j, type),
+			lanes_int bytes = load_nibbles(&fourth, codes + 4 * LANES * part, j, type),
 			          table = table_of(tables, j, type);
 
 			lanes_store(decoded[j] + 4 * LANES * part,

@@ -40,16 +40,14 @@ typedef struct lanes_tables {
 INLINE lanes_tables make_tables(const enum lanes_type type, int code_bias, int shift_bias)
 {
 	const codebook *book = type == LANES_Q3 ? &q3_book : &q4_book;
-	int8_t codes[16], shifts[16], signs[16];
+	const lanes_int bias = lanes_fill_bytes(code_bias);
+	int8_t shifts[16], signs[16];
 	lanes_tables tables;
-	unsigned i, j;
+	int i, j;
 
-	for (j = 0; j < 4; j++) {
-		for (i = 0; i < 16; i++)
-			codes[i] = (int8_t)(book->values[type == LANES_Q3 ? q3_code(i, j) : i] +
-			                    code_bias);
-		tables.codes[j] = lanes_table(codes);
-	}
+	for (j = 0; j < 4; j++)
+		tables.codes[j] = lanes_add_bytes(
+		        lanes_table(type == LANES_Q3 ? q3_lookup[j] : q4_book.values), bias);
 	for (i = 0; i < 16; i++) {
 		shifts[i] = (int8_t)(codebook_shift(book, (uint8_t)(i << 4)) + shift_bias);
 		signs[i] = i & 8 ? -1 : 0;
@@ -66,14 +64,19 @@ INLINE lanes_int table_of(const lanes_tables *tables, int j, const enum lanes_ty
 }
 
 /* The vector whose low nibbles are the codes of LANES rows and columns 4j to 4j + 3 of a block, and
- * whose high nibbles are those of columns 16 + 4j to 19 + 4j. Asked for in order of j; `bytes` [4]
- * keeps them. */
-INLINE lanes_int load_nibbles(lanes_int bytes[], const uint8_t *codes, int j,
+ * whose high nibbles are those of columns 16 + 4j to 19 + 4j. Asked for in order of j; *fourth
+ * keeps what q3's fourth is made of. */
+INLINE lanes_int load_nibbles(lanes_int *fourth, const uint8_t *codes, int j,
                               const enum lanes_type type)
 {
-	bytes[j] = type == LANES_Q3 && j == 3 ? lanes_mix(bytes[0], bytes[1], bytes[2])
-	                                      : lanes_load(codes + 64 * j);
-	return bytes[j];
+	lanes_int bytes;
+
+	if (type == LANES_Q3 && j == 3)
+		return *fourth;
+	bytes = lanes_load(codes + 64 * j);
+	if (type == LANES_Q3)
+		*fourth = lanes_collect(j == 0 ? bytes : *fourth, bytes, j);
+	return bytes;
 }
 
 /* What the 64 scale bytes of a group mean. */

@@ -64,6 +64,13 @@ const codebook q3_book = {
 	.unpack = unpack,
 };
 
+const int8_t q3_lookup[4][16] = {
+	{ -63, -39, -24, -12, -1, 10, 23, 40, -63, -39, -24, -12, -1, 10, 23, 40 },
+	{ -63, -39, -24, -12, -63, -39, -24, -12, -1, 10, 23, 40, -1, 10, 23, 40 },
+	{ -63, -39, -63, -39, -24, -12, -24, -12, -1, 10, -1, 10, 23, 40, 23, 40 },
+	{ -63, -63, -39, -39, -24, -24, -12, -12, -1, -1, 10, 10, 23, 23, 40, 40 }
+};
+
 void q3_decode_row(float *out, const uint8_t *tile, unsigned row, size_t cols)
 {
 	codebook_decode_row(&q3_book, out, tile, row, cols);

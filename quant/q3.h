@@ -19,6 +19,9 @@
 
 extern const codebook q3_book;
 
+/* What each nibble of byte j of four means: the codebook, indexed with q3_code. */
+extern const int8_t q3_lookup[4][16];
+
 static inline size_t q3_tile_bytes(size_t cols)
 {
 	return codebook_tile_bytes(&q3_book, cols);

@@ -27,12 +27,12 @@ INLINE int16x4_t few_shift(const int8_t *p)
 INLINE void few_look_up(int8x16_t w[8], const uint8_t *codes, const lanes_tables *tables,
                         const enum lanes_type type)
 {
-	lanes_int kept[4];
+	lanes_int fourth;
 	int j;
 
 	UNROLL
 	for (j = 0; j < 4; j++) {
-		lanes_int bytes = load_nibbles(kept, codes, j, type),
+		lanes_int bytes = load_nibbles(&fourth, codes, j, type),
 		          table = table_of(tables, j, type);
 
 		w[j] = lanes_bytes(lanes_lookup(table, lanes_low4(bytes)));

@@ -93,10 +93,11 @@ INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b)
 }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return vandq_s32(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return veorq_s32(a, b); }
-INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+INLINE lanes_int lanes_collect(lanes_int so_far, lanes_int v, int j)
 {
-	y = vbslq_s32(vreinterpretq_u32_u8(vdupq_n_u8(0x44)), y, z);
-	return vbslq_s32(vreinterpretq_u32_u8(vdupq_n_u8(0x88)), x, y);
+	const uint32x4_t earlier = vreinterpretq_u32_u8(vdupq_n_u8(j == 1 ? 0x88 : 0xcc));
+
+	return j == 0 ? v : vbslq_s32(earlier, so_far, v);
 }
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return vaddq_s32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return vmaxq_s32(a, b); }

@@ -64,13 +64,13 @@ INLINE lanes_columns lanes_columns_at(const int8_t *x)
 INLINE lanes_int lanes_dot_codes(lanes_int sum, const uint8_t *codes, lanes_columns x,
                                  const lanes_tables *tables, const enum lanes_type type)
 {
-	lanes_int kept[4];
+	lanes_int fourth;
 	int16x8_t low[2], high[2];
 	int j, half;
 
 	UNROLL
 	for (j = 0; j < 4; j++) {
-		lanes_int bytes = load_nibbles(kept, codes, j, type),
+		lanes_int bytes = load_nibbles(&fourth, codes, j, type),
 		          table = table_of(tables, j, type);
 
 		UNROLL

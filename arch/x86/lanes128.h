@@ -82,11 +82,12 @@ INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm_add_epi8
 INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b) { return _mm_sub_epi8(a, b); }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return _mm_and_si128(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return _mm_xor_si128(a, b); }
-INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+INLINE lanes_int lanes_collect(lanes_int so_far, lanes_int v, int j)
 {
-	y = _mm_or_si128(_mm_and_si128(y, _mm_set1_epi8(0x44)),
-	                 _mm_and_si128(z, _mm_set1_epi8(0x33)));
-	return _mm_or_si128(_mm_and_si128(x, _mm_set1_epi8((char)0x88)), y);
+	const int bits[3] = { 0x88, 0x44, 0x33 };
+
+	v = _mm_and_si128(v, _mm_set1_epi8((char)bits[j]));
+	return j == 0 ? v : _mm_or_si128(so_far, v);
 }
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return _mm_add_epi32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return _mm_max_epi32(a, b); }

@@ -63,11 +63,12 @@ INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm256_add_e
 INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b) { return _mm256_sub_epi8(a, b); }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return _mm256_and_si256(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return _mm256_xor_si256(a, b); }
-INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+INLINE lanes_int lanes_collect(lanes_int so_far, lanes_int v, int j)
 {
-	y = _mm256_or_si256(_mm256_and_si256(y, _mm256_set1_epi8(0x44)),
-	                    _mm256_and_si256(z, _mm256_set1_epi8(0x33)));
-	return _mm256_or_si256(_mm256_and_si256(x, _mm256_set1_epi8((char)0x88)), y);
+	const int bits[3] = { 0x88, 0x44, 0x33 };
+
+	v = _mm256_and_si256(v, _mm256_set1_epi8((char)bits[j]));
+	return j == 0 ? v : _mm256_or_si256(so_far, v);
 }
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return _mm256_add_epi32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return _mm256_max_epi32(a, b); }

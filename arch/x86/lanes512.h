@@ -61,11 +61,12 @@ INLINE lanes_int lanes_add_bytes(lanes_int a, lanes_int b) { return _mm512_add_e
 INLINE lanes_int lanes_sub_bytes(lanes_int a, lanes_int b) { return _mm512_sub_epi8(a, b); }
 INLINE lanes_int lanes_and(lanes_int a, lanes_int b) { return _mm512_and_si512(a, b); }
 INLINE lanes_int lanes_xor(lanes_int a, lanes_int b) { return _mm512_xor_si512(a, b); }
-INLINE lanes_int lanes_mix(lanes_int x, lanes_int y, lanes_int z)
+INLINE lanes_int lanes_collect(lanes_int so_far, lanes_int v, int j)
 {
 	/* 0xca: bits of the second where the first is 1, else of the third */
-	y = _mm512_ternarylogic_epi32(_mm512_set1_epi8(0x44), y, z, 0xca);
-	return _mm512_ternarylogic_epi32(_mm512_set1_epi8((char)0x88), x, y, 0xca);
+	return j == 0 ? v
+	              : _mm512_ternarylogic_epi32(_mm512_set1_epi8((char)(j == 1 ? 0x88 : 0xcc)),
+	                                          so_far, v, 0xca);
 }
 INLINE lanes_int lanes_add_int(lanes_int a, lanes_int b) { return _mm512_add_epi32(a, b); }
 INLINE lanes_int lanes_max_int(lanes_int a, lanes_int b) { return _mm512_max_epi32(a, b); }
