@@ -42,13 +42,14 @@ def try_layout(blocks, folder):
 
 def try_formulas(blocks):
     """The numbers are those of test/read_format.py, which compares the weights of files with the program's."""
-    q8, q4, tables = blocks
+    q8, q4, tables_4, q3, tables_3 = blocks
     reader = read_text("test/read_format.py")
-    for name, constant, n in ("magnitude", "MAGNITUDES", 16), ("shift", "SHIFTS", 8), ("codebook", "CODEBOOK", 16):
-        shown = [int(x) for x in re.search(r"^%s += (.*)" % name, tables, re.M).group(1).split()]
-        read = [int(x) for x in re.search(r"^%s = \[(.*)\]" % constant, reader, re.M).group(1).split(",")]
-        holds("%s is what the reader has" % name, shown == read and len(shown) == n, (shown, read))
-    holds("both formulas begin with the row's scale", all(b.startswith("weight = row_scale[row] * magnitude * ") for b in (q8, q4)), blocks)
+    for tables, suffix, n_codes in (tables_4, "", 16), (tables_3, "_3", 8):
+        for name, constant, n in ("magnitude", "MAGNITUDES", 16), ("shift", "SHIFTS", 8), ("codebook", "CODEBOOK", n_codes):
+            shown = [int(x) for x in re.search(r"^%s += (.*)" % name, tables, re.M).group(1).split()]
+            read = [int(x) for x in re.search(r"^%s%s = \[(.*)\]" % (constant, suffix), reader, re.M).group(1).split(",")]
+            holds("%s%s is what the reader has" % (name, suffix), shown == read and len(shown) == n, (shown, read))
+    holds("all formulas begin with the row's scale", all(b.startswith("weight = row_scale[row] * magnitude * ") for b in (q8, q4, q3)), blocks)
 
 
 # ---- runtime/CHAT.md ------------------------------------------------------------------------------------------------

@@ -40,10 +40,14 @@ choices() { # command, option
 # One line per conversion: name, type, and the options of brise convert.
 conversions() {
 	for effort in $(choices convert effort); do
-		echo "q4-$effort q4 --type q4 --effort $effort"
+		[ $effort = best ] || echo "q4-$effort q4 --type q4 --effort $effort"
 	done
-	echo "q4-weighed q4 --type q4 --calibration $dir/cal"
-	echo "q4-fed-back q4 --type q4 --effort high --calibration $dir/cal"
+	echo "q3 q3 --type q3"
+	for type in q3 q4; do
+		echo "$type-weighed $type --type $type --calibration $dir/cal"
+		echo "$type-fed-back $type --type $type --effort high --calibration $dir/cal"
+		echo "$type-closed $type --type $type --effort best --calibration $dir/cal"
+	done
 	echo "q4-5-bits q4 --type q4 --effort high --calibration $dir/cal --bits 5"
 	echo "q8 q8 --type q8"
 	echo "f16 f16 --type f16"
