@@ -54,7 +54,7 @@ static const options_entry entries[] = {
 
 static const options_command command = {
 	.name = "calibrate",
-	.operands = "MODEL.brise|CHECKPOINT [--text FILE] -o FILE.cal",
+	.operands = "MODEL|CHECKPOINT [--text FILE] -o FILE.cal",
 	.summary = "Runs a model over a text and keeps the second moments of what each matrix\n"
 	           "multiplies. brise convert --calibration FILE.cal weighs errors by them; with\n"
 	           "--effort high later columns compensate for the rounding of earlier ones, and\n"
