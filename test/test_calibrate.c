@@ -20,6 +20,7 @@
 #include "test/evaluator.h"
 #include "test/reference.h"
 #include "test/small_model.h"
+#include "test/whole_file.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define TOKENS        530u /* three chunks, the last short */
@@ -28,47 +29,6 @@
 static char folder[256], model_path[300], cal[300], unfinished[320], other[300], target[300];
 
 /* ---- files ----------------------------------------------------------------------------------- */
-
-typedef struct file {
-	uint8_t *bytes;
-	size_t size;
-} file;
-
-static file read_file(const char *path)
-{
-	FILE *in = fopen(path, "rb");
-	file f = { NULL, 0 };
-
-	if (!in)
-		return f;
-	(void)fseek(in, 0, SEEK_END);
-	f.size = (size_t)ftell(in);
-	rewind(in);
-	f.bytes = malloc(f.size + 1);
-	if (!f.bytes || fread(f.bytes, 1, f.size, in) != f.size)
-		exit(1);
-	(void)fclose(in);
-	return f;
-}
-
-static void write_file(const char *path, const void *bytes, size_t size)
-{
-	FILE *out = fopen(path, "wb");
-
-	if (!out || (size && fwrite(bytes, 1, size, out) != size) || fclose(out) != 0)
-		exit(1);
-}
-
-static bool is_same(const file *a, const file *b)
-{
-	return a->bytes && b->bytes && a->size == b->size &&
-	       memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
-static bool exists(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
 
 static bool is_line(const brise_error *err, const char *word)
 {

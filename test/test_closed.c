@@ -13,6 +13,7 @@
 #include "runtime/os/memory.h"
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/whole_file.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define TOKENS        300u /* two chunks, the last short */
@@ -329,47 +330,6 @@ static void test_descent_lowers_the_cost(check_counts *counts, uint32_t type)
 /* ---- conversions ----------------------------------------------------------------------------- */
 
 static char folder[256], cal[300], out[300], unfinished[320], model_path[300];
-
-typedef struct file {
-	uint8_t *bytes;
-	size_t size;
-} file;
-
-static file read_file(const char *path)
-{
-	FILE *in = fopen(path, "rb");
-	file f = { NULL, 0 };
-
-	if (!in)
-		return f;
-	(void)fseek(in, 0, SEEK_END);
-	f.size = (size_t)ftell(in);
-	rewind(in);
-	f.bytes = malloc(f.size + 1);
-	if (!f.bytes || fread(f.bytes, 1, f.size, in) != f.size)
-		exit(1);
-	(void)fclose(in);
-	return f;
-}
-
-static void write_file(const char *path, const void *bytes, size_t size)
-{
-	FILE *to = fopen(path, "wb");
-
-	if (!to || (size && fwrite(bytes, 1, size, to) != size) || fclose(to) != 0)
-		exit(1);
-}
-
-static bool is_same(const file *a, const file *b)
-{
-	return a->bytes && b->bytes && a->size == b->size &&
-	       memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
-static bool exists(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
 
 /* A calibration with a text for models of that shape. */
 static void make_calibration(const format_config *config, uint64_t seed)
