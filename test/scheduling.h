@@ -26,8 +26,8 @@ typedef struct client {
 	size_t bytes;
 	int32_t ids[CLIENT_TOKENS];
 	float logprobs[CLIENT_TOKENS];
-	size_t n_ids;
-	job_token top; /* the likeliest at the last token */
+	size_t n_ids, n_drawn; /* ids that were kept, tokens that came */
+	job_token top;         /* the likeliest at the last token */
 	unsigned n_begun, n_events, n_calls;
 	bool is_done, is_failed, is_late; /* late: an event after the last */
 	job_event last;
@@ -51,6 +51,7 @@ static inline void client_event(void *user, const job_event *e)
 		c->last_piece = now;
 		break;
 	case JOB_TOKEN:
+		c->n_drawn++;
 		if (c->n_ids < CLIENT_TOKENS) {
 			c->logprobs[c->n_ids] = e->token.logprob;
 			c->ids[c->n_ids++] = e->token.id;

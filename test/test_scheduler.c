@@ -495,13 +495,13 @@ static void test_prompts_are_read_in_slices(check_counts *counts)
 	client_init(&reads, prompt, 200, 1, 0);
 	reads.plan.keeps = false;
 	(void)client_submit(&streams, s, NULL);
-	while (streams.n_ids < 3)
+	while (streams.n_drawn < 3)
 		scheduling_turn(s, 100);
-	before = streams.n_ids;
+	before = streams.n_drawn;
 	(void)client_submit(&reads, s, NULL);
 	(void)scheduling_finish(s, &reads, 1);
-	CHECK(counts, reads.is_done && streams.n_ids - before >= 19,
-	      "%zu tokens were drawn while 20 slices were read", streams.n_ids - before);
+	CHECK(counts, reads.is_done && streams.n_drawn - before >= 19,
+	      "%zu tokens were drawn while 20 slices were read", streams.n_drawn - before);
 	scheduler_cancel(streams.job);
 	scheduler_free(s);
 }
@@ -528,11 +528,11 @@ static void test_prompts_share_a_slice(check_counts *counts)
 		client_init(&streams[i], prompts[0], 5, 1000000, i);
 		streams[i].plan.ignores_ends = true;
 		(void)client_submit(&streams[i], s, NULL);
-		while (streams[i].n_ids < 3)
+		while (streams[i].n_drawn < 3)
 			scheduling_turn(s, 100);
 	}
 	for (i = 0; i < STREAMS; i++)
-		before[i] = streams[i].n_ids;
+		before[i] = streams[i].n_drawn;
 	for (i = 0; i < READS; i++)
 		(void)client_submit(&reads[i], s, NULL);
 	(void)scheduling_finish(s, reads, READS);
@@ -540,7 +540,7 @@ static void test_prompts_share_a_slice(check_counts *counts)
 	CHECK(counts, f.most_between == SLICE, "%llu tokens of prompts between two of a stream",
 	      (unsigned long long)f.most_between);
 	for (i = 0; i < STREAMS; i++) {
-		few += streams[i].n_ids - before[i] < READS * LENGTH / SLICE - 1;
+		few += streams[i].n_drawn - before[i] < READS * LENGTH / SLICE - 1;
 		scheduler_cancel(streams[i].job);
 	}
 	CHECK(counts, few == 0 && reads[READS - 1].is_done,

@@ -165,7 +165,7 @@ static void begin_stream(scheduler *s, client *stream, const int32_t *its_prompt
 	client_init(stream, its_prompt, 5, 1000000, 1);
 	stream->plan.ignores_ends = true;
 	(void)client_submit(stream, s, NULL);
-	while (stream->n_ids < 3)
+	while (stream->n_drawn < 3)
 		scheduling_turn(s, 100);
 }
 
@@ -174,9 +174,9 @@ static bool draws_more(scheduler *s, const client *stream, size_t n)
 {
 	double end = os_clock() + 60;
 
-	for (n += stream->n_ids; stream->n_ids < n && os_clock() < end;)
+	for (n += stream->n_drawn; stream->n_drawn < n && os_clock() < end;)
 		scheduling_turn(s, 100);
-	return stream->n_ids >= n;
+	return stream->n_drawn >= n;
 }
 
 /* A job that waits for the disk keeps no other waiting: not when a text must be saved for it, and
@@ -196,7 +196,7 @@ static void test_streams_do_not_wait_for_the_disk(check_counts *counts)
 	client_init(&c, other, PROMPT, 3, 1);
 	(void)client_submit(&c, s, NULL);
 	CHECK(counts, draws_more(s, &stream, 30) && atomic_load(&d.n_saves) == 1,
-	      "%zu tokens while a text is saved", stream.n_ids);
+	      "%zu tokens while a text is saved", stream.n_drawn);
 	CHECK(counts, c.n_events == 0, "a place was taken from a text that is being saved");
 	atomic_store(&d.is_closed, false);
 	CHECK(counts, scheduling_finish(s, &c, 1) && c.is_done, "the job that waited");
@@ -204,7 +204,7 @@ static void test_streams_do_not_wait_for_the_disk(check_counts *counts)
 	client_init(&c, prompt, PROMPT, 3, 1);
 	(void)client_submit(&c, s, NULL);
 	CHECK(counts, draws_more(s, &stream, 30) && c.n_events == 0,
-	      "%zu tokens while a text is looked for", stream.n_ids);
+	      "%zu tokens while a text is looked for", stream.n_drawn);
 	atomic_store(&d.is_closed, false);
 	CHECK(counts, scheduling_finish(s, &c, 1) && c.is_done && c.last.n_kept > PROMPT / 2,
 	      "%zu tokens kept of a text that left, %u events", c.last.n_kept, c.n_events);
