@@ -51,7 +51,7 @@ static void use(brise_grammar *g)
 	for (i = 0; i < 6 && fuzz_succeeds(brise_get_allowed(m, &a, &fuzz_error)); i++) {
 		uint32_t id, n = 0, chosen = 0;
 
-		for (id = 0; id < g->vocabulary.rows; id++)
+		for (id = 0; id < g->vocabulary->rows; id++)
 			if (has(&a, id) && random_next(&seed) % ++n == 0)
 				chosen = id;
 		if (n == 0)

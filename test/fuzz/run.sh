@@ -10,7 +10,7 @@ checks="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 # clang takes a minute for each kernel set with checks of undefined behaviour; BUILD=asan has them.
 make -s -j"$(nproc)" CC=clang OUT=$out CFLAGS="$checks -fsanitize=fuzzer-no-link" SET_CFLAGS=-fno-sanitize=undefined $out/brise >/dev/null
 [ "$1" = build ] && exit 0
-clang -std=c11 $checks -fsanitize=fuzzer -I. -D_GNU_SOURCE "$1" $out/obj/quant/encode/*.o $(find $out/obj/arch/tools -name "*.o") $out/obj/runtime/console/*.o $out/obj/runtime/serve/http.o $out/obj/convert/*.o $out/obj/convert/[!c]*/*.o $out/obj/convert/c[!l]*/*.o $out/obj/internal.a -lm -lpthread -o "$out/$name"
+clang -std=c11 $checks -fsanitize=fuzzer -I. -D_GNU_SOURCE "$1" $out/obj/quant/encode/*.o $(find $out/obj/arch/tools -name "*.o") $out/obj/runtime/console/*.o $out/obj/runtime/serve/http.o $(find $out/obj/convert -name "*.o" ! -path "*/cli/*") $out/obj/internal.a -lm -lpthread -o "$out/$name"
 mkdir -p "$out/$name.corpus"
 seconds=$2
 shift 2
