@@ -19,6 +19,7 @@
 
 typedef struct comparison {
 	const convert_source *a, *b;
+	format_config order; /* of the tensors; the rest is b's */
 	const compare_options *options;
 	unsigned workers;
 	uint32_t kind, layer; /* of the current tensor */
@@ -131,7 +132,7 @@ static brise_status plan(comparison *c, const char *a_name, const char *b_name,
 	uint32_t kind, layer, rows, cols;
 	size_t i;
 
-	for (i = 0; order_at(&c->b->config, i, &kind, &layer); i++) {
+	for (i = 0; order_at(&c->order, i, &kind, &layer); i++) {
 		compare_tensor *t = &list[i];
 
 		model_tensor_name(t->name, kind, layer);
@@ -199,14 +200,16 @@ static brise_status compare(const convert_source *a, const char *a_name, const c
 		return error_set(err, BRISE_EINVAL,
 		                 "%s: expected %" PRIu32 " layers as in %s, found %" PRIu32, a_name,
 		                 b->config.n_layers, b_name, a->config.n_layers);
-	*n = order_count(&b->config);
+	c.order = b->config;
+	c.order.flags &= a->config.flags; /* tied matrices are two beside a model that has two */
+	*n = order_count(&c.order);
 	if (!(*list = memory_new(*n, sizeof **list)))
 		return error_set(err, BRISE_ENOMEM, "no memory for a list of %zu tensors", *n);
 	if ((status = plan(&c, a_name, b_name, *list, err)) == BRISE_OK)
 		status = allocate(&c, *list, *n, err);
 	for (i = 0; i < *n && status == BRISE_OK; i++) {
 		c.tensor = &(*list)[i];
-		(void)order_at(&b->config, i, &c.kind, &c.layer);
+		(void)order_at(&c.order, i, &c.kind, &c.layer);
 		status = compare_tensor_slices(&c, err);
 	}
 	free_comparison(&c);

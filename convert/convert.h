@@ -9,8 +9,9 @@
 /* Where weights come from: a checkpoint, or a generator. */
 typedef struct convert_source {
 	format_config config;
-	const char *origin;    /* lines of UTF-8 for the file's notes; NULL: none */
-	const void *tokenizer; /* section bytes; NULL: none */
+	const uint32_t *windows; /* [n_layers]; NULL: all layers have the configuration's */
+	const char *origin;      /* lines of UTF-8 for the file's notes; NULL: none */
+	const void *tokenizer;   /* section bytes; NULL: none */
 	size_t tokenizer_bytes;
 	const void *added; /* section of added tokens (runtime/text/added_section.h); NULL: none */
 	size_t added_bytes;

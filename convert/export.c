@@ -317,6 +317,29 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
+/* What the other format cannot say. */
+static brise_status check_mathematics(const brise_model *m, bool is_gguf, brise_error *err)
+{
+	const format_config *c = &m->config;
+
+	if (is_gguf && (c->rope_scaling != ROPE_UNSCALED || c->query_beta > 0))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: a GGUF of a model with scaled positions is not supported; "
+		                 "export it as safetensors",
+		                 m->name);
+	if (m->windows)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: windows that differ between layers cannot be exported",
+		                 m->name);
+	if (c->query_beta > 0 && c->rope_scaling == ROPE_YARN &&
+	    c->query_original != c->rope_original)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: yarn from %" PRIu32 " positions on and a factor of queries "
+		                 "from %" PRIu32 ": a config.json has one number for both",
+		                 m->name, c->rope_original, c->query_original);
+	return BRISE_OK;
+}
+
 static brise_status check_options(const exporter *e, brise_error *err)
 {
 	const export_plan *p = &e->plan;
@@ -330,7 +353,7 @@ static brise_status check_options(const exporter *e, brise_error *err)
 		                 "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32
 		                 " tokens",
 		                 p->model->name, p->tokenizer->vocab, p->model->config.vocab);
-	return BRISE_OK;
+	return check_mathematics(p->model, is_gguf, err);
 }
 
 static brise_status export(const brise_model *model, const char *out, const export_options *options,

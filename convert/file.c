@@ -27,7 +27,7 @@
 /* The first block of the tensors has zeros where the tables go. */
 brise_status file_write_tables(file_plan *plan, file_write_fn *write, void *user, brise_error *err)
 {
-	format_header header = { .version = FORMAT_VERSION,
+	format_header header = { .version = plan_version(plan->source),
 		                 .section_bytes = sizeof(format_section),
 		                 .file_bytes = plan->file_bytes,
 		                 .n_sections = plan->n_sections };

@@ -7,6 +7,8 @@
 static const format_tensor *find_tensor(const brise_model *model, uint32_t kind, uint32_t layer,
                                         size_t *index)
 {
+	if (kind == TENSOR_OUTPUT && model->config.flags & FORMAT_TIED)
+		kind = TENSOR_EMBEDDING;
 	for (*index = 0; *index < model->n_tensors; ++*index)
 		if (model->tensors[*index].kind == kind && model->tensors[*index].layer == layer)
 			return &model->tensors[*index];

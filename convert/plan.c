@@ -41,6 +41,11 @@ static void plan_section(file_plan *p, uint32_t kind, uint32_t flags, const void
 	        (format_section){ .kind = kind, .flags = flags, .bytes = bytes };
 }
 
+uint32_t plan_version(const convert_source *s)
+{
+	return config_bytes(&s->config) > FORMAT_CONFIG_1 || s->windows ? 2 : 1;
+}
+
 /* Offsets of the sections; returns where they end. */
 static uint64_t plan_sections(file_plan *p)
 {
@@ -48,9 +53,12 @@ static uint64_t plan_sections(file_plan *p)
 	uint64_t at;
 	uint32_t i;
 
-	plan_section(p, SECTION_CONFIG, SECTION_REQUIRED, &s->config, sizeof s->config);
+	plan_section(p, SECTION_CONFIG, SECTION_REQUIRED, &s->config,
+	             plan_version(s) == 1 ? FORMAT_CONFIG_1 : sizeof s->config);
 	plan_section(p, SECTION_TENSORS, SECTION_REQUIRED, p->tensors,
 	             (uint64_t)p->n_tensors * sizeof(format_tensor));
+	plan_section(p, SECTION_WINDOWS, SECTION_REQUIRED, s->windows,
+	             s->windows ? s->config.n_layers * sizeof *s->windows : 0);
 	plan_section(p, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
 	plan_section(p, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
 	plan_section(p, SECTION_ENDS, 0, s->ends, s->n_ends * sizeof *s->ends);

@@ -7,7 +7,7 @@
 #include "convert/convert.h"
 #include "runtime/model/format.h"
 
-#define PLAN_SECTIONS 8u
+#define PLAN_SECTIONS 9u
 
 typedef struct file_plan {
 	const convert_source *source;
@@ -33,6 +33,10 @@ brise_status plan_make(file_plan *plan, const convert_source *source,
                        const convert_options *options, const calibration *inputs,
                        book_errors_fn *errors, const char *name, brise_error *err);
 void plan_free(file_plan *plan);
+
+/* Version of the file that `source` becomes: the first that has all it needs, so that older readers
+ * take what they can. */
+uint32_t plan_version(const convert_source *source);
 
 /* Weights of all matrices. */
 uint64_t plan_weights(const file_plan *plan);

@@ -140,7 +140,8 @@ void brise_close_model(brise_model *model);
 
 typedef struct brise_model_facts {
 	uint32_t dim, n_layers, n_heads, n_kv_heads, head_dim, hidden_dim, vocab;
-	/* W: a token attends to itself and the W-1 before it; 0: to everything before it */
+	/* W: a token attends to itself and the W-1 before it; 0: to everything before it. Layers
+	 * may differ: windows, below */
 	uint32_t window;
 	uint32_t max_context; /* positions the model was trained for; 0: not stated */
 	float norm_eps;
@@ -149,9 +150,9 @@ typedef struct brise_model_facts {
 	uint64_t file_bytes;     /* the whole file */
 	uint64_t matrix_weights; /* weights of all matrices, embedding included, padding not */
 	uint64_t matrix_bytes;   /* bytes these take in the file */
-	uint64_t token_weights; /* matrix weights multiplied for one token: all but the embedding */
-	uint64_t token_bytes;   /* bytes of the file read for one token */
-	const char *type;       /* "q4", "q3", "q8", "f16", or "mixed" */
+	uint64_t token_weights;  /* matrix weights multiplied for one token */
+	uint64_t token_bytes;    /* bytes of the file read for one token */
+	const char *type;        /* "q4", "q3", "q8", "f16", or "mixed" */
 	/* the converter's decisions: lines of text from the file, "" if there are none */
 	const char *origin;
 	/* [n_ends] ids that end a generation, each once; eos is one of them */
@@ -162,6 +163,19 @@ typedef struct brise_model_facts {
 	/* how conversations are written, as the converter recorded it: "v3", ..., "unknown", or the
 	 * text of a file of affixes (runtime/CHAT.md), which begins with "{"; NULL: nothing */
 	const char *chat_format;
+	/* [n_layers] W of each layer where they differ, 0: none; `window` is the largest then, or 0
+	 * if one of them is. NULL: all have `window` */
+	const uint32_t *windows;
+	bool tied; /* the embedding is the output matrix as well, stored once */
+	/* how rotary frequencies are scaled, by rope_factor: "linear", or "yarn", which was trained
+	 * for rope_original positions before; NULL: they are not */
+	const char *rope_scaling;
+	double rope_factor;
+	uint32_t rope_original;
+	/* queries are multiplied by 1 + query_beta ln(1 + floor(position / query_original)); beta
+	 * 0: they are not */
+	uint32_t query_original;
+	double query_beta;
 } brise_model_facts;
 
 /* Facts of an open model; they and all they point to are valid until it is closed. NULL for

@@ -20,8 +20,8 @@ int main(void)
 	while (scanf("%lf %" SCNu32 " %" SCNu64, &theta, &head_dim, &position) == 3) {
 		if (head_dim < 2 || head_dim > ARCH_HEAD_DIM_MAX)
 			return 1;
-		rope_fill_frequencies(frequencies, head_dim, theta);
-		rope_fill_angles(angles, angles + head_dim / 2, frequencies, head_dim, position);
+		rope_fill_frequencies(frequencies, head_dim, theta, NULL);
+		rope_fill_angles(angles, angles + head_dim / 2, frequencies, head_dim, position, 1);
 		for (i = 0; i < head_dim / 2 * 2; i++)
 			printf("%a ", (double)angles[i]);
 		printf("\n");

@@ -63,13 +63,22 @@ def main(path, rows_path):
             print("FAILED:", what, file=sys.stderr)
 
     magic, version, entry, length, n, table_crc = struct.unpack_from("<8sIIQII", data)
-    check("header", magic == b"BRISE\r\n\x1a" and version == 1 and length == len(data) and struct.unpack_from("<I", data, 60)[0] == zlib.crc32(data[:60]))
+    check("header", magic == b"BRISE\r\n\x1a" and version in (1, 2) and length == len(data) and struct.unpack_from("<I", data, 60)[0] == zlib.crc32(data[:60]))
     check("section table", zlib.crc32(data[64:64 + n * entry]) == table_crc)
     sections = {}
     for i in range(n):
         kind, _, offset, size, crc = struct.unpack_from("<IIQQI", data, 64 + i * entry)
         sections[kind] = data[offset:offset + size]
         check("section %d" % kind, offset % 64 == 0 and zlib.crc32(sections[kind]) == crc)
+    check("configuration", len(sections[1]) >= (64 if version == 1 else 128))
+    n_layers, window = struct.unpack_from("<I", sections[1], 4)[0], struct.unpack_from("<I", sections[1], 28)[0]
+    if version >= 2:
+        flags, scaling, factor, fast, slow, magnitude, original, step, beta = struct.unpack_from("<IIddddIId", sections[1], 64)
+        check("positions", flags <= 1 and scaling <= 2 and (scaling == 0 or factor >= 1) and magnitude >= 0 and (scaling < 2 or (fast >= slow > 0 and original > 0))
+              and beta >= 0 and (beta == 0 or step > 0))
+    if 9 in sections:
+        windows = struct.unpack("<%dI" % n_layers, sections[9])
+        check("windows", window == (max(windows) if all(windows) else 0))
     vocab, = struct.unpack_from("<I", sections[1], 24)
     ends = struct.unpack("<%di" % (len(sections.get(5, b"")) // 4), sections.get(5, b""))
     check("end tokens", len(ends) <= 256 and all(0 <= i < vocab for i in ends) and len(set(ends)) == len(ends))

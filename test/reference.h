@@ -87,9 +87,38 @@ static inline double *reference_norm(const reference *r, uint32_t kind, uint32_t
 	return y;
 }
 
+/* The frequency of pair i of half: YaRN (arXiv 2309.00071) in the words of the paper and of
+ * transformers' defaults, or linear scaling. */
+static inline double reference_frequency(const format_config *c, uint32_t i)
+{
+	double d = c->head_dim, plain = pow(c->rope_theta, -2.0 * i / d), low, high, ramp;
+
+	if (c->rope_scaling == ROPE_LINEAR)
+		return plain / c->rope_factor;
+	if (c->rope_scaling != ROPE_YARN)
+		return plain;
+	low = floor(d * log(c->rope_original / (c->rope_beta_fast * 2 * acos(-1))) /
+	            (2 * log(c->rope_theta)));
+	high = ceil(d * log(c->rope_original / (c->rope_beta_slow * 2 * acos(-1))) /
+	            (2 * log(c->rope_theta)));
+	low = fmax(low, 0);
+	high = fmin(high, d - 1);
+	high = low == high ? high + 0.001 : high;
+	ramp = fmin(fmax((i - low) / (high - low), 0), 1);
+	return plain / c->rope_factor * ramp + plain * (1 - ramp);
+}
+
+/* By what the queries of token t are multiplied. */
+static inline double reference_query_factor(const format_config *c, size_t t)
+{
+	return c->query_beta > 0 ? 1 + c->query_beta * log1p(floor((double)t / c->query_original))
+	                         : 1;
+}
+
 /* Rotates the heads of every token by its position, or by `last` where that is less. */
 static inline void reference_rope(const reference *r, double *heads, uint32_t n_heads, size_t last)
 {
+	double magnitude = r->c->rope_magnitude > 0 ? r->c->rope_magnitude : 1;
 	uint32_t half = r->c->head_dim / 2, h, i;
 	size_t t;
 
@@ -99,10 +128,10 @@ static inline void reference_rope(const reference *r, double *heads, uint32_t n_
 				double *a = heads + (t * n_heads + h) * r->c->head_dim + i,
 				       *b = a + half, old = *a;
 				double angle = (double)(t < last ? t : last) *
-				               pow(r->c->rope_theta, -2.0 * i / r->c->head_dim);
+				               reference_frequency(r->c, i);
 
-				*a = old * cos(angle) - *b * sin(angle);
-				*b = *b * cos(angle) + old * sin(angle);
+				*a = magnitude * (old * cos(angle) - *b * sin(angle));
+				*b = magnitude * (*b * cos(angle) + old * sin(angle));
 			}
 }
 
@@ -141,7 +170,7 @@ static inline double *reference_attend(const reference *r, const double *q, cons
 				for (i = 0; i < hd; i++)
 					p[s] += query[(t * r->c->n_heads + h) * hd + i] *
 					        k[(s * r->c->n_kv_heads + h / group) * hd + i];
-				p[s] = exp(p[s] / sqrt(hd));
+				p[s] = exp(p[s] / sqrt(hd) * reference_query_factor(r->c, t));
 				sum += p[s];
 			}
 			for (s = 0; s <= t; s++)

@@ -57,6 +57,46 @@ static const format_config small_open = { .dim = 64,
 	                                  .norm_eps = 1e-6f,
 	                                  .rope_theta = 1e6 };
 
+/* Positions far beyond those that its frequencies were trained for, queries with a factor, and one
+ * matrix as embedding and output. */
+static const format_config small_scaled = { .dim = 72,
+	                                    .n_layers = 2,
+	                                    .n_heads = 6,
+	                                    .n_kv_heads = 2,
+	                                    .head_dim = 20,
+	                                    .hidden_dim = 100,
+	                                    .vocab = 83,
+	                                    .max_context = 640,
+	                                    .bos = 1,
+	                                    .eos = 2,
+	                                    .norm_eps = 1e-5f,
+	                                    .rope_theta = 1e4,
+	                                    .flags = FORMAT_TIED,
+	                                    .rope_scaling = ROPE_YARN,
+	                                    .rope_factor = 8,
+	                                    .rope_beta_fast = 4,
+	                                    .rope_beta_slow = 0.5,
+	                                    .rope_magnitude = 1.1,
+	                                    .rope_original = 32,
+	                                    .query_original = 24,
+	                                    .query_beta = 0.15 };
+/* Linear scaling, and a window. */
+static const format_config small_linear = { .dim = 64,
+	                                    .n_layers = 2,
+	                                    .n_heads = 4,
+	                                    .n_kv_heads = 2,
+	                                    .head_dim = 16,
+	                                    .hidden_dim = 96,
+	                                    .vocab = 64,
+	                                    .window = 40,
+	                                    .max_context = 64,
+	                                    .bos = 1,
+	                                    .eos = 2,
+	                                    .norm_eps = 1e-5f,
+	                                    .rope_theta = 1e4,
+	                                    .rope_scaling = ROPE_LINEAR,
+	                                    .rope_factor = 4 };
+
 static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer, uint32_t first,
                                       uint32_t n, float *rows, void *raw, brise_error *err)
 {

@@ -372,7 +372,8 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 
 int main(int argc, char **argv)
 {
-	static const format_config *const shapes[] = { &small_odd, &small_wide, &small_open };
+	static const format_config *const shapes[] = { &small_odd, &small_wide, &small_open,
+		                                       &small_scaled, &small_linear };
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
 	unsigned shape;
@@ -381,7 +382,7 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	for (shape = 0; shape < 3; shape++)
+	for (shape = 0; shape < 5; shape++)
 		for (type = TYPE_F16; type <= TYPE_Q3; type++) {
 			RUN(test_equals_the_reference(&counts, shapes[shape], type, path));
 			RUN(test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8,

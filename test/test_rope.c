@@ -95,8 +95,8 @@ static void test_angles_are_right_to_rounding(check_counts *counts)
 	for (k = 0; k < sizeof known / sizeof *known; k++) {
 		const known_angle *a = &known[k];
 
-		rope_fill_frequencies(frequencies, a->head_dim, a->theta);
-		rope_fill_angles(cosines, sines, frequencies, a->head_dim, a->position);
+		rope_fill_frequencies(frequencies, a->head_dim, a->theta, NULL);
+		rope_fill_angles(cosines, sines, frequencies, a->head_dim, a->position, 1);
 		CHECK(counts,
 		      beyond_rounding(cosines[a->i], a->cosine) < 1e-9 &&
 		              beyond_rounding(sines[a->i], a->sine) < 1e-9,
@@ -116,7 +116,7 @@ static void test_frequencies_have_128_bits(check_counts *counts)
 		const rope_frequency *f = &frequencies[t->i];
 		uint64_t off;
 
-		rope_fill_frequencies(frequencies, t->head_dim, t->theta);
+		rope_fill_frequencies(frequencies, t->head_dim, t->theta, NULL);
 		off = f->turns_low - t->low + 1; /* 0, 1 or 2 */
 		CHECK(counts, f->turns == t->high && off <= 2,
 		      "theta %g, frequency %" PRIu32 ": %016" PRIx64 " %016" PRIx64, t->theta, t->i,
@@ -143,9 +143,9 @@ static uint64_t hash_angles(uint64_t first, uint64_t step, unsigned n)
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	unsigned k;
 
-	rope_fill_frequencies(frequencies, 128, 1e6);
+	rope_fill_frequencies(frequencies, 128, 1e6, NULL);
 	for (k = 0; k < n; k++, first += step) {
-		rope_fill_angles(cosines, sines, frequencies, 128, first);
+		rope_fill_angles(cosines, sines, frequencies, 128, first, 1);
 		hash = hash_floats(hash_floats(hash, cosines, 64), sines, 64);
 	}
 	return hash;
@@ -176,9 +176,9 @@ static void test_no_step_between_double_and_fixed_point(check_counts *counts)
 	double worst = 0, change;
 	unsigned i;
 
-	rope_fill_frequencies(frequencies, 128, 1e4);
-	rope_fill_angles(before, sines, frequencies, 128, ROPE_FIXED_FROM - 1);
-	rope_fill_angles(after, sines, frequencies, 128, ROPE_FIXED_FROM);
+	rope_fill_frequencies(frequencies, 128, 1e4, NULL);
+	rope_fill_angles(before, sines, frequencies, 128, ROPE_FIXED_FROM - 1, 1);
+	rope_fill_angles(after, sines, frequencies, 128, ROPE_FIXED_FROM, 1);
 	for (i = 0; i < 64; i++) { /* cos(b) - cos(a) = -2 sin((a + b) / 2) sin((b - a) / 2) */
 		double f = frequencies[i].radians, middle = f * ((double)ROPE_FIXED_FROM - 0.5);
 

@@ -43,7 +43,7 @@ void calibrate_init_options(calibrate_options *options)
 static uint32_t take_fingerprint(const calibrating *c)
 {
 	const brise_model *m = c->model;
-	uint32_t crc = crc32_update(0, &m->config, sizeof m->config);
+	uint32_t crc = crc32_update(0, &m->config, config_bytes(&m->config));
 
 	crc = crc32_update(crc, m->tensors, m->n_tensors * sizeof *m->tensors);
 	crc = crc32_update(crc, &c->options->span, sizeof c->options->span);

@@ -35,6 +35,9 @@ uint32_t calibration_index(const format_config *config, uint32_t kind, uint32_t 
 		return first + 3;
 	case TENSOR_OUTPUT:
 		return config->n_layers * CALIBRATION_PER_LAYER;
+	case TENSOR_EMBEDDING: /* of tied matrices it is the output */
+		return config->flags & FORMAT_TIED ? config->n_layers * CALIBRATION_PER_LAYER
+		                                   : UINT32_MAX;
 	default:
 		return UINT32_MAX;
 	}

@@ -192,6 +192,9 @@ static void note_configurations(const format_config *a, const format_config *b)
 	if (a->norm_eps < b->norm_eps || a->norm_eps > b->norm_eps)
 		report_note("compare", "norm eps differs: %.9g and %.9g", (double)a->norm_eps,
 		            (double)b->norm_eps);
+	if (memcmp(&a->rope_scaling, &b->rope_scaling,
+	           sizeof *a - offsetof(format_config, rope_scaling)) != 0)
+		report_note("compare", "rope scaling or the factor of queries differs");
 	if (a->bos != b->bos || a->eos != b->eos)
 		report_note("compare",
 		            "begin and end tokens differ: %" PRId32 ", %" PRId32 " and %" PRId32

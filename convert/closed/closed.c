@@ -371,7 +371,8 @@ static brise_status run_output(closed *c)
 	    (status = encode(c, TENSOR_FINAL_NORM, 0, false)) != BRISE_OK ||
 	    (status = set_layers(c, 0)) != BRISE_OK)
 		return status;
-	return run_part(c, 0, RESIDENCY_PARTS);
+	/* Of tied matrices the output is the embedding, which the first states are made of. */
+	return c->config->flags & FORMAT_TIED ? BRISE_OK : run_part(c, 0, RESIDENCY_PARTS);
 }
 
 /* Steps are the embedding, each layer, and the output. */
@@ -399,7 +400,7 @@ static brise_status run_steps(closed *c)
 static brise_status take_fingerprint(closed *c, uint32_t *fingerprint)
 {
 	const convert_source *source = c->job->plan->source;
-	uint32_t crc = crc32_update(0, c->config, sizeof *c->config), i;
+	uint32_t crc = crc32_update(0, c->config, config_bytes(c->config)), i;
 	size_t widest =
 	        c->config->dim > c->config->hidden_dim ? c->config->dim : c->config->hidden_dim;
 	float *row, *raw;

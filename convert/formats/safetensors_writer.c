@@ -5,6 +5,8 @@
  */
 #include "convert/formats/safetensors_writer.h"
 
+#include "runtime/eval/rope_scaling.h"
+#include "runtime/model/config.h"
 #include "runtime/text/json_writer.h"
 
 static void put_tensor(json_writer *w, const export_tensor *t)
@@ -52,6 +54,33 @@ static void put_optional(json_writer *w, const char *key, int64_t value, bool ab
 		json_put_integer(w, key, value);
 }
 
+/* transformers' type of model that has scaled frequencies and a factor of queries. */
+static bool is_scaled(const format_config *c)
+{
+	return c->rope_scaling != ROPE_UNSCALED || c->query_beta > 0;
+}
+
+static void put_scaling(json_writer *w, const format_config *c)
+{
+	const char *type = config_rope_scaling(c);
+
+	json_open(w, "rope_parameters", '{');
+	if (c->rope_scaling == ROPE_YARN) {
+		json_put_exactly(w, "attention_factor", rope_scaling_magnitude(c), false);
+		json_put_exactly(w, "beta_fast", c->rope_beta_fast, false);
+		json_put_exactly(w, "beta_slow", c->rope_beta_slow, false);
+	}
+	if (type)
+		json_put_exactly(w, "factor", c->rope_factor, false);
+	json_put_exactly(w, "llama_4_scaling_beta", c->query_beta, false);
+	if (c->query_beta > 0 || c->rope_scaling == ROPE_YARN)
+		json_put_unsigned(w, "original_max_position_embeddings",
+		                  c->query_beta > 0 ? c->query_original : c->rope_original);
+	json_put_exactly(w, "rope_theta", c->rope_theta, false);
+	json_put_string(w, "rope_type", type ? type : "default");
+	json_close(w);
+}
+
 void safetensors_make_config(const export_plan *plan, buffer *out)
 {
 	json_writer w = { .sink = buffer_take_json, .user = out, .indent = 2 };
@@ -59,7 +88,7 @@ void safetensors_make_config(const export_plan *plan, buffer *out)
 
 	json_open(&w, NULL, '{');
 	json_open(&w, "architectures", '[');
-	json_put_string(&w, NULL, "MistralForCausalLM");
+	json_put_string(&w, NULL, is_scaled(c) ? "Ministral3ForCausalLM" : "MistralForCausalLM");
 	json_close(&w);
 	json_put_exactly(&w, "attention_dropout", 0, false);
 	put_optional(&w, "bos_token_id", c->bos, c->bos < 0);
@@ -71,14 +100,17 @@ void safetensors_make_config(const export_plan *plan, buffer *out)
 	json_put_unsigned(&w, "intermediate_size", c->hidden_dim);
 	if (c->max_context)
 		json_put_unsigned(&w, "max_position_embeddings", c->max_context);
-	json_put_string(&w, "model_type", "mistral");
+	json_put_string(&w, "model_type", is_scaled(c) ? "ministral3" : "mistral");
 	json_put_unsigned(&w, "num_attention_heads", c->n_heads);
 	json_put_unsigned(&w, "num_hidden_layers", c->n_layers);
 	json_put_unsigned(&w, "num_key_value_heads", c->n_kv_heads);
 	json_put_exactly(&w, "rms_norm_eps", (double)c->norm_eps, true);
-	json_put_exactly(&w, "rope_theta", c->rope_theta, false);
+	if (is_scaled(c))
+		put_scaling(&w, c);
+	else
+		json_put_exactly(&w, "rope_theta", c->rope_theta, false);
 	put_optional(&w, "sliding_window", c->window, c->window == 0);
-	json_put_bool(&w, "tie_word_embeddings", false);
+	json_put_bool(&w, "tie_word_embeddings", c->flags & FORMAT_TIED);
 	json_put_string(&w, "torch_dtype", "float16");
 	json_put_bool(&w, "use_cache", true);
 	json_put_unsigned(&w, "vocab_size", c->vocab);

@@ -42,6 +42,14 @@ static void rotate(const brise_engine *e, float *head, uint32_t row)
 	e->kernels.turn(head, e->cosines + (size_t)row * half, e->sines + (size_t)row * half, half);
 }
 
+/* What the products of a row's queries with keys are multiplied by. */
+static float score_scale(const brise_engine *e, uint32_t row)
+{
+	float by = 1 / sqrtf((float)e->model->config.head_dim);
+
+	return e->query_factors ? by * e->query_factors[row] : by;
+}
+
 /* Rotates and stores the keys and values of one key/value head for a run of rows. */
 static void prepare_head(const attention_job *job, const pass_run *run, uint32_t kv_head)
 {
@@ -96,18 +104,18 @@ typedef struct int8_job {
 	const query_set *set;
 	const engine_scratch *scratch;
 	uint32_t n_queries, dim;
-	float by; /* 1 / sqrt(head_dim) */
 	float scales[ATTEND_QUERIES];
 	uint16_t first[ATTEND_QUERIES], end[ATTEND_QUERIES]; /* within the segment */
 	arch_attended attended[ATTEND_QUERIES];
 } int8_job;
 
-static void quantize_query(int8_job *j, uint32_t q, const float *query)
+static void quantize_query(int8_job *j, uint32_t q, uint32_t row, const float *query)
 {
 	const brise_engine *e = j->job->e;
 
-	j->scales[q] = j->by * e->kernels.quantize_head(j->scratch->queries + (size_t)q * j->dim,
-	                                                query, e->model->config.head_dim, j->dim);
+	j->scales[q] = score_scale(e, row) *
+	               e->kernels.quantize_head(j->scratch->queries + (size_t)q * j->dim, query,
+	                                        e->model->config.head_dim, j->dim);
 }
 
 /* Queries [skip, skip + n) attend a segment. */
@@ -137,7 +145,7 @@ static void attend_sinks(int8_job *j)
 		return;
 	for (q = skip; q < j->n_queries; q++) {
 		rotate_for_sinks(query, find_query(j->job, j->set, q, &row), j->job->e, sequence);
-		quantize_query(j, q, query);
+		quantize_query(j, q, row, query);
 		j->first[q] = 0;
 		j->end[q] = (uint16_t)sequence->sinks;
 	}
@@ -193,8 +201,7 @@ static void attend_int8(const attention_job *job, const query_set *set,
 		       .set = set,
 		       .scratch = scratch,
 		       .n_queries = set->heads * set->run->n,
-		       .dim = set->run->sequence->ring.dim,
-		       .by = 1 / sqrtf((float)c->head_dim) };
+		       .dim = set->run->sequence->ring.dim };
 	uint32_t q, row, d;
 
 	memset(scratch->sums, 0, j.n_queries * j.dim * sizeof(float));
@@ -203,7 +210,7 @@ static void attend_int8(const attention_job *job, const query_set *set,
 		float *query = find_query(job, set, q, &row);
 
 		rotate(e, query, row);
-		quantize_query(&j, q, query);
+		quantize_query(&j, q, row, query);
 	}
 	attend_window(&j);
 	for (q = 0; q < j.n_queries; q++) {
@@ -310,7 +317,7 @@ static void attend_f32(const attention_job *job, const query_set *set, uint32_t 
 		        .query = query,
 		        .sink_query = sink_query,
 		        .from = sequence_attended_from(sequence, position),
-		        .by = 1 / sqrtf((float)c->head_dim) };
+		        .by = score_scale(e, row) };
 
 	if (sequence_sees_sinks(sequence, position)) {
 		f.sinks = sequence->sinks;

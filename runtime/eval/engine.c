@@ -9,6 +9,7 @@
 #include "arch/float_env.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
+#include "runtime/eval/rope_scaling.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/sized.h"
@@ -83,6 +84,8 @@ static void lay_out(brise_engine *e, arena *a)
 	e->cosines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
 	e->sines = arena_take(a, n * (c->head_dim / 2), sizeof(float));
 	e->frequencies = arena_take(a, c->head_dim / 2, sizeof *e->frequencies);
+	if (c->query_beta > 0)
+		e->query_factors = arena_take(a, n, sizeof(float));
 	blocks = n * vectors_slabs(widest / TILE_BLOCK) * SLAB_BLOCKS;
 	e->quantized.codes = arena_take(a, blocks * TILE_BLOCK, 1);
 	e->quantized.scales = arena_take(a, blocks, sizeof(float));
@@ -217,7 +220,7 @@ static brise_status make(brise_engine *e, const brise_engine_options *o, brise_e
 	e->facts.threads = pool_threads(e->pool);
 	if ((status = allocate(e, err)) != BRISE_OK)
 		return status;
-	rope_fill_frequencies(e->frequencies, c->head_dim, c->rope_theta);
+	rope_scaling_fill(e->frequencies, c);
 	return weights_new_reader(&e->weights, e->model, err);
 }
 

@@ -39,6 +39,7 @@ struct brise_engine {
 	arch_vectors quantized; /* room for the input of any matrix as int8 */
 	/* [head_dim / 2] */
 	rope_frequency *frequencies;
+	float *query_factors; /* [rows] by which queries are multiplied; NULL: they are not */
 	pass pass;
 	/* A pass that was cancelled: while nothing else has been evaluated, x holds the states
 	 * before cut_layer, and the same pass continues there. n is 0 if there is none. */

@@ -36,6 +36,19 @@ fixed fixed_multiply(const fixed *a, const fixed *b)
 	return result;
 }
 
+fixed fixed_from_double(double x)
+{
+	fixed result;
+	unsigned i;
+
+	for (i = 0; i < FIXED_LIMBS; i++) {
+		x *= 4294967296.0;
+		result.limbs[i] = (uint32_t)x;
+		x -= (double)result.limbs[i];
+	}
+	return result;
+}
+
 /* x^n, too small by less than 2n units of 2^-192: a square doubles the error, and every product is
  * rounded down by less than a unit. */
 static fixed raise(const fixed *x, uint32_t n)

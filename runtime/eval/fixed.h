@@ -16,6 +16,9 @@ typedef struct fixed {
 	uint32_t limbs[FIXED_LIMBS];
 } fixed;
 
+/* x in [0, 1); exact where no bit of x is below 2^-192. */
+fixed fixed_from_double(double x);
+
 /* a * b, rounded down. */
 fixed fixed_multiply(const fixed *a, const fixed *b);
 

@@ -6,7 +6,7 @@
 #include "arch/math.h"
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
-#include "runtime/eval/rope.h"
+#include "runtime/eval/rope_scaling.h"
 #include "runtime/model/weights.h"
 
 /* ---- matrices: several with the same input are one loop ------------------------------------- */
@@ -310,14 +310,20 @@ static brise_status multiply_down(brise_engine *e, uint32_t n, uint32_t layer,
 
 void forward_angles(brise_engine *e, const pass *p)
 {
-	uint32_t head_dim = e->model->config.head_dim, i, k;
+	const format_config *c = &e->model->config;
+	double magnitude = rope_scaling_magnitude(c);
+	uint32_t i, k;
 
 	for (i = 0; i < p->n_runs; i++)
 		for (k = 0; k < p->runs[i].n; k++) {
-			size_t at = (size_t)(p->runs[i].row + k) * (head_dim / 2);
+			uint32_t row = p->runs[i].row + k;
+			uint64_t position = p->runs[i].position + k;
+			size_t at = (size_t)row * (c->head_dim / 2);
 
-			rope_fill_angles(e->cosines + at, e->sines + at, e->frequencies, head_dim,
-			                 p->runs[i].position + k);
+			rope_fill_angles(e->cosines + at, e->sines + at, e->frequencies,
+			                 c->head_dim, position, magnitude);
+			if (e->query_factors)
+				e->query_factors[row] = rope_scaling_query(c, position);
 		}
 }
 

@@ -15,6 +15,9 @@
  * p = 2^48. Of the rest after whole quarters 2^-55 of a turn is the last bit that enters sine and
  * cosine; these, in double, are off by less than 2^-50.
  *
+ * A ratio that scales a frequency is a double and enters exactly: it has no bit below 2^-73, and
+ * the product is rounded down at 2^-192. In double it adds one rounding, and so does a magnitude.
+ *
  * Below 2^20 doubles remain because earlier results have their bits. BRISE_POSITION_END is 2^48
  * because a double, as JSON and many languages have it, holds such positions.
  */
@@ -27,18 +30,25 @@
 static const fixed radian = { { 0x28be60db, 0x9391054a, 0x7f09d5f4, 0x7d4d3770, 0x36d8a566,
 	                        0x4f10e410 } };
 
-void rope_fill_frequencies(rope_frequency *frequencies, uint32_t head_dim, double theta)
+static rope_frequency scale(double radians, const fixed *turns, double ratio)
+{
+	fixed by = fixed_from_double(ratio < 1 ? ratio : 0),
+	      scaled = ratio < 1 ? fixed_multiply(turns, &by) : *turns;
+
+	return (rope_frequency){ radians * ratio, (uint64_t)scaled.limbs[0] << 32 | scaled.limbs[1],
+		                 (uint64_t)scaled.limbs[2] << 32 | scaled.limbs[3] };
+}
+
+void rope_fill_frequencies(rope_frequency *frequencies, uint32_t head_dim, double theta,
+                           const double *ratios)
 {
 	double log_theta = math_log_double(theta);
 	fixed ratio = fixed_inverse_root(theta, head_dim / 2), turns = radian;
 	uint32_t i;
 
 	for (i = 0; i < head_dim / 2; i++) {
-		frequencies[i] = (rope_frequency){
-			math_exp_double(-log_theta * (2.0 * i / head_dim)),
-			(uint64_t)turns.limbs[0] << 32 | turns.limbs[1],
-			(uint64_t)turns.limbs[2] << 32 | turns.limbs[3],
-		};
+		frequencies[i] = scale(math_exp_double(-log_theta * (2.0 * i / head_dim)), &turns,
+		                       ratios ? ratios[i] : 1);
 		turns = fixed_multiply(&turns, &ratio);
 	}
 }
@@ -66,7 +76,7 @@ static void fixed_sincos(uint64_t position, const rope_frequency *f, double *sin
 }
 
 void rope_fill_angles(float *cosines, float *sines, const rope_frequency *frequencies,
-                      uint32_t head_dim, uint64_t position)
+                      uint32_t head_dim, uint64_t position, double magnitude)
 {
 	uint32_t i;
 
@@ -77,7 +87,7 @@ void rope_fill_angles(float *cosines, float *sines, const rope_frequency *freque
 			math_sincos((double)position * frequencies[i].radians, &sine, &cosine);
 		else
 			fixed_sincos(position, &frequencies[i], &sine, &cosine);
-		sines[i] = (float)sine;
-		cosines[i] = (float)cosine;
+		sines[i] = (float)(sine * magnitude);
+		cosines[i] = (float)(cosine * magnitude);
 	}
 }

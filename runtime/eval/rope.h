@@ -14,11 +14,14 @@ typedef struct rope_frequency {
 	uint64_t turns, turns_low; /* turns * 2^-64 + turns_low * 2^-128 of a full turn */
 } rope_frequency;
 
-/* frequencies [head_dim / 2] = theta^(-2i / head_dim), for theta in [1, 2^53). */
-void rope_fill_frequencies(rope_frequency *frequencies, uint32_t head_dim, double theta);
+/* frequencies [head_dim / 2] = theta^(-2i / head_dim) * ratios[i], for theta in [1, 2^53) and
+ * ratios in [2^-20, 1]. ratios NULL: all 1. */
+void rope_fill_frequencies(rope_frequency *frequencies, uint32_t head_dim, double theta,
+                           const double *ratios);
 
-/* cosines and sines, [head_dim / 2] each, of one absolute position below BRISE_POSITION_END. */
+/* cosines and sines, [head_dim / 2] each, of one absolute position below BRISE_POSITION_END, times
+ * `magnitude`. */
 void rope_fill_angles(float *cosines, float *sines, const rope_frequency *frequencies,
-                      uint32_t head_dim, uint64_t position);
+                      uint32_t head_dim, uint64_t position, double magnitude);
 
 #endif

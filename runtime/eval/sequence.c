@@ -6,7 +6,7 @@
 
 #include "arch/float_env.h"
 #include "runtime/error.h"
-#include "runtime/eval/rope.h"
+#include "runtime/eval/rope_scaling.h"
 #include "runtime/sized.h"
 #include "runtime/os/memory.h"
 
@@ -82,9 +82,9 @@ static brise_status make_sinks(brise_sequence *s, brise_error *err)
 	if (!s->sink_cosines)
 		return error_set(err, BRISE_ENOMEM, "no memory for the angles of sinks");
 	s->sink_sines = s->sink_cosines + half;
-	rope_fill_frequencies(frequencies, c->head_dim, c->rope_theta);
+	rope_scaling_fill(frequencies, c);
 	rope_fill_angles(s->sink_cosines, s->sink_sines, frequencies, c->head_dim,
-	                 s->facts.start + s->window - 1);
+	                 s->facts.start + s->window - 1, rope_scaling_magnitude(c));
 	return BRISE_OK;
 }
 

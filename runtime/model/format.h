@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 
 /* 8 bytes; a transfer that rewrites line ends spoils it visibly */
 #define FORMAT_MAGIC   "BRISE\r\n\x1a"
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
 /* of a session (runtime/session/file.h), 16 bytes */
 #define FORMAT_SESSION_MAGIC       "BRISE SESSION\r\n\x1a"
 #define FORMAT_SESSION_MAGIC_BYTES 16u
@@ -42,7 +43,9 @@ enum format_section_kind {
 	SECTION_ADDED = 6,  /* how text is cut beside added tokens, runtime/text/added_section.h */
 	SECTION_TEMPLATE = 7, /* the template of conversations, UTF-8; kept as text, not executed */
 	SECTION_CHAT = 8, /* the format of conversations: a name, or affixes (runtime/CHAT.md) */
-	SECTION_KINDS = 9
+	SECTION_WINDOWS =
+	        9, /* the window of each layer, u32; absent: all have the configuration's */
+	SECTION_KINDS = 10
 };
 
 #define FORMAT_ENDS_MAX     256u       /* entries of SECTION_ENDS */
@@ -68,7 +71,27 @@ typedef struct format_config {
 	float norm_eps;
 	double rope_theta;
 	uint32_t reserved[2];
+	/* from version 2 on; in files of version 1 all of it is 0 (runtime/model/config.h) */
+	uint32_t flags;        /* FORMAT_TIED */
+	uint32_t rope_scaling; /* ROPE_UNSCALED, ... */
+	double rope_factor, rope_beta_fast, rope_beta_slow;
+	double rope_magnitude;   /* of cosines and sines; 0: 1 */
+	uint32_t rope_original;  /* positions that frequencies were trained for */
+	uint32_t query_original; /* positions from one step of the factor of queries to the next */
+	double query_beta;       /* 0: queries have no factor */
+	uint32_t reserved_2[2];
 } format_config;
+
+#define FORMAT_CONFIG_1 64u /* bytes of a configuration of version 1 */
+
+#define FORMAT_TIED 1u /* no output tensor: the embedding is the output matrix as well */
+
+enum format_rope_scaling {
+	ROPE_UNSCALED = 0,
+	ROPE_LINEAR = 1, /* all frequencies over rope_factor */
+	ROPE_YARN = 2,   /* arXiv 2309.00071: runtime/eval/rope_scaling.h */
+	ROPE_SCALINGS = 3
+};
 
 /* Kinds of tensors, in the order of use within a layer; "layer" is 0 for those outside. */
 enum format_tensor_kind {
@@ -101,7 +124,8 @@ typedef struct format_tensor {
 
 static_assert(sizeof(format_header) == 64, "header is 64 bytes in the file");
 static_assert(sizeof(format_section) == 32, "section entry is 32 bytes in the file");
-static_assert(sizeof(format_config) == 64, "configuration is 64 bytes in the file");
+static_assert(sizeof(format_config) == 128, "configuration is 128 bytes in the file");
+static_assert(offsetof(format_config, flags) == FORMAT_CONFIG_1, "version 1 has 64 bytes of it");
 static_assert(sizeof(format_tensor) == 64, "tensor entry is 64 bytes in the file");
 
 /* The structures are the bytes of the file only where integers are little-endian. */

@@ -6,7 +6,6 @@
 #include "runtime/model/model.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "arch/kernels.h"
@@ -25,8 +24,6 @@
 
 #define SECTIONS_MAX 1024u
 #define ORIGIN_MAX   (1u << 20)
-#define DIM_MAX      (1u << 20)
-#define LAYERS_MAX   1024u
 
 static brise_status check_header(brise_model *m, format_header *header, brise_error *err)
 {
@@ -99,7 +96,8 @@ static brise_status check_section(const brise_model *m, const format_section *s,
 		                 "%s: section kind %" PRIu32
 		                 " is required and unknown to this version",
 		                 m->name, s->kind);
-	if ((s->kind == SECTION_CONFIG || s->kind == SECTION_TENSORS) &&
+	if ((s->kind == SECTION_CONFIG || s->kind == SECTION_TENSORS ||
+	     s->kind == SECTION_WINDOWS) &&
 	    crc32_update(0, m->bytes + s->offset, (size_t)s->bytes) != s->crc)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: section kind %" PRIu32 ", bytes %" PRIu64 "..+%" PRIu64
@@ -151,58 +149,23 @@ static brise_status find_sections(brise_model *m, const format_header *header,
 	return BRISE_OK;
 }
 
-brise_status model_check_config(const format_config *c, const char *name, brise_error *err)
+static brise_status read_config(brise_model *m, const format_header *header,
+                                const format_section *sections, brise_error *err)
 {
-	const struct {
-		const char *name;
-		uint32_t value, most;
-	} sizes[] = {
-		{ "dim", c->dim, DIM_MAX },
-		{ "n_layers", c->n_layers, LAYERS_MAX },
-		{ "n_heads", c->n_heads, 4096 },
-		{ "n_kv_heads", c->n_kv_heads, 4096 },
-		{ "head_dim", c->head_dim, ARCH_HEAD_DIM_MAX },
-		{ "hidden_dim", c->hidden_dim, DIM_MAX },
-		{ "vocab", c->vocab, DIM_MAX },
-	};
-	size_t i;
+	const format_section *s = &sections[SECTION_CONFIG], *w = &sections[SECTION_WINDOWS];
+	brise_status status = config_read(&m->config, m->bytes + s->offset, s->bytes,
+	                                  header->version, m->name, err);
 
-	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		if (sizes[i].value == 0 || sizes[i].value > sizes[i].most)
-			return error_set(err, BRISE_EFORMAT,
-			                 "%s: configuration: %s %" PRIu32 ", expected 1..%" PRIu32,
-			                 name, sizes[i].name, sizes[i].value, sizes[i].most);
-	if (c->n_heads % c->n_kv_heads != 0)
+	if (status != BRISE_OK || w->kind == 0)
+		return status;
+	if (w->bytes != m->config.n_layers * sizeof *m->windows)
 		return error_set(err, BRISE_EFORMAT,
-		                 "%s: configuration: %" PRIu32 " heads do not divide among %" PRIu32
-		                 " key/value heads",
-		                 name, c->n_heads, c->n_kv_heads);
-	if (c->head_dim % 2 != 0 || (uint64_t)c->n_heads * c->head_dim > DIM_MAX)
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: configuration: %" PRIu32 " heads of %" PRIu32
-		                 ", expected an even size and at most %u in all",
-		                 name, c->n_heads, c->head_dim, DIM_MAX);
-	if (!(c->norm_eps > 0 && c->norm_eps < 1) || !(c->rope_theta >= 1 && c->rope_theta < 1e15))
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: configuration: norm_eps %g or rope_theta %g out of range",
-		                 name, (double)c->norm_eps, c->rope_theta);
-	if (c->bos < -1 || c->eos < -1 || c->bos >= (int64_t)c->vocab ||
-	    c->eos >= (int64_t)c->vocab)
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: configuration: bos %" PRId32 " or eos %" PRId32
-		                 " outside the vocabulary of %" PRIu32,
-		                 name, c->bos, c->eos, c->vocab);
-	return BRISE_OK;
-}
-
-static brise_status read_config(brise_model *m, const format_section *section, brise_error *err)
-{
-	if (section->bytes < sizeof m->config)
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: configuration of %" PRIu64 " bytes, expected %zu or more",
-		                 m->name, section->bytes, sizeof m->config);
-	memcpy(&m->config, m->bytes + section->offset, sizeof m->config);
-	return model_check_config(&m->config, m->name, err);
+		                 "%s: windows: %" PRIu64 " bytes, expected 4 for each of %" PRIu32
+		                 " layers",
+		                 m->name, w->bytes, m->config.n_layers);
+	if (!(m->windows = keep(m, w->offset, w->bytes, 4)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for the windows", m->name);
+	return config_check_windows(&m->config, m->windows, m->name, err);
 }
 
 static brise_status place_tensor(brise_model *m, const format_tensor *t, brise_error *err)
@@ -257,7 +220,7 @@ static void count_tensor(brise_model *m, const format_tensor *t, unsigned *types
 		m->facts.matrix_weights += weights;
 		m->facts.matrix_bytes += t->bytes;
 	}
-	if (t->kind != TENSOR_EMBEDDING) {
+	if (t->kind != TENSOR_EMBEDDING || m->config.flags & FORMAT_TIED) {
 		m->facts.token_weights += !order_is_vector(t->kind) ? weights : 0;
 		m->facts.token_bytes += t->bytes;
 	}
@@ -282,11 +245,34 @@ static void fill_facts(brise_model *m, unsigned types)
 	m->facts.bos = c->bos;
 	m->facts.eos = c->eos;
 	m->facts.file_bytes = m->size;
+	m->facts.windows = m->windows;
+	m->facts.tied = c->flags & FORMAT_TIED;
+	m->facts.rope_scaling = config_rope_scaling(c);
+	m->facts.rope_factor = c->rope_factor;
+	m->facts.rope_original = c->rope_original;
+	m->facts.query_beta = c->query_beta;
+	m->facts.query_original = c->query_original;
 	m->facts.origin = m->origin;
 	m->facts.type = "mixed";
 	for (type = 0; type < TYPE_KINDS; type++)
 		if (types == 1u << type)
 			m->facts.type = type_name(type);
+}
+
+/* Of tied matrices the embedding is the output's place as well. */
+static brise_status tie_output(brise_model *m, brise_error *err)
+{
+	const format_tensor **outside = m->places[0].kinds;
+
+	if (!(m->config.flags & FORMAT_TIED))
+		return BRISE_OK;
+	if (outside[TENSOR_OUTPUT])
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: an output tensor, but the configuration says that the "
+		                 "embedding is the output matrix",
+		                 m->name);
+	outside[TENSOR_OUTPUT] = outside[TENSOR_EMBEDDING];
+	return BRISE_OK;
 }
 
 static brise_status check_complete(const brise_model *m, brise_error *err)
@@ -308,6 +294,7 @@ static brise_status check_complete(const brise_model *m, brise_error *err)
 static brise_status read_tensors(brise_model *m, const format_section *section, brise_error *err)
 {
 	unsigned types = 0;
+	brise_status status;
 	size_t i;
 
 	if (section->bytes % sizeof(format_tensor) != 0)
@@ -327,14 +314,13 @@ static brise_status read_tensors(brise_model *m, const format_section *section, 
 		return error_set(err, BRISE_ENOMEM, "%s: no memory for %" PRIu32 " layers", m->name,
 		                 m->config.n_layers);
 	for (i = 0; i < m->n_tensors; i++) {
-		brise_status status = place_tensor(m, &m->tensors[i], err);
-
-		if (status != BRISE_OK)
+		if ((status = place_tensor(m, &m->tensors[i], err)) != BRISE_OK)
 			return status;
 		count_tensor(m, &m->tensors[i], &types);
 	}
 	fill_facts(m, types);
-	return check_complete(m, err);
+	status = tie_output(m, err);
+	return status == BRISE_OK ? check_complete(m, err) : status;
 }
 
 static brise_status read_origin(brise_model *m, const format_section *section, brise_error *err)
@@ -446,7 +432,7 @@ static brise_status read_model(brise_model *m, brise_error *err)
 
 	if ((status = check_header(m, &header, err)) != BRISE_OK ||
 	    (status = find_sections(m, &header, sections, err)) != BRISE_OK ||
-	    (status = read_config(m, &sections[SECTION_CONFIG], err)) != BRISE_OK ||
+	    (status = read_config(m, &header, sections, err)) != BRISE_OK ||
 	    (status = read_origin(m, &sections[SECTION_ORIGIN], err)) != BRISE_OK ||
 	    (status = read_tensors(m, &sections[SECTION_TENSORS], err)) != BRISE_OK ||
 	    (status = overlaps_check(m, err)) != BRISE_OK ||
@@ -494,7 +480,7 @@ brise_status model_count(brise_model *m, brise_tokenizer *t, struct tokenizer_ad
 	t->vocab = 0;
 	if ((status = check_header(m, &header, err)) == BRISE_OK &&
 	    (status = find_sections(m, &header, s, err)) == BRISE_OK)
-		status = read_config(m, &s[SECTION_CONFIG], err);
+		status = read_config(m, &header, s, err);
 	m->name = NULL; /* `name` ends with this function */
 	if (status != BRISE_OK)
 		return status;

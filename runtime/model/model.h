@@ -3,11 +3,12 @@
 #define RUNTIME_MODEL_H
 
 #include "runtime/brise.h"
+#include "runtime/model/config.h"
 #include "runtime/model/residency.h"
 #include "runtime/model/tensor.h"
 #include "runtime/os/map.h"
 
-#define MODEL_KEPT 4
+#define MODEL_KEPT 5
 
 /* Entries of the tensor table by kind: a layer's own. Those outside the layers are with layer 0. */
 typedef struct model_places {
@@ -20,6 +21,7 @@ struct brise_model {
 	map_file map; /* bytes' own; closed if they are the caller's */
 	char *name;
 	format_config config;
+	const uint32_t *windows;      /* [n_layers]; NULL: all have that of the configuration */
 	const format_tensor *tensors; /* [n_tensors] */
 	size_t n_tensors;
 	model_places *places; /* [n_layers]; weights are read through runtime/model/weights.h */
@@ -38,9 +40,11 @@ struct brise_model {
 	bool direct, locked;   /* reads pass the system's cache; kept_weights stay in memory */
 };
 
-/* Refuses numbers no Mistral model has: zero or absurd dimensions, heads that do not divide, eps or
- * theta not positive. `name` is for the message. */
-brise_status model_check_config(const format_config *config, const char *name, brise_error *err);
+/* The window of a layer; 0: none. */
+static inline uint32_t model_window(const brise_model *model, uint32_t layer)
+{
+	return model->windows ? model->windows[layer] : model->config.window;
+}
 
 struct tokenizer_added;
 

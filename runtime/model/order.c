@@ -6,7 +6,7 @@
 
 size_t order_count(const format_config *config)
 {
-	return 3 + (size_t)IN_LAYER * config->n_layers;
+	return (config->flags & FORMAT_TIED ? 2 : 3) + (size_t)IN_LAYER * config->n_layers;
 }
 
 bool order_at(const format_config *config, size_t index, uint32_t *kind, uint32_t *layer)

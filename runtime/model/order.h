@@ -10,7 +10,7 @@
 
 #include "runtime/model/format.h"
 
-/* How many there are: embedding, nine a layer, final norm, output. */
+/* How many there are: embedding, nine a layer, final norm, output unless it is the embedding. */
 size_t order_count(const format_config *config);
 
 /* Kind and layer of the index-th; false past the end. */
