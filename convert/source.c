@@ -36,14 +36,17 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 	bool interleaved =
 	        cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
 	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
+	size_t i, n_weights = (size_t)n * t->cols;
 
 	if (status != BRISE_OK)
 		return status;
-	if (!elements_decode(rows, raw, t->dtype, (size_t)n * t->cols))
+	if (!elements_decode(rows, raw, t->dtype, n_weights))
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32
 		                 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
+	for (i = 0; t->dtype == ELEMENTS_F8_E4M3 && i < n_weights; i++)
+		rows[i] *= t->scale;
 	return lora_apply_rows(s->adapters, kind, layer, first, n, t->cols, rows, err);
 }
 
@@ -58,9 +61,7 @@ static const char *name_type(void *self, uint32_t kind, uint32_t layer)
 static brise_status open_adapters(source *s, const char *const *loras, size_t n_loras,
                                   brise_error *err)
 {
-	const checkpoint_tensor *outside = s->cp->tensors[0];
-	bool tied = outside[TENSOR_OUTPUT].file == outside[TENSOR_EMBEDDING].file &&
-	            outside[TENSOR_OUTPUT].offset == outside[TENSOR_EMBEDDING].offset;
+	bool tied = s->cp->config.flags & FORMAT_TIED;
 	notes lines = { NULL, 0, false };
 	brise_status status =
 	        lora_open(&s->adapters, loras, n_loras, &s->cp->config, tied, &lines, err);

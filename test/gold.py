@@ -71,14 +71,16 @@ def logits(model, ids, *options):
         return f.read()
 
 
-def test_logits():
-    for path in sorted(glob.glob(GOLD + "/golden/*.json")):
+def check_logits(folder, form=""):
+    """form: what the name of a second folder ends with that holds the same weights."""
+    for path in sorted(glob.glob("%s/%s/*.json" % (GOLD, folder))):
         golden = json.load(open(path))
-        if "token_ids" not in golden:
+        model = os.path.join(GOLD, folder, golden.get("model", "")) + form
+        if "token_ids" not in golden or not os.path.isdir(model):
             continue
-        name = os.path.basename(path)[:-5]
-        model = converted(os.path.join(GOLD, "golden", golden["model"]), golden.get("config", "config.json"))
-        want = floats(os.path.join(GOLD, "golden", golden["logits"]))
+        name = os.path.basename(path)[:-5] + form
+        model = converted(model, golden.get("config", "config.json"))
+        want = floats(os.path.join(GOLD, folder, golden["logits"]))
         for chunk in (1, 7, 64, 512):
             raw = logits(model, golden["token_ids"], "--kv", "f32", "--chunk", chunk, "--context", len(golden["token_ids"]))
             got = array.array("f")
@@ -86,6 +88,16 @@ def test_logits():
             off = [abs(a - b) for a, b in zip(got, want)]
             same = len(got) == len(want) > 0 and all(x <= TOLERANCE for x in off)  # max(off) would pass over NaN
             check("%s logits, chunk %d" % (name, chunk), same, "largest difference %.2g of %d" % (max(off, default=0), len(off)))
+
+
+def test_reference_models():
+    check_logits("golden")
+
+
+def test_later_models():
+    """YaRN, the factor of queries, tied embeddings, FP8: Hugging Face's form and Mistral's own."""
+    check_logits("golden-later")
+    check_logits("golden-later", "-mistral")
 
 
 def test_greedy():
@@ -180,7 +192,7 @@ def test_long_stream_runs_in_constant_memory():
     check("20,000 tokens take the memory of 2,000", long < short + 1500, "%d and %d kB" % (long, short))
 
 
-for test in (test_logits, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
+for test in (test_reference_models, test_later_models, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
     before = sum(counts.values())
     test()
     if sum(counts.values()) == before:

@@ -122,7 +122,7 @@ static maker_bytes expected_rows(bool tied)
 		                              : TENSOR_ATTENTION_NORM + (i - 1) % 9;
 		model_tensor_shape(&config, kind, &rows, &cols);
 		if (tied && kind == TENSOR_OUTPUT)
-			kind = TENSOR_EMBEDDING;
+			break; /* the embedding is stored once */
 		for (row = 0; row < rows; row++)
 			for (col = 0; col < cols; col++) {
 				float value = maker_weight(kind, layer, row, col);
@@ -392,7 +392,7 @@ typedef struct refusal {
 static const refusal refusals[] = {
 	CONFIG("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", EUNSUPPORTED, "hidden_act"),
 	CONFIG("\"rope_scaling\": null",
-	       "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", EUNSUPPORTED,
+	       "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}", EUNSUPPORTED,
 	       "rope scaling"),
 	CONFIG("\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 2.0}", EUNSUPPORTED,
 	       "rope scaling"),
@@ -425,7 +425,7 @@ static const refusal refusals[] = {
 	CONFIG("\"model_type\": \"mistral\"", "\"model_type\": \"mixtral\"", EUNSUPPORTED,
 	       "model_type mixtral is not supported"),
 	CONFIG("\"num_local_experts\": null", "\"text_config\": {\"hidden_size\": 32}",
-	       EUNSUPPORTED, "text_config is not supported: extract"),
+	       EUNSUPPORTED, "text_config is not supported but in"),
 	CONFIG("\"num_hidden_layers\": 2", "\"num_hidden_layers\": true", EFORMAT,
 	       "num_hidden_layers: a number expected"),
 	CONFIG("\"num_key_value_heads\"", "\"key_value_heads\"", EFORMAT,

@@ -3,6 +3,7 @@
  * The defaults expected here are those that transformers documents for each type of model.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,7 +229,27 @@ static void test_values_that_change_nothing_are_taken(check_counts *counts)
 static const struct {
 	const char *fields, *named;
 } refused[] = {
-	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}", "rope_scaling.factor 2" },
+	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}",
+	  "rope_scaling.factor 0.5 of type linear" },
+	{ "\"rope_scaling\": {\"type\": \"llama3\", \"factor\": 8}",
+	  "rope_scaling.factor 8 of type llama3" },
+	{ "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"truncate\": false}",
+	  "rope_scaling.truncate false" },
+	{ "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, "
+	  "\"original_max_position_embeddings\": 0.5}",
+	  "original_max_position_embeddings 0.5" },
+	{ "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"beta_fast\": 1, "
+	  "\"beta_slow\": 4}",
+	  "yarn from 4 to 1 turns" },
+	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, "
+	  "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 2}",
+	  "scaled twice" },
+	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 1e9}", "rope factor 1e+09" },
+	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2, \"attention_factor\": 2}",
+	  "rope_scaling.attention_factor 2" },
+	{ "\"llama_4_scaling\": {\"beta\": 0.1}", "original_max_position_embeddings 0" },
+	{ "\"llama_4_scaling\": {\"beta\": -0.1, \"original_max_position_embeddings\": 8}",
+	  "llama_4_scaling with beta -0.1" },
 	{ "\"rope_scaling\": {\"type\": \"default\", \"factor\": 4}", "rope_scaling.factor 4" },
 	{ "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 8.0}", "rope_scaling.factor 8" },
 	{ "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 0.5}",
@@ -243,7 +264,7 @@ static const struct {
 	{ "\"rope_parameters\": {\"rope_theta\": 1e4, \"partial_rotary_factor\": 0.5}",
 	  "rope_parameters.partial_rotary_factor 0.5" },
 	{ "\"rope_parameters\": {\"llama_4_scaling_beta\": 0.1}",
-	  "rope_parameters.llama_4_scaling_beta 0.1" },
+	  "llama_4_scaling: original_max_position_embeddings 0" },
 	{ "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}, "
 	  "\"sliding_attention\": {\"rope_theta\": 1e6}}",
 	  "rope_theta differs between layers" },
@@ -259,6 +280,10 @@ static const struct {
 	{ "\"hidden_act\": \"gelu\"", "hidden_act" },
 	{ "\"quantization_config\": {\"bits\": 4, \"quant_method\": \"gptq\"}",
 	  "quantization_config: gptq is not supported; convert the model it was made from" },
+	{ "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}",
+	  "quantization_config: fp8 with weight_block_size is not supported" },
+	{ "\"text_config\": {\"hidden_size\": 64}", "text_config is not supported but in" },
+	{ "\"vision_config\": {\"hidden_size\": 64}", "vision_config is not supported but in" },
 	{ "\"rms_norm_eps\": NaN", "finite" },
 	{ "\"rope_theta\": Infinity", "finite" },
 };
@@ -281,6 +306,97 @@ static void test_values_that_change_something_are_refused_by_name(check_counts *
 		              strstr(err.message, refused[i].named),
 		      "%s: %d %s", refused[i].fields, status, err.message);
 	}
+}
+
+/* ---- scaled positions ----------------------------------------------------------------------- */
+
+static const struct {
+	const char *fields;
+	uint32_t scaling, original, query_original;
+	double factor, fast, slow, magnitude, beta;
+} scaled[] = {
+	{ "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.5}", ROPE_LINEAR, 0, 0, 2.5, 0, 0,
+	  0, 0 },
+	/* the magnitude is 0.1 ln 4 + 1 */
+	{ "\"max_position_embeddings\": 512, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": "
+	  "4}",
+	  ROPE_YARN, 512, 0, 4, 32, 1, 1.138629436111989, 0 },
+	{ "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4.0, \"beta_fast\": 8, "
+	  "\"beta_slow\": 2, \"original_max_position_embeddings\": 128.0, \"attention_factor\": 3, "
+	  "\"mscale\": 2}",
+	  ROPE_YARN, 128, 0, 4, 8, 2, 3, 0 },
+	/* (0.2 ln 4 + 1) / (0.05 ln 4 + 1) */
+	{ "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4, \"mscale\": 2, "
+	  "\"mscale_all_dim\": 0.5, \"original_max_position_embeddings\": 128, \"truncate\": true, "
+	  "\"llama_4_scaling_beta\": 0.25}",
+	  ROPE_YARN, 128, 128, 4, 32, 1, 1.1944648761087142, 0.25 },
+	{ "\"llama_4_scaling\": {\"beta\": 0.1, \"original_max_position_embeddings\": 64}",
+	  ROPE_UNSCALED, 0, 64, 0, 0, 0, 0, 0.1 },
+};
+
+/* Would catch a default, a magnitude, or a length that is taken from the wrong field. */
+static void test_scaled_positions(check_counts *counts)
+{
+	architecture a;
+	char json[500];
+	brise_error err;
+	size_t i;
+
+	for (i = 0; i < LENGTH(scaled); i++) {
+		const format_config *c = &a.config;
+
+		(void)snprintf(json, sizeof json, "{\"model_type\": \"mistral\", %s}",
+		               scaled[i].fields);
+		CHECK(counts, read_config(&a, json, &err) == BRISE_OK, "%s: %s", scaled[i].fields,
+		      err.message);
+		CHECK(counts,
+		      c->rope_scaling == scaled[i].scaling &&
+		              c->rope_original == scaled[i].original &&
+		              c->query_original == scaled[i].query_original &&
+		              c->rope_factor == scaled[i].factor &&
+		              c->rope_beta_fast == scaled[i].fast &&
+		              c->rope_beta_slow == scaled[i].slow &&
+		              fabs(c->rope_magnitude - scaled[i].magnitude) < 1e-14 &&
+		              c->query_beta == scaled[i].beta,
+		      "%s: original %" PRIu32 ", %" PRIu32 ", magnitude %.17g", scaled[i].fields,
+		      c->rope_original, c->query_original, c->rope_magnitude);
+	}
+}
+
+/* A wrapper's fields are those of its text_config, wherever they stand. */
+static void test_wrapped_configurations(check_counts *counts)
+{
+	static const char inner[] =
+	        "\"text_config\": {\"model_type\": \"ministral3\", \"hidden_size\": 64, "
+	        "\"rope_parameters\": {\"rope_theta\": 1e6, \"rope_type\": \"default\"}}",
+	                  images[] = "\"vision_config\": {\"hidden_size\": 8, \"rms_norm_eps\": 1}";
+	architecture a;
+	char json[500];
+	brise_error err;
+	int order;
+
+	for (order = 0; order <= 1; order++) {
+		(void)snprintf(json, sizeof json, "{%s, %s, \"model_type\": \"mistral3\"%s%s}",
+		               order ? images : inner, order ? inner : images,
+		               order ? ", \"tie_word_embeddings\": true" : "", "");
+		CHECK(counts, read_config(&a, json, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts,
+		      a.config.dim == 64 && a.config.n_layers == 34 && a.config.vocab == 131072 &&
+		              a.config.window == 0 && a.config.rope_theta == 1e6 &&
+		              a.config.norm_eps < 1 && a.images && a.tied == (order == 1),
+		      "order %d: width %" PRIu32 ", layers %" PRIu32, order, a.config.dim,
+		      a.config.n_layers);
+	}
+	CHECK(counts,
+	      read_config(&a, "{\"model_type\": \"mistral3\", \"hidden_size\": 64}", &err) ==
+	                      BRISE_EFORMAT &&
+	              strstr(err.message, "no text_config"),
+	      "%s", err.message);
+	CHECK(counts,
+	      read_config(&a, "{\"model_type\": \"ministral3\", \"hidden_size\": 64}", &err) ==
+	                      BRISE_EFORMAT &&
+	              strstr(err.message, "without rope_parameters"),
+	      "%s", err.message);
 }
 
 /* ---- Mistral's own form --------------------------------------------------------------------- */
@@ -313,6 +429,41 @@ static void test_params_without_effect_are_taken(check_counts *counts)
 		      err.message);
 		CHECK(counts, !memcmp(&a.config, &plain.config, sizeof a.config), "%s", texts[i]);
 	}
+}
+
+static void test_scaled_params(check_counts *counts)
+{
+	architecture a;
+	brise_error err;
+
+	CHECK(counts,
+	      read_params(
+	              &a,
+	              PARAMS(", \"yarn\": {\"factor\": 16, \"beta\": 8, \"alpha\": 2, "
+	                     "\"original_max_position_embeddings\": 64, \"apply_scale\": "
+	                     "false}, \"llama_4_scaling\": {\"beta\": 0.1, "
+	                     "\"original_max_position_embeddings\": 32}, \"quantization\": "
+	                     "{\"qformat_weight\": \"fp8_e4m3\"}, \"vision_encoder\": {\"a\": 1}"),
+	              &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts,
+	      a.config.rope_scaling == ROPE_YARN && a.config.rope_factor == 16 &&
+	              a.config.rope_beta_fast == 8 && a.config.rope_beta_slow == 2 &&
+	              a.config.rope_magnitude == 1 && a.config.rope_original == 64 &&
+	              a.config.query_beta == 0.1 && a.config.query_original == 32 && a.images,
+	      "magnitude %g", a.config.rope_magnitude);
+	CHECK(counts,
+	      read_params(&a,
+	                  PARAMS(", \"yarn\": {\"factor\": 16, "
+	                         "\"original_max_position_embeddings\": 64}"),
+	                  &err) == BRISE_OK &&
+	              fabs(a.config.rope_magnitude - 1.2772588722239782) < 1e-14,
+	      "%s: magnitude %.17g", err.message, a.config.rope_magnitude);
+	CHECK(counts,
+	      read_params(&a, PARAMS(", \"quantization\": {\"qformat_weight\": \"int4\"}"), &err) ==
+	                      BRISE_EUNSUPPORTED &&
+	              strstr(err.message, "qformat_weight int4"),
+	      "%s", err.message);
 }
 
 static void test_windows_of_params_may_be_text_or_lists(check_counts *counts)
@@ -352,5 +503,8 @@ int main(int argc, char **argv)
 	RUN(test_values_that_change_something_are_refused_by_name(&counts));
 	RUN(test_params_without_effect_are_taken(&counts));
 	RUN(test_windows_of_params_may_be_text_or_lists(&counts));
+	RUN(test_scaled_positions(&counts));
+	RUN(test_wrapped_configurations(&counts));
+	RUN(test_scaled_params(&counts));
 	return check_report("config", &counts);
 }

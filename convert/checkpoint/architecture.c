@@ -17,6 +17,8 @@
 #include "runtime/error.h"
 #include "runtime/model/model.h"
 
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
 #define THETA_DEFAULT 10000.0
 #define EPS_DEFAULT   1e-6f
 
@@ -35,16 +37,31 @@ static const size_field sizes[] = {
 /* Defaults of each type; 0: as many as heads, or none. */
 typedef struct model_type {
 	const char *name, *class; /* model_type, and what architectures holds */
-	uint32_t hidden_dim, n_kv_heads, max_context, window;
+	uint32_t hidden_dim, n_layers, n_kv_heads, vocab, max_context, window;
+	bool has_window; /* reads sliding_window */
+	bool is_scaled;  /* its default is a scaled model: rope_parameters must be there */
 } model_type;
 
-static const model_type mistral = { "mistral", "Mistral", 14336, 8, 4096 * 32, 4096 };
-static const model_type llama = { "llama", "Llama", 11008, 0, 2048, 0 };
+static const model_type types[] = {
+	{ "mistral", "MistralFor", 14336, 32, 8, 32000, 4096 * 32, 4096, true, false },
+	{ "ministral3", "Ministral3For", 14336, 34, 8, 131072, 262144, 0, true, true },
+	{ "llama", "Llama", 11008, 32, 0, 32000, 2048, 0, false, false },
+};
+
+#define MISTRAL (&types[0])
+#define LLAMA   (&types[2])
+
+/* A model that takes images as well: the language model's fields are in text_config, of type
+ * mistral where they do not say it. */
+#define WRAPPER "mistral3"
 
 typedef struct reading {
 	config_fields f;
 	const model_type *type; /* NULL: not said */
 	const model_type *by_class;
+	bool is_wrapper; /* model_type mistral3 */
+	bool in_text;    /* within text_config */
+	bool has_text, has_images;
 	double query_scalar, multiplier; /* 0: not said */
 	uint32_t rotated;                /* dimensions of a head; 0: not said */
 } reading;
@@ -62,14 +79,21 @@ static bool is_null(reading *in)
 static void read_model_type(reading *in)
 {
 	char type[64], what[160];
+	size_t i;
 
 	if (is_null(in) || !json_read_name(&in->f.r, type, sizeof type))
 		return;
-	in->type = !strcmp(type, mistral.name) ? &mistral
-	           : !strcmp(type, llama.name) ? &llama
-	                                       : NULL;
+	if (!strcmp(type, WRAPPER) && !in->in_text) {
+		in->is_wrapper = true;
+		return;
+	}
+	for (i = 0; i < LENGTH(types); i++)
+		if (!strcmp(type, types[i].name))
+			in->type = &types[i];
 	(void)snprintf(what, sizeof what,
-	               "model_type %s is not supported, it is neither mistral nor llama", type);
+	               "model_type %s is not supported, it is none of mistral, ministral3, "
+	               "mistral3 and llama",
+	               type);
 	if (!in->type)
 		refuse(in, what);
 }
@@ -78,14 +102,14 @@ static void read_model_type(reading *in)
 static void read_classes(reading *in)
 {
 	char class[96];
+	size_t i;
 
 	if (is_null(in) || !json_enter_array(&in->f.r))
 		return;
 	while (json_next_element(&in->f.r) && json_read_name(&in->f.r, class, sizeof class))
-		if (!strncmp(class, llama.class, strlen(llama.class)))
-			in->by_class = &llama;
-		else if (!strncmp(class, mistral.class, strlen(mistral.class)))
-			in->by_class = &mistral;
+		for (i = 0; i < LENGTH(types); i++)
+			if (!strncmp(class, types[i].class, strlen(types[i].class)))
+				in->by_class = &types[i];
 }
 
 static void read_activation(reading *in)
@@ -113,44 +137,84 @@ static void read_layer_types(reading *in)
 	}
 }
 
-/* The method's name is in it: which other files to look for. */
+/* fp8 with one scale for each matrix says nothing that the tensors do not. Of other methods the
+ * name is in the message: which other files to look for. */
 static void read_quantization(reading *in)
 {
 	char key[64], method[40] = "", what[160];
-	bool said = false;
+	bool said = false, blocks = false;
 
 	if (is_null(in) || !json_enter_object(&in->f.r))
 		return;
 	while (in->f.r.status == BRISE_OK && json_next_key(&in->f.r, key, sizeof key)) {
 		said = true;
-		if (strcmp(key, "quant_method") != 0 || json_peek(&in->f.r) != JSON_STRING)
+		if (!strcmp(key, "weight_block_size"))
+			blocks = config_fields_pass_over(&in->f.r);
+		else if (strcmp(key, "quant_method") != 0 || json_peek(&in->f.r) != JSON_STRING)
 			json_skip(&in->f.r);
 		else
 			json_read_name(&in->f.r, method, sizeof method);
 	}
+	if (!strcmp(method, "fp8") && !blocks)
+		return;
 	(void)snprintf(what, sizeof what,
-	               "quantization_config%s%s is not supported; convert the model it was made "
+	               "quantization_config%s%s%s is not supported; convert the model it was made "
 	               "from, or a GGUF file",
-	               *method ? ": " : "", method);
+	               *method ? ": " : "", method, blocks ? " with weight_block_size" : "");
 	if (said && in->f.r.status == BRISE_OK)
 		refuse(in, what);
 }
 
-/* Of models that take images: the language model's fields stand in an object of their own. */
+static void read_field(reading *in, const char *key);
+
+static void read_text_config(reading *in)
+{
+	char key[96];
+
+	in->has_text = true;
+	if (is_null(in) || !json_enter_object(&in->f.r))
+		return;
+	in->in_text = true;
+	while (in->f.r.status == BRISE_OK && json_next_key(&in->f.r, key, sizeof key))
+		read_field(in, key);
+	in->in_text = false;
+}
+
+/* Of models that take images: the language model's fields stand in an object of their own. What is
+ * said of images is read by nobody. */
 static bool read_inner_config(reading *in, const char *key)
 {
-	static const neutral_field none = { "", 0, 0 };
-	char what[160];
-
-	if (strcmp(key, "text_config") != 0 && strcmp(key, "vision_config") != 0)
+	if (!strcmp(key, "vision_config"))
+		in->has_images = config_fields_pass_over(&in->f.r) || in->has_images;
+	else if (!strcmp(key, "text_config") && !in->in_text)
+		read_text_config(in);
+	else
 		return false;
-	(void)snprintf(what, sizeof what,
-	               "%.20s is not supported: extract the language model with transformers, or "
-	               "convert its GGUF file",
-	               key);
-	if (config_fields_says_something(&in->f.r, &none) && in->f.r.status == BRISE_OK)
-		refuse(in, what);
 	return true;
+}
+
+/* Wrappers of other types may do other things than their text_config says. */
+static brise_status check_wrapper(const reading *in, brise_error *err)
+{
+	if (in->is_wrapper && in->has_text) {
+		in->f.a->images = true;
+		if (in->has_images)
+			notes_add(in->f.decisions,
+			          "model_type " WRAPPER ": the language model is converted, what "
+			          "reads images is left out (%s: text_config)",
+			          in->f.file);
+		return BRISE_OK;
+	}
+	if (in->is_wrapper)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: model_type " WRAPPER ", but no text_config", in->f.r.name);
+	if (in->has_text || in->has_images)
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: %s is not supported but in model_type " WRAPPER
+		                 ": extract the language model with transformers, or convert its "
+		                 "GGUF file",
+		                 in->f.r.name, in->has_text ? "text_config" : "vision_config");
+	return BRISE_OK;
 }
 
 static void read_number(reading *in, double *number)
@@ -182,7 +246,6 @@ static void read_field(reading *in, const char *key)
 		{ "use_parallel_residual", 0, 0 },
 		{ "partial_rotary_factor", 1, 1 },
 		{ "rotary_pct", 1, 1 },
-		{ "llama_4_scaling_beta", 0, 0 },
 		{ "no_rope_layers", 0, 0 },
 		{ "cross_attention_layers", 0, 0 },
 		{ "pruned_heads", 0, 0 },
@@ -271,7 +334,7 @@ static void decide_window(reading *in)
 	format_config *c = &in->f.a->config;
 	field_state state = config_fields_state(&in->f, offsetof(format_config, window));
 
-	if (!in->type->window) {
+	if (!in->type->has_window) {
 		if (c->window > 0)
 			notes_add(in->f.decisions,
 			          "sliding_window %" PRIu32 " ignored: transformers' %s has "
@@ -279,7 +342,7 @@ static void decide_window(reading *in)
 			          c->window, in->type->name);
 		c->window = 0;
 		config_fields_note_window(&in->f, "model_type llama");
-	} else if (state == FIELD_ABSENT) {
+	} else if (state == FIELD_ABSENT && in->type->window) {
 		c->window = in->type->window;
 		notes_add(in->f.decisions,
 		          "window %" PRIu32
@@ -287,8 +350,9 @@ static void decide_window(reading *in)
 		          "is none)",
 		          c->window, in->f.file);
 	} else {
-		config_fields_note_window(&in->f, state == FIELD_NULL ? "sliding_window null"
-		                                                      : "sliding_window 0");
+		config_fields_note_window(&in->f, state == FIELD_NULL    ? "sliding_window null"
+		                                  : state == FIELD_GIVEN ? "sliding_window 0"
+		                                                         : "no sliding_window");
 	}
 }
 
@@ -327,21 +391,22 @@ static brise_status decide_sizes(reading *in, brise_error *err)
 	brise_status status;
 
 	if ((status = decide_size(in, &c->dim, "hidden_size", 4096, err)) != BRISE_OK ||
-	    (status = decide_size(in, &c->n_layers, "num_hidden_layers", 32, err)) != BRISE_OK ||
+	    (status = decide_size(in, &c->n_layers, "num_hidden_layers", in->type->n_layers,
+	                          err)) != BRISE_OK ||
 	    (status = decide_size(in, &c->n_heads, "num_attention_heads", 32, err)) != BRISE_OK ||
 	    (status = decide_size(in, &c->hidden_dim, "intermediate_size", in->type->hidden_dim,
 	                          err)) != BRISE_OK)
 		return status;
-	return decide_size(in, &c->vocab, "vocab_size", 32000, err);
+	return decide_size(in, &c->vocab, "vocab_size", in->type->vocab, err);
 }
 
 static void decide_type(reading *in)
 {
-	in->type = in->type ? in->type : in->by_class ? in->by_class : &mistral;
-	if (in->type == &llama)
+	in->type = in->type ? in->type : in->by_class ? in->by_class : MISTRAL;
+	if (in->type == LLAMA)
 		notes_add(in->f.decisions,
-		          "model_type llama without biases and rope scaling: the same mathematics "
-		          "as mistral (%s: model_type)",
+		          "model_type llama without biases: the same mathematics as mistral (%s: "
+		          "model_type)",
 		          in->f.file);
 }
 
@@ -367,6 +432,17 @@ static brise_status check_attention(const reading *in, brise_error *err)
 	return BRISE_OK;
 }
 
+/* Without rope_parameters a Ministral 3 of transformers has yarn by 16 and more: a file that says
+ * nothing of them was cut. */
+static brise_status decide_scaling(reading *in, brise_error *err)
+{
+	if (in->type->is_scaled && !in->f.rope.has_theta)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: model_type %s without rope_parameters.rope_theta",
+		                 in->f.r.name, in->type->name);
+	return rope_fields_decide(&in->f.rope, &in->f.a->config, in->f.file, in->f.decisions, err);
+}
+
 brise_status architecture_read_config(architecture *a, const char *json, size_t size,
                                       const char *name, notes *decisions, brise_error *err)
 {
@@ -380,6 +456,8 @@ brise_status architecture_read_config(architecture *a, const char *json, size_t 
 	while (in.f.r.status == BRISE_OK && json_next_key(&in.f.r, key, sizeof key))
 		read_field(&in, key);
 	if ((status = json_end(&in.f.r)) != BRISE_OK)
+		return status;
+	if ((status = check_wrapper(&in, err)) != BRISE_OK)
 		return status;
 	if (!in.type && !in.by_class &&
 	    config_fields_state(&in.f, offsetof(format_config, dim)) == FIELD_ABSENT)
@@ -401,6 +479,8 @@ brise_status architecture_read_config(architecture *a, const char *json, size_t 
 	decide_positions(&in);
 	decide_tokens(&in);
 	status = check_attention(&in, err);
+	if (status == BRISE_OK)
+		status = decide_scaling(&in, err);
 	if (status == BRISE_OK && a->config.n_kv_heads > 0 &&
 	    a->config.n_heads % a->config.n_kv_heads != 0 && *a->assumed)
 		return error_set(err, BRISE_EFORMAT,

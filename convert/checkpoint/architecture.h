@@ -9,6 +9,7 @@
 typedef struct architecture {
 	format_config config;
 	bool tied;         /* the output matrix is the embedding */
+	bool images;       /* the model reads images as well */
 	char assumed[160]; /* sizes that the file does not say and that have a default; "": none */
 } architecture;
 

@@ -9,6 +9,7 @@
 
 #include "convert/checkpoint/gguf_architecture.h"
 #include "convert/checkpoint/gguf_folder.h"
+#include "convert/checkpoint/images.h"
 #include "convert/checkpoint/opened.h"
 #include "convert/checkpoint/place.h"
 #include "convert/checkpoint/prefix.h"
@@ -23,6 +24,8 @@
 #include "runtime/model/model.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
+
+#define OWN_INDEX "consolidated.safetensors.index.json"
 
 #define CONFIG_MAX ((size_t)16 << 20)  /* configurations have some hundred bytes */
 #define INDEX_MAX  ((size_t)256 << 20) /* and indices some ten thousand */
@@ -278,6 +281,8 @@ static brise_status read_mistral(opened *o)
 		status = add_one(o, o->place.weights, safetensors_read);
 	else if (has_file(o, "consolidated.safetensors"))
 		status = add_one(o, "consolidated.safetensors", safetensors_read);
+	else if (has_file(o, OWN_INDEX))
+		status = add_shards(o, OWN_INDEX);
 	else
 		status = add_one(o, "consolidated.00.pth", torch_zip_read);
 	return status == BRISE_OK ? find_tokenizer(o, mistral_tokenizers) : status;
@@ -347,13 +352,18 @@ static brise_status read_folder(opened *o)
 	bool hf_weights = o->place.weights || has_file(o, "model.safetensors.index.json") ||
 	                  has_file(o, "model.safetensors");
 	bool own_weights = o->place.weights || has_file(o, "consolidated.safetensors") ||
-	                   has_file(o, "consolidated.00.pth");
+	                   has_file(o, OWN_INDEX) || has_file(o, "consolidated.00.pth");
 	bool config = o->place.form != LOCATION_OWN && has_file(o, "config.json"),
 	     params = o->place.form != LOCATION_HUGGING_FACE && has_file(o, "params.json");
 	brise_status status;
 
-	if (config && hf_weights)
+	if (config && hf_weights) {
+		if (params && own_weights && !o->place.weights)
+			notes_add(&o->decisions,
+			          "both of a model's forms are here: Hugging Face's is taken; give "
+			          "params.json for Mistral's own");
 		return read_hugging_face(o);
+	}
 	if (params && own_weights)
 		return read_mistral(o);
 	if (!o->place.weights && o->place.form == LOCATION_ANY &&
@@ -423,6 +433,8 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 		o->folder = o->place.folder;
 		status = read_folder(o);
 	}
+	if (status == BRISE_OK && o->arch.images)
+		images_remove(&o->list, &o->decisions);
 	if (status == BRISE_OK && !o->cp.gguf)
 		status = prefix_remove(&o->list, o->names, o->folder, &o->decisions, err);
 	if (status == BRISE_OK)

@@ -34,6 +34,7 @@ typedef struct checkpoint_tensor {
 	uint32_t file;       /* index into checkpoint.files */
 	uint64_t offset;     /* of the first element; row-major, contiguous */
 	uint32_t rows, cols; /* a vector has rows 1 */
+	float scale;         /* by which all elements are multiplied; 1 but for F8_E4M3 */
 } checkpoint_tensor;
 
 typedef struct checkpoint_file {

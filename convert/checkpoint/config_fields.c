@@ -171,6 +171,10 @@ bool config_fields_read_common(config_fields *f, const char *key)
 		rope_fields_read(&f->rope, &f->r, key);
 		return true;
 	}
+	if (!strcmp(key, "llama_4_scaling")) {
+		rope_fields_read_query(&f->rope, &f->r, key);
+		return true;
+	}
 	if (!strcmp(key, "tie_word_embeddings") || !strcmp(key, "tied_embeddings")) {
 		if (!is_null(f))
 			json_read_bool(&f->r, &f->a->tied);
@@ -208,6 +212,14 @@ bool config_fields_says_something(json_reader *r, const neutral_field *allowed)
 		return json_skip(r);
 	}
 	return number != allowed->value && number != allowed->other;
+}
+
+bool config_fields_pass_over(json_reader *r)
+{
+	bool given = json_peek(r) != JSON_NULL;
+
+	json_skip(r);
+	return given;
 }
 
 bool config_fields_read_neutral(config_fields *f, const char *key, const neutral_field *list,
@@ -273,9 +285,4 @@ void config_fields_decide_theta(config_fields *f, double fallback, const char *w
 	f->a->config.rope_theta = rope->has_theta ? rope->theta : rope->outer_theta;
 	notes_add(f->decisions, "rope theta %g (%s: %s)", f->a->config.rope_theta, f->file,
 	          rope->has_theta ? "rope_theta within the rope parameters" : "rope_theta");
-	if (rope->dynamic)
-		notes_add(
-		        f->decisions,
-		        "dynamic rope scaling by 1: nothing changes up to the trained length, and "
-		        "beyond it frequencies stay as they are");
 }

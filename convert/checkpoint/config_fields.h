@@ -62,6 +62,9 @@ typedef struct neutral_field {
 /* Reads the value at hand; true: it is neither null nor empty nor one of the two allowed. */
 bool config_fields_says_something(json_reader *r, const neutral_field *allowed);
 
+/* Skips the value at hand; true: it is not null. */
+bool config_fields_pass_over(json_reader *r);
+
 /* False: the field is none of list [n]. */
 bool config_fields_read_neutral(config_fields *f, const char *key, const neutral_field *list,
                                 size_t n);

@@ -110,7 +110,7 @@ static brise_status check_shape(const lora_reading *in, const named_tensor *t, c
 	if (at->role > LORA_HALF_B && order_is_vector(at->kind))
 		tensors_squeeze(&expected, 1);
 	tensors_squeeze(&squeezed, expected.n_dims);
-	if (t->dtype == 0)
+	if (t->dtype == 0 || t->dtype == ELEMENTS_F8_E4M3)
 		return refuse(in, t->name, "neither F16, BF16 nor F32");
 	if ((at->role < LORA_BASE && rank == 0) || squeezed.n_dims != expected.n_dims ||
 	    memcmp(squeezed.shape, expected.shape, expected.n_dims * sizeof *expected.shape) != 0)

@@ -32,26 +32,6 @@ static const size_field sizes[] = {
 	{ "sliding_window", offsetof(format_config, window) },
 };
 
-/* {"beta": 0, ...}: nothing where beta is 0. */
-static void read_llama_4_scaling(config_fields *f)
-{
-	double beta = 1;
-	char key[48];
-
-	if (json_peek(&f->r) == JSON_NULL) {
-		json_read_null(&f->r);
-		return;
-	}
-	json_enter_object(&f->r);
-	while (f->r.status == BRISE_OK && json_next_key(&f->r, key, sizeof key))
-		if (strcmp(key, "beta") != 0)
-			json_skip(&f->r);
-		else
-			json_read_double(&f->r, &beta);
-	if (f->r.status == BRISE_OK && beta != 0)
-		config_fields_refuse(f, "llama_4_scaling");
-}
-
 /* mistral-finetune leaves this field in the file when it has merged its adapter; matrices that are
  * not merged have names of their own and are refused. */
 static void pass_over_lora(config_fields *f)
@@ -62,11 +42,41 @@ static void pass_over_lora(config_fields *f)
 	json_skip(&f->r);
 }
 
+static void pass_over_images(config_fields *f)
+{
+	f->a->images = config_fields_pass_over(&f->r);
+	if (f->a->images)
+		notes_add(f->decisions,
+		          "the language model is converted, what reads images is left out (%s: "
+		          "vision_encoder)",
+		          f->file);
+}
+
+/* fp8_e4m3 says nothing that the tensors do not. */
+static void read_quantization(config_fields *f)
+{
+	char key[64], format[40] = "", what[80];
+
+	if (json_peek(&f->r) == JSON_NULL) {
+		json_read_null(&f->r);
+		return;
+	}
+	json_enter_object(&f->r);
+	while (f->r.status == BRISE_OK && json_next_key(&f->r, key, sizeof key))
+		if (strcmp(key, "qformat_weight") != 0)
+			json_skip(&f->r);
+		else
+			json_read_name(&f->r, format, sizeof format);
+	(void)snprintf(what, sizeof what, "quantization.qformat_weight %s", format);
+	if (f->r.status == BRISE_OK && strcmp(format, "fp8_e4m3") != 0)
+		config_fields_refuse(f, what);
+}
+
 static void read_field(config_fields *f, const char *key)
 {
 	static const neutral_field neutrals[] = {
-		{ "moe", 0, 0 },     { "vision_encoder", 0, 0 }, { "quantization", 0, 0 },
-		{ "ple_dim", 0, 0 }, { "use_biases", 0, 0 },     { "causal", 1, 1 },
+		{ "moe", 0, 0 },    { "ple_dim", 0, 0 },     { "use_biases", 0, 0 },
+		{ "causal", 1, 1 }, { "q_lora_rank", 0, 0 }, { "kv_lora_rank", 0, 0 },
 	};
 	static const char *const known[] = { "max_batch_size", "model_type", "multiple_of",
 		                             "ffn_dim_multiplier", NULL };
@@ -78,8 +88,10 @@ static void read_field(config_fields *f, const char *key)
 		config_fields_read_eps(f);
 	else if (!strcmp(key, "yarn"))
 		rope_fields_read(&f->rope, &f->r, key);
-	else if (!strcmp(key, "llama_4_scaling"))
-		read_llama_4_scaling(f);
+	else if (!strcmp(key, "quantization"))
+		read_quantization(f);
+	else if (!strcmp(key, "vision_encoder"))
+		pass_over_images(f);
 	else if (!strcmp(key, "lora"))
 		pass_over_lora(f);
 	else {
@@ -148,5 +160,6 @@ brise_status architecture_read_params(architecture *a, const char *json, size_t 
 	if ((status = check_required(&f, err)) != BRISE_OK)
 		return status;
 	decide(&f);
-	return model_check_config(&a->config, name, err);
+	status = rope_fields_decide(&f.rope, &a->config, f.file, decisions, err);
+	return status == BRISE_OK ? model_check_config(&a->config, name, err) : status;
 }

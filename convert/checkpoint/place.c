@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/checkpoint/scales.h"
 #include "convert/formats/elements.h"
 #include "convert/formats/files.h"
 #include "convert/formats/names.h"
@@ -56,10 +57,10 @@ static brise_status check_shape(const opened *o, const named_tensor *t, uint32_t
 	expected.shape[1] = cols;
 	tensors_squeeze(&expected, vector ? 1 : 2);
 	tensors_squeeze(&squeezed, expected.n_dims);
-	if (t->dtype == 0)
-		return error_set(o->err, BRISE_EUNSUPPORTED,
-		                 "%s: tensor %s is neither F16, BF16 nor F32", path_of(o, t),
-		                 t->name);
+	if (t->dtype == 0 || (vector && t->dtype == ELEMENTS_F8_E4M3))
+		return error_set(o->err, BRISE_EUNSUPPORTED, "%s: tensor %s is neither %sF32",
+		                 path_of(o, t), t->name,
+		                 vector ? "F16, BF16 nor " : "F16, BF16, F8_E4M3 nor ");
 	if (squeezed.n_dims != expected.n_dims ||
 	    memcmp(squeezed.shape, expected.shape, expected.n_dims * sizeof *expected.shape) != 0)
 		return error_set(o->err, BRISE_EFORMAT,
@@ -140,13 +141,19 @@ static brise_status check_bias(const opened *o, const named_tensor *t)
 
 /* How many tensors of each kind were ignored. */
 typedef struct passed {
-	unsigned buffers, biases;
+	unsigned buffers, biases, scales;
 } passed;
 
 static brise_status pass_over(const opened *o, const named_tensor *t, passed *counts)
 {
 	if (naming_is_buffer(t->name)) {
 		counts->buffers++;
+		return BRISE_OK;
+	}
+	if (scales_is_weight_scale(o, t->name))
+		return BRISE_OK;
+	if (scales_is_activation_scale(o, t->name)) {
+		counts->scales++;
 		return BRISE_OK;
 	}
 	if (o->cp.gguf && !strcmp(t->name, "rope_freqs.weight"))
@@ -167,6 +174,11 @@ static void note_passed(opened *o, const passed *counts)
 		          "%u buffers ignored, such as tables of rotary frequencies, which "
 		          "follow from rope theta",
 		          counts->buffers);
+	if (counts->scales > 0)
+		notes_add(&o->decisions,
+		          "%u scales of activations ignored: activations are quantized as they "
+		          "come",
+		          counts->scales);
 	if (counts->biases > 0)
 		notes_add(&o->decisions, "%u biases ignored: all are zero", counts->biases);
 }
@@ -189,7 +201,7 @@ static brise_status place_tensor(opened *o, const named_tensor *t, passed *count
 	place->dtype = (elements_type)t->dtype;
 	place->file = t->file;
 	place->offset = t->offset;
-	return BRISE_OK;
+	return scales_find(o, t, &place->scale);
 }
 
 /* The output matrix may be the embedding, if the configuration says so. */
@@ -199,6 +211,7 @@ static void tie_output(opened *o)
 
 	if (!o->arch.tied)
 		return;
+	o->arch.config.flags |= FORMAT_TIED;
 	notes_add(&o->decisions, "output matrix: the embedding%s (%s)",
 	          outside[TENSOR_OUTPUT].name ? "; the file's own is ignored" : "",
 	          o->cp.gguf ? "no output.weight" : "configuration: tied embeddings");
@@ -228,7 +241,7 @@ static brise_status find_missing(const opened *o)
 brise_status place_tensors(opened *o)
 {
 	brise_status status = BRISE_OK;
-	passed counts = { 0, 0 };
+	passed counts = { 0, 0, 0 };
 	size_t i;
 
 	o->cp.tensors = memory_new(o->arch.config.n_layers, sizeof *o->cp.tensors);

@@ -31,6 +31,7 @@ static const element_type types[ELEMENTS_TYPES] = {
 	[ELEMENTS_F16] = PLAIN(F16, 2),
 	[ELEMENTS_BF16] = PLAIN(BF16, 2),
 	[ELEMENTS_F32] = PLAIN(F32, 4),
+	[ELEMENTS_F8_E4M3] = PLAIN(F8_E4M3, 1),
 	[ELEMENTS_Q8_0] = BLOCKS(Q8_0, ggml_decode_q8_0),
 	[ELEMENTS_Q4_0] = BLOCKS(Q4_0, ggml_decode_q4_0),
 	[ELEMENTS_Q4_1] = BLOCKS(Q4_1, ggml_decode_q4_1),
@@ -112,12 +113,31 @@ static bool decode_bfloats(float *out, const uint16_t *halves, size_t n)
 	return !(carry >> 15);
 }
 
+/* Bias 7, no infinity; the largest magnitude is not a number. With the exponent's bits in their
+ * place a code is a float 2^-120 times as large, subnormals too, and the product is exact. */
+static bool decode_bytes(float *out, const uint8_t *codes, size_t n)
+{
+	bool finite = true;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t bits = (uint32_t)(codes[i] & 0x80) << 24 | (uint32_t)(codes[i] & 0x7f)
+		                                                            << 20;
+
+		out[i] = half_from_bits(bits) * 0x1p120f;
+		finite = finite && (codes[i] & 0x7f) != 0x7f;
+	}
+	return finite;
+}
+
 bool elements_decode(float *out, const void *raw, uint32_t dtype, size_t n)
 {
 	if (dtype == ELEMENTS_F16)
 		return decode_halves(out, raw, n);
 	if (dtype == ELEMENTS_BF16)
 		return decode_bfloats(out, raw, n);
+	if (dtype == ELEMENTS_F8_E4M3)
+		return decode_bytes(out, raw, n);
 	if (elements_are_quantized(dtype))
 		types[dtype].decode(out, raw, n / types[dtype].block);
 	else

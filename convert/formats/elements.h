@@ -12,6 +12,7 @@ typedef enum elements_type {
 	ELEMENTS_F16 = 1,
 	ELEMENTS_BF16 = 2,
 	ELEMENTS_F32 = 3,
+	ELEMENTS_F8_E4M3, /* one byte: sign, 4 bits of exponent, 3 of mantissa (arXiv 2209.05433) */
 	ELEMENTS_Q8_0,
 	ELEMENTS_Q4_0,
 	ELEMENTS_Q4_1,
@@ -33,7 +34,7 @@ const char *elements_name(uint32_t dtype);
 /* Elements that are coded together: a row is a whole number of blocks. 0 for what is no type. */
 uint32_t elements_block(uint32_t dtype);
 
-/* True for types that already lost precision to few bits. */
+/* True for ggml's types, which already lost precision to few bits. */
 bool elements_are_quantized(uint32_t dtype);
 
 /* Bytes of n elements. False: no type, not a whole number of blocks, or overflow. */

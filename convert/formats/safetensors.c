@@ -63,10 +63,11 @@ static bool read_offsets(json_reader *r, named_tensor *t, uint64_t base, uint64_
 
 static uint32_t dtype_of(const char *name)
 {
-	return !strcmp(name, "F16")    ? ELEMENTS_F16
-	       : !strcmp(name, "BF16") ? ELEMENTS_BF16
-	       : !strcmp(name, "F32")  ? ELEMENTS_F32
-	                               : 0;
+	return !strcmp(name, "F16")       ? ELEMENTS_F16
+	       : !strcmp(name, "BF16")    ? ELEMENTS_BF16
+	       : !strcmp(name, "F32")     ? ELEMENTS_F32
+	       : !strcmp(name, "F8_E4M3") ? ELEMENTS_F8_E4M3
+	                                  : 0;
 }
 
 static bool read_tensor(json_reader *r, named_tensor *t, uint64_t base, uint64_t file_bytes)
