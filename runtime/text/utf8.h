@@ -42,4 +42,27 @@ static inline int utf8_measure(const uint8_t *text, size_t n)
 	return bytes;
 }
 
+/* The character of `bytes` bytes at the start of text, as utf8_measure measured them. */
+static inline uint32_t utf8_read(const uint8_t *text, int bytes)
+{
+	uint32_t c = bytes == 1 ? text[0] : text[0] & (0x7fu >> bytes);
+	int i;
+
+	for (i = 1; i < bytes; i++)
+		c = c << 6 | (text[i] & 0x3fu);
+	return c;
+}
+
+/* Where utf8_measure finds no character: bytes of the text that U+FFFD replaces as a whole, the
+ * longest beginning of a character (Unicode 16.0, 3.9.6, "U+FFFD Substitution of Maximal
+ * Subparts"). */
+static inline size_t utf8_measure_broken(const uint8_t *text, size_t n)
+{
+	size_t bytes = 1;
+
+	while (bytes < n && utf8_measure(text, bytes) == 0 && utf8_measure(text, bytes + 1) == 0)
+		bytes++;
+	return bytes;
+}
+
 #endif

@@ -9,18 +9,8 @@
 /* The first character and its bytes; NO_CHARACTER where there is none. */
 static uint32_t first_character(const uint8_t *text, size_t bytes, int *step)
 {
-	uint32_t c;
-	int i;
-
 	*step = bytes > 0 ? utf8_measure(text, bytes) : 0;
-	if (*step <= 0)
-		return NO_CHARACTER;
-	if (*step == 1)
-		return text[0];
-	c = text[0] & (0x7fu >> *step);
-	for (i = 1; i < *step; i++)
-		c = c << 6 | (text[i] & 0x3fu);
-	return c;
+	return *step > 0 ? utf8_read(text, *step) : NO_CHARACTER;
 }
 
 static uint32_t last_character(const uint8_t *text, size_t bytes, int *step)
