@@ -14,11 +14,12 @@
 #include "convert/formats/files.h"
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/merges.h"
+#include "convert/tokenizer/tekken.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
-/* Mistral's have 2 MB, and 4 MB with merges as lists over several lines */
+/* Mistral's have 2 MB, and 4 MB with merges as lists over several lines; their tekken.json 20 MB */
 #define FILE_MAX ((size_t)64 << 20)
 #define SPACE    TOKENIZER_SPACE
 
@@ -261,8 +262,11 @@ brise_status tokenizer_json_read_memory(const char *json, size_t size, const cha
                                         size_t *bytes, brise_error *err)
 {
 	json_tokenizer j;
-	brise_status status = json_read_tokenizer(&j, json, size, name, err);
+	brise_status status;
 
+	if (tekken_recognise(json, size))
+		return tekken_read_memory(json, size, name, decisions, section, bytes, err);
+	status = json_read_tokenizer(&j, json, size, name, err);
 	*section = NULL;
 	*bytes = 0;
 	if (status == BRISE_OK) {

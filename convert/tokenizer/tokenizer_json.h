@@ -1,5 +1,5 @@
-/* tokenizer_json.h - Hugging Face's tokenizer.json, where it holds what SentencePiece made, turned
- * into the file's tokenizer section */
+/* tokenizer_json.h - Hugging Face's tokenizer.json, where it holds what SentencePiece made, or
+ * Mistral's tekken.json, turned into the file's tokenizer section */
 #ifndef CONVERT_TOKENIZER_TOKENIZER_JSON_H
 #define CONVERT_TOKENIZER_TOKENIZER_JSON_H
 
@@ -10,7 +10,8 @@
 #define TOKENIZER_JSON_ALL UINT32_MAX
 
 /* Reads the file at `path` and makes a section for brise_open_tokenizer and the file, which encodes
- * as the tokenizer.model that it was made from.
+ * as the tokenizer.model that it was made from. A tekken.json is told by its first key
+ * (convert/tokenizer/tekken.h).
  *
  * rows: of the model's embedding; added tokens of larger ids, as a "[PAD]" that came after
  *       training, are left out, which becomes a line of *decisions. TOKENIZER_JSON_ALL: none are

@@ -53,7 +53,8 @@ static brise_status fill_header(const tokenizer_pieces *p, const char *name, tok
 
 	memset(h, 0, sizeof *h);
 	memcpy(h->magic, TOKENIZER_MAGIC, sizeof h->magic);
-	h->version = TOKENIZER_VERSION;
+	h->version = p->flags & TOKENIZER_BYTE_LEVEL ? TOKENIZER_VERSION : 1;
+	h->dialect = p->dialect;
 	h->vocab = p->vocab;
 	h->unk = p->unk;
 	h->bos = p->bos;
@@ -66,7 +67,7 @@ static brise_status fill_header(const tokenizer_pieces *p, const char *name, tok
 		h->n_user += p->pieces[i].type == PIECE_USER_DEFINED;
 		spans = spans || spans_words(&p->pieces[i]);
 	}
-	h->flags = p->flags | (spans ? 0 : TOKENIZER_CUTS_WORDS);
+	h->flags = p->flags | (spans || p->flags & TOKENIZER_BYTE_LEVEL ? 0 : TOKENIZER_CUTS_WORDS);
 	if (text_bytes > UINT32_MAX)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: pieces of %" PRIu64 " bytes together, at most %" PRIu32
@@ -84,6 +85,7 @@ static void fill_pieces(const tokenizer_pieces *p, uint8_t *section, const token
 	uint32_t *offsets = (uint32_t *)(void *)(section + places->offsets),
 	         *byte_ids = (uint32_t *)(void *)(section + places->byte_ids);
 	float *scores = (float *)(void *)(section + places->scores);
+	bool byte_level = p->flags & TOKENIZER_BYTE_LEVEL;
 	uint32_t i, at = 0;
 
 	for (i = 0; i < p->vocab; i++) {
@@ -92,10 +94,13 @@ static void fill_pieces(const tokenizer_pieces *p, uint8_t *section, const token
 		offsets[i] = at;
 		memcpy(section + places->text + at, piece->text, piece->bytes);
 		at += piece->bytes;
-		scores[i] = piece->score;
+		if (!byte_level)
+			scores[i] = piece->score;
 		section[places->types + i] = (uint8_t)piece->type;
 		if (piece->type == PIECE_BYTE)
 			byte_ids[tokenizer_parse_byte(piece->text, piece->bytes)] = i;
+		if (byte_level && piece->type == PIECE_NORMAL && piece->bytes == 1)
+			byte_ids[*piece->text] = i;
 	}
 	offsets[p->vocab] = at;
 }

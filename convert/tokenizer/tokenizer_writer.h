@@ -23,12 +23,13 @@ typedef struct tokenizer_pieces {
 	tokenizer_piece *pieces; /* [vocab], no text twice */
 	uint32_t vocab;
 	int32_t unk, bos, eos;
-	/* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK: then every byte has its piece. The rest
-	 * follows from the pieces */
+	/* TOKENIZER_DUMMY_PREFIX; TOKENIZER_BYTE_FALLBACK and TOKENIZER_BYTE_LEVEL: then every byte
+	 * has its piece. The rest follows from the pieces */
 	uint32_t flags;
 	/* how text is cut beside control tokens and symbols (added_rule); 0: as SentencePiece
 	 * does */
 	uint32_t rule;
+	uint32_t dialect; /* tokenizer_section.h */
 } tokenizer_pieces;
 
 /* By bytes, a prefix first; -1, 0 or 1. */

@@ -42,7 +42,7 @@ brise_status brise_new_matcher(brise_matcher **out, const brise_grammar *grammar
 		memcpy(m->ends, ends, n_ends * sizeof *ends);
 	m->n_ends = n_ends;
 	m->grammar = grammar;
-	m->is_answer = answer;
+	m->is_answer = answer && grammar->vocabulary->drops_space;
 	m->next = grammar->cache->matchers;
 	m->link = &grammar->cache->matchers;
 	if (m->next)
@@ -190,7 +190,8 @@ static bool has_token(const uint32_t *mask, uint32_t id)
 	return mask[id / 32] >> id % 32 & 1;
 }
 
-/* The first token of an answer: a space that it begins with is no part of the text. */
+/* The first token of an answer, where texts get a space in front: that space is no part of the
+ * text. */
 static const uint32_t *find_answer_mask(const brise_matcher *m)
 {
 	const brise_grammar *g = m->grammar;

@@ -9,30 +9,7 @@
 
 bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_t *bytes)
 {
-	const uint8_t *piece;
-	size_t n, i;
-	int byte;
-
-	*bytes = 0;
-	if (id >= t->vocab || t->types[id] == PIECE_CONTROL || t->types[id] == PIECE_UNKNOWN)
-		return false;
-	piece = t->text + t->offsets[id];
-	n = tokenizer_piece_bytes(t, id);
-	if (t->types[id] == PIECE_BYTE) {
-		byte = tokenizer_parse_byte(piece, n);
-		buffer[0] = (char)byte;
-		*bytes = byte >= 0;
-		return byte >= 0;
-	}
-	for (i = 0; i < n;) {
-		if (n - i >= TOKENIZER_SPACE_BYTES &&
-		    !memcmp(piece + i, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES)) {
-			buffer[(*bytes)++] = ' ';
-			i += TOKENIZER_SPACE_BYTES;
-		} else {
-			buffer[(*bytes)++] = (char)piece[i++];
-		}
-	}
+	*bytes = tokenizer_spell(t, id, buffer);
 	return *bytes > 0;
 }
 
@@ -160,6 +137,7 @@ static bool make(vocabulary *v, const brise_tokenizer *t)
 	bool done = false;
 
 	v->tokenizer = t;
+	v->drops_space = t->dummy_prefix;
 	v->rows = t->rows > t->vocab ? t->rows : t->vocab;
 	v->words = (v->rows + 31) / 32;
 	all = spell_all(t, &v->n_tokens, &text);

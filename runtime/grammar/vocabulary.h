@@ -24,7 +24,8 @@ typedef struct vocabulary {
 	uint32_t n_quoted;
 	uint32_t *marked; /* [n_marked] those with a quotation mark or a comma */
 	uint32_t n_marked;
-	uint32_t space; /* the node of a space; n_nodes: none */
+	uint32_t space;   /* the node of a space; n_nodes: none */
+	bool drops_space; /* decoding drops a space in front of a text */
 } vocabulary;
 
 /* The text of a token, as decoding gives it: *text [*bytes], in buffer [deepest] or elsewhere.

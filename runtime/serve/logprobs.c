@@ -49,31 +49,11 @@ size_t logprobs_choose(const float *logits, uint32_t vocab, double norm, logprob
 
 size_t logprobs_write_text(const brise_tokenizer *tokenizer, int32_t id, char *text)
 {
-	size_t bytes, at, n = 0;
-	const char *piece;
-	unsigned type;
-
-	if (!tokenizer || id < 0 || (uint32_t)id >= tokenizer->vocab ||
-	    brise_get_piece(tokenizer, id, &piece, &bytes, NULL) != BRISE_OK ||
-	    bytes > TOKENIZER_PIECE_MAX)
+	if (!tokenizer || id < 0 || (uint32_t)id >= tokenizer->vocab)
 		return 0;
-	type = tokenizer->types[id];
-	if (type == PIECE_CONTROL)
-		return 0;
-	if (type == PIECE_BYTE) {
-		text[0] = (char)tokenizer_parse_byte((const uint8_t *)piece, bytes);
-		return 1;
-	}
-	if (type == PIECE_UNKNOWN) {
+	if (tokenizer->types[id] == PIECE_UNKNOWN) {
 		memcpy(text, " \xe2\x81\x87 ", 5);
 		return 5;
 	}
-	for (at = 0; at < bytes;) {
-		bool space = bytes - at >= TOKENIZER_SPACE_BYTES &&
-		             !memcmp(piece + at, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES);
-
-		text[n++] = space ? ' ' : piece[at];
-		at += space ? TOKENIZER_SPACE_BYTES : 1;
-	}
-	return n;
+	return tokenizer_spell(tokenizer, (uint32_t)id, text);
 }

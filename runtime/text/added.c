@@ -50,7 +50,7 @@ static added_pattern piece_pattern(const brise_tokenizer *t, uint32_t id, uint32
 }
 
 /* The pattern as the text is when it is looked for: a space in front, if texts get one, and U+2581
- * for every space. At most three times as long, and one space longer. */
+ * for every space, if pieces mark them. At most three times as long, and one space longer. */
 static size_t normalize_pattern(const brise_tokenizer *t, added_pattern *p, uint8_t *out)
 {
 	size_t n = 0;
@@ -61,7 +61,7 @@ static size_t normalize_pattern(const brise_tokenizer *t, added_pattern *p, uint
 		n = TOKENIZER_SPACE_BYTES;
 	}
 	for (i = 0; i < p->bytes; i++)
-		if (p->text[i] == ' ') {
+		if (p->text[i] == ' ' && t->kind->marks_spaces) {
 			memcpy(out + n, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES);
 			n += TOKENIZER_SPACE_BYTES;
 		} else {

@@ -2,9 +2,9 @@
  * 1508.07909) as SentencePiece does it (arXiv 1808.06226)
  *
  * 1. Cut into symbols: user-defined ones (longest match first, never merged further) where the text
- *    still holds them, else single characters.
+ *    still holds them, else single characters, or bytes with a byte-level tokenizer.
  * 2. Merge: of all neighbours that together are a piece, the pair with the highest score, leftmost
- *    among equals, becomes one symbol; repeat.
+ *    among equals, becomes one symbol; repeat. Byte-level tokenizers have no scores: the lowest id.
  * 3. Take merges into pieces of type "unused" back: they are steps on the way to longer pieces
  *    only.
  * 4. Symbols that are no piece become byte tokens, or one unknown token per run of them.
@@ -118,7 +118,7 @@ static int32_t find_piece(const bpe *b, uint32_t at, uint32_t bytes)
 {
 	int32_t id = tokenizer_find_piece(b->t, b->text + at, bytes);
 
-	return id >= 0 && b->reserved && (b->reserved[id / 32] >> id % 32 & 1) ? NO_PIECE : id;
+	return id >= 0 && bpe_has_id(b->reserved, (uint32_t)id) ? NO_PIECE : id;
 }
 
 /* Bytes of the user-defined symbol at a place; 0: none, or one that is reserved. */
@@ -139,7 +139,9 @@ static void cut_symbols(bpe *b)
 
 		step = match_symbol(b, at);
 		if (step == 0)
-			step = (uint32_t)utf8_measure(b->text + at, b->text_bytes - at);
+			step = b->t->kind->byte_level
+			               ? 1
+			               : (uint32_t)utf8_measure(b->text + at, b->text_bytes - at);
 		s->offset = at;
 		s->prev = b->n == 0 ? NO_SYMBOL : b->n - 1;
 		s->next = at + step == b->text_bytes ? NO_SYMBOL : b->n + 1;
@@ -177,7 +179,9 @@ static void consider_pair(bpe *b, uint32_t left, uint32_t right)
 	 * purpose. */
 	if (id < 0 || b->t->types[id] == PIECE_USER_DEFINED)
 		return;
-	merge_queue_push(&b->queue, (merge){ merge_rank(b->t->scores[id]), left, (uint32_t)id });
+	merge_queue_push(&b->queue,
+	                 (merge){ b->t->scores ? merge_rank(b->t->scores[id]) : (uint32_t)id, left,
+	                          (uint32_t)id });
 	if (b->t->types[id] == PIECE_UNUSED)
 		b->cuts[id] = r->offset - l->offset;
 }
@@ -281,7 +285,7 @@ static bool add_ids(const bpe *b, bpe_ids *ids)
 		const symbol *s = &b->symbols[i];
 
 		unknown = s->id < 0;
-		if (unknown && b->t->byte_fallback)
+		if (unknown && b->t->byte_ids)
 			done = add_bytes(b, s, ids);
 		else if (!unknown || !after_unknown)
 			done = bpe_add_id(ids, unknown ? b->t->unk : s->id);
@@ -300,7 +304,7 @@ bool bpe_encode(const brise_tokenizer *t, const uint8_t *text, size_t bytes, boo
 
 	if (bytes == 0)
 		return true;
-	if (!bpe_reserve(space, t, count_characters(text, bytes)))
+	if (!bpe_reserve(space, t, t->kind->byte_level ? bytes : count_characters(text, bytes)))
 		return false;
 	b.symbols = space->symbols;
 	b.queue.entries = space->entries;

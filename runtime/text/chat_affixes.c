@@ -169,7 +169,7 @@ static bool make_tokens(brise_chat *chat)
 		memcpy(set->items, plain->items, plain->n * sizeof *set->items);
 	set->n = plain->n;
 	for (i = 0; i < t->n_user; i++)
-		if (encode_has_id(chat->reserved, t->user[i]))
+		if (bpe_has_id(chat->reserved, t->user[i]))
 			add_symbol(set, t, t->user[i]);
 	added_sort(set);
 	return true;

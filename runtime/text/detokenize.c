@@ -5,7 +5,8 @@
  *   once, from the first token that is not control;
  * - byte tokens that follow one another are read as UTF-8, and each that fits into no character
  *   becomes U+FFFD. Up to three are held back until the next token decides; any other token, even a
- *   control token, ends the run;
+ *   control token, ends the run. All pieces of byte-level tokenizers are such bytes, and U+FFFD
+ * stands for as many as begin a character;
  * - control tokens and rows without a piece give nothing, the unknown token gives U+2047 between
  *   spaces.
  */
@@ -89,11 +90,18 @@ static void release_held(brise_decoder *d, bool all)
 			from += (size_t)step;
 		} else {
 			append(d, UTF8_REPLACEMENT, UTF8_REPLACEMENT_BYTES);
-			from++;
+			from += d->t->kind->measure_broken(d->held + from, d->n_held - from);
 		}
 	}
 	d->n_held -= from;
 	memmove(d->held, d->held + from, d->n_held);
+}
+
+/* A byte of a character that other tokens may continue. */
+static void hold(brise_decoder *d, uint8_t byte)
+{
+	d->held[d->n_held++] = byte;
+	release_held(d, false);
 }
 
 static void append_piece(brise_decoder *d, const uint8_t *piece, size_t bytes)
@@ -126,7 +134,7 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
 		                          ERROR_ARGUMENT(bytes) };
 	brise_decoder *d = decoder;
 	const char *stored;
-	size_t stored_bytes;
+	size_t stored_bytes, i;
 	unsigned type;
 	brise_status status = error_check_pointers(err, "brise_decode_token", needed, 3);
 
@@ -139,9 +147,10 @@ brise_status brise_decode_token(brise_decoder *decoder, int32_t id, const char *
 		return status;
 	type = (uint32_t)id < d->t->vocab ? d->t->types[id] : PIECE_CONTROL;
 	if (type == PIECE_BYTE) {
-		d->held[d->n_held++] =
-		        (uint8_t)tokenizer_parse_byte((const uint8_t *)stored, stored_bytes);
-		release_held(d, false);
+		hold(d, (uint8_t)tokenizer_parse_byte((const uint8_t *)stored, stored_bytes));
+	} else if (type != PIECE_CONTROL && d->t->kind->byte_level) {
+		for (i = 0; i < stored_bytes; i++)
+			hold(d, (uint8_t)stored[i]);
 	} else {
 		release_held(d, true);
 		if (type == PIECE_UNKNOWN)

@@ -6,9 +6,10 @@
  *    whole text (llama.cpp, tokenizer_st_partition; longest.c). Special ones count only if control
  *    tokens are asked for: text from a user must not become one.
  * 2. Each text between them is normalised: every space becomes U+2581, every byte that is not UTF-8
- *    becomes U+FFFD, and a space is put in front as the rule says (added_section.h).
+ *    becomes U+FFFD, and a space is put in front as the rule says (added_section.h). With a
+ *    byte-level tokenizer spaces stay, and U+FFFD replaces bytes as far as they begin a character.
  * 3. Tokens that are to be found in normalised text are cut out of it.
- * 4. What is left is merged (bpe.c).
+ * 4. What is left is merged (bpe.c), byte-level in parts (kinds.c).
  *
  * Without rules in the file there are no patterns but control tokens: the whole text is normalised
  * and merged, as SentencePiece does.
@@ -59,31 +60,44 @@ struct brise_encoder {
 static_assert(TOKENIZER_SPACE_BYTES == 3 && UTF8_REPLACEMENT_BYTES == 3,
               "both replacements below are three bytes");
 
-/* Writes normalised text to `out`, if not NULL, and returns its bytes. */
-static size_t normalize(bool prefix, const uint8_t *text, size_t bytes, uint8_t *out)
+/* What takes the place of the text's first bytes. */
+typedef struct normal_step {
+	const void *out;
+	size_t bytes, read;
+} normal_step;
+
+static normal_step normalize_next(const tokenizer_kind *kind, const uint8_t *text, size_t bytes)
 {
-	size_t n = 0, from;
-	int step;
+	int measured = utf8_measure(text, bytes);
 
-	if (prefix) {
-		if (out)
-			memcpy(out, TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES);
-		n = TOKENIZER_SPACE_BYTES;
-	}
-	for (from = 0; from < bytes; from += (size_t)step) {
-		const char *replacement = NULL;
+	if (measured <= 0)
+		return (normal_step){ UTF8_REPLACEMENT, UTF8_REPLACEMENT_BYTES,
+			              kind->measure_broken(text, bytes) };
+	if (*text == ' ' && kind->marks_spaces)
+		return (normal_step){ TOKENIZER_SPACE, TOKENIZER_SPACE_BYTES, 1 };
+	return (normal_step){ text, (size_t)measured, (size_t)measured };
+}
 
-		step = utf8_measure(text + from, bytes - from);
-		if (step <= 0) {
-			replacement = UTF8_REPLACEMENT;
-			step = 1;
-		} else if (text[from] == ' ') {
-			replacement = TOKENIZER_SPACE;
-		}
+/* Bytes of the space in front of a text that gets one. */
+static size_t prefix_bytes(const encoding *e, bool prefix)
+{
+	return prefix && e->t->kind->marks_spaces ? TOKENIZER_SPACE_BYTES : 0;
+}
+
+/* Writes normalised text to `out`, if not NULL, and returns its bytes. */
+static size_t normalize(const encoding *e, bool prefix, const uint8_t *text, size_t bytes,
+                        uint8_t *out)
+{
+	size_t n = prefix_bytes(e, prefix), from;
+	normal_step step;
+
+	if (out)
+		memcpy(out, TOKENIZER_SPACE, n);
+	for (from = 0; from < bytes; from += step.read) {
+		step = normalize_next(e->t->kind, text + from, bytes - from);
 		if (out)
-			memcpy(out + n, replacement ? (const uint8_t *)replacement : text + from,
-			       replacement ? 3 : (size_t)step);
-		n += replacement ? 3 : (size_t)step;
+			memcpy(out + n, step.out, step.bytes);
+		n += step.bytes;
 	}
 	return n;
 }
@@ -102,10 +116,10 @@ static bool reserve_normalized(encoding *e, size_t bytes)
 /* Normalises into e->normalized; *n its bytes. False: no memory. */
 static bool fill_normalized(encoding *e, bool prefix, const uint8_t *text, size_t bytes, size_t *n)
 {
-	*n = normalize(prefix, text, bytes, NULL);
+	*n = normalize(e, prefix, text, bytes, NULL);
 	if (*n > e->room && !reserve_normalized(e, *n))
 		return false;
-	normalize(prefix, text, bytes, e->normalized);
+	normalize(e, prefix, text, bytes, e->normalized);
 	return true;
 }
 
@@ -114,8 +128,8 @@ static bool fill_normalized(encoding *e, bool prefix, const uint8_t *text, size_
 static bool fill_mask(encoding *e, bool prefix, const uint8_t *text, size_t bytes,
                       const uint8_t *placed, size_t n)
 {
-	size_t at = prefix ? TOKENIZER_SPACE_BYTES : 0, from, written;
-	int step;
+	size_t at = prefix_bytes(e, prefix), from;
+	normal_step step;
 
 	if (n > e->mask_room) {
 		uint8_t *grown = memory_resize(e->mask, n, 1);
@@ -126,18 +140,17 @@ static bool fill_mask(encoding *e, bool prefix, const uint8_t *text, size_t byte
 		e->mask_room = n;
 	}
 	memset(e->mask, 1, at);
-	for (from = 0; from < bytes; from += (size_t)step, at += written) {
-		step = utf8_measure(text + from, bytes - from);
-		written = step <= 0 || text[from] == ' ' ? 3 : (size_t)step;
-		step = step <= 0 ? 1 : step;
-		memset(e->mask + at, placed[from], written);
+	for (from = 0; from < bytes; from += step.read, at += step.bytes) {
+		step = normalize_next(e->t->kind, text + from, bytes - from);
+		memset(e->mask + at, placed[from], step.bytes);
 	}
 	return true;
 }
 
 static bool merge_text(encoding *e, const uint8_t *text, size_t bytes)
 {
-	return bpe_encode(e->t, text, bytes, !e->added->symbols, e->reserved, &e->space, &e->ids);
+	return e->t->kind->encode(e->t, text, bytes, !e->added->symbols, e->reserved, &e->space,
+	                          &e->ids);
 }
 
 /* Metaspace's rule: a space in front, unless there is one. */
@@ -168,7 +181,7 @@ static bool counts(const encoding *e, const added_pattern *p, const uint8_t *pla
 	while (placed && i < p->bytes && placed[i])
 		i++;
 	return (placed && i == p->bytes) ||
-	       (!(p->flags & ADDED_SPECIAL) && !encode_has_id(e->reserved, p->id));
+	       (!(p->flags & ADDED_SPECIAL) && !bpe_has_id(e->reserved, p->id));
 }
 
 static bool counts_at(const void *user, const added_pattern *p, size_t at)
@@ -312,7 +325,7 @@ static bool encode_plainly(encoding *e, const encode_request *r)
 
 	return r->bytes == 0 ||
 	       (fill_normalized(e, true, (const uint8_t *)r->text, r->bytes, &n) &&
-	        bpe_encode(e->t, e->normalized, n, true, r->reserved, &e->space, &e->ids));
+	        e->t->kind->encode(e->t, e->normalized, n, true, r->reserved, &e->space, &e->ids));
 }
 
 brise_status encode_append(const brise_tokenizer *tokenizer, const encode_request *r, bpe_ids *ids,
@@ -339,23 +352,24 @@ brise_status encode_append(const brise_tokenizer *tokenizer, const encode_reques
 
 /* What a text of `bytes` bytes takes at most. Every byte may be no UTF-8, which makes three bytes
  * and one character of it; between added tokens each text may get a space in front, again three
- * bytes and a character. A byte of normalised text may become a token of its own. */
+ * bytes and a character. A byte of normalised text may become a token of its own, and is a symbol
+ * where bytes are merged. */
 typedef struct encode_room {
-	size_t normalized, characters, ids;
+	size_t normalized, symbols, ids;
 } encode_room;
 
-static encode_room room_for(size_t bytes)
+static encode_room room_for(const brise_tokenizer *t, size_t bytes)
 {
-	return (encode_room){ 3 * bytes + 3, bytes + 1, 4 * bytes + 4 };
+	return (encode_room){ 3 * bytes + 3, t->kind->byte_level ? 3 * bytes + 3 : bytes + 1,
+		              4 * bytes + 4 };
 }
 
 static bool reserve(encoding *e, size_t bytes)
 {
-	const encode_room room = room_for(bytes);
+	const encode_room room = room_for(e->t, bytes);
 
 	return reserve_normalized(e, room.normalized) &&
-	       bpe_reserve(&e->space, e->t, room.characters) &&
-	       bpe_reserve_ids(&e->ids, room.ids) &&
+	       bpe_reserve(&e->space, e->t, room.symbols) && bpe_reserve_ids(&e->ids, room.ids) &&
 	       (e->t->added->rule != ADDED_GGML ||
 	        longest_reserve(&e->matches, bytes * e->t->added->nested, bytes));
 }
@@ -419,11 +433,11 @@ void brise_free_encoder(brise_encoder *encoder)
 
 void tokenizer_count_encoder(const brise_tokenizer *t, size_t bytes, uint64_t *needed)
 {
-	const encode_room room = room_for(bytes);
+	const encode_room room = room_for(t, bytes);
 
 	memory_count(needed, 1, sizeof(brise_encoder));
 	memory_count(needed, room.normalized, 1);
-	bpe_count(t, room.characters, needed);
+	bpe_count(t, room.symbols, needed);
 	memory_count(needed, room.ids, sizeof(int32_t));
 	if (t->added->rule == ADDED_GGML) {
 		memory_count(needed, bytes * t->added->nested, sizeof(longest_match));

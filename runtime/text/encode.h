@@ -26,10 +26,4 @@ typedef struct encode_request {
 brise_status encode_append(const brise_tokenizer *tokenizer, const encode_request *request,
                            bpe_ids *ids, brise_error *err);
 
-/* Whether bit `id` of a set of ids is set; NULL: an empty set. */
-static inline bool encode_has_id(const uint32_t *set, uint32_t id)
-{
-	return set && (set[id / 32] >> id % 32 & 1);
-}
-
 #endif

@@ -31,6 +31,13 @@ static brise_status check_header(const tokenizer_header *h, const char *name, si
 	if (h->flags & ~TOKENIZER_FLAGS)
 		return error_set(err, BRISE_EUNSUPPORTED, "%s: tokenizer: unknown flags 0x%" PRIx32,
 		                 name, h->flags & ~TOKENIZER_FLAGS);
+	if ((h->flags & TOKENIZER_BYTE_LEVEL) != 0
+	            ? h->version < 2 || h->flags != TOKENIZER_BYTE_LEVEL
+	            : h->version != 1)
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: tokenizer: version %" PRIu32
+		                 " does not go with flags 0x%" PRIx32,
+		                 name, h->version, h->flags);
 	if (h->vocab == 0 || h->vocab > TOKENIZER_VOCAB_MAX)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: vocabulary of %" PRIu32 ", expected 1..%u", name,
@@ -57,12 +64,15 @@ static void set_tables(brise_tokenizer *t, const tokenizer_header *h, const uint
 {
 	tokenizer_places p = tokenizer_find_places(h);
 
+	t->kind =
+	        h->flags & TOKENIZER_BYTE_LEVEL ? &tokenizer_byte_level : &tokenizer_sentencepiece;
 	t->vocab = t->rows = h->vocab;
 	t->longest = h->longest;
 	t->slots = h->slots;
 	t->n_user = h->n_user;
 	while (1u << t->slot_bits < h->slots)
 		t->slot_bits++;
+	t->dialect = h->dialect;
 	t->unk = h->unk;
 	t->bos = h->bos;
 	t->eos = h->eos;
@@ -71,10 +81,11 @@ static void set_tables(brise_tokenizer *t, const tokenizer_header *h, const uint
 	t->cuts_words = h->flags & TOKENIZER_CUTS_WORDS;
 	/* The section is aligned to 8 bytes and so is every table. */
 	t->offsets = (const uint32_t *)(const void *)(section + p.offsets);
-	t->scores = (const float *)(const void *)(section + p.scores);
+	t->scores = t->kind->byte_level ? NULL : (const float *)(const void *)(section + p.scores);
 	t->types = section + p.types;
-	t->byte_ids =
-	        t->byte_fallback ? (const uint32_t *)(const void *)(section + p.byte_ids) : NULL;
+	t->byte_ids = t->byte_fallback || t->kind->byte_level
+	                      ? (const uint32_t *)(const void *)(section + p.byte_ids)
+	                      : NULL;
 	t->hash = (const uint32_t *)(const void *)(section + p.hash);
 	t->user = (const uint32_t *)(const void *)(section + p.user);
 	t->text = section + p.text;
@@ -119,20 +130,28 @@ static brise_status check_pieces(brise_tokenizer *t, uint32_t counts[PIECE_BYTE 
 			                 "%s: tokenizer: piece %" PRIu32
 			                 " has type %u, expected 1..6",
 			                 name, id, t->types[id]);
-		if (!isfinite(t->scores[id]))
+		if (t->scores && !isfinite(t->scores[id]))
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: tokenizer: the score of piece %" PRIu32
 			                 " is not a finite number",
 			                 name, id);
 		counts[t->types[id]]++;
 	}
-	if (t->unk < 0 || (uint32_t)t->unk >= t->vocab || t->types[t->unk] != PIECE_UNKNOWN ||
-	    counts[PIECE_UNKNOWN] != 1)
+	if (t->kind->byte_level) {
+		if (t->unk != -1 ||
+		    counts[PIECE_UNKNOWN] + counts[PIECE_UNUSED] + counts[PIECE_BYTE] > 0)
+			return error_set(err, BRISE_EFORMAT,
+			                 "%s: tokenizer: byte-level with unk %" PRId32
+			                 ", or with pieces of types 2, 5 or 6",
+			                 name, t->unk);
+	} else if (t->unk < 0 || (uint32_t)t->unk >= t->vocab ||
+	           t->types[t->unk] != PIECE_UNKNOWN || counts[PIECE_UNKNOWN] != 1) {
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: %" PRIu32
 		                 " pieces of type unknown and unk %" PRId32
 		                 ", expected exactly that one",
 		                 name, counts[PIECE_UNKNOWN], t->unk);
+	}
 	if (!is_control(t, t->bos) || !is_control(t, t->eos))
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: bos %" PRId32 " or eos %" PRId32
@@ -155,6 +174,20 @@ int tokenizer_parse_byte(const uint8_t *piece, size_t bytes)
 	return high && low ? (int)(high - digits) * 16 + (int)(low - digits) : -1;
 }
 
+static bool is_token_of_byte(const brise_tokenizer *t, uint32_t id, uint32_t value)
+{
+	const uint8_t *piece;
+	uint32_t bytes;
+
+	if (id >= t->vocab)
+		return false;
+	piece = t->text + t->offsets[id];
+	bytes = tokenizer_piece_bytes(t, id);
+	return t->kind->byte_level ? t->types[id] == PIECE_NORMAL && bytes == 1 && *piece == value
+	                           : t->types[id] == PIECE_BYTE &&
+	                                     tokenizer_parse_byte(piece, bytes) == (int)value;
+}
+
 /* There is one byte token for each value and no other, so all byte tokens have the right form. */
 static brise_status check_byte_ids(const brise_tokenizer *t, uint32_t n_bytes, const char *name,
                                    brise_error *err)
@@ -165,11 +198,9 @@ static brise_status check_byte_ids(const brise_tokenizer *t, uint32_t n_bytes, c
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tokenizer: %" PRIu32 " byte tokens, expected %" PRIu32, name,
 		                 n_bytes, expected);
-	for (value = 0; value < expected; value++) {
+	for (value = 0; t->byte_ids && value < 256; value++) {
 		id = t->byte_ids[value];
-		if (id >= t->vocab || t->types[id] != PIECE_BYTE ||
-		    tokenizer_parse_byte(t->text + t->offsets[id], tokenizer_piece_bytes(t, id)) !=
-		            (int)value)
+		if (!is_token_of_byte(t, id, value))
 			return error_set(err, BRISE_EFORMAT,
 			                 "%s: tokenizer: id %" PRIu32
 			                 " is not the token of byte %" PRIu32,

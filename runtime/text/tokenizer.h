@@ -17,19 +17,36 @@ typedef struct tokenizer_kept {
 	void (*free)(struct tokenizer_kept *kept);
 } tokenizer_kept;
 
+/* What differs between SentencePiece's tokenizers and byte-level ones (runtime/text/kinds.c). */
+struct bpe_space;
+struct bpe_ids;
+typedef struct tokenizer_kind {
+	bool byte_level;
+	bool marks_spaces; /* pieces have U+2581 for a space */
+	/* bytes of text [bytes], where no character is, that become one U+FFFD */
+	size_t (*measure_broken)(const uint8_t *text, size_t bytes);
+	/* appends the ids of normalised text (runtime/text/bpe.h, bpe_encode) */
+	bool (*encode)(const brise_tokenizer *t, const uint8_t *text, size_t bytes, bool symbols,
+	               const uint32_t *reserved, struct bpe_space *space, struct bpe_ids *ids);
+} tokenizer_kind;
+
+extern const tokenizer_kind tokenizer_sentencepiece, tokenizer_byte_level;
+
 struct brise_tokenizer {
+	const tokenizer_kind *kind;
 	uint32_t vocab, longest, slots, n_user;
 	/* of the model's embedding, at least vocab: ids from vocab on have no piece */
 	uint32_t rows;
 	unsigned slot_bits;
+	uint32_t dialect; /* tokenizer_section.h */
 	int32_t unk, bos, eos;
 	bool dummy_prefix, byte_fallback, cuts_words;
 	/* some piece is of type unused: encoding must be able to take merges back */
 	bool has_unused;
 	const uint32_t *offsets;  /* [vocab + 1] */
-	const float *scores;      /* [vocab] */
+	const float *scores;      /* [vocab], NULL if byte-level: the lower id comes first */
 	const uint8_t *types;     /* [vocab] */
-	const uint32_t *byte_ids; /* [256], NULL without byte fallback */
+	const uint32_t *byte_ids; /* [256], NULL where bytes have no tokens */
 	const uint32_t *hash;     /* [slots] */
 	const uint32_t *user;     /* [n_user] */
 	const uint8_t *text;
@@ -67,6 +84,10 @@ brise_status tokenizer_count(brise_tokenizer *t, struct tokenizer_added *added, 
 /* What a decoder takes, and an encoder for texts of `bytes` bytes. */
 void tokenizer_count_decoder(const brise_tokenizer *t, uint64_t *needed);
 void tokenizer_count_encoder(const brise_tokenizer *t, size_t bytes, uint64_t *needed);
+
+/* The bytes of a token's text, as decoding gives it: all of `text` (piece_bytes at most, room for 1
+ * at least) or none, for control and unknown tokens and ids without a piece. */
+size_t tokenizer_spell(const brise_tokenizer *t, uint32_t id, char *text);
 
 /* The piece text may be cut into, with exactly these bytes, or -1. Control, unknown and byte tokens
  * are never found. */

@@ -7,33 +7,37 @@
  * Header, 64 bytes:
  *
  *   0  magic       8 bytes "brisetok"
- *   8  version     u32, 1; a reader refuses versions above its own
+ *   8  version     u32, 1; 2 with bit 3 of the flags; a reader refuses versions above its own
  *  12  flags       u32; bit 0: text gets a space in front before it is cut (dummy prefix);
  *                  bit 1: characters without a piece become byte tokens (byte fallback) instead of
  *                  the unknown token;
  *                  bit 2: in no normal or unused piece a U+2581 follows another character, so that
- *                  words can be cut one by one; other bits 0
+ *                  words can be cut one by one;
+ *                  bit 3: byte-level, see below, and bits 0 to 2 are 0; other bits 0
  *  16  bytes       u64, the whole section, a multiple of 8
  *  24  vocab       u32, pieces, 1..1048576
- *  28  unk         i32, id of the unknown token; every tokenizer has one
+ *  28  unk         i32, id of the unknown token, of which every tokenizer has one; -1 if byte-level
  *  32  bos         i32, id of the control token that begins a text, -1: none
  *  36  eos         i32, the same for its end
  *  40  text_bytes  u32, sum of the lengths of all pieces
  *  44  longest     u32, bytes of the longest piece, 1..1024
  *  48  slots       u32, entries of the hash table, a power of two from 2 on
  *  52  n_user      u32, user-defined symbols
- *  56  reserved    8 bytes, 0; readers ignore them
+ *  56  dialect     u32, of the conversations that a byte-level tokenizer was made for: the version
+ *                  of its tekken.json (3, 7, 11, 13); 0: not known. Not checked
+ *  60  reserved    4 bytes, 0; readers ignore them
  *
  * Tables, in this order, each beginning at the next multiple of 8 (the gaps are 0):
  *
  *  offsets   u32 [vocab + 1]   piece i is text[offsets[i] .. offsets[i + 1]); offsets[0] = 0,
  *                              ascending (no piece is empty), the last is text_bytes
  *  scores    f32 [vocab]       finite; of two possible merges the one with the higher score comes
- *                              first
+ *                              first; absent if byte-level
  *  types     u8  [vocab]       1 normal, 2 unknown (exactly one), 3 control, 4 user-defined,
  *                              5 unused, 6 byte
  *  byte_ids  u32 [256]         id of the piece "<0x00>" .. "<0xFF>" of type byte; the table is
- *                              absent without byte fallback
+ *                              absent without byte fallback; of the pieces of one byte if
+ *                              byte-level
  *  hash      u32 [slots]       finds pieces of type normal, user-defined and unused, and no others:
  *                              0 is an empty entry, else bits 0..20 hold id + 1 and bits 21..31 the
  *                              low 11 bits of the piece's hash
@@ -46,6 +50,12 @@
  * first following the last. Pieces were entered in order of id. At most half of the entries are
  * taken, and no run of taken ones is longer than 1024, so that a search ends soon whatever it looks
  * for.
+ *
+ * Byte-level tokenizers are Mistral's tekken. Pieces are bytes as they are, parts of characters
+ * among them and spaces not marked; types are 1, 3 and 4, and every byte is a piece of type 1. Text
+ * is cut by the pattern of runtime/text/split.h and each part is merged on its own, beginning with
+ * its bytes; of two possible merges the one that makes the lower id comes first, so there are no
+ * scores. A part that is a piece is taken whole.
  */
 #ifndef RUNTIME_TOKENIZER_SECTION_H
 #define RUNTIME_TOKENIZER_SECTION_H
@@ -55,13 +65,14 @@
 #include <stdint.h>
 
 #define TOKENIZER_MAGIC   "brisetok" /* 8 bytes, no terminator in the file */
-#define TOKENIZER_VERSION 1u
+#define TOKENIZER_VERSION 2u         /* 1 without TOKENIZER_BYTE_LEVEL */
 #define TOKENIZER_ALIGN   8u
 
 #define TOKENIZER_DUMMY_PREFIX  1u
 #define TOKENIZER_BYTE_FALLBACK 2u
 #define TOKENIZER_CUTS_WORDS    4u
-#define TOKENIZER_FLAGS         (TOKENIZER_DUMMY_PREFIX | TOKENIZER_BYTE_FALLBACK | TOKENIZER_CUTS_WORDS)
+#define TOKENIZER_BYTE_LEVEL    8u
+#define TOKENIZER_FLAGS         15u
 
 #define TOKENIZER_VOCAB_MAX (1u << 20) /* Mistral's have 32,000 to 131,072 */
 /* Mistral's longest has 48 bytes, SentencePiece trains up to 512 characters */
@@ -87,7 +98,7 @@ typedef struct tokenizer_header {
 	uint32_t vocab;
 	int32_t unk, bos, eos;
 	uint32_t text_bytes, longest, slots, n_user;
-	uint32_t reserved[2];
+	uint32_t dialect, reserved;
 } tokenizer_header;
 
 static_assert(sizeof(tokenizer_header) == 64, "tokenizer header is 64 bytes in the file");
@@ -110,10 +121,14 @@ static inline tokenizer_places tokenizer_find_places(const tokenizer_header *h)
 
 	p.offsets = sizeof *h;
 	p.scores = tokenizer_align(p.offsets + ((uint64_t)h->vocab + 1) * sizeof(uint32_t));
-	p.types = tokenizer_align(p.scores + (uint64_t)h->vocab * sizeof(float));
+	p.types = tokenizer_align(p.scores + (h->flags & TOKENIZER_BYTE_LEVEL
+	                                              ? 0
+	                                              : (uint64_t)h->vocab * sizeof(float)));
 	p.byte_ids = tokenizer_align(p.types + h->vocab);
 	p.hash = tokenizer_align(p.byte_ids +
-	                         (h->flags & TOKENIZER_BYTE_FALLBACK ? 256 * sizeof(uint32_t) : 0));
+	                         (h->flags & (TOKENIZER_BYTE_FALLBACK | TOKENIZER_BYTE_LEVEL)
+	                                  ? 256 * sizeof(uint32_t)
+	                                  : 0));
 	p.user = tokenizer_align(p.hash + (uint64_t)h->slots * sizeof(uint32_t));
 	p.text = tokenizer_align(p.user + (uint64_t)h->n_user * sizeof(uint32_t));
 	p.bytes = tokenizer_align(p.text + h->text_bytes);
