@@ -2,10 +2,11 @@
  *
  * The file describes a pipeline: a normalizer and a pre-tokenizer (what happens to spaces), a model
  * (vocabulary and merges), a decoder, and added tokens. Those converted from SentencePiece's
- * models, as Mistral's and Llama's are, are equivalent to a tokenizer.model; they are read, and
- * everything else is refused by name. Two spellings exist for a space in front of the text and
- * U+2581 for every space: older files have the normalizers Prepend and Replace, newer ones the
- * pre-tokenizer Metaspace.
+ * models, as Mistral's and Llama's are, are equivalent to a tokenizer.model; they are read, and so
+ * are those converted from Mistral's tekken.json: the pre-tokenizers Split, with its one pattern,
+ * and ByteLevel. Everything else is refused by name. Two spellings exist for a space in front of
+ * the text and U+2581 for every space: older files have the normalizers Prepend and Replace, newer
+ * ones the pre-tokenizer Metaspace.
  */
 #include "convert/tokenizer/json_tokenizer.h"
 
@@ -18,6 +19,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/portable.h"
+#include "runtime/text/split.h"
 #include "runtime/text/tokenizer.h"
 
 #define MERGES_MAX (1u << 22) /* two for each piece in Mistral's */
@@ -28,8 +30,9 @@ typedef struct reading {
 	json_tokenizer *out;
 	size_t pool_room;
 	uint32_t token_room, merge_room;
-	bool has_vocab, has_merges, fuse_unk;
-	unsigned prepends;                          /* normalizers that put a space in front */
+	bool has_vocab, has_merges, fuse_unk, ignores_merges;
+	bool cuts_parts, takes_bytes, gives_bytes; /* Split; ByteLevel before and after the model */
+	unsigned prepends;                         /* normalizers that put a space in front */
 	bool replaces, metaspace, metaspace_prefix; /* normalizer and pre-tokenizer */
 	bool decodes_spaces, decodes_bytes, strips; /* decoder */
 } reading;
@@ -238,7 +241,7 @@ static void read_nothing(reading *in, const char *field)
 static void read_model(reading *in)
 {
 	static const char *const nothings[] = { "dropout", "continuing_subword_prefix",
-		                                "end_of_word_suffix", "ignore_merges", NULL };
+		                                "end_of_word_suffix", NULL };
 	char key[64], type[64];
 
 	json_enter_object(&in->r);
@@ -254,11 +257,13 @@ static void read_model(reading *in)
 			read_merges(in);
 		else if (!strcmp(key, "byte_fallback"))
 			json_read_bool(&in->r, &in->out->byte_fallback);
+		else if (!strcmp(key, "ignore_merges") && !skip_null(in))
+			json_read_bool(&in->r, &in->ignores_merges);
 		else if (!strcmp(key, "fuse_unk"))
 			json_read_bool(&in->r, &in->fuse_unk);
 		else if (!strcmp(key, "unk_token") && !skip_null(in))
 			json_read_name(&in->r, in->out->unk, sizeof in->out->unk);
-		else if (strcmp(key, "unk_token") != 0)
+		else if (strcmp(key, "unk_token") != 0 && strcmp(key, "ignore_merges") != 0)
 			json_skip(&in->r);
 	}
 }
@@ -325,15 +330,17 @@ static void read_added_tokens(reading *in)
 /* What one of them says. Texts are short where they matter; absent fields have the defaults of the
  * reference. */
 typedef struct component {
-	char type[64], pattern[64], content[64], prepend[64], replacement[64], scheme[64];
-	bool add_prefix_space, split;
+	char type[64], pattern[64], content[64], prepend[64], replacement[64], scheme[64],
+	        behavior[64];
+	char regex[1024];
+	bool add_prefix_space, split, use_regex, invert;
 	int64_t start, stop;
 	bool sequence; /* it holds others, which have been handled */
 } component;
 
 typedef void handle_component_fn(reading *in, const component *c);
 
-/* {"String": text}; a regular expression is read as none. */
+/* {"String": text} or {"Regex": text}. */
 static void read_pattern(reading *in, component *c)
 {
 	char key[16];
@@ -342,6 +349,8 @@ static void read_pattern(reading *in, component *c)
 	while (json_next_key(&in->r, key, sizeof key))
 		if (!strcmp(key, "String"))
 			json_read_name(&in->r, c->pattern, sizeof c->pattern);
+		else if (!strcmp(key, "Regex"))
+			json_read_name(&in->r, c->regex, sizeof c->regex);
 		else
 			json_skip(&in->r);
 }
@@ -364,11 +373,9 @@ static bool read_text_field(reading *in, component *c, const char *key)
 	const struct {
 		const char *name;
 		char *text;
-	} texts[] = { { "type", c->type },
-		      { "content", c->content },
-		      { "prepend", c->prepend },
-		      { "replacement", c->replacement },
-		      { "prepend_scheme", c->scheme } };
+	} texts[] = { { "type", c->type },         { "content", c->content },
+		      { "prepend", c->prepend },   { "replacement", c->replacement },
+		      { "behavior", c->behavior }, { "prepend_scheme", c->scheme } };
 	size_t i;
 
 	for (i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -381,7 +388,15 @@ static bool read_text_field(reading *in, component *c, const char *key)
 
 static void read_component(reading *in, unsigned depth, handle_component_fn *handle)
 {
-	component c = { .add_prefix_space = true, .split = true };
+	component c = { .add_prefix_space = true, .split = true, .use_regex = true };
+	struct {
+		const char *name;
+		bool *flag;
+	} flags[] = { { "add_prefix_space", &c.add_prefix_space },
+		      { "split", &c.split },
+		      { "use_regex", &c.use_regex },
+		      { "invert", &c.invert } };
+	size_t i;
 	char key[32];
 
 	if (skip_null(in))
@@ -392,10 +407,6 @@ static void read_component(reading *in, unsigned depth, handle_component_fn *han
 			continue;
 		if (!strcmp(key, "pattern") && json_peek(&in->r) == JSON_OBJECT)
 			read_pattern(in, &c);
-		else if (!strcmp(key, "add_prefix_space"))
-			json_read_bool(&in->r, &c.add_prefix_space);
-		else if (!strcmp(key, "split"))
-			json_read_bool(&in->r, &c.split);
 		else if (!strcmp(key, "start"))
 			json_read_integer(&in->r, &c.start);
 		else if (!strcmp(key, "stop"))
@@ -404,8 +415,15 @@ static void read_component(reading *in, unsigned depth, handle_component_fn *han
 		         !strcmp(key, "decoders")) {
 			c.sequence = true;
 			read_components(in, depth, handle);
-		} else
-			json_skip(&in->r);
+		} else {
+			for (i = 0; i < sizeof flags / sizeof *flags; i++)
+				if (!strcmp(key, flags[i].name))
+					break;
+			if (i < sizeof flags / sizeof *flags)
+				json_read_bool(&in->r, flags[i].flag);
+			else
+				json_skip(&in->r);
+		}
 	}
 	if (in->r.status == BRISE_OK && !(c.sequence && !strcmp(c.type, "Sequence")))
 		handle(in, &c);
@@ -438,8 +456,40 @@ static bool read_prefix(reading *in, const component *c)
 	return *c->scheme ? strcmp(c->scheme, "never") != 0 : c->add_prefix_space;
 }
 
+/* The first of tekken's two: cuts a text into parts. */
+static void handle_split(reading *in, const component *c)
+{
+	size_t same = 0;
+
+	while (c->regex[same] && c->regex[same] == SPLIT_PATTERN[same])
+		same++;
+	if (strcmp(c->regex, SPLIT_PATTERN) != 0)
+		refuse(in,
+		       "pre_tokenizer Split: the pattern is not that of Mistral's tokenizers: at "
+		       "its "
+		       "character %zu it has \"%.24s\", expected \"%.24s\"",
+		       same, c->regex + same, SPLIT_PATTERN + same);
+	else if (strcmp(c->behavior, "Isolated") != 0 || c->invert)
+		refuse(in, "pre_tokenizer Split with behavior %.64s%s is not supported",
+		       c->behavior, c->invert ? ", inverted," : "");
+	else if (in->cuts_parts || in->takes_bytes || in->metaspace)
+		refuse(in, "pre_tokenizer Split after another is not supported");
+	in->cuts_parts = true;
+}
+
 static void handle_pre_tokenizer(reading *in, const component *c)
 {
+	if (!strcmp(c->type, "Split")) {
+		handle_split(in, c);
+		return;
+	}
+	if (!strcmp(c->type, "ByteLevel") && in->cuts_parts && !in->takes_bytes) {
+		in->takes_bytes = true;
+		if (c->add_prefix_space || c->use_regex)
+			refuse(in, "pre_tokenizer ByteLevel with %s is not supported",
+			       c->use_regex ? "use_regex" : "add_prefix_space");
+		return;
+	}
 	if (strcmp(c->type, "Metaspace") != 0 || in->metaspace) {
 		refuse(in, "pre_tokenizer %s%s is not supported", c->type,
 		       in->metaspace ? " after Metaspace" : "");
@@ -458,6 +508,8 @@ static void handle_decoder(reading *in, const component *c)
 	} else if (!strcmp(c->type, "Metaspace")) {
 		in->decodes_spaces = true;
 		in->strips = read_prefix(in, c) || in->strips;
+	} else if (!strcmp(c->type, "ByteLevel")) {
+		in->gives_bytes = true;
 	} else if (!strcmp(c->type, "ByteFallback")) {
 		in->decodes_bytes = true;
 	} else if (!strcmp(c->type, "Strip") && !strcmp(c->content, " ") && c->start >= 0 &&
@@ -505,6 +557,21 @@ static brise_status read_file(reading *in)
 	return json_end(&in->r);
 }
 
+/* What differs from tekken's pipeline; NULL: nothing. */
+static const char *compare_byte_level(const reading *in)
+{
+	if (!in->takes_bytes || !in->gives_bytes)
+		return "not all of pre_tokenizer Split and ByteLevel and decoder ByteLevel";
+	if (in->replaces || in->prepends || in->metaspace || in->decodes_spaces ||
+	    in->decodes_bytes || in->strips)
+		return "ByteLevel beside a normalizer or decoder of another kind";
+	if (in->out->byte_fallback)
+		return "model.byte_fallback beside ByteLevel";
+	return in->ignores_merges ? NULL
+	                          : "model.ignore_merges is off: a word that is a token is merged "
+	                            "all the same";
+}
+
 static brise_status check_pipeline(const reading *in, brise_error *err)
 {
 	const char *what = NULL;
@@ -513,7 +580,11 @@ static brise_status check_pipeline(const reading *in, brise_error *err)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: no model.vocab and model.merges: not a tokenizer of type BPE",
 		                 in->r.name);
-	if (!in->replaces && !in->metaspace)
+	if (in->out->byte_level)
+		what = compare_byte_level(in);
+	else if (in->ignores_merges)
+		what = "model.ignore_merges is on";
+	else if (!in->replaces && !in->metaspace)
 		what = "spaces do not become U+2581 (normalizer Replace or pre_tokenizer Metaspace "
 		       "expected)";
 	else if (!in->decodes_spaces)
@@ -539,6 +610,7 @@ brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t s
 	*out = (json_tokenizer){ .unk = "<unk>" };
 	json_begin(&in.r, json, size, name, err);
 	status = read_file(&in);
+	out->byte_level = in.cuts_parts || in.takes_bytes || in.gives_bytes;
 	out->prefix = in.prepends || in.metaspace_prefix;
 	if (in.prepends || !in.metaspace)
 		out->rule = ADDED_EVERY;

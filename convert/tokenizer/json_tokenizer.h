@@ -1,4 +1,5 @@
-/* json_tokenizer.h - the contents of a tokenizer.json whose pipeline is SentencePiece's */
+/* json_tokenizer.h - the contents of a tokenizer.json whose pipeline is SentencePiece's, or the
+ * byte-level one of Mistral's tekken tokenizers */
 #ifndef CONVERT_TOKENIZER_JSON_TOKENIZER_H
 #define CONVERT_TOKENIZER_JSON_TOKENIZER_H
 
@@ -34,9 +35,10 @@ typedef struct json_tokenizer {
 	uint32_t n_merges;
 	char unk[64];       /* text of the unknown token */
 	bool byte_fallback; /* characters without a token become bytes */
-	bool prefix;        /* a text gets a space in front */
-	bool splits;        /* words are merged each on its own */
-	added_rule rule;    /* how text between added tokens is treated */
+	bool byte_level; /* texts are bytes (convert/tokenizer/byte_alphabet.h), cut by a pattern */
+	bool prefix;     /* a text gets a space in front */
+	bool splits;     /* words are merged each on its own */
+	added_rule rule; /* how text between added tokens is treated */
 } json_tokenizer;
 
 /* One entry of added_tokens, or of a tokenizer_config.json's added_tokens_decoder, which has no
@@ -53,8 +55,9 @@ typedef struct json_added_token {
 bool json_read_added_token(json_reader *r, json_added_token *token);
 
 /* Reads json [size] of the file `name`, refusing all that means something else than SentencePiece's
- * normalization, BPE and decoding by its name. *out must be freed with json_free_tokenizer, also
- * after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED, BRISE_ENOMEM. */
+ * normalization, BPE and decoding, or tekken's, by its name. *out must be freed with
+ * json_free_tokenizer, also after an error. Errors: BRISE_EFORMAT, BRISE_EUNSUPPORTED,
+ * BRISE_ENOMEM. */
 brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t size,
                                  const char *name, brise_error *err);
 void json_free_tokenizer(json_tokenizer *tokenizer);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "convert/formats/files.h"
+#include "convert/tokenizer/byte_level_json.h"
 #include "convert/tokenizer/json_tokenizer.h"
 #include "convert/tokenizer/merges.h"
 #include "convert/tokenizer/tekken.h"
@@ -271,7 +272,8 @@ brise_status tokenizer_json_read_memory(const char *json, size_t size, const cha
 	*bytes = 0;
 	if (status == BRISE_OK) {
 		drop_rowless(&j, rows, decisions);
-		status = write_section(&j, name, section, bytes, err);
+		status = j.byte_level ? byte_level_read_json(&j, name, section, bytes, err)
+		                      : write_section(&j, name, section, bytes, err);
 	}
 	json_free_tokenizer(&j);
 	return status;
