@@ -353,6 +353,11 @@ static brise_status check_options(const exporter *e, brise_error *err)
 		                 "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32
 		                 " tokens",
 		                 p->model->name, p->tokenizer->vocab, p->model->config.vocab);
+	if (p->tokenizer && p->tokenizer->kind->byte_level)
+		return error_set(
+		        err, BRISE_EUNSUPPORTED,
+		        "%s: models with a byte-level tokenizer (tekken.json) are not exported",
+		        p->model->name);
 	return check_mathematics(p->model, is_gguf, err);
 }
 

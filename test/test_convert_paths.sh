@@ -115,7 +115,7 @@ refuses "a pipe" "is not a regular file" "$dir/pipe"
 cp "$dir/expected" "$dir/model.brise"
 refuses "a brise file" "a brise file already" "$dir/model.brise"
 rm "$dir/linked/tokenizer.model"
-refuses "no tokenizer" "no tokenizer.model or tokenizer.json" "$dir/linked"
+refuses "no tokenizer" "no tekken.json, tokenizer.model or tokenizer.json" "$dir/linked"
 ln -s nowhere "$dir/linked/tokenizer.json"
 refuses "a tokenizer.json that is a link to nothing" "tokenizer.json: a link to a file that is not there" "$dir/linked"
 holds "which does not matter without a tokenizer" convert "$dir/linked" --no-tokenizer

@@ -224,12 +224,20 @@ static brise_status read_configuration(opened *o, const char *name)
 	return status;
 }
 
-static const char *const hugging_face_tokenizers[] = { "tokenizer.model",    "tokenizer.model.v3",
-	                                               "tokenizer.model.v2", "tokenizer.model.v1",
-	                                               "tokenizer.json",     NULL };
-static const char *const mistral_tokenizers[] = { "tokenizer.model.v3", "tokenizer.model.v2",
-	                                          "tokenizer.model.v1", "tokenizer.model",
-	                                          "tokenizer.json",     NULL };
+static const char *const hugging_face_tokenizers[] = { "tekken.json",
+	                                               "tokenizer.model",
+	                                               "tokenizer.model.v3",
+	                                               "tokenizer.model.v2",
+	                                               "tokenizer.model.v1",
+	                                               "tokenizer.json",
+	                                               NULL };
+static const char *const mistral_tokenizers[] = { "tekken.json",
+	                                          "tokenizer.model.v3",
+	                                          "tokenizer.model.v2",
+	                                          "tokenizer.model.v1",
+	                                          "tokenizer.model",
+	                                          "tokenizer.json",
+	                                          NULL };
 
 static brise_status find_tokenizer(opened *o, const char *const *names)
 {

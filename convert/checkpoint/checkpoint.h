@@ -54,7 +54,7 @@ typedef struct checkpoint {
 	bool quantized; /* weights were rounded to few bits before */
 	/* of a GGUF file, whose metadata hold the tokenizer; NULL: another form */
 	const struct gguf_header *gguf;
-	/* the tokenizer.model found beside the weights, or tokenizer.json where there is none, or
+	/* the tekken.json or tokenizer.model found beside the weights, or tokenizer.json, or
 	 * the GGUF file; NULL: none */
 	char *tokenizer_path;
 	/* what was decided and from which field, one per line: "window 4096 (params.json:

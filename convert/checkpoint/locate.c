@@ -278,7 +278,7 @@ static brise_status refuse_file(const char *path, const char *name, brise_error 
 	if (end && names_contain(archives, end))
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: an archive; unpack it and give the folder", path);
-	if (!strncmp(name, "tokenizer", 9))
+	if (!strncmp(name, "tokenizer", 9) || !strcmp(name, "tekken.json"))
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: a tokenizer; give the folder that has the weights as well",
 		                 path);

@@ -87,7 +87,7 @@ static const options_command command = {
 	.summary =
 	        "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
 	        "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
-	        "tokenizer.json) or Mistral (params.json, consolidated.*, tokenizer.model), a\n"
+	        "tokenizer.json) or Mistral (params.json, consolidated.*, tekken.json), a\n"
 	        "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
 	        "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q3\n"
 	        "3.25, q8 8.25, f16 16. The same input gives the same file, which appears when\n"

@@ -17,19 +17,22 @@ bool base64_decode(char *text, size_t *bytes)
 {
 	size_t n = *bytes, padding = 0, at, out = 0;
 	uint32_t bits = 0;
-	int value;
 
 	if (n % 4 != 0)
 		return false;
 	while (padding < 2 && padding < n && text[n - 1 - padding] == '=')
 		padding++;
-	for (at = 0; at < n - padding; at++) {
-		if ((value = value_of(text[at])) < 0)
+	for (at = 0; at < n - padding; at++)
+		if (value_of(text[at]) < 0)
 			return false;
-		bits = bits << 6 | (uint32_t)value;
+	if (padding > 0 &&
+	    (padding == n || value_of(text[n - padding - 1]) & (padding == 1 ? 3 : 15)))
+		return false;
+	for (at = 0; at < n - padding; at++) {
+		bits = bits << 6 | (uint32_t)value_of(text[at]);
 		if (at % 4 > 0)
 			text[out++] = (char)(uint8_t)(bits >> (6 - 2 * (at % 4)));
 	}
 	*bytes = out;
-	return padding == 0 || (bits & (padding == 1 ? 3 : 15)) == 0;
+	return true;
 }

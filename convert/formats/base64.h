@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* Decodes text [*bytes] in its place; *bytes: what it becomes. False: it is not base64, as
- * characters beyond the alphabet, missing padding, or bits that belong to no byte. */
+ * characters beyond the alphabet, missing padding, or bits that belong to no byte; then it stays as
+ * it is. */
 bool base64_decode(char *text, size_t *bytes);
 
 #endif

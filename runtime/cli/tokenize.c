@@ -1,5 +1,5 @@
 /* tokenize.c - brise tokenize: text to token ids and back, with a model's tokenizer, a
- * SentencePiece tokenizer.model or a tokenizer.json */
+ * SentencePiece tokenizer.model, a tekken.json or a tokenizer.json */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,7 +46,8 @@ static const options_command command = {
 	.name = "tokenize",
 	.operands = "MODEL [TEXT]",
 	.summary = "Prints the token ids of TEXT, or with --decode the text of ids.\n"
-	           "MODEL is a .brise file, a SentencePiece tokenizer.model or a tokenizer.json.",
+	           "MODEL is a .brise file, a SentencePiece tokenizer.model, a tekken.json or a\n"
+	           "tokenizer.json.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 1,

@@ -24,7 +24,7 @@ static void mend(uint8_t *section, size_t bytes)
 
 	memcpy(&h, section, sizeof h);
 	memcpy(h.magic, TOKENIZER_MAGIC, sizeof h.magic);
-	h.version = TOKENIZER_VERSION;
+	h.version = h.flags & TOKENIZER_BYTE_LEVEL ? TOKENIZER_VERSION : 1;
 	h.bytes = bytes;
 	memcpy(section, &h, sizeof h);
 }

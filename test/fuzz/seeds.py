@@ -1,5 +1,6 @@
 # seeds.py - writes small valid inputs for the fuzz harnesses: `python3 test/fuzz/seeds.py FOLDER`
 # makes FOLDER/<harness>/*
+import base64
 import io
 import json
 import os
@@ -62,6 +63,25 @@ def zip_of(members):
     return out.getvalue()
 
 
+def byte_level_section(control, pieces):
+    """As runtime/text/tokenizer_section.h has it."""
+    texts, slots = control + pieces, 1024
+    table = [0] * slots
+    for i, text in enumerate(pieces, len(control)):
+        code = 2166136261
+        for b in text:
+            code = (code ^ b) * 16777619 & 0xFFFFFFFF
+        at = (code * 0x9E3779B1 & 0xFFFFFFFF) >> 22
+        while table[at]:
+            at = (at + 1) % slots
+        table[at] = (code << 21 | i + 1) & 0xFFFFFFFF
+    starts = [sum(map(len, texts[:i])) for i in range(len(texts) + 1)]
+    parts = [struct.pack("<%dI" % len(starts), *starts), bytes([3] * len(control) + [1] * len(pieces)),
+             struct.pack("<256I", *range(len(control), len(control) + 256)), struct.pack("<%dI" % slots, *table), b"".join(texts)]
+    body = b"".join(part + b"\0" * (-len(part) % 8) for part in parts)
+    return struct.pack("<8sIIQIiiiIIII8x", b"brisetok", 2, 8, 64 + len(body), len(texts), -1, 1, 2, starts[-1], max(map(len, texts)), slots, 0) + body
+
+
 def main(folder):
     def put(harness, name, data):
         os.makedirs(os.path.join(folder, harness), exist_ok=True)
@@ -96,6 +116,23 @@ def main(folder):
     model = dict(model, merges=[m.split(" ") for m in model["merges"]])
     put("fuzz_tokenizer_json", "newer", json.dumps({"added_tokens": added, "normalizer": None, "decoder": {"type": "Sequence", "decoders": back}, "model": model,
                                                     "pre_tokenizer": {"type": "Metaspace", "replacement": space, "prepend_scheme": "first", "split": False}}, ensure_ascii=False))
+    with open("test/models/tekken/tekken.json") as f:
+        pattern = json.load(f)["config"]["pattern"]
+    pieces = [bytes([b]) for b in range(256)] + [b"ab", b"abc", b"bc", b" a"]
+    config = {"pattern": pattern, "default_vocab_size": 264, "default_num_special_tokens": 4, "version": "v13"}
+    ranks = [{"rank": i, "token_bytes": base64.b64encode(t).decode(), "token_str": None} for i, t in enumerate(pieces)]
+    special = [{"rank": 1, "token_str": "<s>", "is_control": True}, {"rank": 3, "token_str": "[INST]", "is_control": True}]
+    put("fuzz_tokenizer_json", "tekken", json.dumps({"config": config, "vocab": ranks, "special_tokens": special, "image": {"a": 1}}))
+    put("fuzz_tokenizer_json", "tekken-v3", json.dumps({"config": dict(config, version="v3"), "vocab": ranks}))
+    visible = [b for b in range(256) if 33 <= b <= 126 or b >= 161 and b != 173]
+    hidden = [b for b in range(256) if b not in visible]
+    letters = {b: chr(b) if b in visible else chr(256 + hidden.index(b)) for b in range(256)}
+    vocab = {"".join(letters[b] for b in t): i + 2 for i, t in enumerate(pieces)}
+    cuts = [{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}, {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]
+    model = {"type": "BPE", "ignore_merges": True, "vocab": vocab, "merges": ["a b", "a bc", "ab c", "b c", letters[32] + " a"]}
+    put("fuzz_tokenizer_json", "byte-level", json.dumps({"added_tokens": added[:2], "pre_tokenizer": {"type": "Sequence", "pretokenizers": cuts},
+                                                         "decoder": {"type": "ByteLevel"}, "model": model}))
+    put("fuzz_tokenizer", "byte-level", b"\x0bab\xff abc\n12" + byte_level_section([b"<unk>", b"<s>", b"</s>", b"[INST]"], pieces))
     tokens = [("<s>", 1, True), ("<|im_end|>", 5, True), ("<|im_start|>", 6, False), ("[PAD]", 40, True)]
     put("fuzz_added_tokens", "tokenizer", "\0" + json.dumps({"model": {}, "added_tokens": [{"id": i, "content": t, "special": s, "lstrip": False} for t, i, s in tokens]}))
     put("fuzz_added_tokens", "config", "\1" + json.dumps({"added_tokens_decoder": {str(i): {"content": t, "special": s, "rstrip": False} for t, i, s in tokens}}))
