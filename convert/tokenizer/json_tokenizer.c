@@ -582,6 +582,9 @@ static brise_status check_pipeline(const reading *in, brise_error *err)
 		                 in->r.name);
 	if (in->out->byte_level)
 		what = compare_byte_level(in);
+	else if (in->gives_bytes)
+		what = "decoder ByteLevel is not supported without pre_tokenizer Split and "
+		       "ByteLevel";
 	else if (in->ignores_merges)
 		what = "model.ignore_merges is on";
 	else if (!in->replaces && !in->metaspace)
@@ -610,7 +613,7 @@ brise_status json_read_tokenizer(json_tokenizer *out, const char *json, size_t s
 	*out = (json_tokenizer){ .unk = "<unk>" };
 	json_begin(&in.r, json, size, name, err);
 	status = read_file(&in);
-	out->byte_level = in.cuts_parts || in.takes_bytes || in.gives_bytes;
+	out->byte_level = in.cuts_parts || in.takes_bytes;
 	out->prefix = in.prepends || in.metaspace_prefix;
 	if (in.prepends || !in.metaspace)
 		out->rule = ADDED_EVERY;
