@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/serve/api_completions.h"
 #include "runtime/serve/api_embeddings.h"
 #include "runtime/serve/api_tokenize.h"
@@ -348,6 +349,28 @@ static void test_tokens(void)
 	BODY_HAS("'param':'tokens'");
 }
 
+/* Catches: parts of characters written as JSON's text. */
+static void test_pieces_that_are_no_text(void)
+{
+	const brise_tokenizer *before = fake.service.tokenizer;
+	brise_tokenizer *t = NULL;
+	void *section;
+	size_t bytes;
+	brise_error err;
+
+	CHECK(&counts,
+	      tokenizer_json_read_model("test/models/tekken/tekken.json", TOKENIZER_JSON_ALL, NULL,
+	                                &section, &bytes, &err) == BRISE_OK &&
+	              brise_open_tokenizer(&t, section, bytes, "tekken", &err) == BRISE_OK,
+	      "%s", err.message);
+	fake.service.tokenizer = t;
+	fake_post(api_tokenize, "{'content':'a\xc2\xa7','with_pieces':true}");
+	BODY_HAS("{'id':197,'piece':'a'},{'id':294,'piece':[194]},{'id':267,'piece':[167]}]");
+	fake.service.tokenizer = before;
+	brise_close_tokenizer(t);
+	memory_free(section);
+}
+
 int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
@@ -366,6 +389,7 @@ int main(int argc, char **argv)
 	RUN(test_wrong_fields_of_embeddings());
 	RUN(test_many_inputs_are_submitted_little_by_little());
 	RUN(test_tokens());
+	RUN(test_pieces_that_are_no_text());
 	fake_close();
 	return check_report("api_texts", &counts);
 }

@@ -247,12 +247,27 @@ static void test_ranges_and_options_that_cannot_be_are_refused(check_counts *cou
 	      "10 bytes");
 }
 
+static image convert(const char *checkpoint, const char *path)
+{
+	const char *build = getenv("BRISE_BUILD");
+	char command[800];
+	image made;
+
+	(void)snprintf(command, sizeof command, "%s/brise convert '%s' '%s' 2>/dev/null",
+	               build ? build : "build", checkpoint, path);
+	if (system(command) != 0)
+		exit(1);
+	made = read_image(path);
+	(void)unlink(path);
+	return made;
+}
+
 int main(int argc, char **argv)
 {
+	char command[800];
 	check_counts counts = { 0, 0, 0 };
-	char folder[256], path[300], command[800];
-	const char *build = getenv("BRISE_BUILD");
-	image breeze, wide, open;
+	char folder[256], path[300];
+	image breeze, tekken, wide, open;
 
 	check_choose(argc, argv);
 	/* Conversion takes memory too, from a range that is large enough. */
@@ -273,20 +288,24 @@ int main(int argc, char **argv)
 		(void)unlink(path);
 		free(memory);
 	}
+	breeze = convert("test/models/breeze", path);
 	(void)snprintf(command, sizeof command,
-	               "%s/brise convert test/models/breeze '%s' 2>/dev/null",
-	               build ? build : "build", path);
+	               "cd test/models && cp breeze/config.json breeze/*.safetensors "
+	               "breeze/*.index.json tekken/tekken.json '%s'",
+	               folder);
 	if (system(command) != 0)
 		return 1;
-	breeze = read_image(path);
-	(void)unlink(path);
-	(void)rmdir(folder);
+	tekken = convert(folder, path);
+	(void)snprintf(command, sizeof command, "rm -r '%s'", folder);
+	(void)system(command);
 	RUN(test_size_told_is_enough_and_close(&counts, breeze, "breeze"));
+	RUN(test_size_told_is_enough_and_close(&counts, tekken, "tekken"));
 	RUN(test_size_told_is_enough_and_close(&counts, wide, "wide"));
 	RUN(test_size_told_is_enough_and_close(&counts, open, "open"));
 	RUN(test_less_memory_than_told_is_an_error(&counts, breeze));
 	RUN(test_ranges_and_options_that_cannot_be_are_refused(&counts, breeze));
 	free(breeze.bytes);
+	free(tekken.bytes);
 	free(wide.bytes);
 	free(open.bytes);
 	return check_report("arena", &counts);

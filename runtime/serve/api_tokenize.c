@@ -8,6 +8,7 @@
 #include "runtime/serve/aside.h"
 #include "runtime/serve/inputs.h"
 #include "runtime/serve/openai.h"
+#include "runtime/text/utf8.h"
 
 typedef struct asked {
 	const char *text; /* [bytes]; NULL: none */
@@ -74,10 +75,23 @@ static bool encode(const asked *a, const service *s, request *r, refusal *why)
 	return copy || refusal_set(why, 500, NULL, NULL, "out of memory");
 }
 
+static bool is_utf8(const char *text, size_t bytes)
+{
+	size_t at;
+	int step;
+
+	for (at = 0; at < bytes; at += (size_t)step)
+		if ((step = utf8_measure((const uint8_t *)text + at, bytes - at)) <= 0)
+			return false;
+	return true;
+}
+
+/* Pieces of byte-level tokenizers that are parts of characters are lists of bytes, as llama.cpp's
+ * server has them. */
 static void put_token(json_writer *w, const service *s, int32_t id, bool with_piece)
 {
 	const char *piece = "";
-	size_t bytes = 0;
+	size_t bytes = 0, i;
 
 	if (!with_piece) {
 		json_put_integer(w, NULL, id);
@@ -85,9 +99,15 @@ static void put_token(json_writer *w, const service *s, int32_t id, bool with_pi
 	}
 	json_open(w, NULL, '{');
 	json_put_integer(w, "id", id);
-	if (brise_get_piece(s->tokenizer, id, &piece, &bytes, NULL) == BRISE_OK)
+	if (brise_get_piece(s->tokenizer, id, &piece, &bytes, NULL) == BRISE_OK &&
+	    is_utf8(piece, bytes)) {
 		json_put_text(w, "piece", piece, bytes);
-	else
+	} else if (bytes > 0) {
+		json_open(w, "piece", '[');
+		for (i = 0; i < bytes; i++)
+			json_put_integer(w, NULL, (uint8_t)piece[i]);
+		json_close(w);
+	} else
 		json_put_null(w, "piece");
 	json_close(w);
 }

@@ -27,6 +27,9 @@ static const struct {
 	{ "[SYSTEM_PROMPT]", "Mistral's v7" },
 };
 
+/* v1 to v3 are of SentencePiece's tokenizers. */
+#define BYTE_LEVEL ", of a byte-level tokenizer"
+
 static bool holds(const char *text, const char *part)
 {
 	return strstr(text, part) != NULL;
@@ -54,7 +57,9 @@ static void guess_mistral(chat_guess *g, const char *text, const brise_tokenizer
 {
 	bool results = holds(text, "[TOOL_RESULTS]"), ids = holds(text, "call_id");
 
-	if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
+	if (t && t->kind->byte_level)
+		say(g, NULL, "the chat template writes [INST]", "", BYTE_LEVEL);
+	else if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
 		say(g, results && !ids ? "v2" : "v3", "the chat template writes [INST]",
 		    results ? ids ? ", results with call_id" : ", results without call_id" : "",
 		    " and the vocabulary has it as a token");
@@ -109,6 +114,8 @@ static void guess_tokens(chat_guess *g, const brise_tokenizer *t)
 	else if (has_token(t, "[SYSTEM_PROMPT]"))
 		say(g, NULL, "no chat template; the vocabulary has [SYSTEM_PROMPT]", "",
 		    ", as Mistral's from v7 on");
+	else if (t && t->kind->byte_level && has_token(t, "[INST]"))
+		say(g, NULL, "no chat template; the vocabulary has [INST]", "", BYTE_LEVEL);
 	else if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
 		say(g, "v3", "the vocabulary has [INST] and [TOOL_RESULTS]", "", "");
 	else
