@@ -170,9 +170,12 @@ static void set_window(source *s, uint32_t window, notes *lines)
 
 	if (window == CONVERT_WINDOW_AS_FOUND)
 		return;
-	if (s->rows.config.window > 0)
+	if (s->rows.windows)
+		(void)snprintf(found, sizeof found, "differ");
+	else if (s->rows.config.window > 0)
 		(void)snprintf(found, sizeof found, "%" PRIu32, s->rows.config.window);
 	s->rows.config.window = window;
+	s->rows.windows = NULL;
 	if (window > 0)
 		notes_add(lines, "window %" PRIu32 " (--window; the checkpoint's is %s)", window,
 		          found);

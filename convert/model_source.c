@@ -48,6 +48,7 @@ brise_status model_source_open(convert_source *source, const char *path, brise_e
 	*source = (convert_source){ .self = NULL };
 	if (status == BRISE_OK)
 		*source = (convert_source){ .config = model->config,
+			                    .windows = model->windows,
 			                    .origin = model->origin,
 			                    .read = read_rows,
 			                    .name_type = name_type,

@@ -94,6 +94,7 @@ brise_status source_open(source **out, const char *path, const char *const *lora
 		return status;
 	}
 	s->rows = (convert_source){ .config = s->cp->config,
+		                    .windows = s->cp->windows,
 		                    .origin = s->origin,
 		                    .read = read_rows,
 		                    .name_type = name_type,

@@ -312,7 +312,7 @@ typedef struct brise_sequence_options {
 	size_t size;      /* sizeof(brise_sequence_options) */
 	brise_kv_type kv; /* int8 unless reference values are wanted */
 	/* positions a token attends to, itself included; 0: as the model was trained. A smaller
-	 * window takes less memory and changes the output */
+	 * window takes less memory and changes the output. Layers whose own is smaller keep it */
 	uint32_t window;
 	/* positions kept where there is no window; 0: the trained length, at most 4096. Ignored
 	 * with a window */
@@ -347,11 +347,13 @@ typedef struct brise_sequence_facts {
 	uint64_t end;      /* the first position that no token can have */
 	/* the earliest position but `start` that brise_rewind_sequence takes now */
 	uint64_t rewind_from;
-	uint64_t window;    /* positions a token attends to; 0: all before it */
+	/* positions a token attends to; 0: all before it. Where layers differ: the largest */
+	uint64_t window;
 	uint64_t slots;     /* positions the cache holds: window or context, and slack */
 	uint64_t kv_bytes;  /* memory of the cache */
 	uint32_t pass_rows; /* most rows of this sequence in one pass */
 	uint32_t sinks;     /* first tokens that stay attended to */
+	uint32_t slack;     /* where layers' windows differ: positions kept beyond them */
 } brise_sequence_facts;
 
 /* Facts of a sequence, valid until it is freed and always current; NULL for NULL. */

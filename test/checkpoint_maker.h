@@ -26,7 +26,7 @@
 #define MAKER_HIDDEN  48u
 #define MAKER_VOCAB   40u
 #define MAKER_TENSORS (MAKER_LAYERS * 9 + 3)
-#define MAKER_EXTRA   16u /* tensors a test may add */
+#define MAKER_EXTRA   64u /* tensors a test may add */
 
 typedef struct maker_bytes {
 	uint8_t *data;
@@ -37,6 +37,7 @@ typedef struct maker_tensor {
 	char name[80];
 	uint32_t n_dims, shape[2];
 	maker_bytes data;
+	const char *dtype; /* NULL: the model's */
 } maker_tensor;
 
 typedef struct maker_model {
@@ -314,12 +315,14 @@ static inline void maker_header(maker_bytes *header, const maker_model *m, size_
 		char shape[40];
 
 		(void)snprintf(shape, sizeof shape,
-		               t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0],
-		               t->shape[1]);
+		               t->n_dims == 2   ? "%" PRIu32 ",%" PRIu32
+		               : t->n_dims == 1 ? "%" PRIu32
+		                                : "",
+		               t->shape[0], t->shape[1]);
 		(void)snprintf(
 		        text, sizeof text,
 		        ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
-		        t->name, m->dtype, shape, at, at + t->data.n);
+		        t->name, t->dtype ? t->dtype : m->dtype, shape, at, at + t->data.n);
 		maker_text(header, text);
 		at += t->data.n;
 	}

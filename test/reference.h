@@ -22,7 +22,8 @@ typedef struct reference {
 	const brise_model *model;
 	const format_config *c;
 	size_t n;
-	size_t window, sinks;  /* window 0: none */
+	size_t window, sinks;  /* window 0: none; of the current layer, where they differ */
+	size_t limit;          /* no window is longer; 0: no limit */
 	double *x;             /* [n][dim] */
 	reference_see_fn *see; /* NULL: no observer */
 	void *user;
@@ -198,6 +199,11 @@ static inline void reference_layer(reference *r, uint32_t index)
 	double *in, *q, *sink_q, *k, *v, *mixed, *gate, *up;
 	size_t i;
 
+	if (r->model->windows) {
+		r->window = r->model->windows[index];
+		if (r->limit > 0 && (r->window == 0 || r->window > r->limit))
+			r->window = r->limit;
+	}
 	in = reference_norm(r, TENSOR_ATTENTION_NORM, index);
 	q = reference_multiply(r, TENSOR_WQ, index, in);
 	k = reference_multiply(r, TENSOR_WK, index, in);
@@ -269,9 +275,12 @@ static inline double *reference_logits(const brise_model *model, const int32_t *
 static inline double *reference_sink_logits(const brise_model *model, const int32_t *tokens,
                                             size_t n, size_t window, size_t sinks)
 {
-	reference r = {
-		.model = model, .c = &model->config, .n = n, .window = window, .sinks = sinks
-	};
+	reference r = { .model = model,
+		        .c = &model->config,
+		        .n = n,
+		        .window = window,
+		        .sinks = sinks,
+		        .limit = window };
 
 	return reference_run(&r, tokens);
 }

@@ -120,10 +120,13 @@ static inline brise_status small_read(void *self, uint32_t kind, uint32_t layer,
 	return BRISE_OK;
 }
 
-/* Writes a model of that shape and type to `path`; aborts the test where that fails. */
-static inline void small_write(const format_config *config, uint32_t type, const char *path)
+/* Writes a model of that shape, type and windows (NULL: the configuration's) to `path`; aborts the
+ * test where that fails. */
+static inline void small_write_windows(const format_config *config, const uint32_t *windows,
+                                       uint32_t type, const char *path)
 {
 	convert_source source = { .config = *config,
+		                  .windows = windows,
 		                  .origin = "made for a test\n",
 		                  .read = small_read,
 		                  .self = (void *)(uintptr_t)config };
@@ -137,6 +140,11 @@ static inline void small_write(const format_config *config, uint32_t type, const
 		fprintf(stderr, "small model: %s\n", err.message);
 		exit(1);
 	}
+}
+
+static inline void small_write(const format_config *config, uint32_t type, const char *path)
+{
+	small_write_windows(config, NULL, type, path);
 }
 
 /* A folder for the test's files, gone at the program's end. */

@@ -479,9 +479,20 @@ static void test_windows_of_params_may_be_text_or_lists(check_counts *counts)
 	      "%s", err.message);
 	CHECK(counts, a.config.window == 16, "%" PRIu32, a.config.window);
 	CHECK(counts,
-	      read_params(&a, PARAMS(", \"sliding_window\": [null, 16]"), &err) ==
-	                      BRISE_EUNSUPPORTED &&
-	              strstr(err.message, "differs between layers"),
+	      read_params(&a,
+	                  "{\"sliding_window\": [null, 16, 32], \"dim\": 64, \"n_layers\": 5, "
+	                  "\"n_heads\": 2, \"hidden_dim\": 64, \"vocab_size\": 64, \"norm_eps\": "
+	                  "1e-5}",
+	                  &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(counts,
+	      a.windows_differ && a.config.window == 0 &&
+	              !memcmp(a.windows, (uint32_t[]){ 0, 16, 32, 0, 16 }, 5 * sizeof(uint32_t)),
+	      "%" PRIu32 " %" PRIu32, a.windows[1], a.windows[4]);
+	CHECK(counts,
+	      read_params(&a, PARAMS(", \"sliding_window\": [8, 999999999]"), &err) ==
+	                      BRISE_EFORMAT &&
+	              strstr(err.message, "a window out of range"),
 	      "%s", err.message);
 	CHECK(counts,
 	      read_params(&a, PARAMS(", \"causal\": false"), &err) == BRISE_EUNSUPPORTED &&

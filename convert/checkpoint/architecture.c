@@ -334,7 +334,9 @@ static void decide_window(reading *in)
 	format_config *c = &in->f.a->config;
 	field_state state = config_fields_state(&in->f, offsetof(format_config, window));
 
+	config_fields_decide_windows(&in->f);
 	if (!in->type->has_window) {
+		in->f.a->windows_differ = false;
 		if (c->window > 0)
 			notes_add(in->f.decisions,
 			          "sliding_window %" PRIu32 " ignored: transformers' %s has "

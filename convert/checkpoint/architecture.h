@@ -4,11 +4,15 @@
 
 #include "convert/formats/notes.h"
 #include "runtime/brise.h"
-#include "runtime/model/format.h"
+#include "runtime/model/config.h"
 
 typedef struct architecture {
 	format_config config;
-	bool tied;         /* the output matrix is the embedding */
+	bool tied; /* the output matrix is the embedding */
+	/* [n_layers] the window of each layer, 0: none, where they differ: config.window is the
+	 * largest then, or 0 if one of them is */
+	uint32_t windows[CONFIG_LAYERS_MAX];
+	bool windows_differ;
 	bool images;       /* the model reads images as well */
 	char assumed[160]; /* sizes that the file does not say and that have a default; "": none */
 } architecture;

@@ -454,6 +454,7 @@ brise_status checkpoint_open(checkpoint **out, const char *path, brise_error *er
 	if (status == BRISE_OK && o->decisions.failed)
 		status = no_memory(o);
 	o->cp.config = o->arch.config;
+	o->cp.windows = o->arch.windows_differ ? o->arch.windows : NULL;
 	o->cp.decisions = o->decisions.text;
 	if (status != BRISE_OK) {
 		checkpoint_close(&o->cp);

@@ -45,6 +45,7 @@ typedef struct checkpoint_file {
 
 typedef struct checkpoint {
 	format_config config;
+	const uint32_t *windows; /* [n_layers]; NULL: all layers have the configuration's */
 	checkpoint_rope rope;
 	checkpoint_file *files;
 	size_t n_files;

@@ -54,16 +54,16 @@ static bool read_window(config_fields *f, int64_t *value, bool *null)
 	}
 	if (!json_enter_array(&f->r))
 		return false;
-	for (*value = 0; json_next_element(&f->r); n++) {
+	for (; json_next_element(&f->r); n++) {
 		one = 0;
 		if (!is_null(f) && !json_read_integer(&f->r, &one))
 			return false;
-		if (n > 0 && one != *value) {
-			config_fields_refuse(f, "a window that differs between layers");
-			return false;
-		}
-		*value = one;
+		if (n == CONFIG_LAYERS_MAX || one < 0 || one > CONFIG_WINDOW_MAX)
+			return json_refuse(&f->r, BRISE_EFORMAT, "a window out of range");
+		f->a->windows[n] = (uint32_t)one;
 	}
+	f->n_windows = (uint32_t)n;
+	*value = n > 0 ? f->a->windows[0] : 0;
 	*null = n == 0;
 	return f->r.status == BRISE_OK;
 }
@@ -260,11 +260,31 @@ void config_fields_decide_head_dim(config_fields *f)
 	          f->file);
 }
 
+/* A list is repeated over the layers. */
+void config_fields_decide_windows(config_fields *f)
+{
+	format_config *c = &f->a->config;
+	uint32_t *windows = f->a->windows, layer;
+
+	if (f->n_windows == 0 || c->n_layers > CONFIG_LAYERS_MAX)
+		return;
+	for (layer = f->n_windows; layer < c->n_layers; layer++)
+		windows[layer] = windows[layer - f->n_windows];
+	for (layer = 1; layer < c->n_layers; layer++)
+		f->a->windows_differ = f->a->windows_differ || windows[layer] != windows[0];
+	c->window = config_join_windows(windows, c->n_layers);
+}
+
 void config_fields_note_window(config_fields *f, const char *why_none)
 {
 	const format_config *c = &f->a->config;
 
-	if (c->window > 0)
+	if (f->a->windows_differ)
+		notes_add(f->decisions,
+		          "windows differ between layers, a list of %" PRIu32
+		          " repeated over them (%s: sliding_window)",
+		          f->n_windows, f->file);
+	else if (c->window > 0)
 		notes_add(f->decisions, "window %" PRIu32 " (%s: sliding_window)", c->window,
 		          f->file);
 	else

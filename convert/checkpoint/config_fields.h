@@ -33,7 +33,8 @@ typedef struct config_fields {
 	field_state states[16]; /* of sizes */
 	field_state eps, bos, eos;
 	rope_fields rope;
-	char file[64]; /* the configuration's name without its folder */
+	uint32_t n_windows; /* of a list in a->windows; 0: one window for all, or none */
+	char file[64];      /* the configuration's name without its folder */
 } config_fields;
 
 /* Begins with the JSON text; errors are in f->r. */
@@ -77,6 +78,7 @@ field_state config_fields_state(const config_fields *f, size_t offset);
 
 /* Head size from width and heads where it is not given, and lines about window and rope theta. */
 void config_fields_decide_head_dim(config_fields *f);
+void config_fields_decide_windows(config_fields *f);
 void config_fields_note_window(config_fields *f, const char *why_none);
 void config_fields_decide_theta(config_fields *f, double fallback, const char *why);
 

@@ -126,6 +126,7 @@ static void decide(config_fields *f)
 		          c->n_kv_heads, f->file);
 	}
 	config_fields_decide_head_dim(f);
+	config_fields_decide_windows(f);
 	config_fields_note_window(f, "sliding_window null, 0 or absent");
 	if (c->window > 0)
 		config_fields_decide_theta(f, THETA_CLASSIC,

@@ -175,7 +175,8 @@ static uint64_t row_bytes(const engine *e, const brise_engine_options *options)
 	if (brise_get_engine_bytes(e->model, &one, &bytes_one, NULL) != BRISE_OK ||
 	    brise_get_engine_bytes(e->model, &two, &bytes_two, NULL) != BRISE_OK)
 		return 0;
-	return (bytes_two - bytes_one) / 256 + (s->window > 0 ? s->kv_bytes / s->slots : 0);
+	return (bytes_two - bytes_one) / 256 +
+	       (s->window > 0 || s->slack > 0 ? s->kv_bytes / s->slots : 0);
 }
 
 /* Seconds of the arithmetic of one token of a long pass. */

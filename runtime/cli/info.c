@@ -220,6 +220,52 @@ static void print_chat(const brise_model *model, const brise_model_facts *f)
 	brise_free_chat(chat);
 }
 
+/* Where layers differ: how many have each window, in order of appearance. */
+static void print_windows(const brise_model_facts *f)
+{
+	const char *before = "";
+	uint32_t layer, other, n;
+
+	for (layer = 0; layer < f->n_layers; layer++) {
+		for (other = 0; other < layer && f->windows[other] != f->windows[layer]; other++)
+			;
+		if (other < layer)
+			continue;
+		for (n = 0, other = layer; other < f->n_layers; other++)
+			n += f->windows[other] == f->windows[layer];
+		if (f->windows[layer])
+			printf("%s%" PRIu32 " positions", before, f->windows[layer]);
+		else
+			printf("%snone", before);
+		printf(" in %" PRIu32 " layers", n);
+		before = ", ";
+	}
+	printf("%s\n", f->window ? ", text of any length" : "");
+}
+
+static void print_window(const brise_model_facts *f)
+{
+	printf("window       ");
+	if (f->windows)
+		print_windows(f);
+	else if (f->window)
+		printf("%" PRIu32 " positions, text of any length\n", f->window);
+	else
+		printf("none\n");
+}
+
+static void print_scaling(const brise_model_facts *f)
+{
+	if (f->rope_scaling && f->rope_original)
+		printf("positions    %s by %g, trained for %" PRIu32 " before\n", f->rope_scaling,
+		       f->rope_factor, f->rope_original);
+	else if (f->rope_scaling)
+		printf("positions    %s by %g\n", f->rope_scaling, f->rope_factor);
+	if (f->query_beta > 0)
+		printf("queries      times 1 + %g ln(1 + floor(position / %" PRIu32 "))\n",
+		       f->query_beta, f->query_original);
+}
+
 static void print_configuration(const brise_model_facts *f)
 {
 	printf("layers       %" PRIu32 ", width %" PRIu32 ", hidden %" PRIu32
@@ -227,11 +273,9 @@ static void print_configuration(const brise_model_facts *f)
 	       f->n_layers, f->dim, f->hidden_dim, f->vocab);
 	printf("heads        %" PRIu32 " of %" PRIu32 ", on %" PRIu32 " for keys and values\n",
 	       f->n_heads, f->head_dim, f->n_kv_heads);
-	if (f->window)
-		printf("window       %" PRIu32 " positions, text of any length\n", f->window);
-	else
-		printf("window       none\n");
+	print_window(f);
 	printf("rope theta   %g, norm eps %g\n", f->rope_theta, (double)f->norm_eps);
+	print_scaling(f);
 	if (f->max_context)
 		printf("trained for  %" PRIu32 " positions\n", f->max_context);
 }
@@ -332,7 +376,23 @@ static void print_json_model(json_writer *w, const brise_model_facts *f)
 	json_put_unsigned(w, "n_kv_heads", f->n_kv_heads);
 	json_put_unsigned(w, "head_dim", f->head_dim);
 	json_put_unsigned(w, "window", f->window);
+	if (f->windows) {
+		json_open(w, "windows", '[');
+		for (i = 0; i < f->n_layers; i++)
+			json_put_unsigned(w, NULL, f->windows[i]);
+		json_close(w);
+	}
 	json_put_unsigned(w, "max_context", f->max_context);
+	if (f->rope_scaling) {
+		json_put_string(w, "rope_scaling", f->rope_scaling);
+		json_put_number(w, "rope_factor", f->rope_factor, 17);
+		json_put_unsigned(w, "rope_original", f->rope_original);
+	}
+	if (f->query_beta > 0) {
+		json_put_number(w, "query_beta", f->query_beta, 17);
+		json_put_unsigned(w, "query_original", f->query_original);
+	}
+	json_put_bool(w, "tied", f->tied);
 	json_put_number(w, "rope_theta", f->rope_theta, 17);
 	json_put_number(w, "norm_eps", (double)f->norm_eps, 9);
 	json_put_integer(w, "bos", f->bos);

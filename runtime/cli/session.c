@@ -15,7 +15,7 @@ static const brise_sequence_options *options_for(const engine *e, const engine_s
                                                  brise_sequence_options *o)
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(e->sequence);
-	uint64_t slack = f->window > 0 ? f->slots - f->window : 0;
+	uint64_t slack = f->slack > 0 ? f->slack : f->window > 0 ? f->slots - f->window : 0;
 
 	if (settings->kv == 0 && settings->context == 0 && settings->window == 0 &&
 	    settings->sinks == 0)

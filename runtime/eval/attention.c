@@ -158,7 +158,7 @@ static void attend_window(int8_job *j)
 	const pass_run *run = j->set->run;
 	const brise_sequence *sequence = run->sequence;
 	const uint8_t *spans[SEGMENT_SPANS + 1]; /* and the one that follows */
-	uint64_t from = sequence_attended_from(sequence, run->position),
+	uint64_t from = sequence_attended_from(sequence, j->job->layer, run->position),
 	         to = run->position + run->n, segment;
 
 	for (segment = from / SEGMENT_POSITIONS; segment * SEGMENT_POSITIONS < to; segment++) {
@@ -170,7 +170,7 @@ static void attend_window(int8_job *j)
 		 * it; they are contiguous at one end. */
 		for (q = 0; q < j->n_queries; q++) {
 			uint64_t position = run->position + q / j->set->heads,
-			         low = sequence_attended_from(sequence, position),
+			         low = sequence_attended_from(sequence, j->job->layer, position),
 			         high = position + 1;
 
 			low = low > start ? low - start : 0;
@@ -316,7 +316,7 @@ static void attend_f32(const attention_job *job, const query_set *set, uint32_t 
 		        .kv_head = set->kv_head,
 		        .query = query,
 		        .sink_query = sink_query,
-		        .from = sequence_attended_from(sequence, position),
+		        .from = sequence_attended_from(sequence, job->layer, position),
 		        .by = score_scale(e, row) };
 
 	if (sequence_sees_sinks(sequence, position)) {

@@ -1,7 +1,7 @@
 /* kv_image.h - what a file holds of a ring: the spans of a range of positions
  *
- * For each layer and head the spans in order of position; or, if they fill half of the ring or
- * more, all places of the ring, so that the file's bytes can be a ring's memory. Sinks follow.
+ * For each layer and head the spans in order of position; or, if they fill half of the layer's
+ * places or more, all its places, so that the file's bytes can be a ring's memory. Sinks follow.
  */
 #ifndef RUNTIME_KV_IMAGE_H
 #define RUNTIME_KV_IMAGE_H
@@ -9,14 +9,10 @@
 #include "runtime/eval/kv_ring.h"
 
 typedef struct kv_image {
-	uint64_t first; /* span; the first of each head unless the image is whole */
-	uint32_t n;     /* spans of each head */
-	bool whole;     /* n are all places of a ring, each span s at s mod n */
+	kv_slots slots;         /* of the ring that it is of */
+	uint64_t from, end;     /* positions [from, end) */
+	const uint64_t *oldest; /* [n_layers] the first of each layer; NULL: all have `from` */
 } kv_image;
-
-/* The image of positions [from, end) of a ring with that many slots; whole if they touch
- * half of the places. */
-kv_image kv_image_of(uint32_t slots, uint64_t from, uint64_t end);
 
 /* Its bytes for a ring of that shape. False: more than fit into 64 bits. */
 bool kv_image_bytes(const kv_image *image, const kv_ring *ring, uint64_t *bytes);
@@ -32,15 +28,13 @@ typedef brise_status kv_image_write_fn(void *user, const uint8_t *bytes, size_t 
 brise_status kv_image_write(const kv_image *image, const kv_ring *ring, kv_image_write_fn *write,
                             void *user, brise_error *err);
 
-/* Whether the image's bytes can be the ring's memory as they are. */
-static inline bool kv_image_fits(const kv_image *image, const kv_ring *ring)
-{
-	return image->whole && image->n == ring->slots / SPAN_POSITIONS;
-}
+/* Whether the image's bytes of a layer can be the ring's memory as they are; of all layers. */
+bool kv_image_layer_fits(const kv_image *image, const kv_ring *ring, uint32_t layer);
+bool kv_image_fits(const kv_image *image, const kv_ring *ring);
 
-/* Copies what [from, end) needs of the image's bytes into a ring of any number of slots that holds
- * those positions. */
-void kv_image_copy(const kv_image *image, const uint8_t *bytes, kv_ring *ring, uint64_t from,
-                   uint64_t end);
+/* Copies what positions [oldest[layer], end) need of the image's bytes into a ring of any number of
+ * slots that holds those positions; layers that fit, whole. */
+void kv_image_copy(const kv_image *image, const uint8_t *bytes, kv_ring *ring,
+                   const uint64_t *oldest);
 
 #endif

@@ -6,7 +6,7 @@
  *
  * Spans are aligned to absolute positions: span s covers positions 32 s .. 32 s + 31 and lies in
  * place s mod (slots / 32) of its head's window, laid out for integer dot products (quant/span.h).
- * A head's window is contiguous.
+ * A head's window is contiguous. Layers with shorter windows than others have fewer slots.
  *
  * A ring has more slots than W. A pass of n rows writes positions p .. p + n - 1 straight into it,
  * and as long as W - 1 + n <= slots nothing that the first of them attends to, p - W + 1 at the
@@ -28,13 +28,18 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
+/* Spans of a head in a layer. */
+static uint64_t places_of(const kv_ring *ring, uint32_t layer)
+{
+	return kv_slots_of(&ring->slots, layer) / SPAN_POSITIONS;
+}
+
 static uint8_t *find_span(const kv_ring *ring, uint32_t layer, uint32_t head, uint64_t span)
 {
-	uint32_t spans = ring->slots / SPAN_POSITIONS;
+	uint64_t places = places_of(ring, layer),
+	         first = ring->first ? ring->first[layer] : layer * ring->n_heads * places;
 
-	return ring->spans +
-	       (((size_t)layer * ring->n_heads + head) * spans + (size_t)(span % spans)) *
-	               ring->span_bytes;
+	return ring->spans + (size_t)(first + head * places + span % places) * ring->span_bytes;
 }
 
 static uint8_t *find_sinks(const kv_ring *ring, uint32_t layer, uint32_t head)
@@ -42,9 +47,22 @@ static uint8_t *find_sinks(const kv_ring *ring, uint32_t layer, uint32_t head)
 	return ring->sinks + ((size_t)layer * ring->n_heads + head) * ring->span_bytes;
 }
 
-static uint64_t spans_of_head(const kv_ring *ring)
+/* Spans of all layers, sinks apart: at most 2^10 * 2^12 * 2^27. */
+static uint64_t count_spans(const kv_ring *ring)
 {
-	return ring->slots / SPAN_POSITIONS + (ring->keeps_sinks ? 1u : 0u);
+	uint64_t spans = 0;
+	uint32_t layer;
+
+	if (!ring->slots.windows)
+		return ring->n_layers * ring->n_heads * places_of(ring, 0);
+	for (layer = 0; layer < ring->n_layers; layer++)
+		spans += ring->n_heads * places_of(ring, layer);
+	return spans;
+}
+
+static uint64_t count_sinks(const kv_ring *ring)
+{
+	return ring->keeps_sinks ? (uint64_t)ring->n_layers * ring->n_heads : 0;
 }
 
 static bool fits(const kv_ring *ring)
@@ -52,12 +70,12 @@ static bool fits(const kv_ring *ring)
 	uint64_t bytes;
 	size_t size;
 
-	return checked_mul((uint64_t)ring->n_layers * ring->n_heads, spans_of_head(ring), &bytes) &&
-	       checked_mul(bytes, ring->span_bytes, &bytes) && checked_size(bytes, &size);
+	return checked_mul(count_spans(ring) + count_sinks(ring), ring->span_bytes, &bytes) &&
+	       checked_size(bytes, &size);
 }
 
-brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                          uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err)
+brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, const format_config *config,
+                          uint64_t positions, const kv_slots *layers, bool sinks, brise_error *err)
 {
 	uint64_t slots;
 	bool fit;
@@ -65,15 +83,16 @@ brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, 
 	memset(ring, 0, sizeof *ring);
 	ring->map = MAP_CLOSED;
 	ring->type = type;
-	ring->n_layers = n_layers;
-	ring->n_heads = n_heads;
-	ring->head_dim = head_dim;
-	ring->dim = (uint32_t)span_dim(head_dim);
+	ring->n_layers = config->n_layers;
+	ring->n_heads = config->n_kv_heads;
+	ring->head_dim = config->head_dim;
+	ring->dim = (uint32_t)span_dim(config->head_dim);
 	ring->span_bytes = type == BRISE_KV_F32 ? 2 * SPAN_POSITIONS * ring->dim * sizeof(float)
 	                                        : span_bytes(ring->dim);
 	ring->keeps_sinks = sinks;
+	ring->slots = *layers;
 	fit = checked_round_up(positions, SPAN_POSITIONS, &slots) && slots <= UINT32_MAX;
-	ring->slots = fit ? (uint32_t)slots : 0;
+	ring->slots.most = fit ? (uint32_t)slots : 0;
 	if (fit && fits(ring))
 		return BRISE_OK;
 	return error_set(err, BRISE_EINVAL, "a cache of %" PRIu64 " positions is too large",
@@ -82,26 +101,39 @@ brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, 
 
 static void set_memory(kv_ring *ring, uint8_t *bytes)
 {
-	const uint64_t heads = (uint64_t)ring->n_layers * ring->n_heads;
-
 	ring->spans = bytes;
 	if (ring->keeps_sinks && bytes)
-		ring->sinks =
-		        bytes + (size_t)(heads * (ring->slots / SPAN_POSITIONS) * ring->span_bytes);
+		ring->sinks = bytes + (size_t)(count_spans(ring) * ring->span_bytes);
+}
+
+/* Where each layer begins; false: no memory. */
+static bool place_layers(kv_ring *ring)
+{
+	uint64_t at = 0;
+	uint32_t layer;
+
+	if (!ring->slots.windows)
+		return true;
+	ring->first = memory_new(ring->n_layers, sizeof *ring->first);
+	for (layer = 0; ring->first && layer < ring->n_layers; layer++) {
+		ring->first[layer] = at;
+		at += ring->n_heads * places_of(ring, layer);
+	}
+	return ring->first != NULL;
 }
 
 brise_status kv_ring_allocate(kv_ring *ring, brise_error *err)
 {
 	/* Fresh pages are zero and take no memory until they are touched. */
 	set_memory(ring, memory_new((size_t)kv_ring_bytes(ring), 1));
-	if (!ring->spans)
+	if (!ring->spans || !place_layers(ring))
 		return error_set(err, BRISE_ENOMEM,
 		                 "no memory for a key/value cache of %" PRIu32 " positions",
-		                 ring->slots);
+		                 ring->slots.most);
 	return BRISE_OK;
 }
 
-void kv_ring_free(kv_ring *ring)
+static void free_memory(kv_ring *ring)
 {
 	if (ring->map.bytes)
 		map_close(&ring->map);
@@ -110,34 +142,54 @@ void kv_ring_free(kv_ring *ring)
 	ring->spans = ring->sinks = NULL;
 }
 
+void kv_ring_free(kv_ring *ring)
+{
+	free_memory(ring);
+	memory_free(ring->first);
+	ring->first = NULL;
+}
+
 void kv_ring_adopt(kv_ring *ring, const map_file *map, uint8_t *bytes)
 {
-	kv_ring_free(ring);
+	free_memory(ring);
 	ring->map = *map;
 	set_memory(ring, bytes);
 }
 
 uint64_t kv_ring_bytes(const kv_ring *ring)
 {
-	return (uint64_t)ring->n_layers * ring->n_heads * spans_of_head(ring) * ring->span_bytes;
+	return (count_spans(ring) + count_sinks(ring)) * ring->span_bytes;
+}
+
+void kv_ring_count(const kv_ring *ring, uint64_t *needed)
+{
+	memory_count(needed, kv_ring_bytes(ring), 1);
+	if (ring->slots.windows)
+		memory_count(needed, ring->n_layers, sizeof *ring->first);
+}
+
+static void copy_head(kv_ring *to, const kv_ring *from, uint32_t layer, uint32_t head,
+                      uint64_t first, uint64_t n)
+{
+	uint64_t places = places_of(from, layer), done, step;
+
+	n = n < places ? n : places;
+	for (done = 0; done < n; done += step) {
+		uint64_t left = places - (first + done) % places;
+
+		step = n - done < left ? n - done : left;
+		memcpy(find_span(to, layer, head, first + done),
+		       find_span(from, layer, head, first + done), (size_t)step * from->span_bytes);
+	}
 }
 
 void kv_ring_copy(kv_ring *to, const kv_ring *from, uint64_t first, uint64_t n)
 {
-	uint64_t places = from->slots / SPAN_POSITIONS, done, step;
 	uint32_t layer, head;
 
-	n = n < places ? n : places;
 	for (layer = 0; layer < from->n_layers; layer++)
 		for (head = 0; head < from->n_heads; head++)
-			for (done = 0; done < n; done += step) {
-				uint64_t left = places - (first + done) % places;
-
-				step = n - done < left ? n - done : left;
-				memcpy(find_span(to, layer, head, first + done),
-				       find_span(from, layer, head, first + done),
-				       (size_t)step * from->span_bytes);
-			}
+			copy_head(to, from, layer, head, first, n);
 	if (from->keeps_sinks)
 		memcpy(to->sinks, from->sinks,
 		       (size_t)from->n_layers * from->n_heads * from->span_bytes);

@@ -3,16 +3,45 @@
 #define RUNTIME_KV_RING_H
 
 #include "arch/kernels.h"
+#include "quant/rounding.h"
 #include "runtime/brise.h"
+#include "runtime/model/format.h"
 #include "runtime/os/map.h"
+
+/* How many positions each layer holds, multiples of 32: `most`, or what its window needs where that
+ * is less. */
+typedef struct kv_slots {
+	uint32_t most;
+	const uint32_t *windows; /* [n_layers], 0: none; NULL: all layers have `most` */
+	uint32_t limit;          /* no window is longer; 0: no limit */
+	uint32_t slack;          /* positions beyond a window */
+} kv_slots;
+
+/* Where windows differ: that of a layer; 0: none. */
+static inline uint32_t kv_slots_window(const kv_slots *s, uint32_t layer)
+{
+	uint32_t window = s->windows[layer];
+
+	return s->limit > 0 && (window == 0 || window > s->limit) ? s->limit : window;
+}
+
+static inline uint32_t kv_slots_of(const kv_slots *s, uint32_t layer)
+{
+	uint32_t window = s->windows ? kv_slots_window(s, layer) : 0;
+	uint64_t needed = round_up((uint64_t)window + s->slack, SPAN_POSITIONS);
+
+	return window > 0 && needed < s->most ? (uint32_t)needed : s->most;
+}
 
 typedef struct kv_ring {
 	brise_kv_type type;
 	uint32_t n_layers, n_heads; /* key/value heads */
 	uint32_t head_dim, dim;     /* dim: padded to 16 */
-	uint32_t slots;             /* positions it holds, a multiple of 32 */
+	kv_slots slots;
 	size_t span_bytes;
-	uint8_t *spans; /* [n_layers][n_heads][slots / 32] */
+	uint8_t *spans; /* [n_layers][n_heads][slots of the layer / 32] */
+	/* [n_layers] spans of the layers before, where they differ; NULL: all have as many */
+	uint64_t *first;
 	bool keeps_sinks;
 	uint8_t *sinks; /* [n_layers][n_heads] one span each, behind the others; NULL: none */
 	map_file map;   /* the file whose pages are its memory; closed: memory of its own */
@@ -21,10 +50,11 @@ typedef struct kv_ring {
 /* What turns a head vector into codes: arch_kernels.quantize_head. */
 typedef float kv_ring_quantize_fn(int8_t *codes, const float *head, size_t head_dim, size_t dim);
 
-/* An empty ring of at least `positions` slots, without memory yet: its size is known then. sinks:
- * with a span for them. Errors: BRISE_EINVAL too large for this machine's addresses. */
-brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, uint32_t n_layers, uint32_t n_heads,
-                          uint32_t head_dim, uint64_t positions, bool sinks, brise_error *err);
+/* An empty ring of at least `positions` slots, without memory yet: its size is known then. layers:
+ * whose windows need fewer (`most` is not looked at); the list lives as long. sinks: with a span
+ * for them. Errors: BRISE_EINVAL too large for this machine's addresses. */
+brise_status kv_ring_plan(kv_ring *ring, brise_kv_type type, const format_config *config,
+                          uint64_t positions, const kv_slots *layers, bool sinks, brise_error *err);
 
 /* Its memory. Errors: BRISE_ENOMEM. */
 brise_status kv_ring_allocate(kv_ring *ring, brise_error *err);
@@ -34,6 +64,9 @@ void kv_ring_free(kv_ring *ring);
  * are the spans. The map is closed with the ring. */
 void kv_ring_adopt(kv_ring *ring, const map_file *map, uint8_t *bytes);
 uint64_t kv_ring_bytes(const kv_ring *ring);
+
+/* Adds what kv_ring_allocate will take to *needed. */
+void kv_ring_count(const kv_ring *ring, uint64_t *needed);
 
 /* Copies successive spans, and the sinks, to a ring of the same shape. */
 void kv_ring_copy(kv_ring *to, const kv_ring *from, uint64_t first, uint64_t n);

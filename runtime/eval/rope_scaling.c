@@ -16,7 +16,7 @@
 #include "arch/kernels.h"
 #include "arch/math.h"
 
-/* Of |x| < 2^52. */
+/* Of |x| < 2^51. */
 static double round_down(double x)
 {
 	double rounded = round_even_double(x);

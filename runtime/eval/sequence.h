@@ -12,13 +12,16 @@
 struct brise_sequence {
 	const brise_model *model;
 	kv_ring ring;
-	uint64_t window; /* W; UINT64_MAX: all positions */
+	uint64_t window; /* W; UINT64_MAX: all positions; where layers differ, the largest */
 	uint32_t sinks;  /* S < W */
 	/* [head_dim / 2] angles of queries that attend to sinks; NULL: no sinks */
 	float *sink_cosines, *sink_sines;
 	/* The first position whose keys and values no later one has overwritten: what has been
-	 * written, by a cancelled pass too, reaches to oldest + ring.slots at most. */
+	 * written, by a cancelled pass too, reaches to oldest and the ring's slots at most. */
 	uint64_t oldest;
+	/* [n_layers] the same of each layer, where they differ, and oldest is the least; NULL: all
+	 * are alike */
+	uint64_t *oldest_of;
 	/* The engine that has a pass over this sequence cut short, if nothing has happened to the
 	 * sequence since; NULL: none */
 	const brise_engine *cut_by;
@@ -40,12 +43,28 @@ static inline bool sequence_sees_sinks(const brise_sequence *s, uint64_t positio
 	return s->sinks > 0 && position - s->facts.start >= s->window;
 }
 
-/* The first position that a token at `position` attends to, sinks apart. */
-static inline uint64_t sequence_attended_from(const brise_sequence *s, uint64_t position)
+/* W of a layer. */
+static inline uint64_t sequence_window(const brise_sequence *s, uint32_t layer)
 {
-	uint64_t past = position - s->facts.start;
+	const kv_slots *slots = &s->ring.slots;
+	uint32_t window = slots->windows ? kv_slots_window(slots, layer) : 0;
 
-	return past >= s->window ? position + 1 - (s->window - s->sinks) : s->facts.start;
+	return !slots->windows ? s->window : window > 0 ? window : UINT64_MAX;
+}
+
+/* The first position that a token at `position` attends to in a layer, sinks apart. */
+static inline uint64_t sequence_attended_from(const brise_sequence *s, uint32_t layer,
+                                              uint64_t position)
+{
+	uint64_t past = position - s->facts.start, window = sequence_window(s, layer);
+
+	return past >= window ? position + 1 - (window - s->sinks) : s->facts.start;
+}
+
+/* The first position that a layer holds. */
+static inline uint64_t sequence_held_from(const brise_sequence *s, uint32_t layer)
+{
+	return s->oldest_of ? s->oldest_of[layer] : s->oldest;
 }
 
 /* Adds what brise_new_sequence will take to *needed; of the model its configuration is enough.
@@ -57,9 +76,9 @@ brise_status sequence_count(const brise_model *model, const brise_sequence_optio
 brise_status sequence_check_room(const brise_sequence *s, uint64_t n, brise_error *err);
 
 /* A new sequence continues what another was: it is at `position` and holds the positions from
- * `oldest` on, as far as its slots reach. Errors: BRISE_EINVAL that is not what the next position
- * needs, or more than there is room for. */
-brise_status sequence_restore(brise_sequence *s, uint64_t position, uint64_t oldest,
+ * oldest[layer] on, as far as its slots reach; where all layers are alike, oldest[0]. Errors:
+ * BRISE_EINVAL that is not what the next position needs, or more than there is room for. */
+brise_status sequence_restore(brise_sequence *s, uint64_t position, const uint64_t *oldest,
                               brise_error *err);
 
 /* `to` becomes what `from` was after its first n tokens; both are of one model and were made with

@@ -8,7 +8,6 @@
 #include "runtime/error.h"
 
 #define DIM_MAX      (1u << 20)
-#define LAYERS_MAX   1024u
 #define FACTOR_MAX   1048576.0 /* keeps scaled frequencies exact in fixed point, see rope.c */
 #define ORIGINAL_MAX (1u << 30)
 #define BETA_MAX     1e6
@@ -20,7 +19,7 @@ static brise_status check_sizes(const format_config *c, const char *name, brise_
 		uint32_t value, most;
 	} sizes[] = {
 		{ "dim", c->dim, DIM_MAX },
-		{ "n_layers", c->n_layers, LAYERS_MAX },
+		{ "n_layers", c->n_layers, CONFIG_LAYERS_MAX },
 		{ "n_heads", c->n_heads, 4096 },
 		{ "n_kv_heads", c->n_kv_heads, 4096 },
 		{ "head_dim", c->head_dim, ARCH_HEAD_DIM_MAX },

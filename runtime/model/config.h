@@ -6,6 +6,8 @@
 #include "runtime/brise.h"
 #include "runtime/model/format.h"
 
+#define CONFIG_LAYERS_MAX 1024u
+
 /* Most positions of a window. */
 #define CONFIG_WINDOW_MAX (1u << 24)
 

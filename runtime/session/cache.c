@@ -396,19 +396,14 @@ brise_status prompt_cache_put(prompt_cache *cache, const brise_sequence *sequenc
 {
 	const brise_sequence_facts *f = brise_get_sequence_facts(sequence);
 	inventory v = { .cache = cache, .rewind_from = f->rewind_from, .hour = this_hour() };
-	uint64_t positions = f->position < f->slots ? f->position : f->slots, bytes;
+	uint64_t bytes;
 	brise_status status = BRISE_OK;
 	entry_hashes hashes;
 	cache_entry e;
 
 	if (f->start != 0 || f->position != n || n < ENTRY_LEAST || n > UINT32_MAX / 2)
 		return BRISE_OK;
-	/* As nearly as it matters: the header and the last span are more. A cache that is filled by
-	 * half is kept as a whole (runtime/eval/kv_image.h). */
-	if (2 * positions >= f->slots)
-		positions = f->slots;
-	bytes = (uint64_t)((double)f->kv_bytes * (double)positions / (double)f->slots) + 4 * n +
-	        100000;
+	bytes = session_bytes(sequence, n) + 100000; /* the header and what is rounded up */
 	if (bytes > cache->most_bytes / 2)
 		return BRISE_OK;
 	if (!entry_hash(&hashes, session_identity(sequence), tokens, n))

@@ -5,7 +5,10 @@
  *     sampler       u32 [n_sampler]   see runtime/sample/sampler.h; may be absent
  *     tokens        i32 [n_tokens]
  *
- * and at `ring_at`, to the file's end, the image of the ring (runtime/eval/kv_image.h).
+ * and at `ring_at`, to the file's end, the image of the ring (runtime/eval/kv_image.h). Where the
+ * windows of layers differ, it follows a page of SESSION_PAGE bytes that begins with
+ *
+ *     oldest        u64 [n_layers]    the first position of each layer that is held
  */
 #ifndef RUNTIME_SESSION_FILE_H
 #define RUNTIME_SESSION_FILE_H
@@ -29,10 +32,11 @@ typedef struct session_header {
 	uint64_t model_bytes;
 	uint32_t model_header_crc, model_sections_crc;
 	/* the sequence; see brise_sequence_facts */
-	uint32_t kv, window, sinks, reserved;
+	uint32_t kv, window, sinks;
+	uint32_t slack; /* where the windows of layers differ; 0: they do not */
 	uint64_t slots, ring_slots;
 	uint64_t start, position;
-	uint64_t oldest; /* the first position whose keys and values are held */
+	uint64_t oldest; /* the first position whose keys and values are held, of all layers */
 	uint64_t n_tokens, n_sampler;
 	uint64_t ring_at;
 	uint32_t sampler_crc, tokens_crc;

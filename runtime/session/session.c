@@ -27,19 +27,41 @@
 
 /* What a file holds, and where. */
 typedef struct layout {
-	uint64_t sampler_at, sampler_bytes, tokens_at, tokens_bytes, image_bytes, file_bytes;
+	uint64_t sampler_at, sampler_bytes, tokens_at, tokens_bytes;
+	uint64_t image_at, image_bytes, file_bytes;
 	kv_image image;
 } layout;
 
-/* From header fields that may be anything. False: they are not those of a file. */
-static bool lay_out(layout *l, const session_header *h, const kv_ring *shape)
+/* Bytes of the page that begins with the first positions of layers. */
+static uint64_t layers_bytes(const kv_ring *shape)
+{
+	return shape->slots.windows ? SESSION_PAGE : 0;
+}
+
+/* What the file holds of a ring of that shape. */
+static kv_image image_of(const session_header *h, const kv_ring *shape, const uint64_t *oldest_of)
+{
+	return (kv_image){ { (uint32_t)h->ring_slots, shape->slots.windows, h->window, h->slack },
+		           h->oldest,
+		           h->position,
+		           oldest_of };
+}
+
+/* From header fields that may be anything. oldest_of: NULL unless windows differ. False: they are
+ * not those of a file. */
+static bool lay_out(layout *l, const session_header *h, const kv_ring *shape,
+                    const uint64_t *oldest_of)
 {
 	uint64_t end;
+	uint32_t layer;
 
 	if (h->oldest < h->start || h->oldest > h->position || h->ring_slots > UINT32_MAX ||
 	    h->ring_slots < SPAN_POSITIONS || h->ring_slots % SPAN_POSITIONS != 0)
 		return false;
-	l->image = kv_image_of((uint32_t)h->ring_slots, h->oldest, h->position);
+	for (layer = 0; oldest_of && layer < shape->n_layers; layer++)
+		if (oldest_of[layer] < h->oldest || oldest_of[layer] > h->position)
+			return false;
+	l->image = image_of(h, shape, oldest_of);
 	l->sampler_at = round_up(sizeof *h, PART_ALIGN);
 	return checked_mul(h->n_sampler, sizeof(uint32_t), &l->sampler_bytes) &&
 	       checked_mul(h->n_tokens, sizeof(int32_t), &l->tokens_bytes) &&
@@ -47,8 +69,9 @@ static bool lay_out(layout *l, const session_header *h, const kv_ring *shape)
 	       checked_round_up(end, PART_ALIGN, &l->tokens_at) &&
 	       checked_add(l->tokens_at, l->tokens_bytes, &end) &&
 	       checked_round_up(end, SESSION_PAGE, &end) && end == h->ring_at &&
+	       checked_add(h->ring_at, layers_bytes(shape), &l->image_at) &&
 	       kv_image_bytes(&l->image, shape, &l->image_bytes) &&
-	       checked_add(h->ring_at, l->image_bytes, &l->file_bytes) &&
+	       checked_add(l->image_at, l->image_bytes, &l->file_bytes) &&
 	       l->file_bytes == h->file_bytes;
 }
 
@@ -72,8 +95,9 @@ static session_header describe(const brise_sequence *s, uint64_t n_tokens, uint6
 		             .kv = (uint32_t)s->ring.type,
 		             .window = (uint32_t)f->window,
 		             .sinks = f->sinks,
+		             .slack = f->slack,
 		             .slots = f->slots,
-		             .ring_slots = s->ring.slots,
+		             .ring_slots = s->ring.slots.most,
 		             .start = f->start,
 		             .position = f->position,
 		             .oldest = s->oldest < f->position ? s->oldest : f->position,
@@ -88,6 +112,7 @@ static session_header describe(const brise_sequence *s, uint64_t n_tokens, uint6
 typedef struct saving {
 	target_file target;
 	uint64_t at;
+	uint32_t n_layers;
 	session_sum sum;
 	const session_watch *watch; /* NULL: none */
 	uint64_t asks_at;           /* of the file, where it is asked next */
@@ -120,6 +145,23 @@ static brise_status write_image(void *user, const uint8_t *bytes, size_t n, bris
 	return status;
 }
 
+/* The page before the image: what has been overwritten ahead of the position counts as held from
+ * the position on. */
+static brise_status write_layers(saving *s, const layout *l, uint64_t bytes, brise_error *err)
+{
+	uint8_t *page = bytes > 0 ? memory_new((size_t)bytes, 1) : NULL;
+	brise_status status = BRISE_OK;
+
+	if (bytes > 0 && !page)
+		return error_set(err, BRISE_ENOMEM, "no memory to save layers");
+	if (page)
+		memcpy(page, l->image.oldest, s->n_layers * sizeof *l->image.oldest);
+	if (page)
+		status = write_image(s, page, (size_t)bytes, err);
+	memory_free(page);
+	return status;
+}
+
 static brise_status write_all(saving *s, session_header *h, const layout *l,
                               const brise_sequence *sequence, const uint32_t *words,
                               const int32_t *tokens, brise_error *err)
@@ -129,6 +171,8 @@ static brise_status write_all(saving *s, session_header *h, const layout *l,
 	s->at = h->ring_at;
 	h->sampler_crc = crc32_update(0, words, (size_t)l->sampler_bytes);
 	h->tokens_crc = crc32_update(0, tokens, (size_t)l->tokens_bytes);
+	if (status == BRISE_OK)
+		status = write_layers(s, l, l->image_at - h->ring_at, err);
 	if (status == BRISE_OK)
 		status = kv_image_write(&l->image, &sequence->ring, write_image, s, err);
 	if (status == BRISE_OK && l->sampler_bytes > 0)
@@ -146,6 +190,41 @@ static brise_status write_all(saving *s, session_header *h, const layout *l,
 	return status == BRISE_OK ? sequence_check_memory(sequence, err) : status;
 }
 
+/* Fills header and layout, and of layers that differ the first positions: oldest [n_layers]. */
+static brise_status plan_file(const char *path, const brise_sequence *sequence, session_header *h,
+                              layout *l, uint64_t *oldest, brise_error *err)
+{
+	uint32_t layer;
+
+	for (layer = 0; oldest && layer < sequence->ring.n_layers; layer++) {
+		uint64_t held = sequence_held_from(sequence, layer);
+
+		oldest[layer] = held < h->position ? held : h->position;
+	}
+	h->ring_at =
+	        round_up(round_up(round_up(sizeof *h, PART_ALIGN) + h->n_sampler * sizeof(uint32_t),
+	                          PART_ALIGN) +
+	                         h->n_tokens * sizeof(int32_t),
+	                 SESSION_PAGE);
+	l->image = image_of(h, &sequence->ring, oldest);
+	if (!kv_image_bytes(&l->image, &sequence->ring, &l->image_bytes) ||
+	    !checked_add(h->ring_at + layers_bytes(&sequence->ring), l->image_bytes,
+	                 &h->file_bytes) ||
+	    !lay_out(l, h, &sequence->ring, oldest))
+		return error_set(err, BRISE_EINVAL, "%s: too much to save", path);
+	return BRISE_OK;
+}
+
+/* Room for the first positions of layers; *oldest is NULL where they do not differ. */
+static brise_status new_oldest(uint64_t **oldest, const kv_ring *shape, brise_error *err)
+{
+	*oldest = NULL;
+	if (!shape->slots.windows)
+		return BRISE_OK;
+	*oldest = memory_new(shape->n_layers, sizeof **oldest);
+	return *oldest ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory for layers");
+}
+
 static brise_status save(const char *path, const brise_sequence *sequence, const int32_t *tokens,
                          size_t n, const uint32_t *words, size_t n_words,
                          const session_watch *watch, brise_error *err)
@@ -153,27 +232,24 @@ static brise_status save(const char *path, const brise_sequence *sequence, const
 	static const target_kind kind = { FORMAT_SESSION_MAGIC, FORMAT_SESSION_MAGIC_BYTES,
 		                          "a session of brise", true };
 	session_header h = describe(sequence, n, n_words);
-	saving s = { .watch = watch };
-	brise_status status;
+	saving s = { .watch = watch, .n_layers = sequence->ring.n_layers };
+	uint64_t *oldest;
 	layout l;
+	brise_status status = new_oldest(&oldest, &sequence->ring, err);
 
-	h.ring_at = round_up(
-	        round_up(round_up(sizeof h, PART_ALIGN) + n_words * sizeof *words, PART_ALIGN) +
-	                n * sizeof *tokens,
-	        SESSION_PAGE);
-	l.image = kv_image_of(sequence->ring.slots, h.oldest, h.position);
-	if (!kv_image_bytes(&l.image, &sequence->ring, &l.image_bytes) ||
-	    !checked_add(h.ring_at, l.image_bytes, &h.file_bytes) ||
-	    !lay_out(&l, &h, &sequence->ring))
-		return error_set(err, BRISE_EINVAL, "%s: too much to save", path);
-	if ((status = target_open(&s.target, path, &kind, err)) != BRISE_OK)
+	if (status == BRISE_OK)
+		status = plan_file(path, sequence, &h, &l, oldest, err);
+	if (status != BRISE_OK || (status = target_open(&s.target, path, &kind, err)) != BRISE_OK) {
+		memory_free(oldest);
 		return status;
+	}
 	status = write_all(&s, &h, &l, sequence, words, tokens, err);
 	if (status == BRISE_OK && watch && watch->was_read)
 		watch->was_read(watch->user);
 	if (status == BRISE_OK)
 		status = target_commit(&s.target, err);
 	target_discard(&s.target);
+	memory_free(oldest);
 	return status;
 }
 
@@ -302,7 +378,9 @@ static brise_status choose_options(const session_header *h, const brise_model *m
 	o->position = h->start;
 	if (asked->size == 0 && h->window == 0)
 		o->context = h->slots <= UINT32_MAX ? (uint32_t)h->slots : UINT32_MAX;
-	if (asked->size == 0 && h->window > 0 && h->ring_slots > h->window)
+	if (asked->size == 0 && h->slack > 0)
+		o->slack = h->slack;
+	else if (asked->size == 0 && h->window > 0 && h->ring_slots > h->window)
 		o->slack = h->ring_slots - h->window < PASS_ROWS_MAX
 		                   ? (uint32_t)(h->ring_slots - h->window)
 		                   : PASS_ROWS_MAX;
@@ -316,6 +394,7 @@ typedef struct loading {
 	uint8_t *bytes; /* the map's */
 	session_header h;
 	layout l;
+	uint64_t *oldest; /* [n_layers]; NULL: layers do not differ */
 	brise_sequence *sequence;
 	int32_t *tokens;
 } loading;
@@ -365,18 +444,50 @@ static brise_status read_sampler(const loading *x, brise_sampler *sampler, brise
 	return status;
 }
 
+/* What each layer of the ring holds of the image: all, or whole spans, of which two that share a
+ * place cannot both be kept. */
+static void choose_oldest(const loading *x, uint64_t *oldest)
+{
+	const kv_ring *ring = &x->sequence->ring;
+	uint64_t spans = (x->h.position + SPAN_POSITIONS - 1) / SPAN_POSITIONS;
+	uint32_t layer;
+
+	for (layer = 0; layer < ring->n_layers; layer++) {
+		uint64_t places = kv_slots_of(&ring->slots, layer) / SPAN_POSITIONS;
+
+		oldest[layer] = x->oldest ? x->oldest[layer] : x->h.oldest;
+		if (!kv_image_layer_fits(&x->l.image, ring, layer) && spans > places &&
+		    oldest[layer] < (spans - places) * SPAN_POSITIONS)
+			oldest[layer] = (spans - places) * SPAN_POSITIONS;
+	}
+}
+
+static brise_status copy_ring(loading *x, const uint8_t *image, brise_error *err)
+{
+	kv_ring *ring = &x->sequence->ring;
+	uint64_t *oldest = memory_new(ring->n_layers, sizeof *oldest);
+	brise_status status;
+
+	if (!oldest)
+		return error_set(err, BRISE_ENOMEM, "%s: no memory for layers", x->path);
+	choose_oldest(x, oldest);
+	status = sequence_restore(x->sequence, x->h.position, oldest, err);
+	if (status == BRISE_OK)
+		kv_image_copy(&x->l.image, image, ring, oldest);
+	memory_free(oldest);
+	return status;
+}
+
 /* The ring's memory becomes the map, or a copy of what it holds. */
 static brise_status take_ring(loading *x, brise_error *err)
 {
 	const session_header *h = &x->h;
-	const uint8_t *image = x->bytes + h->ring_at;
+	const uint8_t *image = x->bytes + x->l.image_at;
 	kv_ring *ring = &x->sequence->ring;
-	uint64_t places = ring->slots / SPAN_POSITIONS, oldest = h->oldest,
-	         spans = (h->position + SPAN_POSITIONS - 1) / SPAN_POSITIONS;
 	session_sum sum = { { 0 } };
-	brise_status status;
 
-	session_sum_add(&sum, image, (size_t)x->l.image_bytes);
+	session_sum_add(&sum, x->bytes + h->ring_at,
+	                (size_t)(x->l.image_at - h->ring_at + x->l.image_bytes));
 	if (session_sum_end(&sum) != h->ring_sum)
 		return refuse_part(x, "keys and values", err);
 	if (!kv_image_check(&x->l.image, ring, image))
@@ -384,18 +495,28 @@ static brise_status take_ring(loading *x, brise_error *err)
 		                 "%s: the session's keys and values have scales that are negative "
 		                 "or not finite",
 		                 x->path);
-	if (kv_image_fits(&x->l.image, ring)) {
-		kv_ring_adopt(ring, &x->map, x->bytes + h->ring_at);
-		x->map = MAP_CLOSED;
-		return sequence_restore(x->sequence, h->position, oldest, err);
-	}
-	/* Whole spans only: two that share a place cannot both be kept. */
-	if (spans > places && oldest < (spans - places) * SPAN_POSITIONS)
-		oldest = (spans - places) * SPAN_POSITIONS;
-	status = sequence_restore(x->sequence, h->position, oldest, err);
-	if (status == BRISE_OK)
-		kv_image_copy(&x->l.image, image, ring, oldest, h->position);
-	return status;
+	if (!kv_image_fits(&x->l.image, ring))
+		return copy_ring(x, image, err);
+	kv_ring_adopt(ring, &x->map, x->bytes + x->l.image_at);
+	x->map = MAP_CLOSED;
+	return sequence_restore(x->sequence, h->position, x->oldest ? x->oldest : &h->oldest, err);
+}
+
+/* Where everything is, in a file for a ring of that shape. Copies what layers hold, so that what is
+ * checked stays as it was. */
+static brise_status find_parts(loading *x, const kv_ring *shape, brise_error *err)
+{
+	const uint64_t bytes = shape->n_layers * sizeof *x->oldest;
+	brise_status status = new_oldest(&x->oldest, shape, err);
+
+	if (status != BRISE_OK)
+		return status;
+	if ((!x->oldest || checked_inside(x->h.ring_at, bytes, x->map.size)) &&
+	    (!x->oldest || memcpy(x->oldest, x->bytes + x->h.ring_at, (size_t)bytes)) &&
+	    lay_out(&x->l, &x->h, shape, x->oldest))
+		return BRISE_OK;
+	return error_set(err, BRISE_EFORMAT,
+	                 "%s: the fields of the session's header contradict each other", x->path);
 }
 
 static brise_status load(loading *x, const brise_model *model, const brise_sequence_options *asked,
@@ -409,11 +530,8 @@ static brise_status load(loading *x, const brise_model *model, const brise_seque
 	    (status = choose_options(&x->h, model, asked, x->path, &o, err)) != BRISE_OK ||
 	    (status = brise_new_sequence(&x->sequence, model, &o, err)) != BRISE_OK)
 		return status;
-	if (!lay_out(&x->l, &x->h, &x->sequence->ring))
-		return error_set(err, BRISE_EFORMAT,
-		                 "%s: the fields of the session's header contradict each other",
-		                 x->path);
-	if ((status = read_tokens(x, model->config.vocab, err)) != BRISE_OK ||
+	if ((status = find_parts(x, &x->sequence->ring, err)) != BRISE_OK ||
+	    (status = read_tokens(x, model->config.vocab, err)) != BRISE_OK ||
 	    (status = take_ring(x, err)) != BRISE_OK ||
 	    (status = read_sampler(x, sampler, err)) != BRISE_OK)
 		return status;
@@ -426,15 +544,17 @@ static brise_status load(loading *x, const brise_model *model, const brise_seque
 static brise_status plan_shape(const session_header *h, const brise_model *m, kv_ring *shape,
                                const char *path, brise_error *err)
 {
-	const format_config *c = &m->config;
+	const kv_slots layers = { .windows = h->slack > 0 ? m->windows : NULL,
+		                  .limit = h->window,
+		                  .slack = h->slack };
 
 	if ((h->kv != BRISE_KV_INT8 && h->kv != BRISE_KV_F32) || h->ring_slots == 0 ||
 	    h->ring_slots > UINT32_MAX)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: the fields of the session's header contradict each other",
 		                 path);
-	return kv_ring_plan(shape, (brise_kv_type)h->kv, c->n_layers, c->n_kv_heads, c->head_dim,
-	                    h->ring_slots, h->sinks > 0, err);
+	return kv_ring_plan(shape, (brise_kv_type)h->kv, &m->config, h->ring_slots, &layers,
+	                    h->sinks > 0, err);
 }
 
 brise_status session_read_tokens(const char *path, const brise_model *model, int32_t **tokens,
@@ -448,12 +568,10 @@ brise_status session_read_tokens(const char *path, const brise_model *model, int
 	*n = 0;
 	if ((status = map_open_private(&x.map, &x.bytes, path, err)) == BRISE_OK &&
 	    (status = read_header(&x.map, model, path, &x.h, err)) == BRISE_OK &&
-	    (status = plan_shape(&x.h, model, &shape, path, err)) == BRISE_OK) {
-		if (lay_out(&x.l, &x.h, &shape))
-			status = read_tokens(&x, model->config.vocab, err);
-		else
-			status = error_set(err, BRISE_EFORMAT, "%s: is damaged", path);
-	}
+	    (status = plan_shape(&x.h, model, &shape, path, err)) == BRISE_OK &&
+	    (status = find_parts(&x, &shape, err)) == BRISE_OK)
+		status = read_tokens(&x, model->config.vocab, err);
+	memory_free(x.oldest);
 	if (status == BRISE_OK)
 		status = map_check(&x.map, path, err);
 	map_close(&x.map);
@@ -464,6 +582,17 @@ brise_status session_read_tokens(const char *path, const brise_model *model, int
 	*tokens = x.tokens;
 	*n = (size_t)x.h.n_tokens;
 	return BRISE_OK;
+}
+
+uint64_t session_bytes(const brise_sequence *sequence, size_t n)
+{
+	session_header h = describe(sequence, n, 0);
+	kv_image image = image_of(&h, &sequence->ring, sequence->oldest_of);
+	uint64_t bytes;
+
+	return kv_image_bytes(&image, &sequence->ring, &bytes)
+	               ? bytes + layers_bytes(&sequence->ring) + n * sizeof(int32_t)
+	               : UINT64_MAX / 2;
 }
 
 uint64_t session_identity(const brise_sequence *sequence)
@@ -507,6 +636,7 @@ brise_status brise_load_session(brise_sequence **out, int32_t **tokens, size_t *
 	if (status == BRISE_OK)
 		status = load(&x, model, &asked, sampler, err);
 	map_close(&x.map);
+	memory_free(x.oldest);
 	if (status != BRISE_OK) {
 		brise_free_sequence(x.sequence);
 		memory_free(x.tokens);

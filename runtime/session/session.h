@@ -8,6 +8,9 @@
  * model's file, the numeric contract, and how the sequence was made. */
 uint64_t session_identity(const brise_sequence *sequence);
 
+/* Bytes of keys, values and n tokens in the sequence's session as it is now. */
+uint64_t session_bytes(const brise_sequence *sequence, size_t n);
+
 /* How a thread saves a sequence that others would use again soon. Each may be NULL. */
 typedef struct session_watch {
 	bool (*is_cancelled)(void *user); /* asked first, and every few MB */
