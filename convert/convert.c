@@ -212,17 +212,15 @@ static brise_status apply_options(source *s, const convert_options *o, notes *li
 		                               [EFFORT_NORMAL] = "normal",
 		                               [EFFORT_HIGH] = "high",
 		                               [EFFORT_BEST] = "best" };
-	char room[64] = "";
+	bool mixed = o->bits > 0 || o->memory > 0;
+	const char *name = mixed ? "q3, q4 and q8" : type_name(o->type);
 
 	set_window(s, o->window, lines);
-	if (o->bits > 0)
-		(void)snprintf(room, sizeof room, ", as q8 where %g bits per weight have room",
-		               o->bits);
-	if (type_book(o->type))
-		notes_add(lines, "encoded as %s, effort %s%s%s", type_name(o->type),
-		          efforts[o->effort], room, describe_calibration(o));
+	if (mixed || type_book(o->type))
+		notes_add(lines, "encoded as %s, effort %s%s", name, efforts[o->effort],
+		          describe_calibration(o));
 	else
-		notes_add(lines, "encoded as %s", type_name(o->type));
+		notes_add(lines, "encoded as %s", name);
 	return lines->failed ? error_set(err, BRISE_ENOMEM, "no memory for notes") : BRISE_OK;
 }
 

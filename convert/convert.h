@@ -53,9 +53,13 @@ typedef struct convert_options {
 	/* [n_tensor_types] "PATTERN=TYPE": other types for some of them (convert/types.h) */
 	const char *const *tensor_types;
 	size_t n_tensor_types;
-	/* per weight of the whole file: what q4 leaves is spent on storing as q8 the matrices whose
-	 * errors cost most; 0: none */
+	/* Instead of one type, q3, q4 or q8 for each matrix that no rule names, where they lose
+	 * least (convert/mixed/choice.h): at most so many bits per weight of the whole file; 0:
+	 * one type */
 	double bits;
+	/* the same: at most so many bytes of memory for the file, and for cache and scratch with
+	 * the default options and CHOICE_THREADS threads; 0: one type */
+	uint64_t memory;
 	enum book_effort effort; /* of the search for q4 and q3 */
 	/* file of brise calibrate: errors of q4 and q3 are weighed by it, and with EFFORT_HIGH fed
 	 * back along the columns; NULL: none */

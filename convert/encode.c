@@ -141,7 +141,7 @@ static brise_status encode_slice(void *self, unsigned worker, size_t index, bris
 	return status;
 }
 
-static brise_status say_cancelled(const char *name, brise_error *err)
+brise_status encode_say_cancelled(const char *name, brise_error *err)
 {
 	return error_set(err, BRISE_ECANCELED, "%s: conversion cancelled; nothing was written",
 	                 name);
@@ -149,7 +149,7 @@ static brise_status say_cancelled(const char *name, brise_error *err)
 
 brise_status encode_ask_cancel(const convert_options *options, const char *name, brise_error *err)
 {
-	return options->cancel && options->cancel(options->user) ? say_cancelled(name, err)
+	return options->cancel && options->cancel(options->user) ? encode_say_cancelled(name, err)
 	                                                         : BRISE_OK;
 }
 
@@ -251,13 +251,13 @@ static brise_status prepare_feedback(encode_run *r, const format_tensor *t, pool
 	if (!type_book(t->type) || input == UINT32_MAX || input == r->factored)
 		return BRISE_OK;
 	factor_free(&r->feedback);
-	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, false, err);
-	r->feedback.products = job->tools->add_products;
+	status = factor_new(&r->feedback, t->cols, job->calibration->header.span, false,
+	                    job->tools->add_products, err);
 	if (status == BRISE_OK)
 		status = factor_input(&r->feedback, job->calibration, input, threads,
 		                      job->options->cancel, job->options->user, err);
 	if (status == BRISE_ECANCELED)
-		status = say_cancelled(job->name, err);
+		status = encode_say_cancelled(job->name, err);
 	r->factored = input;
 	return status;
 }

@@ -3,6 +3,7 @@
 #define CONVERT_ENCODE_H
 
 #include "arch/tools/tools.h"
+#include "convert/calibration/calibration.h"
 #include "convert/plan.h"
 #include "quant/encode/tile_error.h"
 #include "runtime/os/target.h"
@@ -28,5 +29,8 @@ brise_status encode_tensors(const encode_job *job, target_file *target, tile_err
 
 /* BRISE_ECANCELED if the caller wants the conversion to end. */
 brise_status encode_ask_cancel(const convert_options *options, const char *name, brise_error *err);
+
+/* BRISE_ECANCELED, with the message of a conversion of which nothing is left. */
+brise_status encode_say_cancelled(const char *name, brise_error *err);
 
 #endif

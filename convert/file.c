@@ -76,7 +76,7 @@ static void tell_excess(const file_plan *plan, const convert_options *o)
 /* The origin, line by line. Printed only now, so that a refusal is one line. */
 static void tell_decisions(const file_plan *plan, const convert_options *o)
 {
-	const char *at = plan->source->origin, *end;
+	const char *at = plan->origin, *end;
 	char line[512]; /* the longest that notes.h makes */
 
 	for (; at && *at && o->decision; at = *end ? end + 1 : end) {
@@ -144,6 +144,19 @@ static brise_status open_target(target_file *target, const char *out, uint64_t b
 	return status == BRISE_OK ? target_check_space(target, bytes, err) : status;
 }
 
+/* What will be refused when the file is opened is refused before losses are measured. */
+static brise_status check_target(const encode_job *job, brise_error *err)
+{
+	target_file target = { .name = job->name, .descriptor = -1 };
+	brise_status status;
+
+	if (job->options->effort == EFFORT_BEST)
+		return closed_check(job, err);
+	status = open_target(&target, job->name, job->plan->file_bytes, err);
+	target_discard(&target);
+	return status;
+}
+
 static brise_status encode_and_write(const encode_job *job, target_file *target, tile_error *all,
                                      brise_error *err)
 {
@@ -204,11 +217,13 @@ static brise_status write_file(const convert_source *source, const char *out,
 	    (status = engine_choose_kernels(&kernels, o->arch, err)) != BRISE_OK)
 		return status;
 	arch_find_tools(&tools, kernels.name);
-	if ((status = open_calibration(&inputs, source, o, out, err)) != BRISE_OK ||
-	    (status = plan_make(&plan, source, o, inputs, tools.book_errors, out, err)) != BRISE_OK)
+	if ((status = open_calibration(&inputs, source, o, out, err)) != BRISE_OK)
 		goto done;
 	job = (encode_job){ &plan, o, inputs, &tools, threads, out };
-	if ((status = encode_and_write(&job, &target, &all, err)) != BRISE_OK)
+	if ((status = plan_make(&plan, source, &job, err)) != BRISE_OK ||
+	    (plan.choice && (status = check_target(&job, err)) != BRISE_OK) ||
+	    (status = plan_measure(&plan, err)) != BRISE_OK ||
+	    (status = encode_and_write(&job, &target, &all, err)) != BRISE_OK)
 		goto done;
 	tell_losses(&plan, o);
 	if (result) {

@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "convert/sample.h"
+#include "convert/encode.h"
+#include "convert/mixed/choice.h"
 #include "convert/types.h"
 #include "quant/rounding.h"
 #include "runtime/error.h"
@@ -53,6 +54,7 @@ static uint64_t plan_sections(file_plan *p)
 	uint64_t at;
 	uint32_t i;
 
+	p->n_sections = 0;
 	plan_section(p, SECTION_CONFIG, SECTION_REQUIRED, &s->config,
 	             plan_version(s) == 1 ? FORMAT_CONFIG_1 : sizeof s->config);
 	plan_section(p, SECTION_TENSORS, SECTION_REQUIRED, p->tensors,
@@ -60,7 +62,7 @@ static uint64_t plan_sections(file_plan *p)
 	plan_section(p, SECTION_WINDOWS, SECTION_REQUIRED, s->windows,
 	             s->windows ? s->config.n_layers * sizeof *s->windows : 0);
 	plan_section(p, SECTION_TOKENIZER, 0, s->tokenizer, s->tokenizer_bytes);
-	plan_section(p, SECTION_ORIGIN, 0, s->origin, s->origin ? strlen(s->origin) : 0);
+	plan_section(p, SECTION_ORIGIN, 0, p->origin, p->origin ? strlen(p->origin) : 0);
 	plan_section(p, SECTION_ENDS, 0, s->ends, s->n_ends * sizeof *s->ends);
 	plan_section(p, SECTION_ADDED, 0, s->added, s->added_bytes);
 	plan_section(p, SECTION_TEMPLATE, 0, s->chat_template,
@@ -98,34 +100,101 @@ static brise_status plan_offsets(file_plan *p, uint64_t at, const char *name, br
 	return BRISE_OK;
 }
 
-brise_status plan_make(file_plan *p, const convert_source *source, const convert_options *o,
-                       const calibration *inputs, book_errors_fn *errors, const char *name,
+/* Sections and tensors, with the types as they are. */
+static brise_status place_all(file_plan *p, const char *name, brise_error *err)
+{
+	return plan_offsets(p, plan_sections(p), name, err);
+}
+
+/* The origin becomes the source's with the lines of the choice behind it. */
+static brise_status write_origin(file_plan *p, bool chosen, brise_error *err)
+{
+	const char *before = p->source->origin ? p->source->origin : "";
+	notes lines = { NULL, 0, false };
+
+	memory_free(p->origin);
+	p->origin = NULL;
+	if (chosen)
+		choice_describe(p->choice, &lines);
+	p->origin = memory_new(strlen(before) + lines.bytes + 1, 1);
+	if (p->origin && !lines.failed) {
+		strcpy(p->origin, before);
+		strcat(p->origin, lines.text ? lines.text : "");
+	}
+	memory_free(lines.text);
+	return p->origin && !lines.failed ? BRISE_OK
+	                                  : error_set(err, BRISE_ENOMEM, "no memory for notes");
+}
+
+/* Types for `room` bytes more than if all were q3, and what follows from them. */
+static brise_status spend(file_plan *p, uint64_t room, brise_error *err)
+{
+	brise_status status = choice_spend(p->choice, room, err);
+
+	if (status == BRISE_OK && (status = write_origin(p, true, err)) == BRISE_OK)
+		status = place_all(p, p->choice->job->name, err);
+	return status;
+}
+
+/* The largest types within the budget. Lines that describe the choice take room themselves, and how
+ * much is known only afterwards: what was too much is left out the next time. */
+static brise_status choose(file_plan *p, brise_error *err)
+{
+	uint64_t most = p->choice->most, least;
+	brise_status status = spend(p, 0, err);
+
+	least = p->file_bytes;
+	while (status == BRISE_OK && most > least) {
+		if ((status = spend(p, most - least, err)) != BRISE_OK ||
+		    p->file_bytes <= p->choice->most)
+			break;
+		most -= p->file_bytes - p->choice->most;
+	}
+	if (status == BRISE_OK && most <= least)
+		status = spend(p, 0, err);
+	return status == BRISE_OK ? choice_check(p->choice, err) : status;
+}
+
+brise_status plan_make(file_plan *p, const convert_source *source, const encode_job *job,
                        brise_error *err)
 {
-	sample s = { source, inputs, errors };
+	const convert_options *o = job->options;
+	bool mixed = o->bits > 0 || o->memory > 0;
 	brise_status status;
-	uint64_t at;
 
 	*p = (file_plan){ .source = source };
 	p->tensors = memory_new(order_count(&source->config), sizeof *p->tensors);
 	if (!p->tensors)
 		return error_set(err, BRISE_ENOMEM, "no memory for the tensor table");
-	plan_tensors(p, o->type);
-	at = plan_sections(p);
-	status = plan_offsets(p, at, name, err);
-	if (status == BRISE_OK && o->bits > 0 && o->type == TYPE_Q4)
-		status = types_spend(p->tensors, p->n_tensors, source->config.n_layers,
-		                     p->file_bytes, o->bits, sample_measure, &s, err);
-	if (status == BRISE_OK)
-		status = types_apply(p->tensors, p->n_tensors, o->tensor_types, o->n_tensor_types,
-		                     err);
-	return status == BRISE_OK ? plan_offsets(p, at, name, err) : status;
+	plan_tensors(p, mixed ? 0 : o->type);
+	if ((status = types_apply(p->tensors, p->n_tensors, o->tensor_types, o->n_tensor_types,
+	                          err)) != BRISE_OK)
+		return status;
+	if (mixed)
+		return (status = choice_new(&p->choice, job, err)) == BRISE_OK ? choose(p, err)
+		                                                               : status;
+	status = write_origin(p, false, err);
+	return status == BRISE_OK ? place_all(p, job->name, err) : status;
+}
+
+brise_status plan_measure(file_plan *p, brise_error *err)
+{
+	brise_status status;
+
+	if (!p->choice || !choice_can_measure(p->choice))
+		return BRISE_OK;
+	status = choice_measure(p->choice, err);
+	return status == BRISE_OK ? choose(p, err) : status;
 }
 
 void plan_free(file_plan *p)
 {
+	choice_free(p->choice);
 	memory_free(p->tensors);
+	memory_free(p->origin);
+	p->choice = NULL;
 	p->tensors = NULL;
+	p->origin = NULL;
 }
 
 uint64_t plan_weights(const file_plan *p)

@@ -3,14 +3,18 @@
 #ifndef CONVERT_PLAN_H
 #define CONVERT_PLAN_H
 
-#include "convert/calibration/calibration.h"
 #include "convert/convert.h"
 #include "runtime/model/format.h"
 
 #define PLAN_SECTIONS 9u
 
+struct choice;
+struct encode_job;
+
 typedef struct file_plan {
 	const convert_source *source;
+	struct choice *choice;  /* of types, within a budget (convert/mixed/choice.h); NULL: none */
+	char *origin;           /* the source's, and how types were chosen; NULL: none */
 	format_tensor *tensors; /* [n_tensors], in the file's order; without checksums and errors */
 	uint32_t n_tensors;
 	format_section sections[PLAN_SECTIONS]; /* [n_sections], without empty ones */
@@ -20,18 +24,18 @@ typedef struct file_plan {
 	uint64_t source_bytes; /* counted as 2 per weight */
 } file_plan;
 
-/* Plans the file that `source` becomes with `options`: types as the options say, first for all
- * matrices, then q8 where the remaining bits help most (convert/types.h), then by the rules for
- * single ones.
- *
- * inputs  a calibration, NULL: none. Together with `errors`, the search's inner loop, for measuring
- *         what q4 costs a matrix
- * name    of the file, for messages
- * Errors: BRISE_EINVAL options, BRISE_ENOMEM, those of the source's read. Call plan_free in the end
- * and after an error. */
-brise_status plan_make(file_plan *plan, const convert_source *source,
-                       const convert_options *options, const calibration *inputs,
-                       book_errors_fn *errors, const char *name, brise_error *err);
+/* Plans the file that `source` becomes with the job's options: types as the rules for single
+ * matrices say, then the option's type for all others, or what a budget of bits or bytes allows,
+ * by losses that are guessed. The job's plan is `plan`, and its calibration is checked; the job
+ * must outlive the plan.
+ * Errors: BRISE_EINVAL options, or a budget too small for any file; BRISE_ENOMEM, BRISE_ECANCELED,
+ * those of the source's read. Call plan_free in the end and after an error. */
+brise_status plan_make(file_plan *plan, const convert_source *source, const struct encode_job *job,
+                       brise_error *err);
+
+/* Where types are chosen and the calibration has a text: measures losses, which takes long, and
+ * chooses again. The file stays within the same budget. Errors: those of choice_measure. */
+brise_status plan_measure(file_plan *plan, brise_error *err);
 void plan_free(file_plan *plan);
 
 /* Version of the file that `source` becomes: the first that has all it needs, so that older readers

@@ -58,7 +58,7 @@ static brise_status measure_tiles(const sample *s, const format_tensor *t, const
 	return status;
 }
 
-brise_status sample_measure(void *user, const format_tensor *t, double *relative_error,
+brise_status sample_measure(const sample *s, const format_tensor *t, double *relative_error,
                             brise_error *err)
 {
 	size_t floats = (size_t)t->cols * TILE_ROWS;
@@ -70,7 +70,7 @@ brise_status sample_measure(void *user, const format_tensor *t, double *relative
 	tile_error sum = { 0, 0 };
 
 	if (b.rows && b.raw && b.row && b.scratch && b.tile)
-		status = measure_tiles(user, t, &b, &sum, err);
+		status = measure_tiles(s, t, &b, &sum, err);
 	else
 		status = error_set(err, BRISE_ENOMEM, "no memory to measure rows of %u", t->cols);
 	*relative_error = tile_relative_error(&sum);

@@ -12,9 +12,10 @@ typedef struct sample {
 	book_errors_fn *errors;
 } sample;
 
-/* A types_measure_fn (convert/types.h) whose user is a sample: encodes some tiles of the matrix in
- * its type, which has a codebook. */
-brise_status sample_measure(void *user, const format_tensor *t, double *relative_error,
+/* Encodes some tiles of the matrix in its type, which has a codebook: the squared error, weighed as
+ * the conversion weighs it, over the squared norm. Errors: those of the source's read;
+ * BRISE_ENOMEM. */
+brise_status sample_measure(const sample *s, const format_tensor *t, double *relative_error,
                             brise_error *err);
 
 #endif

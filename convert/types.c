@@ -1,11 +1,11 @@
-/* types.c - rules that name matrices by pattern, and a budget of bits for the matrices that need
- * them most
+/* types.c - rules that name matrices by pattern, and a budget of bytes for the matrices whose
+ * errors cost most
  *
- * How much the errors of a kind of matrix cost was measured: the small model breeze in q4, one kind
- * at a time in q8, and by how much the divergence from f16 fell (mean of the Kullback-Leibler
- * divergence, over 13,417 tokens; all of it is 0.0087). Errors of the output matrix reach the
- * logits directly; those of one layer are one contribution of many, so a kind's share is divided by
- * the layers.
+ * Where losses cannot be measured (convert/mixed/losses.h), a table of kinds stands for them. It
+ * was measured: the small model breeze in q4, one kind at a time in q8, and by how much the
+ * divergence from f16 fell (mean of the Kullback-Leibler divergence, over 13,417 tokens; all of it
+ * is 0.0087). Errors of the output matrix reach the logits directly; those of one layer are one
+ * contribution of many, so a kind's share is divided by the layers.
  */
 #include "convert/types.h"
 
@@ -69,71 +69,112 @@ brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char 
 	return status;
 }
 
-/* Divergence caused by all matrices of a kind together, at a relative squared error of 0.0047. */
+#define COST_ERROR 0.0047
+
+/* Divergence caused by all matrices of a kind together, at a relative squared error of COST_ERROR.
+ */
 static const double costs[TENSOR_KINDS] = {
 	[TENSOR_EMBEDDING] = 0.00055, [TENSOR_WQ] = 0.00022, [TENSOR_WK] = 0.00027,
 	[TENSOR_WV] = 0.00023,        [TENSOR_WO] = 0.00024, [TENSOR_W1] = 0.00116,
 	[TENSOR_W3] = 0.00074,        [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333
 };
 
+double types_guess_loss(uint32_t kind, uint32_t n_layers, double relative_error)
+{
+	return costs[kind] * relative_error / COST_ERROR / (order_is_in_layer(kind) ? n_layers : 1);
+}
+
+/* A matrix made larger. */
 typedef struct candidate {
-	uint32_t tensor;
-	uint64_t bytes; /* more in q8 than in q4 */
-	double worth;   /* per byte */
+	uint32_t tensor, from, to; /* types */
+	uint64_t bytes;            /* more, in whole pages */
+	double saved, worth;       /* divergence; per byte */
 } candidate;
 
+/* Best first; of a matrix, q4 before q8. */
 static int compare_candidates(const void *a, const void *b)
 {
 	const candidate *x = a, *y = b;
 
 	if (x->worth != y->worth)
 		return x->worth > y->worth ? -1 : 1;
-	return x->tensor < y->tensor ? -1 : 1;
+	if (x->tensor != y->tensor)
+		return x->tensor < y->tensor ? -1 : 1;
+	return x->from == TYPE_Q3 ? -1 : 1;
 }
 
-static brise_status make_candidate(candidate *w, const format_tensor *t, uint32_t n_layers,
-                                   types_measure_fn *measure, void *user, brise_error *err)
+static candidate make_candidate(const format_tensor *t, uint32_t index, uint32_t from, uint32_t to,
+                                double saved)
 {
-	double error, cost = costs[t->kind] / (order_is_in_layer(t->kind) ? n_layers : 1);
-	uint64_t q4 = 0, q8 = 0;
-	brise_status status = measure(user, t, &error, err);
+	candidate c = { .tensor = index, .from = from, .to = to, .saved = saved };
+	uint64_t before = 0, after = 0;
 
-	(void)type_tensor_bytes(TYPE_Q4, t->rows, t->cols, &q4);
-	(void)type_tensor_bytes(TYPE_Q8, t->rows, t->cols, &q8);
-	w->bytes = round_up(q8, FORMAT_PAGE) - q4 / FORMAT_PAGE * FORMAT_PAGE;
-	if (status == BRISE_OK)
-		w->worth = cost * error / (double)w->bytes;
-	return status;
+	(void)type_tensor_bytes(from, t->rows, t->cols, &before);
+	(void)type_tensor_bytes(to, t->rows, t->cols, &after);
+	c.bytes = round_up(after, FORMAT_PAGE) - round_up(before, FORMAT_PAGE);
+	c.worth = saved / (double)(c.bytes > 0 ? c.bytes : 1);
+	return c;
 }
 
-brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_layers,
-                         uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
-                         brise_error *err)
+/* The ways to make a matrix larger, in falling worth; returns how many. What q8 loses counts
+ * nothing: it is less than a hundredth of q4's. */
+static uint32_t add_candidates(candidate *out, const format_tensor *t, uint32_t index,
+                               const types_loss *loss)
 {
-	candidate *candidates = memory_new(n_tensors, sizeof *candidates);
-	brise_status status =
-	        candidates ? BRISE_OK : error_set(err, BRISE_ENOMEM, "no memory to choose types");
-	double weights = 0, room;
-	uint32_t i, n = 0;
+	out[0] = make_candidate(t, index, TYPE_Q3, TYPE_Q4, loss->q3 - loss->q4);
+	out[1] = make_candidate(t, index, TYPE_Q4, TYPE_Q8, loss->q4);
+	if (out[1].worth <= out[0].worth)
+		return 2;
+	out[0] = make_candidate(t, index, TYPE_Q3, TYPE_Q8, loss->q3);
+	return 1;
+}
 
-	for (i = 0; i < n_tensors && status == BRISE_OK; i++) {
-		weights += !order_is_vector(tensors[i].kind)
-		                   ? (double)tensors[i].rows * tensors[i].cols
-		                   : 0;
-		if (tensors[i].type != TYPE_Q4)
+/* Takes candidates [n] in order as they fit, `first` before all others; n: none. Returns what is
+ * saved, in all. */
+static double take(format_tensor *tensors, const candidate *candidates, uint32_t n, uint32_t first,
+                   uint64_t room)
+{
+	double saved = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (candidates[i].from == TYPE_Q3)
+			tensors[candidates[i].tensor].type = TYPE_Q3;
+	for (i = 0; i <= n; i++) {
+		const candidate *c = &candidates[i == 0 ? first : i - 1];
+
+		if ((i == 0 && first == n) || c->bytes > room || tensors[c->tensor].type != c->from)
 			continue;
-		candidates[n].tensor = i;
-		status =
-		        make_candidate(&candidates[n++], &tensors[i], n_layers, measure, user, err);
+		room -= c->bytes;
+		saved += c->saved;
+		tensors[c->tensor].type = c->to;
 	}
-	room = bits * weights / 8 - (double)file_bytes;
-	if (status == BRISE_OK)
-		qsort(candidates, n, sizeof *candidates, compare_candidates);
-	for (i = 0; i < n && status == BRISE_OK; i++)
-		if ((double)candidates[i].bytes <= room) {
-			room -= (double)candidates[i].bytes;
-			tensors[candidates[i].tensor].type = TYPE_Q8;
+	return saved;
+}
+
+/* A matrix that takes much of the room may be worth more than the several before it in order
+ * between which it does not fit: each is tried as the first. */
+brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, const types_loss *losses,
+                         uint64_t room, brise_error *err)
+{
+	candidate *candidates = memory_new(2 * (size_t)n_tensors, sizeof *candidates);
+	uint32_t i, n = 0, best;
+	double most, saved;
+
+	if (!candidates)
+		return error_set(err, BRISE_ENOMEM, "no memory to choose types");
+	for (i = 0; i < n_tensors; i++)
+		if (losses[i].open)
+			n += add_candidates(candidates + n, &tensors[i], i, &losses[i]);
+	qsort(candidates, n, sizeof *candidates, compare_candidates);
+	best = n;
+	most = take(tensors, candidates, n, best, room);
+	for (i = 0; i < n; i++)
+		if ((saved = take(tensors, candidates, n, i, room)) > most) {
+			most = saved;
+			best = i;
 		}
+	(void)take(tensors, candidates, n, best, room);
 	memory_free(candidates);
-	return status;
+	return BRISE_OK;
 }

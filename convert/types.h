@@ -12,15 +12,23 @@
 brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char *const *specs,
                          size_t n, brise_error *err);
 
-/* Squared error that q4 makes of a matrix, weighed as the conversion weighs it, over its squared
- * norm: an estimate. */
-typedef brise_status types_measure_fn(void *user, const format_tensor *t, double *relative_error,
-                                      brise_error *err);
+/* What a matrix loses: how far predictions diverge if it alone has that type, nats per token. */
+typedef struct types_loss {
+	bool open; /* its type is to be chosen */
+	double q3, q4;
+} types_loss;
 
-/* Makes some of the q4 matrices q8: those whose errors cost most for the bytes it takes, while
- * file_bytes, the size as planned, grows to no more than bits * weights / 8. */
-brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, uint32_t n_layers,
-                         uint64_t file_bytes, double bits, types_measure_fn *measure, void *user,
-                         brise_error *err);
+/* An estimate of a loss without measuring: by the kind of matrix, and the relative squared error
+ * that the type makes of it. */
+double types_guess_loss(uint32_t kind, uint32_t n_layers, double relative_error);
+
+/* Makes all matrices whose types are to be chosen q3, and of these as many as fit q4 or q8: those
+ * that lose less for each byte they take come first. losses [n_tensors].
+ *
+ * room  bytes by which the file may grow over one where they are all q3; every matrix begins at a
+ *       page
+ * Errors: BRISE_ENOMEM. */
+brise_status types_spend(format_tensor *tensors, uint32_t n_tensors, const types_loss *losses,
+                         uint64_t room, brise_error *err);
 
 #endif

@@ -83,8 +83,8 @@ for name in "$checkpoint"/model-*; do
 	head -c 5000 "$name" >"$dir/wrong/${name##*/}"
 done
 cp "$checkpoint/model.safetensors.index.json" "$checkpoint/tokenizer.model" "$dir/wrong"
-try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.3
-holds "bits that even q4 exceeds are told" grep -q 'are more than the 4.3 asked for' "$dir/err"
+try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 3.3
+holds "bits that even q3 exceeds are told" grep -q 'are more than the 3.3 asked for' "$dir/err"
 try convert "$checkpoint" "$dir/again.brise" --effort fast --bits 4.7
 holds "bits that have room are not" [ "$status" -eq 0 -a "$(grep -c 'asked for' "$dir/err")" -eq 0 ]
 awk 'BEGIN { for (i = 0; i < 300; i++) print i + 300 }' >"$dir/flat.ids"
@@ -341,7 +341,15 @@ refuses "compare needs two" 2 "found only '$model'" compare "$model"
 refuses "export of blocks to safetensors is refused" 2 "--type q8_0 works with GGUF only" export "$model" "$dir/x" --type q8_0
 refuses "export of safetensors to a name of a file is refused" 2 "OUT is a folder" export "$model" "$dir/x.safetensors"
 refuses "a window that is no number is refused" 2 "--window: expected a whole number from 0" convert "$checkpoint" "$dir/x.brise" --window -1
-refuses "room for q8 is of q4" 2 "--bits" convert "$checkpoint" "$dir/x.brise" --type q8 --bits 5
+refuses "bits choose the types" 2 "--bits" convert "$checkpoint" "$dir/x.brise" --type q8 --bits 5
+refuses "bits and a size" 2 "--size" convert "$checkpoint" "$dir/x.brise" --bits 5 --size 1G
+refuses "a size that is none" 2 "--size" convert "$checkpoint" "$dir/x.brise" --size all
+refuses "a size below the smallest file" 1 "too few" convert "$checkpoint" "$dir/x.brise" --size 1M
+least=$(sed -n 's/.* scratch take \([0-9]*\) MB$/\1/p' "$dir/err")
+try convert "$checkpoint" "$dir/x.brise" --size "${least}M" --effort fast
+holds "the size that the message says is enough: $least MB" [ "$status" -eq 0 -a -s "$dir/x.brise" ]
+rm -f "$dir/x.brise"
+refuses "a megabyte less is not" 1 "$((least - 1)) MB of memory are too few" convert "$checkpoint" "$dir/x.brise" --size "$((least - 1))M"
 refuses "a pattern of names without a type is refused" 2 "PATTERN=TYPE" convert "$checkpoint" "$dir/x.brise" --tensor-type wv
 refuses "a pattern that no matrix has is refused" 1 "wz=q8" convert "$checkpoint" "$dir/x.brise" --tensor-type wz=q8
 refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "arch/tools/tools.h"
-#include "convert/calibration/calibrate.h"
 #include "convert/calibration/factor.h"
 #include "convert/calibration/moments.h"
 #include "convert/closed/correction.h"
@@ -11,9 +10,7 @@
 #include "convert/closed/loop_file.h"
 #include "quant/encode/encoders.h"
 #include "runtime/os/memory.h"
-#include "test/check.h"
-#include "test/small_model.h"
-#include "test/whole_file.h"
+#include "test/conversion.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define TOKENS        300u /* two chunks, the last short */
@@ -95,14 +92,13 @@ static inputs make_inputs(uint32_t cols, uint32_t span)
 	in.h = calloc((size_t)cols * cols, sizeof *in.h);
 	in.data = calloc(1, (size_t)calibration_data_bytes(cols, span));
 	if (!in.x || !in.y || !in.h || !in.data || moments_new(&m, cols, span, NULL) != BRISE_OK ||
-	    factor_new(&in.feedback, cols, span, true, NULL) != BRISE_OK)
+	    factor_new(&in.feedback, cols, span, true, best.add_products, NULL) != BRISE_OK)
 		exit(1);
 	fill_rows(&in);
 	fill_products(&in);
 	moments_add(&m, in.y, in.stride, TOKENS, &best, threads);
 	moments_store(&m, TOKENS, in.data, threads);
 	moments_free(&m);
-	in.feedback.products = best.add_products;
 	if (factor_data(&in.feedback, in.data, DAMPING, "test", threads, NULL, NULL, NULL) !=
 	    BRISE_OK)
 		exit(1);
@@ -329,45 +325,16 @@ static void test_descent_lowers_the_cost(check_counts *counts, uint32_t type)
 
 /* ---- conversions ----------------------------------------------------------------------------- */
 
-static char folder[256], cal[300], out[300], unfinished[320], model_path[300];
+static char unfinished[320];
 
 /* A calibration with a text for models of that shape. */
 static void make_calibration(const format_config *config, uint64_t seed)
 {
-	calibrate_options options = { .span = 0, .threads = 2 };
 	int32_t ids[TOKENS];
-	brise_model *model;
-	brise_error err;
 
-	small_write(config, TYPE_F16, model_path);
+	small_write(config, TYPE_F16, files.model);
 	small_tokens(ids, TOKENS, config->vocab, seed);
-	(void)unlink(cal);
-	if (brise_open_model(&model, model_path, NULL, &err) != BRISE_OK ||
-	    calibrate_model(model, ids, TOKENS, cal, &options, NULL, &err) != BRISE_OK) {
-		fprintf(stderr, "%s\n", err.message);
-		exit(1);
-	}
-	brise_close_model(model);
-}
-
-typedef struct watcher {
-	unsigned left; /* calls of cancel that do not cancel */
-	char notes[2048];
-} watcher;
-
-static bool count_down(void *user)
-{
-	watcher *w = user;
-
-	return w->left == 0 || w->left-- == 0;
-}
-
-static void note(void *user, const char *line)
-{
-	watcher *w = user;
-
-	(void)snprintf(w->notes + strlen(w->notes), sizeof w->notes - strlen(w->notes), "%s\n",
-	               line);
+	conversion_calibrate(ids, TOKENS, 0);
 }
 
 static brise_status convert(const format_config *config, unsigned n_threads, const char *arch,
@@ -380,14 +347,9 @@ static brise_status convert(const format_config *config, unsigned n_threads, con
 
 	convert_init_options(&options);
 	options.effort = EFFORT_BEST;
-	options.calibration = cal;
 	options.threads = n_threads;
 	options.arch = arch;
-	options.cancel = count_down;
-	options.decision = note;
-	options.user = w;
-	w->notes[0] = err->message[0] = 0;
-	return convert_write(&source, out, &options, NULL, err);
+	return conversion_write(&source, options, w, err);
 }
 
 static file converted(check_counts *counts, const format_config *config, unsigned n_threads,
@@ -397,42 +359,26 @@ static file converted(check_counts *counts, const format_config *config, unsigne
 	brise_error err;
 	file f;
 
-	(void)unlink(out);
+	(void)unlink(files.out);
 	CHECK(counts, convert(config, n_threads, arch, &w, &err) == BRISE_OK, "%s", err.message);
 	CHECK(counts, !exists(unfinished), "a finished run leaves nothing else");
-	f = read_file(out);
-	(void)unlink(out);
+	f = read_file(files.out);
+	(void)unlink(files.out);
 	return f;
 }
 
 static void test_any_threads_and_kernels_give_the_same_file(check_counts *counts,
                                                             const format_config *config)
 {
-	const char *only = getenv("BRISE_TEST_ARCH");
 	brise_model *model;
 	brise_error err;
-	arch_cpu cpu;
-	file first, f;
-	size_t i;
+	file first;
 
 	make_calibration(config, 10);
-	arch_detect(&cpu);
-	first = converted(counts, config, 1, NULL);
-	f = converted(counts, config, 3, NULL);
-	CHECK(counts, is_same(&first, &f), "three threads");
-	free(f.bytes);
-	for (i = 0; arch_list(i); i++) {
-		arch_kernels set;
-
-		if (!arch_choose(&set, arch_list(i)->name, &cpu) ||
-		    (only && *only && strcmp(only, arch_list(i)->name) != 0))
-			continue;
-		f = converted(counts, config, 2, arch_list(i)->name);
-		CHECK(counts, is_same(&first, &f), "%s", arch_list(i)->name);
-		free(f.bytes);
-	}
-	write_file(out, first.bytes, first.size);
-	CHECK(counts, brise_open_model(&model, out, NULL, &err) == BRISE_OK, "%s", err.message);
+	first = conversion_compare(counts, config, converted);
+	write_file(files.out, first.bytes, first.size);
+	CHECK(counts, brise_open_model(&model, files.out, NULL, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, brise_verify_model(model, NULL, NULL, NULL, &err) == BRISE_OK, "%s",
 	      err.message);
 	brise_close_model(model);
@@ -456,8 +402,8 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 		if (convert(&small_odd, 1 + asked % 3, NULL, &part, &err) == BRISE_OK)
 			break;
 		kept = exists(unfinished);
-		CHECK(counts, err.code == BRISE_ECANCELED && !exists(out), "question %u: %s", asked,
-		      err.message);
+		CHECK(counts, err.code == BRISE_ECANCELED && !exists(files.out), "question %u: %s",
+		      asked, err.message);
 		CHECK(counts,
 		      strstr(err.message, kept ? "the same command resumes there"
 		                               : "nothing was written") != NULL,
@@ -467,10 +413,10 @@ static void test_interrupted_runs_go_on_to_the_same_file(check_counts *counts)
 		CHECK(counts, (strstr(rest.notes, "resumed after layer") != NULL) == kept,
 		      "question %u: %s", asked, rest.notes);
 		resumed += kept;
-		f = read_file(out);
+		f = read_file(files.out);
 		CHECK(counts, is_same(&whole, &f) && !exists(unfinished), "question %u", asked);
 		free(f.bytes);
-		(void)unlink(out);
+		(void)unlink(files.out);
 	}
 	CHECK(counts, asked > 20 && resumed > 2, "%u questions, %u resumed", asked, resumed);
 	free(whole.bytes);
@@ -529,10 +475,10 @@ static void test_damaged_runs_begin_anew(check_counts *counts)
 			continue;
 		}
 		begun += strstr(w.notes, "damaged since it was interrupted") != NULL;
-		f = read_file(out);
+		f = read_file(files.out);
 		CHECK(counts, is_same(&whole, &f), "byte %zu", at);
 		free(f.bytes);
-		(void)unlink(out);
+		(void)unlink(files.out);
 	}
 	CHECK(counts, begun > 3, "%u noticed", begun);
 	free(whole.bytes), free(part.bytes);
@@ -551,22 +497,22 @@ static void test_other_files_are_told_apart(check_counts *counts)
 	CHECK(counts, convert(&small_odd, 2, NULL, &w, &err) == BRISE_OK, "%s", err.message);
 	CHECK(counts, strstr(w.notes, "of another model, text or options; started again"), "%s",
 	      w.notes);
-	(void)unlink(out);
+	(void)unlink(files.out);
 	write_file(unfinished, "a letter", 8);
 	CHECK(counts,
 	      convert(&small_odd, 2, NULL, &w, &err) == BRISE_EIO &&
 	              strstr(err.message, "not an unfinished conversion"),
 	      "%s", err.message);
 	f = read_file(unfinished);
-	CHECK(counts, f.size == 8 && !exists(out), "it stays");
+	CHECK(counts, f.size == 8 && !exists(files.out), "it stays");
 	(void)unlink(unfinished);
 	write_file(unfinished, "", 0);
 	CHECK(counts, convert(&small_odd, 2, NULL, &w, &err) == BRISE_OK, "empty: %s", err.message);
-	(void)unlink(out);
-	write_file(out, "a letter", 8);
+	(void)unlink(files.out);
+	write_file(files.out, "a letter", 8);
 	CHECK(counts, convert(&small_odd, 2, NULL, &w, &err) == BRISE_EIO && !exists(unfinished),
 	      "%s", err.message);
-	(void)unlink(out);
+	(void)unlink(files.out);
 	free(part.bytes), free(f.bytes);
 }
 
@@ -586,17 +532,13 @@ int main(int argc, char **argv)
 	RUN(test_correction_is_the_regression(&counts));
 	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q4));
 	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q3));
-	small_folder(folder, sizeof folder);
-	(void)snprintf(cal, sizeof cal, "%s/x.cal", folder);
-	(void)snprintf(out, sizeof out, "%s/x.brise", folder);
-	(void)snprintf(unfinished, sizeof unfinished, "%s.unfinished", out);
-	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
+	conversion_folder();
+	(void)snprintf(unfinished, sizeof unfinished, "%s.unfinished", files.out);
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd));
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_open));
 	RUN(test_interrupted_runs_go_on_to_the_same_file(&counts));
 	RUN(test_damaged_runs_begin_anew(&counts));
 	RUN(test_other_files_are_told_apart(&counts));
-	(void)unlink(cal), (void)unlink(out), (void)unlink(model_path), (void)rmdir(folder);
 	pool_free(threads);
 	return check_report("closed", &counts);
 }

@@ -525,10 +525,9 @@ static void factor(const by_hand *m, book_feedback *f, unsigned n_threads)
 	pool *threads;
 
 	if (pool_new(&threads, n_threads, NULL) != BRISE_OK ||
-	    factor_new(f, m->cols, m->span, false, NULL) != BRISE_OK ||
+	    factor_new(f, m->cols, m->span, false, best.add_products, NULL) != BRISE_OK ||
 	    factor_input(f, &m->c, 0, threads, NULL, NULL, NULL) != BRISE_OK)
 		exit(1);
-	f->products = best.add_products;
 	pool_free(threads);
 }
 
@@ -740,14 +739,13 @@ static void test_impossible_correlations_do_no_harm(check_counts *counts)
 		for (i = 0; i < m.cols * (m.cols - 1) / 2; i++)
 			out[i] = v < LENGTH(values) ? values[v] : (int16_t)random_next(&seed);
 		if (pool_new(&threads, 2, NULL) != BRISE_OK ||
-		    factor_new(&f, m.cols, m.span, false, NULL) != BRISE_OK)
+		    factor_new(&f, m.cols, m.span, false, best.add_products, NULL) != BRISE_OK)
 			exit(1);
 		if (factor_input(&f, &m.c, 0, threads, NULL, NULL, NULL) == BRISE_OK) {
 			book_encoding how = { .effort = EFFORT_HIGH,
 				              .errors = best.book_errors,
 				              .feedback = &f };
 
-			f.products = best.add_products;
 			for (i = 0; i < m.cols; i++)
 				bad += !isfinite(f.variance[i]) || !(f.variance[i] > 0);
 			for (i = 0; i < book_panel(m.cols / TILE_BLOCK); i++)
@@ -836,7 +834,7 @@ static void test_factoring_stops_when_asked_to(check_counts *counts)
 	unsigned all;
 
 	if (pool_new(&threads, 2, NULL) != BRISE_OK ||
-	    factor_new(&f, m.cols, m.span, false, NULL) != BRISE_OK)
+	    factor_new(&f, m.cols, m.span, false, best.add_products, NULL) != BRISE_OK)
 		exit(1);
 	CHECK(counts, factor_input(&f, &m.c, 0, threads, lose_patience, &p, &err) == BRISE_OK, "%s",
 	      err.message);

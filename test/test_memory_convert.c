@@ -6,6 +6,7 @@
  */
 #include <sys/stat.h>
 
+#include "convert/calibration/calibrate.h"
 #include "convert/export.h"
 #include "runtime/os/os.h"
 #include "test/check.h"
@@ -23,6 +24,7 @@ typedef struct task {
 	const char *name;
 	const char *checkpoint; /* in `base`, to convert; NULL: the model is exported */
 	const char *lora;       /* NULL: none */
+	const char *measured;   /* a calibration to choose types with; NULL: none */
 	bool no_tokenizer;
 	enum export_format format;
 	const brise_model *model;
@@ -30,12 +32,13 @@ typedef struct task {
 
 static brise_status do_task(const task *t, brise_error *err)
 {
-	char checkpoint[300], lora[300];
+	char checkpoint[300], lora[300], measured[300];
 	const char *loras[] = { lora };
 
 	(void)snprintf(checkpoint, sizeof checkpoint, "%s/%s", base,
 	               t->checkpoint ? t->checkpoint : "");
 	(void)snprintf(lora, sizeof lora, "%s/%s:0.5", base, t->lora ? t->lora : "");
+	(void)snprintf(measured, sizeof measured, "%s/%s", base, t->measured ? t->measured : "");
 	if (t->checkpoint) {
 		convert_options options;
 
@@ -45,6 +48,8 @@ static brise_status do_task(const task *t, brise_error *err)
 		options.loras = loras;
 		options.n_loras = t->lora != NULL;
 		options.bits = 6;
+		options.calibration = t->measured ? measured : NULL;
+		options.effort = t->measured ? EFFORT_HIGH : options.effort;
 		return convert_checkpoint(checkpoint, target, &options, NULL, err);
 	} else {
 		export_options options;
@@ -106,10 +111,12 @@ static void test_every_failing_request_is_an_error(check_counts *counts, const t
 	      t->name, all, wrong, left);
 	CHECK(counts, atomic_load(&in_use) == before, "%s: %ld lost", t->name,
 	      atomic_load(&in_use) - before);
-	/* A thread that cannot be started is done without, and so is bringing the names of a folder
-	 * to disk, once for each file of a folder and for the folder. */
+	/* A thread that cannot be started is done without, where losses are measured there are two
+	 * sets of them, and so is bringing the names of a folder to disk, once for each file of a
+	 * folder and for the folder. */
 	CHECK(counts,
-	      without <= 2 * (THREADS - 1) + (t->checkpoint || t->format == EXPORT_GGUF ? 1 : 6),
+	      without <= (t->measured ? 2u : 1u) * 2 * (THREADS - 1) +
+	                         (t->checkpoint || t->format == EXPORT_GGUF ? 1 : 6),
 	      "%s: %ld failures had no effect", t->name, without);
 }
 
@@ -238,6 +245,22 @@ static brise_model *open_result(const char *name)
 	return model;
 }
 
+/* The least text that losses are measured on, and spans that errors are fed back in. */
+static void make_calibration(const brise_model *model, const char *name)
+{
+	calibrate_options options = { .span = 32, .threads = 1 };
+	brise_error err = { BRISE_OK, "" };
+	int32_t ids[64];
+	char path[300];
+
+	(void)snprintf(path, sizeof path, "%s/%s", base, name);
+	small_tokens(ids, 64, model->config.vocab, 3);
+	if (calibrate_model(model, ids, 64, path, &options, NULL, &err) != BRISE_OK) {
+		fprintf(stderr, "%s\n", err.message);
+		exit(1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -245,6 +268,7 @@ int main(int argc, char **argv)
 	task json = { .name = "safetensors with tokenizer.json", .checkpoint = "json" };
 	task torch = { .name = "torch.save", .checkpoint = "torch", .no_tokenizer = true };
 	task lora = { .name = "an adapter", .checkpoint = "hf", .lora = "lora" };
+	task mixed = { .name = "types by measured losses", .checkpoint = "hf", .measured = "cal" };
 	task to_gguf = { .name = "export to GGUF", .format = EXPORT_GGUF };
 	task to_folder = { .name = "export to a folder", .format = EXPORT_SAFETENSORS };
 	task gguf = { .name = "GGUF", .checkpoint = "small.gguf" };
@@ -267,6 +291,8 @@ int main(int argc, char **argv)
 	RUN(test_every_failing_request_is_an_error(&counts, &json));
 	RUN(test_every_failing_request_is_an_error(&counts, &torch));
 	RUN(test_every_failing_request_is_an_error(&counts, &lora));
+	make_calibration(model, "cal");
+	RUN(test_every_failing_request_is_an_error(&counts, &mixed));
 	RUN(test_every_failing_request_is_an_error(&counts, &gguf));
 	RUN(test_every_failing_request_is_an_error(&counts, &folder));
 	RUN(test_every_failing_request_is_an_error(&counts, &to_gguf));

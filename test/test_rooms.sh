@@ -66,8 +66,8 @@ check "runtime/session reaches no text" "$(beyond "runtime/session/$name" "$base
 check "runtime reaches no face, no encoder, no tools, no converter" "$(beyond "runtime/((os|model|text|eval|sample|grammar|session)/|os/(posix|none)/)?$name" "$below")"
 check "runtime/console reaches only itself, UTF-8, files and memory" "$(beyond "runtime/console/$name" "$base|runtime/console/$name|runtime/os/(os|memory).h|runtime/text/utf8(_classes)?.h|runtime/text/word_ranges.h")"
 check "nothing includes runtime/serve but its commands" "$(grep -lE '"runtime/serve/' $(find quant arch runtime convert bench -name '*.[ch]') | grep -vE '^runtime/serve/|^runtime/cli/(serve|batch)[a-z_]*\.[ch]$')"
-check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name")"
-check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
+check "convert reaches no face and no measurement" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|mixed|formats)/)?$name" "$below|quant/encode/$name|arch/tools/tools.h|convert/((checkpoint|tokenizer|calibration|closed|mixed|formats)/)?$name")"
+check "convert includes the table of tools, no kernel" "$(beyond "convert/((checkpoint|tokenizer|calibration|closed|mixed|formats)/)?$name" "(quant|quant/encode)/$name|runtime/.*|convert/.*|arch/tools/tools.h|arch/float_env.h" | awk -F: '$2 ~ " through " $1 "$"')"
 for inner in formats: tokenizer:formats calibration: checkpoint:tokenizer,formats; do
 	room=${inner%%:*}
 	others=$(echo "${inner#*:}" | tr ',' '|')

@@ -1,5 +1,5 @@
-/* test_types.c - which type each matrix gets: patterns, and a budget of bits for the matrices that
- * need them most */
+/* test_types.c - which type each matrix gets: patterns, and a budget of bytes for the matrices
+ * whose errors cost most */
 #include "convert/types.h"
 
 #include <string.h>
@@ -112,73 +112,117 @@ static void test_patterns_that_mean_nothing_are_refused(check_counts *counts)
 	}
 }
 
-/* Layer 1 errs twice as much as the others. */
-static brise_status measure(void *user, const format_tensor *t, double *relative_error,
-                            brise_error *err)
+/* Every matrix loses as much as its kind's number, twice as much in layer 1, and q4 a quarter of
+ * q3. */
+static void make_losses(const format_tensor *tensors, types_loss *losses)
 {
-	(void)err;
-	++*(unsigned *)user;
-	*relative_error = t->layer == 1 ? 0.010 : 0.005;
-	return BRISE_OK;
-}
+	uint32_t i;
 
-static brise_status fail_to_measure(void *user, const format_tensor *t, double *relative_error,
-                                    brise_error *err)
-{
-	(void)user, (void)t, (void)relative_error, (void)err;
-	return BRISE_EIO;
-}
-
-static void test_bits_go_where_they_help_and_stay_within_their_room(check_counts *counts)
-{
-	static const double bits[] = { 4, 4.5, 5, 5.5, 6, 7, 8.2, 9 };
-	unsigned i, before = 0;
-
-	for (i = 0; i < sizeof bits / sizeof *bits; i++) {
-		format_tensor tensors[TENSORS];
-		uint64_t bytes = make_tensors(tensors), after = 0;
-		unsigned measured = 0, n_q8;
-		double weights = 0;
-		brise_error err;
-		uint32_t k;
-
-		CHECK(counts,
-		      types_spend(tensors, TENSORS, LAYERS, bytes, bits[i], measure, &measured,
-		                  &err) == BRISE_OK,
-		      "%s", err.message);
-		CHECK(counts, measured == 7 * LAYERS + 2, "every matrix is measured once");
-		for (k = 0; k < TENSORS; k++) {
-			(void)type_tensor_bytes(tensors[k].type, tensors[k].rows, tensors[k].cols,
-			                        &tensors[k].bytes);
-			after += (tensors[k].bytes + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE;
-			weights += tensors[k].type != TYPE_F32
-			                   ? (double)tensors[k].rows * tensors[k].cols
-			                   : 0;
-		}
-		n_q8 = count(tensors, TYPE_Q8);
-		CHECK(counts, after == bytes || (double)after * 8 <= bits[i] * weights,
-		      "%g bits: %g are used", bits[i], (double)after * 8 / weights);
-		CHECK(counts, n_q8 >= before, "more room never makes fewer of them q8");
-		CHECK(counts,
-		      type_of(tensors, TENSOR_W2, 0) != TYPE_Q8 ||
-		              type_of(tensors, TENSOR_W2, 1) == TYPE_Q8,
-		      "%g bits: the layer that errs more comes first", bits[i]);
-		CHECK(counts, bits[i] > 4 || n_q8 == 0, "no room, no change");
-		CHECK(counts, bits[i] < 9 || n_q8 == 7 * LAYERS + 2, "room for all makes all q8");
-		before = n_q8;
+	for (i = 0; i < TENSORS; i++) {
+		losses[i].open = tensors[i].type != TYPE_F32;
+		losses[i].q3 = 0.001 * tensors[i].kind * (tensors[i].layer == 1 ? 2 : 1);
+		losses[i].q4 = losses[i].q3 / 4;
 	}
 }
 
-static void test_a_failed_measurement_is_passed_on(check_counts *counts)
+static uint64_t count_bytes(format_tensor *tensors)
+{
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < TENSORS; i++) {
+		(void)type_tensor_bytes(tensors[i].type, tensors[i].rows, tensors[i].cols,
+		                        &tensors[i].bytes);
+		bytes += (tensors[i].bytes + FORMAT_PAGE - 1) / FORMAT_PAGE * FORMAT_PAGE;
+	}
+	return bytes;
+}
+
+static double sum_losses(const format_tensor *tensors, const types_loss *losses)
+{
+	double sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < TENSORS; i++)
+		sum += tensors[i].type == TYPE_Q3   ? losses[i].q3
+		       : tensors[i].type == TYPE_Q4 ? losses[i].q4
+		                                    : 0;
+	return sum;
+}
+
+static void test_bytes_go_where_they_help_and_stay_within_their_room(check_counts *counts)
+{
+	const unsigned matrices = 7 * LAYERS + 2;
+	format_tensor tensors[TENSORS];
+	types_loss losses[TENSORS];
+	double before = 1e9;
+	uint64_t least, room;
+	brise_error err;
+
+	make_tensors(tensors);
+	make_losses(tensors, losses);
+	CHECK(counts,
+	      types_spend(tensors, TENSORS, losses, 0, &err) == BRISE_OK &&
+	              count(tensors, TYPE_Q3) == matrices,
+	      "without room all are q3");
+	least = count_bytes(tensors);
+	for (room = 1024; room < 8 * least; room = room * 5 / 4) {
+		CHECK(counts, types_spend(tensors, TENSORS, losses, room, &err) == BRISE_OK, "%s",
+		      err.message);
+		CHECK(counts, count_bytes(tensors) <= least + room, "%.0f bytes of %.0f are used",
+		      (double)(count_bytes(tensors) - least), (double)room);
+		CHECK(counts, sum_losses(tensors, losses) <= before * 1.02,
+		      "more room does not lose more");
+		CHECK(counts,
+		      type_of(tensors, TENSOR_W2, 0) == TYPE_Q3 ||
+		              type_of(tensors, TENSOR_W2, 1) != TYPE_Q3,
+		      "the layer that loses more comes first");
+		before = sum_losses(tensors, losses);
+	}
+	CHECK(counts, count(tensors, TYPE_Q8) == matrices, "room for all makes all q8");
+}
+
+/* Two small matrices that are worth more per byte must not keep out a large one that is worth more
+ * than both. */
+static void test_a_large_matrix_is_not_kept_out_by_small_ones(check_counts *counts)
 {
 	format_tensor tensors[TENSORS];
-	uint64_t bytes = make_tensors(tensors);
+	types_loss losses[TENSORS] = { { false, 0, 0 } };
+	uint64_t q3 = 0, q4 = 0;
+	uint32_t i;
 
+	make_tensors(tensors);
+	for (i = 0; i < TENSORS; i++) {
+		losses[i].open = tensors[i].type != TYPE_F32;
+		if (tensors[i].kind == TENSOR_OUTPUT) {
+			losses[i].q3 = 1;
+			(void)type_tensor_bytes(TYPE_Q3, tensors[i].rows, tensors[i].cols, &q3);
+			(void)type_tensor_bytes(TYPE_Q4, tensors[i].rows, tensors[i].cols, &q4);
+		} else if (tensors[i].kind == TENSOR_WK) {
+			losses[i].q3 = 0.3;
+		}
+	}
 	CHECK(counts,
-	      types_spend(tensors, TENSORS, LAYERS, bytes, 6, fail_to_measure, NULL, NULL) ==
-	                      BRISE_EIO &&
-	              count(tensors, TYPE_Q8) == 0,
-	      "nothing changes then");
+	      types_spend(tensors, TENSORS, losses, q4 - q3 + 2 * FORMAT_PAGE, NULL) == BRISE_OK &&
+	              type_of(tensors, TENSOR_OUTPUT, 0) == TYPE_Q4,
+	      "output is %s", type_name(type_of(tensors, TENSOR_OUTPUT, 0)));
+}
+
+static void test_types_that_rules_gave_stay(check_counts *counts)
+{
+	format_tensor tensors[TENSORS];
+	types_loss losses[TENSORS];
+	uint32_t i;
+
+	make_tensors(tensors);
+	make_losses(tensors, losses);
+	for (i = 0; i < TENSORS; i++)
+		losses[i].open = losses[i].open && tensors[i].kind != TENSOR_W2;
+	CHECK(counts,
+	      types_spend(tensors, TENSORS, losses, UINT64_MAX, NULL) == BRISE_OK &&
+	              type_of(tensors, TENSOR_W2, 1) == TYPE_Q4 &&
+	              count(tensors, TYPE_Q4) == LAYERS,
+	      "only open ones change");
 }
 
 int main(int argc, char **argv)
@@ -188,7 +232,8 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	RUN(test_patterns_name_whole_names_and_last_parts(&counts));
 	RUN(test_patterns_that_mean_nothing_are_refused(&counts));
-	RUN(test_bits_go_where_they_help_and_stay_within_their_room(&counts));
-	RUN(test_a_failed_measurement_is_passed_on(&counts));
+	RUN(test_bytes_go_where_they_help_and_stay_within_their_room(&counts));
+	RUN(test_a_large_matrix_is_not_kept_out_by_small_ones(&counts));
+	RUN(test_types_that_rules_gave_stay(&counts));
 	return check_report("types", &counts);
 }

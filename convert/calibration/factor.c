@@ -282,12 +282,12 @@ static bool allocate_descent(book_feedback *out)
 }
 
 brise_status factor_new(book_feedback *out, uint32_t cols, uint32_t span, bool descent,
-                        brise_error *err)
+                        book_products_fn *products, brise_error *err)
 {
 	bool complete;
 	size_t i;
 
-	*out = (book_feedback){ .cols = cols, .span = span };
+	*out = (book_feedback){ .cols = cols, .span = span, .products = products };
 	out->variance = memory_new(tile_padded(cols), sizeof *out->variance);
 	out->panels = memory_new(count_spans(out), sizeof *out->panels);
 	complete = out->variance && out->panels && (!descent || allocate_descent(out));

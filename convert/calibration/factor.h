@@ -8,9 +8,10 @@
 #include "runtime/os/threads.h"
 
 /* Room for the factors of an input of `cols` columns: out->panels and variance, and with `descent`
- * what that needs, filled by factor_input or factor_data. Errors: BRISE_ENOMEM. */
+ * what that needs, filled by factor_input or factor_data. products: what encoding with them calls
+ * (arch/tools/tools.h). Errors: BRISE_ENOMEM. */
 brise_status factor_new(book_feedback *out, uint32_t cols, uint32_t span, bool descent,
-                        brise_error *err);
+                        book_products_fn *products, brise_error *err);
 void factor_free(book_feedback *f);
 
 /* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the

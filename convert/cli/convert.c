@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "convert/convert.h"
+#include "runtime/cli/budget.h"
 #include "runtime/cli/chat_format.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
@@ -25,10 +26,10 @@ typedef struct kind_loss {
 } kind_loss;
 
 typedef struct convert_settings {
-	int type, effort;
+	int type, effort; /* type -1: not said */
 	uint32_t threads, window;
 	float bits;
-	const char *calibration, *chat_format;
+	const char *calibration, *chat_format, *size;
 	bool no_tokenizer;
 	const char *loras[LORAS_MAX];
 	size_t n_loras;
@@ -36,8 +37,7 @@ typedef struct convert_settings {
 	size_t n_tensor_types;
 	terminal_line line;
 	double start;
-	uint64_t before; /* bytes that were done at the first call */
-	bool counted;
+	uint64_t before, total; /* bytes that were done at the first call, and in all */
 	kind_loss losses[TENSOR_KINDS];
 } convert_settings;
 
@@ -67,7 +67,8 @@ static const char *take_tensor_type(void *settings, const char *value)
 
 static const options_entry entries[] = {
 	CHOICE(0, "type", type, type_choices, "format of the matrices (default q4)"),
-	REAL(0, "bits", bits, "N", 4, 9, "with q4: store some as q8, up to N per weight"),
+	REAL(0, "bits", bits, "N", 3.25, 8.25, "q3, q4, q8 by what they lose: N bits per weight"),
+	STRING(0, "size", size, "SIZE", "the same: most memory to run the file in, as 3G"),
 	TAKE(0, "tensor-type", take_tensor_type, "PATTERN=TYPE",
 	     "another type for some, as wv=q8; repeatable"),
 	CHOICE(0, "effort", effort, effort_choices, "search for scales (default normal)"),
@@ -102,14 +103,15 @@ static const options_command command = {
 static void draw_progress(void *user, const char *tensor, uint64_t done, uint64_t total)
 {
 	convert_settings *s = user;
-	double seconds = terminal_clock() - s->start, rate;
+	double now = terminal_clock(), rate;
 	char left[32];
 
-	if (!s->counted) {
+	if (total != s->total) { /* measuring ends, and encoding begins */
 		s->before = done;
-		s->counted = true;
+		s->start = now;
+		s->total = total;
 	}
-	rate = (double)(done - s->before) / (seconds > 0 ? seconds : 1);
+	rate = (double)(done - s->before) / (now > s->start ? now - s->start : 1);
 	if (!terminal_is_due(&s->line))
 		return;
 	terminal_format_duration(rate > 0 ? (double)(total - done) / rate : 0, left, sizeof left);
@@ -201,7 +203,8 @@ int cli_convert(int argc, char **argv)
 	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	static const enum book_effort efforts[] = { EFFORT_FAST, EFFORT_NORMAL, EFFORT_HIGH,
 		                                    EFFORT_BEST };
-	convert_settings settings = { .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
+	convert_settings settings = { .type = -1, .effort = 1, .window = CONVERT_WINDOW_AS_FOUND };
+	budget memory = { .bytes = 0 };
 	options_result result;
 	convert_options options;
 	convert_result outcome;
@@ -217,8 +220,17 @@ int cli_convert(int argc, char **argv)
 		(void)engine_check_name("convert", "CHECKPOINT", result.operands[0]);
 	if (status != COMMANDS_READY)
 		return status;
-	if (settings.bits > 0 && settings.type != 0)
-		return report_usage("convert", "--bits: works with --type q4 only");
+	if (settings.bits > 0 && settings.size)
+		return report_usage("convert", "--bits and --size: one of them, found both");
+	if ((settings.bits > 0 || settings.size) && settings.type >= 0)
+		return report_usage(
+		        "convert", "--%s: chooses q3, q4 or q8 for each matrix, found --type %s",
+		        settings.bits > 0 ? "bits" : "size", type_choices[settings.type]);
+	if (settings.type < 0)
+		settings.type = 0;
+	if (settings.size && (!budget_read(settings.size, &memory) || memory.kind != BUDGET_BYTES))
+		return report_usage("convert", "--size: expected a size such as 3G, found '%s'",
+		                    settings.size);
 	if (settings.calibration && !type_book(types[settings.type]))
 		return report_usage("convert",
 		                    "--calibration: works with --type q4 and q3, found --type %s",
@@ -245,6 +257,7 @@ int cli_convert(int argc, char **argv)
 	options.no_tokenizer = settings.no_tokenizer;
 	options.loras = settings.loras;
 	options.bits = (double)settings.bits;
+	options.memory = memory.bytes;
 	options.tensor_types = settings.tensor_types;
 	options.n_tensor_types = settings.n_tensor_types;
 	options.n_loras = settings.n_loras;

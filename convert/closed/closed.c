@@ -35,9 +35,8 @@ typedef struct closed {
 	streams streams;
 	pool *threads; /* of the streams */
 	loop_file store;
-	format_tensor original[TENSOR_KINDS]; /* [n_original] of the original layer */
-	uint32_t n_original;
-	uint8_t *storage; /* their bytes */
+	format_tensor original[LAYER_TENSORS]; /* of the original layer */
+	uint8_t *storage;                      /* their bytes */
 	uint64_t original_bytes;
 	tile_error all;
 	/* of the current input */
@@ -148,29 +147,20 @@ static double count_done(const closed *c)
 
 /* ---- the original layer --------------------------------------------------------------------- */
 
-/* q8 stands for the original: half the room of f16, several times as fast, and as good. */
+static bool has_room(uint32_t kind)
+{
+	return order_is_in_layer(kind) || order_is_vector(kind);
+}
+
 static brise_status plan_original(closed *c)
 {
-	uint64_t at = 0;
-	uint32_t kind, rows, cols;
+	brise_status status = layer_plan_original(c->original, c->config, 0, has_room,
+	                                          &c->original_bytes, c->err);
 	size_t size;
 
-	for (kind = 1; kind < TENSOR_KINDS; kind++) {
-		format_tensor *t = &c->original[c->n_original++];
-
-		(void)model_tensor_shape(c->config, kind, &rows, &cols);
-		*t = (format_tensor){ .kind = kind,
-			              .type = order_is_vector(kind) ? TYPE_F32 : TYPE_Q8,
-			              .rows = rows,
-			              .cols = cols,
-			              .offset = at };
-		if (!type_tensor_bytes(t->type, rows, cols, &t->bytes))
-			return error_set(c->err, BRISE_EINVAL, "a layer that cannot be stored");
-		if (order_is_in_layer(kind) || order_is_vector(kind))
-			at += round_up(t->bytes, FORMAT_PAGE);
-	}
-	c->storage = checked_size(at, &size) ? memory_new_aligned(size, 1) : NULL;
-	c->original_bytes = at;
+	if (status != BRISE_OK)
+		return status;
+	c->storage = checked_size(c->original_bytes, &size) ? memory_new_aligned(size, 1) : NULL;
 	return c->storage ? BRISE_OK
 	                  : error_set(c->err, BRISE_ENOMEM, "no memory for a layer as q8");
 }
@@ -182,7 +172,7 @@ static brise_status encode_original(closed *c, uint32_t layer, bool inside)
 	tile_error sum;
 	uint32_t i;
 
-	for (i = 0; i < c->n_original && status == BRISE_OK; i++) {
+	for (i = 0; i < LAYER_TENSORS && status == BRISE_OK; i++) {
 		format_tensor *t = &c->original[i];
 
 		if (order_is_in_layer(t->kind) != inside || (!inside && !order_is_vector(t->kind)))
@@ -197,7 +187,7 @@ static brise_status encode_original(closed *c, uint32_t layer, bool inside)
 static brise_status set_layers(closed *c, uint32_t layer)
 {
 	brise_status status = layer_set(&c->streams.layers[STREAM_ORIGINAL], c->original,
-	                                c->n_original, layer, c->storage, c->err);
+	                                LAYER_TENSORS, layer, c->storage, c->err);
 
 	if (status == BRISE_OK)
 		status = layer_set(&c->streams.layers[STREAM_QUANTIZED], c->job->plan->tensors,
@@ -244,9 +234,9 @@ static brise_status finish_part(closed *c, uint32_t cols)
 		return error_set(c->err, BRISE_ENOMEM, "no memory for moments");
 	moments_store(&c->moments, c->streams.n, c->data, c->threads);
 	moments_free(&c->moments);
-	if ((status = factor_new(&c->feedback, cols, SPAN, true, c->err)) != BRISE_OK)
+	if ((status = factor_new(&c->feedback, cols, SPAN, true, c->job->tools->add_products,
+	                         c->err)) != BRISE_OK)
 		return status;
-	c->feedback.products = c->job->tools->add_products;
 	status = factor_data(&c->feedback, c->data, DAMPING, c->job->name, c->threads, o->cancel,
 	                     o->user, c->err);
 	if (status == BRISE_ECANCELED)
@@ -476,6 +466,24 @@ static brise_status run(closed *c)
 	return status;
 }
 
+static size_t count_tokens(const encode_job *job)
+{
+	uint64_t n = job->calibration->header.tokens;
+
+	return (size_t)(n < CLOSED_TOKENS ? n : CLOSED_TOKENS);
+}
+
+brise_status closed_check(const encode_job *job, brise_error *err)
+{
+	loop_file store;
+	brise_status status = loop_plan(&store, job->name, job->plan, count_tokens(job), 0, err);
+
+	if (status == BRISE_OK)
+		status = loop_check(&store, err);
+	loop_close(&store);
+	return status;
+}
+
 brise_status closed_write(const encode_job *job, tile_error *all, brise_error *err)
 {
 	closed c = { .job = job,
@@ -483,13 +491,11 @@ brise_status closed_write(const encode_job *job, tile_error *all, brise_error *e
 		     .store = { .file = { .descriptor = -1 } },
 		     .err = err };
 	const int32_t *ids;
-	uint64_t n = job->calibration->header.tokens;
 	brise_status status = calibration_take_ids(job->calibration, c.config->vocab, &ids, err);
 
-	n = n < CLOSED_TOKENS ? n : CLOSED_TOKENS;
 	if (status == BRISE_OK)
-		status = streams_new(&c.streams, c.config, job->name, ids, (size_t)n, job->threads,
-		                     job->options->arch, err);
+		status = streams_new(&c.streams, c.config, job->name, ids, count_tokens(job),
+		                     job->threads, job->options->arch, err);
 	if (status == BRISE_OK) {
 		c.threads = c.streams.engines[0]->pool;
 		status = run(&c);

@@ -16,6 +16,10 @@
  * two hours. */
 #define CLOSED_TOKENS 16384u
 
+/* Refuses, before time is spent on anything else, a target or a disk that closed_write would
+ * refuse. Errors: BRISE_EIO, BRISE_ENOMEM, BRISE_EUNSUPPORTED. */
+brise_status closed_check(const encode_job *job, brise_error *err);
+
 /* Writes the file job->name with the plan's tensors, on the text of the job's calibration; adds up
  * the errors in *all.
  *

@@ -1,6 +1,8 @@
 /* layer.c - see layer.h */
 #include "convert/closed/layer.h"
 
+#include "quant/rounding.h"
+#include "runtime/error.h"
 #include "runtime/model/order.h"
 
 void layer_init(layer_model *m, const format_config *config, const char *name)
@@ -10,6 +12,31 @@ void layer_init(layer_model *m, const format_config *config, const char *name)
 	};
 	m->model.name = (char *)(uintptr_t)name; /* layer_free leaves it alone */
 	m->model.config.n_layers = 1;
+}
+
+brise_status layer_plan_original(format_tensor *tensors, const format_config *config,
+                                 uint32_t layer, layer_has_fn *has, uint64_t *bytes,
+                                 brise_error *err)
+{
+	uint32_t kind, rows, cols;
+
+	*bytes = 0;
+	for (kind = 1; kind < TENSOR_KINDS; kind++) {
+		format_tensor *t = &tensors[kind - 1];
+
+		(void)model_tensor_shape(config, kind, &rows, &cols);
+		*t = (format_tensor){ .kind = kind,
+			              .layer = order_is_in_layer(kind) ? layer : 0,
+			              .type = order_is_vector(kind) ? TYPE_F32 : TYPE_Q8,
+			              .rows = rows,
+			              .cols = cols,
+			              .offset = *bytes };
+		if (!type_tensor_bytes(t->type, rows, cols, &t->bytes))
+			return error_set(err, BRISE_EINVAL, "a layer that cannot be stored");
+		if (has(kind))
+			*bytes += round_up(t->bytes, FORMAT_PAGE);
+	}
+	return BRISE_OK;
 }
 
 brise_status layer_set(layer_model *m, const format_tensor *tensors, uint32_t n, uint32_t layer,

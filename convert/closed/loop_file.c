@@ -9,6 +9,7 @@
 #include "runtime/model/crc32.h"
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
+#include "runtime/os/target.h"
 
 #define MAGIC "BRISELUP"
 
@@ -148,6 +149,21 @@ static brise_status begin_anew(loop_file *s, brise_error *err)
 	s->header.header_crc = header_crc(&s->header);
 	return working_begin(&s->file, &s->header, sizeof s->header, s->size - sizeof s->header,
 	                     s->size, err);
+}
+
+brise_status loop_check(const loop_file *s, brise_error *err)
+{
+	target_file target = { .name = s->file.out, .descriptor = -1 };
+	brise_status status;
+	os_facts facts;
+
+	if (os_examine(s->file.path, &facts))
+		return target_check(s->file.out, &model_kind, err);
+	status = target_open(&target, s->file.out, &model_kind, err);
+	if (status == BRISE_OK)
+		status = target_check_space(&target, s->size, err);
+	target_discard(&target);
+	return status;
 }
 
 brise_status loop_open(loop_file *s, working_note_fn *note, brise_cancel_fn *cancel, void *user,

@@ -46,6 +46,10 @@ typedef struct loop_file {
 brise_status loop_plan(loop_file *s, const char *out, file_plan *plan, size_t tokens,
                        uint32_t fingerprint, brise_error *err);
 
+/* Refuses at once what loop_open and loop_finish would: a target that may not be replaced, and a
+ * disk without room, unless an earlier run may have taken it. Errors: BRISE_EIO, BRISE_ENOMEM. */
+brise_status loop_check(const loop_file *s, brise_error *err);
+
 /* Opens and locks the file; header.done says how far an earlier run came, whose checksums and
  * errors are then in the plan. Otherwise all space on the disk is taken. What cannot be resumed is
  * replaced with a note; what is no unfinished conversion is refused.

@@ -152,12 +152,11 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 			if (!isfinite(w[i]))
 				abort();
 		if (way == 1 || c->header.span == 0 ||
-		    !fuzz_succeeds(
-		            factor_new(&factors, cols, c->header.span, false, &fuzz_error)) ||
+		    !fuzz_succeeds(factor_new(&factors, cols, c->header.span, false,
+		                              arch_tools_scalar.add_products, &fuzz_error)) ||
 		    !fuzz_succeeds(
 		            factor_input(&factors, c, index, threads, NULL, NULL, &fuzz_error)))
 			break;
-		factors.products = arch_tools_scalar.add_products;
 		how.feedback = &factors;
 	}
 	factor_free(&factors);
