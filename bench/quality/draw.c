@@ -3,9 +3,9 @@
  *
  *     draw TITLE < POINTS > PICTURE.svg
  *
- * A line of POINTS is "KIND NAME BITS KLD", NAME without blanks. Kinds q4, q8 and f16 are brise's,
- * filled for int8 keys and values (NAME ends in "/int8"), hollow for others; "peer" and
- * "importance" are others', grey, without and with importance.
+ * A line of POINTS is "KIND NAME BITS KLD", NAME without blanks. Kinds q3, q4, mixed, q8 and f16
+ * are brise's, filled for int8 keys and values (NAME ends in "/int8"), hollow for others; "peer"
+ * and "importance" are others', grey, without and with importance.
  */
 #include <math.h>
 #include <stdio.h>
@@ -23,10 +23,8 @@ typedef struct point {
 
 static const struct {
 	const char *kind, *colour;
-} colours[] = { { "q4", "#c0392b" },
-	        { "q8", "#0b6e99" },
-	        { "f16", "#1e8449" },
-	        { "peer", "#999" },
+} colours[] = { { "q3", "#b9770e" },     { "q4", "#c0392b" },  { "mixed", "#7d3c98" },
+	        { "q8", "#0b6e99" },     { "f16", "#1e8449" }, { "peer", "#999" },
 	        { "importance", "#999" } };
 
 static const char *colour_of(const char *kind)
