@@ -22,6 +22,7 @@ typedef struct objects {
 	brise_sequence *sequences[2];
 	brise_sampler *sampler[2];
 	brise_encoder *encoder;
+	size_t prompt_bytes;
 	brise_decoder *decoder[2];
 } objects;
 
@@ -66,6 +67,7 @@ static brise_status make(objects *o, image file, const brise_arena_options *a, b
 	}
 	if (status == BRISE_OK && t && a->prompt_bytes > 0)
 		status = brise_new_encoder(&o->encoder, t, a->prompt_bytes, err);
+	o->prompt_bytes = a->prompt_bytes;
 	return status;
 }
 
@@ -102,6 +104,7 @@ static brise_status work(objects *o, uint32_t n, int32_t ids[], brise_error *err
 	const int32_t *encoded;
 	const char *text;
 	int32_t prompt[50];
+	char broken[1000];
 	size_t bytes;
 	uint32_t i;
 	brise_status status;
@@ -112,6 +115,12 @@ static brise_status work(objects *o, uint32_t n, int32_t ids[], brise_error *err
 	if (status == BRISE_OK && o->encoder)
 		status = brise_encode_next(o->encoder, "A \xff breeze <s> and\n ", 20, true,
 		                           &encoded, &bytes, err);
+	/* the most that can become of so many bytes, in one part for byte-level tokenizers */
+	if (status == BRISE_OK && o->encoder && o->prompt_bytes <= sizeof broken) {
+		memset(broken, 0xff, sizeof broken);
+		status = brise_encode_next(o->encoder, broken, o->prompt_bytes, false, &encoded,
+		                           &bytes, err);
+	}
 	for (i = 0; status == BRISE_OK && i < n; i++) {
 		if ((status = brise_sample_token(o->sampler[0], logits, &ids[i], err)) !=
 		            BRISE_OK ||

@@ -13,6 +13,7 @@
 
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/portable.h"
+#include "runtime/text/bpe.h"
 #include "runtime/text/split.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
@@ -501,7 +502,8 @@ static void test_characters_are_decoded_whole(void)
 		                100 + 0xf0, 100 + 0x9f, 100 + 0x98, 100 + 0x80 };
 	const size_t expected[] = { 0, 0, 3, 3, 3, 0, 0, 0, 4 };
 	const char *text;
-	size_t i, bytes;
+	size_t i, bytes, n;
+	int32_t *encoded;
 	opened o;
 
 	if (!open_small(&o))
@@ -513,6 +515,16 @@ static void test_characters_are_decoded_whole(void)
 		      "token %zu gives %zu bytes, expected %zu", i, bytes, expected[i]);
 	CHECK(&counts, decodes_to(o.d, ids, 2, UTF8_REPLACEMENT, 3),
 	      "two bytes of a character become one U+FFFD");
+	if (brise_encode_text(o.t, "a" UTF8_REPLACEMENT "b" UTF8_REPLACEMENT UTF8_REPLACEMENT, 11,
+	                      false, &encoded, &n, NULL) == BRISE_OK) {
+		CHECK(&counts,
+		      encodes_to(o.t,
+		                 "a\xf0\x9f\x98"
+		                 "b\xed\xa0",
+		                 7, false, encoded, n),
+		      "so they do before they are encoded");
+		memory_free(encoded);
+	}
 	close_opened(&o);
 }
 
@@ -550,7 +562,7 @@ static void test_damaged_sections_are_refused_or_work(void)
 {
 	static const char text[] = "The tokenizer\n  naïve \xff [INST] 2024";
 	uint64_t random = 13;
-	unsigned i, opens = 0;
+	unsigned i, opens = 0, failed = 0;
 	uint8_t *copy;
 	opened o;
 
@@ -576,14 +588,100 @@ static void test_damaged_sections_are_refused_or_work(void)
 		            BRISE_OK &&
 		    brise_new_decoder(&d, t, NULL) == BRISE_OK) {
 			for (k = 0; k < n; k++)
-				(void)brise_decode_token(d, ids[k], &piece, &bytes, NULL);
+				failed += brise_decode_token(d, ids[k], &piece, &bytes, NULL) !=
+				                  BRISE_OK ||
+				          !is_whole_utf8(piece, bytes);
 			brise_free_decoder(d);
 			memory_free(ids);
 		}
 		brise_close_tokenizer(t);
 	}
 	CHECK(&counts, opens > 0 && opens < 3000, "%u of 3000 damaged sections open", opens);
+	CHECK(&counts, failed == 0, "%u ids that encoding gave are not decoded", failed);
 	free(copy);
+	close_opened(&o);
+}
+
+/* Catches: a section that opens though encoding could not rely on it. */
+static void test_sections_that_do_not_fit_are_refused(void)
+{
+	enum { VERSION = 8, FLAGS = 12, UNK = 28 };
+	tokenizer_places p;
+	tokenizer_header h;
+	opened o;
+	size_t i;
+
+	if (!open_small(&o))
+		return;
+	memcpy(&h, o.section, sizeof h);
+	p = tokenizer_find_places(&h);
+	const struct {
+		size_t at, bytes;
+		uint32_t value;
+		const char *message;
+	} edits[] = {
+		{ VERSION, 4, 1, "version 1 does not go with" },
+		{ VERSION, 4, 3, "reads up to 2" },
+		{ FLAGS, 4, TOKENIZER_BYTE_LEVEL | 1, "version 2 does not go with" },
+		{ FLAGS, 4, 0, "version 2 does not go with" },
+		{ UNK, 4, 0, "byte-level with unk 0" },
+		{ p.types + 700, 1, PIECE_UNUSED, "pieces of types 2, 5 or 6" },
+		{ p.types + 700, 1, PIECE_UNKNOWN, "pieces of types 2, 5 or 6" },
+		{ p.types + 700, 1, PIECE_BYTE, "pieces of types 2, 5 or 6" },
+		{ p.types + 100 + 'a', 1, PIECE_CONTROL, "is not the token of byte 97" },
+		{ p.byte_ids + 4 * 'a', 4, 100 + 'b', "is not the token of byte 97" },
+		{ p.byte_ids + 4 * 'a', 4, 2048, "is not the token of byte 97" },
+	};
+	for (i = 0; i < sizeof edits / sizeof *edits; i++) {
+		uint8_t *place = (uint8_t *)o.section + edits[i].at, before[4];
+		brise_error err = { .message = "it opens" };
+		brise_tokenizer *t;
+		brise_status status;
+
+		memcpy(before, place, 4);
+		memcpy(place, &edits[i].value, edits[i].bytes); /* little-endian */
+		status = brise_open_tokenizer(&t, o.section, o.bytes, "section", &err);
+		CHECK(&counts, status != BRISE_OK && strstr(err.message, edits[i].message),
+		      "expected \"%s\", found \"%s\"", edits[i].message, err.message);
+		brise_close_tokenizer(t);
+		memcpy(place, before, 4);
+	}
+	close_opened(&o);
+}
+
+/* A decoder drops no space in front of a text, so a grammar must not either. */
+static void test_grammars_keep_the_first_space(void)
+{
+	brise_grammar_options g = { .size = sizeof g,
+		                    .kind = BRISE_GRAMMAR_GBNF,
+		                    .text = "root ::= \"a\" | \" b\"",
+		                    .bytes = 19 };
+	const int32_t end = 2, a = 100 + 'a', b = 100 + 'b', space = 100 + ' ';
+	brise_grammar *grammar = NULL;
+	brise_matcher *m = NULL;
+	brise_allowed allowed;
+	brise_error err = { .message = "" };
+	opened o;
+
+	if (!open_small(&o))
+		return;
+	CHECK(&counts,
+	      brise_new_grammar(&grammar, o.t, &g, &err) == BRISE_OK &&
+	              brise_new_matcher(&m, grammar, &end, 1, true, &err) == BRISE_OK &&
+	              brise_get_allowed(m, &allowed, &err) == BRISE_OK,
+	      "%s", err.message);
+	if (m) {
+		CHECK(&counts, bpe_has_id(allowed.mask, (uint32_t)a), "a is allowed");
+		CHECK(&counts, !bpe_has_id(allowed.mask, (uint32_t)b), "b is not");
+		CHECK(&counts,
+		      brise_match_token(m, space, &err) == BRISE_OK &&
+		              brise_get_allowed(m, &allowed, &err) == BRISE_OK &&
+		              bpe_has_id(allowed.mask, (uint32_t)b) &&
+		              !bpe_has_id(allowed.mask, (uint32_t)a),
+		      "a space is part of the text: %s", err.message);
+	}
+	brise_free_matcher(m);
+	brise_free_grammar(grammar);
 	close_opened(&o);
 }
 
@@ -769,6 +867,48 @@ static void test_tekken_by_hand(void)
 	close_opened(&o);
 }
 
+/* Catches: a part that is merged where it is a token as a whole. */
+static void test_a_part_that_is_a_token_is_taken_whole(void)
+{
+	static handmade_file f;
+	const int32_t whole[] = { 263 }, more[] = { 4 + 'x', 4 + 'y', 4 + 'z', 4 + 'x' };
+	brise_error err = { .message = "" };
+	opened o;
+
+	make_tekken(&f);
+	replace(&f, "\"w6k=\"", "\"eHl6\""); /* xyz */
+	CHECK(&counts, open_json(&o, f.text, f.n, "file", &err) == BRISE_OK, "%s", err.message);
+	CHECK(&counts, o.t && encodes_to(o.t, "xyz", 3, false, whole, 1), "no merge leads to it");
+	CHECK(&counts, o.t && encodes_to(o.t, "xyzx", 4, false, more, 4), "nor within a part");
+	close_opened(&o);
+}
+
+/* U+2581 stands for a space with SentencePiece alone. */
+static void test_spaces_are_not_marked(void)
+{
+	static handmade_file f;
+	const int32_t ids[] = { 4 + 'a', 263, 4 + ' ' };
+	brise_error err = { .message = "" };
+	char spelled[8];
+	opened o;
+
+	make_tekken(&f);
+	replace(&f, "\"w6k=\"", "\"4paB\"");
+	CHECK(&counts, open_json(&o, f.text, f.n, "file", &err) == BRISE_OK, "%s", err.message);
+	if (o.t) {
+		CHECK(&counts, encodes_to(o.t, "a\xe2\x96\x81 ", 5, false, ids, 3),
+		      "it is a character like others");
+		CHECK(&counts, decodes_to(o.d, ids, 3, "a\xe2\x96\x81 ", 5), "and comes back");
+		CHECK(&counts,
+		      tokenizer_spell(o.t, 263, spelled) == 3 &&
+		              !memcmp(spelled, "\xe2\x96\x81", 3) &&
+		              tokenizer_spell(o.t, 1, spelled) == 0 &&
+		              tokenizer_spell(o.t, 264, spelled) == 0,
+		      "its text is itself; control tokens have none");
+	}
+	close_opened(&o);
+}
+
 static void test_hostile_tekken(void)
 {
 	static const edit edits[] = {
@@ -923,7 +1063,11 @@ int main(int argc, char **argv)
 	RUN(test_characters_are_decoded_whole());
 	RUN(test_long_texts_take_little_time());
 	RUN(test_damaged_sections_are_refused_or_work());
+	RUN(test_sections_that_do_not_fit_are_refused());
+	RUN(test_grammars_keep_the_first_space());
 	RUN(test_tekken_by_hand());
+	RUN(test_a_part_that_is_a_token_is_taken_whole());
+	RUN(test_spaces_are_not_marked());
 	RUN(test_hostile_tekken());
 	RUN(test_unlisted_control_tokens_have_defaults());
 	RUN(test_tokenizer_json_is_the_same());
