@@ -68,6 +68,8 @@
  *                        lanes_columns, lanes_columns_at, lanes_dot_codes of lanes_matvec.h, and
  *                        lanes_dot_block(sum, w, columns), w as LANES rows of a panel. It needs
  *                        lanes_reload(p), which makes the compiler forget what it read at p
+ *     LANES_ONE_DOT      defined by a set whose lanes_dot is its lanes_dot_full, with one bias: a
+ *                        panel of q8 is multiplied by the function of q3's and q4's
  *     LANES_OWN_FEW      defined by a set that has a few_group of its own for lanes_few.h
  *     LANES_KEEP_ORDER(v)
  *                        lanes_barrier(v) where a compiler needs that between the dot products of a

@@ -158,7 +158,8 @@ ONCE static void multiply_panel_book(lanes_panel *p, lanes_slab x, size_t n, siz
 		multiply_passes(p, x, n, n_blocks, 1, false);
 }
 
-#ifdef LANES_OWN_DOTS
+#if defined(LANES_OWN_DOTS) || defined(LANES_ONE_DOT)
+_Static_assert(LANES_BIAS_PANEL == LANES_BIAS_FULL, "panels of q8 as of q3 and q4");
 #define multiply_panel_q8 multiply_panel_book /* the same function once */
 #else
 ONCE static void multiply_panel_q8(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,

@@ -44,6 +44,7 @@ INLINE lanes_int lanes_dot_full(lanes_int sum, lanes_int w, const int8_t *x, int
 {
 	return lanes_dot(sum, w, x, i);
 }
+#define LANES_ONE_DOT
 INLINE lanes_int lanes_dot_weights(lanes_int sum, lanes_int w, const int8_t *x, int i)
 {
 	return lanes_dot(sum, w, x, i);
