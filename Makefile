@@ -84,14 +84,16 @@ family  := $(if $(filter x86_64-%,$(machine)),x86,$(if $(filter aarch64-% arm64-
 
 rooms := os model text eval sample grammar session
 # What has no use without files, what runtime/os/none has its own of, and what only the faces use.
-system_sources := $(addprefix runtime/,error_errno.c $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
+system_sources := $(addprefix runtime/,error_errno.c $(addprefix model/,limit.c storage.c stream.c) $(addprefix os/,heap.c cores.c groups.c map.c ram.c target_part.c target_place.c) \
                   $(addprefix text/,json.c json_writer.c) $(patsubst runtime/%,%,$(wildcard runtime/text/chat*.c)) generate.c drafter.c draft_index.c draft_pace.c eval/kv_image.c) \
                   $(wildcard runtime/session/*.c runtime/grammar/*.c)
+# What stands in for them there.
+none_sources := runtime/model/unlimited.c
 # Sockets are for the program alone.
 face_system := $(wildcard runtime/os/$(SYSTEM)/sockets.c)
 system_files := $(filter-out runtime/os/none/board.c $(face_system),$(wildcard runtime/os/$(SYSTEM)/*.c)) $(if $(filter none,$(SYSTEM)),$(BOARD))
 all_sources := $(wildcard quant/*.c arch/*.c runtime/*.c $(rooms:%=runtime/%/*.c)) $(system_files) $(if $(family),$(wildcard arch/$(family)/*.c))
-lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(all_sources))
+lib_sources := $(if $(filter none,$(SYSTEM)),$(filter-out $(system_sources),$(all_sources)),$(filter-out $(none_sources),$(all_sources)))
 app_sources := $(face_system) $(wildcard quant/encode/*.c arch/tools/*.c $(family:%=arch/tools/%/*.c) runtime/console/*.c runtime/cli/*.c runtime/serve/*.c runtime/serve/page/*.c convert/*.c convert/*/*.c bench/*.c bench/cli/*.c)
 test_sources := $(wildcard test/test_*.c) $(addprefix test/,print_rows.c print_angles.c print_stream.c print_serving.c decode_blocks.c terminal_echo.c grammar_check.c)
 
