@@ -1,6 +1,6 @@
 #!/bin/sh
 # failing_disk.sh [BRISE] - a disk that fails for a while under the kernel, for mapped, kept and
-# streamed weights: an error value, and afterwards the same logits
+# streamed weights of q4 or BRISE_TYPE: an error value, and afterwards the same logits
 #
 # The disk is a file system in user space, test/storage/failing_disk.py, which takes root and
 # /dev/fuse.
@@ -10,12 +10,14 @@ build=$(dirname "$brise")
 model=$dir/breeze.brise
 mkdir "$dir/disk"
 trap 'umount "$dir/disk" 2>/dev/null; rm -rf "$dir"' EXIT
-requires "breeze is converted" "$brise" convert test/models/breeze "$model" 2>/dev/null
+requires "breeze is converted" "$brise" convert test/models/breeze "$model" --type "${BRISE_TYPE:-q4}" 2>/dev/null
 requires "a program is built" ${CC:-cc} -std=c11 -Iruntime test/storage/persist.c "$build/libbrise.a" -lm -lpthread -o "$dir/persist"
 "$dir/persist" "$model" 0 >"$dir/expected"
 expected=$(sed -n 's/^errors 0 //p' "$dir/expected")
 holds "a program has logits" [ -n "$expected" ]
 least=$("$dir/persist" "$model" 1 2>&1 | sed -n 's/.*at least \([0-9]*\)$/\1/p')
+# Where about half of what does not have to be streamed is kept.
+half=$(((least + $("$brise" info "$model" --memory min --json | sed "s/.*\"kept_bytes\":\([0-9]*\),\"streamed_bytes\":\([0-9]*\).*/\1 + \2/")) / 2))
 
 # Each time anew, so that the kernel has nothing cached.
 mount_disk() {
@@ -36,7 +38,7 @@ if ! command -v python3 >/dev/null || ! [ -w /dev/fuse ] || ! mount_disk; then
 	report failing_disk
 	exit
 fi
-for memory in 0 "$least" $((least + 600000)); do
+for memory in 0 "$least" $half; do
 	mount_disk
 	timeout 60 "$dir/persist" "$dir/disk/breeze.brise" "$memory" "$dir/fails" >"$dir/out" 2>"$dir/err"
 	status=$?

@@ -7,6 +7,7 @@ perplexities. Standard library only; works through the command line as a user wo
 import array, atexit, glob, json, os, random, shutil, subprocess, sys, tempfile
 
 from counts import report
+from digests import BOOK_TYPES
 
 BRISE, GOLD = sys.argv[1], sys.argv[2]
 FOLDER = tempfile.mkdtemp(prefix="brise-gold-")
@@ -112,8 +113,9 @@ def test_greedy():
 
 def test_forms_of_one_model_agree():
     ids = json.load(open(GOLD + "/golden/rand-hd128.json"))["token_ids"]
-    a, b = (converted(GOLD + "/models/" + name, "config.json", "q4") for name in ("rand-hd128", "rand-hd128-pth"))
-    check("torch zip and safetensors give the same bits", len(logits(a, ids)) > 0 and logits(a, ids) == logits(b, ids))
+    for kind in BOOK_TYPES:
+        a, b = (converted(GOLD + "/models/" + name, "config.json", kind) for name in ("rand-hd128", "rand-hd128-pth"))
+        check("torch zip and safetensors give the same bits in " + kind, len(logits(a, ids)) > 0 and logits(a, ids) == logits(b, ids))
 
 
 
@@ -163,18 +165,21 @@ def test_hostile_texts_yield_no_control_token():
 
 
 def test_perplexity():
-    """f16 within 0.02 % of the reference, q8 0.1 %, q4 1.3 % (what Q4_0 loses at 4.5 bits), int8 cache within 0.1 % of f32."""
+    """f16 within 0.02 % of the reference, q8 0.1 %, q4 1.3 % (what Q4_0 loses at 4.5 bits), q3 4.07 % (Q3_K at 3.44), int8 cache within 0.1 % of f32."""
     reference, ids = 29.5793, GOLD + "/val_public.ids.txt"
 
     def of(kind, kv):
         model = converted(GOLD + "/breeze", "config.json", kind, True)
         return json.loads(brise("perplexity", model, "--ids", ids, "--kv", kv, "--json"))["perplexity"]
 
-    f16, q8, q4, f16_int8, q4_f32 = of("f16", "f32"), of("q8", "int8"), of("q4", "int8"), of("f16", "int8"), of("q4", "f32")
-    for what, value, base, percent in (("f16", f16, reference, 0.02), ("q8", q8, reference, 0.1), ("q4", q4, reference, 1.3),
-                                       ("f16, int8 cache", f16_int8, f16, 0.1), ("q4, int8 cache", q4, q4_f32, 0.1)):
+    f16 = of("f16", "f32")
+    rows = [("f16", f16, reference, 0.02), ("q8", of("q8", "int8"), reference, 0.1), ("f16, int8 cache", of("f16", "int8"), f16, 0.1)]
+    for kind in BOOK_TYPES:
+        value = of(kind, "int8")
+        rows += [(kind, value, reference, {"q4": 1.3, "q3": 4.07}[kind]), (kind + ", int8 cache", value, of(kind, "f32"), 0.1)]
+    for what, value, base, percent in rows:
         off = 100 * (value / base - 1)
-        check("perplexity of " + what, off <= percent if what == "q4" else abs(off) <= percent, "%.4f, %+.3f %%" % (value, off))
+        check("perplexity of " + what, off <= percent if what in BOOK_TYPES else abs(off) <= percent, "%.4f, %+.3f %%" % (value, off))
 
 
 def test_long_stream_runs_in_constant_memory():

@@ -3,7 +3,7 @@
 # enforces: no kill, the planned bytes read, the same tokens, and faster than the mapped file
 #
 # Needs a control group of memory that this process may make one in (version 1 or 2), and 1.6 GB of
-# disk. The model is of 7B's shape with 12 layers.
+# disk. The model is of 7B's shape with 12 layers, in q4 or BRISE_TYPE.
 . test/statements.sh
 brise=${1:-$brise}
 layers=12
@@ -42,14 +42,15 @@ within() { # name, value, expected, percent
 	holds "$1: $2, expected $3 to $4 %" awk -v a="$2" -v b="$3" -v p="$4" 'BEGIN { exit !(a <= b * (1 + p / 100) && a >= b * (1 - p / 100)) }'
 }
 
-model=$dir/mistral-7b-q4.brise
+type=${BRISE_TYPE:-q4}
+model=$dir/mistral-7b-$type.brise
 if ! make_group; then
 	skip "a model larger than memory" "no control group of memory can be made here"
 	# The same without the kernel's help.
 	group=
 fi
 trap 'rm -rf "$dir"; [ -z "$group" ] || rmdir "$group"' EXIT
-requires "a model is written" "$brise" bench --synthetic mistral-7b --layers $layers --dir "$dir" 2>"$dir/err"
+requires "a model is written" "$brise" bench --synthetic mistral-7b --type $type --layers $layers --dir "$dir" 2>"$dir/err"
 size=$(wc -c <"$model")
 echo 1 >"$dir/ids"
 run="run $model --prompt-ids $dir/ids --print-ids --greedy --chunk 64 --stats --ignore-eos --no-drafts"

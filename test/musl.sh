@@ -36,8 +36,10 @@ says() { # pattern, file
 	return 1
 }
 
-digest() {
-	alone logits /m.brise --ids /ids --out /logits "$@" && [ "$(sha256sum <"$root/logits" | cut -d' ' -f1)" = "$(sed -n 's/ .* q4: .*//p' test/digest.sha256)" ]
+digest() { # type, options...
+	expected=$(digest_of "$1")
+	shift
+	alone logits /m.brise --ids /ids --out /logits "$@" && [ "$(sha256sum <"$root/logits" | cut -d' ' -f1)" = "$expected" ]
 }
 
 requires "it builds" builds
@@ -50,8 +52,8 @@ wanted=$("$brise" run "$root/m.brise" "A file" -n 20 --greedy 2>/dev/null)
 alone run /m.brise "A file" -n 20 --greedy --stats
 holds "run writes the same text" [ -n "$wanted" -a "$(cat "$dir/out")" = "$wanted" ]
 holds "run says which memory it cannot know" says 'anonymous memory unknown' "$dir/err"
-holds "logits have every machine's digest" digest
-holds "with one thread too" digest --threads 1
+holds "logits have every machine's digest" digest q4
+holds "with one thread too" digest q4 --threads 1
 holds "info works alone" alone info /m.brise
 holds "info says that cores are unknown" says 'processors allowed, cores unknown: /sys' "$dir/out"
 holds "a limit on memory works alone" alone run /m.brise "A file" -n 20 --greedy --memory 20M
@@ -60,4 +62,10 @@ holds "tokenize works alone" alone tokenize /m.brise "A file"
 holds "bench works alone" alone bench /m.brise
 holds "bench says that the start is not timed" says 'first token  not timed: there is no /proc' "$dir/out"
 holds "bench says that pages are unknown" says 'pages  unknown' "$dir/out"
+for type in $book_types; do
+	[ $type = q4 ] && continue
+	holds "convert to $type works alone" alone convert /breeze /m.brise --type $type
+	holds "logits of $type have every machine's digest" digest $type
+	holds "and with a limit on memory" digest $type --memory 20M
+done
 report musl

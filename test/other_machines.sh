@@ -9,9 +9,10 @@ brise=${1:-$brise}
 known="arm64 riscv64 armhf i386 s390x x86"
 machines=${*:-$known}
 for machine in $machines; do requires "$machine is a machine of this test" has_word "$machine" "$known"; done
-export BRISE_MODEL="$dir/m.brise"
-requires "breeze is converted" "$brise" convert test/models/breeze "$BRISE_MODEL" --type q4 2>"$dir/err"
-requires "breeze is converted to q3" "$brise" convert test/models/breeze "$dir/q3.brise" --type q3 2>"$dir/err"
+export BRISE_MODEL="$dir/q4.brise"
+for type in $book_types; do
+	requires "breeze is converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
+done
 
 # Builds into build/NAME; false if it is not asked for, and with a skip if the compiler or emulator
 # is not here.
@@ -28,6 +29,14 @@ emulated_test() { # test, name, compiler, emulator with options
 	holds "$2: $1 with $4" sh -c "$4 build/$2/test/$1 >'$dir/out' 2>&1 || { cat '$dir/out'; false; }"
 }
 
+same_digests() { # machine, emulator and program, options...
+	machine=$1 emulated=$2
+	shift 2
+	for type in $book_types; do
+		holds "$machine, $type" env BRISE_TYPE=$type BRISE_MODEL="$dir/$type.brise" sh test/same_digest.sh "$emulated" "$@"
+	done
+}
+
 # Generates a few tokens on an emulated processor model, and prints the set that it chose.
 writes_with() { # emulator with options, program
 	$1 "$2" info "$BRISE_MODEL" 2>/dev/null | sed -n "s|^kernels *\([a-z0-9]*\) .*|$1: \1|p" >&2
@@ -38,21 +47,20 @@ requires "the program of this machine writes" [ -n "$written" ]
 
 if build_for arm64 aarch64-linux-gnu-gcc qemu-aarch64; then
 	for arch in i8mm dotprod neon scalar; do
-		holds "arm64 with $arch" sh test/same_digest.sh "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
-		holds "arm64 with $arch, q3" env BRISE_TYPE=q3 BRISE_MODEL="$dir/q3.brise" sh test/same_digest.sh "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
+		same_digests "arm64 with $arch" "qemu-aarch64 -cpu max build/arm64/brise" --arch $arch --threads 2
 	done
 	emulated_test test_kernels arm64 aarch64-linux-gnu-gcc "qemu-aarch64 -cpu max"
 	for cpu in cortex-a53 cortex-a72 cortex-a76 neoverse-n1 max; do
 		holds "arm64 on $cpu" writes_with "qemu-aarch64 -cpu $cpu" build/arm64/brise
 	done
 fi
-build_for riscv64 riscv64-linux-gnu-gcc qemu-riscv64 && holds riscv64 sh test/same_digest.sh "qemu-riscv64 build/riscv64/brise"
+build_for riscv64 riscv64-linux-gnu-gcc qemu-riscv64 && same_digests riscv64 "qemu-riscv64 build/riscv64/brise"
 if build_for armhf arm-linux-gnueabihf-gcc qemu-arm; then
-	holds armhf sh test/same_digest.sh "qemu-arm build/armhf/brise"
+	same_digests armhf "qemu-arm build/armhf/brise"
 	emulated_test test_rope armhf arm-linux-gnueabihf-gcc qemu-arm
 fi
 if build_for i386 i686-linux-gnu-gcc qemu-i386; then
-	holds i386 sh test/same_digest.sh "qemu-i386 build/i386/brise"
+	same_digests i386 "qemu-i386 build/i386/brise"
 	emulated_test test_rope i386 i686-linux-gnu-gcc qemu-i386
 fi
 # It only refuses, which need not be fast.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/types.h"
 #include "runtime/brise.h"
 
 static void print_row(const brise_model *model, size_t tensor, const brise_tensor_facts *facts,
@@ -26,7 +27,6 @@ static void print_row(const brise_model *model, size_t tensor, const brise_tenso
 
 int main(int argc, char **argv)
 {
-	static const char *const types[] = { "?", "f32", "f16", "q8", "q4", "q3" };
 	brise_model *model;
 	brise_error err;
 	size_t i;
@@ -35,14 +35,14 @@ int main(int argc, char **argv)
 		return 1;
 	for (i = 0; i < brise_get_tensor_count(model); i++) {
 		brise_tensor_facts facts;
-		int type = 1;
+		uint32_t type = 1;
 
 		if (brise_get_tensor_facts(model, i, &facts, sizeof facts, &err) != BRISE_OK)
 			return 1;
-		while (strcmp(types[type], facts.type) != 0)
+		while (strcmp(type_name(type), facts.type) != 0)
 			type++;
-		printf("{\"name\":\"%s\",\"type\":%d,\"rows\":%" PRIu32 ",\"cols\":%" PRIu32
-		       ",\"values\":{",
+		printf("{\"name\":\"%s\",\"type\":%" PRIu32 ",\"rows\":%" PRIu32
+		       ",\"cols\":%" PRIu32 ",\"values\":{",
 		       facts.name, type, facts.rows, facts.cols);
 		print_row(model, i, &facts, 0, "");
 		if (facts.rows > 2)

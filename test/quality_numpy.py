@@ -9,6 +9,7 @@ import atexit, json, os, shutil, subprocess, sys, tempfile
 import numpy as np
 
 from counts import report
+from digests import BOOK_TYPES
 
 BRISE = sys.argv[1]
 FOLDER = tempfile.mkdtemp(prefix="brise-quality-")
@@ -86,6 +87,7 @@ def compare(what, model, reference, ids, kv, passages, *options):
 
 
 q4, f16 = converted("q4"), converted("f16")
+others = [kind for kind in BOOK_TYPES if kind != "q4"]
 if len(sys.argv) > 2:
     ids = list(map(int, open(sys.argv[2]).read().split()))[:1500]
 else:
@@ -93,6 +95,8 @@ else:
 bos = json.loads(brise("info", q4, "--json"))["bos"]
 for kv in ("int8", "f32"):
     compare("one stream", q4, f16, ids, kv, [(ids, 1)])
+for kind in others:
+    compare("one stream of " + kind, converted(kind), f16, ids[:700], "int8", [(ids[:700], 1)])
 for context, stride in ((512, 512), (300, 100)):
     passages = []
     for begin in range(0, len(ids) - context + 1, stride):

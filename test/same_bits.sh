@@ -33,7 +33,7 @@ for build in $builds; do
 	[ "$build" = build ] || make -s -j2 CC="${build%%-*}" CFLAGS="$(printf '%s' "-${build#*-}" | tr '_~' ' =')" OUT="build/bits/$build" "build/bits/$build/brise" >"$dir/out" 2>&1 || cat "$dir/out" >&2
 	requires "$build builds" [ -x "$(program_of "$build")" ]
 done
-for type in q4 q3 q8; do
+for type in $book_types q8; do
 	reference=$(program_of "${builds%% *}")
 	requires "$reference converts to $type" "$reference" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
 	first=$(digest "$reference" "$dir/$type.brise" --arch scalar --threads 1 --chunk 64)

@@ -3,6 +3,7 @@
 #   $brise                       the program
 #   $dir                         a folder of this run, removed at its end
 #   $passed, $failed, $skipped   the counts
+#   $book_types                  the types with a codebook: q4 and its siblings
 # A test ends with "report NAME", which prints the counts and is its status.
 brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
 passed=0 failed=0 skipped=0 mounted=
@@ -10,6 +11,8 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-XXXXXX") || exit 1
 trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 unset BRISE_ARCH
+# A digest stands there for each of them, which test_types.c holds against the table of types.
+book_types=$(sed -n 's/.* breeze \(.*\): .*/\1/p' test/digest.sha256)
 
 holds() { # statement, command...: passes when the command succeeds
 	statement=$1
@@ -51,6 +54,11 @@ list_arches() { # brise (may be several words), model
 has_word() { # word, list
 	case " $(printf '%s' "$2" | tr '\n' ' ') " in *" $1 "*) return 0 ;; esac
 	return 1
+}
+
+# The digest of the logits of breeze in that type.
+digest_of() { # type
+	sed -n "s/ .* $1: .*//p" test/digest.sha256
 }
 
 # Runs brise without input; leaves $status, $dir/out and $dir/err.

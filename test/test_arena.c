@@ -14,6 +14,7 @@
 #include "quant/types.h"
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 /* Everything that a program makes, for one model. */
 typedef struct objects {
@@ -276,7 +277,8 @@ int main(int argc, char **argv)
 	char command[800];
 	check_counts counts = { 0, 0, 0 };
 	char folder[256], path[300];
-	image breeze, tekken, wide, open;
+	image breeze, tekken, open, wide[TYPE_KINDS] = { { NULL, 0 } };
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	/* Conversion takes memory too, from a range that is large enough. */
@@ -289,9 +291,11 @@ int main(int argc, char **argv)
 			return 1;
 		small_folder(folder, sizeof folder);
 		(void)snprintf(path, sizeof path, "%s/m.brise", folder);
-		small_write(&small_wide, TYPE_Q4, path);
-		wide = read_image(path);
-		(void)unlink(path);
+		while ((type = next_book_type(type)) != 0) {
+			small_write(&small_wide, type, path);
+			wide[type] = read_image(path);
+			(void)unlink(path);
+		}
 		small_write(&small_open, TYPE_Q8, path);
 		open = read_image(path);
 		(void)unlink(path);
@@ -309,13 +313,16 @@ int main(int argc, char **argv)
 	(void)system(command);
 	RUN(test_size_told_is_enough_and_close(&counts, breeze, "breeze"));
 	RUN(test_size_told_is_enough_and_close(&counts, tekken, "tekken"));
-	RUN(test_size_told_is_enough_and_close(&counts, wide, "wide"));
+	while ((type = next_book_type(type)) != 0) {
+		RUN(test_size_told_is_enough_and_close(&counts, wide[type], type_name(type)));
+		RUN(test_less_memory_than_told_is_an_error(&counts, wide[type]));
+		free(wide[type].bytes);
+	}
 	RUN(test_size_told_is_enough_and_close(&counts, open, "open"));
 	RUN(test_less_memory_than_told_is_an_error(&counts, breeze));
 	RUN(test_ranges_and_options_that_cannot_be_are_refused(&counts, breeze));
 	free(breeze.bytes);
 	free(tekken.bytes);
-	free(wide.bytes);
 	free(open.bytes);
 	return check_report("arena", &counts);
 }

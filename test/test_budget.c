@@ -6,6 +6,7 @@
 #include "runtime/model/model.h"
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define MAPPED UINT64_MAX
 #define OWN    ((uint64_t)1 << 20) /* cache and activations */
@@ -144,19 +145,22 @@ int main(int argc, char **argv)
 	check_counts counts = { 0, 0, 0 };
 	brise_model *model = NULL;
 	char folder[256], path[300];
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	small_write(&small_wide, TYPE_Q4, path);
-	if (brise_open_model(&model, path, NULL, NULL) != BRISE_OK)
-		return 1;
 	RUN(test_sizes_are_read_as_people_write_them(&counts));
-	RUN(test_what_the_mapped_file_fits_in_is_no_limit(&counts, model));
-	RUN(test_auto_maps_what_fits(&counts, model));
-	RUN(test_models_of_one_process_share(&counts, model));
+	while ((type = next_book_type(type)) != 0) {
+		small_write(&small_wide, type, path);
+		if (brise_open_model(&model, path, NULL, NULL) != BRISE_OK)
+			return 1;
+		RUN(test_what_the_mapped_file_fits_in_is_no_limit(&counts, model));
+		RUN(test_auto_maps_what_fits(&counts, model));
+		RUN(test_models_of_one_process_share(&counts, model));
+		brise_close_model(model);
+	}
 	RUN(test_passes_are_as_long_as_reading_is_hidden(&counts));
 	RUN(test_longer_passes_leave_memory_to_weights(&counts));
-	brise_close_model(model);
 	return check_report("budget", &counts);
 }

@@ -188,11 +188,13 @@ fi
 
 # ---- use ------------------------------------------------------------------------------------------------------------
 
-try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/whole.cal" --effort fast -t 1
-holds "a calibrated conversion succeeds" [ "$status" -eq 0 -a -s "$dir/a.brise" ]
-try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/whole.cal" --effort fast -t 2
-holds "and gives the same file with other threads" cmp -s "$dir/a.brise" "$dir/b.brise"
-try convert "$checkpoint" "$dir/b.brise" --effort fast
-holds "but not the one without calibration" sh -c '! cmp -s "$0" "$1"' "$dir/a.brise" "$dir/b.brise"
+for type in $book_types; do
+	try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/whole.cal" --effort fast --type $type -t 1
+	holds "a calibrated conversion to $type succeeds" [ "$status" -eq 0 -a -s "$dir/a.brise" ]
+	try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/whole.cal" --effort fast --type $type -t 2
+	holds "and gives the same file with other threads" cmp -s "$dir/a.brise" "$dir/b.brise"
+	try convert "$checkpoint" "$dir/b.brise" --effort fast --type $type
+	holds "but not the one without calibration" sh -c '! cmp -s "$0" "$1"' "$dir/a.brise" "$dir/b.brise"
+done
 
 report calibrate_cli

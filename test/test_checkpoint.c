@@ -9,6 +9,7 @@
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -143,35 +144,34 @@ static bool same_bytes(const maker_bytes *a, const maker_bytes *b)
 static void test_every_form_gives_the_same_model(check_counts *counts)
 {
 	static const char *const dtypes[] = { "F16", "BF16", "F32" };
-	maker_bytes expected = expected_rows(false), q4 = { NULL, 0, 0 };
+	maker_bytes expected[TYPE_KINDS] = { { NULL, 0, 0 } };
+	uint32_t type = 0;
 	brise_error err;
 	size_t i;
 	int f;
 
+	expected[TYPE_F16] = expected_rows(false);
 	for (f = ONE_FILE; f <= TORCH_64; f++)
 		for (i = 0; i < LENGTH(dtypes); i++) {
 			maker_bytes rows;
 
 			make((form)f, dtypes[i], NULL);
-			CHECK(counts, convert(TYPE_F16, 2, &err) == BRISE_OK, "%s, %s: %s",
-			      form_names[f], dtypes[i], err.message);
-			rows = read_rows(counts);
-			CHECK(counts, same_bytes(&rows, &expected), "%s, %s: other weights",
-			      form_names[f], dtypes[i]);
-			maker_free(&rows);
-			CHECK(counts, convert(TYPE_Q4, 2, &err) == BRISE_OK, "%s, %s: %s",
-			      form_names[f], dtypes[i], err.message);
-			rows = read_rows(counts);
-			if (!q4.data)
-				q4 = rows;
-			else
-				CHECK(counts, same_bytes(&rows, &q4), "%s, %s: other weights in q4",
-				      form_names[f], dtypes[i]);
-			if (q4.data != rows.data)
+			while ((type = next_matrix_type(type)) != 0) {
+				CHECK(counts, convert(type, 2, &err) == BRISE_OK, "%s, %s: %s",
+				      form_names[f], dtypes[i], err.message);
+				rows = read_rows(counts);
+				if (!expected[type].data) {
+					expected[type] = rows;
+					continue;
+				}
+				CHECK(counts, same_bytes(&rows, &expected[type]),
+				      "%s, %s: other weights in %s", form_names[f], dtypes[i],
+				      type_name(type));
 				maker_free(&rows);
+			}
 		}
-	maker_free(&expected);
-	maker_free(&q4);
+	while ((type = next_matrix_type(type)) != 0)
+		maker_free(&expected[type]);
 	(void)maker_clear(out_folder);
 }
 
@@ -255,27 +255,25 @@ static void test_frequency_tables_are_passed_over(check_counts *counts)
 
 static void test_threads_do_not_change_a_byte(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	brise_error err;
 	unsigned threads;
-	size_t i;
+	uint32_t type = 0;
 
 	make(TORCH, "BF16", NULL);
-	for (i = 0; i < LENGTH(types); i++) {
+	while ((type = next_matrix_type(type)) != 0) {
 		maker_bytes first = { NULL, 0, 0 };
 
 		for (threads = 1; threads <= 3; threads++) {
 			maker_bytes bytes;
 
-			CHECK(counts, convert(types[i], threads, &err) == BRISE_OK, "%s",
-			      err.message);
+			CHECK(counts, convert(type, threads, &err) == BRISE_OK, "%s", err.message);
 			bytes = maker_read(out);
 			if (threads == 1) {
 				first = bytes;
 				continue;
 			}
-			CHECK(counts, same_bytes(&bytes, &first), "type %u, %u threads",
-			      (unsigned)types[i], threads);
+			CHECK(counts, same_bytes(&bytes, &first), "%s, %u threads", type_name(type),
+			      threads);
 			maker_free(&bytes);
 		}
 		maker_free(&first);

@@ -10,6 +10,7 @@
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 /* ---- sources with a known difference --------------------------------------------------------- */
 
@@ -130,15 +131,15 @@ static void test_threads_change_no_bit(check_counts *counts)
  * shape of whole blocks: the encoder counts the error of padding columns, which decoding omits. */
 static void test_a_file_loses_what_its_table_says(check_counts *counts, const char *path)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8, TYPE_F16 };
 	convert_source b = make_source(&small_wide), a;
 	brise_tensor_facts facts;
 	compare_tensor *list;
 	brise_error err;
-	size_t n, i, k;
+	uint32_t type = 0;
+	size_t n, i;
 
-	for (k = 0; k < sizeof types / sizeof *types; k++) {
-		small_write(&small_wide, types[k], path);
+	while ((type = next_matrix_type(type)) != 0) {
+		small_write(&small_wide, type, path);
 		CHECK(counts, model_source_open(&a, path, &err) == BRISE_OK, "%s", err.message);
 		list = compare(counts, &a, &b, 2, &n);
 		CHECK(counts, n == brise_get_tensor_count(a.self), "%zu tensors", n);

@@ -13,6 +13,7 @@
 #include "test/evaluator.h"
 #include "test/guarded.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS 24u
 
@@ -199,17 +200,17 @@ static void check_damaged(check_counts *counts, const uint8_t *whole, size_t siz
 static void test_any_bits_give_the_same_logits_on_every_set(check_counts *counts)
 {
 	static const format_config *const configs[] = { &small_odd, &small_wide, &small_open };
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
-	unsigned c, t, seed;
+	unsigned c, seed;
+	uint32_t type = 0;
 	int damage;
 
 	for (c = 0; c < 3; c++)
-		for (t = 0; t < sizeof types / sizeof *types; t++) {
+		while ((type = next_matrix_type(type)) != 0) {
 			const char *path = path_of("whole.brise");
 			size_t size, numbers[DAMAGES] = { 0 };
 			uint8_t *whole;
 
-			small_write(configs[c], types[t], path);
+			small_write(configs[c], type, path);
 			whole = read_file(path, &size);
 			for (damage = 0; damage < DAMAGES; damage++)
 				for (seed = 1; seed <= 3; seed++)
@@ -350,17 +351,17 @@ static bool run_all(check_counts *counts, const host_mode *mode, const brise_mod
 /* Subnormal halves and activations, ties and long sums: all of them show in some result. */
 static void test_host_environment_changes_no_logit_or_draw(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	static results defined, mine;
 	const char *path = path_of("host.brise");
 	int32_t tokens[TOKENS];
 	brise_model *model;
 	brise_error err;
-	unsigned t, m;
+	uint32_t type = 0;
+	unsigned m;
 
 	small_tokens(tokens, TOKENS, small_wide.vocab, 9);
-	for (t = 0; t < sizeof types / sizeof *types; t++) {
-		small_write(&small_wide, types[t], path);
+	while ((type = next_matrix_type(type)) != 0) {
+		small_write(&small_wide, type, path);
 		if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 			CHECK(counts, false, "%s", err.message);
 			return;
@@ -450,13 +451,12 @@ static void check_derived(check_counts *counts, const host_mode *mode)
 
 static void test_host_environment_changes_no_file(check_counts *counts)
 {
+	uint32_t type = 0;
 	unsigned m;
 
 	for (m = 1; m < sizeof modes / sizeof *modes; m++) {
-		check_conversion(counts, &modes[m], TYPE_F16);
-		check_conversion(counts, &modes[m], TYPE_Q8);
-		check_conversion(counts, &modes[m], TYPE_Q4);
-		check_conversion(counts, &modes[m], TYPE_Q3);
+		while ((type = next_matrix_type(type)) != 0)
+			check_conversion(counts, &modes[m], type);
 		check_derived(counts, &modes[m]);
 	}
 }

@@ -3,7 +3,7 @@
 # gives
 . test/statements.sh
 export BRISE_MODEL BRISE_TYPE
-for BRISE_TYPE in q4 q3; do
+for BRISE_TYPE in $book_types; do
 	BRISE_MODEL=$dir/$BRISE_TYPE.brise
 	requires "breeze is converted to $BRISE_TYPE" "$brise" convert test/models/breeze "$BRISE_MODEL" --type $BRISE_TYPE 2>"$dir/err"
 	arches=$(list_arches "$brise" "$BRISE_MODEL")

@@ -5,23 +5,25 @@
 
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
-#define TRIALS    216 /* each limit with drafts and without: 12 for each shape */
+#define TRIALS    216 /* each limit with drafts and without: 9 for each model */
 #define MOST_TEXT 90  /* tokens of a prompt, and drawn after it */
 #define N_ENGINES 4
 #define N_MASKS   4
 
 static const uint32_t engine_rows[N_ENGINES] = { 1, 2, 5, 64 };
 
-#define N_SHAPES 3
+#define N_SHAPES 3 /* which the models, one of each type, take in turn */
 
-/* Memory for the weights of a shape. */
+/* Memory for the weights of a model. */
 typedef enum budget { MAPPED, ALL_STREAMED, HALF_STREAMED, ALL_KEPT, N_BUDGETS } budget;
 
 typedef struct drafting {
 	check_counts *counts;
-	brise_model *models[N_SHAPES][N_BUDGETS];
-	brise_engine *engines[N_SHAPES][N_BUDGETS][N_ENGINES];
+	unsigned n_models;
+	brise_model *models[TYPE_KINDS][N_BUDGETS];
+	brise_engine *engines[TYPE_KINDS][N_BUDGETS][N_ENGINES];
 	uint64_t seed;
 	uint64_t n_drafts, n_accepted; /* in all trials */
 	unsigned reasons[GENERATE_STOPPED + 1], failures;
@@ -30,7 +32,7 @@ typedef struct drafting {
 /* A prompt, and everything that a text depends on. */
 typedef struct trial {
 	drafting *all;
-	unsigned shape, engine;
+	unsigned model, engine;
 	uint32_t vocab;
 	brise_sequence_options sequence;
 	brise_sampling sampling;
@@ -102,13 +104,13 @@ static void choose_sampling(trial *t, uint64_t *seed)
 static void choose_trial(trial *t, drafting *all, unsigned number)
 {
 	uint64_t *seed = &all->seed;
-	unsigned shape = number % N_SHAPES, engine = under(seed, N_ENGINES),
+	unsigned model = number % all->n_models, engine = under(seed, N_ENGINES),
 	         alphabet = 2 + under(seed, 60), i;
-	const format_config *config = &all->models[shape][MAPPED]->config;
+	const format_config *config = &all->models[model][MAPPED]->config;
 
 	memset(t, 0, sizeof *t);
 	t->all = all;
-	t->shape = shape;
+	t->model = model;
 	t->engine = engine;
 	t->vocab = config->vocab;
 	t->sequence = (brise_sequence_options){ .size = sizeof t->sequence };
@@ -215,14 +217,14 @@ static void run_trial(const trial *t, budget memory, bool drafts, drafter_force_
 		        .o = o,
 		        .expected = expected,
 		        .seed = t->sampling.seed,
-		        .engine = t->all->engines[t->shape][memory][t->engine] };
+		        .engine = t->all->engines[t->model][memory][t->engine] };
 	generation g = { .limit = t->limit, .ends = t->ends, .n_ends = t->n_ends };
 	brise_sequence *sequence = NULL;
 	brise_error err = { BRISE_OK, "" };
 
 	memset(o, 0, sizeof *o);
 	brise_new_sampler(&r.sampler, t->vocab, &t->sampling, NULL);
-	brise_new_sequence(&sequence, t->all->models[t->shape][memory], &t->sequence, NULL);
+	brise_new_sequence(&sequence, t->all->models[t->model][memory], &t->sequence, NULL);
 	g.sampler = r.sampler;
 	if (drafts && drafter_new(&r.drafter)) {
 		r.drafter.force = origin;
@@ -265,8 +267,8 @@ static void check_limits(const trial *t, unsigned number, const outcome *expecte
 		[ALL_KEPT] = { "all kept", "all kept, with drafts" },
 	};
 	static outcome got;
-	const budget memory = (budget)(1 + number / N_SHAPES % (N_BUDGETS - 1));
-	const bool drafts = number % 2 > 0;
+	const budget memory = (budget)(1 + number / t->all->n_models % (N_BUDGETS - 1));
+	const bool drafts = number / t->all->n_models / (N_BUDGETS - 1) % 2 > 0;
 	trial long_passes = *t;
 
 	long_passes.engine = N_ENGINES - 1;
@@ -356,17 +358,17 @@ static void write_whole(const broken *b)
 		exit(1);
 }
 
-static void test_storage_that_fails_under_drafts(drafting *all, const char *folder)
+static void test_storage_that_fails_under_drafts(drafting *all, const char *folder, unsigned model)
 {
 	static outcome expected;
 	broken b = { .expected = &expected };
 	size_t fed, at;
 	trial t;
 
-	(void)snprintf(b.path, sizeof b.path, "%s/1-%d.brise", folder, (int)ALL_STREAMED);
+	(void)snprintf(b.path, sizeof b.path, "%s/%u-%d.brise", folder, model, (int)ALL_STREAMED);
 	read_whole(&b);
 	do
-		choose_trial(&t, all, 1);
+		choose_trial(&t, all, model);
 	while (t.n_prompt < 5);
 	t.engine = 2;
 	t.limit = 30;
@@ -391,10 +393,10 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 		/* The output matrix comes last: without it a pass ends, but has no logits. */
 		b.cut_to = b.cut_after % 2 ? b.n / 2 : b.n - 8192;
 		brise_new_sampler(&g.sampler, t.vocab, &t.sampling, NULL);
-		brise_new_sequence(&sequence, all->models[1][ALL_STREAMED], &t.sequence, NULL);
-		brise_new_sequence(&alone, all->models[1][MAPPED], &t.sequence, NULL);
+		brise_new_sequence(&sequence, all->models[model][ALL_STREAMED], &t.sequence, NULL);
+		brise_new_sequence(&alone, all->models[model][MAPPED], &t.sequence, NULL);
 		CHECK(all->counts,
-		      generate_run(&g, all->engines[1][ALL_STREAMED][2], sequence, t.prompt,
+		      generate_run(&g, all->engines[model][ALL_STREAMED][2], sequence, t.prompt,
 		                   t.n_prompt, cut_file, NULL, &b, &err) == BRISE_EIO,
 		      "%s", err.message);
 		at = (size_t)brise_get_sequence_facts(sequence)->position - t.n_prompt;
@@ -402,12 +404,12 @@ static void test_storage_that_fails_under_drafts(drafting *all, const char *fold
 		      "%zu drawn, %zu evaluated", b.n_drawn, at);
 		write_whole(&b);
 		fed = at < expected.n ? at : 0;
-		brise_eval_tokens(all->engines[1][MAPPED][2], alone, t.prompt, t.n_prompt, NULL,
+		brise_eval_tokens(all->engines[model][MAPPED][2], alone, t.prompt, t.n_prompt, NULL,
 		                  NULL, NULL, NULL);
-		brise_eval_tokens(all->engines[1][MAPPED][2], alone, expected.tokens, fed + 1,
+		brise_eval_tokens(all->engines[model][MAPPED][2], alone, expected.tokens, fed + 1,
 		                  &wanted, NULL, NULL, NULL);
 		CHECK(all->counts,
-		      brise_eval_tokens(all->engines[1][ALL_STREAMED][2], sequence,
+		      brise_eval_tokens(all->engines[model][ALL_STREAMED][2], sequence,
 		                        expected.tokens + fed, 1, &got, NULL, NULL,
 		                        &err) == BRISE_OK &&
 		              !memcmp(got, wanted, t.vocab * sizeof *got),
@@ -439,18 +441,19 @@ static void open_all(drafting *all, const char *folder)
 {
 	static const format_config *const shapes[N_SHAPES] = { &small_odd, &small_wide,
 		                                               &small_open };
-	static const uint32_t types[N_SHAPES] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	brise_engine_options options = { .size = sizeof options, .threads = 1 };
+	uint32_t types[TYPE_KINDS];
 	char path[600];
 	format_config shape;
 	unsigned i, k;
 	int memory;
 
-	for (i = 0; i < N_SHAPES; i++)
+	all->n_models = list_matrix_types(types);
+	for (i = 0; i < all->n_models; i++)
 		for (memory = MAPPED; memory < N_BUDGETS; memory++) {
 			brise_model **model = &all->models[i][memory];
 
-			shape = *shapes[i];
+			shape = *shapes[i % N_SHAPES];
 			shape.n_layers = 3; /* more than a stream's buffer holds */
 
 			(void)snprintf(path, sizeof path, "%s/%u-%d.brise", folder, i, memory);
@@ -470,7 +473,7 @@ static void close_all(drafting *all)
 {
 	unsigned i, k, memory;
 
-	for (i = 0; i < N_SHAPES; i++)
+	for (i = 0; i < all->n_models; i++)
 		for (memory = 0; memory < N_BUDGETS; memory++) {
 			for (k = 0; k < N_ENGINES; k++)
 				brise_free_engine(all->engines[i][memory][k]);
@@ -483,12 +486,14 @@ int main(int argc, char **argv)
 	check_counts counts = { 0, 0, 0 };
 	drafting all = { .counts = &counts, .seed = 1 };
 	char folder[512];
+	unsigned i;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	open_all(&all, folder);
 	RUN(test_drafts_and_limits_change_no_text(&all));
-	RUN(test_storage_that_fails_under_drafts(&all, folder));
+	for (i = 0; i < all.n_models; i++)
+		RUN(test_storage_that_fails_under_drafts(&all, folder, i));
 	close_all(&all);
 	return check_report("drafted_text", &counts);
 }

@@ -12,6 +12,7 @@
 #include "test/check.h"
 #include "test/reference.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define SMALL_LENGTH 700u /* more than three times n_layers * W of the small models */
 
@@ -110,7 +111,8 @@ static void run_stream(check_counts *counts, const stream *s)
 /* Around ROPE_FIXED_FROM and 2^32, at 10 million, 2^40 and up to the last: would catch positions
  * that are narrowed or lose bits, slots that depend on them, and what remains of tokens that can
  * have no influence. */
-static void test_streams_forget(check_counts *counts, const brise_model *const models[3])
+static void test_streams_forget(check_counts *counts, const brise_model *const *models,
+                                unsigned n_models)
 {
 	static const uint64_t starts[] = { 0,
 		                           (UINT64_C(1) << 20) - 350,
@@ -122,7 +124,7 @@ static void test_streams_forget(check_counts *counts, const brise_model *const m
 	static int32_t tokens[SMALL_LENGTH];
 	unsigned m, i, kv;
 
-	for (m = 0; m < 3; m++) {
+	for (m = 0; m < n_models; m++) {
 		const format_config *c = &models[m]->config;
 		brise_engine *engine = make_engine(counts, models[m], 64),
 		             *other = make_engine(counts, models[m], 32);
@@ -368,19 +370,22 @@ static void test_a_context_ends_after_its_last_token(check_counts *counts, const
 int main(int argc, char **argv)
 {
 	static const format_config *const shapes[3] = { &small_odd, &small_wide, &small_open };
-	static const uint32_t types[3] = { TYPE_F16, TYPE_Q4, TYPE_F16 };
+	/* then the shape of the second with every other codebook */
+	uint32_t types[3 + TYPE_KINDS] = { TYPE_F16, next_book_type(0), TYPE_F16 }, type = types[1];
 	check_counts counts = { 0, 0, 0 };
-	brise_model *open[3] = { NULL, NULL, NULL };
-	const brise_model *models[3];
+	brise_model *open[3 + TYPE_KINDS] = { NULL };
+	const brise_model *models[3 + TYPE_KINDS];
 	char folder[512], path[600];
 	brise_error err;
-	unsigned i;
+	unsigned i, n_models = 3;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
-	for (i = 0; i < 3; i++) {
+	while ((type = next_book_type(type)) != 0)
+		types[n_models++] = type;
+	for (i = 0; i < n_models; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
-		small_write(shapes[i], types[i], path);
+		small_write(shapes[i < 3 ? i : 1], types[i], path);
 		if (brise_open_model(&open[i], path, NULL, &err) != BRISE_OK) {
 			fprintf(stderr, "%s\n", err.message);
 			return 1;
@@ -388,14 +393,14 @@ int main(int argc, char **argv)
 		models[i] = open[i];
 		(void)unlink(path);
 	}
-	RUN(test_streams_forget(&counts, models));
+	RUN(test_streams_forget(&counts, models, n_models));
 	RUN(test_breeze_forgets(&counts, path));
 	RUN(test_sinks_are_those_of_the_paper(&counts, models));
 	RUN(test_sinks_begin_beyond_the_window(&counts, models[1]));
 	RUN(test_sinks_do_not_depend_on_passes(&counts, models[1]));
 	RUN(test_sinks_that_cannot_be_are_refused(&counts, models));
 	RUN(test_a_context_ends_after_its_last_token(&counts, models[2]));
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < n_models; i++)
 		brise_close_model(open[i]);
 	(void)rmdir(folder);
 	return check_report("endless", &counts);

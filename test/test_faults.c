@@ -16,6 +16,8 @@
 #include "test/check.h"
 #include "test/evaluator.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
+#include "test/tested_types.h"
 
 #define HEAD_BYTES 5000 /* the tables are before, the weights of small_wide after it */
 
@@ -300,7 +302,7 @@ int main(void)
 
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	for (file_type = TYPE_Q4; file_type <= TYPE_Q3; file_type++) {
+	while ((file_type = next_book_type(file_type)) != 0) {
 		test_evaluation_of_a_file_that_shrinks_is_an_error(&counts);
 		test_the_position_stays_where_it_was(&counts);
 		test_rows_and_checksums_of_a_file_that_shrinks_are_errors(&counts);

@@ -9,6 +9,7 @@
 #include "test/check.h"
 #include "test/evaluator.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define MUTATIONS 4000
 
@@ -423,24 +424,27 @@ int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
+	uint32_t type = 0;
 	image im;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	small_write(&small_odd, TYPE_Q4, path);
-	im = read_image(path);
 	RUN(test_crc_is_zlibs(&counts));
-	RUN(test_truncated_file_is_refused_at_every_page(&counts, &im, path));
-	RUN(test_every_flipped_header_byte_is_refused(&counts, &im));
-	RUN(test_flipped_weights_are_found_by_verify(&counts, &im));
-	RUN(test_hostile_tables_do_no_harm(&counts, &im));
-	RUN(test_overlapping_entries_are_refused(&counts, &im));
-	RUN(test_work_is_bounded_by_the_size_of_the_file(&counts, &im));
-	RUN(test_wrong_paths(&counts, folder));
-	RUN(test_writer_is_deterministic(&counts, path));
-	RUN(test_failed_write_leaves_nothing(&counts, path, folder));
-	free(im.bytes);
+	while ((type = next_book_type(type)) != 0) {
+		small_write(&small_odd, type, path);
+		im = read_image(path);
+		RUN(test_truncated_file_is_refused_at_every_page(&counts, &im, path));
+		RUN(test_every_flipped_header_byte_is_refused(&counts, &im));
+		RUN(test_flipped_weights_are_found_by_verify(&counts, &im));
+		RUN(test_hostile_tables_do_no_harm(&counts, &im));
+		RUN(test_overlapping_entries_are_refused(&counts, &im));
+		RUN(test_work_is_bounded_by_the_size_of_the_file(&counts, &im));
+		RUN(test_wrong_paths(&counts, folder));
+		RUN(test_writer_is_deterministic(&counts, path));
+		RUN(test_failed_write_leaves_nothing(&counts, path, folder));
+		free(im.bytes);
+	}
 	(void)unlink(path);
 	(void)rmdir(folder);
 	return check_report("file", &counts);

@@ -8,6 +8,7 @@
 #include "test/evaluator.h"
 #include "test/reference.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS 200u
 
@@ -142,7 +143,7 @@ static bool cancel_after(void *user)
 }
 
 /* A cancelled chunk changes nothing: evaluating it again gives the bits of an uninterrupted run. */
-static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
+static void test_cancel_leaves_no_trace(check_counts *counts, uint32_t type, const char *path)
 {
 	int32_t tokens[TOKENS];
 	const float *a, *b;
@@ -152,7 +153,7 @@ static void test_cancel_leaves_no_trace(check_counts *counts, const char *path)
 	int left = 3; /* into the second layer of the second pass */
 	size_t bytes = small_odd.vocab * sizeof *a;
 
-	small_write(&small_odd, TYPE_Q4, path);
+	small_write(&small_odd, type, path);
 	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
@@ -247,7 +248,7 @@ static void check_use_between(check_counts *counts, evaluator *cut, evaluator *c
 }
 
 /* Every layer is run once, however often a pass is cut, and the bits are those of a whole one. */
-static void test_pass_that_was_cut_continues(check_counts *counts, const char *path)
+static void test_pass_that_was_cut_continues(check_counts *counts, uint32_t type, const char *path)
 {
 	int32_t tokens[TOKENS], other = 5;
 	const float *a, *b;
@@ -258,7 +259,7 @@ static void test_pass_that_was_cut_continues(check_counts *counts, const char *p
 	const unsigned layers = small_odd.n_layers;
 	unsigned asked;
 
-	small_write(&small_odd, TYPE_Q4, path);
+	small_write(&small_odd, type, path);
 	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
@@ -320,7 +321,7 @@ static void test_pass_that_was_cut_continues(check_counts *counts, const char *p
 	(void)unlink(path);
 }
 
-static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
+static void test_errors_evaluate_nothing(check_counts *counts, uint32_t type, const char *path)
 {
 	int32_t tokens[TOKENS];
 	const float *logits;
@@ -328,7 +329,7 @@ static void test_errors_evaluate_nothing(check_counts *counts, const char *path)
 	brise_model *model;
 	brise_error err;
 
-	small_write(&small_open, TYPE_Q8, path);
+	small_write(&small_open, type, path);
 	if (brise_open_model(&model, path, NULL, &err) != BRISE_OK) {
 		CHECK(counts, false, "%s", err.message);
 		return;
@@ -377,13 +378,13 @@ int main(int argc, char **argv)
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
 	unsigned shape;
-	uint32_t type;
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
 	for (shape = 0; shape < 5; shape++)
-		for (type = TYPE_F16; type <= TYPE_Q3; type++) {
+		while ((type = next_matrix_type(type)) != 0) {
 			RUN(test_equals_the_reference(&counts, shapes[shape], type, path));
 			RUN(test_same_bits_however_run(&counts, shapes[shape], type, BRISE_KV_INT8,
 			                               path));
@@ -391,9 +392,11 @@ int main(int argc, char **argv)
 				RUN(test_same_bits_however_run(&counts, shapes[shape], type,
 				                               BRISE_KV_F32, path));
 		}
-	RUN(test_cancel_leaves_no_trace(&counts, path));
-	RUN(test_pass_that_was_cut_continues(&counts, path));
-	RUN(test_errors_evaluate_nothing(&counts, path));
+	while ((type = next_matrix_type(type)) != 0) {
+		RUN(test_cancel_leaves_no_trace(&counts, type, path));
+		RUN(test_pass_that_was_cut_continues(&counts, type, path));
+		RUN(test_errors_evaluate_nothing(&counts, type, path));
+	}
 	(void)rmdir(folder);
 	return check_report("forward", &counts);
 }

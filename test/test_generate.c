@@ -4,6 +4,7 @@
 
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define PROMPT 5
 #define DRAWN  12
@@ -199,23 +200,27 @@ int main(int argc, char **argv)
 	const brise_engine_options options = { .size = sizeof options, .threads = 1 };
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
-	fixture f = { .model = NULL };
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/m.brise", folder);
-	small_write(&small_open, TYPE_Q4, path);
-	brise_open_model(&f.model, path, NULL, NULL);
-	brise_new_engine(&f.engine, f.model, &options, NULL);
-	draw_expected(&f);
-	RUN(test_the_limit_ends_it(&counts, &f));
-	RUN(test_any_end_token_ends_it_and_is_not_handed_out(&counts, &f));
-	RUN(test_a_full_sequence_ends_it_and_a_long_prompt_is_refused(&counts, &f));
-	RUN(test_the_caller_may_stop_or_cancel_it(&counts, &f));
-	RUN(test_a_pass_with_drafts_can_be_cancelled(&counts, &f));
-	brise_free_sampler(f.g.sampler);
-	brise_free_sequence(f.sequence);
-	brise_free_engine(f.engine);
-	brise_close_model(f.model);
+	while ((type = next_book_type(type)) != 0) {
+		fixture f = { .model = NULL };
+
+		small_write(&small_open, type, path);
+		brise_open_model(&f.model, path, NULL, NULL);
+		brise_new_engine(&f.engine, f.model, &options, NULL);
+		draw_expected(&f);
+		RUN(test_the_limit_ends_it(&counts, &f));
+		RUN(test_any_end_token_ends_it_and_is_not_handed_out(&counts, &f));
+		RUN(test_a_full_sequence_ends_it_and_a_long_prompt_is_refused(&counts, &f));
+		RUN(test_the_caller_may_stop_or_cancel_it(&counts, &f));
+		RUN(test_a_pass_with_drafts_can_be_cancelled(&counts, &f));
+		brise_free_sampler(f.g.sampler);
+		brise_free_sequence(f.sequence);
+		brise_free_engine(f.engine);
+		brise_close_model(f.model);
+	}
 	return check_report("generate", &counts);
 }

@@ -7,6 +7,7 @@
 #include "test/check.h"
 #include "test/gguf_maker.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -69,27 +70,27 @@ static void save_and_free(const char *name, maker_bytes file)
 static void test_model_equals_that_of_safetensors_bit_for_bit(check_counts *counts)
 {
 	static const char *const dtypes[] = { "F16", "BF16", "F32" };
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
 	maker_bytes expected, model;
 	brise_error err;
-	size_t i, k;
+	uint32_t type = 0;
+	size_t k;
 
-	for (i = 0; i < LENGTH(types); i++) {
+	while ((type = next_matrix_type(type)) != 0) {
 		maker_model *m = maker_new(false, "F16");
 
 		(void)maker_clear(folder);
 		maker_config(folder, false, NULL);
 		maker_safetensors(folder, "model.safetensors", m, 0, m->n, NULL);
 		maker_close(m);
-		CHECK(counts, convert("", types[i], false, &err) == BRISE_OK, "%s", err.message);
+		CHECK(counts, convert("", type, false, &err) == BRISE_OK, "%s", err.message);
 		expected = model_of(out);
 		for (k = 0; k < LENGTH(dtypes); k++) {
 			save_and_free("m.gguf", gguf_make_whole(dtypes[k], NULL, true));
-			CHECK(counts, convert("m.gguf", types[i], false, &err) == BRISE_OK,
-			      "%s: %s", dtypes[k], err.message);
+			CHECK(counts, convert("m.gguf", type, false, &err) == BRISE_OK, "%s: %s",
+			      dtypes[k], err.message);
 			model = model_of(out);
-			CHECK(counts, same_bytes(&model, &expected), "%s: another model of type %u",
-			      dtypes[k], (unsigned)types[i]);
+			CHECK(counts, same_bytes(&model, &expected), "%s: another model of type %s",
+			      dtypes[k], type_name(type));
 			maker_free(&model);
 		}
 		maker_free(&expected);
@@ -267,20 +268,24 @@ static void test_parts_give_the_whole_from_any_of_them(check_counts *counts)
 {
 	maker_bytes expected, model;
 	brise_error err;
+	uint32_t type = 0;
 	size_t i;
 
-	save_and_free("m.gguf", gguf_make_whole("F16", NULL, true));
-	CHECK(counts, convert("m.gguf", TYPE_Q4, false, &err) == BRISE_OK, "%s", err.message);
-	expected = model_of(out);
-	make_parts(2, 21);
-	for (i = 0; i < 3; i++) {
-		CHECK(counts, convert(part_names[i], TYPE_Q4, false, &err) == BRISE_OK, "%s: %s",
-		      part_names[i], err.message);
-		model = model_of(out);
-		CHECK(counts, same_bytes(&model, &expected), "%s: another model", part_names[i]);
-		maker_free(&model);
+	while ((type = next_book_type(type)) != 0) {
+		save_and_free("m.gguf", gguf_make_whole("F16", NULL, true));
+		CHECK(counts, convert("m.gguf", type, false, &err) == BRISE_OK, "%s", err.message);
+		expected = model_of(out);
+		make_parts(2, 21);
+		for (i = 0; i < 3; i++) {
+			CHECK(counts, convert(part_names[i], type, false, &err) == BRISE_OK,
+			      "%s: %s", part_names[i], err.message);
+			model = model_of(out);
+			CHECK(counts, same_bytes(&model, &expected), "%s: another model",
+			      part_names[i]);
+			maker_free(&model);
+		}
+		maker_free(&expected);
 	}
-	maker_free(&expected);
 }
 
 static void test_parts_that_do_not_fit_together_are_refused(check_counts *counts)

@@ -13,10 +13,12 @@
 #include "test/check.h"
 #include "test/evaluator.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS 40
 
 static char path[512];
+static uint32_t file_type; /* of the models */
 
 /* Several layers, so that there is something to spread. */
 static const format_config deep = { .dim = 128,
@@ -221,7 +223,7 @@ static void test_pieces_give_the_same_bits(check_counts *counts)
 	              !memcmp(limited.logits, mapped.logits, sizeof mapped.logits),
 	      "other logits %s", err.message);
 	brise_close_model(model);
-	small_write(&deep, TYPE_Q4, path);
+	small_write(&deep, file_type, path);
 }
 
 typedef struct countdown {
@@ -522,19 +524,21 @@ int main(int argc, char **argv)
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	small_write(&deep, TYPE_Q4, path);
-	RUN(test_plans_use_what_they_are_given(&counts));
-	RUN(test_streamed_units_are_spread(&counts));
-	RUN(test_every_limit_gives_the_same_bits(&counts));
-	RUN(test_pieces_give_the_same_bits(&counts));
-	RUN(test_cancelled_passes_leave_the_stream_usable(&counts));
-	RUN(test_a_child_of_fork_reads_for_itself(&counts));
-	RUN(test_a_pass_reads_what_is_streamed_and_no_more(&counts));
-	RUN(test_a_sequence_goes_on_when_the_disk_does(&counts));
-	RUN(test_a_limit_that_fails_leaves_the_model_mapped(&counts));
-	RUN(test_a_model_opens_with_a_limit(&counts));
-	RUN(test_opening_refuses_what_is_too_little(&counts));
-	RUN(test_shorter_options_set_no_limit(&counts));
-	RUN(test_weights_of_the_caller_cannot_be_limited(&counts));
+	while ((file_type = next_book_type(file_type)) != 0) {
+		small_write(&deep, file_type, path);
+		RUN(test_plans_use_what_they_are_given(&counts));
+		RUN(test_streamed_units_are_spread(&counts));
+		RUN(test_every_limit_gives_the_same_bits(&counts));
+		RUN(test_pieces_give_the_same_bits(&counts));
+		RUN(test_cancelled_passes_leave_the_stream_usable(&counts));
+		RUN(test_a_child_of_fork_reads_for_itself(&counts));
+		RUN(test_a_pass_reads_what_is_streamed_and_no_more(&counts));
+		RUN(test_a_sequence_goes_on_when_the_disk_does(&counts));
+		RUN(test_a_limit_that_fails_leaves_the_model_mapped(&counts));
+		RUN(test_a_model_opens_with_a_limit(&counts));
+		RUN(test_opening_refuses_what_is_too_little(&counts));
+		RUN(test_shorter_options_set_no_limit(&counts));
+		RUN(test_weights_of_the_caller_cannot_be_limited(&counts));
+	}
 	return check_report("limit", &counts);
 }

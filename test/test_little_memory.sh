@@ -3,10 +3,11 @@
 # planned, kept and read from the disk is said
 . test/statements.sh
 
-model=$dir/breeze.brise
 prompt="The old captain said that the harbour"
-requires "breeze is converted" "$brise" convert test/models/breeze "$model" 2>/dev/null
-size=$(wc -c <"$model")
+for type in $book_types; do
+	requires "breeze is converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type 2>/dev/null
+done
+model=$dir/q4.brise
 head -c 9000 test/models/breeze/*.json | "$brise" tokenize "$model" --bos | tr " " "\n" | head -n 330 >"$dir/ids"
 requires "there are ids" [ "$(wc -w <"$dir/ids")" -eq 330 ]
 
@@ -14,39 +15,48 @@ field() { # name, file: a number of a JSON object
 	sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$2"
 }
 
-least=$("$brise" run "$model" x -n 1 --memory 1M 2>&1 | sed -n 's/.* take \([0-9.]*\) MB$/\1M/p')
-holds "too little memory is refused with the least" [ -n "$least" ]
-"$brise" info "$model" --memory "$least" --json >"$dir/least"
-own=$(($(field kv_bytes "$dir/least") + $(field work_bytes "$dir/least")))
-mapped=$((size + own))
-# Between the least and what the mapped file takes.
-some=$((mapped - size / 64))
-half=$((mapped - size / 24))
+# What is the least, and between that and what the mapped file takes.
+find_sizes() { # model
+	model=$1
+	size=$(wc -c <"$model")
+	least=$("$brise" run "$model" x -n 1 --memory 1M 2>&1 | sed -n 's/.* take \([0-9.]*\) MB$/\1M/p')
+	holds "too little memory is refused with the least" [ -n "$least" ]
+	"$brise" info "$model" --memory "$least" --json >"$dir/least"
+	own=$(($(field kv_bytes "$dir/least") + $(field work_bytes "$dir/least")))
+	mapped=$((size + own))
+	some=$((mapped - size / 64))
+	half=$((mapped - size / 24))
+}
 
 # ---- the same bytes --------------------------------------------------------------------------------------------------
 
-budgets="auto min $least $half $some $mapped 16Mi 1G"
-try logits "$model" --ids "$dir/ids" --out "$dir/expected" --memory all
-requires "logits of the mapped file" [ "$status" -eq 0 ]
-for budget in $budgets; do
-	try logits "$model" --ids "$dir/ids" --out "$dir/logits" --memory "$budget"
-	holds "logits --memory $budget gives the same bytes" cmp -s "$dir/logits" "$dir/expected"
-	rm -f "$dir/logits"
-done
-for seed in 1 2 3; do
-	"$brise" run "$model" "$prompt" -n 30 --seed $seed --no-drafts --memory all >"$dir/expected" 2>/dev/null
-	for options in "--memory min" "--memory $half --no-drafts" "--memory $some --chunk 200"; do
-		try run "$model" "$prompt" -n 30 --seed $seed $options
-		holds "run $options gives the text of seed $seed" cmp -s "$dir/out" "$dir/expected"
+for type in $book_types; do
+	find_sizes "$dir/$type.brise"
+	budgets="auto min $least $half $some $mapped 16Mi 1G"
+	rm -f "$dir/expected"
+	try logits "$model" --ids "$dir/ids" --out "$dir/expected" --memory all
+	requires "$type: logits of the mapped file" [ "$status" -eq 0 ]
+	for budget in $budgets; do
+		try logits "$model" --ids "$dir/ids" --out "$dir/logits" --memory "$budget"
+		holds "$type: logits --memory $budget gives the same bytes" cmp -s "$dir/logits" "$dir/expected"
+		rm -f "$dir/logits"
 	done
+	for seed in 1 2 3; do
+		"$brise" run "$model" "$prompt" -n 30 --seed $seed --no-drafts --memory all >"$dir/expected" 2>/dev/null
+		for options in "--memory min" "--memory $half --no-drafts" "--memory $some --chunk 200"; do
+			try run "$model" "$prompt" -n 30 --seed $seed $options
+			holds "$type: run $options gives the text of seed $seed" cmp -s "$dir/out" "$dir/expected"
+		done
+	done
+	try perplexity "$model" --ids "$dir/ids" --memory all
+	cp "$dir/out" "$dir/expected"
+	try perplexity "$model" --ids "$dir/ids" --memory min
+	holds "$type: perplexity --memory min gives the same figure" cmp -s "$dir/out" "$dir/expected"
 done
-try perplexity "$model" --ids "$dir/ids" --memory all
-cp "$dir/out" "$dir/expected"
-try perplexity "$model" --ids "$dir/ids" --memory min
-holds "perplexity --memory min gives the same figure" cmp -s "$dir/out" "$dir/expected"
 
 # ---- the plan --------------------------------------------------------------------------------------------------------
 
+find_sizes "$dir/q4.brise"
 for command in "info $model" "bench $model --no-start" "logits $model --ids $dir/ids --out $dir/x" "perplexity $model --ids $dir/ids"; do
 	try $command --memory 1M
 	holds "${command%% *} refuses too little memory" eval '[ $status -eq 1 ] && grep -q "memory is too small.* take [0-9.]* MB" "$dir/err"'

@@ -7,6 +7,7 @@
 #include "test/check.h"
 #include "test/checkpoint_maker.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -494,25 +495,29 @@ static void test_threads_do_not_change_a_byte(check_counts *counts)
 	const char *loras[] = { adapter };
 	maker_bytes first = { NULL, 0, 0 };
 	brise_error err;
+	uint32_t type = 0;
 	unsigned threads;
 
 	make_checkpoint(true, "BF16", NULL);
 	make_adapter(adapter, "F32", NULL);
-	for (threads = 1; threads <= 3; threads++) {
-		maker_bytes bytes;
+	while ((type = next_book_type(type)) != 0) {
+		for (threads = 1; threads <= 3; threads++) {
+			maker_bytes bytes;
 
-		CHECK(counts, convert(folder, loras, 1, TYPE_Q4, threads, &err) == BRISE_OK, "%s",
-		      err.message);
-		bytes = maker_read(out);
-		if (threads == 1)
-			first = bytes;
-		CHECK(counts,
-		      bytes.n > 0 && bytes.n == first.n && !memcmp(bytes.data, first.data, bytes.n),
-		      "%u threads", threads);
-		if (threads > 1)
-			maker_free(&bytes);
+			CHECK(counts, convert(folder, loras, 1, type, threads, &err) == BRISE_OK,
+			      "%s", err.message);
+			bytes = maker_read(out);
+			if (threads == 1)
+				first = bytes;
+			CHECK(counts,
+			      bytes.n > 0 && bytes.n == first.n &&
+			              !memcmp(bytes.data, first.data, bytes.n),
+			      "%s, %u threads", type_name(type), threads);
+			if (threads > 1)
+				maker_free(&bytes);
+		}
+		maker_free(&first);
 	}
-	maker_free(&first);
 	(void)maker_clear(out_folder);
 }
 

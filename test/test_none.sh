@@ -23,16 +23,21 @@ asks_for_nothing() {
 	return 1
 }
 
-tells_the_same_story() { # library, threads
-	${CC:-cc} -std=c11 -I. -DSTORY_THREADS="$2" -o "$dir/program" test/firmware/none_main.c test/firmware/story.c "$1" -lm -lpthread && "$dir/program" "$dir/breeze.brise" >"$dir/none" || return 1
-	[ "$(sed -n 's/^threads //p' "$dir/none")" = "$2" ] && [ "$(sed -n 's/^digest //p' "$dir/none")" = "$(sed -n 's/ .* q4: .*//p' test/digest.sha256)" ] &&
-		[ -n "$(sed -n 's/^text //p' "$dir/none")" ] && [ "$(sed -n 's/^text //p' "$dir/none")" = "$("$brise" run "$dir/breeze.brise" "A file" -n 20 --greedy 2>/dev/null)" ]
+tells_the_same_story() { # library, threads, type
+	model=$dir/$3.brise
+	${CC:-cc} -std=c11 -I. -DSTORY_THREADS="$2" -o "$dir/program" test/firmware/none_main.c test/firmware/story.c "$1" -lm -lpthread && "$dir/program" "$model" >"$dir/none" || return 1
+	[ "$(sed -n 's/^threads //p' "$dir/none")" = "$2" ] && [ "$(sed -n 's/^digest //p' "$dir/none")" = "$(digest_of "$3")" ] &&
+		[ -n "$(sed -n 's/^text //p' "$dir/none")" ] && [ "$(sed -n 's/^text //p' "$dir/none")" = "$("$brise" run "$model" "A file" -n 20 --greedy 2>/dev/null)" ]
 }
 
 holds "the library for no system builds" make_library "$out/none"
 holds "it asks a system for nothing" asks_for_nothing
-requires "breeze is converted" "$brise" convert test/models/breeze "$dir/breeze.brise" 2>/dev/null
-holds "it gives the same digest and the same text" tells_the_same_story "$library" 1
+for type in $book_types; do
+	requires "breeze is converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type 2>/dev/null
+	holds "$type: it gives the same digest and the same text" tells_the_same_story "$library" 1 $type
+done
 holds "the library for a board of two cores builds" make_library "$out/none2" BOARD="$cores"
-holds "it gives the same on two threads" tells_the_same_story "$out/none2/libbrise.a" 2
+for type in $book_types; do
+	holds "$type: it gives the same on two threads" tells_the_same_story "$out/none2/libbrise.a" 2 $type
+done
 report none

@@ -17,6 +17,7 @@
 #include "runtime/session/session.h"
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define LONGEST 600u
 #define PLENTY  ((uint64_t)1 << 30)
@@ -31,6 +32,8 @@ typedef struct setting {
 	int32_t tokens[LONGEST];
 } setting;
 
+static uint32_t file_type; /* of the models */
+
 static void set_up(setting *s, check_counts *counts, const format_config *config, uint64_t most)
 {
 	brise_error err = { BRISE_OK, "" };
@@ -39,7 +42,7 @@ static void set_up(setting *s, check_counts *counts, const format_config *config
 	s->options = (brise_sequence_options){ .size = sizeof s->options,
 		                               .context = LONGEST,
 		                               .slack = 40 };
-	small_write(config, TYPE_Q4, model_path);
+	small_write(config, file_type, model_path);
 	CHECK(counts, brise_open_model(&s->model, model_path, NULL, &err) == BRISE_OK, "%s",
 	      err.message);
 	CHECK(counts, brise_new_engine(&s->engine, s->model, NULL, &err) == BRISE_OK, "%s",
@@ -596,19 +599,22 @@ int main(int argc, char **argv)
 	small_folder(folder, sizeof folder);
 	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
 	(void)snprintf(place, sizeof place, "%s/cache/of/prompts", folder);
-	RUN(test_a_text_is_found_by_its_beginning(&counts));
-	RUN(test_a_window_that_has_turned_is_used_where_it_is_right(&counts));
-	RUN(test_saving_is_watched(&counts));
-	RUN(test_the_longest_is_taken(&counts));
-	RUN(test_what_a_sequence_has_itself_is_not_read(&counts));
-	RUN(test_other_models_and_windows_are_not_found(&counts));
-	RUN(test_a_longer_text_takes_the_place_of_its_beginning(&counts));
-	RUN(test_the_least_useful_are_dropped(&counts));
-	RUN(test_what_cannot_be_read_is_removed(&counts));
-	RUN(test_a_smaller_context_takes_shorter_texts(&counts));
-	RUN(test_a_folder_that_everybody_may_write_to_is_refused(&counts));
-	RUN(test_a_folder_that_cannot_be_made_says_why(&counts));
-	RUN(test_processes_may_be_killed_and_share_the_folder(&counts));
+	while ((file_type = next_book_type(file_type)) != 0) {
+		RUN(test_a_text_is_found_by_its_beginning(&counts));
+		RUN(test_a_window_that_has_turned_is_used_where_it_is_right(&counts));
+		RUN(test_saving_is_watched(&counts));
+		RUN(test_the_longest_is_taken(&counts));
+		RUN(test_what_a_sequence_has_itself_is_not_read(&counts));
+		RUN(test_other_models_and_windows_are_not_found(&counts));
+		RUN(test_a_longer_text_takes_the_place_of_its_beginning(&counts));
+		RUN(test_the_least_useful_are_dropped(&counts));
+		RUN(test_what_cannot_be_read_is_removed(&counts));
+		RUN(test_a_smaller_context_takes_shorter_texts(&counts));
+		RUN(test_a_folder_that_everybody_may_write_to_is_refused(&counts));
+		RUN(test_a_folder_that_cannot_be_made_says_why(&counts));
+		RUN(test_processes_may_be_killed_and_share_the_folder(&counts));
+	}
+	file_type = next_book_type(0);
 	RUN(test_names_say_what_they_are_made_of(&counts));
 	RUN(test_one_of_ten_thousand_is_found(&counts));
 	return check_report("prompt_cache", &counts);

@@ -9,6 +9,7 @@
 #include "test/evaluator.h"
 #include "test/random.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS 150u
 
@@ -209,9 +210,11 @@ static const evaluator_options int8_options = { .threads = 2, .chunk = 64 },
                                f32_options = { .threads = 2, .chunk = 64, .kv = BRISE_KV_F32 };
 
 static void test_stream_is_a_loop_over_tokens(check_counts *counts, const format_config *config,
-                                              const char *q4, const char *f16, const int32_t *ids)
+                                              const char *coded, const char *f16,
+                                              const int32_t *ids)
 {
-	opened m = open_model(counts, q4, int8_options), r = open_model(counts, f16, f32_options);
+	opened m = open_model(counts, coded, int8_options),
+	       r = open_model(counts, f16, f32_options);
 	lockstep_job job = { .model = { m.e.engine, m.e.sequence },
 		             .reference = { r.e.engine, r.e.sequence },
 		             .vocab = config->vocab,
@@ -234,13 +237,14 @@ static void test_stream_is_a_loop_over_tokens(check_counts *counts, const format
 
 /* A second implementation of the protocol, from its description. */
 static void test_chunks_are_the_described_protocol(check_counts *counts,
-                                                   const format_config *config, const char *q4,
+                                                   const format_config *config, const char *coded,
                                                    const char *f16, const int32_t *ids)
 {
 	static const size_t cases[][2] = { { 64, 64 }, { 64, 32 },         { 64, 31 }, { 64, 5 },
 		                           { 33, 33 }, { 33, 16 },         { 33, 40 }, { 3, 3 },
 		                           { 16, 1 },  { TOKENS, TOKENS }, { 50, 50 } };
-	opened m = open_model(counts, q4, int8_options), r = open_model(counts, f16, f32_options);
+	opened m = open_model(counts, coded, int8_options),
+	       r = open_model(counts, f16, f32_options);
 	size_t i, begin, t;
 	char what[64];
 
@@ -348,7 +352,7 @@ static bool is_same(const divergence *a, const divergence *b)
 
 static void test_figures_do_not_depend_on_chunks_and_threads(check_counts *counts,
                                                              const format_config *config,
-                                                             const char *q4, const char *f16,
+                                                             const char *coded, const char *f16,
                                                              const int32_t *ids)
 {
 	static const uint32_t chunks[] = { 64, 1, 7, 1000 }, threads[] = { 1, 3, 2, 3 };
@@ -358,7 +362,7 @@ static void test_figures_do_not_depend_on_chunks_and_threads(check_counts *count
 	for (i = 0; i < 4; i++)
 		for (chunked = 0; chunked < 2; chunked++) {
 			evaluator_options options = { .chunk = chunks[i], .threads = threads[i] };
-			opened m = open_model(counts, q4, options),
+			opened m = open_model(counts, coded, options),
 			       r = open_model(counts, f16, options);
 			lockstep_job job = { .model = { m.e.engine, m.e.sequence },
 				             .reference = { r.e.engine, r.e.sequence },
@@ -514,11 +518,23 @@ static void test_divergence_of_a_model_calculated_by_hand(check_counts *counts, 
 	close_model(&m), close_model(&r);
 }
 
+static void check_files(check_counts *counts, const format_config *config, const char *coded,
+                        const char *f16, const int32_t *ids)
+{
+	RUN(test_stream_is_a_loop_over_tokens(counts, config, coded, f16, ids));
+	RUN(test_chunks_are_the_described_protocol(counts, config, coded, f16, ids));
+	RUN(test_chunks_begin_with_the_begin_token_if_there_is_one(counts, config, f16, ids));
+	RUN(test_figures_do_not_depend_on_chunks_and_threads(counts, config, coded, f16, ids));
+	RUN(test_a_file_does_not_diverge_from_itself(counts, config, coded, ids));
+	RUN(test_progress_may_cancel(counts, config, coded, ids));
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
 	const format_config *configs[] = { &small_odd, &small_open };
-	char folder[256], q4[300], f16[300];
+	char folder[256], coded[300], f16[300];
+	uint32_t type = 0;
 	int32_t ids[TOKENS];
 	unsigned i;
 
@@ -529,22 +545,16 @@ int main(int argc, char **argv)
 	RUN(test_percentile_tells_its_own_spread(&counts));
 	RUN(test_usual_protocol_scores_255_of_512(&counts));
 	small_folder(folder, sizeof folder);
-	(void)snprintf(q4, sizeof q4, "%s/q4.brise", folder);
+	(void)snprintf(coded, sizeof coded, "%s/coded.brise", folder);
 	(void)snprintf(f16, sizeof f16, "%s/f16.brise", folder);
-	for (i = 0; i < 2; i++) {
-		small_write(configs[i], TYPE_Q4, q4);
-		small_write(configs[i], TYPE_F16, f16);
-		small_tokens(ids, TOKENS, configs[i]->vocab, 21 + i);
-		RUN(test_stream_is_a_loop_over_tokens(&counts, configs[i], q4, f16, ids));
-		RUN(test_chunks_are_the_described_protocol(&counts, configs[i], q4, f16, ids));
-		RUN(test_chunks_begin_with_the_begin_token_if_there_is_one(&counts, configs[i], f16,
-		                                                           ids));
-		RUN(test_figures_do_not_depend_on_chunks_and_threads(&counts, configs[i], q4, f16,
-		                                                     ids));
-		RUN(test_a_file_does_not_diverge_from_itself(&counts, configs[i], q4, ids));
-		RUN(test_progress_may_cancel(&counts, configs[i], q4, ids));
-	}
-	RUN(test_divergence_of_a_model_calculated_by_hand(&counts, q4, f16));
-	(void)unlink(q4), (void)unlink(f16), (void)rmdir(folder);
+	while ((type = next_book_type(type)) != 0)
+		for (i = 0; i < 2; i++) {
+			small_write(configs[i], type, coded);
+			small_write(configs[i], TYPE_F16, f16);
+			small_tokens(ids, TOKENS, configs[i]->vocab, 21 + i);
+			check_files(&counts, configs[i], coded, f16, ids);
+		}
+	RUN(test_divergence_of_a_model_calculated_by_hand(&counts, coded, f16));
+	(void)unlink(coded), (void)unlink(f16), (void)rmdir(folder);
 	return check_report("quality", &counts);
 }

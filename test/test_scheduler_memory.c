@@ -8,6 +8,7 @@
 #include "test/check.h"
 #include "test/failing_heap.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define JOBS   4u
 #define PROMPT 40u
@@ -99,7 +100,7 @@ static unsigned serve(const brise_model *model, const int32_t *prompt, const cha
 }
 
 /* With a prompt cache, or NULL. */
-static void fail_every_request(check_counts *counts, const char *cache)
+static void fail_every_request(check_counts *counts, uint32_t type, const char *cache)
 {
 	brise_model *model;
 	int32_t prompt[PROMPT];
@@ -107,7 +108,7 @@ static void fail_every_request(check_counts *counts, const char *cache)
 	long n, before;
 	bool clean;
 
-	small_write(&small_open, TYPE_Q4, path);
+	small_write(&small_open, type, path);
 	small_tokens(prompt, PROMPT, small_open.vocab, 3);
 	if (brise_open_model(&model, path, NULL, NULL) != BRISE_OK)
 		return;
@@ -180,18 +181,18 @@ static void test_jobs_of_one_request_share_copies(check_counts *counts)
 	free(stop);
 }
 
-static void test_every_request_for_memory_may_fail(check_counts *counts)
+static void test_every_request_for_memory_may_fail(check_counts *counts, uint32_t type)
 {
-	fail_every_request(counts, NULL);
+	fail_every_request(counts, type, NULL);
 }
 
 /* The second of two with the same text finds it on disk, or what has been written of it. */
-static void test_every_request_may_fail_with_a_cache(check_counts *counts)
+static void test_every_request_may_fail_with_a_cache(check_counts *counts, uint32_t type)
 {
 	char cache[512], command[600];
 
 	(void)snprintf(cache, sizeof cache, "%s/cache", folder);
-	fail_every_request(counts, cache);
+	fail_every_request(counts, type, cache);
 	(void)snprintf(command, sizeof command, "rm -rf '%s'", cache);
 	if (system(command) != 0)
 		perror(command);
@@ -200,12 +201,15 @@ static void test_every_request_may_fail_with_a_cache(check_counts *counts)
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	RUN(test_every_request_for_memory_may_fail(&counts));
-	RUN(test_jobs_of_one_request_share_copies(&counts));
-	RUN(test_every_request_may_fail_with_a_cache(&counts));
+	while ((type = next_book_type(type)) != 0) {
+		RUN(test_every_request_for_memory_may_fail(&counts, type));
+		RUN(test_jobs_of_one_request_share_copies(&counts));
+		RUN(test_every_request_may_fail_with_a_cache(&counts, type));
+	}
 	return check_report("scheduler_memory", &counts);
 }

@@ -7,6 +7,7 @@
 #include "test/check.h"
 #include "test/reference.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define MIXES     64u
 #define STEPS     18u /* of a mix */
@@ -263,15 +264,15 @@ static void run_mix(mix *m, brise_kv_type kv)
 
 /* 64 mixes with one kernel set: would catch rows that see each other, slots overwritten too early,
  * and bits that depend on the rows of a pass. */
-static void test_mixes(check_counts *counts, const brise_model *const models[3], brise_kv_type kv,
-                       const char *arch)
+static void test_mixes(check_counts *counts, const brise_model *const *models, unsigned n_models,
+                       brise_kv_type kv, const char *arch)
 {
 	mix m = { .counts = counts, .seed = 14 };
 	unsigned i;
 
 	m.logits = calloc(MOST * MOST_ROWS * 160, sizeof *m.logits);
 	for (i = 0; i < MIXES; i++) {
-		m.model = models[i % 3];
+		m.model = models[i % n_models];
 		CHECK(counts,
 		      brise_new_engine(
 		              &m.engine, m.model,
@@ -300,7 +301,7 @@ static void test_mixes(check_counts *counts, const brise_model *const models[3],
 
 /* ---- what is refused ------------------------------------------------------------------------ */
 
-static void test_rows_are_checked(check_counts *counts, const brise_model *const models[3])
+static void test_rows_are_checked(check_counts *counts, const brise_model *const *models)
 {
 	const brise_engine_options engine_options = { .size = sizeof engine_options, .rows = 64 };
 	const brise_sequence_options short_slack = { .size = sizeof short_slack, .slack = 1 };
@@ -349,7 +350,8 @@ static void test_rows_are_checked(check_counts *counts, const brise_model *const
 
 /* A sequence that starts close to the last position there is: would catch a limit that is checked
  * too late, or an overflow after it. */
-static void test_positions_end(check_counts *counts, const brise_model *const models[3])
+static void test_positions_end(check_counts *counts, const brise_model *const *models,
+                               unsigned n_models)
 {
 	brise_sequence_options options = { .size = sizeof options,
 		                           .position = BRISE_POSITION_END - 5 };
@@ -360,7 +362,7 @@ static void test_positions_end(check_counts *counts, const brise_model *const mo
 	brise_error err = { BRISE_OK, "" };
 	unsigned i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < n_models; i++) {
 		CHECK(counts,
 		      brise_new_engine(&engine, models[i], NULL, &err) == BRISE_OK &&
 		              brise_new_sequence(&sequence, models[i], &options, &err) == BRISE_OK,
@@ -477,45 +479,47 @@ static void test_options_of_other_sizes(check_counts *counts, const brise_model 
 }
 
 /* BRISE_TEST_ARCH limits slow builds, such as the thread sanitizer's, to one set. */
-static void test_all_mixes(check_counts *counts, const brise_model *const models[3])
+static void test_all_mixes(check_counts *counts, const brise_model *const *models,
+                           unsigned n_models)
 {
 	const char *only = getenv("BRISE_TEST_ARCH");
 
-	test_mixes(counts, models, BRISE_KV_INT8, only);
-	test_mixes(counts, models, BRISE_KV_F32, only);
+	test_mixes(counts, models, n_models, BRISE_KV_INT8, only);
+	test_mixes(counts, models, n_models, BRISE_KV_F32, only);
 	if (only)
 		return;
-	test_mixes(counts, models, BRISE_KV_INT8, "scalar");
-	test_mixes(counts, models, BRISE_KV_F32, "scalar");
+	test_mixes(counts, models, n_models, BRISE_KV_INT8, "scalar");
+	test_mixes(counts, models, n_models, BRISE_KV_F32, "scalar");
 }
 
 int main(int argc, char **argv)
 {
 	static const format_config *const shapes[3] = { &small_odd, &small_wide, &small_open };
-	static const uint32_t types[3] = { TYPE_Q4, TYPE_Q8, TYPE_F16 };
 	check_counts counts = { 0, 0, 0 };
-	brise_model *models[3] = { NULL, NULL, NULL };
+	uint32_t types[TYPE_KINDS];
+	const unsigned n_models = list_matrix_types(types);
+	brise_model *models[TYPE_KINDS] = { NULL };
 	char folder[512], path[600];
 	brise_error err;
 	unsigned i;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < n_models; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u.brise", folder, i);
-		small_write(shapes[i], types[i], path);
+		small_write(shapes[i % 3], types[i], path);
 		if (brise_open_model(&models[i], path, NULL, &err) != BRISE_OK) {
 			fprintf(stderr, "%s\n", err.message);
 			return 1;
 		}
 		(void)unlink(path);
 	}
-	RUN(test_all_mixes(&counts, (const brise_model *const *)models));
+	RUN(test_all_mixes(&counts, (const brise_model *const *)models, n_models));
 	RUN(test_rows_are_checked(&counts, (const brise_model *const *)models));
-	RUN(test_positions_end(&counts, (const brise_model *const *)models));
+	RUN(test_positions_end(&counts, (const brise_model *const *)models, n_models));
 	RUN(test_f32_beyond_its_scratch(&counts, path));
 	RUN(test_options_of_other_sizes(&counts, models[2]));
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < n_models; i++)
 		brise_close_model(models[i]);
 	(void)rmdir(folder);
 	return check_report("sequences", &counts);

@@ -17,13 +17,15 @@
 #include "runtime/session/sum.h"
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define REST      40u  /* tokens after a session */
 #define LONGEST   400u /* tokens of a text */
-#define DAMAGES   1000u
+#define DAMAGES   500u /* of a file of each type */
 #define TOKENS_AT 192u /* of a file without a sampler */
 
 static char folder[400], model_path[512], path[512];
+static uint32_t file_type; /* of the models */
 
 typedef struct text {
 	brise_model *model;
@@ -190,17 +192,18 @@ static void check_turns(check_counts *counts, const format_config *config, uint3
 
 static void test_a_session_goes_on_at_every_turn_of_the_ring(check_counts *counts)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q8, TYPE_Q3 };
 	brise_sequence_options o = { .size = sizeof o };
-	unsigned i;
+	uint32_t type = 0;
 
-	for (i = 0; i < sizeof types / sizeof *types; i++) {
+	while ((type = next_matrix_type(type)) != 0) {
+		if (!type_find(type)->takes_int8)
+			continue;
 		o.slack = 1; /* 32 slots for 11, 96 for 75 */
 		o.kv = BRISE_KV_INT8;
-		check_turns(counts, &small_odd, types[i], o);
-		check_turns(counts, &small_wide, types[i], o);
+		check_turns(counts, &small_odd, type, o);
+		check_turns(counts, &small_wide, type, o);
 		o.kv = BRISE_KV_F32;
-		check_turns(counts, &small_odd, types[i], o);
+		check_turns(counts, &small_odd, type, o);
 	}
 }
 
@@ -210,9 +213,9 @@ static void test_a_session_keeps_sinks_window_and_start(check_counts *counts)
 		.size = sizeof o, .window = 40, .slack = 20, .sinks = 4, .position = 1000003
 	};
 
-	check_turns(counts, &small_wide, TYPE_Q4, o);
+	check_turns(counts, &small_wide, file_type, o);
 	o.position = UINT64_C(1) << 40;
-	check_turns(counts, &small_wide, TYPE_Q4, o);
+	check_turns(counts, &small_wide, file_type, o);
 }
 
 static void test_a_text_without_a_window_goes_on(check_counts *counts)
@@ -222,7 +225,7 @@ static void test_a_text_without_a_window_goes_on(check_counts *counts)
 	unsigned i;
 	text t;
 
-	open_text(&t, counts, &small_open, TYPE_Q4);
+	open_text(&t, counts, &small_open, file_type);
 	for (i = 0; i < sizeof places / sizeof *places; i++)
 		check_round_trip(counts, &t, &o, places[i], fills_half(0, places[i], 352));
 	close_text(&t);
@@ -273,7 +276,7 @@ static void test_a_session_goes_on_with_more_or_fewer_slots(check_counts *counts
 	unsigned i, a, b;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	for (i = 0; i < sizeof places / sizeof *places; i++)
 		for (a = 0; a < 3; a++)
 			for (b = 0; b < 3; b++)
@@ -290,7 +293,7 @@ static void test_a_rewound_text_goes_on(check_counts *counts)
 	int32_t others[30];
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	small_tokens(others, 30, small_wide.vocab, 77);
 	expected = new_sequence(counts, &t, &o);
 	eval(counts, t.one, expected, t.tokens, 200);
@@ -353,7 +356,7 @@ static void test_the_sampler_goes_on(check_counts *counts)
 	unsigned i;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	for (i = 0; i < sizeof before / sizeof *before; i++) {
 		brise_sampler *a = new_sampler(counts, vocab, 20, 3),
 		              *b = new_sampler(counts, vocab, 20, 4);
@@ -421,7 +424,7 @@ static void test_a_foreign_session_is_refused_by_name(check_counts *counts)
 	struct stat facts;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, NULL);
 	eval(counts, t.other, s, t.tokens, 100);
 	save(counts, s, t.tokens, 100);
@@ -463,7 +466,7 @@ static void test_a_session_of_another_model_is_refused(check_counts *counts)
 	brise_sequence *s;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, NULL);
 	eval(counts, t.other, s, t.tokens, 100);
 	save(counts, s, t.tokens, 100);
@@ -472,7 +475,7 @@ static void test_a_session_of_another_model_is_refused(check_counts *counts)
 	open_text(&t, counts, &small_wide, TYPE_Q8);
 	check_refused(counts, &t, NULL, BRISE_EINVAL, "another model file");
 	close_text(&t);
-	open_text(&t, counts, &small_open, TYPE_Q4);
+	open_text(&t, counts, &small_open, file_type);
 	check_refused(counts, &t, NULL, BRISE_EINVAL, "another model file");
 	close_text(&t);
 }
@@ -489,7 +492,7 @@ static void test_damaged_sessions_are_refused_or_harmless(check_counts *counts)
 	FILE *f;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, &o);
 	eval(counts, t.other, s, t.tokens, 150);
 	save(counts, s, t.tokens, 150);
@@ -532,7 +535,7 @@ static void test_headers_made_on_purpose_are_harmless(check_counts *counts)
 	size_t at;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, &o);
 	eval(counts, t.other, s, t.tokens, 150);
 	for (at = offsetof(session_header, kv); at < offsetof(session_header, ring_sum); at += 4)
@@ -600,7 +603,7 @@ static void test_keys_and_values_made_on_purpose_are_harmless(check_counts *coun
 	unsigned i;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	for (i = 0; i < 2 * KINDS; i++) {
 		/* Random scales and 0x80808080 are negative, some of the random ones no numbers. */
 		bool is_right = i >= KINDS || (i != 0 && i != 2);
@@ -637,7 +640,7 @@ static void test_a_session_file_that_shrinks_is_an_error(check_counts *counts)
 	brise_sequence *s, *loaded;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, &o);
 	eval(counts, t.other, s, t.tokens, 150);
 	save(counts, s, NULL, 0);
@@ -686,11 +689,11 @@ static void test_killed_while_saving_leaves_the_old_or_the_new(check_counts *cou
 	size_t n;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	s = new_sequence(counts, &t, NULL);
 	eval(counts, t.other, s, t.tokens, 150);
 	save(counts, s, t.tokens, 1);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 100; i++) {
 		struct timespec pause = { 0, (long)(random_next(&seed) % 3000000) };
 		brise_sequence *loaded = NULL;
 		pid_t child = fork();
@@ -733,7 +736,7 @@ static void test_what_two_texts_share_is_kept(check_counts *counts)
 	size_t kept;
 	text t;
 
-	open_text(&t, counts, &small_wide, TYPE_Q4);
+	open_text(&t, counts, &small_wide, file_type);
 	for (i = 0; i < 20; i++) {
 		const unsigned held = 10 + 18 * i, n = 20 + 16 * i;
 
@@ -779,18 +782,21 @@ int main(int argc, char **argv)
 	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
 	(void)snprintf(path, sizeof path, "%s/session", folder);
 	RUN(test_a_session_goes_on_at_every_turn_of_the_ring(&counts));
+	file_type = next_book_type(0);
 	RUN(test_a_session_keeps_sinks_window_and_start(&counts));
 	RUN(test_a_text_without_a_window_goes_on(&counts));
 	RUN(test_a_session_goes_on_with_more_or_fewer_slots(&counts));
 	RUN(test_a_rewound_text_goes_on(&counts));
 	RUN(test_the_sampler_goes_on(&counts));
-	RUN(test_a_foreign_session_is_refused_by_name(&counts));
-	RUN(test_a_session_of_another_model_is_refused(&counts));
-	RUN(test_damaged_sessions_are_refused_or_harmless(&counts));
-	RUN(test_headers_made_on_purpose_are_harmless(&counts));
-	RUN(test_keys_and_values_made_on_purpose_are_harmless(&counts));
-	RUN(test_a_session_file_that_shrinks_is_an_error(&counts));
-	RUN(test_killed_while_saving_leaves_the_old_or_the_new(&counts));
 	RUN(test_what_two_texts_share_is_kept(&counts));
+	for (; file_type; file_type = next_book_type(file_type)) {
+		RUN(test_a_foreign_session_is_refused_by_name(&counts));
+		RUN(test_a_session_of_another_model_is_refused(&counts));
+		RUN(test_damaged_sessions_are_refused_or_harmless(&counts));
+		RUN(test_headers_made_on_purpose_are_harmless(&counts));
+		RUN(test_keys_and_values_made_on_purpose_are_harmless(&counts));
+		RUN(test_a_session_file_that_shrinks_is_an_error(&counts));
+		RUN(test_killed_while_saving_leaves_the_old_or_the_new(&counts));
+	}
 	return check_report("session", &counts);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/model/model.h"
 #include "test/check.h"
+#include "test/tested_types.h"
 
 #define LAYERS  3u
 #define TENSORS (LAYERS * 9 + 3)
@@ -225,6 +226,21 @@ static void test_types_that_rules_gave_stay(check_counts *counts)
 	      "only open ones change");
 }
 
+/* Scripts and other machines take their types from the list of digests. */
+static void test_every_codebook_has_a_digest(check_counts *counts)
+{
+	FILE *f = fopen("test/digest.sha256", "r");
+	char text[1000] = "", name[40];
+	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	uint32_t type = 0;
+
+	CHECK(counts, f && n > 0 && fclose(f) == 0, "test/digest.sha256 cannot be read");
+	while ((type = next_book_type(type)) != 0) {
+		(void)snprintf(name, sizeof name, " breeze %s: ", type_name(type));
+		CHECK(counts, strstr(text, name), "none of%s", name);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	check_counts counts = { 0, 0, 0 };
@@ -235,5 +251,6 @@ int main(int argc, char **argv)
 	RUN(test_bytes_go_where_they_help_and_stay_within_their_room(&counts));
 	RUN(test_a_large_matrix_is_not_kept_out_by_small_ones(&counts));
 	RUN(test_types_that_rules_gave_stay(&counts));
+	RUN(test_every_codebook_has_a_digest(&counts));
 	return check_report("types", &counts);
 }

@@ -56,7 +56,7 @@ mkdir -p "$house/build/s390x"
 printf '#!/bin/sh\necho "little-endian processors only" >&2\nexit 1\n' >"$house/build/s390x/brise"
 chmod +x "$house/build/s390x/brise"
 put_digests() {
-	for type in q4 q3; do echo "$(echo bits | sha256sum | cut -d' ' -f1)  $type: bits"; done >"$house/test/digest.sha256"
+	for type in $book_types; do echo "$(echo bits | sha256sum | cut -d' ' -f1)  logits, breeze $type: bits"; done >"$house/test/digest.sha256"
 }
 put_digests
 

@@ -36,13 +36,13 @@ link_board() {
 }
 
 # A page with the model's size, and the model.
-make_image() {
-	size=$(wc -c <"$dir/breeze.brise")
+make_image() { # model
+	size=$(wc -c <"$1")
 	for shift in 0 8 16 24 32 40 48 56; do
 		printf "\\$(printf '%03o' $((size >> shift & 255)))"
 	done >"$dir/image"
 	head -c 4088 /dev/zero >>"$dir/image"
-	cat "$dir/breeze.brise" >>"$dir/image"
+	cat "$1" >>"$dir/image"
 }
 
 run_on() { # processor
@@ -69,7 +69,6 @@ takes_little_stack() {
 	[ -n "$stack" ] && [ "$stack" -gt 0 ] && [ "$stack" -le 65536 ]
 }
 
-requires "breeze is converted" "$brise" convert test/models/breeze "$dir/breeze.brise" --type q4 2>"$dir/err"
 if command -v clang >/dev/null; then
 	holds "clang builds the library for firmware" build_library "clang --target=${cross%-}" "$out/clang"
 	holds "clang's has less than 157,000 bytes of text with all kernel sets" is_small
@@ -79,16 +78,19 @@ fi
 requires "the library for firmware builds" build_library "${cross}gcc" "$out"
 holds "it has less than 157,000 bytes of text with all kernel sets" is_small
 requires "a program for the board links with the library alone" link_board
-requires "there is an image" make_image
-wanted=$("$brise" run "$dir/breeze.brise" "A file" -n 20 --greedy 2>/dev/null)
-digest=$(sed -n 's/ .* q4: .*//p' test/digest.sha256)
-for processor in cortex-a53:neon cortex-a76:dotprod max:i8mm; do
-	name=${processor%:*}
-	holds "the board with $name runs to its end" run_on "$name"
-	holds "$name: chooses the set for it" [ "$(said kernels)" = "${processor#*:}" ]
-	holds "$name: the text is the command line's" [ -n "$wanted" -a "$(said text)" = "$wanted" ]
-	holds "$name: the digest is every machine's" [ -n "$digest" -a "$(said digest)" = "$digest" ]
-	holds "$name: memory is enough, and not 5 % too much" is_told_well
-	holds "$name: 64 KB of stack are enough" takes_little_stack
+for type in $book_types; do
+	requires "breeze is converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
+	requires "there is an image of $type" make_image "$dir/$type.brise"
+	wanted=$("$brise" run "$dir/$type.brise" "A file" -n 20 --greedy 2>/dev/null)
+	digest=$(digest_of $type)
+	for processor in cortex-a53:neon cortex-a76:dotprod max:i8mm; do
+		name=${processor%:*}, $type
+		holds "the board with $name runs to its end" run_on "${processor%:*}"
+		holds "$name: chooses the set for it" [ "$(said kernels)" = "${processor#*:}" ]
+		holds "$name: the text is the command line's" [ -n "$wanted" -a "$(said text)" = "$wanted" ]
+		holds "$name: the digest is every machine's" [ -n "$digest" -a "$(said digest)" = "$digest" ]
+		holds "$name: memory is enough, and not 5 % too much" is_told_well
+		holds "$name: 64 KB of stack are enough" takes_little_stack
+	done
 done
 report firmware

@@ -19,6 +19,7 @@
 #include "convert/formats/gguf.h"
 #include "test/checkpoint_maker.h"
 #include "test/evaluator.h"
+#include "test/tested_types.h"
 #include "test/fuzz/fuzz_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -309,7 +310,7 @@ static void export(const brise_model *model, bool to_gguf, uint32_t type, bool n
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t types[] = { TYPE_F16, TYPE_Q8, TYPE_Q4, TYPE_Q3 };
+	uint32_t types[TYPE_KINDS];
 	maker_bytes files[FILES];
 	brise_model *model;
 	bool own_form, no_tokenizer;
@@ -324,7 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(files, 0, sizeof files);
 	own_form = data[0] & 1;
 	no_tokenizer = data[0] & 2;
-	type = types[data[0] >> 2 & 3];
+	type = types[(data[0] >> 2) % list_matrix_types(types)];
 	make_files(files, own_form);
 	for (i = 1; i + 4 <= size; i += 4)
 		change(files, data + i);

@@ -12,6 +12,7 @@
 
 #include "runtime/model/crc32.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 #include "test/evaluator.h"
 #include "test/fuzz/fuzz_error.h"
 
@@ -95,28 +96,29 @@ static void run_model(const brise_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3 };
-	static uint8_t *bases[2];
-	static size_t base_sizes[2];
-	const int which = size > 0 && data[0] & 2;
+	static uint8_t *bases[TYPE_KINDS];
+	static size_t base_sizes[TYPE_KINDS];
+	uint32_t types[TYPE_KINDS];
+	const unsigned n_types = list_matrix_types(types);
+	const uint32_t type = types[size > 0 ? (data[0] >> 1) % n_types : 0];
 	uint8_t *bytes;
 	size_t used, i;
 	brise_model *model;
 
-	if (!bases[which]) {
-		bases[which] = malloc(IMAGE_MAX);
-		if (!bases[which])
+	if (!bases[type]) {
+		bases[type] = malloc(IMAGE_MAX);
+		if (!bases[type])
 			abort();
-		base_sizes[which] = read_base(bases[which], types[which]);
+		base_sizes[type] = read_base(bases[type], type);
 	}
 	if (size == 0)
 		return 0;
-	used = data[0] & 1 ? base_sizes[which] : size - 1;
+	used = data[0] & 1 ? base_sizes[type] : size - 1;
 	bytes = aligned_alloc(64, (used + 63) / 64 * 64 + 64);
 	if (!bytes)
 		return 0;
 	if (data[0] & 1) {
-		memcpy(bytes, bases[which], used);
+		memcpy(bytes, bases[type], used);
 		for (i = 1; i + 3 <= size; i += 3)
 			bytes[(data[i] | (size_t)data[i + 1] << 8) % used] = data[i + 2];
 	} else {
