@@ -19,6 +19,12 @@ typedef struct synthetic_shape {
 	format_config config;
 } synthetic_shape;
 
+/* What all Ministral 3 have. */
+#define MINISTRAL_3                                                                                \
+	.max_context = 262144, .bos = 1, .eos = 2, .norm_eps = 1e-5f, .rope_theta = 1e6,           \
+	.rope_scaling = ROPE_YARN, .rope_factor = 16, .rope_beta_fast = 32, .rope_beta_slow = 1,   \
+	.rope_magnitude = 1, .rope_original = 16384, .query_original = 16384, .query_beta = 0.1
+
 static const synthetic_shape shapes[] = {
 	{ "mistral-7b",
 	  { .dim = 4096,
@@ -34,6 +40,41 @@ static const synthetic_shape shapes[] = {
 	    .eos = 2,
 	    .norm_eps = 1e-5f,
 	    .rope_theta = 10000 } },
+	/* config.json of Mistral-Nemo-Base-2407 */
+	{ "nemo-12b",
+	  { .dim = 5120,
+	    .n_layers = 40,
+	    .n_heads = 32,
+	    .n_kv_heads = 8,
+	    .head_dim = 128,
+	    .hidden_dim = 14336,
+	    .vocab = 131072,
+	    .max_context = 128000,
+	    .bos = 1,
+	    .eos = 2,
+	    .norm_eps = 1e-5f,
+	    .rope_theta = 1e6 } },
+	/* transformers' defaults for the type (Ministral3Config); the 3B's sizes are those of
+	 * NVIDIA's Megatron Bridge (ministral3_provider.py) */
+	{ "ministral-8b",
+	  { .dim = 4096,
+	    .n_layers = 34,
+	    .n_heads = 32,
+	    .n_kv_heads = 8,
+	    .head_dim = 128,
+	    .hidden_dim = 14336,
+	    .vocab = 131072,
+	    MINISTRAL_3 } },
+	{ "ministral-3b",
+	  { .dim = 3072,
+	    .n_layers = 26,
+	    .n_heads = 32,
+	    .n_kv_heads = 8,
+	    .head_dim = 128,
+	    .hidden_dim = 9216,
+	    .vocab = 131072,
+	    .flags = FORMAT_TIED,
+	    MINISTRAL_3 } },
 	{ "breeze",
 	  { .dim = 512,
 	    .n_layers = 5,

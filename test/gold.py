@@ -101,6 +101,30 @@ def test_later_models():
     check_logits("golden-later", "-mistral")
 
 
+def test_later_models_give_the_same_bits():
+    """Kernel sets, threads, chunks, and weights that are streamed."""
+    ids = list(range(300))
+    arches = [name for name, there in json.loads(brise("info", converted(GOLD + "/models/m3-yarn", "config.json"), "--json"))["arches"].items() if there]
+    for name in ("m3-yarn", "m3-tied", "m3-fp8-mistral", "m3-scaled"):
+        for kind in ("q4", "q3", "q8", "f16"):
+            model = converted(GOLD + "/models/" + name, "config.json", kind)
+            first = logits(model, ids, "--chunk", 512, "--threads", 1, "--arch", "scalar", "--context", 300)
+            ways = [("--chunk", chunk, "--threads", threads, "--arch", arch)
+                    for arch in arches for chunk, threads in ((1, 2), (7, 3), (64, 1))] + [("--memory", "min"), ("--memory", "min", "--chunk", 7)]
+            wrong = [way for way in ways if logits(model, ids, *way, "--context", 300) != first]
+            check("%s %s the same bits" % (name, kind), first and not wrong, " ".join(map(str, wrong[0])) if wrong else "%d ways" % len(ways))
+
+
+def test_later_models_draft():
+    """Drafts change no token."""
+    for name in ("m3-yarn", "m3-tied"):
+        model = converted(GOLD + "/models/" + name, "config.json", "q4")
+        prompt = ids_file([1] + [5, 17, 200, 33, 9, 41] * 20)
+        plain, drafted = (brise("run", model, "--prompt-ids", prompt, "--print-ids", "--greedy", "-n", 150, "--ignore-eos", "--context", 400, *more)
+                          for more in ((), ("--no-drafts",)))
+        check("%s drafted" % name, len(plain.split()) == 150 and plain == drafted)
+
+
 def test_greedy():
     for path in sorted(glob.glob(GOLD + "/golden/*.greedy.json")):
         golden = json.load(open(path))
@@ -197,7 +221,7 @@ def test_long_stream_runs_in_constant_memory():
     check("20,000 tokens take the memory of 2,000", long < short + 1500, "%d and %d kB" % (long, short))
 
 
-for test in (test_reference_models, test_later_models, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
+for test in (test_reference_models, test_later_models, test_later_models_give_the_same_bits, test_later_models_draft, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
     before = sum(counts.values())
     test()
     if sum(counts.values()) == before:

@@ -20,7 +20,8 @@
 #include "runtime/os/os.h"
 #include "runtime/text/json_writer.h"
 
-static const char *const shape_choices[] = { "mistral-7b", "breeze", NULL };
+static const char *const shape_choices[] = { "mistral-7b",   "nemo-12b", "ministral-8b",
+	                                     "ministral-3b", "breeze",   NULL };
 static const char *const type_choices[] = { "q4", "q3", "q8", "f16", NULL };
 
 typedef struct bench_settings {
@@ -45,7 +46,7 @@ static const char *take_shape(void *settings, const char *value)
 			s->shape = i + 1;
 			return NULL;
 		}
-	return "mistral-7b or breeze";
+	return "mistral-7b, nemo-12b, ministral-8b, ministral-3b or breeze";
 }
 
 /* A number, auto, or a range, whose end goes to most_threads. */
@@ -89,7 +90,7 @@ static const options_entry entries[] = {
 	FLAG(0, "kernels", kernels, "measure the kernels of every set this machine runs"),
 	STRING(0, "svg", picture, "FILE", "with --kernels: draw their roofline"),
 	FLAG(0, "json", json, "one JSON object"),
-	TAKE(0, "synthetic", take_shape, "SHAPE", "write a model: mistral-7b or breeze"),
+	TAKE(0, "synthetic", take_shape, "SHAPE", "write a model of that shape"),
 	NUMBER(0, "layers", layers, "N", 1, 1024, NULL, "its layers (default: the shape's)"),
 	CHOICE(0, "type", type, type_choices, "its type (default q4)"),
 	STRING(0, "dir", folder, "DIR", "its folder (default: the current one)"),
@@ -99,7 +100,8 @@ static const options_command command = {
 	.name = "bench",
 	.operands = "[MODEL]",
 	.summary = "Measures prefill, decode and start of MODEL, and the memory and int8 rates\nof "
-	           "this machine with the same threads and instructions. Fractions are of these.",
+	           "this machine with the same threads and instructions. Fractions are of these.\n"
+	           "Shapes: mistral-7b, nemo-12b, ministral-8b, ministral-3b, breeze.",
 	.entries = entries,
 	.n_entries = sizeof entries / sizeof *entries,
 	.min_operands = 0,
