@@ -536,6 +536,7 @@ int main(int argc, char **argv)
 	(void)snprintf(unfinished, sizeof unfinished, "%s.unfinished", files.out);
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd));
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_open));
+	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_scaled));
 	RUN(test_interrupted_runs_go_on_to_the_same_file(&counts));
 	RUN(test_damaged_runs_begin_anew(&counts));
 	RUN(test_other_files_are_told_apart(&counts));

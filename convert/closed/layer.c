@@ -53,6 +53,8 @@ brise_status layer_set(layer_model *m, const format_tensor *tensors, uint32_t n,
 		m->tensors[t->kind].layer = 0;
 		m->places.kinds[t->kind] = &m->tensors[t->kind];
 	}
+	if (m->model.config.flags & FORMAT_TIED && !m->places.kinds[TENSOR_OUTPUT])
+		m->places.kinds[TENSOR_OUTPUT] = m->places.kinds[TENSOR_EMBEDDING];
 	m->model.bytes = bytes;
 	m->model.tensors = m->tensors + 1;
 	m->model.places = &m->places;
