@@ -25,13 +25,12 @@ typedef struct tested_type {
 	const char *name;
 	const codebook *book;
 	double loss;
-	/* The documented limits. The encoder makes rows longer than what loses least, which costs
-	 * the square of the error: 0.0195 of it becomes 0.0199. */
-	double gaussian, laplace;
+	double gaussian, laplace, outlier; /* the documented limits */
+	double shortness;                  /* 1 - w * q / w * w of a row, as a share of its error */
 } tested_type;
 
-static const tested_type tested[] = { { "q4", &q4_book, 1, 0.0047, 0.0060 },
-	                              { "q3", &q3_book, 4.5, 0.0200, 0.0246 } };
+static const tested_type tested[] = { { "q4", &q4_book, 1, 0.0047, 0.0060, 0.0070, 0 },
+	                              { "q3", &q3_book, 4.5, 0.0196, 0.0240, 0.0280, 0.33 } };
 static const tested_type *now = tested;
 
 /* The fastest set here: every set gives the same tiles, which is tested below. */
@@ -149,6 +148,67 @@ static void test_relative_error_is_below_what_is_promised(check_counts *counts)
 			before = sum.error / sum.norm;
 		}
 	free(w);
+}
+
+/* Catches magnitudes that are too large beside the one that an outlier takes: one weight of 25
+ * deviations in a row. */
+static void test_rows_with_an_outlier_lose_what_is_promised(check_counts *counts)
+{
+	const size_t cols = 4096;
+	float *w = malloc(TILE_ROWS * cols * sizeof *w);
+	book_encoding how = { .effort = EFFORT_NORMAL, .errors = best.book_errors };
+	uint64_t seed = 13;
+	tile_error sum;
+	size_t i;
+
+	for (i = 0; i < TILE_ROWS * cols; i++)
+		w[i] = i % cols == 1000 ? 0.5f : 0.02f * gauss(&seed);
+	sum = encode(w, TILE_ROWS, cols, &how, NULL, NULL);
+	CHECK(counts, sum.error / sum.norm < now->outlier, "%s: %.6f", now->name,
+	      sum.error / sum.norm);
+	free(w);
+}
+
+/* Catches rows that are stretched too far, too little, or by sums that are not weighed: a row's
+ * weighted projection on its weights is short by a share of the error at the scale that fits best.
+ */
+static void test_rows_are_short_by_a_share_of_their_error(check_counts *counts)
+{
+	enum { COLS = 1000 };
+	float w[TILE_ROWS * COLS], q[TILE_ROWS * COLS], h[COLS];
+	uint64_t seed = 6;
+	size_t r, i;
+	int effort, weighed;
+
+	for (i = 0; i < TILE_ROWS * COLS; i++)
+		w[i] = gauss(&seed);
+	for (i = 0; i < COLS; i++)
+		h[i] = expf(gauss(&seed));
+	for (effort = EFFORT_FAST; effort <= EFFORT_HIGH; effort++)
+		for (weighed = 0; weighed < 2; weighed++) {
+			book_encoding how = { .effort = (enum book_effort)effort,
+				              .importance = weighed ? h : NULL,
+				              .errors = best.book_errors };
+
+			(void)encode(w, TILE_ROWS, COLS, &how, q, NULL);
+			for (r = 0; r < TILE_ROWS; r++) {
+				double ww = 0, wq = 0, qq = 0, least;
+
+				for (i = 0; i < COLS; i++) {
+					double by = weighed ? (double)h[i] : 1,
+					       a = (double)w[r * COLS + i],
+					       b = (double)q[r * COLS + i];
+
+					ww += by * a * a, wq += by * a * b, qq += by * b * b;
+				}
+				least = 1 - wq * wq / (ww * qq);
+				CHECK(counts,
+				      fabs(1 - wq / ww - now->shortness * least) < 0.02 * least,
+				      "%s, %s, weighed %d, row %zu: short by %g, loses %g",
+				      now->name, effort_names[effort], weighed, r, 1 - wq / ww,
+				      least);
+			}
+		}
 }
 
 /* ---- awkward weights ------------------------------------------------------------------------- */
@@ -955,6 +1015,8 @@ int main(int argc, char **argv)
 	arch_find_tools(&best, set.name);
 	for (now = tested; now < tested + LENGTH(tested); now++) {
 		RUN(test_relative_error_is_below_what_is_promised(&counts));
+		RUN(test_rows_with_an_outlier_lose_what_is_promised(&counts));
+		RUN(test_rows_are_short_by_a_share_of_their_error(&counts));
 		RUN(test_told_error_is_the_decoded_error(&counts));
 		RUN(test_blocks_beside_an_outlier_lose_no_more_than_themselves(&counts));
 		RUN(test_huge_weights_stay_finite(&counts));

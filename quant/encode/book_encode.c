@@ -7,9 +7,9 @@
 #include "quant/encode/book_feedback.h"
 #include "quant/encode/book_row.h"
 
-/* Sums over weights w and what they become, q: weighted ww and wq, plain ww, wq and qq. */
+/* Sums over weights w and what they become, q, weighted and plain. */
 typedef struct row_sums {
-	double weighted_ww, weighted_wq, ww, wq, qq;
+	double weighted_ww, weighted_wq, weighted_qq, ww, wq, qq;
 } row_sums;
 
 /* Codes of a block at its choice, and what its weights become: q [32]. Loops of their own, so that
@@ -54,28 +54,41 @@ static double dot(const float a[TILE_BLOCK], const float b[TILE_BLOCK])
 static void add_sums(row_sums *sums, const book_row *row, size_t b, const float q[TILE_BLOCK])
 {
 	const float *w = row->w + b * TILE_BLOCK, *importance = row->importance + b * TILE_BLOCK;
-	double ww = dot(w, w), wq = dot(w, q);
-	float weighted[TILE_BLOCK];
-	unsigned i;
+	double ww = dot(w, w), wq = dot(w, q), qq = dot(q, q);
 
-	for (i = 0; i < TILE_BLOCK; i++)
-		weighted[i] = importance[i] * w[i];
-	sums->weighted_ww += row->alike ? ww : dot(weighted, w);
-	sums->weighted_wq += row->alike ? wq : dot(weighted, q);
 	sums->ww += ww;
 	sums->wq += wq;
-	sums->qq += dot(q, q);
+	sums->qq += qq;
+	if (!row->alike) {
+		float weighted_w[TILE_BLOCK], weighted_q[TILE_BLOCK];
+		unsigned i;
+
+		for (i = 0; i < TILE_BLOCK; i++) {
+			weighted_w[i] = importance[i] * w[i];
+			weighted_q[i] = importance[i] * q[i];
+		}
+		ww = dot(weighted_w, w);
+		wq = dot(weighted_w, q);
+		qq = dot(weighted_q, q);
+	}
+	sums->weighted_ww += ww;
+	sums->weighted_wq += wq;
+	sums->weighted_qq += qq;
 }
 
-/* Rounding to the nearest code shrinks a row: a code is the centroid of its cell, so w * q = q * q
- * < w * w. Rows that are all too short by half a percent cost the model more than the small error
- * of scaling q until its projection on w is as long as w. */
-static float stretch_scale(float scale, const row_sums *sums, tile_error *sum)
+/* Rounding to the nearest code shrinks a row: a code is the centroid of its cell, so at the scale
+ * that loses least, wq / qq, w * q = q * q < w * w. Rows that are all too short lose the model more
+ * than the small error of scaling q until its projection on w is as long as w, ww / wq. With e,
+ * what is lost at the first, the second is longer by e / (1 - e) and loses e / (1 - e); a share k
+ * of the way loses e + k^2 e^2 / (1 - e), and leaves rows short by (1 - k) e. */
+static float stretch_scale(float scale, const row_sums *sums, double share, tile_error *sum)
 {
-	double stretch = sums->weighted_wq > 0 ? sums->weighted_ww / sums->weighted_wq : 1;
+	double fits = sums->weighted_wq / sums->weighted_qq,
+	       full = sums->weighted_ww / sums->weighted_wq,
+	       stretch = (1 - share) * fits + share * full;
 	float stretched;
 
-	if (!isfinite(stretch)) /* importance that leaves a float's range */
+	if (!(sums->weighted_wq > 0) || !isfinite(stretch)) /* importance beyond a float's range */
 		stretch = 1;
 	stretched = (float)(scale * stretch);
 
@@ -107,7 +120,7 @@ static void encode_row(uint8_t *tile, unsigned index, const book_row *row, const
 		}
 		add_sums(&sums, row, b, q);
 	}
-	scale = ldexpf(stretch_scale(scale, &sums, &sum), exponent);
+	scale = ldexpf(stretch_scale(scale, &sums, plan->stretch, &sum), exponent);
 	all->error += ldexp(sum.error, 2 * exponent);
 	all->norm += ldexp(sum.norm, 2 * exponent);
 	memcpy(tile + sizeof scale * index, &scale, sizeof scale);

@@ -11,6 +11,8 @@ typedef struct book_plan {
 	float step; /* from one to the next, as a fraction of the first */
 	/* the searches that compare row scales, and that encode with the best one */
 	book_reach probe, search;
+	/* without feedback, rows are made longer by this share: quant/encode/book_encode.c */
+	float stretch;
 } book_plan;
 
 const book_plan *book_plan_of(const codebook *book, enum book_effort effort);
