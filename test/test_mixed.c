@@ -53,7 +53,10 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 
 static convert_source make_source(const format_config *config)
 {
+	static const uint32_t windows[] = { 75, 2 };
+
 	return (convert_source){ .config = *config,
+		                 .windows = config == &small_wide ? windows : NULL,
 		                 .origin = "made for a test\n",
 		                 .read = read_rows,
 		                 .self = (void *)(uintptr_t)config };

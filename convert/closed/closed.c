@@ -186,12 +186,15 @@ static brise_status encode_original(closed *c, uint32_t layer, bool inside)
 /* Both models get the layer. */
 static brise_status set_layers(closed *c, uint32_t layer)
 {
+	unsigned i;
 	brise_status status = layer_set(&c->streams.layers[STREAM_ORIGINAL], c->original,
 	                                LAYER_TENSORS, layer, c->storage, c->err);
 
 	if (status == BRISE_OK)
 		status = layer_set(&c->streams.layers[STREAM_QUANTIZED], c->job->plan->tensors,
 		                   c->job->plan->n_tensors, layer, loop_bytes(&c->store), c->err);
+	for (i = 0; i < STREAMS; i++)
+		layer_set_window(c->streams.sequences[i], c->job->plan->source->windows, layer);
 	return status;
 }
 

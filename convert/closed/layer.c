@@ -3,6 +3,7 @@
 
 #include "quant/rounding.h"
 #include "runtime/error.h"
+#include "runtime/eval/sequence.h"
 #include "runtime/model/order.h"
 
 void layer_init(layer_model *m, const format_config *config, const char *name)
@@ -65,4 +66,10 @@ brise_status layer_set(layer_model *m, const format_tensor *tensors, uint32_t n,
 void layer_free(layer_model *m)
 {
 	residency_free(&m->model.residency);
+}
+
+void layer_set_window(brise_sequence *s, const uint32_t *windows, uint32_t layer)
+{
+	if (windows)
+		s->window = windows[layer] > 0 ? windows[layer] : UINT64_MAX;
 }

@@ -32,4 +32,8 @@ brise_status layer_set(layer_model *m, const format_tensor *tensors, uint32_t n,
                        const uint8_t *bytes, brise_error *err);
 void layer_free(layer_model *m);
 
+/* Gives a sequence of a layer_model, which has room for the largest window, that of a layer.
+ * windows [n_layers]; NULL: all have the configuration's. */
+void layer_set_window(brise_sequence *s, const uint32_t *windows, uint32_t layer);
+
 #endif

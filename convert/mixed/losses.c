@@ -319,6 +319,7 @@ static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
 	uint32_t kind, index;
 
 	(void)snprintf(m->name, sizeof m->name, "measuring layer %u", (unsigned)layer);
+	layer_set_window(m->sequence, m->job->plan->source->windows, layer);
 	if ((status = plan_tensors(m, layer, true, &bytes, err)) == BRISE_OK)
 		status = encode_original(m, true, err);
 	for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2 && status == BRISE_OK; kind++) {
