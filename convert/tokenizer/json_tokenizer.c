@@ -468,7 +468,7 @@ static void handle_split(reading *in, const component *c)
 		       "pre_tokenizer Split: the pattern is not that of Mistral's tokenizers: at "
 		       "its "
 		       "character %zu it has \"%.24s\", expected \"%.24s\"",
-		       same, c->regex + same, SPLIT_PATTERN + same);
+		       same, c->regex + same, &SPLIT_PATTERN[same]);
 	else if (strcmp(c->behavior, "Isolated") != 0 || c->invert)
 		refuse(in, "pre_tokenizer Split with behavior %.64s%s is not supported",
 		       c->behavior, c->invert ? ", inverted," : "");
