@@ -882,6 +882,28 @@ static bool lose_patience(void *user)
 	return p->asked++ >= p->most;
 }
 
+/* Spans within those that the calibration has: as if it had no others. Catches correlations of
+ * other columns. */
+static void test_shorter_spans_are_parts_of_longer_ones(check_counts *counts)
+{
+	by_hand whole = make_moments(300, 128, NEIGHBOURS),
+	        parts = make_moments(300, 64, NEIGHBOURS);
+	book_feedback a, b;
+	size_t span;
+
+	factor(&parts, &a, 2);
+	whole.span = 64;
+	factor(&whole, &b, 2);
+	CHECK(counts, memcmp(a.variance, b.variance, 300 * sizeof *a.variance) == 0, "variance");
+	for (span = 0; span < 5; span++)
+		CHECK(counts,
+		      memcmp(a.panels[span], b.panels[span], book_panel(2) * sizeof **a.panels) ==
+		              0,
+		      "span %zu", span);
+	factor_free(&a), factor_free(&b);
+	free_moments(&whole), free_moments(&parts);
+}
+
 /* Wide inputs take seconds: the cancel function is called at every strip of 64 columns, and nothing
  * is computed after it returns true. */
 static void test_factoring_stops_when_asked_to(check_counts *counts)
@@ -1030,6 +1052,7 @@ int main(int argc, char **argv)
 	RUN(test_q8_tells_the_decoded_error(&counts));
 	RUN(test_factors_multiply_to_the_moments(&counts));
 	RUN(test_factors_do_not_depend_on_threads(&counts));
+	RUN(test_shorter_spans_are_parts_of_longer_ones(&counts));
 	RUN(test_factoring_stops_when_asked_to(&counts));
 	return check_report("encoder", &counts);
 }

@@ -148,9 +148,10 @@ static bool factor_span(double *h, size_t n, double least, double *panels, pool 
 	return true;
 }
 
-/* The damped moments of a span; columns of padding get a 1 of their own. */
+/* The damped moments of columns [first, end), which begin `offset` columns behind those that the
+ * correlations are of; columns of padding get a 1 of their own. */
 static double fill_moments(double *h, size_t n, const float *squares, const int16_t *correlations,
-                           uint32_t first, uint32_t end, double fraction)
+                           size_t offset, uint32_t first, uint32_t end, double fraction)
 {
 	double mean = 0, damping;
 	size_t i, j, from, width = end - first;
@@ -166,7 +167,8 @@ static double fill_moments(double *h, size_t n, const float *squares, const int1
 	for (from = 0; from < width; from += 8)
 		for (j = 0; j < from + 8; j++)
 			for (i = j < from ? from : j + 1; i < from + 8 && i < width; i++)
-				h[j * n + i] = correlations[i * (i - 1) / 2 + j] *
+				h[j * n + i] = correlations[(offset + i) * (offset + i - 1) / 2 +
+				                            offset + j] *
 				               (sqrt((double)squares[first + i]) *
 				                sqrt((double)squares[first + j]) / 32767);
 	return damping;
@@ -319,8 +321,10 @@ void factor_free(book_feedback *f)
 	*f = (book_feedback){ 0 };
 }
 
-brise_status factor_data(book_feedback *out, const void *data, double damping, const char *name,
-                         pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
+/* The data have correlations in spans of data_span columns, a multiple of out->span. */
+static brise_status factor_spans(book_feedback *out, const void *data, uint32_t data_span,
+                                 double damping, const char *name, pool *threads,
+                                 brise_cancel_fn *cancel, void *user, brise_error *err)
 {
 	uint32_t cols = (uint32_t)out->cols, span = (uint32_t)out->span, first;
 	size_t most = round_up_size(span < cols ? span : cols, STRIP);
@@ -334,6 +338,7 @@ brise_status factor_data(book_feedback *out, const void *data, double damping, c
 
 	for (first = 0; first < cols && status == BRISE_OK; first += span) {
 		uint32_t end = calibration_span_end(first, span, cols);
+		uint32_t begin = first / data_span * data_span;
 		size_t n = round_up_size(end - first, STRIP);
 		double least;
 
@@ -342,8 +347,8 @@ brise_status factor_data(book_feedback *out, const void *data, double damping, c
 			break;
 		}
 		least = fill_moments(h, n, data,
-		                     calibration_data_correlations(data, cols, span, first), first,
-		                     end, damping);
+		                     calibration_data_correlations(data, cols, data_span, begin),
+		                     first - begin, first, end, damping);
 		keep_moments(out, first / span, h, n, end - first, threads);
 		if (!factor_span(h, n, least, panels, threads, &a))
 			status = error_set(err, BRISE_ECANCELED, "%s: cancelled", name);
@@ -357,13 +362,20 @@ brise_status factor_data(book_feedback *out, const void *data, double damping, c
 	return status;
 }
 
+brise_status factor_data(book_feedback *out, const void *data, double damping, const char *name,
+                         pool *threads, brise_cancel_fn *cancel, void *user, brise_error *err)
+{
+	return factor_spans(out, data, (uint32_t)out->span, damping, name, threads, cancel, user,
+	                    err);
+}
+
 #define DAMPING 0.01
 
 brise_status factor_input(book_feedback *out, const calibration *c, uint32_t index, pool *threads,
                           brise_cancel_fn *cancel, void *user, brise_error *err)
 {
-	brise_status status = factor_data(out, calibration_squares(c, index), DAMPING, c->name,
-	                                  threads, cancel, user, err);
+	brise_status status = factor_spans(out, calibration_squares(c, index), c->header.span,
+	                                   DAMPING, c->name, threads, cancel, user, err);
 
 	if (status != BRISE_EFORMAT)
 		return status;

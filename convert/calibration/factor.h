@@ -14,7 +14,8 @@ brise_status factor_new(book_feedback *out, uint32_t cols, uint32_t span, bool d
                         book_products_fn *products, brise_error *err);
 void factor_free(book_feedback *f);
 
-/* H = A D A^T for input `index` of a calibration with spans. The result does not depend on the
+/* H = A D A^T for input `index` of a calibration whose spans are a multiple of out->span, or out's
+ * own. The result does not depend on the
  * threads. cancel (NULL: never) is called from the calling thread some hundred times; `out` is
  * undefined after an error. Errors: BRISE_ENOMEM, BRISE_EFORMAT (no moments), BRISE_ECANCELED. */
 brise_status factor_input(book_feedback *out, const calibration *c, uint32_t index, pool *threads,
