@@ -20,6 +20,7 @@
 #include "convert/formats/safetensors_writer.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "convert/tokenizer/settings_writer.h"
+#include "convert/tokenizer/tekken_writer.h"
 #include "quant/half.h"
 #include "runtime/error.h"
 #include "runtime/model/order.h"
@@ -292,8 +293,12 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 	safetensors_make_config(&e->plan, &config);
 	status = write_file(folder.part, "config.json", &config, err);
 	if (status == BRISE_OK && e->plan.tokenizer) {
-		sentencepiece_make_model(e->plan.tokenizer, &tokenizer);
-		status = write_file(folder.part, "tokenizer.model", &tokenizer, err);
+		bool byte_level = e->plan.tokenizer->kind->byte_level;
+
+		(byte_level ? tekken_make_json : sentencepiece_make_model)(e->plan.tokenizer,
+		                                                           &tokenizer);
+		status = write_file(folder.part, byte_level ? "tekken.json" : "tokenizer.model",
+		                    &tokenizer, err);
 	}
 	if (status == BRISE_OK && e->plan.tokenizer) {
 		settings_make_tokenizer(e->plan.model, e->plan.tokenizer, &settings);
@@ -353,11 +358,13 @@ static brise_status check_options(const exporter *e, brise_error *err)
 		                 "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32
 		                 " tokens",
 		                 p->model->name, p->tokenizer->vocab, p->model->config.vocab);
-	if (p->tokenizer && p->tokenizer->kind->byte_level)
-		return error_set(
-		        err, BRISE_EUNSUPPORTED,
-		        "%s: models with a byte-level tokenizer (tekken.json) are not exported",
-		        p->model->name);
+	if (p->tokenizer && p->tokenizer->kind->byte_level &&
+	    (is_gguf || !tekken_can_hold(p->tokenizer)))
+		return error_set(err, BRISE_EUNSUPPORTED,
+		                 "%s: a byte-level tokenizer%s cannot be exported%s",
+		                 p->model->name,
+		                 is_gguf ? "" : " with symbols of text among its control tokens",
+		                 is_gguf ? " to GGUF; export it as safetensors" : "");
 	return check_mathematics(p->model, is_gguf, err);
 }
 

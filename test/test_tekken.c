@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "convert/tokenizer/tekken_writer.h"
 #include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/portable.h"
 #include "runtime/text/bpe.h"
@@ -602,6 +603,28 @@ static void test_damaged_sections_are_refused_or_work(void)
 	close_opened(&o);
 }
 
+/* Catches: a field of tekken.json that is not written. */
+static void test_what_is_written_gives_the_same_section(void)
+{
+	buffer json = { NULL, 0, 0, false };
+	brise_error err = { .message = "" };
+	opened o, again = { .section = NULL };
+
+	if (!open_small(&o))
+		return;
+	CHECK(&counts, tekken_can_hold(o.t), "a tekken.json can be written");
+	tekken_make_json(o.t, &json);
+	CHECK(&counts,
+	      !json.failed &&
+	              open_json(&again, (char *)json.data, json.n, "written", &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(&counts, again.bytes == o.bytes && !memcmp(again.section, o.section, o.bytes),
+	      "%zu bytes instead of %zu", again.bytes, o.bytes);
+	buffer_free(&json);
+	close_opened(&again);
+	close_opened(&o);
+}
+
 /* Catches: a section that opens though encoding could not rely on it. */
 static void test_sections_that_do_not_fit_are_refused(void)
 {
@@ -1010,6 +1033,8 @@ static void test_tokenizer_json_is_the_same(void)
 	if (a.t && b.t &&
 	    brise_encode_text(a.t, text, strlen(text), false, &ids, &n, NULL) == BRISE_OK) {
 		CHECK(&counts, encodes_to(b.t, text, strlen(text), false, ids, n), "the same ids");
+		CHECK(&counts, tekken_can_hold(a.t) && !tekken_can_hold(b.t),
+		      "a tekken.json has no symbols of text");
 		CHECK(&counts, encodes_to(b.t, "ab[SEP]c", 8, false, cut, 3),
 		      "an added token that is not special is cut out of text");
 		memory_free(ids);
@@ -1063,6 +1088,7 @@ int main(int argc, char **argv)
 	RUN(test_characters_are_decoded_whole());
 	RUN(test_long_texts_take_little_time());
 	RUN(test_damaged_sections_are_refused_or_work());
+	RUN(test_what_is_written_gives_the_same_section());
 	RUN(test_sections_that_do_not_fit_are_refused());
 	RUN(test_grammars_keep_the_first_space());
 	RUN(test_tekken_by_hand());

@@ -66,5 +66,11 @@ try batch "$model" "$dir/in.jsonl" "$dir/out.jsonl"
 holds "batch answers" grep -q '"text_offset"' "$dir/out.jsonl"
 holds "in UTF-8" is_utf8 "$dir/out.jsonl"
 try export "$model" "$dir/exported.gguf"
-holds "export says that it does not" grep -q "byte-level tokenizer" "$dir/err"
+holds "export refuses GGUF" grep -q "a byte-level tokenizer cannot be exported to GGUF" "$dir/err"
+try export "$model" "$dir/exported"
+holds "export writes a folder with a tekken.json" [ "$status" -eq 0 -a -s "$dir/exported/tekken.json" ]
+requires "which is converted" sh -c '"$1" convert "$2" "$3" --effort fast 2>"$4"' sh "$brise" "$dir/exported" "$dir/again.brise" "$dir/notes"
+holds "of the same version and size" grep -q "tekken version v13: 2048 tokens, 100 of them control" "$dir/notes"
+for file in "$model" "$dir/again.brise"; do "$brise" tokenize "$file" --control "$text"; done >"$dir/out"
+holds "with the same ids" [ "$(uniq "$dir/out" | wc -l)" -eq 1 ]
 report tekken_cli

@@ -4,10 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static int value_of(char c)
 {
-	static const char alphabet[] =
-	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *found = c ? strchr(alphabet, c) : NULL;
 
 	return found ? (int)(found - alphabet) : -1;
@@ -35,4 +35,20 @@ bool base64_decode(char *text, size_t *bytes)
 	}
 	*bytes = out;
 	return true;
+}
+
+size_t base64_encode(const uint8_t *bytes, size_t n, char *out)
+{
+	size_t at, k, made = 0;
+
+	for (at = 0; at < n; at += 3) {
+		size_t left = n - at < 3 ? n - at : 3;
+		uint32_t bits = 0;
+
+		for (k = 0; k < 3; k++)
+			bits = bits << 8 | (k < left ? bytes[at + k] : 0u);
+		for (k = 0; k < 4; k++)
+			out[made++] = k <= left ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
+	}
+	return made;
 }

@@ -1,7 +1,8 @@
 /* settings_writer.c - see settings_writer.h
  *
  * Fields are those of transformers' LlamaTokenizer, whose converter makes of "legacy" what
- * text_settings.c and added_tokens.c read from it.
+ * text_settings.c and added_tokens.c read from it. The control tokens of a byte-level tokenizer are
+ * in its tekken.json.
  */
 #include "convert/tokenizer/settings_writer.h"
 
@@ -86,13 +87,14 @@ void settings_make_tokenizer(const brise_model *model, const brise_tokenizer *t,
 	put_token(&w, "bos_token", t, f->bos >= 0 ? f->bos : t->bos);
 	put_token(&w, "eos_token", t, f->eos);
 	put_token(&w, "unk_token", t, t->unk);
-	if (t->added->symbols && !put_added_tokens(&w, t))
+	if (t->added->symbols && !t->kind->byte_level && !put_added_tokens(&w, t))
 		out->failed = true;
 	if (f->chat_template)
 		json_put_string(&w, "chat_template", f->chat_template);
 	if (f->chat_format && strcmp(f->chat_format, CHAT_UNKNOWN) != 0)
 		json_put_string(&w, CHAT_KEY_JSON, f->chat_format);
-	json_put_string(&w, "tokenizer_class", "LlamaTokenizer");
+	json_put_string(&w, "tokenizer_class",
+	                t->kind->byte_level ? "PreTrainedTokenizerFast" : "LlamaTokenizer");
 	json_close(&w);
 	buffer_print(out, "\n");
 }
