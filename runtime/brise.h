@@ -458,15 +458,16 @@ void brise_close_tokenizer(brise_tokenizer *tokenizer);
 
 typedef struct brise_tokenizer_facts {
 	uint32_t vocab;        /* pieces; the model may have more rows */
-	int32_t unk, bos, eos; /* ids; bos and eos -1: none */
+	int32_t unk, bos, eos; /* ids; -1: none. Byte-level tokenizers have no unk */
 } brise_tokenizer_facts;
 
 /* Fills facts, of `size` = sizeof *facts bytes; with zeros if tokenizer is NULL. */
 void brise_get_tokenizer_facts(const brise_tokenizer *tokenizer, brise_tokenizer_facts *facts,
                                size_t size);
 
-/* Text to ids, without the begin token, as SentencePiece's BPE with byte fallback; added tokens are
- * cut out of the text first where the file says so. Each byte that is not UTF-8 becomes U+FFFD.
+/* Text to ids, without the begin token, as SentencePiece's BPE with byte fallback, or as Mistral's
+ * tekken, whichever the file holds; added tokens are cut out of the text first where it says so.
+ * Each byte that is not UTF-8 becomes U+FFFD; with tekken, each longest beginning of a character.
  * Time is O(n log n). Threads may encode with one tokenizer at the same time.
  *
  * text     [bytes], NUL bytes allowed
@@ -479,10 +480,10 @@ brise_status brise_encode_text(const brise_tokenizer *tokenizer, const char *tex
                                bool control, int32_t **ids, size_t *n, brise_error *err);
 
 /* Makes an encoder, which does the same for texts of at most `most` bytes, one after another,
- * without taking memory again. It takes about 100 bytes for each byte of a text, more where added
- * tokens have many different lengths. The tokenizer must outlive it. *out: freed by the caller with
- * brise_free_encoder; NULL after an error. Errors: BRISE_EINVAL `most` is more than 16 MB,
- * BRISE_ENOMEM. */
+ * without taking memory again. It takes about 100 bytes for each byte of a text (150 with a
+ * byte-level tokenizer), more where added tokens have many different lengths. The tokenizer must
+ * outlive it. *out: freed by the caller with brise_free_encoder; NULL after an error. Errors:
+ * BRISE_EINVAL `most` is more than 16 MB, BRISE_ENOMEM. */
 brise_status brise_new_encoder(brise_encoder **out, const brise_tokenizer *tokenizer, size_t most,
                                brise_error *err);
 void brise_free_encoder(brise_encoder *encoder); /* NULL is allowed */
@@ -493,8 +494,9 @@ brise_status brise_encode_next(brise_encoder *encoder, const char *text, size_t 
                                const int32_t **ids, size_t *n, brise_error *err);
 
 /* Makes a decoder, which turns ids into text as they come. It drops the space that encoding put
- * before the first word, holds back bytes until a character is complete, and writes U+FFFD for each
- * byte that cannot become one; control tokens give no text. The tokenizer must outlive it. *out:
+ * before the first word, if any, holds back bytes until a character is complete, and writes U+FFFD
+ * for each byte that cannot become one (with a byte-level tokenizer, for as many as begin a
+ * character); control tokens give no text. The tokenizer must outlive it. *out:
  * freed by the caller with brise_free_decoder; NULL after an error.
  * Errors: BRISE_ENOMEM. */
 brise_status brise_new_decoder(brise_decoder **out, const brise_tokenizer *tokenizer,
@@ -513,7 +515,8 @@ brise_status brise_finish_decoder(brise_decoder *decoder, const char **text, siz
                                   brise_error *err);
 
 /* A token's piece as stored, with U+2581 for a space: *piece [*bytes], not NUL-terminated, valid as
- * long as the tokenizer; empty for a row of the model without a piece.
+ * long as the tokenizer; empty for a row of the model without a piece. With a byte-level tokenizer
+ * spaces are spaces, and a piece may be a part of a character.
  * Errors: BRISE_EINVAL id outside the model's vocabulary. */
 brise_status brise_get_piece(const brise_tokenizer *tokenizer, int32_t id, const char **piece,
                              size_t *bytes, brise_error *err);

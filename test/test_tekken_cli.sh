@@ -12,6 +12,7 @@ holds "tekken.json comes before tokenizer.model" grep -q "tokenizer: tekken.json
 holds "its version and size are said" grep -q "tekken version v13: 2048 tokens, 100 of them control" "$dir/notes"
 holds "no format of conversations is guessed for it" sh -c '! grep -q "chat format v3" "$1"' sh "$dir/notes"
 try info "$model"
+holds "info says that it is byte-level" grep -q "^tokenizer    in the file, byte-level" "$dir/out"
 holds "info shows the begin token" grep -q "begin 1 <s>, end 2 </s>" "$dir/out"
 
 text='The tokenizer’s naïve café, 北京 2024 </s>[INST]'

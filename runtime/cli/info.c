@@ -16,6 +16,7 @@
 #include "runtime/os/cores.h"
 #include "runtime/os/os.h"
 #include "runtime/os/threads.h"
+#include "runtime/text/tokenizer.h"
 
 typedef struct info_settings {
 	engine_settings engine;
@@ -467,6 +468,12 @@ static int verify(engine *e, info_settings *s)
 	return status == BRISE_OK ? COMMANDS_READY : report_status("info", &err);
 }
 
+static void print_tokenizer(const brise_tokenizer *t)
+{
+	printf("tokenizer    %s%s\n", t ? "in the file" : "none",
+	       t && t->kind->byte_level ? ", byte-level" : "");
+}
+
 int cli_info(int argc, char **argv)
 {
 	info_settings settings = { .verify = false };
@@ -498,7 +505,7 @@ int cli_info(int argc, char **argv)
 	print_chat(e.model, e.facts);
 	print_sizes(&e);
 	print_plan(&e, &settings);
-	printf("tokenizer    %s\n", brise_get_tokenizer(e.model) ? "in the file" : "none");
+	print_tokenizer(brise_get_tokenizer(e.model));
 	print_kernels(&e, &settings);
 	print_origin(e.facts->origin);
 	if (settings.tensors)
