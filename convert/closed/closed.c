@@ -116,8 +116,12 @@ static brise_status encode(closed *c, uint32_t kind, uint32_t layer, bool measur
 {
 	format_tensor *t = find_tensor(c, kind, layer);
 	uint8_t *bytes = loop_bytes(&c->store) + t->offset;
-	rounding r = { c->job, measured ? &c->feedback : NULL, measured ? &c->correction : NULL,
-		       tell_share, c };
+	rounding r = { .job = c->job,
+		       .feedback = measured ? &c->feedback : NULL,
+		       .correction = measured ? &c->correction : NULL,
+		       .tell = tell_share,
+		       .user = c,
+		       .source = &c->store.sources[t - c->job->plan->tensors] };
 	brise_status status;
 	tile_error sum;
 
@@ -167,7 +171,7 @@ static brise_status plan_original(closed *c)
 
 static brise_status encode_original(closed *c, uint32_t layer, bool inside)
 {
-	rounding r = { c->job, NULL, NULL, tell_share, c };
+	rounding r = { .job = c->job, .tell = tell_share, .user = c };
 	brise_status status = BRISE_OK;
 	tile_error sum;
 	uint32_t i;
@@ -388,35 +392,54 @@ static brise_status run_steps(closed *c)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-/* What must be equal for an interrupted run to be resumed: the plan, the text, and of each tensor
- * the first rows. */
-static brise_status take_fingerprint(closed *c, uint32_t *fingerprint)
+/* What must be equal for an interrupted run to be resumed, besides the weights of what is done. */
+static uint32_t take_fingerprint(const closed *c)
 {
-	const convert_source *source = c->job->plan->source;
-	uint32_t crc = crc32_update(0, c->config, config_bytes(c->config)), i;
-	size_t widest =
-	        c->config->dim > c->config->hidden_dim ? c->config->dim : c->config->hidden_dim;
-	float *row, *raw;
-	brise_status status = BRISE_OK;
+	const file_plan *plan = c->job->plan;
+	const uint32_t *windows = plan->source->windows;
+	uint32_t crc = crc32_update(0, c->config, config_bytes(c->config));
 
-	widest = widest > (size_t)c->config->n_heads * c->config->head_dim
-	                 ? widest
-	                 : (size_t)c->config->n_heads * c->config->head_dim;
-	row = memory_new(widest, sizeof *row);
-	raw = memory_new(widest, sizeof *raw);
-	if (!row || !raw)
-		status = error_set(c->err, BRISE_ENOMEM, "no memory for a row");
+	if (windows)
+		crc = crc32_update(crc, windows, c->config->n_layers * sizeof *windows);
 	crc = crc32_update(crc, c->streams.ids, c->streams.n * sizeof *c->streams.ids);
-	for (i = 0; i < c->job->plan->n_tensors && status == BRISE_OK; i++) {
-		const format_tensor *t = &c->job->plan->tensors[i];
+	return crc32_update(crc, plan->tensors, plan->n_tensors * sizeof *plan->tensors);
+}
 
-		status = source->read(source->self, t->kind, t->layer, 0, 1, row, raw, c->err);
-		crc = crc32_update(crc, row, t->cols * sizeof *row);
-		crc = crc32_update(crc, t, sizeof *t);
+/* Whether the weights of all that an earlier run has done are still the same. */
+static brise_status check_sources(closed *c, bool *same)
+{
+	const file_plan *plan = c->job->plan;
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	*same = true;
+	for (i = 0; i < plan->n_tensors && *same && status == BRISE_OK; i++) {
+		uint32_t source = 0;
+		const rounding r = {
+			.job = c->job, .tell = tell_share, .user = c, .source = &source
+		};
+
+		if (plan->tensors[i].crc == 0)
+			continue;
+		model_tensor_name(c->name, plan->tensors[i].kind, plan->tensors[i].layer);
+		status = rounding_read(&r, &plan->tensors[i], c->threads, c->err);
+		*same = source == c->store.sources[i];
 	}
-	memory_free(row);
-	memory_free(raw);
-	*fingerprint = crc;
+	return status;
+}
+
+/* Opens the unfinished file, and begins it anew where it is of no use. */
+static brise_status open_store(closed *c)
+{
+	const convert_options *o = c->job->options;
+	brise_status status = loop_open(&c->store, o->decision, o->cancel, o->user, c->err);
+	bool same = true;
+
+	if (status == BRISE_OK && c->store.header.done > 0)
+		status = check_sources(c, &same);
+	if (status == BRISE_OK && !same)
+		status = loop_restart(&c->store, "was of other weights", o->decision, o->user,
+		                      c->err);
 	return status;
 }
 
@@ -453,15 +476,11 @@ static void tell_needs(const closed *c)
 
 static brise_status run(closed *c)
 {
-	const convert_options *o = c->job->options;
-	uint32_t fingerprint;
 	brise_status status;
 
-	if ((status = take_fingerprint(c, &fingerprint)) != BRISE_OK ||
-	    (status = loop_plan(&c->store, c->job->name, c->job->plan, c->streams.n, fingerprint,
-	                        c->err)) != BRISE_OK ||
-	    (status = plan_original(c)) != BRISE_OK ||
-	    (status = loop_open(&c->store, o->decision, o->cancel, o->user, c->err)) != BRISE_OK)
+	if ((status = loop_plan(&c->store, c->job->name, c->job->plan, c->streams.n,
+	                        take_fingerprint(c), c->err)) != BRISE_OK ||
+	    (status = plan_original(c)) != BRISE_OK || (status = open_store(c)) != BRISE_OK)
 		return status;
 	tell_needs(c);
 	if ((status = run_steps(c)) == BRISE_OK)

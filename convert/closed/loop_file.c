@@ -14,7 +14,7 @@
 #define MAGIC "BRISELUP"
 
 /* Files of another version were made by another algorithm. */
-#define VERSION 1u
+#define VERSION 2u
 
 static const target_kind model_kind = { FORMAT_MAGIC, sizeof FORMAT_MAGIC - 1, "a .brise file",
 	                                false };
@@ -24,9 +24,14 @@ static uint32_t header_crc(const loop_header *h)
 	return crc32_update(0, h, sizeof *h - sizeof h->header_crc);
 }
 
-static size_t table_bytes(const loop_file *s)
+static size_t tensor_bytes(const loop_file *s)
 {
 	return s->header.n_tensors * sizeof(format_tensor);
+}
+
+static size_t table_bytes(const loop_file *s)
+{
+	return tensor_bytes(s) + s->header.n_tensors * sizeof *s->sources;
 }
 
 brise_status loop_plan(loop_file *s, const char *out, file_plan *plan, size_t tokens,
@@ -54,6 +59,8 @@ brise_status loop_plan(loop_file *s, const char *out, file_plan *plan, size_t to
 	s->state_floats = floats;
 	s->states_at = (size_t)at;
 	s->table_at = (size_t)states;
+	if (!(s->sources = memory_new(plan->n_tensors, sizeof *s->sources)))
+		return error_set(err, BRISE_ENOMEM, "%s: no memory", out);
 	return working_plan(&s->file, out, &model_kind, "conversion", err);
 }
 
@@ -140,12 +147,21 @@ static brise_status take_over(loop_file *s, const loop_header *h, crc32_watch *w
 		s->plan->tensors[i].crc = table[i].crc;
 		s->plan->tensors[i].relative_error = table[i].relative_error;
 	}
+	if (*fit)
+		memcpy(s->sources, table + h->n_tensors, h->n_tensors * sizeof *s->sources);
 	return BRISE_OK;
 }
 
 static brise_status begin_anew(loop_file *s, brise_error *err)
 {
+	uint32_t i;
+
+	for (i = 0; i < s->header.n_tensors; i++) {
+		s->plan->tensors[i].crc = 0;
+		s->plan->tensors[i].relative_error = 0;
+	}
 	s->header.done = 0;
+	s->header.error = s->header.norm = 0;
 	s->header.header_crc = header_crc(&s->header);
 	return working_begin(&s->file, &s->header, sizeof s->header, s->size - sizeof s->header,
 	                     s->size, err);
@@ -194,11 +210,20 @@ brise_status loop_open(loop_file *s, working_note_fn *note, brise_cancel_fn *can
 	return begin_anew(s, err);
 }
 
+brise_status loop_restart(loop_file *s, const char *why, working_note_fn *note, void *user,
+                          brise_error *err)
+{
+	working_unmap(&s->file);
+	working_tell(&s->file, note, user, why);
+	return begin_anew(s, err);
+}
+
 /* ---- saving ---------------------------------------------------------------------------------- */
 
 brise_status loop_save(loop_file *s, uint32_t done, const tile_error *sum, brise_error *err)
 {
 	loop_header *h = &s->header;
+	uint8_t *table = s->file.bytes + s->table_at;
 	brise_status status = working_sync(&s->file, s->file.mapped, err);
 
 	if (status != BRISE_OK)
@@ -207,9 +232,10 @@ brise_status loop_save(loop_file *s, uint32_t done, const tile_error *sum, brise
 	h->error = sum->error;
 	h->norm = sum->norm;
 	h->states_crc = done > h->n_layers + 1 ? 0 : states_crc(s, done);
-	h->table_crc = crc32_update(0, s->plan->tensors, table_bytes(s));
+	memcpy(table, s->plan->tensors, tensor_bytes(s));
+	memcpy(table + tensor_bytes(s), s->sources, table_bytes(s) - tensor_bytes(s));
+	h->table_crc = crc32_update(0, table, table_bytes(s));
 	h->header_crc = header_crc(h);
-	memcpy(s->file.bytes + s->table_at, s->plan->tensors, table_bytes(s));
 	memcpy(s->file.bytes + s->size - sizeof *h, h, sizeof *h);
 	return working_sync(&s->file, s->file.mapped, err);
 }
@@ -248,4 +274,6 @@ brise_status loop_finish(loop_file *s, brise_error *err)
 void loop_close(loop_file *s)
 {
 	working_close(&s->file, s->header.done == 0);
+	memory_free(s->sources);
+	s->sources = NULL;
 }

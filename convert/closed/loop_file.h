@@ -4,6 +4,7 @@
  * OUT.unfinished:  the .brise file that it becomes, tensors at their places, head and tables empty
  *                  states of both streams twice: a layer reads one generation and writes the other
  *                  format_tensor[n_tensors], with checksums and errors of those that are done
+ *                  uint32 source[n_tensors], checksums of the weights that these were made of
  *                  loop_header, the last bytes of the file
  * The end is written before anything else, so that the file is known for what it is. When all is
  * done, head and tables are written, then the file is cut where the states begin, and renamed. A
@@ -23,7 +24,7 @@ typedef struct loop_header {
 	uint32_t done; /* steps: the embedding, each layer, the output */
 	uint64_t file_bytes, tokens;
 	uint32_t n_tensors, n_layers;
-	uint32_t fingerprint; /* of weights, text and plan: only the same run is resumed */
+	uint32_t fingerprint; /* of configuration, text and plan: only the same run is resumed */
 	uint32_t states_crc;  /* of both streams' states after `done` steps */
 	uint32_t table_crc;
 	uint32_t reserved[13];
@@ -36,7 +37,8 @@ static_assert(sizeof(loop_header) == 128, "header is 128 bytes in the file");
 
 typedef struct loop_file {
 	working_file file;
-	file_plan *plan; /* its tensors get checksums and errors */
+	file_plan *plan;   /* its tensors get checksums and errors */
+	uint32_t *sources; /* [n_tensors]; for the user to fill in and to check */
 	loop_header header;
 	size_t size, states_at, state_floats, table_at;
 } loop_file;
@@ -56,6 +58,11 @@ brise_status loop_check(const loop_file *s, brise_error *err);
  * Errors: BRISE_EIO, BRISE_ECANCELED (while data are checked; the file stays). */
 brise_status loop_open(loop_file *s, working_note_fn *note, brise_cancel_fn *cancel, void *user,
                        brise_error *err);
+
+/* Begins again with an opened file that is of no use after all, with a note why. Errors:
+ * BRISE_EIO. */
+brise_status loop_restart(loop_file *s, const char *why, working_note_fn *note, void *user,
+                          brise_error *err);
 
 /* Room for a tensor's bytes at its offset. */
 uint8_t *loop_bytes(const loop_file *s);

@@ -14,11 +14,16 @@ typedef struct rounding {
 	 * anything but BRISE_OK ends it. */
 	brise_status (*tell)(void *user, double share, brise_error *err);
 	void *user;
+	uint32_t *source; /* gets the checksum of the weights that were read; NULL: not wanted */
 } rounding;
 
 /* Encodes tensor t of the job's source into `bytes` [t->bytes]; *sum: error against the source's
  * weights. Errors: as encode_tensors. */
 brise_status rounding_encode(const rounding *r, const format_tensor *t, uint8_t *bytes,
                              tile_error *sum, pool *threads, brise_error *err);
+
+/* Only reads the tensor, for the checksum. */
+brise_status rounding_read(const rounding *r, const format_tensor *t, pool *threads,
+                           brise_error *err);
 
 #endif

@@ -200,7 +200,7 @@ static brise_status plan_tensors(measurement *m, uint32_t layer, bool inside, ui
 static brise_status encode(measurement *m, const encode_job *job, const format_tensor *t,
                            uint64_t at, brise_error *err)
 {
-	const rounding r = { job, NULL, NULL, tell_share, m };
+	const rounding r = { .job = job, .tell = tell_share, .user = m };
 	format_tensor read = *t;
 	tile_error sum;
 
