@@ -34,7 +34,31 @@ static const format_config tiny = { .dim = 16,
 	                            .norm_eps = 1e-5f,
 	                            .rope_theta = 1e4 };
 
-static size_t read_base(uint8_t *bytes, uint32_t type)
+/* The same with all that version 2 added. */
+static const format_config later = { .dim = 16,
+	                             .n_layers = 2,
+	                             .n_heads = 2,
+	                             .n_kv_heads = 1,
+	                             .head_dim = 8,
+	                             .hidden_dim = 24,
+	                             .vocab = 20,
+	                             .window = 5,
+	                             .max_context = 16,
+	                             .bos = 1,
+	                             .eos = 2,
+	                             .norm_eps = 1e-5f,
+	                             .rope_theta = 1e4,
+	                             .flags = FORMAT_TIED,
+	                             .rope_scaling = ROPE_YARN,
+	                             .rope_factor = 4,
+	                             .rope_beta_fast = 4,
+	                             .rope_beta_slow = 1,
+	                             .rope_original = 8,
+	                             .query_original = 4,
+	                             .query_beta = 0.1 };
+static const uint32_t later_windows[] = { 5, 3 };
+
+static size_t read_base(uint8_t *bytes, uint32_t type, bool is_later)
 {
 	char folder[512], path[600];
 	size_t size;
@@ -42,7 +66,10 @@ static size_t read_base(uint8_t *bytes, uint32_t type)
 
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/model.brise", folder);
-	small_write(&tiny, type, path);
+	if (is_later)
+		small_write_windows(&later, later_windows, type, path);
+	else
+		small_write(&tiny, type, path);
 	file = fopen(path, "rb");
 	size = file ? fread(bytes, 1, IMAGE_MAX, file) : 0;
 	if (size == 0)
@@ -96,29 +123,30 @@ static void run_model(const brise_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t *bases[TYPE_KINDS];
-	static size_t base_sizes[TYPE_KINDS];
+	static uint8_t *bases[2][TYPE_KINDS];
+	static size_t base_sizes[2][TYPE_KINDS];
 	uint32_t types[TYPE_KINDS];
 	const unsigned n_types = list_matrix_types(types);
 	const uint32_t type = types[size > 0 ? (data[0] >> 1) % n_types : 0];
-	uint8_t *bytes;
+	const bool is_later = size > 0 && (data[0] >> 1) / n_types % 2;
+	uint8_t *bytes, **base = &bases[is_later][type];
 	size_t used, i;
 	brise_model *model;
 
-	if (!bases[type]) {
-		bases[type] = malloc(IMAGE_MAX);
-		if (!bases[type])
+	if (!*base) {
+		*base = malloc(IMAGE_MAX);
+		if (!*base)
 			abort();
-		base_sizes[type] = read_base(bases[type], type);
+		base_sizes[is_later][type] = read_base(*base, type, is_later);
 	}
 	if (size == 0)
 		return 0;
-	used = data[0] & 1 ? base_sizes[type] : size - 1;
+	used = data[0] & 1 ? base_sizes[is_later][type] : size - 1;
 	bytes = aligned_alloc(64, (used + 63) / 64 * 64 + 64);
 	if (!bytes)
 		return 0;
 	if (data[0] & 1) {
-		memcpy(bytes, bases[type], used);
+		memcpy(bytes, *base, used);
 		for (i = 1; i + 3 <= size; i += 3)
 			bytes[(data[i] | (size_t)data[i + 1] << 8) % used] = data[i + 2];
 	} else {

@@ -102,6 +102,14 @@ def main(folder):
     put("fuzz_safetensors", "config", json.dumps(config))
     params = {"dim": 32, "n_layers": 2, "head_dim": 16, "hidden_dim": 48, "n_heads": 2, "n_kv_heads": 1, "norm_eps": 1e-5, "vocab_size": 40, "sliding_window": 7, "moe": None}
     put("fuzz_safetensors", "params", json.dumps(params))
+    scaled = {"rope_theta": 1e6, "rope_type": "yarn", "type": "yarn", "factor": 16.0, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+              "original_max_position_embeddings": 64, "llama_4_scaling_beta": 0.1}
+    text = dict({k: v for k, v in config.items() if k not in ("rope_scaling", "rope_theta", "layer_types")}, model_type="ministral3", rope_parameters=scaled)
+    put("fuzz_safetensors", "wrapper", json.dumps({"model_type": "mistral3", "text_config": text, "vision_config": {"hidden_size": 8},
+                                                   "quantization_config": {"quant_method": "fp8", "weight_block_size": None}}))
+    put("fuzz_safetensors", "params-later", json.dumps(dict(params, sliding_window=[None, 16], tied_embeddings=True, vision_encoder={"a": 1},
+                                                            yarn={"original_max_position_embeddings": 64, "factor": 16, "apply_scale": False, "beta": 32, "alpha": 1},
+                                                            llama_4_scaling={"original_max_position_embeddings": 64, "beta": 0.1}, quantization={"qformat_weight": "fp8_e4m3"})))
     put("fuzz_json", "mixed", '{"a": [1, -2.5e-3, true, false, null, "x\\u20ac\\ud834\\udd1e\\n"], "b": {"": {}}}')
     with open("test/models/breeze/tokenizer.model", "rb") as f:
         put("fuzz_sentencepiece", "breeze", f.read())
