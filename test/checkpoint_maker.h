@@ -315,10 +315,10 @@ static inline void maker_header(maker_bytes *header, const maker_model *m, size_
 		char shape[40];
 
 		(void)snprintf(shape, sizeof shape,
-		               t->n_dims == 2   ? "%" PRIu32 ",%" PRIu32
-		               : t->n_dims == 1 ? "%" PRIu32
-		                                : "",
-		               t->shape[0], t->shape[1]);
+		               t->n_dims == 2 ? "%" PRIu32 ",%" PRIu32 : "%" PRIu32, t->shape[0],
+		               t->shape[1]);
+		if (t->n_dims == 0)
+			shape[0] = 0;
 		(void)snprintf(
 		        text, sizeof text,
 		        ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
