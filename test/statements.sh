@@ -4,6 +4,7 @@
 #   $dir                         a folder of this run, removed at its end
 #   $passed, $failed, $skipped   the counts
 #   $book_types                  the types with a codebook: q4 and its siblings
+#   $sanitized                   not empty: a sanitizer watches, and all takes ten times as long
 # A test ends with "report NAME", which prints the counts and is its status.
 brise=$(cd "${BRISE_BUILD:-build}" && pwd)/brise
 passed=0 failed=0 skipped=0 mounted=
@@ -11,6 +12,8 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-XXXXXX") || exit 1
 trap '[ -z "$mounted" ] || umount "$dir/small"; rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 unset BRISE_ARCH
+sanitized=
+case ${BRISE_BUILD:-build} in */asan | */tsan) sanitized=yes ;; esac
 # A digest stands there for each of them, which test_types.c holds against the table of types.
 book_types=$(sed -n 's/.* breeze \(.*\): .*/\1/p' test/digest.sha256)
 

@@ -38,16 +38,20 @@ rm -f "$dir/x.cal"
 
 # ---- a text of the model's own --------------------------------------------------------------------------------------
 
-try calibrate "$model" --self 700 --span 0 -o "$dir/x.cal" -t 1
-holds "a model writes its own text" [ "$status" -eq 0 -a "$(grep -cF "700 tokens" "$dir/err")" -eq 1 ]
-try calibrate "$model" --self 700 --span 0 -o "$dir/y.cal" -t 2
+self=700
+[ -z "$sanitized" ] || self=200
+try calibrate "$model" --self $self --span 0 -o "$dir/x.cal" -t 1
+holds "a model writes its own text" [ "$status" -eq 0 -a "$(grep -cF "$self tokens" "$dir/err")" -eq 1 ]
+try calibrate "$model" --self $self --span 0 -o "$dir/y.cal" -t 2
 holds "the same with other threads" cmp -s "$dir/x.cal" "$dir/y.cal"
-try calibrate "$model" --self 700 --seed 1 --span 0 -o "$dir/y.cal"
+try calibrate "$model" --self $self --seed 1 --span 0 -o "$dir/y.cal"
 holds "and another with another seed" sh -c '! cmp -s "$0" "$1"' "$dir/x.cal" "$dir/y.cal"
-try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/x.cal" --effort best -t 1
+try convert "$checkpoint" "$dir/a.brise" --calibration "$dir/x.cal" --effort best -t 2
 holds "a conversion in a closed loop takes it" [ "$status" -eq 0 -a -s "$dir/a.brise" ]
-try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/x.cal" --effort best -t 2
-holds "and gives the same file with other threads: $(left)" cmp -s "$dir/a.brise" "$dir/b.brise"
+if [ -z "$sanitized" ]; then # test_closed.c has it on models that take less
+	try convert "$checkpoint" "$dir/b.brise" --calibration "$dir/x.cal" --effort best -t 1
+	holds "and gives the same file with other threads: $(left)" cmp -s "$dir/a.brise" "$dir/b.brise"
+fi
 rm -f "$dir/x.cal" "$dir/y.cal" "$dir/a.brise" "$dir/b.brise"
 
 # ---- refusals -------------------------------------------------------------------------------------------------------

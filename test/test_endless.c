@@ -121,6 +121,7 @@ static void test_streams_forget(check_counts *counts, const brise_model *const *
 		                           (UINT64_C(1) << 32) - 350,
 		                           UINT64_C(1) << 40,
 		                           BRISE_POSITION_END - SMALL_LENGTH };
+	const unsigned n_starts = sizeof starts / sizeof *starts;
 	static int32_t tokens[SMALL_LENGTH];
 	unsigned m, i, kv;
 
@@ -130,7 +131,8 @@ static void test_streams_forget(check_counts *counts, const brise_model *const *
 		             *other = make_engine(counts, models[m], 32);
 
 		small_tokens(tokens, SMALL_LENGTH, c->vocab, 15 + m);
-		for (i = 0; i < sizeof starts / sizeof *starts; i++)
+		/* Shapes differ in all positions; another codebook in the first and the last. */
+		for (i = 0; i < n_starts; i += m < 3 ? 1 : n_starts - 1)
 			for (kv = 0; kv < 2; kv++) {
 				stream s = { models[m],    engine,
 					     other,        { .size = sizeof s.options },

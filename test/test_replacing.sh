@@ -6,7 +6,8 @@ checkpoint=test/models/breeze
 convert() { # target, options...
 	target=$1
 	shift
-	try convert "$checkpoint" "$target" --effort fast "$@"
+	[ $# -gt 0 ] || set -- --type f16 # which takes no search
+	try convert "$checkpoint" "$target" "$@"
 	[ "$status" -eq 0 ] || cat "$dir/err" >&2
 	return "$status"
 }
@@ -14,7 +15,9 @@ convert() { # target, options...
 # Starts a conversion and stops it as soon as its part is there, so that what follows happens in its
 # middle, however fast the machine is.
 begin() { # target
-	"$brise" convert "$checkpoint" "$1" --threads 1 >"$dir/out" 2>"$dir/err" </dev/null &
+	effort=normal
+	[ -z "$sanitized" ] || effort=fast
+	"$brise" convert "$checkpoint" "$1" --threads 1 --effort $effort >"$dir/out" 2>"$dir/err" </dev/null &
 	running=$!
 	for i in $(seq 1000); do
 		[ -s "$1.part" ] && break

@@ -84,7 +84,7 @@ for type in $book_types; do
 	wanted=$("$brise" run "$dir/$type.brise" "A file" -n 20 --greedy 2>/dev/null)
 	digest=$(digest_of $type)
 	for processor in cortex-a53:neon cortex-a76:dotprod max:i8mm; do
-		name=${processor%:*}, $type
+		name="${processor%:*}, $type"
 		holds "the board with $name runs to its end" run_on "${processor%:*}"
 		holds "$name: chooses the set for it" [ "$(said kernels)" = "${processor#*:}" ]
 		holds "$name: the text is the command line's" [ -n "$wanted" -a "$(said text)" = "$wanted" ]
