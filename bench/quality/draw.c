@@ -1,13 +1,14 @@
-/* draw.c - the picture of make quality: divergence against bits per weight, and the 4-bit types
- * again on axes of their own
+/* draw.c - the picture of make quality: divergence against bits per weight, and the types of 3 to 5
+ * bits again on axes of their own
  *
  *     draw TITLE < POINTS > PICTURE.svg
  *
  * A line of POINTS is "KIND NAME BITS KLD", NAME without blanks. Kinds q3, q4, mixed, q8 and f16
- * are brise's, filled for int8 keys and values (NAME ends in "/int8"), hollow for others; "peer"
- * and "importance" are others', grey, without and with importance.
+ * are brise's; a line joins those of one kind. "peer" and "importance" are others', grey, without
+ * and with importance.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +38,14 @@ static const char *colour_of(const char *kind)
 	return "#000";
 }
 
-static bool is_ours(const point *p)
+static bool is_peer(const point *p)
 {
-	return strcmp(p->kind, "peer") != 0 && strcmp(p->kind, "importance") != 0;
+	return !strcmp(p->kind, "peer");
 }
 
-static bool is_filled(const point *p)
+static bool is_ours(const point *p)
 {
-	const char *slash = strchr(p->name, '/');
-
-	return is_ours(p) ? slash && !strcmp(slash, "/int8") : !strcmp(p->kind, "peer");
+	return !is_peer(p) && strcmp(p->kind, "importance") != 0;
 }
 
 /* Lines that are no points end the program; so do points a logarithm cannot show. */
@@ -71,8 +70,16 @@ static size_t read_points(point *points)
 	return n;
 }
 
+static int by_kld(const void *a, const void *b)
+{
+	const point *p = a, *q = b;
+
+	return p->kld < q->kld ? 1 : p->kld > q->kld ? -1 : strcmp(p->name, q->name);
+}
+
 #define WIDTH  1300.0
-#define HEIGHT 680.0
+#define HEIGHT 770.0
+#define BOTTOM 220.0 /* of the charts: labels of axes, and the legend */
 
 /* Decades of divergence that hold every point. */
 static chart choose_whole(const point *points, size_t n)
@@ -87,37 +94,52 @@ static chart choose_whole(const point *points, size_t n)
 	return (chart){ .width = WIDTH,
 		        .height = HEIGHT,
 		        .left = 90,
-		        .right = 590,
+		        .right = 800,
 		        .top = 50,
-		        .bottom = 60,
+		        .bottom = BOTTOM,
 		        .x = { 3, 18, true, "bits per weight, all matrices" },
 		        .y = { pow(10, floor(log10(low))), pow(10, ceil(log10(high))), true,
 		               "mean KL divergence from f16, nats per token" } };
 }
 
-/* Around 4 bits, where types are a few percent apart; from zero, so that distances are to scale. */
+/* Divergences with a line in the close chart. */
+static const double ticks[] = { 0.001, 0.002, 0.003, 0.004, 0.005, 0.007, 0.01, 0.015,
+	                        0.02,  0.03,  0.04,  0.05,  0.07,  0.1,   0.2,  0.5 };
+#define TICKS (sizeof ticks / sizeof *ticks)
+
+/* From 3 to 5 bits, where most types are. */
 static chart choose_close(const point *points, size_t n)
 {
-	double high = 0.01;
-	size_t i;
+	chart c = { .width = WIDTH,
+		    .height = HEIGHT,
+		    .left = 590,
+		    .right = 40,
+		    .top = 50,
+		    .bottom = BOTTOM,
+		    .x = { 3, 5.2, false, "bits per weight" },
+		    .y = { 0.005, 0.01, true, "nats per token" } };
+	size_t i, k;
 
 	for (i = 0; i < n; i++)
-		if (points[i].bits >= 4 && points[i].bits <= 5 && points[i].kld > high)
-			high = points[i].kld;
-	return (chart){ .width = WIDTH,
-		        .height = HEIGHT,
-		        .left = 780,
-		        .right = 40,
-		        .top = 50,
-		        .bottom = 280,
-		        .x = { 4, 5, false, "bits per weight" },
-		        .y = { 0, ceil(high / 0.002) * 0.002, false, "nats per token" } };
+		for (k = 0; k < TICKS; k++) {
+			const point *p = &points[i];
+
+			if (p->bits < c.x.low || p->bits > c.x.high)
+				continue;
+			if (ticks[k] <= p->kld && (k + 1 == TICKS || ticks[k + 1] > p->kld) &&
+			    ticks[k] < c.y.low)
+				c.y.low = ticks[k];
+			if (ticks[k] >= p->kld && (k == 0 || ticks[k - 1] < p->kld) &&
+			    ticks[k] > c.y.high)
+				c.y.high = ticks[k];
+		}
+	return c;
 }
 
 static void draw_grids(FILE *out, const chart *whole, const chart *close)
 {
 	static const double bits[] = { 3, 4, 5, 6, 8, 10, 12, 16 }, steps[] = { 1, 2, 5 };
-	double decade, kld;
+	double decade;
 	size_t i;
 
 	for (i = 0; i < sizeof bits / sizeof *bits; i++)
@@ -126,10 +148,11 @@ static void draw_grids(FILE *out, const chart *whole, const chart *close)
 		for (i = 0; i < sizeof steps / sizeof *steps; i++)
 			chart_draw_y(out, whole, decade * steps[i]);
 	chart_draw_y(out, whole, whole->y.high);
-	for (i = 0; i <= 4; i++)
-		chart_draw_x(out, close, 4 + 0.25 * (double)i);
-	for (kld = 0; kld < close->y.high * 1.001; kld += 0.002)
-		chart_draw_y(out, close, kld);
+	for (i = 0; i <= 8; i++)
+		chart_draw_x(out, close, 3 + 0.25 * (double)i);
+	for (i = 0; i < TICKS; i++)
+		if (ticks[i] >= close->y.low && ticks[i] <= close->y.high)
+			chart_draw_y(out, close, ticks[i]);
 }
 
 static bool is_inside(const chart *c, const point *p)
@@ -138,70 +161,117 @@ static bool is_inside(const chart *c, const point *p)
 	       p->kld <= c->y.high;
 }
 
-/* `names`: write the other programs' names beside their points. */
-static void draw_point(FILE *out, const chart *c, const point *p, bool names)
+static void draw_point(FILE *out, const chart *c, const point *p)
 {
-	double x = chart_place_x(c, p->bits), y = chart_place_y(c, p->kld);
 	const char *colour = colour_of(p->kind);
 
-	if (!is_inside(c, p))
-		return;
 	fprintf(out,
 	        "<circle cx='%.1f' cy='%.1f' r='%s' stroke='%s' fill='%s'><title>%s%s: %.3f bits, "
 	        "%.5f</title></circle>\n",
-	        x, y, is_ours(p) ? "4.5" : "3", colour, is_filled(p) ? colour : "none", p->name,
+	        chart_place_x(c, p->bits), chart_place_y(c, p->kld), is_ours(p) ? "4.5" : "3",
+	        colour, is_ours(p) || is_peer(p) ? colour : "none", p->name,
 	        strcmp(p->kind, "importance") ? "" : " with importance", p->bits, p->kld);
-	if (!strcmp(p->kind, "peer") && names)
-		fprintf(out, "<text x='%.1f' y='%.1f' font-size='10' fill='#777'>%s</text>\n",
-		        x + 6, y + 3, p->name);
 }
 
-/* Other programs' points first, so that ours are drawn over them. In the whole picture names would
- * cover each other around 4 bits.
- */
-static void draw_points(FILE *out, const chart *c, const point *points, size_t n,
-                        const chart *without_names)
+/* Points are in order of divergence: each is joined with the next of its kind. */
+static void draw_lines(FILE *out, const chart *c, const point *points, size_t n)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (!is_ours(&points[i]))
-			draw_point(out, c, &points[i],
-			           !without_names || !is_inside(without_names, &points[i]));
-	for (i = 0; i < n; i++)
-		if (is_ours(&points[i]))
-			draw_point(out, c, &points[i], false);
-}
-
-/* Two columns below the close chart. */
-static void draw_legend(FILE *out, const point *points, size_t n)
-{
-	const double left = 780, top = 475, column = 240;
-	double below;
-	bool peers = false;
-	size_t i, row = 0;
+	size_t i, k;
 
 	for (i = 0; i < n; i++) {
-		double x = left + (double)(row % 2) * column, y = top + (double)(row / 2) * 18;
+		for (k = i + 1; k < n && strcmp(points[k].kind, points[i].kind) != 0; k++)
+			;
+		if (k == n || !is_ours(&points[i]) || !is_inside(c, &points[i]) ||
+		    !is_inside(c, &points[k]))
+			continue;
+		fprintf(out,
+		        "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='%s' "
+		        "stroke-width='1.5' stroke-opacity='0.5'/>\n",
+		        chart_place_x(c, points[i].bits), chart_place_y(c, points[i].kld),
+		        chart_place_x(c, points[k].bits), chart_place_y(c, points[k].kld),
+		        colour_of(points[i].kind));
+	}
+}
 
+#define NAME_WIDTH  76.0
+#define NAME_HEIGHT 12.0
+
+typedef struct label {
+	double x, y;
+	bool ours;
+} label;
+
+/* Ours left of their points, the others' to the right; from above to below, each below what covers
+ * its place. */
+static void draw_names(FILE *out, const chart *c, const point *points, size_t n)
+{
+	static label placed[POINTS_MAX];
+	size_t i, k, n_placed = 0;
+
+	for (i = 0; i < n; i++) {
+		const bool ours = is_ours(&points[i]);
+		double x = chart_place_x(c, points[i].bits) + (ours ? -9 : 7),
+		       y = chart_place_y(c, points[i].kld) + 4;
+
+		if (!is_inside(c, &points[i]) || (!ours && !is_peer(&points[i])))
+			continue;
+		for (k = 0; k < n_placed; k++)
+			if (placed[k].ours == ours && fabs(placed[k].x - x) < NAME_WIDTH &&
+			    fabs(placed[k].y - y) < NAME_HEIGHT)
+				y = placed[k].y + NAME_HEIGHT;
+		placed[n_placed++] = (label){ x, y, ours };
+		fprintf(out,
+		        "<text x='%.1f' y='%.1f' font-size='11' text-anchor='%s' "
+		        "fill='%s'>%s</text>\n",
+		        x, y, ours ? "end" : "start", ours ? colour_of(points[i].kind) : "#777",
+		        points[i].name);
+	}
+}
+
+/* Other programs' points first, so that ours are drawn over them. */
+static void draw_points(FILE *out, const chart *c, const point *points, size_t n)
+{
+	size_t i;
+	int ours;
+
+	draw_lines(out, c, points, n);
+	for (ours = 0; ours < 2; ours++)
+		for (i = 0; i < n; i++)
+			if (is_ours(&points[i]) == ours && is_inside(c, &points[i]))
+				draw_point(out, c, &points[i]);
+}
+
+/* Four columns below the charts. */
+static void draw_legend(FILE *out, const point *points, size_t n)
+{
+	const double left = 95, top = HEIGHT - BOTTOM + 75, column = 290, height = 18;
+	size_t n_ours = 0, rows, row = 0, i;
+	bool peers = false;
+
+	for (i = 0; i < n; i++) {
+		n_ours += is_ours(&points[i]);
 		peers = peers || !is_ours(&points[i]);
+	}
+	rows = (n_ours + 3) / 4;
+	for (i = 0; i < n; i++) {
+		double x = left + (double)(row / (rows ? rows : 1)) * column,
+		       y = top + (double)(row % (rows ? rows : 1)) * height;
+
 		if (!is_ours(&points[i]))
 			continue;
-		fprintf(out, "<circle cx='%.1f' cy='%.1f' r='4.5' stroke='%s' fill='%s'/>", x, y,
-		        colour_of(points[i].kind),
-		        is_filled(&points[i]) ? colour_of(points[i].kind) : "none");
-		fprintf(out, "<text x='%.1f' y='%.1f'>%s: %.5f</text>\n", x + 10, y + 4,
-		        points[i].name, points[i].kld);
+		fprintf(out, "<circle cx='%.1f' cy='%.1f' r='4.5' fill='%s'/>", x, y - 4,
+		        colour_of(points[i].kind));
+		fprintf(out, "<text x='%.1f' y='%.1f'>%s: %.2f bits, %.5f</text>\n", x + 10, y,
+		        points[i].name, points[i].bits, points[i].kld);
 		row++;
 	}
-	below = top + (double)((row + 1) / 2) * 18 + 12;
 	if (peers)
 		fprintf(out,
 		        "<text x='%.1f' y='%.1f' fill='#666'>grey: ggml's and ik_llama.cpp's "
-		        "types, hollow with importance;</text>\n"
-		        "<text x='%.1f' y='%.1f' fill='#666'>weights only, while ours include  "
-		        "int8 activations too</text>\n",
-		        left - 5, below, left - 5, below + 16);
+		        "types, "
+		        "hollow with importance; their weights alone, while ours include int8 "
+		        "activations, keys and values</text>\n",
+		        left - 5, top + (double)rows * height + 10);
 }
 
 int main(int argc, char **argv)
@@ -212,11 +282,13 @@ int main(int argc, char **argv)
 
 	chart_open(stdout, WIDTH, HEIGHT);
 	chart_draw_labels(stdout, &whole, argc > 1 ? argv[1] : "brise: loss against bits");
-	chart_draw_labels(stdout, &close, "the same around 4 bits");
+	chart_draw_labels(stdout, &close, "the same from 3 to 5 bits");
 	draw_grids(stdout, &whole, &close);
-	draw_points(stdout, &whole, points, n, &close);
-	draw_points(stdout, &close, points, n, NULL);
 	draw_legend(stdout, points, n);
+	qsort(points, n, sizeof *points, by_kld);
+	draw_points(stdout, &whole, points, n);
+	draw_points(stdout, &close, points, n);
+	draw_names(stdout, &close, points, n);
 	chart_close(stdout);
 	return fflush(stdout) || ferror(stdout);
 }

@@ -81,7 +81,7 @@ conversions | while read -r name type options; do
 			-v q="$(field kld_p99)" -v qe="$(field kld_p99_error)" -v s="$(field same_top)" -v se="$(field same_top_error)" 'BEGIN {
 			printf "| %-12s | %-4s | %6.3f | %5.1f | %9.6f | %8.4f +- %7.4f | %+7.3f +- %6.3f | %8.6f +- %.6f | %7.5f +- %.5f | %5.2f +- %.2f | %6s |\n",
 				name, kv, bits, bytes / 1e6, error, p, pe, 100 * (r - 1), 100 * re, k, ke, q, qe, 100 * s, 100 * se, time }'
-		echo "$type $name/$kv $bits $(field kld_mean)" >>"$dir/points"
+		[ "$kv" != int8 ] || echo "$type $name $bits $(field kld_mean)" >>"$dir/points"
 	done
 done
 [ -z "$peers" ] || awk '!/^#/ { print "peer", $1, $2, $3; print "importance", $1, $2, $4 }' bench/quality/peers.txt >>"$dir/points"
