@@ -435,7 +435,8 @@ static void test_lying_calibrations_are_refused(check_counts *counts)
 	memcpy(bytes, good.bytes, good.size);
 	memcpy(&h, bytes, sizeof h);
 	memcpy(bytes + calibration_ids_at(&h) + 40 * sizeof beyond, &beyond, sizeof beyond);
-	h.ids_crc = crc32_update(0, bytes + calibration_ids_at(&h), h.tokens * sizeof beyond);
+	h.ids_crc =
+	        crc32_update(0, bytes + calibration_ids_at(&h), (size_t)h.tokens * sizeof beyond);
 	memcpy(bytes, &h, sizeof h);
 	seal(bytes);
 	write_file(files.cal, bytes, good.size);
