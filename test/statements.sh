@@ -69,3 +69,26 @@ try() {
 	"$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
 	status=$?
 }
+
+# Runs brise in the foreground, since shells start background jobs with SIGINT ignored, and
+# interrupts it once a condition holds, with $signal or INT.
+interrupt() { # condition, arguments...
+	condition=$1
+	shift
+	rm -f "$dir/pid"
+	(
+		i=0
+		until [ -s "$dir/pid" ] || [ $i -ge 600 ]; do
+			sleep 0.02
+			i=$((i + 1))
+		done
+		until eval "$condition" || ! kill -0 "$(cat "$dir/pid")" 2>/dev/null; do
+			sleep 0.02
+		done
+		kill -s "${signal:-INT}" "$(cat "$dir/pid")" 2>/dev/null
+	) &
+	watcher=$!
+	sh -c 'echo $$ >"$0"; exec "$@"' "$dir/pid" "$brise" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+	wait "$watcher"
+}
