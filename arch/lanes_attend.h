@@ -199,22 +199,25 @@ INLINE void add_values(float *sums, const int8_t *values, const int8_t (*codes)[
                        const float *scales, size_t dim, const int vectors, const int n)
 {
 	lanes_int dots[LANES_QUERIES][VECTORS];
-	int q, v, h;
+	int q, v, h, k;
 
 	UNROLL
 	for (q = 0; q < n; q++)
 		UNROLL
 	for (v = 0; v < vectors; v++)
 		dots[q][v] = lanes_fill(0);
-	UNROLL
-	for (h = 0; h < (int)SPAN_POSITIONS / 4; h++)
+	UNROLL_OUTER
+	for (h = 0; h < (int)SPAN_POSITIONS / 4; h += 4)
 		UNROLL
-	for (v = 0; v < vectors; v++) {
-		lanes_int w = lanes_load(values + ((size_t)h * dim + (size_t)(LANES * v)) * 4);
+	for (k = 0; k < 4 * vectors; k++) {
+		const int four = k / vectors;
+		lanes_int w;
 
+		v = k % vectors;
+		w = lanes_load(values + ((size_t)(h + four) * dim + (size_t)(LANES * v)) * 4);
 		UNROLL
 		for (q = 0; q < n; q++)
-			dots[q][v] = lanes_dot_weights(dots[q][v], w, codes[q] + h / 4 * 16, h % 4);
+			dots[q][v] = lanes_dot_weights(dots[q][v], w, codes[q] + h * 4, four);
 	}
 	UNROLL
 	for (q = 0; q < n; q++)

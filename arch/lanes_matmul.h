@@ -47,21 +47,17 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 	for (i = 0; i < n_blocks; i++) {
 #ifdef LANES_OWN_DOTS
 		/* Token by token: its activations stay in registers, the panel comes from L1. */
-		const int at_once = LANES_SMALL ? 1 : tokens;
 		const uint8_t *w[LANES_TILES];
 		lanes_columns columns;
-		int token;
 
-		for (token = 0; token < tokens; token += at_once)
-			UNROLL
-		for (v = 0; v < at_once * width; v++) {
-			const int tile = v % width / LANES_PARTS, to = token * width + v;
+		UNROLL
+		for (v = 0; v < tokens * width; v++) {
+			const int tile = v % width / LANES_PARTS;
 			const size_t row = (size_t)(v % LANES_PARTS * LANES);
 			lanes_float product;
 
 			if (v % width == 0)
-				columns = lanes_columns_at(x.codes[token + v / width] +
-				                           i * TILE_BLOCK);
+				columns = lanes_columns_at(x.codes[v / width] + i * TILE_BLOCK);
 			if (v % LANES_PARTS == 0) {
 				w[tile] = p->codes[tile][i];
 				lanes_reload(w[tile]);
@@ -70,11 +66,10 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 			                                        w[tile] + 4 * row, columns),
 			                        lanes_load_float(p->magnitude[tile][i] + row),
 			                        lanes_load_float(p->offset[tile][i] + row));
-			sums[to] = lanes_add(
-			        sums[to],
-			        lanes_mul(product,
-			                  lanes_fill_float(x.scales[token + v / width][i])));
-			lanes_barrier(sums[to]);
+			sums[v] = lanes_add(
+			        sums[v],
+			        lanes_mul(product, lanes_fill_float(x.scales[v / width][i])));
+			lanes_barrier(sums[v]);
 		}
 #else
 		lanes_int dots[LANES_TOKENS * LANES_TILES * LANES_PARTS];
@@ -116,14 +111,17 @@ INLINE void multiply_pass(const lanes_panel *p, lanes_slab x, size_t t, size_t n
 		          sums[v]);
 }
 
-/* All n tokens with one panel, in passes of nearly equal size. */
+/* All n tokens with one panel, in passes of nearly equal size; small code has but one size, and
+ * takes the rest one by one. */
 INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blocks,
                             const int tiles, const bool full)
 {
 	size_t passes = (n + LANES_TOKENS - 1) / LANES_TOKENS, pass, t = 0;
 
-	for (pass = 0; pass < passes; pass++) {
-		size_t tokens = (n - t) / (passes - pass);
+	for (pass = 0; t < n; pass++) {
+		size_t tokens = !LANES_SMALL            ? (n - t) / (passes - pass)
+		                : n - t >= LANES_TOKENS ? LANES_TOKENS
+		                                        : 1;
 
 		prefetch_next(p, passes, tiles);
 		prefetch_results(p, t + tokens, LANES_TOKENS, tiles);
@@ -132,6 +130,9 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 	case count:                                                                                \
 		multiply_pass(p, slab_from(x, t), t, n_blocks, count, tiles, full);                \
 		break;
+#if LANES_SMALL && LANES_TOKENS > 1
+			PASS(LANES_TOKENS)
+#elif !LANES_SMALL
 #if LANES_TOKENS >= 6
 			PASS(6)
 			PASS(5)
@@ -141,6 +142,7 @@ INLINE void multiply_passes(lanes_panel *p, lanes_slab x, size_t n, size_t n_blo
 			PASS(3)
 #endif
 			PASS(2)
+#endif
 #undef PASS
 		default:
 			multiply_pass(p, slab_from(x, t), t, n_blocks, 1, tiles, full);

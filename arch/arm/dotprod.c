@@ -13,10 +13,12 @@
 
 /* Four vectors by four tokens: 16 accumulators, four weights and four activations of the 32
  * registers; the float sums live in L1. */
-#define LANES_TILES   1
-#define LANES_TOKENS  4
-#define LANES_QUERIES 8
-#ifndef __OPTIMIZE_SIZE__
+#define LANES_TILES  1
+#define LANES_TOKENS 4
+#ifdef __OPTIMIZE_SIZE__
+#define LANES_QUERIES 4
+#else
+#define LANES_QUERIES  8
 /* With seven, a panel costs less (bench/arm_estimate.sh). */
 #define LANES_FEW      6
 #define LANES_FEW_MOST 6

@@ -12,11 +12,13 @@
 #include "arch/arm/lanes_neon.h"
 
 /* Four vectors by four tokens: 16 float sums and the eight activations of one token in the 32
- * registers. */
+ * registers. Small code goes token by token. */
 #define LANES_TILES   1
-#define LANES_TOKENS  4
 #define LANES_QUERIES 4
-#ifndef __OPTIMIZE_SIZE__
+#ifdef __OPTIMIZE_SIZE__
+#define LANES_TOKENS 1
+#else
+#define LANES_TOKENS   4
 /* With five, a panel costs less on every core of bench/arm_estimate.sh. */
 #define LANES_FEW      4
 #define LANES_FEW_MOST 4

@@ -27,7 +27,7 @@ build_library() { # compiler, where to
 is_small() {
 	text=$(sed -n 's/^\([0-9]*\) bytes of text.*/\1/p' "$dir/built")
 	printf '%s bytes of text\n' "$text" >&2
-	[ -n "$text" ] && [ "$text" -lt 157000 ]
+	[ -n "$text" ] && [ "$text" -lt 150000 ]
 }
 
 link_board() {
@@ -71,12 +71,12 @@ takes_little_stack() {
 
 if command -v clang >/dev/null; then
 	holds "clang builds the library for firmware" build_library "clang --target=${cross%-}" "$out/clang"
-	holds "clang's has less than 157,000 bytes of text with all kernel sets" is_small
+	holds "clang's has less than 150,000 bytes of text with all kernel sets" is_small
 else
 	skip "the library for firmware, from clang" "clang is not installed"
 fi
 requires "the library for firmware builds" build_library "${cross}gcc" "$out"
-holds "it has less than 157,000 bytes of text with all kernel sets" is_small
+holds "it has less than 150,000 bytes of text with all kernel sets" is_small
 requires "a program for the board links with the library alone" link_board
 for type in $book_types; do
 	requires "breeze is converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type 2>"$dir/err"
