@@ -22,14 +22,26 @@
 
 #define PATTERN_MAX 128
 
-static bool matches(const char *pattern, const format_tensor *t)
+static bool is_tied(const format_tensor *tensors, uint32_t n_tensors)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_tensors; i++)
+		if (tensors[i].kind == TENSOR_OUTPUT)
+			return false;
+	return true;
+}
+
+/* tied: the embedding is the output as well. */
+static bool matches(const char *pattern, const format_tensor *t, bool tied)
 {
 	const char *last;
 	char name[48];
 
 	model_tensor_name(name, t->kind, t->layer);
 	last = strrchr(name, '.');
-	return fnmatch(pattern, name, 0) == 0 || (last && fnmatch(pattern, last + 1, 0) == 0);
+	return fnmatch(pattern, name, 0) == 0 || (last && fnmatch(pattern, last + 1, 0) == 0) ||
+	       (tied && t->kind == TENSOR_EMBEDDING && fnmatch(pattern, "output", 0) == 0);
 }
 
 static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char *spec,
@@ -37,6 +49,7 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 {
 	const char *equals = strrchr(spec, '=');
 	uint32_t type = equals ? type_of_matrices(equals + 1) : 0, i, found = 0;
+	bool tied = is_tied(tensors, n_tensors);
 	char pattern[PATTERN_MAX];
 
 	if (type == 0 || equals - spec >= PATTERN_MAX)
@@ -45,7 +58,7 @@ static brise_status apply(format_tensor *tensors, uint32_t n_tensors, const char
 		                 spec);
 	(void)snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - spec), spec);
 	for (i = 0; i < n_tensors; i++)
-		if (!order_is_vector(tensors[i].kind) && matches(pattern, &tensors[i])) {
+		if (!order_is_vector(tensors[i].kind) && matches(pattern, &tensors[i], tied)) {
 			tensors[i].type = type;
 			found++;
 		}
@@ -79,9 +92,14 @@ static const double costs[TENSOR_KINDS] = {
 	[TENSOR_W3] = 0.00074,        [TENSOR_W2] = 0.00185, [TENSOR_OUTPUT] = 0.00333
 };
 
-double types_guess_loss(uint32_t kind, uint32_t n_layers, double relative_error)
+double types_guess_loss(const format_config *config, uint32_t kind, double relative_error)
 {
-	return costs[kind] * relative_error / COST_ERROR / (order_is_in_layer(kind) ? n_layers : 1);
+	double cost = costs[kind];
+
+	if (kind == TENSOR_EMBEDDING && config->flags & FORMAT_TIED)
+		cost += costs[TENSOR_OUTPUT];
+	return cost * relative_error / COST_ERROR /
+	       (order_is_in_layer(kind) ? config->n_layers : 1);
 }
 
 /* A matrix made larger. */

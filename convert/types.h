@@ -7,7 +7,8 @@
 
 /* Gives the matrices that specs [n] name their types: "PATTERN=TYPE", where PATTERN is a shell
  * pattern of a whole name ("layers.0.w2") or of its last part
- * ("wv"); of several that match, the last counts. Vectors stay as they are.
+ * ("wv"); of several that match, the last counts. "output" is the embedding where there is no
+ * output matrix. Vectors stay as they are.
  * Errors: BRISE_EINVAL: no "=", an unknown type, or a pattern that no matrix has. */
 brise_status types_apply(format_tensor *tensors, uint32_t n_tensors, const char *const *specs,
                          size_t n, brise_error *err);
@@ -19,8 +20,8 @@ typedef struct types_loss {
 } types_loss;
 
 /* An estimate of a loss without measuring: by the kind of matrix, and the relative squared error
- * that the type makes of it. */
-double types_guess_loss(uint32_t kind, uint32_t n_layers, double relative_error);
+ * that the type makes of it. A tied embedding loses as the output too. */
+double types_guess_loss(const format_config *config, uint32_t kind, double relative_error);
 
 /* Makes all matrices whose types are to be chosen q3, and of these as many as fit q4 or q8: those
  * that lose less for each byte they take come first. losses [n_tensors].

@@ -93,6 +93,30 @@ static void test_patterns_name_whole_names_and_last_parts(check_counts *counts)
 	      "names outside layers match whole");
 }
 
+/* Without an output matrix the embedding is it: a rule that names one, and what it loses. */
+static void test_a_tied_embedding_is_the_output(check_counts *counts)
+{
+	static const char *const spec[] = { "output=f16" };
+	const format_config plain = { .n_layers = LAYERS },
+	                    tied = { .n_layers = LAYERS, .flags = FORMAT_TIED };
+	format_tensor tensors[TENSORS];
+	double both = types_guess_loss(&plain, TENSOR_EMBEDDING, 0.01) +
+	              types_guess_loss(&plain, TENSOR_OUTPUT, 0.01),
+	       one = types_guess_loss(&tied, TENSOR_EMBEDDING, 0.01);
+	brise_error err;
+
+	make_tensors(tensors);
+	CHECK(counts, types_apply(tensors, TENSORS - 1, spec, 1, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(counts,
+	      type_of(tensors, TENSOR_EMBEDDING, 0) == TYPE_F16 && count(tensors, TYPE_F16) == 1,
+	      "%u matrices changed", count(tensors, TYPE_F16));
+	CHECK(counts, one > both * 0.999 && one < both * 1.001, "%g, expected %g", one, both);
+	CHECK(counts,
+	      types_guess_loss(&tied, TENSOR_W2, 0.01) == types_guess_loss(&plain, TENSOR_W2, 0.01),
+	      "%g", types_guess_loss(&tied, TENSOR_W2, 0.01));
+}
+
 static void test_patterns_that_mean_nothing_are_refused(check_counts *counts)
 {
 	static const char *const wrong[] = {
@@ -247,6 +271,7 @@ int main(int argc, char **argv)
 
 	check_choose(argc, argv);
 	RUN(test_patterns_name_whole_names_and_last_parts(&counts));
+	RUN(test_a_tied_embedding_is_the_output(&counts));
 	RUN(test_patterns_that_mean_nothing_are_refused(&counts));
 	RUN(test_bytes_go_where_they_help_and_stay_within_their_room(&counts));
 	RUN(test_a_large_matrix_is_not_kept_out_by_small_ones(&counts));

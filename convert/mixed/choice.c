@@ -72,8 +72,9 @@ static brise_status sample_errors(const encode_job *job, const format_tensor *t,
 static brise_status guess_losses(choice *c, brise_error *err)
 {
 	const file_plan *plan = c->job->plan;
-	uint32_t n_layers = plan->source->config.n_layers, i;
+	const format_config *config = &plan->source->config;
 	brise_status status = BRISE_OK;
+	uint32_t i;
 
 	for (i = 0; i < plan->n_tensors && status == BRISE_OK; i++) {
 		const format_tensor *t = &plan->tensors[i];
@@ -84,8 +85,8 @@ static brise_status guess_losses(choice *c, brise_error *err)
 			continue;
 		if ((status = sample_errors(c->job, t, &q3, &q4, err)) == BRISE_OK)
 			status = encode_ask_cancel(c->job->options, c->job->name, err);
-		loss->q3 = types_guess_loss(t->kind, n_layers, q3);
-		loss->q4 = types_guess_loss(t->kind, n_layers, q4);
+		loss->q3 = types_guess_loss(config, t->kind, q3);
+		loss->q4 = types_guess_loss(config, t->kind, q4);
 	}
 	return status;
 }
