@@ -229,7 +229,7 @@ static brise_status check_config(const reading *in, brise_error *err)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: config.pattern is not that of Mistral's tokenizers: at its "
 		                 "character %zu it has \"%.40s\", expected \"%.40s\"",
-		                 name, same, in->pattern + same, SPLIT_PATTERN + same);
+		                 name, same, in->pattern + same, &SPLIT_PATTERN[same]);
 	if (parse_version(in->version) == 0)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: config.version is \"%s\", expected v3 or the like", name,
