@@ -327,11 +327,6 @@ static brise_status check_mathematics(const brise_model *m, bool is_gguf, brise_
 {
 	const format_config *c = &m->config;
 
-	if (is_gguf && (c->rope_scaling != ROPE_UNSCALED || c->query_beta > 0))
-		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: a GGUF of a model with scaled positions is not supported; "
-		                 "export it as safetensors",
-		                 m->name);
 	if (m->windows)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: windows that differ between layers cannot be exported",
@@ -340,8 +335,9 @@ static brise_status check_mathematics(const brise_model *m, bool is_gguf, brise_
 	    c->query_original != c->rope_original)
 		return error_set(err, BRISE_EUNSUPPORTED,
 		                 "%s: yarn from %" PRIu32 " positions on and a factor of queries "
-		                 "from %" PRIu32 ": a config.json has one number for both",
-		                 m->name, c->rope_original, c->query_original);
+		                 "from %" PRIu32 ": %s has one number for both",
+		                 m->name, c->rope_original, c->query_original,
+		                 is_gguf ? "a GGUF" : "a config.json");
 	return BRISE_OK;
 }
 

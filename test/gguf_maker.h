@@ -102,8 +102,20 @@ static inline maker_bytes gguf_finish(gguf_maker *g)
 
 /* ---- the model of checkpoint_maker.h --------------------------------------------------------- */
 
-/* Metadata that say the same as maker_config; `without` is left out, NULL: nothing. */
-static inline void gguf_put_config(gguf_maker *g, const char *without)
+/* "llama.x" with the name of another architecture. */
+static inline const char *gguf_rename_key(const char *key, const char *arch)
+{
+	static char renamed[100];
+
+	if (strncmp(key, "llama.", 6) != 0)
+		return key;
+	(void)snprintf(renamed, sizeof renamed, "%s.%s", arch, key + 6);
+	return renamed;
+}
+
+/* Metadata that say the same as maker_config; `without` is left out, NULL: nothing. It is the key
+ * of a llama, whatever the architecture. */
+static inline void gguf_put_config_of(gguf_maker *g, const char *arch, const char *without)
 {
 	static const struct {
 		const char *key;
@@ -126,14 +138,20 @@ static inline void gguf_put_config(gguf_maker *g, const char *without)
 	size_t i;
 
 	if (!without || strcmp(without, "general.architecture") != 0)
-		gguf_put_string(g, "general.architecture", "llama");
+		gguf_put_string(g, "general.architecture", arch);
 	for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		if (!without || strcmp(without, sizes[i].key) != 0)
-			gguf_put_u32(g, sizes[i].key, sizes[i].value);
+			gguf_put_u32(g, gguf_rename_key(sizes[i].key, arch), sizes[i].value);
 	if (!without || strcmp(without, "llama.attention.layer_norm_rms_epsilon") != 0)
-		gguf_put_f32(g, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+		gguf_put_f32(g, gguf_rename_key("llama.attention.layer_norm_rms_epsilon", arch),
+		             1e-5f);
 	if (!without || strcmp(without, "llama.rope.freq_base") != 0)
-		gguf_put_f32(g, "llama.rope.freq_base", 10000);
+		gguf_put_f32(g, gguf_rename_key("llama.rope.freq_base", arch), 10000);
+}
+
+static inline void gguf_put_config(gguf_maker *g, const char *without)
+{
+	gguf_put_config_of(g, "llama", without);
 }
 
 static inline void gguf_name_tensor(char *name, size_t bytes, size_t i)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/checkpoint/gguf_scaling.h"
 #include "convert/formats/gguf.h"
 #include "runtime/error.h"
 #include "runtime/model/model.h"
@@ -318,7 +319,7 @@ static const struct neutral {
 	{ "use_parallel_residual", 0, 0 },
 	{ "pooling_type", 0, 0 },
 	{ "swin_norm", 0, 0 },
-	{ "rope.scale_linear", 0, 1 },
+	{ "rope.scaling.*", 0, 1 },
 	{ "rope.dimension_sections", 0, 0 },
 	{ "rope.freq_base_swa", 0, 0 },
 };
@@ -348,42 +349,6 @@ static bool is_neutral(const reading *in, const gguf_value *v, const struct neut
 		return (double)flag == expected->value;
 	return gguf_get_number(in->h, v, 0, &number) &&
 	       (number == expected->value || number == expected->other);
-}
-
-/* rope.scaling.*: nothing, type none, or a factor of 1 (0 counts as that, too). The rest belongs to
- * types that are not none. */
-static brise_status check_scaling(const reading *in)
-{
-	const gguf_value *type = find_key(in, "rope.scaling.type");
-	double factor = 1, attention = 1;
-	bool found, has_attention, none;
-	brise_status status;
-	gguf_text text = { "linear", 6 };
-	size_t at;
-
-	if (type && (type->is_array || type->type != GGUF_STRING))
-		return error_set(in->err, BRISE_EFORMAT, "%s: %s is not a string", in->name,
-		                 type->key);
-	if (type) {
-		at = type->at;
-		text = gguf_next_text(in->h, &at);
-	}
-	none = text_is(&text, "none");
-	if ((status = read_number(in, "rope.scaling.factor", &factor, &found)) != BRISE_OK ||
-	    (status = read_number(in, "rope.scaling.attn_factor", &attention, &has_attention)) !=
-	            BRISE_OK)
-		return status;
-	if (!none && ((factor != 1 && factor != 0) ||
-	              (!text_is(&text, "linear") && !text_is(&text, "yarn"))))
-		return error_set(in->err, BRISE_EUNSUPPORTED,
-		                 "%s: %srope.scaling: type %.*s with factor %g is not supported",
-		                 in->name, in->prefix, (int)(text.n > 40 ? 40 : text.n), text.bytes,
-		                 factor);
-	if (has_attention && attention != 1 && attention != 0)
-		return error_set(in->err, BRISE_EUNSUPPORTED,
-		                 "%s: %srope.scaling.attn_factor %g is not supported", in->name,
-		                 in->prefix, attention);
-	return BRISE_OK;
 }
 
 static brise_status check_layout(const reading *in)
@@ -419,16 +384,24 @@ static brise_status check_neutral(const reading *in)
 		                             "attention.layer_norm_rms_epsilon",
 		                             "context_length",
 		                             "attention.sliding_window",
-		                             "rope.scaling.*",
+		                             "rope.scale_linear",
+		                             "rope.scaling.type",
+		                             "rope.scaling.factor",
+		                             "rope.scaling.attn_factor",
+		                             "rope.scaling.original_context_length",
+		                             "rope.scaling.finetuned",
+		                             "rope.scaling.yarn_*",
 		                             "tensor_data_layout" };
+	bool has_query_factor = !strcmp(in->prefix, GGUF_MINISTRAL);
 	size_t prefix = strlen(in->prefix), i, k;
 
 	for (i = 0; i < in->h->n_values; i++) {
 		const gguf_value *v = &in->h->values[i];
-		bool seen = false;
+		bool seen;
 
 		if (strncmp(v->key, in->prefix, prefix) != 0)
 			continue;
+		seen = has_query_factor && !strcmp(v->key + prefix, "attention.temperature_scale");
 		for (k = 0; k < sizeof known / sizeof *known; k++)
 			seen = seen || key_matches(v->key + prefix, known[k]);
 		for (k = 0; k < sizeof neutrals / sizeof *neutrals && !seen; k++) {
@@ -525,8 +498,10 @@ brise_status gguf_read_architecture(architecture *a, const gguf_header *h,
 	    (status = read_vocabulary(&in, tensors)) != BRISE_OK ||
 	    (status = read_rope(&in)) != BRISE_OK || (status = read_eps(&in)) != BRISE_OK ||
 	    (status = read_positions(&in)) != BRISE_OK ||
-	    (status = check_scaling(&in)) != BRISE_OK || (status = check_layout(&in)) != BRISE_OK ||
-	    (status = check_neutral(&in)) != BRISE_OK || (status = read_tokens(&in)) != BRISE_OK)
+	    (status = gguf_read_scaling(&a->config, h, in.prefix, name, decisions, err)) !=
+	            BRISE_OK ||
+	    (status = check_layout(&in)) != BRISE_OK || (status = check_neutral(&in)) != BRISE_OK ||
+	    (status = read_tokens(&in)) != BRISE_OK)
 		return status;
 	return model_check_config(&a->config, name, err);
 }

@@ -1,5 +1,5 @@
 /* gguf_writer.c - metadata that llama.cpp needs to run architecture "llama", which has Mistral's
- * mathematics but for the window
+ * mathematics but for the window, or "mistral3", which scales frequencies and queries as well
  *
  * Keys: ggml's docs/gguf.md. The window is written under its standard key, though llama.cpp does
  * not read it for this architecture. Without a tokenizer the vocabulary's kind is "none": the file
@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/eval/rope_scaling.h"
+#include "runtime/model/config.h"
 #include "runtime/text/chat_template.h"
 #include "runtime/text/tokenizer.h"
 
@@ -36,6 +38,7 @@ uint32_t gguf_source_row(uint32_t row, uint32_t head_dim)
 typedef struct pairs {
 	buffer data;
 	uint64_t n;
+	const char *architecture; /* keys that begin with a dot follow it */
 } pairs;
 
 static void put_string(buffer *b, const void *text, size_t n)
@@ -46,7 +49,11 @@ static void put_string(buffer *b, const void *text, size_t n)
 
 static void put_key(pairs *p, const char *key, enum gguf_value_type type)
 {
-	put_string(&p->data, key, strlen(key));
+	const char *before = *key == '.' ? p->architecture : "";
+
+	buffer_put_number(&p->data, strlen(before) + strlen(key), 8);
+	buffer_put(&p->data, before, strlen(before));
+	buffer_put(&p->data, key, strlen(key));
 	buffer_put_number(&p->data, type, 4);
 	p->n++;
 }
@@ -88,7 +95,7 @@ static void put_general(const export_plan *plan, pairs *p)
 {
 	bool blocks = plan->type != GGML_F16;
 
-	put_text(p, "general.architecture", "llama");
+	put_text(p, "general.architecture", p->architecture);
 	put_text(p, "general.type", "model");
 	if (plan->name)
 		put_text(p, "general.name", plan->name);
@@ -100,27 +107,61 @@ static void put_general(const export_plan *plan, pairs *p)
 		put_u32(p, "general.quantization_version", QUANTIZATION_VERSION);
 }
 
+/* Yarn's magnitude is m(1) / m(multiplier) times attn_factor (convert/checkpoint/gguf_scaling.c);
+ * multiplier 1 makes the first part 1, none makes it m(1). */
+static void put_magnitude(const format_config *c, pairs *p)
+{
+	double magnitude = rope_scaling_magnitude(c);
+	double usual = rope_scaling_default_magnitude(c->rope_factor, 1);
+
+	if (magnitude < usual || magnitude > usual)
+		put_f32(p, ".rope.scaling.yarn_log_multiplier", 1);
+	if ((magnitude < usual || magnitude > usual) && (magnitude < 1 || magnitude > 1))
+		put_f32(p, ".rope.scaling.attn_factor", (float)magnitude);
+}
+
+static void put_scaling(const format_config *c, pairs *p)
+{
+	const char *type = config_rope_scaling(c);
+	uint32_t original = c->rope_scaling == ROPE_YARN ? c->rope_original : c->query_original;
+
+	if (type) {
+		put_text(p, ".rope.scaling.type", type);
+		put_f32(p, ".rope.scaling.factor", (float)c->rope_factor);
+	}
+	if (c->rope_scaling == ROPE_YARN) {
+		put_f32(p, ".rope.scaling.yarn_beta_fast", (float)c->rope_beta_fast);
+		put_f32(p, ".rope.scaling.yarn_beta_slow", (float)c->rope_beta_slow);
+		put_magnitude(c, p);
+	}
+	if (original)
+		put_u32(p, ".rope.scaling.original_context_length", original);
+	if (c->query_beta > 0)
+		put_f32(p, ".attention.temperature_scale", (float)c->query_beta);
+}
+
 static void put_architecture(const format_config *c, pairs *p)
 {
-	put_u32(p, "llama.vocab_size", c->vocab);
-	put_u32(p, "llama.context_length",
+	put_u32(p, ".vocab_size", c->vocab);
+	put_u32(p, ".context_length",
 	        c->max_context ? c->max_context
 	        : c->window    ? c->window
 	                       : CONTEXT_UNSTATED);
-	put_u32(p, "llama.embedding_length", c->dim);
-	put_u32(p, "llama.block_count", c->n_layers);
-	put_u32(p, "llama.feed_forward_length", c->hidden_dim);
-	put_u32(p, "llama.attention.head_count", c->n_heads);
-	put_u32(p, "llama.attention.head_count_kv", c->n_kv_heads);
-	put_f32(p, "llama.attention.layer_norm_rms_epsilon", c->norm_eps);
+	put_u32(p, ".embedding_length", c->dim);
+	put_u32(p, ".block_count", c->n_layers);
+	put_u32(p, ".feed_forward_length", c->hidden_dim);
+	put_u32(p, ".attention.head_count", c->n_heads);
+	put_u32(p, ".attention.head_count_kv", c->n_kv_heads);
+	put_f32(p, ".attention.layer_norm_rms_epsilon", c->norm_eps);
 	if ((uint64_t)c->head_dim * c->n_heads != c->dim) {
-		put_u32(p, "llama.attention.key_length", c->head_dim);
-		put_u32(p, "llama.attention.value_length", c->head_dim);
+		put_u32(p, ".attention.key_length", c->head_dim);
+		put_u32(p, ".attention.value_length", c->head_dim);
 	}
 	if (c->window)
-		put_u32(p, "llama.attention.sliding_window", c->window);
-	put_u32(p, "llama.rope.dimension_count", c->head_dim);
-	put_f32(p, "llama.rope.freq_base", (float)c->rope_theta);
+		put_u32(p, ".attention.sliding_window", c->window);
+	put_u32(p, ".rope.dimension_count", c->head_dim);
+	put_f32(p, ".rope.freq_base", (float)c->rope_theta);
+	put_scaling(c, p);
 }
 
 /* ---- the tokenizer -------------------------------------------------------------------------- */
@@ -230,11 +271,13 @@ static void put_tensor(const export_tensor *t, buffer *out)
 
 void gguf_make_header(const export_plan *plan, buffer *out)
 {
-	pairs p = { { NULL, 0, 0, false }, 0 };
+	const format_config *c = &plan->model->config;
+	bool scaled = c->rope_scaling == ROPE_YARN || c->query_beta > 0;
+	pairs p = { { NULL, 0, 0, false }, 0, scaled ? "mistral3" : "llama" };
 	size_t i;
 
 	put_general(plan, &p);
-	put_architecture(&plan->model->config, &p);
+	put_architecture(c, &p);
 	put_tokenizer(plan->tokenizer, plan->model, &p);
 	buffer_put(out, GGUF_MAGIC, 4);
 	buffer_put_number(out, GGUF_VERSION, 4);
