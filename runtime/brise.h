@@ -543,6 +543,14 @@ typedef struct brise_tool_call {
 	const char *arguments; /* JSON; NULL or "": {} */
 } brise_tool_call;
 
+/* Reasoning within a message of the assistant or the system. */
+typedef struct brise_thought {
+	size_t at;        /* in the content: what it stands in front of; `bytes`: at its end */
+	const char *text; /* UTF-8 [bytes] */
+	size_t bytes;
+	bool is_open; /* it has not ended: the answer goes on with it */
+} brise_thought;
+
 typedef struct brise_message {
 	brise_role role;
 	const char *content; /* UTF-8 [bytes], NUL bytes allowed; NULL: none */
@@ -552,6 +560,8 @@ typedef struct brise_message {
 	const char *call_id; /* of a result: the call that it answers; NULL: not said */
 	const char *name;    /* of a result: the tool; NULL: that of the call */
 	bool continued;      /* of the assistant's last message: the answer is to continue it */
+	const brise_thought *thoughts; /* [n_thoughts] in the order of their places */
+	size_t n_thoughts;
 } brise_message;
 
 typedef struct brise_conversation {
@@ -565,8 +575,8 @@ typedef struct brise_conversation {
 
 typedef struct brise_chat_options {
 	size_t size; /* sizeof(brise_chat_options) */
-	/* "v1", "v2", "v3" (Mistral's), "chatml", "zephyr"; NULL: what the model's file says, or
-	 * its template and its vocabulary show */
+	/* "v1", "v2", "v3", "v3-tekken", "v7", "v11", "v13" (Mistral's), "chatml", "zephyr"; NULL:
+	 * what the model's file says, or its template and its vocabulary show */
 	const char *format;
 	/* a file of affixes instead, as runtime/CHAT.md describes it: its text [affixes_bytes], and
 	 * what messages call it; NULL: none */
@@ -596,6 +606,7 @@ typedef struct brise_chat_facts {
 	const int32_t *ends; /* [n_ends] tokens that end an answer, the model's included */
 	size_t n_ends;
 	bool system, tools; /* whether it has system messages, and tools */
+	bool thoughts;      /* and a form for reasoning */
 } brise_chat_facts;
 
 /* Facts of a chat, valid until it is freed; NULL for NULL. */

@@ -94,7 +94,7 @@ def main(path, rows_path):
         check("chat template", len(sections[7]) <= 1 << 20 and b"\0" not in sections[7] and sections[7].decode())
     if 8 in sections:
         text = sections[8].decode()
-        check("chat format", len(sections[8]) <= 1 << 16 and "\0" not in text and (text in ("v1", "v2", "v3", "chatml", "zephyr", "unknown") or json.loads(text)))
+        check("chat format", len(sections[8]) <= 1 << 16 and "\0" not in text and (text in ("v1", "v2", "v3", "v3-tekken", "v7", "v11", "v13", "chatml", "zephyr", "unknown") or json.loads(text)))
     tensors = [struct.unpack_from("<IIIIIIQQf", sections[2], at) for at in range(0, len(sections[2]), 64)]
     expected = [json.loads(line) for line in open(rows_path)]
     check("number of tensors", len(expected) == len(tensors))

@@ -397,7 +397,8 @@ static void test_wrong_orders_are_refused_in_words(void)
 		{ "zephyr", TALK(USER("a") "," RESULT("b", "c")),
 		  "message 2 is a tool's result: the format zephyr has no form for tools" },
 		{ "v4", TALK(USER("a")),
-		  "chat format \"v4\" is not known, expected one of v1, v2, v3, chatml, zephyr" },
+		  "chat format \"v4\" is not known, expected one of v1, v2, v3, v3-tekken, v7, "
+		  "v11, v13, chatml, zephyr" },
 	};
 	chat_maker v;
 	size_t i;
@@ -420,7 +421,7 @@ static void test_lines_that_are_no_conversations_are_refused(void)
 		{ "{'messages': [{'role': 'user', 'content': 1}]}", "content: a string expected" },
 		{ "{'messages': [{'role': 'user', 'content': [{'type': 'image_url', 'image_url': "
 		  "'x'}]}]}",
-		  "a part of a message that is no text" },
+		  "a part of a message that is neither text nor reasoning" },
 		{ "{'messages': [{'role': 'assistant', 'tool_calls': [{'id': 'a'}]}]}",
 		  "a tool call without the name of its function" },
 		{ "{'messages': [" USER("a") "], 'tools': [{'type': 'function'}]}",
@@ -516,7 +517,8 @@ static void test_formats_are_recognised_by_template_and_vocabulary(void)
 		  VOCABULARY_V3, "v2", "without call_id" },
 		{ "[AVAILABLE_TOOLS] [INST]", VOCABULARY_V1, NULL, "which the vocabulary lacks" },
 		{ "[SYSTEM_PROMPT] [INST]", VOCABULARY_V3, NULL, "Mistral's v7" },
-		{ "[INST] [ARGS]", VOCABULARY_V3, NULL, "v11 or v13" },
+		{ "[INST] [ARGS]", VOCABULARY_V3, NULL, "Mistral's v13" },
+		{ "[INST] [CALL_ID] [ARGS]", VOCABULARY_V3, NULL, "Mistral's v11" },
 		{ "[INST] <<SYS>>", VOCABULARY_V1, NULL, "Llama 2's form" },
 		{ "{{'<|im_start|>' + message['role'] + '\\n'}}", VOCABULARY_CHATML, "chatml",
 		  "<|im_start|>" },

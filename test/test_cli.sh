@@ -730,8 +730,8 @@ sed -i 1d "$dir/talks"
 try tokenize "$model" --chat --jsonl --chat-format v1 -f "$dir/talk"
 holds "--chat encodes a conversation with one begin token and no end token" [ "$(grep -cE '^\[1,[0-9,]*\]$' "$dir/out")" = 1 -a "$(grep -c '[[,]2[],]' "$dir/out")" = 0 ]
 refuses "--chat names the record and the message that are wrong" 1 "record 1: message 2 is a tool's result" tokenize "$model" --chat --jsonl --chat-format v1 -f "$dir/talks"
-refuses "--chat says what to do where the format is not known" 1 "choose one of v1, v2, v3, chatml, zephyr, or a file" tokenize "$model" --chat --jsonl -f "$dir/talk"
-refuses "--chat-format is a name or a file" 1 'neither v1, v2, v3, chatml or zephyr nor a file' tokenize "$model" --chat --jsonl --chat-format v9 -f "$dir/talk"
+refuses "--chat says what to do where the format is not known" 1 "choose one of v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr, or a file" tokenize "$model" --chat --jsonl -f "$dir/talk"
+refuses "--chat-format is a name or a file" 1 'neither a format of this program (v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr) nor a file' tokenize "$model" --chat --jsonl --chat-format v9 -f "$dir/talk"
 refuses "a file of affixes is checked" 1 "user, assistant, tool, control, ends or begin expected" tokenize "$model" --chat --jsonl --chat-format "$dir/talk" -f "$dir/talk"
 "$brise" convert "$checkpoint" "$dir/chat.brise" --effort fast --chat-format v1 2>"$dir/err"
 holds "convert --chat-format records the format" [ "$(grep -c 'chat format v1 (--chat-format)' "$dir/err")" = 1 ]

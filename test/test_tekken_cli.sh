@@ -10,7 +10,7 @@ cp test/models/breeze/tokenizer.model "$dir/checkpoint"
 requires "it is converted" sh -c '"$1" convert "$2" "$3" --effort fast 2>"$4"' sh "$brise" "$dir/checkpoint" "$model" "$dir/notes"
 holds "tekken.json comes before tokenizer.model" grep -q "tokenizer: tekken.json" "$dir/notes"
 holds "its version and size are said" grep -q "tekken version v13: 2048 tokens, 100 of them control" "$dir/notes"
-holds "no format of conversations is guessed for it" sh -c '! grep -q "chat format v3" "$1"' sh "$dir/notes"
+holds "and so is the format of its conversations" grep -q "chat format v13: the tokenizer is of tekken's version 13" "$dir/notes"
 try info "$model"
 holds "info says that it is byte-level" grep -q "^tokenizer    in the file, byte-level" "$dir/out"
 holds "info shows the begin token" grep -q "begin 1 <s>, end 2 </s>" "$dir/out"
@@ -29,6 +29,10 @@ holds "which are 2 and 3" grep -q ' 2 3$' "$dir/a"
 holds "they are none of text" sh -c '"$1" tokenize "$2" "[INST]" | grep -qv "^3$"' sh "$brise" "$model"
 holds "as lines of JSON" same_ids --jsonl -f "$dir/lines"
 holds "and back" sh -c '"$1" tokenize "$2" --jsonl -d -f "$3" | cmp -s - "$4"' sh "$brise" "$model" "$dir/a" "$dir/lines"
+
+printf '%s\n' '{"messages": [{"role": "system", "content": "[INST]"}, {"role": "user", "content": "Größe"}]}' >"$dir/lines"
+holds "conversations, in the format of its version" same_ids --chat --jsonl -f "$dir/lines"
+holds "with control tokens around texts" grep -qE '^\[1,17,.*,18,3,.*,4\]$' "$dir/a"
 
 is_utf8() { iconv -f UTF-8 -t UTF-8 "$1" >/dev/null 2>&1; }
 try run "$model" "Hello, naïve 京" -n 200 --temperature 2 --seed 4
@@ -49,7 +53,7 @@ printf 'root ::= "naïve café" | "北京" | " москва 😀"\n' >"$dir/word
 try run "$model" "Say:" -n 60 --temperature 1 --seed 2 --grammar "$dir/words.gbnf"
 holds "characters that tokens cut into bytes, by a grammar" grep -qxE 'naïve café|北京| москва 😀' "$dir/out"
 
-printf 'Hello\nAgain\n' | "$brise" chat "$model" --chat-format zephyr -n 20 --seed 1 >"$dir/out" 2>"$dir/err"
+printf 'Hello\nAgain\n' | "$brise" chat "$model" -n 20 --seed 1 >"$dir/out" 2>"$dir/err"
 holds "chat answers" [ $? -eq 0 -a -s "$dir/out" ]
 holds "in whole characters, too" is_utf8 "$dir/out"
 

@@ -10,7 +10,8 @@
 
 bool chat_format_is_name(const char *value)
 {
-	static const char *const names[] = { "v1", "v2", "v3", "chatml", "zephyr" };
+	static const char *const names[] = { "v1",  "v2",  "v3",     "v3-tekken", "v7",
+		                             "v11", "v13", "chatml", "zephyr" };
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -31,7 +32,8 @@ brise_status chat_format_read(char **text, const char *value, brise_error *err)
 	}
 	if (!os_examine(value, &file))
 		return error_set(err, BRISE_EINVAL,
-		                 "--chat-format \"%s\": neither v1, v2, v3, chatml or zephyr nor a "
+		                 "--chat-format \"%s\": neither a format of this program "
+		                 "(v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr) nor a "
 		                 "file",
 		                 value);
 	return input_read_text(value, text, &bytes, err);

@@ -8,8 +8,9 @@
 	"brise chat MODEL holds a conversation; brise run MODEL --chat \"question\" answers one "  \
 	"question"
 #define OUR_FORMAT                                                                                 \
-	"templates are not executed: --chat-format v1, v2, v3, chatml, zephyr or a file of "       \
-	"affixes (runtime/CHAT.md) says how a model's conversations are written"
+	"templates are not executed: --chat-format v1, v2, v3, v3-tekken, v7, v11, v13, chatml, "  \
+	"zephyr or a file of affixes (runtime/CHAT.md) says how a model's conversations are "      \
+	"written"
 #define OUR_SERVER "brise serve MODEL answers requests over HTTP; this command does not"
 #define NO_TLS     "brise serves plain HTTP: a proxy such as nginx or HAProxy in front of it adds TLS"
 #define OUR_PLACES "brise serve MODEL --parallel N answers several requests at once"

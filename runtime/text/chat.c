@@ -12,7 +12,7 @@
 #include "runtime/text/chat_order.h"
 #include "runtime/text/chat_template.h"
 
-#define KNOWN    "v1, v2, v3, chatml, zephyr"
+#define KNOWN    "v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr"
 #define CHOOSE   "; choose one of " KNOWN ", or a file of affixes (--chat-format)"
 #define RECORDED "the model's chat format" /* a file of affixes in the model's file */
 

@@ -84,51 +84,125 @@ static bool is_word(const char *text, size_t bytes, const char *word)
 	return bytes == strlen(word) && !memcmp(text, word, bytes);
 }
 
-/* {"type": "text", "text": "..."}: *text from memory_new. */
-static bool read_part(json_reader *r, char **text, size_t *bytes)
+/* {"type": "text", "text": "..."}, or reasoning, {"type": "thinking", "thinking": "...",
+ * "closed": false}, whose text may be a list of texts. */
+typedef struct part {
+	char *text; /* [bytes] from memory_new */
+	size_t bytes;
+	bool is_thought, is_open;
+} part;
+
+static bool read_texts(json_reader *r, char **text, size_t *bytes);
+
+static void read_part_field(json_reader *r, const char *key, part *p)
+{
+	bool closed = true;
+
+	if (!strcmp(key, "closed")) {
+		json_read_bool(r, &closed);
+		p->is_open = !closed;
+	} else if (p->text || (strcmp(key, "text") != 0 && strcmp(key, "thinking") != 0)) {
+		json_skip(r);
+	} else if ((p->is_thought = !strcmp(key, "thinking")) && json_peek(r) == JSON_ARRAY) {
+		read_texts(r, &p->text, &p->bytes);
+	} else {
+		json_read_string(r, &p->text, &p->bytes);
+	}
+}
+
+static bool read_part(json_reader *r, part *p)
 {
 	char key[32], *type = NULL;
 	size_t type_bytes = 0;
 
-	*text = NULL;
-	*bytes = 0;
+	*p = (part){ .text = NULL };
 	json_enter_object(r);
 	while (json_next_key(r, key, sizeof key))
 		if (!strcmp(key, "type") && !type)
 			json_read_string(r, &type, &type_bytes);
-		else if (!strcmp(key, "text") && !*text)
-			json_read_string(r, text, bytes);
 		else
-			json_skip(r);
-	if (r->status == BRISE_OK && (!*text || (type && !is_word(type, type_bytes, "text"))))
-		json_refuse(r, BRISE_EUNSUPPORTED, "a part of a message that is no text");
+			read_part_field(r, key, p);
+	if (r->status == BRISE_OK &&
+	    (!p->text || (type && !is_word(type, type_bytes, p->is_thought ? "thinking" : "text"))))
+		json_refuse(r, BRISE_EUNSUPPORTED,
+		            "a part of a message that is neither text nor reasoning");
 	memory_free(type);
 	return r->status == BRISE_OK;
 }
 
-static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
+/* Adds text [bytes] to *all [*n], from memory_new, with JOIN between if `joins`. */
+static bool add_text(json_reader *r, char **all, size_t *n, const char *text, size_t bytes,
+                     bool joins)
 {
-	char *all = NULL, *part, *grown;
-	size_t n = 0, bytes, joint;
+	size_t joint = joins && *n > 0 && bytes > 0 ? strlen(JOIN) : 0;
+	char *grown = memory_resize(*all, *n + joint + bytes + 1, 1);
 
+	if (!grown)
+		return no_memory(r);
+	memcpy(grown + *n, JOIN, joint);
+	memcpy(grown + *n + joint, text, bytes);
+	*all = grown;
+	*n += joint + bytes;
+	return true;
+}
+
+/* A list of texts, joined. */
+static bool read_texts(json_reader *r, char **text, size_t *bytes)
+{
+	char *all = NULL;
+	part p;
+
+	*bytes = 0;
 	json_enter_array(r);
 	while (json_next_element(r)) {
-		bool done = read_part(r, &part, &bytes);
-
-		joint = n > 0 && bytes > 0 ? strlen(JOIN) : 0;
-		grown = done ? memory_resize(all, n + joint + bytes + 1, 1) : NULL;
-		if (grown) {
-			all = grown;
-			memcpy(all + n, JOIN, joint);
-			memcpy(all + n + joint, part, bytes);
-			n += joint + bytes;
-		} else if (done) {
-			no_memory(r);
-		}
-		memory_free(part);
+		if (read_part(r, &p) && p.is_thought)
+			json_refuse(r, BRISE_EUNSUPPORTED, "reasoning within reasoning");
+		else if (r->status == BRISE_OK)
+			add_text(r, &all, bytes, p.text, p.bytes, true);
+		memory_free(p.text);
 	}
+	if (r->status == BRISE_OK && !all)
+		add_text(r, &all, bytes, "", 0, false);
+	*text = all;
+	return r->status == BRISE_OK;
+}
+
+/* Takes over its text. */
+static bool add_thought(chat_line *line, json_reader *r, brise_message *m, const part *p)
+{
+	brise_thought *grown;
+
+	if (!own(line, r, p->text))
+		return false;
+	grown = memory_new(m->n_thoughts + 1, sizeof *grown);
+	if (!own(line, r, grown))
+		return false;
+	if (m->n_thoughts > 0)
+		memcpy(grown, m->thoughts, m->n_thoughts * sizeof *grown);
+	grown[m->n_thoughts++] = (brise_thought){ m->bytes, p->text, p->bytes, p->is_open };
+	m->thoughts = grown;
+	return true;
+}
+
+static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
+{
+	bool joins = true;
+	char *all = NULL;
+	part p;
+
+	json_enter_array(r);
+	while (json_next_element(r))
+		if (!read_part(r, &p)) {
+			memory_free(p.text);
+		} else if (p.is_thought) {
+			add_thought(line, r, m, &p);
+			joins = false;
+		} else {
+			add_text(r, &all, &m->bytes, p.text, p.bytes, joins);
+			memory_free(p.text);
+			joins = true;
+		}
 	m->content = all;
-	m->bytes = n;
 	return !all || own(line, r, all);
 }
 
@@ -137,7 +211,7 @@ static bool read_content(chat_line *line, json_reader *r, brise_message *m)
 	char *text;
 
 	m->content = NULL;
-	m->bytes = 0;
+	m->bytes = m->n_thoughts = 0;
 	if (json_peek(r) == JSON_NULL)
 		return json_read_null(r);
 	if (json_peek(r) == JSON_ARRAY)

@@ -6,6 +6,7 @@
 #include "runtime/text/chat_order.h"
 
 #include "runtime/error.h"
+#include "runtime/text/chat_mistral.h"
 
 const char *chat_role_name(brise_role role)
 {
@@ -51,6 +52,12 @@ static brise_status check_result(order *o, size_t i, brise_error *err)
 	                 i + 1, i, chat_role_name(o->messages[i - 1].role));
 }
 
+/* Whether one answer may have text and calls. */
+static bool joins_calls(const order *o)
+{
+	return o->chat->rules && o->chat->rules->text_and_calls;
+}
+
 static brise_status check_answer(order *o, size_t i, brise_error *err)
 {
 	const brise_message *m = &o->messages[i];
@@ -58,12 +65,12 @@ static brise_status check_answer(order *o, size_t i, brise_error *err)
 	if (m->n_calls > 0 && !m->calls)
 		return error_set(err, BRISE_EINVAL, "message %zu: %zu calls, but calls is NULL",
 		                 i + 1, m->n_calls);
-	if (m->bytes > 0 && m->n_calls > 0)
+	if (m->bytes > 0 && m->n_calls > 0 && !joins_calls(o))
 		return error_set(err, BRISE_EINVAL,
 		                 "message %zu, from the assistant, has both text and tool calls: "
 		                 "%s has one of them in a message",
 		                 i + 1, o->chat->facts.format);
-	if (m->bytes == 0 && m->n_calls == 0)
+	if (m->bytes == 0 && m->n_calls == 0 && m->n_thoughts == 0)
 		return error_set(err, BRISE_EINVAL,
 		                 "message %zu, from the assistant, has neither text nor tool calls",
 		                 i + 1);
@@ -76,6 +83,37 @@ static brise_status check_answer(order *o, size_t i, brise_error *err)
 		                 "message %zu is to be continued, but it calls a tool", i + 1);
 	o->waiting = m->n_calls;
 	o->caller = m->n_calls > 0 ? i + 1 : 0;
+	return BRISE_OK;
+}
+
+/* Reasoning of a message. */
+static brise_status check_thoughts(const order *o, size_t i, brise_error *err)
+{
+	const brise_message *m = &o->messages[i];
+	size_t at = 0, k;
+
+	if (m->n_thoughts == 0)
+		return BRISE_OK;
+	if (!o->chat->facts.thoughts)
+		return error_set(err, BRISE_EINVAL,
+		                 "message %zu has reasoning in it: the format %s has no form for "
+		                 "it%s",
+		                 i + 1, o->chat->facts.format,
+		                 o->chat->rules && o->chat->rules->thoughts
+		                         ? ", as the vocabulary lacks [THINK] or [/THINK]"
+		                         : "");
+	if (m->role != BRISE_ASSISTANT && m->role != BRISE_SYSTEM)
+		return error_set(err, BRISE_EINVAL,
+		                 "message %zu, from %s, has reasoning in it: only the assistant's "
+		                 "and the system's may",
+		                 i + 1, chat_role_name(m->role));
+	for (k = 0; k < m->n_thoughts && m->thoughts; at = m->thoughts[k++].at)
+		if (m->thoughts[k].at < at || m->thoughts[k].at > m->bytes ||
+		    (m->thoughts[k].bytes > 0 && !m->thoughts[k].text))
+			break;
+	if (k < m->n_thoughts)
+		return error_set(err, BRISE_EINVAL,
+		                 "message %zu: thoughts is NULL, or without text or place", i + 1);
 	return BRISE_OK;
 }
 
@@ -106,7 +144,7 @@ static brise_status check_forms(const order *o, size_t i, brise_error *err)
 		                 "message %zu, from %s, %s: only the assistant's may", i + 1,
 		                 chat_role_name(m->role),
 		                 m->continued ? "is to be continued" : "calls tools");
-	return BRISE_OK;
+	return check_thoughts(o, i, err);
 }
 
 /* What may follow the message before. */
@@ -126,7 +164,8 @@ static brise_status check_pair(const order *o, size_t i, brise_error *err)
 		                 "message %zu is from the user and message %zu a tool's result: "
 		                 "the assistant's answer belongs between them",
 		                 i + 1, i);
-	if (joins && role == BRISE_ASSISTANT && role == before && o->messages[i].n_calls > 0)
+	if (joins && !joins_calls(o) && role == BRISE_ASSISTANT && role == before &&
+	    o->messages[i].n_calls > 0)
 		return error_set(err, BRISE_EINVAL,
 		                 "messages %zu and %zu, both from the assistant, are one answer to "
 		                 "%s, which has either text or tool calls",

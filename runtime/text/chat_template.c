@@ -2,6 +2,8 @@
  *
  * Mistral's v1, and v2 and v3 without tools, have templates that differ in spaces only, and spaces
  * differ between publications of one version as well: whether [INST] is a control token decides.
+ * With a byte-level tokenizer its version decides, which a tekken.json has; where there is none, as
+ * in a tokenizer.json, the tokens that the template writes do.
  * mistral-common (integrations/chat_templates) and the tokenizer_config.json of the published
  * models are what the marks are taken from.
  */
@@ -10,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/text/chat_mistral.h"
 #include "runtime/text/tokenizer.h"
 
-/* Texts that one form alone has, newest first; format NULL: it is known by name only. */
+/* Texts that one form alone has, newest first: forms that are known by name only. */
 static const struct {
 	const char *mark, *form;
 } foreign[] = {
@@ -22,9 +25,15 @@ static const struct {
 	{ "GPT4 Correct", "OpenChat's form" },
 	{ "### Instruction", "Alpaca's form" },
 	{ "[MODEL_SETTINGS]", "a form later than Mistral's v13" },
-	{ "[THINK]", "Mistral's v13" },
-	{ "[ARGS]", "Mistral's v11 or v13" },
-	{ "[SYSTEM_PROMPT]", "Mistral's v7" },
+};
+
+/* Tokens that templates of Mistral's byte-level formats write, newest first. */
+static const struct {
+	const char *mark, *without, *form;
+} byte_level[] = {
+	{ "[THINK]", NULL, "v13" },      { "[ARGS]", "[CALL_ID]", "v13" },
+	{ "[ARGS]", NULL, "v11" },       { "[SYSTEM_PROMPT]", NULL, "v7" },
+	{ "[INST]", NULL, "v3-tekken" },
 };
 
 /* v1 to v3 are of SentencePiece's tokenizers. */
@@ -33,6 +42,13 @@ static const struct {
 static bool holds(const char *text, const char *part)
 {
 	return strstr(text, part) != NULL;
+}
+
+/* Whether a template has the marks of byte_level[i]. */
+static bool holds_form(const char *text, size_t i)
+{
+	return holds(text, byte_level[i].mark) &&
+	       !(byte_level[i].without && holds(text, byte_level[i].without));
 }
 
 /* Whether the vocabulary has the text as a token that ordinary text is not cut into. */
@@ -52,14 +68,41 @@ static void say(chat_guess *g, const char *format, const char *before, const cha
 	(void)snprintf(g->seen, sizeof g->seen, "%s%s%s", before, mark, after);
 }
 
+/* Says the format of a byte-level tokenizer's version. False: it has none that is known. */
+static bool guess_dialect(chat_guess *g, const brise_tokenizer *t)
+{
+	const mistral_rules *rules = t ? mistral_find_dialect(t->dialect) : NULL;
+
+	if (!rules)
+		return false;
+	g->format = rules->name;
+	(void)snprintf(g->seen, sizeof g->seen, "the tokenizer is of tekken's version %u",
+	               (unsigned)t->dialect);
+	return true;
+}
+
+/* One of Mistral's with a byte-level tokenizer. False: the template has no mark of them. */
+static bool guess_byte_level(chat_guess *g, const char *text, const brise_tokenizer *t)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof byte_level / sizeof *byte_level; i++) {
+		if (!holds_form(text, i))
+			continue;
+		if (!guess_dialect(g, t))
+			say(g, byte_level[i].form, "the chat template writes ", byte_level[i].mark,
+			    BYTE_LEVEL);
+		return true;
+	}
+	return false;
+}
+
 /* One of Mistral's with [INST]: as a token from v2 on. */
 static void guess_mistral(chat_guess *g, const char *text, const brise_tokenizer *t)
 {
 	bool results = holds(text, "[TOOL_RESULTS]"), ids = holds(text, "call_id");
 
-	if (t && t->kind->byte_level)
-		say(g, NULL, "the chat template writes [INST]", "", BYTE_LEVEL);
-	else if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
+	if (has_token(t, "[INST]") && has_token(t, "[TOOL_RESULTS]"))
 		say(g, results && !ids ? "v2" : "v3", "the chat template writes [INST]",
 		    results ? ids ? ", results with call_id" : ", results without call_id" : "",
 		    " and the vocabulary has it as a token");
@@ -98,6 +141,16 @@ static void guess_template(chat_guess *g, const char *text, const brise_tokenize
 			               foreign[i].form);
 			return;
 		}
+	if (t && t->kind->byte_level && guess_byte_level(g, text, t))
+		return;
+	for (i = 0; i + 1 < sizeof byte_level / sizeof *byte_level; i++)
+		if (holds_form(text, i)) {
+			(void)snprintf(g->seen, sizeof g->seen,
+			               "the chat template writes %s, as Mistral's %s does, of "
+			               "byte-level tokenizers",
+			               byte_level[i].mark, byte_level[i].form);
+			return;
+		}
 	if (holds(text, "[INST]"))
 		guess_mistral(g, text, t);
 	else if (is_zephyr(text))
@@ -111,6 +164,8 @@ static void guess_tokens(chat_guess *g, const brise_tokenizer *t)
 {
 	if (has_token(t, "<|im_start|>") && has_token(t, "<|im_end|>"))
 		say(g, "chatml", "the vocabulary has <|im_start|> and <|im_end|>", "", "");
+	else if (guess_dialect(g, t))
+		return;
 	else if (has_token(t, "[SYSTEM_PROMPT]"))
 		say(g, NULL, "no chat template; the vocabulary has [SYSTEM_PROMPT]", "",
 		    ", as Mistral's from v7 on");

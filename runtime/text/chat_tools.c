@@ -141,13 +141,27 @@ brise_status chat_put_tools(chat_text *out, const brise_conversation *c, brise_e
 
 /* ---- calls and results ---------------------------------------------------------------------- */
 
-static void put_id(chat_text *out, const char *key, const char *id)
+void chat_put_id(chat_text *out, const char *id)
 {
 	char nine[CHAT_ID_BYTES + 1];
 
 	brise_map_call_id(id, nine);
+	put(out, nine);
+}
+
+static void put_id(chat_text *out, const char *key, const char *id)
+{
 	put(out, key);
-	put_string(out, nine);
+	put(out, "\"");
+	chat_put_id(out, id); /* letters and digits */
+	put(out, "\"");
+}
+
+void chat_put_arguments(chat_text *out, const brise_tool_call *call)
+{
+	const char *arguments = call->arguments ? call->arguments : "";
+
+	chat_json_content(out, arguments, strlen(arguments));
 }
 
 void chat_put_calls(chat_text *out, const brise_message *m, bool ids)
@@ -156,12 +170,11 @@ void chat_put_calls(chat_text *out, const brise_message *m, bool ids)
 
 	for (i = 0; i < m->n_calls; i++) {
 		const brise_tool_call *call = &m->calls[i];
-		const char *arguments = call->arguments ? call->arguments : "";
 
 		put(out, i == 0 ? "[{\"name\": " : ", {\"name\": ");
 		put_string(out, call->name ? call->name : "");
 		put(out, ", \"arguments\": ");
-		chat_json_content(out, arguments, strlen(arguments));
+		chat_put_arguments(out, call);
 		if (ids && call->id)
 			put_id(out, ", \"id\": ", call->id);
 		put(out, "}");
@@ -191,16 +204,21 @@ static const brise_tool_call *find_call(const brise_conversation *c, size_t firs
 	return here;
 }
 
+const char *chat_find_id(const brise_conversation *c, size_t first, size_t i)
+{
+	const brise_message *m = &c->messages[i];
+	const brise_tool_call *call = m->call_id ? NULL : find_call(c, first, i);
+
+	return m->call_id ? m->call_id : call ? call->id : NULL;
+}
+
 void chat_put_result(chat_text *out, const brise_conversation *c, size_t first, size_t i, bool ids)
 {
 	const brise_message *m = &c->messages[i];
-	const brise_tool_call *call = ids && m->call_id ? NULL : find_call(c, first, i);
-	const char *id = m->call_id ? m->call_id
-	                 : call     ? call->id
-	                            : NULL,
-	           *name = m->name ? m->name
-	                   : call  ? call->name
-	                           : NULL;
+	const brise_tool_call *call = ids ? NULL : find_call(c, first, i);
+	const char *id = ids ? chat_find_id(c, first, i) : NULL, *name = m->name ? m->name
+	                                                                 : call  ? call->name
+	                                                                         : NULL;
 
 	if (ids) {
 		put(out, "{\"content\": ");
