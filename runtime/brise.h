@@ -605,8 +605,9 @@ typedef struct brise_chat_facts {
 	const char *reason;  /* why this one: "the model's file", "its chat template", ... */
 	const int32_t *ends; /* [n_ends] tokens that end an answer, the model's included */
 	size_t n_ends;
-	bool system, tools; /* whether it has system messages, and tools */
-	bool thoughts;      /* and a form for reasoning */
+	bool system, tools;  /* whether it has system messages, and tools */
+	bool thoughts;       /* and a form for reasoning */
+	bool text_and_calls; /* whether one answer may have text and tool calls */
 } brise_chat_facts;
 
 /* Facts of a chat, valid until it is freed; NULL for NULL. */
@@ -638,7 +639,8 @@ typedef enum brise_answer_kind {
 	BRISE_ANSWER_CALL,      /* a tool call begins: the tool's name */
 	BRISE_ANSWER_ARGUMENTS, /* a part of its arguments, as the model wrote them: JSON, unchecked
 	                         */
-	BRISE_ANSWER_CALL_END   /* it ends: the id that the model gave it, "" for none */
+	BRISE_ANSWER_CALL_END,  /* it ends: the id that the model gave it, "" for none */
+	BRISE_ANSWER_THOUGHT    /* a part of the reasoning, where the format has it apart */
 } brise_answer_kind;
 
 typedef struct brise_answer_piece {
@@ -657,6 +659,13 @@ typedef void brise_answer_fn(void *user, const brise_answer_piece *piece);
  * after an error. Errors: BRISE_ENOMEM. */
 brise_status brise_new_answer(brise_answer **out, const brise_chat *chat, brise_error *err);
 void brise_free_answer(brise_answer *answer); /* NULL is allowed */
+
+/* Begins an answer to a prompt [n] of brise_encode_chat: if that ends within reasoning, the answer
+ * begins so. Not needed where prompts never do. */
+void brise_begin_answer(brise_answer *answer, const int32_t *prompt, size_t n);
+
+/* How many ids since then were reasoning, its marks [THINK] and [/THINK] included. */
+size_t brise_count_thought(const brise_answer *answer);
 
 /* Reads the next id, and calls `each` with `user` for every piece that it completes. End tokens
  * give none. Errors: BRISE_EINVAL id outside the vocabulary, BRISE_ENOMEM. */

@@ -488,6 +488,37 @@ static void test_a_stream_with_its_usage(void)
 	         "[DONE]\n\n");
 }
 
+static void test_reasoning_has_a_field_of_its_own(void)
+{
+	static const char usage[] = "'prompt_tokens_details':{'cached_tokens':0},"
+	                            "'completion_tokens_details':{'reasoning_tokens':4}}";
+
+	post("{" USER ",'model':'m'}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "H");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "m");
+	fake_text(0, "a");
+	fake_event(0, (job_event){ .kind = JOB_DONE, .n_tokens = 5, .n_thought = 4 });
+	BODY_HAS("'message':{'role':'assistant','content':'a','reasoning_content':'Hm',"
+	         "'refusal':null}");
+	BODY_HAS(usage);
+	post("{" USER ",'model':'m','stream':true,'stream_options':{'include_usage':true}}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_text(0, "a");
+	fake_event(0, (job_event){ .kind = JOB_DONE, .n_tokens = 5, .n_thought = 4 });
+	BODY_HAS("'delta':{'reasoning_content':'Hm'},");
+	BODY_HAS("'delta':{'content':'a'},");
+	BODY_HAS(usage);
+	/* endless reasoning: nothing else, and why */
+	post("{" USER ",'model':'m','max_tokens':2}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_event(0, (job_event){ .kind = JOB_DONE,
+	                           .reason = JOB_LIMITED,
+	                           .n_tokens = 2,
+	                           .n_thought = 2 });
+	BODY_HAS("'content':'','reasoning_content':'Hm','refusal':null},'logprobs':null,"
+	         "'finish_reason':'length'");
+}
+
 static void test_several_answers(void)
 {
 	post("{" USER ",'model':'m','n':2,'seed':5}");
@@ -769,6 +800,7 @@ int main(int argc, char **argv)
 	RUN(test_reasons_to_finish());
 	RUN(test_a_stream());
 	RUN(test_a_stream_with_its_usage());
+	RUN(test_reasoning_has_a_field_of_its_own());
 	RUN(test_several_answers());
 	RUN(test_logprobs());
 	RUN(test_calls_in_a_whole_reply());

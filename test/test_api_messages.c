@@ -352,6 +352,39 @@ static void call_weather(size_t call, const char *first, const char *second)
 	fake_piece(0, BRISE_ANSWER_CALL_END, call, "");
 }
 
+static void test_reasoning_is_a_block_of_its_own(void)
+{
+	char list[4096];
+
+	fake_post(api_messages, "{" HELLO ",'stream':true}");
+	fake_begin(0, 0);
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "H");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "m");
+	fake_text(0, "a");
+	fake_done(0, JOB_ENDED, 5, 0);
+	list_events(list);
+	CHECK(&counts,
+	      strstr(list, "message_start content_block_start content_block_delta "
+	                   "content_block_delta content_block_stop content_block_start "
+	                   "content_block_delta content_block_stop message_delta message_stop"),
+	      "%s", list);
+	CHECK(&counts,
+	      strstr(fake_body(), "'index':0,'content_block':{'type':'thinking','thinking':'',"
+	                          "'signature':''}"),
+	      "%s", fake_body());
+	CHECK(&counts,
+	      strstr(fake_body(), "'index':0,'delta':{'type':'thinking_delta','thinking':'m'}") &&
+	              strstr(fake_body(), "'index':1,'delta':{'type':'text_delta','text':'a'}"),
+	      "%s", fake_body());
+	fake_post(api_messages, "{" HELLO "}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_done(0, JOB_LIMITED, 9, 0);
+	CHECK(&counts,
+	      strstr(fake_body(), "'content':[{'type':'thinking','thinking':'Hm','signature':''}],"
+	                          "'stop_reason':'max_tokens'"),
+	      "%s", fake_body());
+}
+
 static void test_calls_stream_in_the_published_order(void)
 {
 	char id[10], part[256];
@@ -541,6 +574,7 @@ int main(int argc, char **argv)
 	RUN(test_tokens_are_counted());
 	RUN(test_message_has_the_published_fields());
 	RUN(test_text_streams_in_the_published_order());
+	RUN(test_reasoning_is_a_block_of_its_own());
 	RUN(test_calls_stream_in_the_published_order());
 	RUN(test_calls_are_blocks_of_the_message());
 	RUN(test_ends_have_the_published_reasons());

@@ -483,6 +483,50 @@ static void call_weather(size_t call, const char *first, const char *second)
 	fake_piece(0, BRISE_ANSWER_CALL_END, call, "");
 }
 
+static void test_reasoning_is_an_item_of_its_own(void)
+{
+	event_line events[MOST_EVENTS];
+	char list[4096];
+	size_t n;
+
+	fake_post(api_responses, "{'input':'Hi','stream':true}");
+	fake_begin(0, 0);
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_text(0, "a");
+	fake_event(0, (job_event){ .kind = JOB_DONE, .n_tokens = 5, .n_thought = 3 });
+	n = read_events(events);
+	list_events(list, events, n);
+	CHECK(&counts,
+	      !strcmp(list, "created in_progress output_item.added content_part.added "
+	                    "reasoning_text.delta reasoning_text.done content_part.done "
+	                    "output_item.done output_item.added content_part.added "
+	                    "output_text.delta output_text.done content_part.done "
+	                    "output_item.done completed"),
+	      "%s", list);
+	if (n != 15)
+		return;
+	CHECK(&counts,
+	      holds(&events[2], "'item':{'id':'rs_") &&
+	              holds(&events[2], "'type':'reasoning','status':'in_progress','summary':[],"
+	                                "'content':[]}"),
+	      "%.*s", (int)events[2].n, events[2].data);
+	CHECK(&counts,
+	      holds(&events[4], "'item_id':'rs_") &&
+	              holds(&events[4], "'output_index':0,'content_index':0,'delta':'Hm'}"),
+	      "%.*s", (int)events[4].n, events[4].data);
+	CHECK(&counts,
+	      holds(&events[7], "'status':'completed','summary':[],'content':[{'type':"
+	                        "'reasoning_text','text':'Hm'}]"),
+	      "%.*s", (int)events[7].n, events[7].data);
+	CHECK(&counts, holds(&events[14], "'output_tokens_details':{'reasoning_tokens':3}"), "%.*s",
+	      (int)events[14].n, events[14].data);
+	/* what clients send back, by its id too, is passed over */
+	fake_post(api_responses,
+	          "{'input':[{'role':'user','content':'Hi'},{'type':'item_reference',"
+	          "'id':'rs_1_0'},{'role':'user','content':'a'}]}");
+	CHECK(&counts, fake.n_jobs == 1, "%s", fake_body());
+}
+
 static void test_calls_stream_in_the_published_order(void)
 {
 	event_line events[MOST_EVENTS];
@@ -724,6 +768,7 @@ int main(int argc, char **argv)
 	RUN(test_full_queue_is_503());
 	RUN(test_object_has_what_the_specification_requires());
 	RUN(test_text_streams_in_the_published_order());
+	RUN(test_reasoning_is_an_item_of_its_own());
 	RUN(test_calls_stream_in_the_published_order());
 	RUN(test_limit_is_incomplete());
 	RUN(test_call_that_is_cut_off_is_incomplete());

@@ -298,6 +298,103 @@ static void test_many_results_are_put_in_order(void)
 	free(texts);
 }
 
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* Text as it is, {reasoning}, <name(arguments)id>. */
+static void take_piece(void *user, const brise_answer_piece *piece)
+{
+	static const char *const before[] = { "", "", "<", "", "", "{" }, *const after[] = {
+		"", "", "(", "", ">", "}"
+	};
+	char *out = user;
+	size_t n = strlen(out);
+
+	(void)snprintf(out + n, 1024 - n, "%s%s%.*s%s", before[piece->kind],
+	               piece->kind == BRISE_ANSWER_CALL_END ? ")" : "", (int)piece->bytes,
+	               piece->text, after[piece->kind]);
+}
+
+/* What an answer says behind a prompt, each a text with its control tokens. */
+static brise_status read_answer(const brise_tokenizer *t, const char *format, const char *prompt,
+                                const char *text, char out[1024], size_t *n_thought)
+{
+	brise_chat_options o = { .size = sizeof o, .format = format };
+	brise_chat *chat = NULL;
+	brise_answer *answer = NULL;
+	int32_t *ids = NULL, *before = NULL;
+	size_t n = 0, n_before = 0, i;
+	brise_error err;
+	brise_status status = brise_new_chat(&chat, t, NULL, &o, &err);
+
+	*out = 0;
+	*n_thought = 0;
+	if (status == BRISE_OK)
+		status = brise_new_answer(&answer, chat, &err);
+	if (status == BRISE_OK)
+		status = brise_encode_text(t, prompt, strlen(prompt), true, &before, &n_before,
+		                           &err);
+	if (status == BRISE_OK)
+		status = brise_encode_text(t, text, strlen(text), true, &ids, &n, &err);
+	brise_begin_answer(answer, before, n_before);
+	for (i = 0; i < n && status == BRISE_OK; i++)
+		status = brise_read_answer(answer, ids[i], take_piece, out, &err);
+	if (status == BRISE_OK)
+		status = brise_finish_answer(answer, take_piece, out, &err);
+	*n_thought = brise_count_thought(answer);
+	brise_free(ids);
+	brise_free(before);
+	brise_free_answer(answer);
+	brise_free_chat(chat);
+	return status;
+}
+
+static void test_answers_are_read_with_reasoning_and_calls(void)
+{
+	static const struct {
+		const char *format, *prompt, *text, *expected;
+		size_t n_thought;
+		bool whole;
+	} cases[] = {
+		{ "v13", "[INST]q[/INST]", "[THINK]a[/THINK]b</s>", "{a}b", 3, true },
+		{ "v13", "[INST]q[/INST]", "a[THINK]b[/THINK]c[THINK]d[/THINK]", "a{b}c{d}", 6,
+		  true },
+		{ "v13", "[INST]q[/INST]", "[THINK]a", "{a}", 2, true },
+		{ "v13", "[INST]q[/INST]", "[THINK]a[TOOL_CALLS]f[ARGS]{}", "{a}<f({})>", 2, true },
+		{ "v13", "[INST]q[/INST]", "[THINK]a[ARGS]b[/THINK]", "{a}{b}", 4, true },
+		{ "v13", "[INST]q[/INST]", "a[/THINK]b", "ab", 0, true },
+		{ "v13", "[INST]q[/INST]", "[TOOL_CALLS]f[ARGS]{\"[THINK]\"}", "", 0, false },
+		{ "v13", "[INST]q[/INST][THINK]a", "b[/THINK]c", "{b}c", 2, true },
+		{ "v13", "[INST]q[/INST][THINK]a[/THINK]", "b", "b", 0, true },
+		{ "v13", "[INST]q[/INST]", "[TOOL_CALLS]f[ARGS]{}[TOOL_CALLS]g[ARGS]{\"a\": 1}",
+		  "<f({})><g({\"a\": 1})>", 0, true },
+		{ "v11", "[INST]q[/INST]", "t[TOOL_CALLS]f[CALL_ID]abcdefghi[ARGS]{}</s>",
+		  "t<f({})abcdefghi>", 0, true },
+		{ "v11", "[INST]q[/INST]", "[THINK]a[/THINK]b", "ab", 0, true },
+		{ "v7", "[INST]q[/INST]",
+		  "t[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}, \"id\": \"abcdefghi\"}]",
+		  "t<f({})abcdefghi>", 0, true },
+	};
+	char out[1024];
+	size_t i, n;
+	chat_maker v;
+
+	if (!open_small(&v))
+		return;
+	for (i = 0; i < LENGTH(cases); i++) {
+		brise_status status =
+		        read_answer(v.t, cases[i].format, cases[i].prompt, cases[i].text, out, &n);
+
+		if (!cases[i].whole) {
+			CHECK(&counts, status == BRISE_EFORMAT, "%s: %s", cases[i].text, out);
+			continue;
+		}
+		CHECK(&counts, status == BRISE_OK && !strcmp(out, cases[i].expected), "%s: %s: %s",
+		      cases[i].format, cases[i].text, out);
+		CHECK(&counts, n == cases[i].n_thought, "%s: %zu", cases[i].text, n);
+	}
+	chat_maker_close(&v);
+}
+
 /* ---- which format --------------------------------------------------------------------------- */
 
 static void test_the_version_of_the_tokenizer_says_the_format(void)
@@ -519,6 +616,7 @@ int main(int argc, char **argv)
 	RUN(test_calls_have_the_form_of_their_version());
 	RUN(test_results_come_in_the_order_of_their_calls_from_v11_on());
 	RUN(test_many_results_are_put_in_order());
+	RUN(test_answers_are_read_with_reasoning_and_calls());
 	RUN(test_the_version_of_the_tokenizer_says_the_format());
 	RUN(test_a_format_without_its_tokens_is_refused_by_name());
 	RUN(test_text_of_users_never_becomes_a_control_token());

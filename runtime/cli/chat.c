@@ -36,6 +36,7 @@ static const options_entry entries[] = {
 	FLAG(0, "jsonl", jsonl, NULL),
 	FLAG(0, "commands", commands, "conversations in; /commands in a pipe, too"),
 	FLAG(0, "no-status", no_status, NULL),
+	FLAG(0, "reasoning", reasoning, "show the model's reasoning, which is hidden otherwise"),
 	FLAG(0, "stats", stats, "without a status line; figures of every turn"),
 	FLAG(0, "no-drafts", no_drafts, "one token a pass"),
 	GRAMMAR_OPTIONS,
@@ -207,6 +208,7 @@ static int chat(talk *t, const char *path)
 
 	t->model = slash ? slash + 1 : path;
 	t->shows_status = !s->no_status;
+	t->shows_thoughts = s->reasoning;
 	if ((result = answerer_open(&t->answerer, "chat", path, &s->engine, s->format)) !=
 	    COMMANDS_READY)
 		return result;

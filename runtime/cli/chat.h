@@ -19,7 +19,8 @@ typedef struct chat_settings {
 	grammar_files grammars;
 	const char *file, *system, *format, *conversation, *cache, *cache_size;
 	uint32_t tokens; /* UINT32_MAX: no limit */
-	bool resume, is_private, no_cache, jsonl, commands, no_status, stats, no_drafts, ignore_eos;
+	bool resume, is_private, no_cache, jsonl, commands, no_status, stats, reasoning, no_drafts,
+	        ignore_eos;
 } chat_settings;
 
 /* Between a document and the message that it goes with. */
@@ -47,7 +48,7 @@ typedef struct talk {
 	size_t n_ids;           /* of the conversation, where it has changed */
 	bool has_changed;       /* since the last answer */
 	uint64_t turns;         /* answered by this process */
-	bool shows_status;
+	bool shows_status, shows_thoughts;
 	int result; /* exit status */
 } talk;
 

@@ -294,6 +294,19 @@ static talk_next stats(talk *t, const char *argument)
 	return TALK_READ;
 }
 
+static talk_next show_reasoning(talk *t, const char *argument)
+{
+	if (!t->answerer.facts->thoughts)
+		talk_say(t, "the format %s has no reasoning apart", t->answerer.facts->format);
+	else if (!strcmp(argument, "on") || !strcmp(argument, "off"))
+		t->shows_thoughts = argument[1] == 'n';
+	else
+		talk_say(t, "reasoning is %s; /reasoning %s",
+		         t->shows_thoughts ? "shown" : "hidden",
+		         t->shows_thoughts ? "off hides it" : "on shows it");
+	return TALK_READ;
+}
+
 static talk_next set_temperature(talk *t, const char *argument)
 {
 	double value;
@@ -334,6 +347,7 @@ static const struct {
 	{ "/delete", "NAME", "delete a conversation", delete },
 	{ "/file", "PATH", "a text that goes with the next message; off: none", add_file },
 	{ "/stats", "[off|on]", "speed and memory; hide or show the status line", stats },
+	{ "/reasoning", "[on|off]", "show or hide the model's reasoning", show_reasoning },
 	{ "/temp", "[X]", "show or set the temperature", set_temperature },
 	{ "/clear", "", "begin a new conversation", clear },
 	{ "/quit", "", "end, as ctrl-D does", quit },
@@ -349,7 +363,7 @@ static talk_next help(talk *t, const char *argument)
 	(void)argument;
 	for (i = 0; i < N_COMMANDS && used < sizeof text; i++)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s %-*s %s\n",
-		                         table[i].name, (int)(15 - strlen(table[i].name)),
+		                         table[i].name, (int)(20 - strlen(table[i].name)),
 		                         table[i].argument, table[i].help);
 	talk_say(t,
 	         "%sctrl-C stops an answer; alt-enter, or \\ before enter, begins a line; // "

@@ -26,6 +26,7 @@ typedef struct filter {
 	talk *t;
 	uint64_t record; /* number of the line, from 1 */
 	chat_text text;  /* of the answer */
+	chat_text thought;
 	filter_call *calls;
 	size_t n_calls;
 	bool failed; /* no memory */
@@ -44,6 +45,7 @@ static void forget_answer(filter *f)
 	}
 	memory_free(f->calls);
 	chat_text_free(&f->text);
+	chat_text_free(&f->thought);
 	f->calls = NULL;
 	f->n_calls = 0;
 	f->failed = false;
@@ -72,7 +74,9 @@ static void take_piece(void *user, const brise_answer_piece *piece)
 		add_call(f);
 	if (f->failed)
 		return;
-	if (piece->kind != BRISE_ANSWER_TEXT && f->n_calls > 0) {
+	if (piece->kind == BRISE_ANSWER_THOUGHT) {
+		text = &f->thought;
+	} else if (piece->kind != BRISE_ANSWER_TEXT && f->n_calls > 0) {
 		call = &f->calls[f->n_calls - 1];
 		text = piece->kind == BRISE_ANSWER_CALL        ? &call->name
 		       : piece->kind == BRISE_ANSWER_ARGUMENTS ? &call->arguments
@@ -143,6 +147,8 @@ static void write_answer(filter *f, const answer_figures *figures)
 		json_put_null(&w, "content");
 	else
 		put_text(&w, "content", &f->text);
+	if (f->thought.n > 0)
+		put_text(&w, "reasoning_content", &f->thought);
 	if (f->n_calls > 0)
 		put_calls(&w, f);
 	json_close(&w);

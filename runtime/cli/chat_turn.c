@@ -22,6 +22,7 @@ typedef struct turn {
 	talk *t;
 	chat_text text; /* of the answer */
 	answer_figures *figures;
+	bool thinks;                 /* reasoning is being shown */
 	double started, next_status; /* by the clock; started 0: nothing has come yet */
 	uint64_t n_pieces;
 } turn;
@@ -101,12 +102,36 @@ static void write_text(turn *u, const char *text, size_t n)
 	console_write(u->t->console, text, n);
 }
 
+/* Reasoning is shown between two lines, if at all, and is no part of the text. */
+static void write_thought(turn *u, const brise_answer_piece *piece)
+{
+	if (!u->t->shows_thoughts)
+		return;
+	if (!u->thinks)
+		console_write(u->t->console, "(reasoning)\n", 12);
+	u->thinks = true;
+	console_write(u->t->console, piece->text, piece->bytes);
+}
+
+static void end_thought(turn *u)
+{
+	if (u->thinks)
+		console_write(u->t->console, "\n(answer)\n", 10);
+	u->thinks = false;
+}
+
 /* A brise_answer_fn. Nobody has offered the model tools, so that a call is a text like others. */
 static void take_piece(void *user, const brise_answer_piece *piece)
 {
 	static const char call[] = "[TOOL_CALLS] ";
 	turn *u = user;
 
+	if (piece->kind == BRISE_ANSWER_THOUGHT) {
+		write_thought(u, piece);
+		show_speed(u);
+		return;
+	}
+	end_thought(u);
 	if (piece->kind == BRISE_ANSWER_CALL)
 		write_text(u, call, sizeof call - 1);
 	if (piece->kind != BRISE_ANSWER_CALL_END)

@@ -294,14 +294,14 @@ brise_status dialog_add_answer(dialog *d, const brise_chat *chat, const char *te
 	return status;
 }
 
-/* A brise_answer_fn. Ids of tool calls are never kept. */
+/* A brise_answer_fn. Ids of tool calls are never kept; reasoning is in the ids alone. */
 static void take_piece(void *user, const brise_answer_piece *piece)
 {
 	chat_text *text = user;
 
 	chat_text_add(text, piece->text, piece->kind == BRISE_ANSWER_TEXT ? piece->bytes : 0,
 	              false);
-	text->failed |= piece->kind != BRISE_ANSWER_TEXT;
+	text->failed |= piece->kind != BRISE_ANSWER_TEXT && piece->kind != BRISE_ANSWER_THOUGHT;
 }
 
 /* Whether ids give the text. */

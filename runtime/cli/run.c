@@ -139,10 +139,10 @@ static void print_text(run *r, const char *text, size_t bytes)
 	r->line_open = text[bytes - 1] != '\n';
 }
 
-/* A brise_answer_fn. Nobody has offered the model tools: a call is text. */
+/* A brise_answer_fn. Nobody has offered the model tools: a call is text. Reasoning is left out. */
 static void print_piece(void *user, const brise_answer_piece *piece)
 {
-	if (piece->kind != BRISE_ANSWER_CALL_END)
+	if (piece->kind != BRISE_ANSWER_CALL_END && piece->kind != BRISE_ANSWER_THOUGHT)
 		print_text(user, piece->text, piece->bytes);
 }
 

@@ -17,7 +17,7 @@ typedef struct call {
 } call;
 
 typedef struct answer {
-	body text;
+	body text, thought;
 	void *calls; /* [n_calls] call */
 	size_t n_calls;
 	openai_tokens tokens; /* with logprobs: those that were not replied yet */
@@ -51,6 +51,7 @@ static void free_reply(reply *p)
 		for (k = 0; k < a->n_calls; k++)
 			body_free(&get_call(a, k)->arguments);
 		body_free(&a->text);
+		body_free(&a->thought);
 		openai_tokens_free(&a->tokens);
 	}
 	body_free(&p->out);
@@ -131,11 +132,13 @@ static void begin_stream(reply *p)
 	}
 }
 
+/* Reasoning has a field of its own, as servers of reasoning models have it (DeepSeek's, vLLM's). */
 static void send_text(reply *p, uint32_t index, const brise_answer_piece *piece)
 {
+	bool is_thought = piece->kind == BRISE_ANSWER_THOUGHT;
 	json_writer w = open_chunk(p, index);
 
-	json_put_text(&w, "content", piece->text, piece->bytes);
+	json_put_text(&w, is_thought ? "reasoning_content" : "content", piece->text, piece->bytes);
 	close_chunk(p, index, &w, NULL);
 }
 
@@ -214,6 +217,8 @@ static void put_choice(const reply *p, uint32_t index, json_writer *w)
 		json_put_null(w, "content");
 	else
 		json_put_text(w, "content", a->text.bytes, a->text.n);
+	if (a->thought.n > 0)
+		json_put_text(w, "reasoning_content", a->thought.bytes, a->thought.n);
 	json_put_null(w, "refusal");
 	if (a->n_calls > 0)
 		put_calls(a, w);
@@ -236,7 +241,8 @@ static void reply_whole(reply *p)
 	json_open(&w, "choices", '[');
 	for (i = 0; i < p->request.n; i++) {
 		put_choice(p, i, &w);
-		p->out.failed = p->out.failed || p->answers[i].text.failed;
+		p->out.failed =
+		        p->out.failed || p->answers[i].text.failed || p->answers[i].thought.failed;
 	}
 	json_close(&w);
 	openai_put_usage(&w, &p->usage);
@@ -303,8 +309,10 @@ static void take_piece(reply *p, uint32_t index, const brise_answer_piece *piece
 
 	switch (piece->kind) {
 	case BRISE_ANSWER_TEXT:
+	case BRISE_ANSWER_THOUGHT:
 		if (!p->request.streams)
-			body_add(&a->text, piece->text, piece->bytes);
+			body_add(piece->kind == BRISE_ANSWER_TEXT ? &a->text : &a->thought,
+			         piece->text, piece->bytes);
 		else if (piece->bytes > 0)
 			send_text(p, index, piece);
 		break;
@@ -330,6 +338,7 @@ static void end_answer(reply *p, uint32_t index, const job_event *event)
 {
 	p->answers[index].reason = event->reason;
 	p->usage.answer += event->n_tokens;
+	p->usage.thought += event->n_thought;
 	p->usage.kept = index == 0 ? event->n_kept : p->usage.kept;
 	if (p->request.streams)
 		send_end(p, index);

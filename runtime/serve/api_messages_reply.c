@@ -2,8 +2,8 @@
  *
  *     ping                              while the prompt is evaluated
  *     message_start                     with the prompt's tokens
- *     content_block_start               for each block of the content: text or tool_use
- *         content_block_delta, ...      text_delta or input_json_delta
+ *     content_block_start               for each block of the content: thinking, text or tool_use
+ *         content_block_delta, ...      thinking_delta, text_delta or input_json_delta
  *     content_block_stop
  *     message_delta                     with stop_reason and the answer's tokens
  *     message_stop
@@ -60,7 +60,17 @@ static void put_usage(const messages_reply *r, json_writer *w)
 static void put_block(const reply_part *part, json_writer *w, const char *key, bool is_new)
 {
 	json_open(w, key, '{');
-	json_put_string(w, "type", part->is_call ? "tool_use" : "text");
+	json_put_string(w, "type",
+	                part->is_call      ? "tool_use"
+	                : part->is_thought ? "thinking"
+	                                   : "text");
+	if (part->is_thought) { /* the signature is what a service knows its own by */
+		json_put_text(w, "thinking", part->text.bytes ? part->text.bytes : "",
+		              is_new ? 0 : part->text.n);
+		json_put_string(w, "signature", "");
+		json_close(w);
+		return;
+	}
 	if (!part->is_call) {
 		json_put_text(w, "text", part->text.bytes ? part->text.bytes : "",
 		              is_new ? 0 : part->text.n);
@@ -160,14 +170,20 @@ static void send_block_start(messages_reply *r, const reply_part *part)
 	close_event(r, &w);
 }
 
-static void send_delta(messages_reply *r, bool is_call, const brise_answer_piece *piece)
+static void send_delta(messages_reply *r, const reply_part *part, const brise_answer_piece *piece)
 {
+	const char *type = part->is_call      ? "input_json_delta"
+	                   : part->is_thought ? "thinking_delta"
+	                                      : "text_delta",
+	           *key = part->is_call      ? "partial_json"
+	                  : part->is_thought ? "thinking"
+	                                     : "text";
 	json_writer w = open_event(r, "content_block_delta");
 
 	json_put_unsigned(&w, "index", r->parts.n - 1);
 	json_open(&w, "delta", '{');
-	json_put_string(&w, "type", is_call ? "input_json_delta" : "text_delta");
-	json_put_text(&w, is_call ? "partial_json" : "text", piece->text, piece->bytes);
+	json_put_string(&w, "type", type);
+	json_put_text(&w, key, piece->text, piece->bytes);
 	json_close(&w);
 	close_event(r, &w);
 }
@@ -199,13 +215,12 @@ static void send_end(messages_reply *r)
 
 static void take_piece(messages_reply *r, const brise_answer_piece *piece)
 {
-	bool is_delta = piece->kind == BRISE_ANSWER_TEXT || piece->kind == BRISE_ANSWER_ARGUMENTS;
-	const reply_part *last = reply_parts_last(&r->parts);
+	bool is_delta = piece->kind == BRISE_ANSWER_TEXT || piece->kind == BRISE_ANSWER_THOUGHT ||
+	                piece->kind == BRISE_ANSWER_ARGUMENTS;
 	size_t n = r->parts.n;
 	reply_part *part;
 
-	if (piece->kind == BRISE_ANSWER_CALL ||
-	    (piece->kind == BRISE_ANSWER_TEXT && last && last->is_call))
+	if (reply_parts_begins(&r->parts, piece))
 		send_block_stop(r);
 	if (!(part = reply_parts_take(&r->parts, piece)))
 		return;
@@ -214,7 +229,7 @@ static void take_piece(messages_reply *r, const brise_answer_piece *piece)
 	if (r->parts.n > n && r->streams)
 		send_block_start(r, part);
 	if (is_delta && r->streams && piece->bytes > 0)
-		send_delta(r, part->is_call, piece);
+		send_delta(r, part, piece);
 }
 
 /* A call that is cut off is none that a client could carry out. */

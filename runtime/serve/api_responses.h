@@ -56,7 +56,7 @@ typedef struct responses_reply {
 	const char *status;   /* "in_progress", ... */
 	const char *reason;   /* why it is incomplete; NULL: it is not */
 	const char *error;    /* why it failed; NULL: it did not */
-	uint64_t n_prompt, n_kept, n_answer;
+	uint64_t n_prompt, n_kept, n_answer, n_thought;
 	int64_t completed; /* seconds since 1970; 0: it is not */
 } responses_reply;
 
@@ -74,6 +74,9 @@ void responses_reply_take(responses_reply *r, const struct job_event *event, int
 
 /* Writes the object as it stands (api_responses_object.c). */
 void responses_put_object(responses_reply *r, json_writer *w, const char *key);
+
+/* What the id of an item begins with, which says its kind. */
+const char *responses_prefix(const reply_part *part);
 
 /* Writes item i of the output: as it is added, without content, or as it is now. */
 void responses_put_item(const responses_reply *r, size_t i, json_writer *w, const char *key,

@@ -141,6 +141,8 @@ static bool read_reference(responses_ask *ask, fields *f)
 			fields_skip(f);
 	if (!id)
 		return refuse_missing(f, item, ".id");
+	if (!strncmp(id, "rs_", 3)) /* reasoning, which is not kept */
+		return true;
 	found = ask->recent && recent_items_find(ask->recent, ask->owner, id, &m.content, &m.bytes);
 	if (!found)
 		return refusal_set(f->why, 400, "item_not_found", item,

@@ -11,6 +11,13 @@
 void responses_put_part(const reply_part *part, json_writer *w, const char *key, bool is_new)
 {
 	json_open(w, key, '{');
+	if (part->is_thought) {
+		json_put_string(w, "type", "reasoning_text");
+		json_put_text(w, "text", part->text.bytes ? part->text.bytes : "",
+		              is_new ? 0 : part->text.n);
+		json_close(w);
+		return;
+	}
 	json_put_string(w, "type", "output_text");
 	json_put_text(w, "text", part->text.bytes ? part->text.bytes : "",
 	              is_new ? 0 : part->text.n);
@@ -21,6 +28,11 @@ void responses_put_part(const reply_part *part, json_writer *w, const char *key,
 		json_put_json(w, NULL, part->tokens.bytes, part->tokens.n);
 	json_close(w);
 	json_close(w);
+}
+
+const char *responses_prefix(const reply_part *part)
+{
+	return part->is_call ? "fc" : part->is_thought ? "rs" : "msg";
 }
 
 static void put_item_head(const responses_reply *r, size_t i, json_writer *w, const char *prefix,
@@ -58,8 +70,10 @@ void responses_put_item(const responses_reply *r, size_t i, json_writer *w, cons
 	const reply_part *part = &r->parts.parts[i];
 
 	json_open(w, key, '{');
-	put_item_head(r, i, w, part->is_call ? "fc" : "msg",
-	              part->is_call ? "function_call" : "message");
+	put_item_head(r, i, w, responses_prefix(part),
+	              part->is_call      ? "function_call"
+	              : part->is_thought ? "reasoning"
+	                                 : "message");
 	json_put_string(w, "status", item_status(r, i, is_new));
 	if (part->is_call) {
 		json_put_string(w, "call_id", part->id);
@@ -67,7 +81,12 @@ void responses_put_item(const responses_reply *r, size_t i, json_writer *w, cons
 		json_put_text(w, "arguments", part->text.bytes ? part->text.bytes : "",
 		              is_new ? 0 : part->text.n);
 	} else {
-		json_put_string(w, "role", "assistant");
+		if (part->is_thought) {
+			json_open(w, "summary", '[');
+			json_close(w);
+		} else {
+			json_put_string(w, "role", "assistant");
+		}
 		json_open(w, "content", '[');
 		if (!is_new)
 			responses_put_part(part, w, NULL, false);
@@ -211,7 +230,7 @@ static void put_usage(const responses_reply *r, json_writer *w)
 	json_close(w);
 	json_put_unsigned(w, "output_tokens", r->n_answer);
 	json_open(w, "output_tokens_details", '{');
-	json_put_unsigned(w, "reasoning_tokens", 0);
+	json_put_unsigned(w, "reasoning_tokens", r->n_thought);
 	json_close(w);
 	json_put_unsigned(w, "total_tokens", r->n_prompt + r->n_answer);
 	json_close(w);

@@ -6,8 +6,8 @@
  *         response.output_text.delta, ..., response.output_text.done
  *         response.content_part.done
  *         response.function_call_arguments.delta, ..., .done          a call
- *     response.output_item.done
- *     response.completed, response.incomplete or response.failed
+ *         response.reasoning_text.delta, ..., .done                   reasoning, as a message's
+ * text response.output_item.done response.completed, response.incomplete or response.failed
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,8 +79,7 @@ static void put_place(const responses_reply *r, json_writer *w)
 	const reply_part *part = &r->parts.parts[r->parts.n - 1];
 	char id[80];
 
-	(void)snprintf(id, sizeof id, "%s_%s_%zu", part->is_call ? "fc" : "msg", r->tag,
-	               r->parts.n - 1);
+	(void)snprintf(id, sizeof id, "%s_%s_%zu", responses_prefix(part), r->tag, r->parts.n - 1);
 	json_put_string(w, "item_id", id);
 	json_put_unsigned(w, "output_index", r->parts.n - 1);
 	if (!part->is_call)
@@ -127,6 +126,8 @@ static void send_delta(responses_reply *r, const brise_answer_piece *piece)
 {
 	bool is_text = piece->kind == BRISE_ANSWER_TEXT;
 	json_writer w = open_event(r, is_text ? "response.output_text.delta"
+	                              : piece->kind == BRISE_ANSWER_THOUGHT
+	                                      ? "response.reasoning_text.delta"
 	                                      : "response.function_call_arguments.delta");
 	size_t n;
 	const char *tokens = new_tokens(r, &n);
@@ -140,11 +141,13 @@ static void send_delta(responses_reply *r, const brise_answer_piece *piece)
 
 static void send_text_done(responses_reply *r, const reply_part *part)
 {
-	json_writer w = open_event(r, "response.output_text.done");
+	json_writer w = open_event(r, part->is_thought ? "response.reasoning_text.done"
+	                                               : "response.output_text.done");
 
 	put_place(r, &w);
 	json_put_text(&w, "text", part->text.bytes ? part->text.bytes : "", part->text.n);
-	put_tokens(&w, part->tokens.bytes, part->tokens.n);
+	if (!part->is_thought)
+		put_tokens(&w, part->tokens.bytes, part->tokens.n);
 	close_event(r, &w);
 }
 
@@ -203,7 +206,7 @@ static void keep_tokens(responses_reply *r, reply_part *part)
 	size_t n;
 	const char *tokens = new_tokens(r, &n);
 
-	if (!part->is_call && n > 0) {
+	if (!part->is_call && !part->is_thought && n > 0) {
 		if (part->tokens.n > 0)
 			body_add(&part->tokens, ",", 1);
 		body_add(&part->tokens, tokens, n);
@@ -214,12 +217,9 @@ static void keep_tokens(responses_reply *r, reply_part *part)
 static void take_piece(responses_reply *r, const brise_answer_piece *piece)
 {
 	size_t n = r->parts.n;
-	const reply_part *last = reply_parts_last(&r->parts);
-	bool begins = piece->kind == BRISE_ANSWER_CALL ||
-	              (piece->kind == BRISE_ANSWER_TEXT && (!last || last->is_call));
 	reply_part *part;
 
-	if (begins)
+	if (reply_parts_begins(&r->parts, piece))
 		end_item(r);
 	part = reply_parts_take(&r->parts, piece);
 	if (!part)
@@ -228,7 +228,8 @@ static void take_piece(responses_reply *r, const brise_answer_piece *piece)
 		begin_item(r, part);
 	keep_tokens(r, part);
 	if (is_stream(r) && piece->bytes > 0 &&
-	    (piece->kind == BRISE_ANSWER_TEXT || piece->kind == BRISE_ANSWER_ARGUMENTS))
+	    (piece->kind == BRISE_ANSWER_TEXT || piece->kind == BRISE_ANSWER_THOUGHT ||
+	     piece->kind == BRISE_ANSWER_ARGUMENTS))
 		send_delta(r, piece);
 	openai_tokens_clear(&r->tokens);
 }
@@ -241,7 +242,7 @@ void responses_keep_items(const responses_reply *r, recent_items *recent, size_t
 	for (i = 0; i < r->parts.n; i++) {
 		const reply_part *part = &r->parts.parts[i];
 
-		if (part->is_call)
+		if (part->is_call || part->is_thought)
 			continue;
 		(void)snprintf(id, sizeof id, "msg_%s_%zu", r->tag, i);
 		recent_items_keep(recent, owner, id, part->text.bytes ? part->text.bytes : "",
@@ -271,6 +272,7 @@ static void take_done(responses_reply *r, const job_event *event, int64_t now)
 	r->n_prompt = event->n_prompt;
 	r->n_kept = event->n_kept;
 	r->n_answer = event->n_tokens;
+	r->n_thought = event->n_thought;
 	r->completed = now;
 	if (r->parts.n == 0) /* an empty answer is a message, too */
 		take_piece(r, &nothing);
@@ -292,6 +294,7 @@ static void take_failed(responses_reply *r, const job_event *event)
 	r->n_prompt = event->n_prompt;
 	r->n_kept = event->n_kept;
 	r->n_answer = event->n_tokens;
+	r->n_thought = event->n_thought;
 	r->error = event->error ? event->error->message : "the answer failed";
 	r->status = "incomplete";
 	end_item(r);

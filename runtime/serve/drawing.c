@@ -24,8 +24,12 @@ static brise_status open_text(drawing *d, brise_error *err)
 {
 	const brise_tokenizer *tokenizer = brise_get_tokenizer(d->model);
 
-	if (d->job->plan.chat)
-		return brise_new_answer(&d->reader, d->job->plan.chat, err);
+	if (d->job->plan.chat) {
+		brise_status status = brise_new_answer(&d->reader, d->job->plan.chat, err);
+
+		brise_begin_answer(d->reader, d->job->plan.prompt, d->job->plan.n);
+		return status;
+	}
 	return tokenizer ? brise_new_decoder(&d->g.decoder, tokenizer, err) : BRISE_OK;
 }
 

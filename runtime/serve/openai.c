@@ -51,6 +51,11 @@ void openai_put_usage(json_writer *w, const openai_usage *usage)
 	json_open(w, "prompt_tokens_details", '{');
 	json_put_unsigned(w, "cached_tokens", usage->kept);
 	json_close(w);
+	if (usage->thought > 0) {
+		json_open(w, "completion_tokens_details", '{');
+		json_put_unsigned(w, "reasoning_tokens", usage->thought);
+		json_close(w);
+	}
 	json_close(w);
 }
 

@@ -26,6 +26,7 @@ void openai_explain(refusal *why, const job_event *event);
 
 typedef struct openai_usage {
 	uint64_t prompt, kept, answer; /* tokens; kept: of the prompt, not evaluated anew */
+	uint64_t thought;              /* of the answer, reasoning */
 } openai_usage;
 void openai_put_usage(json_writer *w, const openai_usage *usage);
 

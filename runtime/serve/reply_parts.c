@@ -43,6 +43,24 @@ static reply_part *add_call(reply_parts *p, const brise_answer_piece *piece)
 	return part;
 }
 
+bool reply_parts_begins(const reply_parts *p, const brise_answer_piece *piece)
+{
+	const reply_part *last = p->n > 0 ? &p->parts[p->n - 1] : NULL;
+
+	switch (piece->kind) {
+	case BRISE_ANSWER_TEXT:
+		return !last || last->is_call || last->is_thought;
+	case BRISE_ANSWER_THOUGHT:
+		return !last || !last->is_thought;
+	case BRISE_ANSWER_CALL:
+		return true;
+	case BRISE_ANSWER_ARGUMENTS:
+	case BRISE_ANSWER_CALL_END:
+		break;
+	}
+	return false;
+}
+
 reply_part *reply_parts_take(reply_parts *p, const brise_answer_piece *piece)
 {
 	reply_part *last = reply_parts_last(p);
@@ -51,8 +69,9 @@ reply_part *reply_parts_take(reply_parts *p, const brise_answer_piece *piece)
 		return NULL;
 	switch (piece->kind) {
 	case BRISE_ANSWER_TEXT:
-		if (!last || last->is_call)
-			last = add(p);
+	case BRISE_ANSWER_THOUGHT:
+		if (reply_parts_begins(p, piece) && (last = add(p)) != NULL)
+			last->is_thought = piece->kind == BRISE_ANSWER_THOUGHT;
 		if (last)
 			body_add(&last->text, piece->text, piece->bytes);
 		return last;

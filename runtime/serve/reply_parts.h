@@ -1,4 +1,4 @@
-/* reply_parts.h - an answer kept whole as it comes: texts and tool calls, in order */
+/* reply_parts.h - an answer kept whole as it comes: texts, reasoning and tool calls, in order */
 #ifndef SERVE_REPLY_PARTS_H
 #define SERVE_REPLY_PARTS_H
 
@@ -7,6 +7,7 @@
 
 typedef struct reply_part {
 	bool is_call;
+	bool is_thought;
 	bool is_whole; /* it has ended as it should */
 	char *name;    /* of the tool */
 	char id[10];   /* of the call */
@@ -21,8 +22,10 @@ typedef struct reply_parts {
 	bool failed; /* memory ran out: something is missing */
 } reply_parts;
 
-/* The part that a piece belongs to: the last, or a new one. A piece of text behind a call begins a
- * new text. NULL: no memory. */
+/* Whether a piece begins a new part: a call does, and text or reasoning behind another part. */
+bool reply_parts_begins(const reply_parts *p, const brise_answer_piece *piece);
+
+/* The part that a piece belongs to: the last, or a new one. NULL: no memory. */
 reply_part *reply_parts_take(reply_parts *p, const brise_answer_piece *piece);
 
 /* The last one, NULL if there is none. */

@@ -124,8 +124,8 @@ static bool keep_ids(request *r, int32_t begin, int32_t *ids, size_t n, refusal 
 }
 
 /* What clients send and formats have no form for: messages of one role in a row; text beside calls
- * in one answer, of which the calls are kept, as Mistral's templates keep them; and an answer that
- * ends the conversation, which is to be continued. */
+ * in one answer, of which the calls are kept where the format has one of them, as Mistral's
+ * templates keep them; and an answer that ends the conversation, which is to be continued. */
 static bool adapt_messages(request *r, const service *s)
 {
 	size_t i;
@@ -136,7 +136,8 @@ static bool adapt_messages(request *r, const service *s)
 	for (i = 0; i < r->n_messages; i++) {
 		brise_message *m = &r->messages[i];
 
-		if (m->role == BRISE_ASSISTANT && m->n_calls > 0)
+		if (m->role == BRISE_ASSISTANT && m->n_calls > 0 &&
+		    !brise_get_chat_facts(s->chat)->text_and_calls)
 			m->bytes = 0;
 		if (m->role == BRISE_ASSISTANT && m->n_calls == 0 && i + 1 == r->n_messages)
 			m->continued = true;

@@ -136,8 +136,9 @@ typedef struct job_event {
 	                          * needed no evaluation */
 	job_reason reason;       /* JOB_DONE */
 	size_t stop;             /* JOB_STOPPED: index of the text in plan.stops */
-	bool is_cut;       /* JOB_DONE: a tool call was begun and is not whole, or is no call */
-	uint64_t n_tokens; /* JOB_DONE, JOB_FAILED: drawn, without the end token */
+	bool is_cut;        /* JOB_DONE: a tool call was begun and is not whole, or is no call */
+	uint64_t n_tokens;  /* JOB_DONE, JOB_FAILED: drawn, without the end token */
+	uint64_t n_thought; /* of them, reasoning */
 	double wait_s, prompt_s, answer_s; /* JOB_DONE: in the queue, for the prompt, for the rest
 	                                    */
 	const brise_error *error;          /* JOB_FAILED */

@@ -84,6 +84,7 @@ void scheduler_end_job(scheduler *s, place *p, brise_status status, const brise_
 	e->n_prompt = j->plan.n;
 	e->n_kept = p->n_kept;
 	e->n_tokens = d->g.n_tokens;
+	e->n_thought = brise_count_thought(d->reader);
 	if (status != BRISE_OK) {
 		e->kind = JOB_FAILED;
 		last->error = *error;

@@ -1,4 +1,8 @@
-/* chat_answer.c - what a model answers, token by token: text and tool calls */
+/* chat_answer.c - what a model answers, token by token: text, reasoning and tool calls
+ *
+ * Reasoning stands between [THINK] and [/THINK], which are tokens. A tool call ends it, too; marks
+ * of a call's parts within it are none.
+ */
 #include <inttypes.h>
 
 #include "runtime/error.h"
@@ -10,6 +14,8 @@ struct brise_answer {
 	const brise_chat *chat;
 	brise_decoder *decoder;
 	chat_calls calls;
+	bool thinks; /* within reasoning */
+	size_t n_thought;
 };
 
 brise_status brise_new_answer(brise_answer **out, const brise_chat *chat, brise_error *err)
@@ -62,11 +68,51 @@ static bool find_mark(const brise_chat *chat, int32_t id, chat_mark *mark)
 	return false;
 }
 
+static bool is_control(const brise_chat *chat, enum chat_control control, int32_t id)
+{
+	return chat->facts.thoughts && id >= 0 && chat->controls[control] == id;
+}
+
+void brise_begin_answer(brise_answer *answer, const int32_t *prompt, size_t n)
+{
+	const brise_chat *chat;
+
+	if (!answer)
+		return;
+	chat = answer->chat;
+	answer->n_thought = 0;
+	answer->thinks = false;
+	/* Texts have no control tokens: the last one says where the prompt ends. */
+	while (prompt && n > 0 && chat->tokenizer->vocab > (uint32_t)prompt[n - 1] &&
+	       chat->tokenizer->types[prompt[n - 1]] != PIECE_CONTROL)
+		n--;
+	if (prompt && n > 0)
+		answer->thinks = is_control(chat, CHAT_BEGIN_THOUGHT, prompt[n - 1]);
+}
+
+size_t brise_count_thought(const brise_answer *answer)
+{
+	return answer ? answer->n_thought : 0;
+}
+
 static brise_status check_memory(brise_answer *answer, brise_error *err)
 {
 	return chat_calls_failed(&answer->calls)
 	               ? error_set(err, BRISE_ENOMEM, "no memory for a tool call")
 	               : BRISE_OK;
+}
+
+/* Text of the answer, or of its reasoning. */
+static void pass_text(brise_answer *answer, const char *text, size_t bytes)
+{
+	const brise_answer_piece piece = {
+		.kind = BRISE_ANSWER_THOUGHT, .call = answer->calls.n, .text = text, .bytes = bytes
+	};
+
+	if (!answer->thinks)
+		chat_calls_text(&answer->calls, text, bytes);
+	else if (answer->calls.each && bytes > 0)
+		answer->calls.each(answer->calls.user, &piece);
 }
 
 /* The bytes that the decoder holds back. */
@@ -77,8 +123,33 @@ static brise_status flush(brise_answer *answer, brise_error *err)
 	brise_status status = brise_finish_decoder(answer->decoder, &text, &bytes, err);
 
 	if (status == BRISE_OK)
-		chat_calls_text(&answer->calls, text, bytes);
+		pass_text(answer, text, bytes);
 	return status;
+}
+
+/* Takes a mark of reasoning, or a mark of calls; *taken: whether it was one. */
+static brise_status take_mark(brise_answer *answer, int32_t id, bool *taken, brise_error *err)
+{
+	bool begins = is_control(answer->chat, CHAT_BEGIN_THOUGHT, id),
+	     ends = is_control(answer->chat, CHAT_END_THOUGHT, id);
+	brise_status status;
+	chat_mark mark = CHAT_MARK_CALLS;
+
+	*taken = begins || ends || find_mark(answer->chat, id, &mark);
+	if (!*taken)
+		return BRISE_OK;
+	if ((status = flush(answer, err)) != BRISE_OK)
+		return status;
+	if (begins)
+		chat_calls_break(&answer->calls);
+	if (begins || ends) {
+		answer->n_thought += begins || answer->thinks;
+		answer->thinks = begins;
+	} else if (!answer->thinks || mark == CHAT_MARK_CALLS) {
+		answer->thinks = false;
+		chat_calls_mark(&answer->calls, mark);
+	}
+	return BRISE_OK;
 }
 
 brise_status brise_read_answer(brise_answer *answer, int32_t id, brise_answer_fn *each, void *user,
@@ -88,18 +159,18 @@ brise_status brise_read_answer(brise_answer *answer, int32_t id, brise_answer_fn
 	brise_status status = error_check_pointers(err, "brise_read_answer", needed, 1);
 	const char *text;
 	size_t bytes;
-	chat_mark mark;
+	bool taken;
 
 	if (status != BRISE_OK)
 		return status;
 	answer->calls.each = each;
 	answer->calls.user = user;
-	if (find_mark(answer->chat, id, &mark)) {
-		if ((status = flush(answer, err)) == BRISE_OK)
-			chat_calls_mark(&answer->calls, mark);
-	} else if ((status = brise_decode_token(answer->decoder, id, &text, &bytes, err)) ==
-	           BRISE_OK) {
-		chat_calls_text(&answer->calls, text, bytes);
+	status = take_mark(answer, id, &taken, err);
+	if (status == BRISE_OK && !taken) {
+		status = brise_decode_token(answer->decoder, id, &text, &bytes, err);
+		answer->n_thought += answer->thinks && status == BRISE_OK;
+		if (status == BRISE_OK)
+			pass_text(answer, text, bytes);
 	}
 	return status == BRISE_OK ? check_memory(answer, err) : status;
 }
@@ -117,6 +188,7 @@ brise_status brise_finish_answer(brise_answer *answer, brise_answer_fn *each, vo
 	answer->calls.each = each;
 	answer->calls.user = user;
 	status = flush(answer, err);
+	answer->thinks = false;
 	n = answer->calls.n;
 	whole = chat_calls_finish(&answer->calls);
 	if (status == BRISE_OK)

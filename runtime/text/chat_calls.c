@@ -416,6 +416,13 @@ static void cut_off(chat_calls *c)
 	c->state = AFTER;
 }
 
+void chat_calls_break(chat_calls *c)
+{
+	cut_off(c);
+	if (c->state == AFTER)
+		c->state = TEXT;
+}
+
 void chat_calls_mark(chat_calls *c, chat_mark mark)
 {
 	if (mark == CHAT_MARK_CALLS) {

@@ -31,6 +31,8 @@ typedef struct chat_calls {
 /* each, user: who receives the pieces; may be set anew before every call. */
 void chat_calls_open(chat_calls *calls);
 void chat_calls_mark(chat_calls *calls, chat_mark mark);
+/* Something else comes between: a call that is not whole ends. */
+void chat_calls_break(chat_calls *calls);
 void chat_calls_text(chat_calls *calls, const char *text, size_t n);
 
 /* Ends the answer. False: it ended within a call, or something was no call; memory that ran out

@@ -163,6 +163,7 @@ brise_status mistral_open(brise_chat *chat, brise_error *err)
 		                 rules->name);
 	chat->facts.system = true;
 	chat->facts.tools = rules->tools;
+	chat->facts.text_and_calls = rules->text_and_calls;
 	chat->facts.thoughts = rules->thoughts && chat->controls[CHAT_BEGIN_THOUGHT] >= 0 &&
 	                       chat->controls[CHAT_END_THOUGHT] >= 0;
 	return BRISE_OK;
