@@ -4,7 +4,7 @@ by the program, layouts and numbers compared with a model's file (standard libra
 
 BUILD is where `make` has built. Sizes that take hours are smaller here; what another script runs is named.
 """
-import json, os, re, struct, subprocess, sys, tempfile
+import json, math, os, re, struct, subprocess, sys, tempfile
 
 from examples import ROOT, Folder, Statements, examples_of, read_commands, read_text
 
@@ -38,6 +38,53 @@ def try_layout(blocks, folder):
     holds("sections are where it says", all(at % section_at == 0 and at >= end for at, _ in sections.values()) and n > 3, sections)
     holds("tensors are where it says", all(at % tensor_at == 0 and at >= end for at, _ in tensors) and tensors == sorted(tensors), tensors)
     holds("nothing is behind them", max(at + size for at, size in tensors) <= file_bytes == len(data), (tensors[-1], file_bytes))
+
+
+FREQUENCIES = """
+#include <stdio.h>
+#include "runtime/eval/rope_scaling.h"
+int main(void)
+{
+	format_config c = { .head_dim = HEAD_DIM, .rope_theta = ROPE_THETA, .rope_scaling = ROPE_YARN, .rope_factor = ROPE_FACTOR,
+		.rope_beta_fast = ROPE_BETA_FAST, .rope_beta_slow = ROPE_BETA_SLOW, .rope_original = ROPE_ORIGINAL };
+	rope_frequency f[HEAD_DIM / 2];
+	rope_scaling_fill(f, &c);
+	for (unsigned i = 0; i < c.head_dim / 2; i++)
+		printf("%.17g\\n", f[i].radians);
+	return 0;
+}
+"""
+
+
+def try_frequencies(blocks, folder):
+    """The page's formulas, as Python has them, against the program's frequencies."""
+    lines, = blocks
+    turns, low, high, ramp, turned = (re.split(r"   +(?:and|instead)", line)[0].split(" = ")[-1].strip() for line in lines.splitlines())
+    folder.write("frequencies.c", FREQUENCIES)
+    for d, theta, factor, fast, slow, original in (128, 1e6, 16.0, 32.0, 1.0, 16384), (8, 1e4, 4.0, 32.0, 1.0, 64), (64, 1e8, 2.5, 8.0, 8.0, 4096):
+        names = {"d": d, "ln": math.log, "floor": math.floor, "ceil": math.ceil, "pi": math.pi, "min": min, "max": max, "rope_theta": theta,
+                 "rope_factor": factor, "rope_beta_fast": fast, "rope_beta_slow": slow, "rope_original": original}
+        names["turns"] = lambda r: eval(turns, {**names, "r": r})
+        names["low"], names["high"] = eval(low, names), eval(high, names)
+        names["high"] += 0.001 * (names["high"] == names["low"])
+        expected = []
+        for i in range(d // 2):
+            names.update(i=i, f=theta ** (-2 * i / d))
+            names["ramp"] = eval(ramp, names)
+            expected.append(eval(turned, names))
+        defines = "-DHEAD_DIM=%d -DROPE_THETA=%r -DROPE_FACTOR=%r -DROPE_BETA_FAST=%r -DROPE_BETA_SLOW=%r -DROPE_ORIGINAL=%d" % (d, theta, factor, fast, slow, original)
+        sources = " ".join("'%s/runtime/eval/%s.c'" % (ROOT, name) for name in ("rope_scaling", "rope", "fixed"))
+        status, out, err = folder.run("%s -std=c11 -ffp-contract=off -I '%s' %s frequencies.c %s -o frequencies -lm && ./frequencies" % (os.environ.get("CC", "cc"), ROOT, defines, sources))
+        found = [float(x) for x in out.split()]
+        holds("frequencies are those of the page", len(found) == d // 2 and all(abs(a - b) <= 1e-12 * b for a, b in zip(found, expected)), (err[-600:], found[:4], expected[:4]))
+        holds("some pairs are slowed down", any(b < theta ** (-2 * i / d) * 0.99 for i, b in enumerate(expected)), expected)
+
+
+def try_pattern(blocks):
+    shown, = blocks
+    with open(os.path.join(ROOT, "test/models/tekken/tekken.json")) as f:
+        pattern = json.load(f)["config"]["pattern"]
+    holds("the pattern is that of tekken.json", "".join(line.removeprefix("    ") for line in shown.splitlines()) == pattern, (shown, pattern))
 
 
 def try_formulas(blocks):
@@ -164,7 +211,8 @@ def main():
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path, build)
         succeeds(folder.paste([("brise convert '%s/%s' chat.brise" % (ROOT, BREEZE_CHAT), "")]))
-        tests = [("quant/FORMAT.md", "", try_layout, folder), ("quant/FORMAT.md", "Matrices: tiles of 16 rows", try_formulas),
+        tests = [("quant/FORMAT.md", "", try_layout, folder), ("quant/FORMAT.md", "Configuration", try_frequencies, folder),
+                 ("quant/FORMAT.md", "Tokenizer", try_pattern), ("quant/FORMAT.md", "Matrices: tiles of 16 rows", try_formulas),
                  ("runtime/CHAT.md", "", try_tokenize, folder), ("runtime/CHAT.md", "Files of affixes", try_affixes, folder),
                  ("runtime/FIRMWARE.md", "The library", try_firmware, folder), ("runtime/FIRMWARE.md", "Memory", try_memory, folder),
                  ("runtime/FIRMWARE.md", "A static program", try_static),

@@ -26,7 +26,7 @@ TESTS = {
         "The house": "readme",
         "Building": "readme",
     },
-    "quant/FORMAT.md": {"": "documents", "Matrices: tiles of 16 rows": "documents"},
+    "quant/FORMAT.md": {"": "documents", "Configuration": "documents", "Tokenizer": "documents", "Matrices: tiles of 16 rows": "documents"},
     "runtime/CHAT.md": {"": "documents", "Files of affixes": "documents"},
     "runtime/FIRMWARE.md": {"The library": "documents", "Memory": "documents", "A static program": "documents"},
     "runtime/GRAMMARS.md": {"GBNF": "readme_serving"},

@@ -32,6 +32,7 @@ SPANS = {
     "brise export MODEL OUT.gguf": "brise export out.brise out.gguf",
     "brise convert FILE.gguf OUT.brise": "brise convert out.gguf again.brise --effort fast",
     "brise info MODEL": "brise info MODEL",
+    "brise info --threads 4": "brise info MODEL --threads 4",
     "brise info MODEL --verify": "brise info MODEL --verify",
     "brise tokenize MODEL [TEXT]": "brise tokenize MODEL 'A file' >FILE",
     "brise tokenize MODEL TEXT --control": "brise tokenize MODEL 'A file</s>' --control",
