@@ -238,7 +238,7 @@ holds "a format without system messages refuses one" fails_with 1 "--system: the
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
 chat "$plain" -- Hello
-holds "a model without a known format is refused" fails_with 1 "choose one of v1, v2, v3, chatml, zephyr, or a file"
+holds "a model without a known format is refused" fails_with 1 "choose one of v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr, or a file"
 chat "$plain" $greedy --private --chat-format v1 -- Hello
 holds "unless it is named" [ "$status" -eq 0 -a -s "$dir/out" ]
 for words in "--conversation ../x" "--conversation .x" "--conversation x --resume" "--private --resume" "--cache x --no-cache" "--cache-size 2X" "--jsonl --resume" "--tokens 0" "--file -"; do

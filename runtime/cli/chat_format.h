@@ -5,7 +5,9 @@
 #include "runtime/brise.h"
 
 #define CHAT_FORMAT_VALUE "FORMAT"
-#define CHAT_FORMAT_HELP  "v1, v2, v3, v3-tekken, v7, v11, v13, chatml, zephyr, or a file of affixes"
+
+/* 80 columns hold no more: a file is one of affixes (runtime/CHAT.md). */
+#define CHAT_FORMAT_HELP "v1 v2 v3 v3-tekken v7 v11 v13 chatml zephyr, FILE"
 
 /* Whether a value names a built-in format; else it is a file's name. */
 bool chat_format_is_name(const char *value);
