@@ -247,7 +247,7 @@ def test_long_stream_runs_in_constant_memory():
     check("20,000 tokens take the memory of 2,000", long < short + 1500, "%d and %d kB" % (long, short))
 
 
-for test in (test_reference_models, test_later_models, test_later_models_give_the_same_bits, test_later_models_draft, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
+for test in (test_reference_models, test_later_models, test_later_models_give_the_same_bits, test_later_models_draft, test_greedy, test_forms_of_one_model_agree, test_tokenizers, test_conversations, test_conversations_of_byte_level_tokenizers, test_hostile_texts_yield_no_control_token, test_perplexity, test_long_stream_runs_in_constant_memory):
     before = sum(counts.values())
     test()
     if sum(counts.values()) == before:
