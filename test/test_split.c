@@ -272,8 +272,8 @@ static void test_time_is_in_proportion(void)
 		                             " ",
 		                             "\n",
 		                             "\xcc\x81",
-		                             "\xca\xb0"
-		                             "A",
+		                             ("\xca\xb0"
+		                              "A"),
 		                             ".",
 		                             " \n",
 		                             "Aa",
