@@ -51,7 +51,8 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (options->no_tokenizer)
 		return BRISE_OK;
 	if (cp->gguf)
-		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, section, bytes, err);
+		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, decisions, section, bytes,
+		                           err);
 	if (!cp->tokenizer_path)
 		return error_set(
 		        err, BRISE_EFORMAT,

@@ -914,8 +914,9 @@ static void test_gguf_tokenizer_reads_back(check_counts *counts)
 	      gguf_read_memory(&header, c.bytes, c.n, "pieces.gguf", 0, &list, &err) == BRISE_OK,
 	      "%s", err.message);
 	CHECK(counts, list.n == 12, "%zu tensors", list.n);
-	CHECK(counts, gguf_read_tokenizer(&header, "pieces.gguf", &again, &n, &err) == BRISE_OK,
-	      "%s", err.message);
+	CHECK(counts,
+	      gguf_read_tokenizer(&header, "pieces.gguf", NULL, &again, &n, &err) == BRISE_OK, "%s",
+	      err.message);
 	CHECK(counts, again && n == bytes && memcmp(again, section, n) == 0, "the section differs");
 	gguf_free(&header);
 	tensors_free(&list);

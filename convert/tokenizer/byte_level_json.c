@@ -1,20 +1,11 @@
-/* byte_level_json.c - see byte_level_json.h
- *
- * Mistral's tokenizers have ranks and no list of merges: any two neighbours that together are a
- * token are merged, the lowest rank first. Hugging Face's converter (transformers,
- * convert_slow_tokenizer.py, TikTokenConverter) lists for every token, in the order of their ranks,
- * each pair of tokens that makes it. A list that is complete and in the order of the ids is
- * therefore the same as the ranks, but for one thing: of two pairs that make the same token,
- * Hugging Face's merges the one listed first, Mistral's the one further left. Mistral's is what is
- * done.
- */
+/* byte_level_json.c - see byte_level_json.h */
 #include "convert/tokenizer/byte_level_json.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "convert/tokenizer/byte_alphabet.h"
-#include "convert/tokenizer/byte_level.h"
+#include "convert/tokenizer/byte_level_merges.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
@@ -91,79 +82,20 @@ static brise_status place_vocabulary(const json_tokenizer *j, const char *name,
 	return BRISE_OK;
 }
 
-static bool is_piece(const brise_tokenizer *t, const uint8_t *text, size_t bytes)
+/* Where a list of merges is. */
+typedef struct place {
+	const json_tokenizer *j;
+	uint32_t next;
+} place;
+
+static bool next_merge(void *user, merge_texts *out)
 {
-	int32_t id = tokenizer_find_piece(t, text, bytes);
+	place *at = user;
+	const json_merge *m = &at->j->merges[at->next++];
+	const char *text = at->j->pool + m->at;
 
-	return id >= 0 && t->types[id] == PIECE_NORMAL;
-}
-
-/* Marks each merge in `seen`, a flag for every byte of the pieces' text: there its right part
- * begins. */
-static brise_status mark_merges(const json_tokenizer *j, const char *name, const brise_tokenizer *t,
-                                uint8_t *seen, brise_error *err)
-{
-	uint8_t text[TOKENIZER_PIECE_MAX];
-	int32_t id, before = -1;
-	size_t left, right;
-	uint32_t i;
-
-	for (i = 0; i < j->n_merges; i++, before = id) {
-		const json_merge *m = &j->merges[i];
-		const char *shown = j->pool + m->at;
-		const char *what = NULL;
-
-		if (!byte_alphabet_decode(shown, m->left_bytes, text, &left) ||
-		    !byte_alphabet_decode(shown + m->left_bytes, m->right_bytes, text + left,
-		                          &right) ||
-		    !is_piece(t, text, left) || !is_piece(t, text + left, right) ||
-		    !is_piece(t, text, left + right))
-			return error_set(err, BRISE_EFORMAT,
-			                 "%s: model.merges %" PRIu32
-			                 " \"%.*s\": a part or what it makes is no token",
-			                 name, i, SHOWN(m->left_bytes + m->right_bytes), shown);
-		id = tokenizer_find_piece(t, text, left + right);
-		if (id < before)
-			what = "is not in the order of the ids of what merges make";
-		else if (seen[t->offsets[id] + left]++)
-			what = "appears twice";
-		if (what)
-			return error_set(err, BRISE_EUNSUPPORTED,
-			                 "%s: model.merges %" PRIu32
-			                 " \"%.*s\" %s; no tokenizer of Mistral's does that",
-			                 name, i, SHOWN(m->left_bytes + m->right_bytes), shown,
-			                 what);
-	}
-	return BRISE_OK;
-}
-
-static brise_status check_merges(const json_tokenizer *j, const char *name,
-                                 const brise_tokenizer *t, brise_error *err)
-{
-	uint8_t *seen = memory_new((size_t)t->offsets[t->vocab] + 1, 1);
-	brise_status status = seen ? mark_merges(j, name, t, seen, err)
-	                           : error_set(err, BRISE_ENOMEM, "%s: no memory for merges", name);
-	uint32_t id, left;
-
-	for (id = 0; id < t->vocab && status == BRISE_OK; id++) {
-		const uint8_t *text = t->text + t->offsets[id];
-		uint32_t bytes = tokenizer_piece_bytes(t, id);
-
-		for (left = 1; t->types[id] == PIECE_NORMAL && left < bytes; left++)
-			if (!seen[t->offsets[id] + left] && is_piece(t, text, left) &&
-			    is_piece(t, text + left, bytes - left)) {
-				status = error_set(
-				        err, BRISE_EUNSUPPORTED,
-				        "%s: model.merges has no merge of %" PRIu32 " and %" PRIu32
-				        " bytes into token %" PRIu32
-				        "; all pairs of tokens that make one are merged in "
-				        "Mistral's tokenizers",
-				        name, left, bytes - left, id);
-				break;
-			}
-	}
-	memory_free(seen);
-	return status;
+	*out = (merge_texts){ text, text + m->left_bytes, m->left_bytes, m->right_bytes };
+	return true;
 }
 
 brise_status byte_level_read_json(const json_tokenizer *j, const char *name, void **section,
@@ -171,7 +103,8 @@ brise_status byte_level_read_json(const json_tokenizer *j, const char *name, voi
 {
 	tokenizer_pieces p = { .pieces = memory_new((size_t)j->n_tokens + 1, sizeof *p.pieces) };
 	uint8_t *pool = memory_new(j->pool_bytes + 1, 1);
-	brise_tokenizer *t = NULL;
+	place at = { j, 0 };
+	const merge_list merges = { "model.merges", j->n_merges, next_merge, &at };
 	brise_status status = BRISE_OK;
 
 	*section = NULL;
@@ -184,16 +117,7 @@ brise_status byte_level_read_json(const json_tokenizer *j, const char *name, voi
 	if (status == BRISE_OK)
 		status = place_vocabulary(j, name, p.pieces, &p.vocab, pool, err);
 	if (status == BRISE_OK)
-		status = byte_level_write_section(&p, name, section, bytes, err);
-	if (status == BRISE_OK)
-		status = brise_open_tokenizer(&t, *section, *bytes, name, err);
-	if (status == BRISE_OK)
-		status = check_merges(j, name, t, err);
-	brise_close_tokenizer(t);
-	if (status != BRISE_OK) {
-		memory_free(*section);
-		*section = NULL;
-	}
+		status = byte_level_write_merged(&p, &merges, name, section, bytes, err);
 	memory_free(pool);
 	memory_free(p.pieces);
 	return status;

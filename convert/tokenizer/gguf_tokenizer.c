@@ -1,8 +1,9 @@
 /* gguf_tokenizer.c - reads tokenizer.ggml.* metadata
  *
- * "llama" is SentencePiece's BPE: its pieces, scores and types are in three arrays, in order of id
- * (types have the numbers of SentencePiece's own format). What writers of such files add or change,
- * and what is done about it:
+ * "gpt2" is a byte-level BPE, of which Mistral's alone is read (gguf_byte_level.c). "llama" is
+ * SentencePiece's BPE: its pieces, scores and types are in three arrays, in order of id (types have
+ * the numbers of SentencePiece's own format). What writers of such files add or change, and what is
+ * done about it:
  *
  *   - vocabularies smaller than the model's matrix are filled up with unused tokens "[PADn]":
  *     dropped from the end, as tokenizer.model has none;
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #include "convert/formats/gguf.h"
+#include "convert/tokenizer/gguf_byte_level.h"
 #include "convert/tokenizer/tokenizer_checks.h"
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
@@ -33,7 +35,7 @@ typedef struct reading {
 	tokenizer_pieces out;
 } reading;
 
-static brise_status check_model(const reading *r)
+static brise_status read_model(const reading *r, bool *byte_level)
 {
 	const gguf_value *v = gguf_find(r->h, "tokenizer.ggml.model");
 	size_t at;
@@ -45,12 +47,13 @@ static brise_status check_model(const reading *r)
 		                 r->name);
 	at = v->at;
 	text = gguf_next_text(r->h, &at);
-	if (text.n == 5 && !memcmp(text.bytes, "llama", 5))
+	*byte_level = text.n == 4 && !memcmp(text.bytes, "gpt2", 4);
+	if (*byte_level || (text.n == 5 && !memcmp(text.bytes, "llama", 5)))
 		return BRISE_OK;
 	return error_set(r->err, BRISE_EUNSUPPORTED,
 	                 "%s: tokenizer.ggml.model \"%.*s\" is not supported, only \"llama\" "
-	                 "(SentencePiece's BPE); --no-tokenizer converts without one, for use with "
-	                 "token ids",
+	                 "(SentencePiece's BPE) and \"gpt2\" with pre \"tekken\"; --no-tokenizer "
+	                 "converts without one, for use with token ids",
 	                 r->name, (int)(text.n > 40 ? 40 : text.n), text.bytes);
 }
 
@@ -68,7 +71,8 @@ static brise_status find_array(const reading *r, const char *key, const gguf_val
 	return BRISE_OK;
 }
 
-static brise_status read_texts(reading *r)
+/* most: bytes of a text. */
+static brise_status read_texts(reading *r, size_t most)
 {
 	const gguf_value *tokens;
 	brise_status status = find_array(r, "tokenizer.ggml.tokens", &tokens);
@@ -93,7 +97,7 @@ static brise_status read_texts(reading *r)
 	for (i = 0, at = tokens->at; i < r->out.vocab; i++) {
 		gguf_text text = gguf_next_text(r->h, &at);
 
-		if (text.n > TOKENIZER_PIECE_MAX)
+		if (text.n > most)
 			return tokenizer_refuse_length(r->name, i, text.n, r->err);
 		r->out.pieces[i].text = (const uint8_t *)text.bytes;
 		r->out.pieces[i].bytes = (uint32_t)text.n;
@@ -101,34 +105,41 @@ static brise_status read_texts(reading *r)
 	return BRISE_OK;
 }
 
-static brise_status read_scores_and_types(reading *r)
+static brise_status read_types(reading *r)
 {
-	const gguf_value *scores, *types;
-	brise_status status;
+	const gguf_value *types;
+	brise_status status = find_array(r, "tokenizer.ggml.token_type", &types);
+	int64_t type;
 	uint32_t i;
 
-	if ((status = find_array(r, "tokenizer.ggml.scores", &scores)) != BRISE_OK ||
-	    (status = find_array(r, "tokenizer.ggml.token_type", &types)) != BRISE_OK)
-		return status;
-	for (i = 0; i < r->out.vocab; i++) {
-		double score;
-		int64_t type;
-
-		if (!gguf_get_number(r->h, scores, i, &score))
-			return error_set(r->err, BRISE_EFORMAT,
-			                 "%s: tokenizer.ggml.scores are no numbers", r->name);
+	for (i = 0; i < r->out.vocab && status == BRISE_OK; i++) {
 		if (!gguf_get_integer(r->h, types, i, &type) || type < PIECE_NORMAL ||
 		    type > PIECE_BYTE)
 			return error_set(r->err, BRISE_EFORMAT,
 			                 "%s: tokenizer.ggml.token_type: token %" PRIu32
 			                 " has none of the types 1..6",
 			                 r->name, i);
-		r->out.pieces[i].score = (float)score;
 		r->out.pieces[i].type = (tokenizer_type)type;
 		if (type == PIECE_BYTE)
 			r->out.flags |= TOKENIZER_BYTE_FALLBACK;
 	}
-	return BRISE_OK;
+	return status;
+}
+
+static brise_status read_scores(reading *r)
+{
+	const gguf_value *scores;
+	brise_status status = find_array(r, "tokenizer.ggml.scores", &scores);
+	double score;
+	uint32_t i;
+
+	for (i = 0; i < r->out.vocab && status == BRISE_OK; i++) {
+		if (!gguf_get_number(r->h, scores, i, &score))
+			return error_set(r->err, BRISE_EFORMAT,
+			                 "%s: tokenizer.ggml.scores are no numbers", r->name);
+		r->out.pieces[i].score = (float)score;
+	}
+	return status;
 }
 
 static void drop_padding(reading *r)
@@ -253,8 +264,8 @@ static brise_status read_pieces(reading *r)
 	brise_status status;
 	uint32_t i;
 
-	if ((status = check_model(r)) != BRISE_OK || (status = read_texts(r)) != BRISE_OK ||
-	    (status = read_scores_and_types(r)) != BRISE_OK)
+	if ((status = read_texts(r, TOKENIZER_PIECE_MAX)) != BRISE_OK ||
+	    (status = read_scores(r)) != BRISE_OK || (status = read_types(r)) != BRISE_OK)
 		return status;
 	drop_padding(r);
 	if ((status = mend_unknown(r)) != BRISE_OK || (status = check_scores(r)) != BRISE_OK ||
@@ -271,16 +282,39 @@ static brise_status read_pieces(reading *r)
 	return find_ends(r);
 }
 
-brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, void **section,
-                                 size_t *bytes, brise_error *err)
+static brise_status read_sentencepiece(reading *r, void **section, size_t *bytes)
+{
+	brise_status status = read_pieces(r);
+
+	return status == BRISE_OK
+	               ? tokenizer_write_section(&r->out, r->name, section, bytes, r->err)
+	               : status;
+}
+
+static brise_status read_byte_level(reading *r, notes *decisions, void **section, size_t *bytes)
+{
+	brise_status status;
+
+	/* a byte has two bytes in the alphabet at most */
+	if ((status = read_texts(r, 2 * (size_t)TOKENIZER_PIECE_MAX)) != BRISE_OK ||
+	    (status = read_types(r)) != BRISE_OK)
+		return status;
+	drop_padding(r);
+	return gguf_read_byte_level(&r->out, r->h, r->name, decisions, section, bytes, r->err);
+}
+
+brise_status gguf_read_tokenizer(const gguf_header *h, const char *name, notes *decisions,
+                                 void **section, size_t *bytes, brise_error *err)
 {
 	reading r = { .h = h, .name = name, .err = err, .out = { .bos = -1, .eos = -1 } };
-	brise_status status = read_pieces(&r);
+	bool byte_level = false;
+	brise_status status = read_model(&r, &byte_level);
 
 	*section = NULL;
 	*bytes = 0;
 	if (status == BRISE_OK)
-		status = tokenizer_write_section(&r.out, name, section, bytes, err);
+		status = byte_level ? read_byte_level(&r, decisions, section, bytes)
+		                    : read_sentencepiece(&r, section, bytes);
 	memory_free(r.out.pieces);
 	return status;
 }

@@ -26,7 +26,7 @@ static void read_metadata(const gguf_header *h, const tensor_list *list)
 	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
 	free(decisions.text);
-	if (fuzz_succeeds(gguf_read_tokenizer(h, "fuzz", &section, &bytes, &fuzz_error))) {
+	if (fuzz_succeeds(gguf_read_tokenizer(h, "fuzz", NULL, &section, &bytes, &fuzz_error))) {
 		if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 			abort(); /* what the converter writes, the runtime must accept */
 		brise_close_tokenizer(t);

@@ -1,0 +1,431 @@
+/* test_tekken_gguf.c - byte-level tokenizers in GGUF files
+ *
+ * Files are made here as llama.cpp's converters make them; what they become is compared with what
+ * the tekken.json or tokenizer.json of the same tokens becomes.
+ */
+#include "convert/formats/gguf_reader.h"
+#include "convert/tokenizer/gguf_byte_level.h"
+#include "convert/tokenizer/gguf_tokenizer.h"
+#include "convert/tokenizer/json_tokenizer.h"
+#include "test/gguf_maker.h"
+#include "test/tekken_files.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* A file by hand, as make_tekken's; what is not set is as it should be. */
+typedef struct by_hand {
+	const char *model, *pre; /* "": no such key */
+	const char *token;       /* text of token `id` instead of its own */
+	uint32_t id, type;       /* 0: its own type */
+	uint32_t padding;        /* tokens more than there are */
+	int more_types;
+	const char *merges[8]; /* NULL: the right ones; "" first: no array */
+	bool numbers;          /* merges are numbers */
+	int64_t version;       /* -1: no such key */
+	uint32_t version_type;
+	brise_status status; /* of reading it */
+	const char *message;
+} by_hand;
+
+static const char *const controls[] = { "<unk>", "<s>", "<SPECIAL_2>", "[X]" };
+static const char *const right_merges[] = { "a b", "a bc", "ab c", "b c", "\xc3\x83 \xc2\xa9" };
+
+static void put_token(maker_bytes *b, const by_hand *f, uint32_t i)
+{
+	static handmade_file text; /* quotes and backslashes are not escaped in a GGUF */
+	char byte = (char)(i - 4), padding[24];
+	const char *token = i < 4 ? controls[i] : i < 260 ? &byte : i < 264 ? made[i - 260] : "";
+
+	if (f->token && f->id == i) {
+		gguf_put_text(b, f->token);
+		return;
+	}
+	if (i >= 264) {
+		(void)snprintf(padding, sizeof padding, "[PAD%u]", (unsigned)i);
+		gguf_put_text(b, padding);
+		return;
+	}
+	text.n = 0;
+	if (i < 4)
+		put(&text, "%s", token);
+	else
+		put_alphabet(&text, token, i < 260 ? 1 : strlen(token));
+	text.text[text.n] = 0;
+	gguf_put_text(b, text.n == 2 && *text.text == '\\' ? text.text + 1 : text.text);
+}
+
+static void put_version(gguf_maker *g, const by_hand *f)
+{
+	uint32_t type = f->version_type ? f->version_type : GGUF_U32;
+	maker_bytes *b;
+
+	if (f->version < 0)
+		return;
+	b = gguf_put_key(g, "brise.tekken_version", type);
+	if (type == GGUF_STRING)
+		gguf_put_text(b, "v13");
+	else
+		maker_number(b, (uint64_t)(f->version ? f->version : 13), 4);
+}
+
+static void put_merges(gguf_maker *g, const by_hand *f)
+{
+	const char *const *merges = f->merges[0] ? f->merges : right_merges;
+	uint32_t n = 0, i;
+	maker_bytes *b;
+
+	while (n < (f->merges[0] ? 8 : LENGTH(right_merges)) && merges[n])
+		n++;
+	if (n > 0 && !*merges[0])
+		return;
+	b = gguf_put_array(g, "tokenizer.ggml.merges", f->numbers ? GGUF_U32 : GGUF_STRING, n);
+	for (i = 0; i < n; i++)
+		if (f->numbers)
+			maker_number(b, i, 4);
+		else
+			gguf_put_text(b, merges[i]);
+}
+
+static maker_bytes make_by_hand(const by_hand *f)
+{
+	uint32_t n = 264 + f->padding, n_types = (uint32_t)((int)n + f->more_types), i;
+	gguf_maker g = { .version = 0 };
+	maker_bytes *b;
+
+	gguf_put_string(&g, "tokenizer.ggml.model", f->model ? f->model : "gpt2");
+	if (!f->pre || *f->pre)
+		gguf_put_string(&g, "tokenizer.ggml.pre", f->pre ? f->pre : "tekken");
+	b = gguf_put_array(&g, "tokenizer.ggml.tokens", GGUF_STRING, n);
+	for (i = 0; i < n; i++)
+		put_token(b, f, i);
+	b = gguf_put_array(&g, "tokenizer.ggml.token_type", GGUF_I32, n_types);
+	for (i = 0; i < n_types; i++)
+		maker_number(b,
+		             f->type && f->id == i ? f->type
+		             : i < 4               ? GGUF_TOKEN_CONTROL
+		             : i < 264             ? GGUF_TOKEN_NORMAL
+		                                   : GGUF_TOKEN_UNUSED,
+		             4);
+	put_merges(&g, f);
+	put_version(&g, f);
+	return gguf_finish(&g);
+}
+
+static brise_status read_gguf(maker_bytes bytes, notes *decisions, opened *o, brise_error *err)
+{
+	tensor_list list = { NULL, 0, 0 };
+	gguf_header h;
+	brise_status status;
+
+	memset(o, 0, sizeof *o);
+	err->message[0] = 0;
+	status = gguf_read_memory(&h, bytes.data, bytes.n, "file", 0, &list, err);
+	if (status == BRISE_OK)
+		status = gguf_read_tokenizer(&h, "file", decisions, &o->section, &o->bytes, err);
+	if (status == BRISE_OK)
+		status = brise_open_tokenizer(&o->t, o->section, o->bytes, "file", err);
+	gguf_free(&h);
+	tensors_free(&list);
+	maker_free(&bytes);
+	return status;
+}
+
+static bool same_section(const opened *a, const opened *b)
+{
+	return a->bytes == b->bytes && a->bytes > 0 && !memcmp(a->section, b->section, a->bytes);
+}
+
+/* ---- by hand --------------------------------------------------------------------------------- */
+
+/* Catches: a type or text that is read another way, padding that becomes tokens. */
+static void test_a_gguf_gives_what_its_tekken_json_gives(void)
+{
+	static const by_hand files[] = {
+		{ .padding = 0 },
+		{ .padding = 3 },
+		{ .id = 0, .type = GGUF_TOKEN_UNKNOWN },
+		{ .id = 2, .type = GGUF_TOKEN_UNUSED },
+	};
+	static handmade_file f;
+	brise_error err = { .message = "" };
+	opened expected, o;
+	size_t i;
+
+	make_tekken(&f);
+	CHECK(&counts, open_json(&expected, f.text, f.n, "tekken.json", &err) == BRISE_OK, "%s",
+	      err.message);
+	for (i = 0; i < LENGTH(files); i++) {
+		notes decisions = { NULL, 0, false };
+
+		CHECK(&counts, read_gguf(make_by_hand(&files[i]), &decisions, &o, &err) == BRISE_OK,
+		      "%zu: %s", i, err.message);
+		CHECK(&counts, same_section(&o, &expected), "%zu: another section", i);
+		CHECK(&counts,
+		      decisions.text &&
+		              strstr(decisions.text, "tekken version v13: 264 tokens, 4 of them "
+		                                     "control (brise.tekken_version)"),
+		      "%s", decisions.text ? decisions.text : "nothing is said");
+		free(decisions.text);
+		close_opened(&o);
+	}
+	close_opened(&expected);
+}
+
+/* Files of others do not say it: all else is the same. */
+static void test_a_version_may_be_absent(void)
+{
+	static const by_hand without = { .version = -1 }, with = { .version = 13 };
+	notes decisions = { NULL, 0, false };
+	brise_error err;
+	opened a, b;
+
+	CHECK(&counts, read_gguf(make_by_hand(&without), &decisions, &a, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(&counts, read_gguf(make_by_hand(&with), NULL, &b, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(&counts, a.t && b.t && a.t->dialect == 0 && b.t->dialect == 13, "the versions");
+	CHECK(&counts, decisions.text && strstr(decisions.text, "tekken of a version not stated"),
+	      "%s", decisions.text ? decisions.text : "nothing is said");
+	if (a.section && b.section)
+		((tokenizer_header *)a.section)->dialect = 13;
+	CHECK(&counts, same_section(&a, &b), "more differs than the version");
+	free(decisions.text);
+	close_opened(&a);
+	close_opened(&b);
+}
+
+static void test_symbols_of_text_are_read(void)
+{
+	static const by_hand symbol = { .id = 3, .type = GGUF_TOKEN_USER_DEFINED };
+	const int32_t cut[] = { 260, 3, 4 + 'c' };
+	brise_error err;
+	opened o;
+
+	CHECK(&counts, read_gguf(make_by_hand(&symbol), NULL, &o, &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(&counts, o.t && encodes_to(o.t, "ab[X]c", 6, false, cut, 3), "it is cut out of text");
+	close_opened(&o);
+}
+
+static void test_hostile_files_are_refused(void)
+{
+	static const by_hand files[] = {
+		{ .model = "bert",
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "model \"bert\" is not supported, only \"llama\"" },
+		{ .pre = "",
+		  .status = BRISE_EFORMAT,
+		  .message = "\"gpt2\" without tokenizer.ggml.pre" },
+		{ .pre = "llama-bpe",
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "tokenizer.ggml.pre \"llama-bpe\" is not supported, only \"tekken\"" },
+		{ .pre = "tekkens",
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "\"tekkens\" is not supported" },
+		{ .id = 264,
+		  .padding = 1,
+		  .type = GGUF_TOKEN_NORMAL,
+		  .token = "\xe0\xa0\x80"
+		           "b",
+		  .status = BRISE_EFORMAT,
+		  .message = "token 264 \"\xe0\xa0\x80"
+		             "b\" has a character that stands for no byte" },
+		{ .id = 260,
+		  .token = "a b",
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.tokens: token 260 \"a b\" has a character" },
+		{ .id = 260,
+		  .token = "a\xff",
+		  .status = BRISE_EFORMAT,
+		  .message = "token 260 \"a?\" has a character" },
+		{ .id = 260,
+		  .token = "\xc5\x84",
+		  .status = BRISE_EFORMAT,
+		  .message = "has a character that stands for no byte" },
+		{ .id = 260,
+		  .token = "",
+		  .status = BRISE_EFORMAT,
+		  .message = "token 260 is empty" },
+		{ .id = 260,
+		  .token = "abc",
+		  .status = BRISE_EFORMAT,
+		  .message = "tokens 260 and 261 are the same 3 bytes" },
+		{ .id = 4 + 'a',
+		  .token = "xy",
+		  .status = BRISE_EFORMAT,
+		  .message = "no token is the byte 0x61" },
+		{ .id = 3,
+		  .token = "<s>",
+		  .status = BRISE_EFORMAT,
+		  .message = "tokens 1 and 3 are the same 3 bytes" },
+		{ .id = 3,
+		  .token = "\xff",
+		  .status = BRISE_EFORMAT,
+		  .message = "piece 3 is not UTF-8" },
+		{ .id = 3, .token = "", .status = BRISE_EFORMAT, .message = "piece 3 is empty" },
+		{ .id = 3, .token = "abc" }, /* a control token of a piece's name */
+		{ .id = 9,
+		  .type = 7,
+		  .status = BRISE_EFORMAT,
+		  .message = "token 9 has none of the types 1..6" },
+		{ .id = 260,
+		  .type = GGUF_TOKEN_BYTE,
+		  .status = BRISE_EFORMAT,
+		  .message = "token 260 is of type byte" },
+		{ .id = 4 + 'a',
+		  .type = GGUF_TOKEN_CONTROL,
+		  .status = BRISE_EFORMAT,
+		  .message = "no token is the byte 0x61" },
+		{ .more_types = -1,
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.token_type has 263 entries for 264 tokens" },
+		{ .more_types = 1,
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.token_type has 265 entries" },
+		{ .merges = { "" },
+		  .status = BRISE_EFORMAT,
+		  .message = "no array of strings tokenizer.ggml.merges" },
+		{ .numbers = true,
+		  .status = BRISE_EFORMAT,
+		  .message = "no array of strings tokenizer.ggml.merges" },
+		{ .merges = { "a bc", "a b", "ab c", "b c", "\xc3\x83 \xc2\xa9" },
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "tokenizer.ggml.merges 1 \"a b\" is not in the order of the ids" },
+		{ .merges = { "a b", "a b", "a bc", "ab c", "b c", "\xc3\x83 \xc2\xa9" },
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "tokenizer.ggml.merges 1 \"a b\" appears twice" },
+		{ .merges = { "a b", "ab c", "b c", "\xc3\x83 \xc2\xa9" },
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "no merge of 1 and 2 bytes into token 261" },
+		{ .merges = { "a b", "a bc", "ab c", "b c" },
+		  .status = BRISE_EUNSUPPORTED,
+		  .message = "no merge of 1 and 1 bytes into token 263" },
+		{ .merges = { "a b", "a q" },
+		  .status = BRISE_EFORMAT,
+		  .message = "merges 1 \"a q\": a part or what it makes is no token" },
+		{ .merges = { "a b", "a b c" },
+		  .status = BRISE_EFORMAT,
+		  .message = "a part or what it makes is no token" },
+		{ .merges = { "a b", "abc" },
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.merges 1 is not two texts with a space" },
+		{ .merges = { "a b", " ab" },
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.merges 1 is not two texts with a space" },
+		{ .merges = { "a b", "ab " },
+		  .status = BRISE_EFORMAT,
+		  .message = "tokenizer.ggml.merges 1 is not two texts with a space" },
+		{ .version = 10000,
+		  .status = BRISE_EFORMAT,
+		  .message = "brise.tekken_version is not a number of 1..9999" },
+		{ .version_type = GGUF_STRING,
+		  .status = BRISE_EFORMAT,
+		  .message = "brise.tekken_version is not a number" },
+		{ .version = 42 }, /* later than what is known */
+	};
+	brise_error err;
+	opened o;
+	size_t i;
+
+	for (i = 0; i < LENGTH(files); i++) {
+		const by_hand *f = &files[i];
+		brise_status status = read_gguf(make_by_hand(f), NULL, &o, &err);
+
+		CHECK(&counts,
+		      status == f->status && (!f->message || strstr(err.message, f->message)) &&
+		              !strchr(err.message, '\n'),
+		      "%zu: expected \"%s\", found \"%s\"", i, f->message ? f->message : "",
+		      err.message);
+		CHECK(&counts, status == BRISE_OK || !o.section, "%zu: a section all the same", i);
+		close_opened(&o);
+	}
+}
+
+/* ---- whole tokenizers ------------------------------------------------------------------------ */
+
+/* A GGUF of a tokenizer.json, with its list of merges. */
+static maker_bytes make_of_json(const json_tokenizer *j)
+{
+	gguf_maker g = { .version = 0 };
+	const json_token **tokens = calloc(j->n_tokens, sizeof *tokens);
+	char text[TOKENIZER_PIECE_MAX + 2];
+	uint32_t i, n = 0;
+	maker_bytes *b;
+
+	if (!tokens)
+		exit(1);
+	for (i = 0; i < j->n_tokens; i++)
+		if (j->tokens[i].id < j->n_tokens) {
+			const json_token **t = &tokens[j->tokens[i].id];
+
+			n += !*t;
+			if (!*t || j->tokens[i].origin != FROM_VOCABULARY)
+				*t = &j->tokens[i];
+		}
+	gguf_put_string(&g, "tokenizer.ggml.model", "gpt2");
+	gguf_put_string(&g, "tokenizer.ggml.pre", "tekken");
+	b = gguf_put_array(&g, "tokenizer.ggml.tokens", GGUF_STRING, n);
+	for (i = 0; i < n; i++) {
+		maker_number(b, tokens[i]->bytes, 8);
+		maker_put(b, j->pool + tokens[i]->at, tokens[i]->bytes);
+	}
+	b = gguf_put_array(&g, "tokenizer.ggml.token_type", GGUF_I32, n);
+	for (i = 0; i < n; i++)
+		maker_number(b,
+		             tokens[i]->origin == FROM_SPECIAL ? GGUF_TOKEN_CONTROL
+		             : tokens[i]->origin == FROM_ADDED ? GGUF_TOKEN_USER_DEFINED
+		                                               : GGUF_TOKEN_NORMAL,
+		             4);
+	b = gguf_put_array(&g, "tokenizer.ggml.merges", GGUF_STRING, j->n_merges);
+	for (i = 0; i < j->n_merges; i++) {
+		const json_merge *m = &j->merges[i];
+
+		(void)snprintf(text, sizeof text, "%.*s %.*s", (int)m->left_bytes, j->pool + m->at,
+		               (int)m->right_bytes, j->pool + m->at + m->left_bytes);
+		gguf_put_text(b, text);
+	}
+	free(tokens);
+	return gguf_finish(&g);
+}
+
+/* The merges are Hugging Face's own. */
+static void test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives(void)
+{
+	const char *gold = getenv("BRISE_GOLD");
+	char folder[900], *json;
+	brise_error err = { .message = "" };
+	json_tokenizer j;
+	opened expected, o;
+	size_t bytes;
+
+	(void)snprintf(folder, sizeof folder, "%s/tekken", gold ? gold : "../shared/gold");
+	json = read_compressed(folder, "tokenizer.json.gz", &bytes);
+	if (!json) {
+		check_skip(&counts, "a tokenizer of Mistral's", "no ../shared/gold/tekken");
+		return;
+	}
+	CHECK(&counts, open_json(&expected, json, bytes, "tokenizer.json", &err) == BRISE_OK, "%s",
+	      err.message);
+	CHECK(&counts, json_read_tokenizer(&j, json, bytes, "tokenizer.json", &err) == BRISE_OK,
+	      "%s", err.message);
+	CHECK(&counts, j.n_merges > 200000, "%" PRIu32 " merges", j.n_merges);
+	CHECK(&counts, read_gguf(make_of_json(&j), NULL, &o, &err) == BRISE_OK, "%s", err.message);
+	CHECK(&counts, same_section(&o, &expected), "the section differs");
+	close_opened(&o);
+	close_opened(&expected);
+	json_free_tokenizer(&j);
+	free(json);
+}
+
+int main(int argc, char **argv)
+{
+	check_choose(argc, argv);
+	RUN(test_a_gguf_gives_what_its_tekken_json_gives());
+	RUN(test_a_version_may_be_absent());
+	RUN(test_symbols_of_text_are_read());
+	RUN(test_hostile_files_are_refused());
+	RUN(test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives());
+	return check_report("tekken_gguf", &counts);
+}
