@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/tekken.h"
 #include "runtime/text/added.h"
 #include "runtime/text/chat_line.h"
 #include "test/handmade_model.h"
+#include "test/whole_file.h"
+
+#define CHAT_MAKER_TEKKEN "test/models/tekken/tekken.json" /* has the tokens of v13 */
 
 typedef enum chat_vocabulary {
 	VOCABULARY_V1,      /* no control tokens but <s> and </s> */
@@ -102,6 +106,40 @@ static inline bool chat_maker_open(chat_maker *c, chat_vocabulary vocabulary, ad
 	}
 	if (!done)
 		fprintf(stderr, "%s\n", err.message);
+	return done;
+}
+
+/* The small byte-level tokenizer, with `to` instead of `from` where that first stands in its file;
+ * NULL: as it is. False: something failed. */
+static inline bool chat_maker_open_tekken(chat_maker *c, const char *from, const char *to)
+{
+	file json = read_file(CHAT_MAKER_TEKKEN);
+	brise_error err = { .message = "it is not there" };
+	size_t bytes = json.size + (to ? strlen(to) : 0);
+	char *text = json.bytes ? malloc(bytes + 1) : NULL, *at = NULL;
+	void *section = NULL;
+	bool done = false;
+
+	*c = (chat_maker){ NULL, 0, NULL };
+	if (text) {
+		memcpy(text, json.bytes, json.size);
+		text[json.size] = 0;
+		at = from ? strstr(text, from) : NULL;
+		if (at) {
+			memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
+			memcpy(at, to, strlen(to));
+		}
+		done = tekken_read_memory(text, strlen(text), CHAT_MAKER_TEKKEN, NULL, &section,
+		                          &c->bytes, &err) == BRISE_OK &&
+		       brise_open_tokenizer(&c->t, section, c->bytes, CHAT_MAKER_TEKKEN, &err) ==
+		               BRISE_OK &&
+		       (at || !from);
+	}
+	c->section = section;
+	free(text);
+	free(json.bytes);
+	if (!done)
+		fprintf(stderr, "%s: %s\n", CHAT_MAKER_TEKKEN, err.message);
 	return done;
 }
 

@@ -177,15 +177,12 @@ void scheduler_get_figures(scheduler *s, scheduler_figures *figures)
 
 /* ---- for the test --------------------------------------------------------------------------- */
 
-/* False: something failed. */
-static inline bool fake_open(chat_vocabulary vocabulary, const char *format)
+/* Serves in a format of the vocabulary that fake.vocabulary is. */
+static inline bool fake_begin_service(const char *format)
 {
 	brise_chat_options options = { .size = sizeof options, .format = format };
 	brise_error err;
 
-	memset(&fake, 0, sizeof fake);
-	if (!chat_maker_open(&fake.vocabulary, vocabulary, 0, 0))
-		return false;
 	if (brise_new_chat(&fake.chat, fake.vocabulary.t, NULL, &options, &err) != BRISE_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		return false;
@@ -234,6 +231,32 @@ static inline void fake_close(void)
 	fake_forget();
 	brise_free_chat(fake.chat);
 	chat_maker_close(&fake.vocabulary);
+}
+
+/* False: something failed. */
+static inline bool fake_open(chat_vocabulary vocabulary, const char *format)
+{
+	memset(&fake, 0, sizeof fake);
+	return chat_maker_open(&fake.vocabulary, vocabulary, 0, 0) && fake_begin_service(format);
+}
+
+/* The same with the small byte-level tokenizer. */
+static inline bool fake_open_tekken(const char *format)
+{
+	memset(&fake, 0, sizeof fake);
+	return chat_maker_open_tekken(&fake.vocabulary, NULL, NULL) && fake_begin_service(format);
+}
+
+/* Runs one test in such a format, in place of v3. */
+static inline void fake_with(const char *format, void (*test)(void))
+{
+	fake_close();
+	if (!fake_open_tekken(format))
+		exit(1);
+	test();
+	fake_close();
+	if (!fake_open(VOCABULARY_V3, "v3"))
+		exit(1);
 }
 
 /* Has a handler answer a request with text [n] as its body. */

@@ -105,6 +105,87 @@ static void test_messages_are_encoded_by_the_chat_format(void)
 	}
 }
 
+/* Reasoning as OpenAI's clients send it back, beside the content, and as Mistral's, among its
+ * parts. */
+#define THOUGHT(field) "{'role':'assistant','content':'b','" field "':'Hm'}"
+
+static void test_reasoning_is_taken_back_where_the_format_has_it(void)
+{
+	static const struct {
+		const char *messages, *prompt;
+	} cases[] = {
+		{ "[{'role':'user','content':'a'}," THOUGHT(
+		          "reasoning_content") ",{'role':'user','content':'c'}]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}Hm{[/THINK]}b{</s>}{[INST]}c{[/INST]}" },
+		{ "[{'role':'user','content':'a'}," THOUGHT("reasoning") "]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}Hm{[/THINK]}b" },
+		/* both names, as some servers give both */
+		{ "[{'role':'user','content':'a'},{'reasoning':'x','reasoning_content':'y',"
+		  "'content':'b','role':'assistant'}]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}y{[/THINK]}b" },
+		/* what is no text, and not the assistant's */
+		{ "[{'role':'user','content':'a','reasoning_content':'x'},{'role':'assistant',"
+		  "'content':'b','reasoning':{'effort':'high'},'reasoning_content':null}]",
+		  "{<s>}{[INST]}a{[/INST]}b" },
+		/* with calls, and nothing else */
+		{ "[{'role':'user','content':'a'},{'role':'assistant','content':null,"
+		  "'reasoning_content':'x','tool_calls':[{'id':'abcdefgh1','type':'function',"
+		  "'function':{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':"
+		  "'abcdefgh1','content':'1'}]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}x{[/THINK]}{[TOOL_CALLS]}f{[ARGS]}{}{</s>}"
+		  "{[TOOL_RESULTS]}1{[/TOOL_RESULTS]}" },
+		{ "[{'role':'user','content':'a'},{'role':'assistant','reasoning_content':'x'},"
+		  "{'role':'user','content':'c'}]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}x{[/THINK]}{</s>}{[INST]}c{[/INST]}" },
+		/* messages in a row */
+		{ "[{'role':'user','content':'a'},{'role':'assistant','content':'b'},"
+		  "{'role':'assistant','content':'c','reasoning_content':'x'},"
+		  "{'role':'assistant','content':'d'}]",
+		  "{<s>}{[INST]}a{[/INST]}b{[THINK]}x{[/THINK]}c\n\nd" },
+		/* parts */
+		{ "[{'role':'system','content':[{'type':'text','text':'s'},{'type':'thinking',"
+		  "'thinking':[{'type':'text','text':'x'},{'type':'text','text':'y'}]},"
+		  "{'type':'text','text':'t'},{'type':'text','text':'u'}]},"
+		  "{'role':'user','content':'a'}]",
+		  "{<s>}{[SYSTEM_PROMPT]}s{[THINK]}x\n\ny{[/THINK]}t\n\nu{[/SYSTEM_PROMPT]}"
+		  "{[INST]}a{[/INST]}" },
+		{ "[{'role':'user','content':'a'},{'role':'assistant','content':[{'type':"
+		  "'thinking','thinking':'x','closed':false}],'reasoning_content':'y'}]",
+		  "{<s>}{[INST]}a{[/INST]}{[THINK]}x" },
+	};
+	char json[2048];
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		(void)snprintf(json, sizeof json, "{'messages':%s}", cases[i].messages);
+		post(json);
+		CHECK(&counts, fake.n_jobs == 1 && !strcmp(prompt(0), cases[i].prompt),
+		      "case %zu: %s%s", i, prompt(0), fake_body());
+	}
+	post("{'messages':[{'role':'user','content':[{'type':'thinking','thinking':'x'}]}]}");
+	CHECK(&counts, fake.x.status == 400, "%s", fake_body());
+	BODY_HAS("message 1, from the user, has reasoning in it");
+	post("{'messages':[{'role':'assistant','content':[{'type':'thinking'}]}]}");
+	BODY_HAS("'messages[0].content[0].thinking'");
+	post("{" USER ",'messages':[{'role':'assistant','reasoning_content':3}]}");
+	BODY_HAS("Invalid type for 'messages[0].reasoning_content'");
+}
+
+static void test_reasoning_is_dropped_where_the_format_has_none(void)
+{
+	post("{'messages':[{'role':'user','content':'a'}," THOUGHT("reasoning_content") "]}");
+	CHECK(&counts, !strcmp(prompt(0), "{<s>}{[INST]}_a{[/INST]}_b"), "%s", prompt(0));
+	/* with an answer that has nothing else */
+	post("{'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'',"
+	     "'reasoning':'x'},{'role':'user','content':'c'}]}");
+	CHECK(&counts, !strcmp(prompt(0), "{<s>}{[INST]}_a\n\nc{[/INST]}"), "%s", prompt(0));
+	post("{'messages':[{'role':'assistant','reasoning':'x'}]}");
+	CHECK(&counts, fake.x.status == 400, "%s", fake_body());
+	/* but not one that had nothing at all */
+	post("{'messages':[{'role':'user','content':'a'},{'role':'assistant','content':''}]}");
+	CHECK(&counts, fake.x.status == 400, "%s", fake_body());
+}
+
 static void test_every_field_reaches_the_job(void)
 {
 	const job_plan *p = &fake.jobs[0].plan;
@@ -789,6 +870,8 @@ int main(int argc, char **argv)
 	if (!fake_open(VOCABULARY_V3, "v3"))
 		return 1;
 	RUN(test_messages_are_encoded_by_the_chat_format());
+	RUN(test_reasoning_is_dropped_where_the_format_has_none());
+	RUN(fake_with("v13", test_reasoning_is_taken_back_where_the_format_has_it));
 	RUN(test_every_field_reaches_the_job());
 	RUN(test_defaults());
 	RUN(test_wrong_values_are_refused_by_the_path_of_the_field());

@@ -101,6 +101,30 @@ static void test_messages_become_the_prompt(void)
 	              "{<s>}{[INST]}_a{[/INST]}_b");
 }
 
+static void test_thinking_is_taken_back_where_the_format_has_it(void)
+{
+	expect_prompt("{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':"
+	              "'assistant','content':[{'type':'thinking','thinking':'hm','signature':"
+	              "'brise'},{'type':'text','text':'c'},{'type':'text','text':'d'},{'type':"
+	              "'thinking','thinking':'so','signature':''},{'type':'text','text':'e'},"
+	              "{'type':'tool_use','id':'toolu_1','name':'f','input':{}}]},{'role':'user',"
+	              "'content':[{'type':'tool_result','tool_use_id':'toolu_1','content':'1'}]}]}",
+	              "{<s>}{[INST]}a{[/INST]}{[THINK]}hm{[/THINK]}c\n\nd{[THINK]}so{[/THINK]}"
+	              "e{[TOOL_CALLS]}f{[ARGS]}{}{</s>}{[TOOL_RESULTS]}1{[/TOOL_RESULTS]}");
+	/* hidden, left out, or another's that cannot be read */
+	expect_prompt("{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':"
+	              "'assistant','content':[{'type':'thinking','thinking':'','signature':'x'},"
+	              "{'type':'redacted_thinking','data':'x'}]},{'role':'user','content':'b'}]}",
+	              "{<s>}{[INST]}a\n\nb{[/INST]}");
+	expect_prompt("{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':"
+	              "'assistant','content':[{'type':'thinking','thinking':'hm'}]},{'role':'user',"
+	              "'content':'b'}]}",
+	              "{<s>}{[INST]}a{[/INST]}{[THINK]}hm{[/THINK]}{</s>}{[INST]}b{[/INST]}");
+	fake_post(api_messages, "{'max_tokens':9,'messages':[{'role':'assistant','content':[{"
+	                        "'type':'thinking','signature':'x'}]}]}");
+	CHECK(&counts, strstr(fake_body(), "messages[0].content[0].thinking"), "%s", fake_body());
+}
+
 /* An agent's turn: text and calls in one answer, results and text in one message of the user. */
 #define TURN                                                                                       \
 	"'max_tokens':9,'messages':[{'role':'user','content':'Rain?'},{'role':'assistant',"        \
@@ -365,9 +389,14 @@ static void test_reasoning_is_a_block_of_its_own(void)
 	list_events(list);
 	CHECK(&counts,
 	      strstr(list, "message_start content_block_start content_block_delta "
-	                   "content_block_delta content_block_stop content_block_start "
-	                   "content_block_delta content_block_stop message_delta message_stop"),
+	                   "content_block_delta content_block_delta content_block_stop "
+	                   "content_block_start content_block_delta content_block_stop "
+	                   "message_delta message_stop"),
 	      "%s", list);
+	CHECK(&counts,
+	      strstr(fake_body(), "'index':0,'delta':{'type':'signature_delta','signature':"
+	                          "'brise'}"),
+	      "%s", fake_body());
 	CHECK(&counts,
 	      strstr(fake_body(), "'index':0,'content_block':{'type':'thinking','thinking':'',"
 	                          "'signature':''}"),
@@ -380,8 +409,8 @@ static void test_reasoning_is_a_block_of_its_own(void)
 	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
 	fake_done(0, JOB_LIMITED, 9, 0);
 	CHECK(&counts,
-	      strstr(fake_body(), "'content':[{'type':'thinking','thinking':'Hm','signature':''}],"
-	                          "'stop_reason':'max_tokens'"),
+	      strstr(fake_body(), "'content':[{'type':'thinking','thinking':'Hm','signature':"
+	                          "'brise'}],'stop_reason':'max_tokens'"),
 	      "%s", fake_body());
 }
 
@@ -566,6 +595,7 @@ int main(int argc, char **argv)
 		return 1;
 	RUN(test_messages_become_the_prompt());
 	RUN(test_calls_and_results_become_the_prompt());
+	RUN(fake_with("v13", test_thinking_is_taken_back_where_the_format_has_it));
 	RUN(test_settings_become_the_plan());
 	RUN(test_what_is_no_request_is_refused_by_its_path());
 	RUN(test_a_form_goes_together_with_tools());

@@ -137,6 +137,77 @@ static void test_calls_and_results_become_the_prompt(void)
 	        "{[/TOOL_RESULTS]}");
 }
 
+#define ASKED      "{'input':[{'role':'user','content':'a'},"
+#define ANSWERED   ",{'role':'assistant','content':'b'}]}"
+#define WITH(text) "{<s>}{[INST]}a{[/INST]}" text "b"
+
+static void test_reasoning_is_taken_back_where_the_format_has_it(void)
+{
+	/* as its text, in one part or more */
+	expect_prompt(ASKED "{'type':'reasoning','id':'rs_1','summary':[],'status':'completed',"
+	                    "'encrypted_content':'brise:no','content':[{'type':'reasoning_text',"
+	                    "'text':'x'},{'type':'reasoning_text','text':'y'}]}" ANSWERED,
+	              WITH("{[THINK]}x\n\ny{[/THINK]}"));
+	/* sealed, as clients send it that keep no text of it, with the summary that they have */
+	expect_prompt(ASKED "{'type':'reasoning','id':'rs_1','summary':[{'type':'summary_text',"
+	                    "'text':'s'}],'content':null,'encrypted_content':'brise:x'}" ANSWERED,
+	              WITH("{[THINK]}x{[/THINK]}"));
+	/* another's */
+	expect_prompt(ASKED "{'type':'reasoning','summary':[{'type':'summary_text','text':'s'}],"
+	                    "'encrypted_content':'gAAAA'},{'type':'item_reference','id':"
+	                    "'rs_nobodys'}" ANSWERED,
+	              WITH(""));
+	/* items in a row are one answer */
+	expect_prompt(ASKED "{'type':'reasoning','encrypted_content':'brise:x'},{'type':"
+	                    "'function_call','call_id':'abcdefghi','name':'f','arguments':'{}'},"
+	                    "{'type':'reasoning','encrypted_content':'brise:y'},{'type':"
+	                    "'function_call','call_id':'abcdefghj','name':'g','arguments':'{}'},"
+	                    "{'type':'function_call_output','call_id':'abcdefghi','output':'1'},"
+	                    "{'type':'function_call_output','call_id':'abcdefghj','output':'2'}]}",
+	              "{<s>}{[INST]}a{[/INST]}{[THINK]}x{[/THINK]}{[THINK]}y{[/THINK]}"
+	              "{[TOOL_CALLS]}f{[ARGS]}{}{[TOOL_CALLS]}g{[ARGS]}{}{</s>}"
+	              "{[TOOL_RESULTS]}1{[/TOOL_RESULTS]}{[TOOL_RESULTS]}2{[/TOOL_RESULTS]}");
+}
+
+static void test_reasoning_is_found_by_its_id(void)
+{
+	static recent_items recent;
+	char id[64], text[512];
+	const char *at;
+
+	fake.service.recent = &recent;
+	fake_post(api_responses, "{'input':'a'}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "x");
+	fake_text(0, "b");
+	fake_done(0, JOB_ENDED, 3, 0);
+	at = strstr(fake_body(), "'rs_");
+	CHECK(&counts, at && sscanf(at + 1, "%63[^']", id) == 1, "%s", fake_body());
+	(void)snprintf(text, sizeof text, ASKED "{'type':'item_reference','id':'%s'}" ANSWERED, id);
+	expect_prompt(text, WITH("{[THINK]}x{[/THINK]}"));
+	(void)snprintf(text, sizeof text,
+	               ASKED "{'type':'reasoning','id':'%s','summary':[]}" ANSWERED, id);
+	expect_prompt(text, WITH("{[THINK]}x{[/THINK]}"));
+	recent_items_free(&recent);
+	expect_prompt(text, WITH(""));
+	fake.service.recent = NULL;
+}
+
+static void test_sealed_reasoning_is_given_where_it_is_wanted(void)
+{
+	fake_post(api_responses, "{'input':'Hi','include':['reasoning.encrypted_content']}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_text(0, "a");
+	fake_done(0, JOB_ENDED, 5, 0);
+	expect("'status':'completed','encrypted_content':'brise:Hm','summary':[],'content':[{"
+	       "'type':'reasoning_text','text':'Hm'}]}");
+	fake_post(api_responses, "{'input':'Hi'}");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
+	fake_done(0, JOB_LIMITED, 5, 0);
+	CHECK(&counts, !strstr(fake_body(), "encrypted_content"), "%s", fake_body());
+	expect("'status':'incomplete'");
+	expect("'incomplete_details':{'reason':'max_output_tokens'},'output':[{'id':'rs_");
+}
+
 /* What codex sends: its fields, hosted tools, and items of tools that are passed over. */
 static void test_codex_is_understood(void)
 {
@@ -520,7 +591,7 @@ static void test_reasoning_is_an_item_of_its_own(void)
 	      "%.*s", (int)events[7].n, events[7].data);
 	CHECK(&counts, holds(&events[14], "'output_tokens_details':{'reasoning_tokens':3}"), "%.*s",
 	      (int)events[14].n, events[14].data);
-	/* what clients send back, by its id too, is passed over */
+	/* what clients send back, by its id too, is passed over where the format has none */
 	fake_post(api_responses,
 	          "{'input':[{'role':'user','content':'Hi'},{'type':'item_reference',"
 	          "'id':'rs_1_0'},{'role':'user','content':'a'}]}");
@@ -769,6 +840,9 @@ int main(int argc, char **argv)
 	RUN(test_object_has_what_the_specification_requires());
 	RUN(test_text_streams_in_the_published_order());
 	RUN(test_reasoning_is_an_item_of_its_own());
+	RUN(test_sealed_reasoning_is_given_where_it_is_wanted());
+	RUN(fake_with("v13", test_reasoning_is_found_by_its_id));
+	RUN(fake_with("v13", test_reasoning_is_taken_back_where_the_format_has_it));
 	RUN(test_calls_stream_in_the_published_order());
 	RUN(test_limit_is_incomplete());
 	RUN(test_call_that_is_cut_off_is_incomplete());

@@ -6,49 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/tokenizer/tekken.h"
 #include "runtime/text/chat_template.h"
 #include "test/chat_maker.h"
 #include "test/check.h"
 #include "test/failing_heap.h"
 #include "test/random.h"
-#include "test/whole_file.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define SMALL         "test/models/tekken/tekken.json"
 
 static check_counts counts;
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
-/* The small tokenizer, with `to` instead of `from` where that first stands in its file; NULL: as it
- * is. False: it does not open. */
 static bool open_changed(chat_maker *c, const char *from, const char *to)
 {
-	file json = read_file(SMALL);
-	brise_error err = { .message = "it is not there" };
-	size_t bytes = json.size + (to ? strlen(to) : 0);
-	char *text = json.bytes ? malloc(bytes + 1) : NULL, *at = NULL;
-	void *section = NULL;
-	bool done = false;
+	bool done = chat_maker_open_tekken(c, from, to);
 
-	*c = (chat_maker){ NULL, 0, NULL };
-	if (text) {
-		memcpy(text, json.bytes, json.size);
-		text[json.size] = 0;
-		at = from ? strstr(text, from) : NULL;
-		if (at) {
-			memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
-			memcpy(at, to, strlen(to));
-		}
-		done = tekken_read_memory(text, strlen(text), SMALL, NULL, &section, &c->bytes,
-		                          &err) == BRISE_OK &&
-		       brise_open_tokenizer(&c->t, section, c->bytes, SMALL, &err) == BRISE_OK;
-	}
-	c->section = section;
-	free(text);
-	free(json.bytes);
-	CHECK(&counts, done && (at || !from), "%s: %s", SMALL, err.message);
+	CHECK(&counts, done, "%s", CHAT_MAKER_TEKKEN);
 	return done;
 }
 

@@ -12,10 +12,12 @@
 
 static check_counts counts;
 
-/* A conversation as a line: u, a, s, t and a text each, "+name" for a call of the assistant's. */
-static size_t read_line(const char *line, brise_message *messages, brise_tool_call *calls)
+/* A conversation as a line: u, a, s, t and a text each, "+name" for a call of the assistant's; a
+ * text that ends with < or begins with > has reasoning there. */
+static size_t read_line(const char *line, brise_message *messages, brise_tool_call *calls,
+                        brise_thought *thoughts)
 {
-	size_t n = 0, n_calls = 0;
+	size_t n = 0, n_calls = 0, n_thoughts = 0;
 
 	while (*line) {
 		size_t length = strcspn(line + 1, " "), text = strcspn(line + 1, " +");
@@ -26,6 +28,17 @@ static size_t read_line(const char *line, brise_message *messages, brise_tool_ca
 			            .content = line + 1,
 			            .bytes = text };
 
+		if (text > 0 && (line[1] == '>' || line[text] == '<')) {
+			bool is_first = line[1] == '>';
+
+			thoughts[n_thoughts] =
+			        (brise_thought){ is_first ? 0 : text - 1,
+				                 line + (is_first ? 1 : text), 1, false };
+			m.content += is_first;
+			m.bytes--;
+			m.thoughts = &thoughts[n_thoughts++];
+			m.n_thoughts = 1;
+		}
 		if (text < length) {
 			calls[n_calls].name = line + 1 + text + 1;
 			m.calls = &calls[n_calls++];
@@ -46,8 +59,16 @@ static void write_line(char *out, const brise_message *messages, size_t n)
 	for (i = 0; i < n; i++) {
 		const brise_message *m = &messages[i];
 
-		out += sprintf(out, "%s%c%.*s", i > 0 ? " " : "", " suat"[m->role], (int)m -> bytes,
-		               m -> content ? m -> content : "");
+		out += sprintf(out, "%s%c", i > 0 ? " " : "", " suat"[m->role]);
+		for (k = 0; k < m->n_thoughts; k++) {
+			size_t at = k > 0 ? m->thoughts[k - 1].at : 0;
+
+			out += sprintf(out, "%.*s%.*s", (int)(m->thoughts[k].at - at),
+			               m->content ? m->content + at : "", (int)m->thoughts[k].bytes,
+			               m->thoughts[k].text);
+		}
+		k = m->n_thoughts > 0 ? m->thoughts[m->n_thoughts - 1].at : 0;
+		out += sprintf(out, "%.*s", (int)(m->bytes - k), m->content ? m->content + k : "");
 		for (k = 0; k < m->n_calls; k++)
 			out += sprintf(out, "+%.*s", (int)strcspn(m->calls[k].name, " "),
 			               m->calls[k].name);
@@ -69,16 +90,21 @@ static void test_messages_become_turns(void)
 		{ "u1 a+f t2 u3", "u1 a+f t2 u3", false },
 		{ "u1 a+f t2 a+f t3", "u1 a+f t2 a+f t3", true },
 		{ "u1 a a2", "u1 a2", true },
+		/* no empty line next to reasoning */
+		{ "u1 a> a2 a3", "u1 a>2\n\n3", true },
+		{ "u1 a2 a>3 a4", "u1 a2>3\n\n4", true },
+		{ "u1 a2< a3 a>+f a4< t5", "u1 a2<3>4<+f t5", true },
 		{ "", "", true },
 	};
 	brise_message messages[16];
 	brise_tool_call calls[16];
+	brise_thought thoughts[16];
 	char line[256];
 	size_t i;
 
 	for (i = 0; i < LENGTH(cases); i++) {
 		pool texts = { .failed = false };
-		size_t n = read_line(cases[i].given, messages, calls);
+		size_t n = read_line(cases[i].given, messages, calls, thoughts);
 		bool done = join_messages(messages, &n, cases[i].has_tools, &texts);
 
 		write_line(line, messages, n);
@@ -96,6 +122,7 @@ static void test_memory_is_in_proportion(void)
 	static const brise_role roles[] = { BRISE_USER, BRISE_ASSISTANT };
 	brise_message *messages = calloc(MESSAGES, sizeof *messages);
 	brise_tool_call call = { .id = "a", .name = "f" };
+	brise_thought thought = { 1, "x", 1, false };
 	size_t i, k, n, before;
 
 	for (k = 0; messages && k < LENGTH(roles); k++) {
@@ -106,14 +133,18 @@ static void test_memory_is_in_proportion(void)
 				                       .content = "a",
 				                       .bytes = 1,
 				                       .calls = k ? &call : NULL,
-				                       .n_calls = k };
+				                       .n_calls = k,
+				                       .thoughts = k ? &thought : NULL,
+				                       .n_thoughts = k };
 		n = MESSAGES;
 		before = atomic_load(&bytes_asked);
 		CHECK(&counts, join_messages(messages, &n, true, &texts) && n == 1, "%zu left", n);
 		CHECK(&counts,
-		      messages[0].bytes == 3 * MESSAGES - 2 && messages[0].n_calls == k * MESSAGES,
+		      messages[0].bytes == (k ? MESSAGES : 3 * MESSAGES - 2) &&
+		              messages[0].n_calls == k * MESSAGES &&
+		              messages[0].n_thoughts == k * MESSAGES,
 		      "%zu bytes, %zu calls", messages[0].bytes, messages[0].n_calls);
-		CHECK(&counts, atomic_load(&bytes_asked) - before < 200 * MESSAGES,
+		CHECK(&counts, atomic_load(&bytes_asked) - before < 250 * MESSAGES,
 		      "%zu bytes for %d messages of one", atomic_load(&bytes_asked) - before,
 		      MESSAGES);
 		pool_clear(&texts);

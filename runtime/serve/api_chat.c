@@ -4,72 +4,100 @@
 #include <string.h>
 
 #include "runtime/os/memory.h"
+#include "runtime/serve/api_content.h"
 #include "runtime/serve/aside.h"
 #include "runtime/serve/openai.h"
 #include "runtime/serve/request_fields.h"
-
-/* Between the text parts of one content, as mistral-common joins them. */
-#define JOIN "\n\n"
+#include "runtime/serve/thoughts.h"
 
 /* ---- content -------------------------------------------------------------------------------- */
 
-/* {"type": "text", "text": ...} or {"type": "refusal", "refusal": ...} */
-static bool read_part(fields *f, const char **text, size_t *bytes)
+/* A part: {"type": "text", "text": ...}, {"type": "refusal", "refusal": ...}, or as Mistral's
+ * interface has reasoning, {"type": "thinking", "thinking": [{"type": "text", "text": ...}],
+ * "closed": false}. */
+typedef struct part {
+	joined_text text;
+	bool is_thought, is_closed;
+} part;
+
+static bool refuse_missing(fields *f, const char *path, const char *name)
+{
+	char whole[REFUSAL_PARAM];
+
+	memcpy(whole, path, sizeof whole);
+	strncat(whole, name, sizeof whole - strlen(whole) - 1);
+	return fields_refuse_missing(f, whole);
+}
+
+static bool is_of_part(const char *type, bool takes_thoughts)
+{
+	return !strcmp(type, "text") || !strcmp(type, "refusal") ||
+	       (takes_thoughts && !strcmp(type, "thinking"));
+}
+
+/* takes_thoughts: of the assistant's and the system's messages. */
+static bool read_part(fields *f, bool takes_thoughts, part *p)
 {
 	char key[32], path[REFUSAL_PARAM];
 	const char *type = NULL;
-	size_t n;
 
-	*text = NULL;
+	*p = (part){ .is_closed = true };
 	memcpy(path, f->path, sizeof path);
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
 		if (!strcmp(key, "type")) {
-			if (!fields_read_name(f, &type) || !strcmp(type, "text") ||
-			    !strcmp(type, "refusal"))
-				continue;
-			fields_refuse(f, "unsupported_value",
-			              "Invalid '%s': parts of type '%s' are not supported: this "
-			              "server takes text only.",
-			              path, type);
+			if (fields_read_name(f, &type) && !is_of_part(type, takes_thoughts))
+				fields_refuse(f, "unsupported_value",
+				              "Invalid '%s': parts of type '%s' are not supported: "
+				              "this server takes text only.",
+				              path, type);
 		} else if (!strcmp(key, "text") || !strcmp(key, "refusal")) {
-			if (fields_read_string(f, text, &n))
-				*bytes = n;
+			fields_read_string(f, &p->text.text, &p->text.bytes);
+		} else if (!strcmp(key, "thinking") && takes_thoughts) {
+			api_read_content(f, "", &p->text);
+		} else if (!strcmp(key, "closed")) {
+			fields_read_bool(f, &p->is_closed);
 		} else {
 			fields_skip(f);
 		}
-	if (!type || !*text) {
-		strncat(path, type ? ".text" : ".type", sizeof path - strlen(path) - 1);
-		return fields_refuse_missing(f, path);
-	}
+	if (!type || !p->text.text)
+		return refuse_missing(f, path,
+		                      !type                       ? ".type"
+		                      : !strcmp(type, "thinking") ? ".thinking"
+		                                                  : ".text");
+	p->is_thought = !strcmp(type, "thinking");
 	return f->why->status == 0;
 }
 
-static bool read_parts(fields *f, const char **text, size_t *bytes)
-{
-	body all = { .n = 0 };
-	const char *part;
-	size_t n = 0;
+/* What is read of a message's content. */
+typedef struct content {
+	joined_text text; /* text NULL: none */
+	thoughts thoughts;
+} content;
 
+static bool read_parts(fields *f, bool takes_thoughts, content *c)
+{
+	part p;
+
+	*c = (content){ .text = { .text = "" } };
 	for (fields_enter_array(f); fields_next_element(f);) {
-		if (!read_part(f, &part, &n))
+		if (!read_part(f, takes_thoughts, &p))
 			break;
-		if (all.n > 0 && n > 0)
-			body_add(&all, JOIN, strlen(JOIN));
-		body_add(&all, part, n);
+		if (p.is_thought)
+			thoughts_add(&c->thoughts, &c->text, p.text.text, p.text.bytes,
+			             !p.is_closed, f->pool);
+		else
+			joined_text_add(&c->text, p.text.text, p.text.bytes, f->pool);
 	}
-	*text = pool_copy(f->pool, all.bytes, all.n);
-	*bytes = all.n;
-	f->pool->failed = f->pool->failed || all.failed;
-	body_free(&all);
-	return f->why->status == 0 && *text;
+	return f->why->status == 0 && !f->pool->failed;
 }
 
-static bool read_content(fields *f, const char **text, size_t *bytes)
+static bool read_content(fields *f, bool takes_thoughts, content *c)
 {
+	*c = (content){ .text = { .text = NULL } };
 	if (fields_peek(f) == JSON_STRING)
-		return fields_read_string(f, text, bytes);
+		return fields_read_string(f, &c->text.text, &c->text.bytes);
 	if (fields_peek(f) == JSON_ARRAY)
-		return read_parts(f, text, bytes);
+		return read_parts(f, takes_thoughts, c);
 	return fields_refuse_type(f, "one of a string or array of objects");
 }
 
@@ -155,52 +183,93 @@ static void read_role(fields *f, brise_role *role)
 	              name);
 }
 
-static bool refuse_missing(fields *f, const char *path, const char *name)
-{
-	char whole[REFUSAL_PARAM];
+/* A message as it is read; content and role come in any order. */
+typedef struct message {
+	brise_message m;
+	content content;
+	const char *thought; /* [thought_bytes] "reasoning_content", or "reasoning"; NULL: none */
+	size_t thought_bytes;
+} message;
 
-	memcpy(whole, path, sizeof whole);
-	strncat(whole, name, sizeof whole - strlen(whole) - 1);
-	return fields_refuse_missing(f, whole);
+/* Reasoning beside the content, as servers of reasoning models give it, under either name. */
+static bool read_reasoning(fields *f, const char *key, message *m)
+{
+	const char *text;
+	size_t bytes;
+
+	if (!strcmp(key, "reasoning") && (fields_peek(f) != JSON_STRING || m->thought))
+		return fields_skip(f);
+	if (!fields_read_string(f, &text, &bytes))
+		return false;
+	m->thought = text;
+	m->thought_bytes = bytes;
+	return true;
+}
+
+static bool read_message_field(fields *f, const char *key, message *m)
+{
+	const char *text;
+	size_t bytes;
+
+	if (!strcmp(key, "role"))
+		read_role(f, &m->m.role);
+	else if (!strcmp(key, "content"))
+		read_content(f, true, &m->content);
+	else if (!strcmp(key, "refusal") && !m->content.text.text) /* earlier, for content */
+		read_content(f, false, &m->content);
+	else if (!strcmp(key, "reasoning_content") || !strcmp(key, "reasoning"))
+		read_reasoning(f, key, m);
+	else if (!strcmp(key, "tool_calls"))
+		read_calls(f, &m->m);
+	else if (!strcmp(key, "tool_call_id"))
+		fields_read_name(f, &m->m.call_id);
+	else if (!strcmp(key, "prefix")) /* Mistral's: the last answer is always continued */
+		fields_read_bool(f, &m->m.continued);
+	else if (!strcmp(key, "name"))
+		fields_read_string(f, &text, &bytes);
+	else
+		fields_skip(f);
+	return f->why->status == 0;
+}
+
+/* Puts the parts of a message together. Reasoning beside the content stands in front of it, unless
+ * the content has reasoning in its place. */
+static bool put_together(fields *f, message *m)
+{
+	joined_text start = { .text = NULL };
+
+	if (m->m.role == BRISE_ASSISTANT && m->content.thoughts.n == 0 &&
+	    !thoughts_add(&m->content.thoughts, &start, m->thought, m->thought_bytes, false,
+	                  f->pool))
+		return false;
+	m->m.content = m->content.text.text;
+	m->m.bytes = m->content.text.bytes;
+	m->m.thoughts = m->content.thoughts.list;
+	m->m.n_thoughts = m->content.thoughts.n;
+	if (m->m.role != BRISE_ASSISTANT)
+		m->m.n_calls = 0;
+	return true;
 }
 
 static bool read_message(request *r, fields *f)
 {
-	brise_message m = { .content = NULL };
+	message m = { .thought = NULL };
 	char key[32], path[REFUSAL_PARAM];
-	const char *text;
-	size_t bytes;
 
 	memcpy(path, f->path, sizeof path);
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
-		if (!strcmp(key, "role"))
-			read_role(f, &m.role);
-		else if (!strcmp(key, "content"))
-			read_content(f, &m.content, &m.bytes);
-		else if (!strcmp(key, "refusal") && !m.content) /* earlier, instead of content */
-			read_content(f, &m.content, &m.bytes);
-		else if (!strcmp(key, "tool_calls"))
-			read_calls(f, &m);
-		else if (!strcmp(key, "tool_call_id"))
-			fields_read_name(f, &m.call_id);
-		else if (!strcmp(key,
-		                 "prefix")) /* Mistral's: the last answer is always continued */
-			fields_read_bool(f, &m.continued);
-		else if (!strcmp(key, "name"))
-			fields_read_string(f, &text, &bytes);
-		else
-			fields_skip(f);
-	if (!m.role)
+		if (!read_message_field(f, key, &m))
+			break;
+	if (!m.m.role)
 		return refuse_missing(f, path, ".role");
-	if (m.role == BRISE_TOOL && !m.call_id)
+	if (m.m.role == BRISE_TOOL && !m.m.call_id)
 		return refuse_missing(f, path, ".tool_call_id");
-	if (!m.content && (m.role != BRISE_ASSISTANT || m.n_calls == 0))
-		return refuse_missing(f, path, ".content");
-	if (f->why->status != 0)
+	if (f->why->status != 0 || !put_together(f, &m))
 		return false;
-	if (m.role != BRISE_ASSISTANT)
-		m.n_calls = 0;
-	return request_add_message(r, &m);
+	if (!m.m.content &&
+	    (m.m.role != BRISE_ASSISTANT || (m.m.n_calls == 0 && m.m.n_thoughts == 0)))
+		return refuse_missing(f, path, ".content");
+	return request_add_message(r, &m.m);
 }
 
 static void read_messages(request *r, fields *f)

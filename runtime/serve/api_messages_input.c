@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "runtime/serve/api_messages.h"
+#include "runtime/serve/thoughts.h"
 
 /* A message as it is read. */
 typedef struct message {
 	brise_role role;
 	joined_text text;
+	thoughts thoughts;
 	void *calls; /* brise_tool_call [n_calls] */
 	size_t n_calls;
 	void *results; /* brise_message [n_results] */
@@ -45,6 +47,24 @@ static bool read_text(fields *f, message *m)
 	if (!text)
 		return refuse_missing(f, item, ".text");
 	return joined_text_add(&m->text, text, bytes, f->pool);
+}
+
+/* Reasoning. Its signature, by which a service knows its own, is passed over. */
+static bool read_thinking(fields *f, message *m)
+{
+	char key[16], item[REFUSAL_PARAM];
+	const char *text = NULL;
+	size_t bytes = 0;
+
+	memcpy(item, f->path, sizeof item);
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "thinking"))
+			fields_read_string(f, &text, &bytes);
+		else
+			fields_skip(f);
+	if (!text)
+		return refuse_missing(f, item, ".thinking");
+	return thoughts_add(&m->thoughts, &m->text, text, bytes, false, f->pool);
 }
 
 static bool read_input(fields *f, brise_tool_call *call)
@@ -122,8 +142,8 @@ static bool read_result(fields *f, message *m)
 	return f->why->status == 0;
 }
 
-/* Blocks that hold what a model has thought, and calls of tools that the service itself has: this
- * server has neither, so they say nothing to its model. */
+/* Blocks of calls of tools that the service itself has, and of what a service alone can read, as
+ * hidden reasoning: they say nothing to this server's model. */
 static bool is_passed(const char *type)
 {
 	static const char *const types[] = { "thinking", "redacted_thinking", "server_tool_use",
@@ -148,6 +168,8 @@ static bool read_block(fields *f, message *m)
 		return read_text(f, m);
 	if (!strcmp(type, "tool_use") && m->role == BRISE_ASSISTANT)
 		return read_call(f, m);
+	if (!strcmp(type, "thinking") && m->role == BRISE_ASSISTANT)
+		return read_thinking(f, m);
 	if (!strcmp(type, "tool_result") && m->role == BRISE_USER)
 		return read_result(f, m);
 	if (is_passed(type))
@@ -210,7 +232,9 @@ static bool add_messages(request *r, const message *m)
 		                     .content = m->text.text,
 		                     .bytes = m->text.bytes,
 		                     .calls = m->calls,
-		                     .n_calls = m->n_calls };
+		                     .n_calls = m->n_calls,
+		                     .thoughts = m->thoughts.list,
+		                     .n_thoughts = m->thoughts.n };
 	const brise_message *results = m->results;
 	size_t i;
 
@@ -219,8 +243,9 @@ static bool add_messages(request *r, const message *m)
 			return false;
 	if (m->n_results > 0 && m->text.bytes == 0)
 		return true;
-	/* an answer of which nothing is left, as when it only thought */
-	if (m->role == BRISE_ASSISTANT && m->n_calls == 0 && m->text.bytes == 0)
+	/* an answer of which nothing is left, as when it was the service's tools alone */
+	if (m->role == BRISE_ASSISTANT && m->n_calls == 0 && m->text.bytes == 0 &&
+	    m->thoughts.n == 0)
 		return true;
 	return request_add_message(r, &said);
 }
@@ -240,6 +265,7 @@ static bool read_message(request *r, fields *f)
 		if (!strcmp(key, "content")) {
 			m.n_calls = m.n_results = 0;
 			m.text = (joined_text){ .text = NULL };
+			m.thoughts = (thoughts){ .n = 0 };
 			has_content = read_content(f, &m);
 		} else {
 			fields_skip(f);

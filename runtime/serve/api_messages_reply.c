@@ -3,7 +3,8 @@
  *     ping                              while the prompt is evaluated
  *     message_start                     with the prompt's tokens
  *     content_block_start               for each block of the content: thinking, text or tool_use
- *         content_block_delta, ...      thinking_delta, text_delta or input_json_delta
+ *         content_block_delta, ...      thinking_delta, text_delta or input_json_delta; behind
+ *                                       thinking a signature_delta
  *     content_block_stop
  *     message_delta                     with stop_reason and the answer's tokens
  *     message_stop
@@ -17,6 +18,9 @@
 #include "runtime/serve/scheduler.h"
 #include "runtime/serve/service.h"
 #include "runtime/text/json_writer.h"
+
+/* Clients send reasoning back if it is signed. */
+#define SIGNATURE "brise"
 
 void messages_reply_init(messages_reply *r, const request *asked, const service *s, uint64_t number)
 {
@@ -64,10 +68,10 @@ static void put_block(const reply_part *part, json_writer *w, const char *key, b
 	                part->is_call      ? "tool_use"
 	                : part->is_thought ? "thinking"
 	                                   : "text");
-	if (part->is_thought) { /* the signature is what a service knows its own by */
+	if (part->is_thought) {
 		json_put_text(w, "thinking", part->text.bytes ? part->text.bytes : "",
 		              is_new ? 0 : part->text.n);
-		json_put_string(w, "signature", "");
+		json_put_string(w, "signature", is_new ? "" : SIGNATURE);
 		json_close(w);
 		return;
 	}
@@ -188,12 +192,27 @@ static void send_delta(messages_reply *r, const reply_part *part, const brise_an
 	close_event(r, &w);
 }
 
+static void send_signature(messages_reply *r)
+{
+	json_writer w = open_event(r, "content_block_delta");
+
+	json_put_unsigned(&w, "index", r->parts.n - 1);
+	json_open(&w, "delta", '{');
+	json_put_string(&w, "type", "signature_delta");
+	json_put_string(&w, "signature", SIGNATURE);
+	json_close(&w);
+	close_event(r, &w);
+}
+
 static void send_block_stop(messages_reply *r)
 {
+	const reply_part *last = reply_parts_last(&r->parts);
 	json_writer w;
 
-	if (r->parts.n == 0 || !r->streams)
+	if (!last || !r->streams)
 		return;
+	if (last->is_thought)
+		send_signature(r);
 	w = open_event(r, "content_block_stop");
 	json_put_unsigned(&w, "index", r->parts.n - 1);
 	close_event(r, &w);

@@ -221,13 +221,17 @@ static void read_text(responses_ask *ask, fields *f)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static void read_include(request *r, fields *f)
+static void read_include(responses_ask *ask, fields *f)
 {
 	const char *text;
 
 	for (fields_enter_array(f); fields_next_element(f);)
-		if (fields_read_name(f, &text) && !strcmp(text, "message.output_text.logprobs"))
-			r->has_logprobs = true;
+		if (!fields_read_name(f, &text))
+			break;
+		else if (!strcmp(text, "message.output_text.logprobs"))
+			ask->request.has_logprobs = true;
+		else if (!strcmp(text, "reasoning.encrypted_content"))
+			ask->seals = true;
 }
 
 static void read_top(request *r, fields *f)
@@ -292,7 +296,7 @@ static bool read_own(responses_ask *ask, fields *f, const char *key)
 	else if (!strcmp(key, "max_output_tokens"))
 		request_read_limit(&ask->request, f, 1);
 	else if (!strcmp(key, "include"))
-		read_include(&ask->request, f);
+		read_include(ask, f);
 	else if (!strcmp(key, "top_logprobs"))
 		read_top(&ask->request, f);
 	else if (!strcmp(key, "metadata"))

@@ -12,6 +12,10 @@
 #include "runtime/serve/reply_parts.h"
 #include "runtime/serve/request.h"
 
+/* What "encrypted_content" of reasoning begins with, in front of the reasoning as it is: clients
+ * that keep nothing else of it send it back. This server has nothing to hide from them. */
+#define RESPONSES_SEAL "brise:"
+
 /* A value as the client wrote it; text NULL: not sent. */
 typedef struct responses_json {
 	const char *text; /* [bytes] in the body */
@@ -24,6 +28,7 @@ typedef struct responses_ask {
 	const char *instructions; /* [instructions_bytes]; NULL: none */
 	size_t instructions_bytes;
 	api_tools tools;
+	bool seals;       /* reasoning is wanted as "encrypted_content", too */
 	bool allows_some; /* tool_choice names the tools that may be called */
 	responses_json choice, format, metadata;
 	const char *cache_key, *safety; /* NULL: not sent */

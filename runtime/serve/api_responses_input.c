@@ -1,13 +1,14 @@
 /* api_responses_input.c - "input" of the Responses API as messages
  *
- * Items that stand for what this server does not have are passed over, as their tools are:
- * reasoning, calls of hosted tools and their results. Each call is a message of its own here; calls
- * in a row are joined where the conversation is encoded.
+ * Items that stand for what this server does not have are passed over, as their tools are: calls of
+ * hosted tools and their results. Reasoning and each call is a message of its own here; those in a
+ * row are joined where the conversation is encoded.
  */
 #include <string.h>
 
 #include "runtime/serve/api_responses.h"
 #include "runtime/serve/recent_items.h"
+#include "runtime/serve/thoughts.h"
 
 #define TEXT_PARTS "input_text\0output_text\0refusal\0summary_text\0"
 
@@ -125,6 +126,60 @@ static bool read_result(responses_ask *ask, fields *f)
 	return add_message(ask, &m);
 }
 
+/* ---- reasoning ------------------------------------------------------------------------------- */
+
+/* A message that is reasoning alone; nothing without any. */
+static bool add_thought(responses_ask *ask, const char *thought, size_t bytes)
+{
+	thoughts list = { .n = 0 };
+	joined_text nothing = { .text = NULL };
+	brise_message m = { .role = BRISE_ASSISTANT };
+
+	if (!thoughts_add(&list, &nothing, thought, bytes, false, &ask->request.pool))
+		return false;
+	m.thoughts = list.list;
+	m.n_thoughts = list.n;
+	return list.n == 0 || add_message(ask, &m);
+}
+
+/* A text that was kept, by its id. */
+static bool find_kept(responses_ask *ask, const char *id, const char **text, size_t *bytes)
+{
+	if (!id || !ask->recent || !recent_items_find(ask->recent, ask->owner, id, text, bytes))
+		return false;
+	*text = pool_copy(&ask->request.pool, *text, *bytes);
+	return *text != NULL;
+}
+
+/* Clients send the reasoning back as its text, as what they take for encrypted, or by its id alone.
+ * A summary is not what the model wrote, and another service's encryption says nothing here. */
+static bool read_thought(responses_ask *ask, fields *f)
+{
+	joined_text text = { .text = NULL };
+	const char *sealed = NULL, *id = NULL, *kept;
+	size_t n = strlen(RESPONSES_SEAL), sealed_bytes = 0, bytes;
+	char key[24];
+
+	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
+		if (!strcmp(key, "content"))
+			api_read_content(f, "reasoning_text\0", &text);
+		else if (!strcmp(key, "encrypted_content"))
+			fields_read_string(f, &sealed, &sealed_bytes);
+		else if (!strcmp(key, "id"))
+			fields_read_name(f, &id);
+		else
+			fields_skip(f);
+	if (f->why->status != 0)
+		return false;
+	if (text.bytes > 0)
+		return add_thought(ask, text.text, text.bytes);
+	if (sealed && !strncmp(sealed, RESPONSES_SEAL, n))
+		return add_thought(ask, sealed + n, sealed_bytes - n);
+	return !find_kept(ask, id, &kept, &bytes) || add_thought(ask, kept, bytes);
+}
+
+/* ---- items ----------------------------------------------------------------------------------- */
+
 /* {"type": "item_reference", "id": ...} */
 static bool read_reference(responses_ask *ask, fields *f)
 {
@@ -141,17 +196,16 @@ static bool read_reference(responses_ask *ask, fields *f)
 			fields_skip(f);
 	if (!id)
 		return refuse_missing(f, item, ".id");
-	if (!strncmp(id, "rs_", 3)) /* reasoning, which is not kept */
-		return true;
-	found = ask->recent && recent_items_find(ask->recent, ask->owner, id, &m.content, &m.bytes);
+	found = find_kept(ask, id, &m.content, &m.bytes);
+	if (!strncmp(id, "rs_", 3)) /* an answer can do without its reasoning */
+		return !found || add_thought(ask, m.content, m.bytes);
 	if (!found)
 		return refusal_set(f->why, 400, "item_not_found", item,
 		                   "Item '%s' is not known: this server stores no responses, and "
 		                   "knows the last answers only. Send the item itself, as clients "
 		                   "do with 'store' set to false.",
 		                   id);
-	m.content = pool_copy(f->pool, m.content, m.bytes);
-	return m.content && add_message(ask, &m);
+	return add_message(ask, &m);
 }
 
 static bool read_item(responses_ask *ask, fields *f)
@@ -169,6 +223,8 @@ static bool read_item(responses_ask *ask, fields *f)
 		return read_result(ask, f);
 	if (!strcmp(type, "item_reference"))
 		return read_reference(ask, f);
+	if (!strcmp(type, "reasoning"))
+		return read_thought(ask, f);
 	return fields_skip(f);
 }
 

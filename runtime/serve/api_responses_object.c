@@ -64,6 +64,17 @@ static const char *item_status(const responses_reply *r, size_t i, bool is_new)
 	               : "completed";
 }
 
+static void put_sealed(const reply_part *part, json_writer *w, bool is_new)
+{
+	body all = { .n = 0 };
+
+	body_add(&all, RESPONSES_SEAL, strlen(RESPONSES_SEAL));
+	if (!is_new)
+		body_add(&all, part->text.bytes, part->text.n);
+	json_put_text(w, "encrypted_content", all.bytes, all.failed ? 0 : all.n);
+	body_free(&all);
+}
+
 void responses_put_item(const responses_reply *r, size_t i, json_writer *w, const char *key,
                         bool is_new)
 {
@@ -75,6 +86,8 @@ void responses_put_item(const responses_reply *r, size_t i, json_writer *w, cons
 	              : part->is_thought ? "reasoning"
 	                                 : "message");
 	json_put_string(w, "status", item_status(r, i, is_new));
+	if (part->is_thought && r->ask->seals)
+		put_sealed(part, w, is_new);
 	if (part->is_call) {
 		json_put_string(w, "call_id", part->id);
 		json_put_string(w, "name", part->name);

@@ -242,9 +242,9 @@ void responses_keep_items(const responses_reply *r, recent_items *recent, size_t
 	for (i = 0; i < r->parts.n; i++) {
 		const reply_part *part = &r->parts.parts[i];
 
-		if (part->is_call || part->is_thought)
+		if (part->is_call)
 			continue;
-		(void)snprintf(id, sizeof id, "msg_%s_%zu", r->tag, i);
+		(void)snprintf(id, sizeof id, "%s_%s_%zu", responses_prefix(part), r->tag, i);
 		recent_items_keep(recent, owner, id, part->text.bytes ? part->text.bytes : "",
 		                  part->text.n);
 	}

@@ -10,21 +10,57 @@
 typedef struct joint {
 	brise_message *message; /* NULL: none yet */
 	joined_text text;
-	size_t calls; /* room for calls */
+	size_t calls, thoughts; /* room for them */
 } joint;
+
+static bool ends_with_thought(const brise_message *m)
+{
+	return m->n_thoughts > 0 && m->thoughts[m->n_thoughts - 1].at == m->bytes;
+}
 
 static void begin(joint *j, brise_message *message)
 {
 	*j = (joint){ .message = message,
-		      .text = { .text = message->content, .bytes = message->bytes } };
+		      .text = { .text = message->content,
+		                .bytes = message->bytes,
+		                .parted = ends_with_thought(message) } };
 }
 
+/* at: where the text of `from` begins in the joint's. */
+static bool join_thoughts(joint *j, const brise_message *from, size_t at, pool *p)
+{
+	brise_message *to = j->message;
+	size_t n = to->n_thoughts + from->n_thoughts, i;
+	brise_thought *own = (brise_thought *)(uintptr_t)to->thoughts; /* the joint's own */
+
+	if (from->n_thoughts == 0)
+		return true;
+	if (j->thoughts < n) {
+		if (n > SIZE_MAX / 2 || !(own = pool_take(p, 2 * n, sizeof *own)))
+			return false;
+		if (to->n_thoughts > 0)
+			memcpy(own, to->thoughts, to->n_thoughts * sizeof *own);
+		j->thoughts = 2 * n;
+	}
+	for (i = to->n_thoughts; i < n; i++) {
+		own[i] = from->thoughts[i - to->n_thoughts];
+		own[i].at += at;
+	}
+	to->thoughts = own;
+	to->n_thoughts = n;
+	return true;
+}
+
+/* No line is put between a text and reasoning, as formats do not (chat_mistral.c). */
 static bool join_text(joint *j, const brise_message *from, pool *p)
 {
-	if (!joined_text_add(&j->text, from->content, from->bytes, p))
+	j->text.parted |= from->n_thoughts > 0 && from->thoughts[0].at == 0;
+	if (!joined_text_add(&j->text, from->content, from->bytes, p) ||
+	    !join_thoughts(j, from, j->text.bytes - from->bytes, p))
 		return false;
 	j->message->content = j->text.text;
 	j->message->bytes = j->text.bytes;
+	j->text.parted |= ends_with_thought(from);
 	return true;
 }
 

@@ -15,7 +15,8 @@
 
 /* Joins messages [*n] in place: the user's in a row, the assistant's in a row with their calls,
  * and, if the format has tools, what the user says behind a result with the result. Texts get an
- * empty line between them. New texts and lists are memory of the pool. False: no memory. */
+ * empty line between them, unless reasoning is there. New texts and lists are memory of the pool.
+ * False: no memory. */
 bool join_messages(brise_message *messages, size_t *n, bool has_tools, pool *p);
 
 #endif

@@ -8,7 +8,8 @@
 
 bool joined_text_add(joined_text *to, const char *part, size_t bytes, pool *p)
 {
-	size_t before = to->bytes + strlen(JOIN), n = before + bytes;
+	size_t joint = to->parted ? 0 : strlen(JOIN), before = to->bytes + joint,
+	       n = before + bytes;
 	char *own;
 
 	if (bytes == 0 && to->text)
@@ -26,9 +27,10 @@ bool joined_text_add(joined_text *to, const char *part, size_t bytes, pool *p)
 		to->room = 2 * n;
 	}
 	own = (char *)(uintptr_t)to->text; /* memory of the pool, which was taken here */
-	memcpy(own + to->bytes, JOIN, strlen(JOIN));
+	memcpy(own + to->bytes, JOIN, joint);
 	if (bytes > 0)
 		memcpy(own + before, part, bytes);
 	to->bytes = n;
+	to->parted = false;
 	return true;
 }

@@ -12,6 +12,7 @@ typedef struct joined_text {
 	const char *text; /* [bytes], somebody's or the pool's; NULL: none */
 	size_t bytes;
 	size_t room; /* of memory of the pool that is this text's own; 0: text is not */
+	bool parted; /* something else stands at its end: the next part has no line before it */
 } joined_text;
 
 /* Appends a part, which must outlive the text; an empty one has no line before it. False: no

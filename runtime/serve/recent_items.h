@@ -1,4 +1,4 @@
-/* recent_items.h - texts of the last answers, by their ids
+/* recent_items.h - texts and reasoning of the last answers, by their ids
  *
  * A client of the Responses API that has not been told otherwise takes it that answers are stored,
  * and sends the id of one instead of its text (an item_reference). The last ones are kept in memory

@@ -91,7 +91,8 @@ bool request_adapt_system(request *r, service *s, size_t key, refusal *why)
 
 	while (i < r->n_messages && r->messages[i].role != BRISE_SYSTEM)
 		i++;
-	if (!s->systems || i == r->n_messages || !r->cache_prompt)
+	if (!s->systems || i == r->n_messages || !r->cache_prompt ||
+	    r->messages[i].n_thoughts > 0) /* it would have to be moved with its text */
 		return true;
 	lines = changing_system_see(s->systems, key, r->messages[i].content, r->messages[i].bytes);
 	if (lines.from == lines.to)
@@ -123,13 +124,33 @@ static bool keep_ids(request *r, int32_t begin, int32_t *ids, size_t n, refusal 
 	return true;
 }
 
-/* What clients send and formats have no form for: messages of one role in a row; text beside calls
- * in one answer, of which the calls are kept where the format has one of them, as Mistral's
- * templates keep them; and an answer that ends the conversation, which is to be continued. */
+/* Reasoning that the format has no form for, with answers that had nothing else. */
+static void drop_thoughts(request *r)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < r->n_messages; i++) {
+		brise_message m = r->messages[i];
+		bool had = m.n_thoughts > 0;
+
+		m.thoughts = NULL;
+		m.n_thoughts = 0;
+		if (!had || m.role != BRISE_ASSISTANT || m.bytes > 0 || m.n_calls > 0)
+			r->messages[kept++] = m;
+	}
+	r->n_messages = kept;
+}
+
+/* What clients send and formats have no form for: reasoning; messages of one role in a row; text
+ * beside calls in one answer, of which the calls are kept where the format has one of them, as
+ * Mistral's templates keep them; and an answer that ends the conversation, which is to be
+ * continued. */
 static bool adapt_messages(request *r, const service *s)
 {
 	size_t i;
 
+	if (!brise_get_chat_facts(s->chat)->thoughts)
+		drop_thoughts(r);
 	if (!join_messages(r->messages, &r->n_messages, brise_get_chat_facts(s->chat)->tools,
 	                   &r->pool))
 		return false;
