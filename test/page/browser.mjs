@@ -318,6 +318,56 @@ async function testConversation() {
 	});
 }
 
+async function testReasoning() {
+	const summary = (page) => page.innerText('.thought summary');
+	await sees('reasoning is folded in front of the answer, and goes with it in the next request', 'wide', async (page) => {
+		fake.answers = [streamText('The *answer*.', { thought: '  Let me *see*:\n<b>so</b>' })];
+		await say(page, 'How?');
+		await answered(page);
+		assert.equal(await summary(page), 'Reasoning');
+		assert.ok(!(await page.isVisible('.thought div')));
+		assert.equal(await page.innerText('.assistant .body'), 'The answer.');
+		assert.match(await page.textContent('#announce'), /^Answer: The answer\./);
+		await page.focus('.thought summary');
+		await page.keyboard.press('Enter');
+		assert.equal(await page.innerText('.thought div'), 'Let me *see*:\n<b>so</b>');
+		await reload(page);
+		await contains(page, '.thought div', 'Let me');
+		fake.answers = [streamText('Yes.')];
+		await talk(page, 'Sure?');
+		assert.deepEqual(fake.requests[1].messages[1], { role: 'assistant', content: 'The *answer*.', reasoning_content: 'Let me *see*:\n<b>so</b>' });
+		assert.ok(!(await page.locator('.thought').nth(1).isVisible()));
+	});
+	await sees('reasoning that is open grows, and what is selected in it stays selected', 'wide', async (page) => {
+		fake.answers = [streamText('Done.', { thought: `some text that ${'grows and '.repeat(60)}ends.`, ms: 5, size: 5 })];
+		await say(page, 'How?');
+		await contains(page, '.thought div', 'text that grows');
+		assert.equal(await summary(page), 'Reasoning\u2026');
+		assert.ok(!(await page.isVisible('.assistant .body')));
+		await page.click('.thought summary');
+		await page.evaluate(() => {
+			const text = document.querySelector('.thought div').firstChild;
+			getSelection().setBaseAndExtent(text, 5, text, 14);
+		});
+		await answered(page);
+		assert.equal(await page.evaluate(() => getSelection().toString()), 'text that');
+		assert.ok(await page.isVisible('.thought div'));
+		assert.equal(await summary(page), 'Reasoning');
+	});
+	await sees('reasoning without an answer is said, stays, and is continued', 'wide', async (page) => {
+		fake.answers = [streamText('', { thought: 'On and on', end: 'length' }), streamText('Done.', { thought: ' and to the end.' }), streamText('', { thought: 'Hm' })];
+		await say(page, 'How?');
+		await contains(page, '.note', 'most tokens');
+		await press(page, 'Continue');
+		await contains(page, '.assistant .body', 'Done.');
+		await answered(page);
+		assert.deepEqual(fake.requests[1].messages[1], { role: 'assistant', content: [{ type: 'thinking', thinking: 'On and on', closed: false }], prefix: true });
+		assert.equal(await page.textContent('.thought div'), 'On and on and to the end.');
+		await say(page, 'More?');
+		await contains(page, '.note', 'only reasoning');
+	});
+}
+
 async function testHostile() {
 	const evil = '<script>window.hit=1</script><img src=x onerror="window.hit=1"> [x](javascript:window.hit=1) <svg onload=hit=1> <a href="javascript:1">y</a> ![p](https://elsewhere.test/p.png)';
 	const harmless = async (page) => {
@@ -352,7 +402,7 @@ async function testHostile() {
 	await sees('events of any form do no harm', 'wide', async (page) => {
 		fake.answers = [async (body, reply) => {
 			beginStream(reply)({ content: 'Part' });
-			for (const data of ['null', '{}', '{"choices":[]}', '{"choices":[{"delta":null}]}', '{"choices":[{"delta":{"content":7}}]}', '{"choices":{"0":1}}']) reply.write(`data: ${data}\n\n`);
+			for (const data of ['null', '{}', '{"choices":[]}', '{"choices":[{"delta":null}]}', '{"choices":[{"delta":{"content":7,"reasoning_content":[]}}]}', '{"choices":{"0":1}}']) reply.write(`data: ${data}\n\n`);
 			reply.end('data: [DONE]\n\n');
 		}, streamText('Whole.')];
 		await say(page, 'One');
@@ -702,7 +752,9 @@ async function testAccess() {
 		await sees(`axe-core finds nothing serious: ${size}`, size, async (page) => {
 			await accessible(page, 'empty');
 			await page.setInputFiles('#files', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('A') });
-			await talk(page, 'A question', SAMPLE);
+			fake.answers = [streamText(SAMPLE, { thought: 'Let me see' })];
+			await talk(page, 'A question');
+			await page.click('.thought summary');
 			await press(page, 'Retry');
 			await page.waitForFunction(() => document.querySelector('.versions'));
 			await accessible(page, 'answered');
@@ -739,7 +791,7 @@ export async function testInBrowser(build, modules, executablePath, more) {
 	// As root Chromium wants to be told that it has no sandbox; a container may have little /dev/shm.
 	browser = await require('playwright-core').chromium.launch({ executablePath, args: ['--disable-dev-shm-usage', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])] });
 	try {
-		for (const test of [testConversation, testHostile, testServer, testDocuments, testKeeping, testUse, testAccess]) await test();
+		for (const test of [testConversation, testReasoning, testHostile, testServer, testDocuments, testKeeping, testUse, testAccess]) await test();
 		await more(browser);
 	} finally {
 		await browser.close();

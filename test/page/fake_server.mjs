@@ -22,15 +22,16 @@ export function beginStream(reply) {
 	return (delta, more = {}) => reply.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'fake', choices: [{ index: 0, delta, finish_reason: null }], ...more })}\n\n`);
 }
 
-// Streams a text in pieces of a few characters; `ms` between them, `usage` and [DONE] at the end.
-export function streamText(text, { ms = 0, end = 'stop', size = 4, prompt = 20 } = {}) {
+// Streams a text in pieces of a few characters; `ms` between them, `usage` and [DONE] at the end. thought: the reasoning before it.
+export function streamText(text, { ms = 0, end = 'stop', size = 4, prompt = 20, thought = '' } = {}) {
 	return async (body, reply) => {
-		const write = beginStream(reply), pieces = text.match(new RegExp(`[^]{1,${size}}`, 'gu')) || [];
+		const cut = (whole, name) => (whole.match(new RegExp(`[^]{1,${size}}`, 'gu')) || []).map((part) => ({ [name]: part }));
+		const write = beginStream(reply), pieces = [...cut(thought, 'reasoning_content'), ...cut(text, 'content')];
 		write({ role: 'assistant', content: '' });
-		for (const content of pieces) {
+		for (const piece of pieces) {
 			if (ms) await pause(ms);
 			if (reply.destroyed) return;
-			write({ content });
+			write(piece);
 		}
 		write({}, { choices: [{ index: 0, delta: {}, finish_reason: end }] });
 		write({}, { choices: [], usage: { prompt_tokens: prompt, completion_tokens: pieces.length, total_tokens: prompt + pieces.length } });

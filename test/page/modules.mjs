@@ -123,6 +123,18 @@ async function testConversations() {
 		assert.equal(body.messages[2].prefix, true);
 		assert.deepEqual([body.temperature, body.seed], [0, 0]);
 	});
+	await holds('reasoning goes with an answer, and alone where it is continued', () => {
+		const { c, answer } = make(), last = (more) => talk.requestOf(c, talk.pathOf(c).concat(more), 'm').messages[1];
+		answer.thought = 'Hm';
+		assert.deepEqual(last([]), { role: 'assistant', content: 'Hi', reasoning_content: 'Hm', prefix: true });
+		answer.text = '';
+		assert.deepEqual(last([]), { role: 'assistant', content: [{ type: 'thinking', thinking: 'Hm', closed: false }], prefix: true });
+		assert.deepEqual(last([{ role: 'user', text: 'x', documents: [] }]), { role: 'assistant', content: '', reasoning_content: 'Hm' });
+		assert.deepEqual(talk.readFile(talk.writeFile([c])), [c]);
+		const other = structuredClone(c);
+		other.messages[1].thought = 'Hmm';
+		assert.equal(talk.joinCopies(c, other).messages[1].thought, 'Hmm');
+	});
 	await holds('two copies are joined without loss, and the longer text is the later', () => {
 		const { c, answer } = make(), other = structuredClone(c);
 		talk.addMessage(c, answer, 'user', 'here');

@@ -2,7 +2,7 @@
 //
 //	conversation  {id, title, named, created, changed, system, sampling, leaf, messages}
 //	message       {id, parent, role, text, documents, at} and, of an answer,
-//	              {end, note, tokens, window, seconds, model}
+//	              {thought, end, note, tokens, window, seconds, model}
 //
 // A message that is edited, and an answer that is drawn again, become siblings of what was there.
 // Messages are added and never taken away, so that two copies of a conversation, in two tabs or in a
@@ -61,6 +61,13 @@ export function showVersion(c, message) {
 	c.leaf = message.id;
 }
 
+// What the model reads of an answer: its reasoning in front of it, and left open where it ended in it.
+function answerOf({ text, thought }, resumes) {
+	if (!thought) return { role: 'assistant', content: text };
+	if (resumes && !text) return { role: 'assistant', content: [{ type: 'thinking', thinking: thought, closed: false }] };
+	return { role: 'assistant', content: text, reasoning_content: thought };
+}
+
 // What the model reads of a message: documents plainly in front of the text.
 export function promptOf(message) {
 	return [...message.documents.map((d) => `Document: ${d.name}\n\n${d.text}`), message.text].filter(Boolean).join('\n\n');
@@ -69,7 +76,7 @@ export function promptOf(message) {
 // The body of a request that asks for the answer to the last message of a path, or for more of it
 // if that is an answer. An answer's version counts on from the seed, so that another try differs.
 export function requestOf(c, path, model, version = 0) {
-	const messages = path.map((m) => ({ role: m.role, content: m.role === 'user' ? promptOf(m) : m.text }));
+	const messages = path.map((m, i) => (m.role === 'user' ? { role: m.role, content: promptOf(m) } : answerOf(m, i === path.length - 1)));
 	if (path[path.length - 1].role === 'assistant') messages[messages.length - 1].prefix = true;
 	if (c.system.trim()) messages.unshift({ role: 'system', content: c.system });
 	const body = { model, messages, stream: true, stream_options: { include_usage: true }, ...c.sampling };
@@ -77,13 +84,15 @@ export function requestOf(c, path, model, version = 0) {
 	return body;
 }
 
+const lengthOf = (m) => m.text.length + (m.thought || '').length;
+
 // Takes over what another copy has and this one has not. Texts only grow, so the longer one is the
 // later; the settings of the copy that was changed last hold.
 export function absorb(c, other) {
 	const known = new Map(c.messages.map((m) => [m.id, m]));
 	for (const m of other.messages) {
 		if (!known.has(m.id)) c.messages.push(m);
-		else if (m.text.length > known.get(m.id).text.length) Object.assign(known.get(m.id), m);
+		else if (lengthOf(m) > lengthOf(known.get(m.id))) Object.assign(known.get(m.id), m);
 	}
 	if (other.changed > c.changed) {
 		const { title, named, system, sampling, leaf, changed } = other;
@@ -96,7 +105,7 @@ export const joinCopies = (c, other) => absorb({ ...c, messages: c.messages.map(
 
 // How much of the browser's storage it takes, nearly.
 export function bytesOf(c) {
-	return c.messages.reduce((sum, m) => sum + 200 + 2 * m.text.length + m.documents.reduce((n, d) => n + 2 * d.text.length, 0), 500 + 2 * c.system.length);
+	return c.messages.reduce((sum, m) => sum + 200 + 2 * lengthOf(m) + m.documents.reduce((n, d) => n + 2 * d.text.length, 0), 500 + 2 * c.system.length);
 }
 
 const isText = (value, most = Infinity) => typeof value === 'string' && value.length <= most;
@@ -119,6 +128,7 @@ export function readConversation(value) {
 			return { name: d.name, text: d.text };
 		}) : [];
 		const message = { id: m.id, parent: m.parent, role: m.role, text: m.text, documents, at: isCount(m.at) ? m.at : 0 };
+		if (isText(m.thought) && m.thought) message.thought = m.thought;
 		if (ENDS.includes(m.end)) message.end = m.end;
 		for (const key of ['tokens', 'window', 'seconds']) if (isCount(m[key])) message[key] = m[key];
 		for (const key of ['note', 'model']) if (isText(m[key], 1000)) message[key] = m[key];

@@ -95,12 +95,11 @@ async function answer(c) {
 	}
 	save(c);
 	let saved = Date.now();
-	const onPart = (text) => {
-		if (run.message) run.message.text = run.message.text ? run.message.text + text : text.trimStart();
-		else {
-			run.message = addMessage(c, last, 'assistant', text.trimStart(), { end: 'begun' });
-			if (app.c === c) show();
-		}
+	const onPart = (text, isThought) => {
+		const isNew = !run.message, field = isThought ? 'thought' : 'text';
+		run.message ||= addMessage(c, last, 'assistant', '', { end: 'begun' });
+		run.message[field] = run.message[field] ? run.message[field] + text : text.trimStart();
+		if (isNew && app.c === c) show();
 		if (app.c === c) messages.grow();
 		if (Date.now() - saved > SAVE_SECONDS * 1000) {
 			saved = Date.now();
@@ -128,6 +127,7 @@ async function answer(c) {
 		Object.assign(run.message, { end: error ? 'broken' : result.end, tokens: tokens + (result?.usage?.completion_tokens || result?.parts || 0), seconds: before + (result?.seconds || 0) });
 		if (result?.usage) run.message.window = result.usage.total_tokens ?? result.usage.prompt_tokens + result.usage.completion_tokens;
 		if (result?.model) run.message.model = result.model;
+		if (!run.message.text && result?.end === 'stop') run.message.note = 'There is no answer, only reasoning.';
 		if (error) run.message.note = `The server ended the answer: ${error.message}`;
 	} else if (error) app.errors.set(c.id, error instanceof ServerError ? `The server refused: ${error.message}` : `The request failed: ${error.message}`);
 	else if (result.end === 'stop' || result.end === 'length') app.errors.set(c.id, 'The answer is empty.');

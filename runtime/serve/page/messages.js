@@ -96,24 +96,32 @@ export class Messages {
 	article(message) {
 		const documents = message.documents.length && element('div', { class: 'documents' }, ...message.documents.map(documentOf));
 		return element('li', { class: message.role, 'data-id': message.id }, element('h2', { class: 'hidden' }, message.role === 'user' ? 'You' : 'Answer'),
-			documents || null, element('div', { class: 'body', dir: 'auto' }));
+			documents || null, message.role === 'assistant' && thoughtOf(), element('div', { class: 'body', dir: 'auto' }));
 	}
 
 	// The text of a message, and what stands below it.
 	refresh(item, message, path, running) {
 		const body = item.querySelector('.body'), live = running?.message === message;
 		body.hidden = !message.text;
-		if (message.role !== 'user') this.draw(body, message, live);
+		if (message.role !== 'user') this.draw(item, message, live);
 		else if (body.textContent !== message.text) body.textContent = message.text;
-		if (live) this.live = { message, body };
+		if (live) this.live = { message, item };
 		item.classList.remove('editing');
 		for (const part of item.querySelectorAll(':scope > .note, :scope > .foot, :scope > .editor')) part.remove();
 		const note = !live && message.role === 'assistant' && (message.note || ENDINGS[message.end]);
 		item.append(...(note ? [element('p', { class: 'note' }, note)] : []), this.foot(message, path, running, live));
 	}
 
-	draw(body, message, growing) {
+	// The reasoning stays folded or open as the reader has it; of its text only what is new is added.
+	draw(item, message, growing) {
+		const body = item.querySelector('.body'), fold = item.querySelector('.thought'), thought = message.thought || '';
+		const [label, place] = fold.children, old = place.textContent, name = growing && !message.text ? 'Reasoning\u2026' : 'Reasoning';
 		const trees = parseMarkdown(message.text, growing);
+		fold.hidden = !thought;
+		body.hidden = !message.text;
+		if (label.textContent !== name) label.textContent = name;
+		if (old && thought.startsWith(old)) place.firstChild.appendData(thought.slice(old.length));
+		else place.textContent = thought;
 		patch(body, this.trees.get(body) || [], trees);
 		this.trees.set(body, trees);
 	}
@@ -190,9 +198,8 @@ export class Messages {
 		this.frame ||= requestAnimationFrame(() => {
 			this.frame = 0;
 			if (!this.live) return;
-			const { message, body } = this.live, follow = this.atEnd;
-			body.hidden = false;
-			this.draw(body, message, true);
+			const { message, item } = this.live, follow = this.atEnd;
+			this.draw(item, message, true);
 			if (follow) this.toEnd();
 			else this.showWhere();
 		});
@@ -215,6 +222,8 @@ export function fit(area) {
 	area.style.height = 'auto';
 	area.style.height = `${area.scrollHeight + 2}px`;
 }
+
+const thoughtOf = () => element('details', { class: 'thought', hidden: true }, element('summary'), element('div', { dir: 'auto' }));
 
 function documentOf({ name, text }) {
 	return element('details', {}, element('summary', {}, name, element('span', { class: 'faint' }, ` ${kilobytes(text.length)}`)), element('pre', { tabindex: '0' }, text));

@@ -89,7 +89,7 @@ async function patientReply(body, key, signal, onWait) {
 	}
 }
 
-// Asks for an answer. onPart(text) gets each part as it comes. Gives {end, usage, seconds, parts}:
+// Asks for an answer. onPart(text, isThought) gets each part of it or of its reasoning as it comes. Gives {end, usage, seconds, parts}:
 // end is the finish_reason, or "stopped" or "broken"; seconds from the first part to the last.
 export async function complete(body, { key, signal, onPart, onWait }) {
 	const result = { end: 'broken', usage: null, seconds: 0, parts: 0, model: null };
@@ -101,12 +101,13 @@ export async function complete(body, { key, signal, onPart, onWait }) {
 		if (event.usage) result.usage = event.usage;
 		if (typeof event.model === 'string') result.model = event.model.slice(0, 200);
 		if (choice?.finish_reason) result.end = choice.finish_reason;
-		const text = choice?.delta?.content;
-		if (typeof text !== 'string' || !text) return;
-		first ||= performance.now();
-		result.seconds = (performance.now() - first) / 1000;
-		result.parts++;
-		onPart(text);
+		for (const [text, isThought] of [[choice?.delta?.reasoning_content, true], [choice?.delta?.content, false]]) {
+			if (typeof text !== 'string' || !text) continue;
+			first ||= performance.now();
+			result.seconds = (performance.now() - first) / 1000;
+			result.parts++;
+			onPart(text, isThought);
+		}
 	});
 	try {
 		const reply = await patientReply(body, key, signal, onWait);
