@@ -18,6 +18,7 @@
 #include "convert/formats/ggml_encode.h"
 #include "convert/formats/gguf_writer.h"
 #include "convert/formats/safetensors_writer.h"
+#include "convert/tokenizer/gguf_tokenizer_writer.h"
 #include "convert/tokenizer/sentencepiece_writer.h"
 #include "convert/tokenizer/settings_writer.h"
 #include "convert/tokenizer/tekken_writer.h"
@@ -229,15 +230,18 @@ static const target_kind gguf_kind = { GGUF_MAGIC, 4, "a GGUF file", false };
 static brise_status write_gguf(exporter *e, const char *out, export_result *result,
                                brise_error *err)
 {
+	gguf_pairs tokenizer = { .n = 0 };
 	buffer header = { NULL, 0, 0, false };
 	target_file target = { .name = out, .descriptor = -1 };
 	brise_status status = target_open(&target, out, &gguf_kind, err);
 
 	if (status == BRISE_OK) {
-		gguf_make_header(&e->plan, &header);
+		gguf_put_tokenizer(&tokenizer, e->plan.tokenizer, e->plan.model);
+		gguf_make_header(&e->plan, &tokenizer, &header);
 		status = fill_target(e, &target, &header, result, err);
 	}
 	target_discard(&target);
+	buffer_free(&tokenizer.data);
 	buffer_free(&header);
 	return status;
 }
@@ -354,13 +358,13 @@ static brise_status check_options(const exporter *e, brise_error *err)
 		                 "%s: a tokenizer of %" PRIu32 " pieces for a model of %" PRIu32
 		                 " tokens",
 		                 p->model->name, p->tokenizer->vocab, p->model->config.vocab);
-	if (p->tokenizer && p->tokenizer->kind->byte_level &&
-	    (is_gguf || !tekken_can_hold(p->tokenizer)))
-		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: a byte-level tokenizer%s cannot be exported%s",
-		                 p->model->name,
-		                 is_gguf ? "" : " with symbols of text among its control tokens",
-		                 is_gguf ? " to GGUF; export it as safetensors" : "");
+	if (!is_gguf && p->tokenizer && p->tokenizer->kind->byte_level &&
+	    !tekken_can_hold(p->tokenizer))
+		return error_set(
+		        err, BRISE_EUNSUPPORTED,
+		        "%s: a byte-level tokenizer with symbols of text among its control "
+		        "tokens cannot be a tekken.json; export it to GGUF",
+		        p->model->name);
 	return check_mathematics(p->model, is_gguf, err);
 }
 

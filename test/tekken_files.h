@@ -227,7 +227,8 @@ static inline void make_tekken(handmade_file *f)
 	       "\"[X]\"}]}\n");
 }
 
-static inline void put_alphabet(handmade_file *f, const char *text, size_t n)
+/* json: with quotes and backslashes escaped. */
+static inline void put_alphabet(handmade_file *f, const char *text, size_t n, bool json)
 {
 	size_t i;
 	unsigned c, hidden, byte;
@@ -239,7 +240,7 @@ static inline void put_alphabet(handmade_file *f, const char *text, size_t n)
 			hidden += !((c >= 33 && c <= 126) || (c >= 161 && c != 173));
 		if (!((byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173)))
 			byte = 256 + hidden;
-		put(f, "%s%.*s", byte == '"' || byte == '\\' ? "\\" : "",
+		put(f, "%s%.*s", json && (byte == '"' || byte == '\\') ? "\\" : "",
 		    (int)json_line_put_utf8(utf8, byte), utf8);
 	}
 }
@@ -269,7 +270,7 @@ static inline void make_json(handmade_file *f)
 		const char *text = i < 256 ? &byte : made[i - 256];
 
 		put(f, "\"");
-		put_alphabet(f, text, i < 256 ? 1 : strlen(text));
+		put_alphabet(f, text, i < 256 ? 1 : strlen(text), true);
 		put(f, "\": %u%s", i + 4, i < 259 ? ", " : "},\n");
 	}
 	put(f, "\"merges\": [\"a b\", \"a bc\", \"ab c\", \"b c\", \"\xc3\x83 \xc2\xa9\"]}}\n");

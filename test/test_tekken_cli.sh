@@ -71,11 +71,16 @@ try batch "$model" "$dir/in.jsonl" "$dir/out.jsonl"
 holds "batch answers" grep -q '"text_offset"' "$dir/out.jsonl"
 holds "in UTF-8" is_utf8 "$dir/out.jsonl"
 try export "$model" "$dir/exported.gguf"
-holds "export refuses GGUF" grep -q "a byte-level tokenizer cannot be exported to GGUF" "$dir/err"
+holds "export writes a GGUF file" [ "$status" -eq 0 -a -s "$dir/exported.gguf" ]
+requires "which is converted" sh -c '"$1" convert "$2" "$3" --effort fast 2>"$4"' sh "$brise" "$dir/exported.gguf" "$dir/gguf.brise" "$dir/notes"
+holds "of the same version and size" grep -q "tekken version v13: 2048 tokens, 100 of them control (brise.tekken_version)" "$dir/notes"
+holds "and format of conversations" grep -q "chat format v13 (brise.chat_format)" "$dir/notes"
+try export "$model" "$dir/other.gguf" --tokenizer "$small"
+holds "with another tokenizer, too" cmp -s "$dir/exported.gguf" "$dir/other.gguf"
 try export "$model" "$dir/exported"
 holds "export writes a folder with a tekken.json" [ "$status" -eq 0 -a -s "$dir/exported/tekken.json" ]
 requires "which is converted" sh -c '"$1" convert "$2" "$3" --effort fast 2>"$4"' sh "$brise" "$dir/exported" "$dir/again.brise" "$dir/notes"
 holds "of the same version and size" grep -q "tekken version v13: 2048 tokens, 100 of them control" "$dir/notes"
-for file in "$model" "$dir/again.brise"; do "$brise" tokenize "$file" --control "$text"; done >"$dir/out"
+for file in "$model" "$dir/gguf.brise" "$dir/again.brise"; do "$brise" tokenize "$file" --control "$text"; done >"$dir/out"
 holds "with the same ids" [ "$(uniq "$dir/out" | wc -l)" -eq 1 ]
 report tekken_cli

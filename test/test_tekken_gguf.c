@@ -4,8 +4,11 @@
  * the tekken.json or tokenizer.json of the same tokens becomes.
  */
 #include "convert/formats/gguf_reader.h"
+#include "convert/tokenizer/byte_level.h"
+#include "convert/tokenizer/byte_level_merges.h"
 #include "convert/tokenizer/gguf_byte_level.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
+#include "convert/tokenizer/gguf_tokenizer_writer.h"
 #include "convert/tokenizer/json_tokenizer.h"
 #include "test/gguf_maker.h"
 #include "test/tekken_files.h"
@@ -34,7 +37,7 @@ static const char *const right_merges[] = { "a b", "a bc", "ab c", "b c", "\xc3\
 
 static void put_token(maker_bytes *b, const by_hand *f, uint32_t i)
 {
-	static handmade_file text; /* quotes and backslashes are not escaped in a GGUF */
+	static handmade_file text;
 	char byte = (char)(i - 4), padding[24];
 	const char *token = i < 4 ? controls[i] : i < 260 ? &byte : i < 264 ? made[i - 260] : "";
 
@@ -51,9 +54,9 @@ static void put_token(maker_bytes *b, const by_hand *f, uint32_t i)
 	if (i < 4)
 		put(&text, "%s", token);
 	else
-		put_alphabet(&text, token, i < 260 ? 1 : strlen(token));
+		put_alphabet(&text, token, i < 260 ? 1 : strlen(token), false);
 	text.text[text.n] = 0;
-	gguf_put_text(b, text.n == 2 && *text.text == '\\' ? text.text + 1 : text.text);
+	gguf_put_text(b, text.text);
 }
 
 static void put_version(gguf_maker *g, const by_hand *f)
@@ -419,6 +422,137 @@ static void test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives(void
 	free(json);
 }
 
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* A GGUF of metadata alone, as gguf_put_tokenizer writes them, for a model of `rows` tokens. */
+static maker_bytes write_gguf(const brise_tokenizer *t, uint32_t rows)
+{
+	brise_model model = { .config = { .vocab = rows, .bos = t->bos, .eos = t->eos } };
+	maker_bytes bytes = { NULL, 0, 0 };
+	gguf_pairs p = { .n = 0 };
+
+	gguf_put_tokenizer(&p, t, &model);
+	CHECK(&counts, !p.data.failed, "memory");
+	maker_text(&bytes, GGUF_MAGIC);
+	maker_number(&bytes, GGUF_VERSION, 4);
+	maker_number(&bytes, 0, 8);
+	maker_number(&bytes, p.n, 8);
+	maker_put(&bytes, p.data.data, p.data.n);
+	buffer_free(&p.data);
+	return bytes;
+}
+
+static void check_round_trip(const opened *o, uint32_t padding, const char *what)
+{
+	brise_error err;
+	opened again;
+
+	CHECK(&counts,
+	      read_gguf(write_gguf(o->t, o->t->vocab + padding), NULL, &again, &err) == BRISE_OK,
+	      "%s: %s", what, err.message);
+	CHECK(&counts, same_section(&again, o), "%s: another section", what);
+	close_opened(&again);
+}
+
+/* Catches: a field of the section that is not written, or read another way. */
+static void test_what_is_written_gives_the_same_section(void)
+{
+	static const by_hand symbol = { .id = 3, .type = GGUF_TOKEN_USER_DEFINED },
+	                     later = { .version = 42 }, none = { .version = -1 };
+	static const by_hand named = { .id = 3, .token = "[a \xc3\xa9]" };
+	const by_hand *const files[] = { &symbol, &later, &none, &named };
+	brise_error err;
+	opened o;
+	size_t i;
+
+	if (open_small(&o)) {
+		check_round_trip(&o, 0, SMALL);
+		check_round_trip(&o, 50, "with padding");
+	}
+	close_opened(&o);
+	for (i = 0; i < LENGTH(files); i++) {
+		CHECK(&counts, read_gguf(make_by_hand(files[i]), NULL, &o, &err) == BRISE_OK, "%s",
+		      err.message);
+		if (o.t)
+			check_round_trip(&o, 0, "by hand");
+		close_opened(&o);
+	}
+}
+
+/* A long token is twice as long in the alphabet. */
+static void test_the_longest_tokens_come_back(void)
+{
+	static uint8_t longest[TOKENIZER_PIECE_MAX];
+	tokenizer_piece pieces[258];
+	tokenizer_pieces p = { .pieces = pieces, .vocab = LENGTH(pieces) };
+	brise_error err = { .message = "" };
+	uint8_t bytes[256];
+	opened o = { .section = NULL };
+	uint32_t i;
+
+	for (i = 0; i < 256; i++) {
+		bytes[i] = (uint8_t)i;
+		pieces[i] = (tokenizer_piece){ &bytes[i], 1, 0, PIECE_NORMAL, 0, false };
+	}
+	pieces[256] = (tokenizer_piece){ longest, sizeof longest, 0, PIECE_NORMAL, 0, false };
+	pieces[257] = (tokenizer_piece){ longest, sizeof longest - 1, 0, PIECE_NORMAL, 0, false };
+	CHECK(&counts,
+	      byte_level_write_section(&p, "longest", &o.section, &o.bytes, &err) == BRISE_OK &&
+	              brise_open_tokenizer(&o.t, o.section, o.bytes, "longest", &err) == BRISE_OK,
+	      "%s", err.message);
+	if (o.t)
+		check_round_trip(&o, 0, "the longest");
+	close_opened(&o);
+}
+
+/* Whether bytes are these characters, by the alphabet of put_alphabet. */
+static bool spells(const char *bytes, size_t n, const char *text, size_t text_bytes)
+{
+	static handmade_file f;
+
+	f.n = 0;
+	put_alphabet(&f, bytes, n, false);
+	return f.n == text_bytes && !memcmp(f.text, text, text_bytes);
+}
+
+/* Catches: merges left out, or in another order than Hugging Face's converter has found. */
+static void test_merges_are_those_of_mistral_nemo(void)
+{
+	const char *gold = getenv("BRISE_GOLD");
+	char folder[900], *json;
+	brise_error err = { .message = "" };
+	uint32_t cuts[TOKENIZER_PIECE_MAX], id, i, n, at = 0, wrong = 0;
+	json_tokenizer j;
+	opened o;
+	size_t bytes;
+
+	(void)snprintf(folder, sizeof folder, "%s/tekken", gold ? gold : "../shared/gold");
+	json = read_compressed(folder, "tokenizer.json.gz", &bytes);
+	if (!json) {
+		check_skip(&counts, "merges of Mistral's", "no ../shared/gold/tekken");
+		return;
+	}
+	CHECK(&counts,
+	      open_json(&o, json, bytes, "tokenizer.json", &err) == BRISE_OK &&
+	              json_read_tokenizer(&j, json, bytes, "tokenizer.json", &err) == BRISE_OK,
+	      "%s", err.message);
+	for (id = 0; id < o.t->vocab; id++)
+		for (i = 0, n = byte_level_list_cuts(o.t, id, cuts); i < n; i++, at++) {
+			const char *text = (const char *)o.t->text + o.t->offsets[id];
+			const json_merge *m = &j.merges[at < j.n_merges ? at : 0];
+
+			wrong += at >= j.n_merges ||
+			         !spells(text, cuts[i], j.pool + m->at, m->left_bytes) ||
+			         !spells(text + cuts[i], tokenizer_piece_bytes(o.t, id) - cuts[i],
+			                 j.pool + m->at + m->left_bytes, m->right_bytes);
+		}
+	CHECK(&counts, wrong == 0 && at == j.n_merges, "%u of %u merges differ", wrong, at);
+	check_round_trip(&o, 0, "tokenizer.json");
+	close_opened(&o);
+	json_free_tokenizer(&j);
+	free(json);
+}
+
 int main(int argc, char **argv)
 {
 	check_choose(argc, argv);
@@ -427,5 +561,8 @@ int main(int argc, char **argv)
 	RUN(test_symbols_of_text_are_read());
 	RUN(test_hostile_files_are_refused());
 	RUN(test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives());
+	RUN(test_what_is_written_gives_the_same_section());
+	RUN(test_the_longest_tokens_come_back());
+	RUN(test_merges_are_those_of_mistral_nemo());
 	return check_report("tekken_gguf", &counts);
 }

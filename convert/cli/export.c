@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "convert/export.h"
+#include "convert/formats/files.h"
 #include "convert/tokenizer/sentencepiece.h"
+#include "convert/tokenizer/tokenizer_json.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine.h"
 #include "runtime/cli/terminal.h"
@@ -29,7 +31,8 @@ static const options_entry entries[] = {
 	CHOICE(0, "to", format, format_choices, "default: gguf if OUT ends in .gguf"),
 	CHOICE(0, "type", type, type_choices, "of the matrices (default f16)"),
 	STRING(0, "name", name, "NAME", "a GGUF's title (default: from MODEL's name)"),
-	STRING(0, "tokenizer", tokenizer, "FILE", "a tokenizer.model instead of MODEL's own"),
+	STRING(0, "tokenizer", tokenizer, "FILE",
+	       "a tokenizer.model or .json instead of MODEL's own"),
 	NUMBER('t', "threads", threads, "N", 1, 256, NULL, "threads (default: fast cores)"),
 };
 
@@ -38,7 +41,8 @@ static const options_command command = {
 	.operands = "MODEL.brise OUT",
 	.summary = "Writes a model as a GGUF file for llama.cpp and other ggml programs, or as a\n"
 	           "folder as Hugging Face has it (config.json, model.safetensors in f16,\n"
-	           "tokenizer.model), from which convert makes the same weights again.\n"
+	           "tokenizer.model or tekken.json). From an f16 one, convert makes the same\n"
+	           "weights and tokenizer again.\n"
 	           "f16 keeps the weights as they are but for rounding; q8_0 and q4_0, of a GGUF,\n"
 	           "lose as much as a conversion does, on top of what MODEL has lost. OUT appears\n"
 	           "when it is complete, or not at all.",
@@ -141,11 +145,16 @@ static brise_status open_tokenizer(const char *path, void **section, brise_token
                                    brise_error *err)
 {
 	brise_status status;
+	contents found;
 	size_t size;
 
 	if (!path)
 		return BRISE_OK;
-	status = sentencepiece_read_model(path, section, &size, err);
+	if ((status = files_look(&found, path, err)) != BRISE_OK)
+		return status;
+	status = found == CONTENTS_JSON ? tokenizer_json_read_model(path, TOKENIZER_JSON_ALL, NULL,
+	                                                            section, &size, err)
+	                                : sentencepiece_read_model(path, section, &size, err);
 	return status == BRISE_OK ? brise_open_tokenizer(tokenizer, *section, size, path, err)
 	                          : status;
 }

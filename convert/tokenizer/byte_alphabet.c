@@ -39,3 +39,30 @@ bool byte_alphabet_decode(const char *text, size_t bytes, uint8_t *out, size_t *
 	}
 	return true;
 }
+
+/* How many bytes before this one are not visible. */
+static uint32_t count_hidden(uint32_t byte)
+{
+	uint32_t n = 0, before;
+
+	for (before = 0; before < byte; before++)
+		n += !is_visible(before);
+	return n;
+}
+
+size_t byte_alphabet_encode(const uint8_t *bytes, size_t n, char *out)
+{
+	size_t i, at = 0;
+
+	for (i = 0; i < n; i++) {
+		uint32_t c = is_visible(bytes[i]) ? bytes[i] : 0x100 + count_hidden(bytes[i]);
+
+		if (c < 0x80) {
+			out[at++] = (char)c;
+		} else {
+			out[at++] = (char)(0xc0 | c >> 6);
+			out[at++] = (char)(0x80 | (c & 0x3f));
+		}
+	}
+	return at;
+}

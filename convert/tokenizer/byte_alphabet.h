@@ -14,4 +14,10 @@
  * character stands for none. */
 bool byte_alphabet_decode(const char *text, size_t bytes, uint8_t *out, size_t *n);
 
+/* Room for the characters of n bytes, of which each has two bytes at most. */
+#define BYTE_ALPHABET_ROOM(n) (2 * (n))
+
+/* The characters that stand for bytes [n]: UTF-8 in out, without an end. Returns its bytes. */
+size_t byte_alphabet_encode(const uint8_t *bytes, size_t n, char *out);
+
 #endif

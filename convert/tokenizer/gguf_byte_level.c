@@ -19,8 +19,8 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 
-#define VERSION_MAX  9999 /* as tekken.json's "v9999" */
-#define SHOWN(bytes) ((bytes) > 100 ? 100 : (int)(bytes))
+#define GGUF_TEKKEN_VERSION_MAX 9999 /* as tekken.json's "v9999" */
+#define SHOWN(bytes)            ((bytes) > 100 ? 100 : (int)(bytes))
 
 static brise_status check_pre(const gguf_header *h, const char *name, brise_error *err)
 {
@@ -50,10 +50,10 @@ static brise_status read_version(const gguf_header *h, const char *name, uint32_
 	const gguf_value *v = gguf_find(h, GGUF_TEKKEN_VERSION);
 	int64_t value = 0;
 
-	if (v &&
-	    (v->is_array || !gguf_get_integer(h, v, 0, &value) || value < 1 || value > VERSION_MAX))
+	if (v && (v->is_array || !gguf_get_integer(h, v, 0, &value) || value < 1 ||
+	          value > GGUF_TEKKEN_VERSION_MAX))
 		return error_set(err, BRISE_EFORMAT, "%s: %s is not a number of 1..%d", name,
-		                 v->key, VERSION_MAX);
+		                 v->key, GGUF_TEKKEN_VERSION_MAX);
 	*version = (uint32_t)value;
 	return BRISE_OK;
 }

@@ -9,7 +9,8 @@
 #include "convert/tokenizer/tokenizer_writer.h"
 
 /* Of brise's own, u32: the version of the tekken.json, for which there is no key of llama.cpp's. */
-#define GGUF_TEKKEN_VERSION "brise.tekken_version"
+#define GGUF_TEKKEN_VERSION     "brise.tekken_version"
+#define GGUF_TEKKEN_VERSION_MAX 9999 /* as a tekken.json's "v9999" */
 
 /* Makes a section as gguf_read_tokenizer does. p: texts and types as the file has them, without
  * padding; the pieces are changed.
