@@ -11,6 +11,7 @@
 #include "quant/encode/encoders.h"
 #include "runtime/os/memory.h"
 #include "test/conversion.h"
+#include "test/guarded.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define TOKENS        300u /* two chunks, the last short */
@@ -130,7 +131,8 @@ static void test_inverse_times_moments_is_the_scale(check_counts *counts)
 			       n = book_span_columns(width);
 			float *out = memory_new_aligned(n * n, sizeof *out),
 			      *scratch = memory_new_aligned(n * n, sizeof *out),
-			      *work = memory_new_aligned(n * TILE_ROWS * 3, sizeof *out);
+			      *work = memory_new_aligned(n * TILE_ROWS * INVERSE_STRIP * 3,
+			                                 sizeof *out);
 
 			inverse_make(out, scratch, work, &in.feedback, span, n, 0.5f,
 			             best.add_products, threads);
@@ -183,8 +185,9 @@ static void check_correction(check_counts *counts, const inputs *in, bool residu
 	enum { ROWS = 21, DIM = 40 };
 	const size_t dim = tile_padded(DIM), padded = round_up_size(in->cols, TILE_BLOCK);
 	float *w = calloc(ROWS * in->cols, sizeof *w), *now = calloc(ROWS * in->cols, sizeof *w),
-	      *a = calloc(TOKENS * dim, sizeof *a), *b = calloc(TOKENS * dim, sizeof *b),
-	      *scratch = memory_new_aligned(padded * TILE_ROWS, sizeof *scratch);
+	      *at_once = calloc(ROWS * in->cols, sizeof *w), *a = calloc(TOKENS * dim, sizeof *a),
+	      *b = calloc(TOKENS * dim, sizeof *b),
+	      *scratch = memory_new_aligned(padded * 2 * TILE_ROWS, sizeof *scratch);
 	double *h = calloc((size_t)in->cols * in->cols, sizeof *h),
 	       *change = calloc(ROWS * in->cols, sizeof *change), worst = 0, largest = 0;
 	correction_rows rows = { in->x, in->y, in->stride, a, b, dim, TOKENS };
@@ -199,7 +202,7 @@ static void check_correction(check_counts *counts, const inputs *in, bool residu
 			        b[t * dim + i] + 0.1f * in->y[t * in->stride + i % in->cols];
 		}
 	for (i = 0; i < ROWS * in->cols; i++)
-		now[i] = w[i] = random_gauss(&seed);
+		at_once[i] = now[i] = w[i] = random_gauss(&seed);
 	if (correction_new(&c, in->cols, in->span, residual ? DIM : 0, pool_threads(threads),
 	                   NULL) != BRISE_OK)
 		exit(1);
@@ -208,6 +211,10 @@ static void check_correction(check_counts *counts, const inputs *in, bool residu
 	correction_apply(&c, now, TILE_ROWS, 0, scratch, &best);
 	correction_apply(&c, now + TILE_ROWS * in->cols, ROWS - TILE_ROWS, TILE_ROWS, scratch,
 	                 &best);
+	correction_apply(&c, at_once, ROWS, 0, scratch, &best);
+	CHECK(counts, !memcmp(now, at_once, ROWS * in->cols * sizeof *now),
+	      "%u columns in spans of %u%s: two tiles at once differ", in->cols, in->span,
+	      residual ? " with a loss" : "");
 	for (t = 0; t < TOKENS; t++)
 		for (r = 0; r < ROWS; r++)
 			for (i = 0; i < in->cols; i++) {
@@ -240,7 +247,7 @@ static void check_correction(check_counts *counts, const inputs *in, bool residu
 	      residual ? " with a loss" : "", worst, largest);
 	correction_free(&c);
 	memory_free_aligned(scratch);
-	free(w), free(now), free(a), free(b), free(h), free(change);
+	free(w), free(now), free(at_once), free(a), free(b), free(h), free(change);
 }
 
 static void test_correction_is_the_regression(check_counts *counts)
@@ -319,6 +326,61 @@ static void test_descent_lowers_the_cost(check_counts *counts, uint32_t type)
 		CHECK(counts, fabs(told.error - found) < 1e-5 * told.norm, "told %g, found %g",
 		      told.error, found);
 		free(w), free(q);
+		free_inputs(&in);
+	}
+}
+
+/* Catches tiles that read each other's errors or scales, and bits that depend on how many there
+ * are.
+ */
+static void check_side_by_side(check_counts *counts, const inputs *in, uint32_t type, size_t n_rows)
+{
+	const book_encoding how = { .effort = EFFORT_BEST,
+		                    .feedback = &in->feedback,
+		                    .errors = best.book_errors };
+	size_t tiles = tile_count(n_rows), bytes = type_find(type)->tile_bytes(in->cols), i,
+	       floats = encoder_scratch(in->cols, true);
+	guarded w = guarded_new(n_rows * in->cols * sizeof(float), 4),
+	        scratch = guarded_new(tiles * floats * sizeof(float), 4),
+	        out = guarded_new(tiles * bytes, 1);
+	float *weights = (float *)(void *)w.data, *room = (float *)(void *)scratch.data;
+	uint8_t *one = calloc(1, bytes);
+	tile_error sums[ENCODER_TILES] = { { 0, 0 } };
+	uint64_t seed = n_rows;
+
+	for (i = 0; i < n_rows * in->cols; i++)
+		weights[i] = i / in->cols == 17 ? 0 : 0.02f * random_gauss(&seed);
+	memset(scratch.data, 0xff, tiles * floats * sizeof(float)); /* NaN */
+	memset(out.data, 0xa5, tiles * bytes);
+	(void)encoder_run(type, out.data, weights, n_rows, in->cols, &how, room, sums);
+	for (i = 0; i < tiles; i++) {
+		size_t left = n_rows - i * TILE_ROWS;
+		tile_error sum = { 0, 0 };
+
+		(void)encoder_find(type)(one, weights + i * TILE_ROWS * in->cols,
+		                         left < TILE_ROWS ? left : TILE_ROWS, in->cols, &how, room,
+		                         &sum);
+		CHECK(counts,
+		      !memcmp(one, out.data + i * bytes, bytes) &&
+		              !memcmp(&sum, &sums[i], sizeof sum),
+		      "%s, tile %zu of %zu, %u columns in spans of %u", type_name(type), i, tiles,
+		      in->cols, in->span);
+	}
+	guarded_free(&w), guarded_free(&scratch), guarded_free(&out);
+	free(one);
+}
+
+static void test_tiles_side_by_side_are_those_one_after_another(check_counts *counts)
+{
+	static const uint32_t types[] = { TYPE_Q4, TYPE_Q3, TYPE_Q8 };
+	size_t s, t;
+
+	for (s = 0; s < LENGTH(shapes); s++) {
+		inputs in = make_inputs(shapes[s][0], shapes[s][1]);
+
+		for (t = 0; t < LENGTH(types); t++)
+			check_side_by_side(counts, &in, types[t],
+			                   ENCODER_TILES * TILE_ROWS - 5 * (s % 2 + t));
 		free_inputs(&in);
 	}
 }
@@ -532,6 +594,7 @@ int main(int argc, char **argv)
 	RUN(test_correction_is_the_regression(&counts));
 	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q4));
 	RUN(test_descent_lowers_the_cost(&counts, TYPE_Q3));
+	RUN(test_tiles_side_by_side_are_those_one_after_another(&counts));
 	conversion_folder();
 	(void)snprintf(unfinished, sizeof unfinished, "%s.unfinished", files.out);
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd));

@@ -443,15 +443,19 @@ static brise_status open_store(closed *c)
 	return status;
 }
 
-/* Bytes of memory of the widest input, while it is measured, factored and used. */
+/* Bytes of memory of the widest input, while it is measured, factored and used. By spans: moments
+ * as they are and as correlations, their factors, what corrects; four squares of a span, of which
+ * two are the doubles that are factored; by columns: panels of 256 tokens, inverses of blocks. */
 static uint64_t count_memory(const closed *c)
 {
 	const format_config *f = c->config;
 	uint64_t cols = f->hidden_dim > f->dim ? f->hidden_dim : f->dim,
 	         span = cols < SPAN ? cols : SPAN;
 
-	return sizeof(float) * (cols * span * 5 / 2 + (uint64_t)f->dim * cols + 4 * span * span) +
-	       c->original_bytes + 2 * c->streams.engines[0]->facts.work_bytes;
+	return sizeof(float) * (cols * span * 11 / 4 + cols * (f->dim + 612) +
+	                        (uint64_t)f->dim * 256 + 4 * span * span) +
+	       pool_threads(c->threads) * rounding_bytes((uint32_t)cols) + c->original_bytes +
+	       2 * c->streams.engines[0]->facts.work_bytes;
 }
 
 static void tell_needs(const closed *c)

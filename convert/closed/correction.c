@@ -1,7 +1,8 @@
 /* correction.c - sums of products, and what becomes of them
  *
  * Everything is in panels of 16, [n][16], and every product is arch_tools' product of two panels:
- * a strip of panels that stays in the cache with all others, as in moments.c.
+ * a strip of panels that stays in the cache with all others, as in moments.c. What is as large as
+ * the inverse, 64 MB for 4,096 columns, is read from memory once for each strip.
  */
 #include "convert/closed/correction.h"
 
@@ -15,8 +16,8 @@
 
 #define P     TILE_ROWS
 #define TILE  (P * P)
-#define BLOCK 256u /* tokens */
-#define STRIP 4u   /* panels that are one piece of work */
+#define BLOCK 256u          /* tokens */
+#define STRIP INVERSE_STRIP /* panels that are one piece of work */
 
 static size_t span_columns(const correction *c, size_t span)
 {
@@ -66,7 +67,7 @@ brise_status correction_new(correction *c, size_t cols, size_t span, size_t rows
 	c->lost = allocate(padded + 1, BLOCK);
 	c->inverse = allocate(most, most);
 	c->scratch = allocate(most, most);
-	c->work = allocate(most * P, threads);
+	c->work = allocate(most * P * STRIP, threads);
 	if (c->own && c->loss && c->inputs && c->changes && c->lost && c->inverse && c->scratch &&
 	    c->work)
 		return BRISE_OK;
@@ -211,25 +212,31 @@ typedef struct finish_job {
 	const correction *c;
 	float *panels; /* the first panel's part of the span */
 	size_t apart;  /* from panel to panel */
+	size_t count;  /* panels */
 	size_t n;      /* columns of the span */
 	const arch_tools *tools;
 } finish_job;
 
-/* Items are panels of rows: each becomes its product with the inverse. */
-static void multiply_inverse(void *argument, unsigned worker, size_t item, size_t end)
+/* Items are strips of panels of rows: each panel becomes its product with the inverse. */
+static void multiply_inverse(void *argument, unsigned worker, size_t strip, size_t end)
 {
 	const finish_job *job = argument;
-	float *work = job->c->work + worker * job->n * P;
-	size_t j;
+	size_t floats = job->n * P, j, k;
+	float *work = job->c->work + worker * floats * STRIP;
 
-	for (; item < end; item++) {
-		float *panel = job->panels + item * job->apart;
+	for (; strip < end; strip++) {
+		size_t first = strip * STRIP,
+		       n = job->count - first < STRIP ? job->count - first : STRIP;
+		float *panels = job->panels + first * job->apart;
 
-		memset(work, 0, job->n * P * sizeof *work);
+		memset(work, 0, n * floats * sizeof *work);
 		for (j = 0; j < job->n / P; j++)
-			job->tools->add_products(work + j * TILE, job->c->inverse + j * P * job->n,
-			                         panel, job->n);
-		memcpy(panel, work, job->n * P * sizeof *work);
+			for (k = 0; k < n; k++)
+				job->tools->add_products(work + k * floats + j * TILE,
+				                         job->c->inverse + j * floats,
+				                         panels + k * job->apart, job->n);
+		for (k = 0; k < n; k++)
+			memcpy(panels + k * job->apart, work + k * floats, floats * sizeof *work);
 	}
 }
 
@@ -267,15 +274,16 @@ void correction_finish(correction *c, const book_feedback *factors, float streng
 	size_t span;
 
 	for (span = 0; span < count_spans(c); span++) {
-		size_t n = span_columns(c, span);
-		finish_job own = { c, c->own + own_at(c, span), n * P, n, tools },
-		           loss = { c, c->loss + span * c->span * P, c->columns * P, n, tools };
+		size_t n = span_columns(c, span), rows = divide_up(c->rows, P);
+		finish_job own = { c, c->own + own_at(c, span), n * P, n / P, n, tools }, loss = {
+			c, c->loss + span * c->span * P, c->columns * P, rows, n, tools
+		};
 
 		inverse_make(c->inverse, c->scratch, c->work, factors, span, n,
 		             strength / (float)tokens, tools->add_products, threads);
-		pool_run(threads, multiply_inverse, &own, n / P, 1);
+		pool_run(threads, multiply_inverse, &own, divide_up(n / P, STRIP), 1);
 		pool_run(threads, transpose, &own, n / P, 1);
-		pool_run(threads, multiply_inverse, &loss, divide_up(c->rows, P), 1);
+		pool_run(threads, multiply_inverse, &loss, divide_up(rows, STRIP), 1);
 	}
 }
 
@@ -298,26 +306,37 @@ static void add_tile(const correction *c, float *rows, size_t n, size_t first, s
 		}
 }
 
+/* Rows as panels [columns][16] one behind the other. */
+static void turn_rows(const correction *c, float *panels, const float *rows, size_t n)
+{
+	size_t r, k;
+
+	memset(panels, 0, divide_up(n, P) * c->columns * P * sizeof *panels);
+	for (r = 0; r < n; r++)
+		for (k = 0; k < c->cols; k++)
+			panels[(r / P * c->columns + k) * P + r % P] = rows[r * c->cols + k];
+}
+
 void correction_apply(const correction *c, float *rows, size_t n, size_t first, float *scratch,
                       const arch_tools *tools)
 {
-	size_t span, r, k, j;
+	size_t span, r, j;
 
-	memset(scratch, 0, c->columns * P * sizeof *scratch);
-	for (r = 0; r < n; r++)
-		for (k = 0; k < c->cols; k++)
-			scratch[k * P + r] = rows[r * c->cols + k];
+	turn_rows(c, scratch, rows, n);
 	for (span = 0; span < count_spans(c); span++) {
 		size_t columns = span_columns(c, span), start = span * c->span;
 		const float *own = c->own + own_at(c, span);
 
-		for (j = 0; j < columns / P; j++) {
-			float sums[TILE] = { 0 };
+		/* A panel of up to 256 KB is read from memory once for all tiles. */
+		for (j = 0; j < columns; j += P)
+			for (r = 0; r < n; r += P) {
+				float sums[TILE] = { 0 };
 
-			tools->add_products(sums, own + j * P * columns, scratch + start * P,
-			                    columns);
-			add_tile(c, rows, n, first, start + j * P, sums,
-			         (float)columns / (float)c->columns);
-		}
+				tools->add_products(sums, own + j * columns,
+				                    scratch + (r * c->columns) + start * P,
+				                    columns);
+				add_tile(c, rows + r * c->cols, n - r < P ? n - r : P, first + r,
+				         start + j, sums, (float)columns / (float)c->columns);
+			}
 	}
 }

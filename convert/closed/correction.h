@@ -52,8 +52,8 @@ void correction_add(correction *c, const correction_rows *rows, const arch_tools
 void correction_finish(correction *c, const book_feedback *factors, float strength, uint64_t tokens,
                        const arch_tools *tools, pool *threads);
 
-/* Corrects a tile of rows [n][cols], the first of which is row `first`, a multiple of 16, of its
- * matrix. scratch: [columns][16] */
+/* Corrects rows [n][cols], the first of which is row `first`, a multiple of 16, of its matrix.
+ * scratch: [columns][n, padded to 16] */
 void correction_apply(const correction *c, float *rows, size_t n, size_t first, float *scratch,
                       const arch_tools *tools);
 

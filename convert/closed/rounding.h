@@ -22,6 +22,9 @@ typedef struct rounding {
 brise_status rounding_encode(const rounding *r, const format_tensor *t, uint8_t *bytes,
                              tile_error *sum, pool *threads, brise_error *err);
 
+/* Most bytes that each thread takes for rows of `cols` columns. */
+uint64_t rounding_bytes(uint32_t cols);
+
 /* Only reads the tensor, for the checksum. */
 brise_status rounding_read(const rounding *r, const format_tensor *t, pool *threads,
                            brise_error *err);

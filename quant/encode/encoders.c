@@ -55,6 +55,29 @@ encode_tile_fn *encoder_find(uint32_t type)
 	return type < TYPE_KINDS ? encoders[type] : NULL;
 }
 
+bool encoder_run(uint32_t type, uint8_t *tiles, const float *weights, size_t n_rows, size_t cols,
+                 const book_encoding *how, float *scratch, tile_error *sums)
+{
+	const type_row *row = type_find(type);
+	size_t first;
+
+	if (row->book && how->feedback) {
+		memset(tiles, 0, divide_up(n_rows, TILE_ROWS) * row->tile_bytes(cols));
+		book_encode_with_feedback(row->book, tiles, weights, n_rows, cols, how, scratch,
+		                          sums);
+		return true;
+	}
+	for (first = 0; first < n_rows; first += row->tile_rows) {
+		size_t left = n_rows - first, n = left < row->tile_rows ? left : row->tile_rows;
+
+		if (!encoder_find(type)(tiles, weights + first * cols, n, cols, how, scratch,
+		                        sums++))
+			return false;
+		tiles += row->tile_bytes(cols);
+	}
+	return true;
+}
+
 size_t encoder_scratch(size_t cols, bool feedback)
 {
 	return book_scratch(cols, feedback); /* more than a padded row, which q8 needs */
