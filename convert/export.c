@@ -299,8 +299,11 @@ static brise_status write_safetensors(exporter *e, const char *out, export_resul
 	if (status == BRISE_OK && e->plan.tokenizer) {
 		bool byte_level = e->plan.tokenizer->kind->byte_level;
 
-		(byte_level ? tekken_make_json : sentencepiece_make_model)(e->plan.tokenizer,
-		                                                           &tokenizer);
+		if (byte_level)
+			tekken_make_json(e->plan.tokenizer, e->plan.model->facts.chat_format,
+			                 &tokenizer);
+		else
+			sentencepiece_make_model(e->plan.tokenizer, &tokenizer);
 		status = write_file(folder.part, byte_level ? "tekken.json" : "tokenizer.model",
 		                    &tokenizer, err);
 	}

@@ -409,6 +409,50 @@ static void test_the_version_of_the_tokenizer_says_the_format(void)
 	}
 }
 
+/* Files without a version or a template: the newest token of the vocabulary decides. */
+static void test_tokens_decide_where_nothing_else_does(void)
+{
+	static const struct {
+		const char *without, *format, *seen;
+	} cases[] = {
+		{ "", "v13", "the vocabulary has [THINK], as that of v13" },
+		{ "[THINK]", "v11", "the vocabulary has [ARGS], as that of v11" },
+		{ "[THINK] [CALL_ID]", "v13", "the vocabulary has [ARGS], as that of v13" },
+		{ "[THINK] [ARGS]", "v7",
+		  "the vocabulary has [SYSTEM_PROMPT], as that of v7 and sometimes v3-tekken" },
+		{ "[THINK] [ARGS] [SYSTEM_PROMPT]", "v3-tekken",
+		  "the vocabulary has [INST], as that of v3-tekken" },
+		{ "[THINK] [ARGS] [SYSTEM_PROMPT] [INST]", NULL, "no known control tokens" },
+	};
+	chat_guess guess;
+	chat_maker v;
+	size_t i;
+	uint32_t id;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		if (!open_small(&v))
+			return;
+		v.t->dialect = 0;
+		for (id = 0; id < v.t->vocab && v.t->types[id] == PIECE_CONTROL; id++) {
+			uint8_t *text = v.section + (v.t->text - v.section) + v.t->offsets[id];
+			uint32_t bytes = tokenizer_piece_bytes(v.t, id);
+			char name[64];
+
+			(void)snprintf(name, sizeof name, "%.*s", (int)bytes, (char *)text);
+			if (*name == '[' && strstr(cases[i].without, name))
+				text[1] = '-';
+		}
+		chat_guess_format(&guess, NULL, v.t);
+		CHECK(&counts,
+		      guess.format && cases[i].format ? !strcmp(guess.format, cases[i].format)
+		                                      : guess.format == cases[i].format,
+		      "without %s: %s", cases[i].without, guess.format);
+		CHECK(&counts, strstr(guess.seen, cases[i].seen), "without %s: %s",
+		      cases[i].without, guess.seen);
+		chat_maker_close(&v);
+	}
+}
+
 static void test_a_format_without_its_tokens_is_refused_by_name(void)
 {
 	static const struct {
@@ -592,6 +636,7 @@ int main(int argc, char **argv)
 	RUN(test_many_results_are_put_in_order());
 	RUN(test_answers_are_read_with_reasoning_and_calls());
 	RUN(test_the_version_of_the_tokenizer_says_the_format());
+	RUN(test_tokens_decide_where_nothing_else_does());
 	RUN(test_a_format_without_its_tokens_is_refused_by_name());
 	RUN(test_text_of_users_never_becomes_a_control_token());
 	RUN(test_memory_that_runs_out_is_an_error());

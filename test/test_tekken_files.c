@@ -14,13 +14,22 @@ static void test_what_is_written_gives_the_same_section(void)
 	if (!open_small(&o))
 		return;
 	CHECK(&counts, tekken_can_hold(o.t), "a tekken.json can be written");
-	tekken_make_json(o.t, &json);
+	tekken_make_json(o.t, "v7", &json);
 	CHECK(&counts,
 	      !json.failed &&
 	              open_json(&again, (char *)json.data, json.n, "written", &err) == BRISE_OK,
 	      "%s", err.message);
 	CHECK(&counts, again.bytes == o.bytes && !memcmp(again.section, o.section, o.bytes),
 	      "%zu bytes instead of %zu", again.bytes, o.bytes);
+	close_opened(&again);
+	buffer_free(&json);
+	o.t->dialect = 0;
+	tekken_make_json(o.t, "v7", &json);
+	CHECK(&counts,
+	      !json.failed &&
+	              open_json(&again, (char *)json.data, json.n, "written", &err) == BRISE_OK &&
+	              again.t->dialect == 7,
+	      "the version of the conversations where the tokenizer has none: %s", err.message);
 	buffer_free(&json);
 	close_opened(&again);
 	close_opened(&o);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "convert/formats/base64.h"
+#include "runtime/text/chat_mistral.h"
 #include "runtime/text/json_writer.h"
 #include "runtime/text/split.h"
 #include "runtime/text/tokenizer.h"
@@ -61,13 +62,21 @@ static void put_entry(json_writer *w, const brise_tokenizer *t, uint32_t id, uin
 	json_close(w);
 }
 
-void tekken_make_json(const brise_tokenizer *t, buffer *out)
+/* Files of others than Mistral's own may not say it. */
+static uint32_t choose_version(const brise_tokenizer *t, const char *chat_format)
+{
+	const mistral_rules *rules = chat_format ? mistral_find(chat_format) : NULL;
+
+	return t->dialect ? t->dialect : rules && rules->dialect ? rules->dialect : 3;
+}
+
+void tekken_make_json(const brise_tokenizer *t, const char *chat_format, buffer *out)
 {
 	json_writer w = { .sink = buffer_take_json, .user = out };
 	uint32_t n_control = count_control(t), id;
 	char version[16];
 
-	(void)snprintf(version, sizeof version, "v%" PRIu32, t->dialect ? t->dialect : 3);
+	(void)snprintf(version, sizeof version, "v%" PRIu32, choose_version(t, chat_format));
 	json_open(&w, NULL, '{');
 	json_open(&w, "config", '{');
 	json_put_string(&w, "pattern", SPLIT_PATTERN);

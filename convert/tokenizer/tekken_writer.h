@@ -11,7 +11,7 @@
 bool tekken_can_hold(const brise_tokenizer *tokenizer);
 
 /* Appends the file to `out`; tekken_read_memory makes the same section of it again. Its version is
- * the tokenizer's dialect, v3 where that is not known. */
-void tekken_make_json(const brise_tokenizer *tokenizer, buffer *out);
+ * the tokenizer's dialect, else that of chat_format (NULL: not recorded), else v3. */
+void tekken_make_json(const brise_tokenizer *tokenizer, const char *chat_format, buffer *out);
 
 #endif

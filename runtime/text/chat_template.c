@@ -3,9 +3,9 @@
  * Mistral's v1, and v2 and v3 without tools, have templates that differ in spaces only, and spaces
  * differ between publications of one version as well: whether [INST] is a control token decides.
  * With a byte-level tokenizer its version decides, which a tekken.json has; where there is none, as
- * in a tokenizer.json, the tokens that the template writes do.
- * mistral-common (integrations/chat_templates) and the tokenizer_config.json of the published
- * models are what the marks are taken from.
+ * in a tokenizer.json and in others' GGUF files, the tokens that the template writes do, and
+ * without a template those that the vocabulary has. mistral-common (integrations/chat_templates)
+ * and the tokenizer_config.json of the published models are what the marks are taken from.
  */
 #include "runtime/text/chat_template.h"
 
@@ -159,12 +159,34 @@ static void guess_template(chat_guess *g, const char *text, const brise_tokenize
 		say(g, NULL, "the chat template is of no known form", "", "");
 }
 
+/* By the vocabulary of a byte-level tokenizer that has no version. False: it has no mark. */
+static bool guess_byte_level_tokens(chat_guess *g, const brise_tokenizer *t)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof byte_level / sizeof *byte_level; i++) {
+		if (!has_token(t, byte_level[i].mark) ||
+		    (byte_level[i].without && has_token(t, byte_level[i].without)))
+			continue;
+		g->format = byte_level[i].form;
+		/* a tekken.json of version 3 that lists no control tokens has v7's */
+		(void)snprintf(g->seen, sizeof g->seen,
+		               "no chat template; the vocabulary has %s, as that of %s%s",
+		               byte_level[i].mark, g->format,
+		               strcmp(g->format, "v7") ? "" : " and sometimes v3-tekken");
+		return true;
+	}
+	return false;
+}
+
 /* Mistral's own folders have no template. */
 static void guess_tokens(chat_guess *g, const brise_tokenizer *t)
 {
 	if (has_token(t, "<|im_start|>") && has_token(t, "<|im_end|>"))
 		say(g, "chatml", "the vocabulary has <|im_start|> and <|im_end|>", "", "");
 	else if (guess_dialect(g, t))
+		return;
+	else if (t && t->kind->byte_level && t->dialect == 0 && guess_byte_level_tokens(g, t))
 		return;
 	else if (has_token(t, "[SYSTEM_PROMPT]"))
 		say(g, NULL, "no chat template; the vocabulary has [SYSTEM_PROMPT]", "",
