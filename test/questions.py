@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """questions.py BRISE FOLDER [--kinds] - asks test/models/breeze-chat's questions of the checkpoint in FOLDER
 
-Converts it to f16 and q4 and asks every line of questions.jsonl at temperature 0; --kinds prints how many of each kind
+Converts it to f16 and the types with a codebook, and asks every line of questions.jsonl at temperature 0; --kinds prints how many of each kind
 were right. A line has messages, tools among them as text (see make_conversations.py), and one of
     answer   the text that must be answered, no more and no less
     pattern  a regular expression that all of the answer must match
@@ -11,6 +11,7 @@ An answer that does not end at the end token is wrong. Standard library only; wo
 import atexit, collections, json, os, re, shutil, subprocess, sys, tempfile
 
 from counts import report
+from digests import BOOK_TYPES
 
 BRISE, MODEL = sys.argv[1], sys.argv[2]
 QUESTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models", "breeze-chat", "questions.jsonl")
@@ -83,7 +84,7 @@ def main():
         questions = [json.loads(line) for line in file]
     passed = failed = 0
     ids = prompts(questions)
-    for kind in "f16", "q4":
+    for kind in ["f16"] + BOOK_TYPES:
         model = os.path.join(FOLDER, kind + ".brise")
         brise("convert", MODEL, model, "--type", kind)
         by_kind = collections.defaultdict(lambda: [0, 0])

@@ -22,6 +22,13 @@ holds "it says how many" grep -q '24 requests: 0 answered before, 24 now, 0 of t
 
 "$brise" batch "$model" "$dir/in" "$dir/many" --parallel 8 2>/dev/null
 holds "several at once give the same replies" [ "$(replies "$dir/whole")" = "$(replies "$dir/many")" ]
+for type in $book_types; do
+	[ $type != q4 ] || continue # the default
+	"$brise" convert test/models/breeze "$dir/$type.brise" --type $type --effort fast 2>/dev/null
+	for parallel in 1 8; do "$brise" batch "$dir/$type.brise" "$dir/in" "$dir/$type.$parallel" --parallel $parallel 2>/dev/null; done
+	holds "each request has one reply with a text ($type)" [ "$(grep -c '"status_code":200,.*"text":"' "$dir/$type.1")" = 24 ]
+	holds "several at once give the same replies ($type)" [ "$(replies "$dir/$type.1")" = "$(replies "$dir/$type.8")" ]
+done
 
 cp "$dir/whole" "$dir/again"
 "$brise" batch "$model" "$dir/in" "$dir/again" 2>"$dir/note"

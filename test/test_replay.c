@@ -3,6 +3,7 @@
 
 #include "test/check.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS 60u
 
@@ -67,18 +68,22 @@ int main(int argc, char **argv)
 	const brise_engine_options options = { .size = sizeof options, .threads = 1 };
 	check_counts counts = { 0, 0, 0 };
 	char folder[512], path[600];
-	brise_model *model = NULL;
-	brise_engine *engine = NULL;
+	uint32_t type = 0;
 
 	check_choose(argc, argv);
 	small_folder(folder, sizeof folder);
 	(void)snprintf(path, sizeof path, "%s/m.brise", folder);
-	small_write(&small_open, TYPE_Q4, path);
-	brise_open_model(&model, path, NULL, NULL);
-	brise_new_engine(&engine, model, &options, NULL);
-	RUN(test_a_text_is_replayed_with_and_without_drafts(&counts, model, engine));
+	while ((type = next_matrix_type(type)) != 0) {
+		brise_model *model = NULL;
+		brise_engine *engine = NULL;
+
+		small_write(&small_open, type, path);
+		brise_open_model(&model, path, NULL, NULL);
+		brise_new_engine(&engine, model, &options, NULL);
+		RUN(test_a_text_is_replayed_with_and_without_drafts(&counts, model, engine));
+		brise_free_engine(engine);
+		brise_close_model(model);
+	}
 	RUN(test_an_edit_changes_one_token_in_so_many(&counts));
-	brise_free_engine(engine);
-	brise_close_model(model);
 	return check_report("replay", &counts);
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
 # test_session_cli.sh - run --session: what is kept of a text, between runs and after ctrl-C
 . test/statements.sh
-model=$dir/model.brise
 file=$dir/session
-requires "breeze can be converted" "$brise" convert test/models/breeze "$model" --type q4 --effort fast 2>"$dir/err"
+for type in $book_types; do
+	requires "breeze can be converted to $type" "$brise" convert test/models/breeze "$dir/$type.brise" --type $type --effort fast 2>"$dir/err"
+done
 
 says() { # text within the only line
 	[ "$(wc -l <"$dir/err")" -eq 1 ] && grep -qF -e "$1" "$dir/err" && return
@@ -25,18 +26,24 @@ evaluated() {
 
 # ---- going on -------------------------------------------------------------------------------------------------------
 
+# The types take turns.
+set -- $book_types
 for options in "" "--repetition-penalty 1.2 --temperature 1.1" "--greedy --no-drafts" "--window 100 --sinks 4 --kv f32"; do
+	type=$1 model=$dir/$1.brise
+	set -- "$@" "$type"
+	shift
 	"$brise" run "$model" "A file" -n 180 --seed 3 --ignore-eos $options >"$dir/whole"
 	rm -f "$file"
 	try run "$model" "A file" -n 60 --seed 3 --ignore-eos $options --session "$file"
 	cp "$dir/out" "$dir/parts"
-	holds "a new session says nothing ($options)" [ "$status" -eq 0 -a ! -s "$dir/err" -a -s "$file" ]
+	holds "a new session says nothing ($type $options)" [ "$status" -eq 0 -a ! -s "$dir/err" -a -s "$file" ]
 	for n in 1 119; do
 		try run "$model" --continue -n $n --ignore-eos $options --session "$file" --threads 1 --arch scalar
 		cat "$dir/out" >>"$dir/parts"
 	done
-	holds "a text that is continued twice is the text in one piece ($options)" cmp "$dir/whole" "$dir/parts"
+	holds "a text that is continued twice is the text in one piece ($type $options)" cmp "$dir/whole" "$dir/parts"
 done
+model=$dir/q4.brise
 try run "$model" "A file" -n 5 --seed 3 --session "$dir/short"
 try run "$model" --continue -n 5 --seed 4 --session "$dir/short" --stats
 holds "continuing evaluates one token" [ "$status" -eq 0 -a "$(evaluated)" -eq 1 ]
@@ -64,10 +71,12 @@ holds "and has its own text" cmp "$dir/whole" "$dir/out"
 
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
-"$brise" convert test/models/breeze "$dir/other.brise" --type q8 --effort fast 2>"$dir/err"
 cp "$file" "$dir/before"
-try run "$dir/other.brise" x -n 1 --session "$file"
-holds "a session of another model is refused" fails_with 1 "is a session of another model file"
+for type in $book_types; do
+	[ "$dir/$type.brise" != "$model" ] || continue
+	try run "$dir/$type.brise" x -n 1 --session "$file"
+	holds "a session of another model is refused ($type)" fails_with 1 "is a session of another model file"
+done
 try run "$model" x -n 1 --session "$file" --window 100
 holds "another window is refused" fails_with 1 "a window of 256, 100 is asked for"
 holds "and stays as it was" cmp "$dir/before" "$file"

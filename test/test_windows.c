@@ -10,6 +10,7 @@
 #include "test/check.h"
 #include "test/reference.h"
 #include "test/small_model.h"
+#include "test/tested_types.h"
 
 #define TOKENS        300u
 #define N_LAYERS      3u
@@ -173,7 +174,7 @@ static void test_same_bits_however_run(check_counts *counts)
 	bool supported;
 
 	for (l = 0; l < LENGTH(lists); l++) {
-		brise_model *model = make_model(counts, lists[l], TYPE_Q4);
+		brise_model *model = make_model(counts, lists[l], turn_book_type(l));
 		float *first = run(counts, model,
 		                   (way){ .chunk = TOKENS, .threads = 1, .arch = "scalar" });
 
@@ -204,7 +205,7 @@ static void test_memory_is_counted_by_layer(check_counts *counts)
 	size_t l;
 
 	for (l = 0; l < LENGTH(lists); l++) {
-		brise_model *model = make_model(counts, lists[l], TYPE_Q4);
+		brise_model *model = make_model(counts, lists[l], turn_book_type(l));
 		brise_sequence *s = make_sequence(counts, model, (way){ .chunk = 20 });
 		const brise_sequence_facts *f = brise_get_sequence_facts(s);
 		const brise_sequence_options o = { .size = sizeof o, .slack = 20, .context = 300 };
@@ -234,7 +235,7 @@ static void test_rewinding(check_counts *counts)
 	size_t l;
 
 	for (l = 0; l < LENGTH(lists); l++) {
-		brise_model *model = make_model(counts, lists[l], TYPE_Q4);
+		brise_model *model = make_model(counts, lists[l], turn_book_type(l));
 		brise_sequence *s = make_sequence(counts, model, (way){ .chunk = 20 });
 		brise_engine *e = make_engine(counts, model, (way){ .chunk = 20 });
 		float *all = eval(counts, e, s, 0, TOKENS), *again;
@@ -268,7 +269,7 @@ static void test_copies(check_counts *counts)
 	size_t l;
 
 	for (l = 0; l < LENGTH(lists); l++) {
-		brise_model *model = make_model(counts, lists[l], TYPE_Q4);
+		brise_model *model = make_model(counts, lists[l], turn_book_type(l));
 		brise_sequence *s = make_sequence(counts, model, (way){ .chunk = 20 }),
 		               *copy = make_sequence(counts, model, (way){ .chunk = 20 }),
 		               *other = make_sequence(counts, model, (way){ .chunk = 60 });
@@ -361,7 +362,7 @@ static void test_sessions_go_on(check_counts *counts)
 	size_t l, k, i;
 
 	for (l = 0; l < LENGTH(lists); l++) {
-		brise_model *model = make_model(counts, lists[l], TYPE_Q4);
+		brise_model *model = make_model(counts, lists[l], turn_book_type(l));
 		brise_engine *e = make_engine(counts, model, (way){ .chunk = 20 });
 		float *all = run(counts, model, (way){ .chunk = 20 });
 

@@ -29,6 +29,17 @@ static inline uint32_t next_book_type(uint32_t type)
 	return 0;
 }
 
+/* One after another by turns, for tests of several cases that need not each have every type. */
+static inline uint32_t turn_book_type(size_t turn)
+{
+	uint32_t type = next_book_type(0);
+
+	while (turn-- > 0)
+		if ((type = next_book_type(type)) == 0)
+			type = next_book_type(0);
+	return type;
+}
+
 /* types [TYPE_KINDS] := all types of matrices; how many. */
 static inline unsigned list_matrix_types(uint32_t *types)
 {
