@@ -739,8 +739,8 @@ typedef enum brise_grammar_kind {
 	BRISE_GRAMMAR_JSON = 1, /* any JSON object */
 	BRISE_GRAMMAR_SCHEMA,   /* JSON that a schema describes (runtime/GRAMMARS.md) */
 	BRISE_GRAMMAR_GBNF,     /* a grammar as llama.cpp writes them; it begins with `root` */
-	/* what stands behind [TOOL_CALLS]: a list of calls as brise_encode_chat writes them, each
-	 * with arguments by its tool's parameters */
+	/* what stands behind [TOOL_CALLS]: calls as brise_encode_chat writes them, each with
+	 * arguments by its tool's parameters */
 	BRISE_GRAMMAR_TOOLS
 } brise_grammar_kind;
 
@@ -759,6 +759,9 @@ typedef struct brise_grammar_options {
 	/* of tools: where parameters are not supported, the arguments are any object
 	 * (brise_get_loose_tools); otherwise that is an error */
 	bool loose_tools;
+	/* of tools: the format whose form calls have, of the same tokenizer; NULL: a list, as in v3
+	 */
+	const brise_chat *chat;
 } brise_grammar_options;
 
 /* Fills options, of `size` = sizeof *options bytes, with the defaults above and no kind. */
@@ -778,7 +781,8 @@ void brise_init_grammar_options(brise_grammar_options *options, size_t size);
  *
  * Time and memory are bounded, whatever the text. Errors: BRISE_EFORMAT the text is no JSON, no
  * schema or no grammar; BRISE_EUNSUPPORTED a keyword or a form that is not known, or too large:
- * the message names it and its place; BRISE_EINVAL no such tool; BRISE_ENOMEM. */
+ * the message names it and its place; BRISE_EINVAL no such tool, or a chat of another tokenizer;
+ * BRISE_ENOMEM. */
 brise_status brise_new_grammar(brise_grammar **out, const brise_tokenizer *tokenizer,
                                const brise_grammar_options *options, brise_error *err);
 void brise_free_grammar(brise_grammar *grammar); /* NULL is allowed */

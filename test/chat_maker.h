@@ -28,7 +28,7 @@ typedef struct chat_maker {
 	brise_tokenizer *t;
 } chat_maker;
 
-static inline void chat_maker_put_marks(handmade *m, chat_vocabulary vocabulary)
+static inline void chat_maker_put_marks(handmade *m, chat_vocabulary which)
 {
 	static const char *const mistral[] = { "[INST]",
 		                               "[/INST]",
@@ -41,10 +41,10 @@ static inline void chat_maker_put_marks(handmade *m, chat_vocabulary vocabulary)
 		                               "[CALL_ID]" };
 	size_t i;
 
-	for (i = 0; vocabulary == VOCABULARY_V3 && i < sizeof mistral / sizeof *mistral; i++)
+	for (i = 0; which == VOCABULARY_V3 && i < sizeof mistral / sizeof *mistral; i++)
 		handmade_piece(m, mistral[i], 0, 3);
-	if (vocabulary == VOCABULARY_CHATML || vocabulary == VOCABULARY_CONTROL) {
-		handmade_piece(m, "<|im_start|>", 0, vocabulary == VOCABULARY_CHATML ? 4 : 3);
+	if (which == VOCABULARY_CHATML || which == VOCABULARY_CONTROL) {
+		handmade_piece(m, "<|im_start|>", 0, which == VOCABULARY_CHATML ? 4 : 3);
 		handmade_piece(m, "<|im_end|>", 0, 3);
 	}
 }
@@ -69,7 +69,7 @@ static inline size_t chat_maker_add(uint8_t *at, const brise_tokenizer *t, added
 }
 
 /* rule 0: without a section of added tokens. False: something failed. */
-static inline bool chat_maker_open(chat_maker *c, chat_vocabulary vocabulary, added_rule rule,
+static inline bool chat_maker_open(chat_maker *c, chat_vocabulary which, added_rule rule,
                                    uint32_t flags)
 {
 	handmade m = { .n = 0 };
@@ -81,7 +81,7 @@ static inline bool chat_maker_open(chat_maker *c, chat_vocabulary vocabulary, ad
 	handmade_piece(&m, "<unk>", 0, 2);
 	handmade_piece(&m, "<s>", 0, 3);
 	handmade_piece(&m, "</s>", 0, 3);
-	chat_maker_put_marks(&m, vocabulary);
+	chat_maker_put_marks(&m, which);
 	handmade_byte_pieces(&m);
 	handmade_piece(&m, "\xe2\x96\x81", -1, 1);
 	handmade_piece(&m, "<", -2, 1);

@@ -234,10 +234,10 @@ static inline void fake_close(void)
 }
 
 /* False: something failed. */
-static inline bool fake_open(chat_vocabulary vocabulary, const char *format)
+static inline bool fake_open(chat_vocabulary which, const char *format)
 {
 	memset(&fake, 0, sizeof fake);
-	return chat_maker_open(&fake.vocabulary, vocabulary, 0, 0) && fake_begin_service(format);
+	return chat_maker_open(&fake.vocabulary, which, 0, 0) && fake_begin_service(format);
 }
 
 /* The same with the small byte-level tokenizer. */

@@ -145,7 +145,7 @@ static void walk(uint64_t seed, unsigned most)
 			printf("error %s\n", err.message);
 			break;
 		}
-		(void)vocabulary_spell(tokenizer, (uint32_t)id, spelled, &bytes);
+		(void)vocabulary_spell(grammar->vocabulary, (uint32_t)id, spelled, &bytes);
 		text = realloc(text, n + bytes);
 		if (!text)
 			exit(1);

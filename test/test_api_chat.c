@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "runtime/grammar/grammar.h"
 #include "runtime/serve/api_chat.h"
 #include "runtime/serve/grammar_cache.h"
 #include "test/check.h"
@@ -733,6 +734,27 @@ static void test_a_choice_of_tools_is_a_grammar_behind_the_mark(void)
 	CHECK(&counts, fake.jobs[0].plan.grammar && fake.jobs[0].plan.must_call, "named");
 }
 
+/* The plan's grammar takes calls in the format's own form. */
+static void test_calls_are_held_to_the_form_of_the_format(void)
+{
+	static const char *const texts[] = { "look\xfa{\"at\": \"x\"}", "[{\"name\"" };
+	brise_status status;
+	brise_matcher *m;
+	size_t i;
+
+	post("{" USER ",'tools':[" TOOL "],'tool_choice':'required'}");
+	CHECK(&counts, fake.n_jobs == 1, "%s", fake_body());
+	for (i = 0; i < LENGTH(texts) && fake.n_jobs > 0; i++) {
+		if (brise_new_matcher(&m, fake.jobs[0].plan.grammar, NULL, 0, true, NULL) !=
+		    BRISE_OK)
+			continue;
+		CHECK(&counts,
+		      grammar_match_bytes(m, texts[i], strlen(texts[i]), &status) == (i == 0), "%s",
+		      texts[i]);
+		brise_free_matcher(m);
+	}
+}
+
 static unsigned said;
 
 static void note_loose(const service *s, const char *line)
@@ -891,6 +913,7 @@ int main(int argc, char **argv)
 	RUN(test_without_tools_none_is_called());
 	if (has_grammars()) {
 		RUN(test_a_choice_of_tools_is_a_grammar_behind_the_mark());
+		RUN(fake_with("v13", test_calls_are_held_to_the_form_of_the_format));
 		RUN(test_free_arguments_are_refused_or_said());
 		RUN(test_forms_are_grammars_from_the_start());
 		RUN(test_keys_have_grammars_of_their_own());

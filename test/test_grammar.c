@@ -28,7 +28,7 @@ static bool fits(const brise_grammar *g, const char *text, size_t n, uint32_t id
 	size_t bytes;
 	bool taken = false;
 
-	if (vocabulary_spell(g->vocabulary->tokenizer, id, spelled, &bytes) &&
+	if (vocabulary_spell(g->vocabulary, id, spelled, &bytes) &&
 	    brise_new_matcher(&m, g, NULL, 0, false, NULL) == BRISE_OK) {
 		taken = grammar_match_bytes(m, text, n, &status) &&
 		        grammar_match_bytes(m, spelled, bytes, &status);
@@ -73,7 +73,7 @@ static unsigned compare_masks(const brise_grammar *g, const char *begin, uint64_
 		id = pick(&a, g->vocabulary->rows, &seed);
 		if (brise_match_token(m, (int32_t)id, NULL) != BRISE_OK)
 			return 1;
-		(void)vocabulary_spell(g->vocabulary->tokenizer, id, spelled, &bytes);
+		(void)vocabulary_spell(g->vocabulary, id, spelled, &bytes);
 		memcpy(text + n, spelled, bytes);
 		n += bytes;
 	}

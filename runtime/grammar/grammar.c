@@ -6,6 +6,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/sized.h"
+#include "runtime/text/chat.h"
 #include "runtime/text/tokenizer_section.h"
 
 /* Some 10,000 states with their masks, of a vocabulary of 32,768. */
@@ -96,6 +97,9 @@ brise_status brise_new_grammar(brise_grammar **out, const brise_tokenizer *token
 	if (o.kind < BRISE_GRAMMAR_JSON || o.kind > BRISE_GRAMMAR_TOOLS)
 		return error_set(err, BRISE_EINVAL, "grammar options: kind %d, expected 1..%d",
 		                 (int)o.kind, (int)BRISE_GRAMMAR_TOOLS);
+	if (o.chat && o.chat->tokenizer != tokenizer)
+		return error_set(err, BRISE_EINVAL,
+		                 "grammar options: chat is of another tokenizer");
 	if (o.kind != BRISE_GRAMMAR_JSON && !o.text)
 		return error_set(err, BRISE_EINVAL, "grammar options: text is NULL");
 	g = memory_new(1, sizeof *g);

@@ -260,7 +260,7 @@ static void try_token(brise_matcher *m, uint32_t id)
 
 	if (!has_token(m->mask, id))
 		return;
-	(void)vocabulary_spell(m->grammar->vocabulary->tokenizer, id, c->spelled, &bytes);
+	(void)vocabulary_spell(m->grammar->vocabulary, id, c->spelled, &bytes);
 	if (m->at_start && m->is_answer && text[0] == ' ') {
 		text++;
 		bytes--;
@@ -428,7 +428,7 @@ brise_status brise_match_token(brise_matcher *matcher, int32_t id, brise_error *
 		return BRISE_OK;
 	}
 	if (!m->is_over && !is_end(m, id) &&
-	    vocabulary_spell(v->tokenizer, (uint32_t)id, m->grammar->cache->spelled, &bytes)) {
+	    vocabulary_spell(v, (uint32_t)id, m->grammar->cache->spelled, &bytes)) {
 		if (m->at_start && m->is_answer && text[0] == ' ') {
 			text++;
 			bytes--;

@@ -1,10 +1,12 @@
 /* tools.c - what a model may write behind [TOOL_CALLS]
  *
- *     [{"name": "add", "arguments": {"a": 1}, "id": "call00001"}, ...]
+ *     [{"name": "add", "arguments": {"a": 1}, "id": "call00001"}, ...]        up to v7
+ *     add[CALL_ID]call00001[ARGS]{"a": 1}[TOOL_CALLS]add...                   v11
+ *     add[ARGS]{"a": 1}[TOOL_CALLS]add...                                     v13
  *
- * The id, nine letters and digits, may be missing, as in the format v2. Arguments follow the
- * parameters of the tool; a tool without parameters takes {}. Loose tools, whose parameters are not
- * supported, take any object: each tool is compiled by itself first to know which these are.
+ * In a list the id, nine letters and digits, may be missing, as in the format v2. Arguments follow
+ * the parameters of the tool; a tool without parameters takes {}. Loose tools, whose parameters are
+ * not supported, take any object: each tool is compiled by itself first to know which these are.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +15,10 @@
 #include "runtime/grammar/grammar.h"
 #include "runtime/grammar/schema.h"
 #include "runtime/os/memory.h"
+#include "runtime/text/chat_mistral.h"
 
-#define ID_BYTES 9u
+#define ID_BYTES   9u
+#define NAME_BYTES 256u /* of a tool that stands without quotation marks (chat_calls.c) */
 
 static uint32_t put_text(network *n, uint32_t from, const char *text)
 {
@@ -33,13 +37,19 @@ static uint32_t put_separator(network *n, uint32_t from, const char *text)
 	return to;
 }
 
+/* A control token, by its byte (vocabulary.h). */
+static uint32_t put_mark(network *n, uint32_t from, unsigned mark)
+{
+	uint32_t to = network_add_state(n);
+
+	network_add_bytes(n, from, mark, mark, to);
+	return to;
+}
+
 static uint32_t put_id(network *n, uint32_t from)
 {
 	unsigned i;
 
-	from = put_separator(n, from, ",");
-	from = put_separator(n, from, "\"id\":");
-	from = put_text(n, from, "\"");
 	for (i = 0; i < ID_BYTES; i++) {
 		uint32_t next = network_add_state(n);
 
@@ -48,7 +58,7 @@ static uint32_t put_id(network *n, uint32_t from)
 		network_add_bytes(n, from, 'a', 'z', next);
 		from = next;
 	}
-	return put_text(n, from, "\"");
+	return from;
 }
 
 /* ---- loose tools ---------------------------------------------------------------------------- */
@@ -142,12 +152,64 @@ static uint32_t find_arguments(schema_builder *b, uint32_t parameters)
 	return schema_rule(b, schema_take_set(b, &p, parameters));
 }
 
+/* {"name": ..., "arguments": ..., "id": ...} */
+static void put_object(schema_builder *b, uint32_t name, uint32_t arguments, uint32_t call)
+{
+	network *n = b->n;
+	uint32_t at = put_text(n, n->rules[call].start, "{"), next;
+
+	at = put_separator(n, at, "\"name\":");
+	next = network_add_state(n);
+	schema_put_value(b, name, at, next);
+	at = put_separator(n, next, ",");
+	at = put_separator(n, at, "\"arguments\":");
+	next = network_add_state(n);
+	network_add_call(n, at, arguments, next);
+	at = put_separator(n, next, ",");
+	at = put_separator(n, at, "\"id\":");
+	at = put_id(n, put_text(n, at, "\""));
+	at = put_text(n, at, "\"");
+	network_add_empty(n, next, at);
+	network_add_text(n, at, "}", n->rules[call].end);
+}
+
+/* Whether what reads answers finds the end of such a name. */
+static bool is_plain_name(const document_value *name)
+{
+	const char *text = name->string;
+	size_t n = name->string_bytes, i;
+
+	for (i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || strchr("\"{[", text[i]))
+			return false;
+	return n > 0 && n <= NAME_BYTES && text[0] != ' ' && text[n - 1] != ' ';
+}
+
+/* name[CALL_ID]id[ARGS]{...}, or without the id */
+static void put_named(schema_builder *b, uint32_t name, uint32_t arguments, bool has_id,
+                      uint32_t call)
+{
+	const document_value *value = &b->d->values[name];
+	network *n = b->n;
+	uint32_t at = network_add_state(n);
+
+	if (!is_plain_name(value)) {
+		(void)schema_refuse(b, name, BRISE_EUNSUPPORTED,
+		                    "a name that calls of this format cannot have");
+		return;
+	}
+	network_add_string(n, n->rules[call].start, value->string, value->string_bytes, at);
+	if (has_id)
+		at = put_id(n, put_mark(n, at, VOCABULARY_CALL_ID));
+	at = put_mark(n, at, VOCABULARY_ARGUMENTS);
+	network_add_call(n, at, arguments, n->rules[call].end);
+}
+
 /* loose: NULL, where no tool may be. */
 static void put_tool(schema_builder *b, document *d, uint32_t function, uint32_t name,
-                     uint32_t call, char **loose)
+                     mistral_calls form, uint32_t call, char **loose)
 {
-	uint32_t at, next, parameters = document_find(d, function, "parameters"), arguments;
-	network *n = b->n;
+	uint32_t parameters = document_find(d, function, "parameters"), arguments;
 
 	if (parameters)
 		d->values[parameters].is_root = true;
@@ -158,25 +220,17 @@ static void put_tool(schema_builder *b, document *d, uint32_t function, uint32_t
 	} else {
 		arguments = find_arguments(b, parameters);
 	}
-
-	if (network_is_full(n) || b->status != BRISE_OK)
+	if (network_is_full(b->n) || b->status != BRISE_OK)
 		return;
-	at = put_text(n, n->rules[call].start, "{");
-	at = put_separator(n, at, "\"name\":");
-	next = network_add_state(n);
-	schema_put_value(b, name, at, next);
-	at = put_separator(n, next, ",");
-	at = put_separator(n, at, "\"arguments\":");
-	next = network_add_state(n);
-	network_add_call(n, at, arguments, next);
-	at = put_id(n, next);
-	network_add_empty(n, next, at);
-	network_add_text(n, at, "}", n->rules[call].end);
+	if (form == MISTRAL_LIST)
+		put_object(b, name, arguments, call);
+	else
+		put_named(b, name, arguments, form == MISTRAL_NAMES_IDS, call);
 }
 
 /* The tools that may be called, each as a way to write a call; returns how many. */
-static size_t put_tools(schema_builder *b, document *d, const char *only, uint32_t call,
-                        char **loose)
+static size_t put_tools(schema_builder *b, document *d, const char *only, mistral_calls form,
+                        uint32_t call, char **loose)
 {
 	uint32_t i, function, name;
 	size_t n = 0;
@@ -188,7 +242,7 @@ static size_t put_tools(schema_builder *b, document *d, const char *only, uint32
 			(void)schema_refuse(b, i, BRISE_EFORMAT,
 			                    "a tool without a function that has a name");
 		} else if (!only || document_is_string(b->d, name, only)) {
-			put_tool(b, d, function, name, call, loose);
+			put_tool(b, d, function, name, form, call, loose);
 			n++;
 		}
 	}
@@ -212,6 +266,30 @@ static uint32_t put_list(schema_builder *b, uint32_t call, bool is_one)
 	return root;
 }
 
+/* A call, or several with the mark between them. */
+static uint32_t put_calls(schema_builder *b, uint32_t call, bool is_one)
+{
+	network *n = b->n;
+	uint32_t root = network_add_rule(n, NULL, 0), at = network_add_state(n);
+
+	if (network_is_full(n))
+		return root;
+	network_add_empty(n, n->rules[root].start, at);
+	network_add_call(n, at, call, n->rules[root].end);
+	if (!is_one) {
+		uint32_t after = network_add_state(n);
+
+		network_add_call(n, at, call, after);
+		network_add_bytes(n, after, VOCABULARY_CALLS, VOCABULARY_CALLS, at);
+	}
+	return root;
+}
+
+static mistral_calls find_form(const brise_chat *chat)
+{
+	return chat && chat->rules ? chat->rules->calls : MISTRAL_LIST;
+}
+
 brise_status grammar_compile_tools(network *n, const brise_grammar_options *options,
                                    const char *name, uint32_t *root, grammar_keys *keys,
                                    char **loose, brise_error *err)
@@ -219,19 +297,21 @@ brise_status grammar_compile_tools(network *n, const brise_grammar_options *opti
 	document d;
 	schema_builder b = { .status =
 		                     document_read(&d, options->text, options->bytes, name, err) };
+	mistral_calls form = find_form(options->chat);
 	uint32_t call;
 
 	if (b.status == BRISE_OK && d.values[1].type != JSON_ARRAY)
 		b.status = document_refuse(&d, 1, BRISE_EFORMAT, "a list of tools expected", err);
 	if (b.status == BRISE_OK && schema_begin(&b, &d, n, err)) {
 		call = network_add_rule(n, NULL, 0);
-		if (put_tools(&b, &d, options->tool, call, options->loose_tools ? loose : NULL) ==
-		            0 &&
+		if (put_tools(&b, &d, options->tool, form, call,
+		              options->loose_tools ? loose : NULL) == 0 &&
 		    b.status == BRISE_OK)
 			b.status = error_set(err, BRISE_EINVAL, "%s: no tool is called %s", name,
 			                     options->tool ? options->tool : "anything");
 		schema_fill_sets(&b);
-		*root = put_list(&b, call, options->one_call);
+		*root = form == MISTRAL_LIST ? put_list(&b, call, options->one_call)
+		                             : put_calls(&b, call, options->one_call);
 		*keys = (grammar_keys){ b.has_free_keys, b.has_selected_keys };
 		(void)schema_spend(&b, 0);
 	}

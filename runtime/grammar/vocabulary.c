@@ -7,10 +7,39 @@
 #include "runtime/os/memory.h"
 #include "runtime/text/tokenizer.h"
 
-bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_t *bytes)
+/* A token that is a mark wherever it stands has that name, and users' texts are not cut into it. */
+static void find_marks(vocabulary *v)
 {
-	*bytes = tokenizer_spell(t, id, buffer);
-	return *bytes > 0;
+	static const char *const texts[VOCABULARY_MARKS] = { "[TOOL_CALLS]", "[CALL_ID]",
+		                                             "[ARGS]" };
+	const brise_tokenizer *t = v->tokenizer;
+	int i;
+
+	for (i = 0; i < VOCABULARY_MARKS; i++) {
+		int32_t id = -1;
+
+		(void)brise_find_token(t, texts[i], strlen(texts[i]), &id, NULL);
+		v->marks[i] = id >= 0 && (t->types[id] == PIECE_CONTROL ||
+		                          t->types[id] == PIECE_USER_DEFINED)
+		                      ? id
+		                      : -1;
+	}
+}
+
+bool vocabulary_spell(const vocabulary *v, uint32_t id, char *buffer, size_t *bytes)
+{
+	size_t i;
+
+	for (i = 0; i < VOCABULARY_MARKS; i++)
+		if (v->marks[i] >= 0 && (uint32_t)v->marks[i] == id) {
+			*buffer = (char)(VOCABULARY_CALLS + i);
+			*bytes = 1;
+			return true;
+		}
+	*bytes = tokenizer_spell(v->tokenizer, id, buffer);
+	for (i = 0; i < *bytes && (uint8_t)buffer[i] < VOCABULARY_CALLS;)
+		i++;
+	return i == *bytes && i > 0;
 }
 
 typedef struct spelled {
@@ -30,8 +59,9 @@ static int compare_spelled(const void *a, const void *b)
 }
 
 /* All tokens with text, in order; *text: where their bytes are. */
-static spelled *spell_all(const brise_tokenizer *t, uint32_t *n, uint8_t **text)
+static spelled *spell_all(const vocabulary *v, uint32_t *n, uint8_t **text)
 {
+	const brise_tokenizer *t = v->tokenizer;
 	spelled *all = memory_new(t->vocab, sizeof *all);
 	size_t total = t->vocab ? t->offsets[t->vocab] : 0, at = 0, bytes;
 	uint32_t id;
@@ -43,7 +73,7 @@ static spelled *spell_all(const brise_tokenizer *t, uint32_t *n, uint8_t **text)
 		return NULL;
 	}
 	for (id = 0; id < t->vocab; id++) {
-		if (!vocabulary_spell(t, id, (char *)*text + at, &bytes))
+		if (!vocabulary_spell(v, id, (char *)*text + at, &bytes))
 			continue;
 		all[(*n)++] = (spelled){ *text + at, (uint32_t)bytes, id };
 		at += bytes;
@@ -137,10 +167,11 @@ static bool make(vocabulary *v, const brise_tokenizer *t)
 	bool done = false;
 
 	v->tokenizer = t;
+	find_marks(v);
 	v->drops_space = t->dummy_prefix;
 	v->rows = t->rows > t->vocab ? t->rows : t->vocab;
 	v->words = (v->rows + 31) / 32;
-	all = spell_all(t, &v->n_tokens, &text);
+	all = spell_all(v, &v->n_tokens, &text);
 	if (all && make_arrays(v, all) && (path = memory_new(v->deepest + 1, sizeof *path))) {
 		fill(v, all, path);
 		done = true;

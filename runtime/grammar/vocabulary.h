@@ -8,11 +8,19 @@
 
 #include "runtime/brise.h"
 
+/* Control tokens that a grammar may ask for, as bytes that no UTF-8 has (RFC 3629 ends with f4), so
+ * that no text is one of them. Tokens of such bytes, which follow in no text, have none here. */
+#define VOCABULARY_CALLS     0xf8 /* [TOOL_CALLS] */
+#define VOCABULARY_CALL_ID   0xf9 /* [CALL_ID] */
+#define VOCABULARY_ARGUMENTS 0xfa /* [ARGS] */
+#define VOCABULARY_MARKS     3
+
 typedef struct vocabulary {
 	const brise_tokenizer *tokenizer;
-	uint32_t rows;    /* tokens of the model */
-	uint32_t words;   /* of a mask */
-	uint32_t n_nodes; /* parents before children, children by their bytes */
+	int32_t marks[VOCABULARY_MARKS]; /* the tokens, from VOCABULARY_CALLS on; -1: none */
+	uint32_t rows;                   /* tokens of the model */
+	uint32_t words;                  /* of a mask */
+	uint32_t n_nodes;                /* parents before children, children by their bytes */
 	uint32_t n_tokens;
 	uint32_t deepest; /* bytes of the longest token */
 	uint8_t *bytes;   /* [nodes] */
@@ -28,9 +36,9 @@ typedef struct vocabulary {
 	bool drops_space; /* decoding drops a space in front of a text */
 } vocabulary;
 
-/* The text of a token, as decoding gives it: *text [*bytes], in buffer [deepest] or elsewhere.
- * False: it has none, as control tokens. */
-bool vocabulary_spell(const brise_tokenizer *t, uint32_t id, char *buffer, size_t *bytes);
+/* The text of a token, as decoding gives it, or a mark's byte: buffer [*bytes], with room for
+ * TOKENIZER_PIECE_MAX. False: it has none, as other control tokens. */
+bool vocabulary_spell(const vocabulary *v, uint32_t id, char *buffer, size_t *bytes);
 
 /* The vocabulary of a tokenizer, made at its first use on any thread and freed with it. NULL: no
  * memory.

@@ -329,6 +329,7 @@ static bool compile_tools(request *r, service *s, size_t owner, plan_grammars *g
 	options.tool = r->choice == TOOLS_NAMED ? r->named : NULL;
 	options.one_call = !r->parallel_calls;
 	options.loose_tools = s->loose_tools && !r->is_strict;
+	options.chat = s->chat;
 	return compile(r, s, owner, &options, &g->calls, why);
 }
 

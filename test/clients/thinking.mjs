@@ -1,4 +1,4 @@
-// thinking.mjs - reasoning, as clients give it back in the next turn
+// thinking.mjs - a model in the format v13: calls in its form, and reasoning as clients give it back in the next turn
 //
 // The model's weights never saw its control tokens: what makes it think is a bias on [THINK] and
 // [/THINK], put into every request on its way.
@@ -29,7 +29,50 @@ async function countTokens(url, parts) {
 
 const isThought = (part) => part.type === "reasoning";
 
+const places = ["sea", "lake"];
+const look = { type: "function", function: { name: "look_at", strict: true, parameters: {
+	type: "object", properties: { at: { enum: places }, far: { type: "boolean" } }, required: ["at", "far"], additionalProperties: false } } };
+const now = { type: "function", function: { name: "now" } };
+
+/** Calls that follow their schemas, whatever the model would rather say. */
+function check(calls) {
+	assert.ok(calls.length > 0);
+	for (const { function: { name, arguments: text } } of calls) {
+		const given = JSON.parse(text);
+		assert.ok(name === "now" ? text === "{}" : name === "look_at" && places.includes(given.at) && typeof given.far === "boolean", text);
+	}
+}
+
+async function testCalls(url) {
+	const { chat } = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+	const ask = (more) => chat.completions.create({ model: "breeze", messages: [question], tools: [look, now], temperature: 1, max_tokens: 400, ...more });
+
+	await test("v13: calls, one or several, and their results", async () => {
+		const choices = [{ tool_choice: "required", parallel_tool_calls: false }, { tool_choice: { type: "function", function: { name: "look_at" } }, parallel_tool_calls: false }];
+		for (const choice of choices) {
+			for (let seed = 1; seed <= 4; seed++) {
+				const { message, finish_reason } = (await ask({ ...choice, seed })).choices[0];
+				assert.equal(finish_reason, "tool_calls");
+				assert.equal(message.tool_calls.length, 1);
+				check(message.tool_calls);
+				if (typeof choice.tool_choice === "object") assert.equal(message.tool_calls[0].function.name, "look_at");
+				const result = { role: "tool", tool_call_id: message.tool_calls[0].id, content: "blue" };
+				const { usage } = await ask({ messages: [question, message, result], tool_choice: "none", max_tokens: 1 });
+				assert.ok(usage.prompt_tokens > 0);
+			}
+		}
+	});
+	await test("v13: parallel calls in a stream, as many as fit", async () => {
+		const { choices } = await chat.completions.stream({ model: "breeze", messages: [question], tools: [now], tool_choice: "required",
+			temperature: 1, seed: 1, max_tokens: 60, ignore_eos: true }).finalChatCompletion();
+		const calls = choices[0].message.tool_calls;
+		assert.ok(calls.length > 1);
+		check(calls.slice(0, -1)); // the last one may be cut
+	});
+}
+
 export async function runThoughts(url) {
+	await testCalls(url);
 	const marks = await Promise.all(["[THINK]", "[/THINK]"].map((content) => post(url, "/tokenize", { content, parse_special: true, add_special: false })));
 	const bias = { logit_bias: Object.fromEntries(marks.map(({ tokens }) => [tokens[0], 16])), ignore_eos: true, temperature: 1, seed: 3 };
 	const biased = (to, init) => fetch(to, { ...init, body: JSON.stringify({ ...JSON.parse(init.body), ...bias }) });
