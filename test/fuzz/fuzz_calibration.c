@@ -1,12 +1,13 @@
 /* fuzz_calibration.c - any bytes as a calibration: refused, or one whose moments and factors encode
- * a tile of finite weights
+ * a tile of finite weights, and whose text a closed loop makes a model from
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_calibration.c SECONDS
  *
  * Input: one byte; if it is even, a file follows, otherwise changes of a valid one, three bytes
- * each: where (little-endian) and what. Checksums are corrected first, since otherwise nothing
- * behind them would be reached. One time in four the bytes are an unfinished file instead, which a
- * measurement resumes or refuses.
+ * each: where (little-endian; from the end, where the text is, if the byte's fourth bit is set) and
+ * what. Its fifth bit makes the valid file one of version 1, which has no text. Checksums are
+ * corrected first, since otherwise nothing behind them would be reached. One time in four the bytes
+ * are an unfinished file instead, which a measurement resumes or refuses.
  */
 #include <math.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "convert/calibration/calibrate.h"
 #include "convert/calibration/calibration.h"
 #include "convert/calibration/factor.h"
+#include "convert/convert.h"
 #include "quant/q3.h"
 #include "quant/q4.h"
 #include "runtime/model/crc32.h"
@@ -43,7 +45,7 @@ static const format_config tiny = { .dim = 40,
 	                            .rope_theta = 1e4 };
 static const int32_t ids[] = { 1, 5, 7, 3, 19, 0, 4, 4, 9 };
 
-static char folder[64], model_path[80], cal[80], unfinished[96];
+static char folder[64], model_path[80], cal[80], unfinished[96], out[80];
 static brise_model *model;
 static uint8_t *finished_bytes, *unfinished_bytes;
 static size_t finished_size, unfinished_size;
@@ -71,7 +73,8 @@ static void save(const char *path, const uint8_t *bytes, size_t size)
 static void remove_folder(void)
 {
 	brise_close_model(model);
-	(void)unlink(model_path), (void)unlink(cal), (void)unlink(unfinished), (void)rmdir(folder);
+	(void)unlink(model_path), (void)unlink(cal), (void)unlink(unfinished), (void)unlink(out);
+	(void)rmdir(folder);
 }
 
 static bool stop_at_output(void *user)
@@ -90,6 +93,7 @@ static void prepare(void)
 	(void)snprintf(model_path, sizeof model_path, "%s/model", folder);
 	(void)snprintf(cal, sizeof cal, "%s/cal", folder);
 	(void)snprintf(unfinished, sizeof unfinished, "%s/cal.unfinished", folder);
+	(void)snprintf(out, sizeof out, "%s/out", folder);
 	(void)atexit(remove_folder);
 	small_write(&tiny, TYPE_F16, model_path);
 	options.user = &asked;
@@ -123,6 +127,9 @@ static void mend(uint8_t *bytes, size_t size, bool whole)
 	}
 	if (i == h.n_inputs)
 		h.inputs_crc = crc32_update(0, bytes + sizeof h, i * sizeof in);
+	if (whole && h.version >= 2 && h.tokens <= size / sizeof *ids)
+		h.ids_crc = crc32_update(0, bytes + size - h.tokens * sizeof *ids,
+		                         (size_t)h.tokens * sizeof *ids);
 	h.header_crc = crc32_update(0, &h, sizeof h - sizeof h.header_crc);
 	memcpy(bytes, &h, sizeof h);
 }
@@ -163,7 +170,42 @@ static void encode(const calibration *c, uint32_t index, pool *threads)
 	free(w), free(scratch), free(tile);
 }
 
-static void use(void)
+/* A text that was taken has ids of the vocabulary alone. */
+static void check_ids(const calibration *c)
+{
+	const int32_t *found;
+	uint64_t i;
+
+	if (!fuzz_succeeds(calibration_take_ids(c, tiny.vocab, &found, &fuzz_error)))
+		return;
+	for (i = 0; i < c->header.tokens; i++)
+		if (found[i] < 0 || (uint32_t)found[i] >= tiny.vocab)
+			abort();
+}
+
+/* The closed loop runs the text. */
+static void convert(uint32_t type)
+{
+	const convert_source source = { .config = tiny,
+		                        .read = small_read,
+		                        .self = (void *)(uintptr_t)&tiny };
+	convert_options options;
+	brise_model *made;
+
+	convert_init_options(&options);
+	options.type = type;
+	options.effort = EFFORT_BEST;
+	options.calibration = cal;
+	options.threads = 1;
+	if (!fuzz_succeeds(convert_write(&source, out, &options, NULL, &fuzz_error)))
+		return;
+	if (!fuzz_succeeds(brise_open_model(&made, out, NULL, &fuzz_error)) ||
+	    !fuzz_succeeds(brise_verify_model(made, NULL, NULL, NULL, &fuzz_error)))
+		abort();
+	brise_close_model(made);
+}
+
+static void use(uint32_t type)
 {
 	calibration *c;
 	pool *threads;
@@ -178,7 +220,9 @@ static void use(void)
 		    fuzz_succeeds(calibration_verify_input(c, i, &fuzz_error)))
 			encode(c, i, threads);
 	pool_free(threads);
+	check_ids(c);
 	calibration_close(c);
+	convert(type);
 }
 
 static void go_on(void)
@@ -186,6 +230,19 @@ static void go_on(void)
 	calibrate_options options = { .span = SPAN, .threads = 1 };
 
 	(void)fuzz_succeeds(calibrate_model(model, ids, 9, cal, &options, NULL, &fuzz_error));
+}
+
+/* The file as version 1 had it; its size. */
+static size_t cut_ids(uint8_t *bytes)
+{
+	calibration_header h;
+	calibration_input last;
+
+	memcpy(&h, bytes, sizeof h);
+	h.version = 1;
+	memcpy(bytes, &h, sizeof h);
+	memcpy(&last, bytes + sizeof h + (h.n_inputs - 1) * sizeof last, sizeof last);
+	return (size_t)(last.offset + last.bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -205,8 +262,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] & 1) {
 		memcpy(bytes, base, used);
-		for (i = 1; i + 3 <= size; i += 3)
-			bytes[(data[i] | (size_t)data[i + 1] << 8) % used] = data[i + 2];
+		if (data[0] & 16 && !resume)
+			used = cut_ids(bytes);
+		for (i = 1; i + 3 <= size; i += 3) {
+			size_t at = (data[i] | (size_t)data[i + 1] << 8) % used;
+
+			bytes[data[0] & 8 ? used - 1 - at : at] = data[i + 2];
+		}
 	} else {
 		memcpy(bytes, data + 1, used);
 	}
@@ -216,6 +278,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (resume)
 		go_on();
 	else
-		use();
+		use(data[0] & 32 ? TYPE_Q3 : TYPE_Q4);
 	return 0;
 }

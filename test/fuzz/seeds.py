@@ -168,6 +168,12 @@ def main(folder):
     put("fuzz_gguf", "model", gguf_seed())
     put("fuzz_calibration", "same", b"\x01")
     put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
+    # Of the text at the end: ids of the vocabulary, the first beyond it, a negative one; a file without text.
+    put("fuzz_calibration", "text", b"\x09\x03\x00\x13\x07\x00\x00")
+    put("fuzz_calibration", "text-beyond", b"\x29\x03\x00\x14")
+    put("fuzz_calibration", "text-negative", b"\x09\x00\x00\xff")
+    put("fuzz_calibration", "text-q3", b"\x29\x0b\x00\x02")
+    put("fuzz_calibration", "version-1", b"\x11")
     put("fuzz_calibration", "resumed", b"\x07")
     put("fuzz_calibration", "damaged", b"\x07\x0c\x00\x02\x90\x00\x02")
     for form in range(32):
