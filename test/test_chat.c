@@ -519,6 +519,8 @@ static void test_formats_are_recognised_by_template_and_vocabulary(void)
 		{ "[SYSTEM_PROMPT] [INST]", VOCABULARY_V3, NULL, "Mistral's v7" },
 		{ "[INST] [ARGS]", VOCABULARY_V3, NULL, "Mistral's v13" },
 		{ "[INST] [CALL_ID] [ARGS]", VOCABULARY_V3, NULL, "Mistral's v11" },
+		{ "mistral-v1", VOCABULARY_V1, "v1", "llama.cpp's name mistral-v1" },
+		{ "mistral-v3", VOCABULARY_V3, "v3", "llama.cpp's name mistral-v3" },
 		{ "[INST] <<SYS>>", VOCABULARY_V1, NULL, "Llama 2's form" },
 		{ "{{'<|im_start|>' + message['role'] + '\\n'}}", VOCABULARY_CHATML, "chatml",
 		  "<|im_start|>" },

@@ -388,6 +388,10 @@ static void test_the_version_of_the_tokenizer_says_the_format(void)
 		{ "\"v15\"", "[SYSTEM_PROMPT][CALL_ID][ARGS]", "v11", "writes [ARGS]" },
 		{ "\"v15\"", "[SYSTEM_PROMPT][TOOL_CONTENT]", "v7", "writes [SYSTEM_PROMPT]" },
 		{ "\"v15\"", "[INST]", "v3-tekken", "writes [INST]" },
+		{ "\"v15\"", "mistral-v3-tekken", "v3-tekken", "llama.cpp's name" },
+		{ "\"v15\"", "mistral-v7-tekken", "v7", "llama.cpp's name mistral-v7-tekken" },
+		{ "\"v13\"", "mistral-v7-tekken", "v13", "tekken's version 13" },
+		{ "\"v15\"", "mistral-v7-tekkens", NULL, "of no known form" },
 		{ "\"v7\"", "<|im_start|>", NULL, "the vocabulary lacks it" },
 		{ "\"v7\"", "<<SYS>>[INST]", NULL, "Llama 2's form" },
 	};

@@ -36,6 +36,15 @@ static const struct {
 	{ "[INST]", NULL, "v3-tekken" },
 };
 
+/* What llama.cpp's converter (conversion/mistral.py) writes instead of a template, from the version
+ * of the tokenizer; v7 of SentencePiece's is not known here, and refused for its tokenizer. */
+static const struct {
+	const char *name, *format;
+} named[] = {
+	{ "mistral-v1", "v1" }, { "mistral-v3", "v3" },        { "mistral-v3-tekken", "v3-tekken" },
+	{ "mistral-v7", "v7" }, { "mistral-v7-tekken", "v7" },
+};
+
 /* v1 to v3 are of SentencePiece's tokenizers. */
 #define BYTE_LEVEL ", of a byte-level tokenizer"
 
@@ -123,10 +132,28 @@ static bool is_zephyr(const char *text)
 	       (holds(text, "eos_token") || holds(text, "</s>"));
 }
 
+/* False: the template is not a name. */
+static bool guess_named(chat_guess *g, const char *text, const brise_tokenizer *t)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof named / sizeof *named; i++) {
+		if (strcmp(text, named[i].name) != 0)
+			continue;
+		if (!guess_dialect(g, t))
+			say(g, named[i].format, "the chat template is llama.cpp's name ",
+			    named[i].name, "");
+		return true;
+	}
+	return false;
+}
+
 static void guess_template(chat_guess *g, const char *text, const brise_tokenizer *t)
 {
 	size_t i;
 
+	if (guess_named(g, text, t))
+		return;
 	if (holds(text, "<|im_start|>")) {
 		bool fits = !t || (has_token(t, "<|im_start|>") && has_token(t, "<|im_end|>"));
 
