@@ -9,6 +9,7 @@ import fs from "node:fs";
 import path from "node:path";
 import {loadLlama, nameLlama, openLlama} from "../bench/llama.mjs";
 import {checkAddedTokens} from "./gguf_added_tokens.mjs";
+import {checkTekken} from "./gguf_tekken.mjs";
 
 const [brise, modules, folder] = process.argv.slice(2);
 const {gguf} = await import(path.resolve(modules, "@huggingface/gguf/dist/index.js"));
@@ -155,5 +156,6 @@ for (const type of Object.keys(TYPES)) {
 	await llama.close();
 }
 await checkAddedTokens(brise, native, folder, check);
+await checkTekken(brise, native, gguf, folder, check);
 console.log(`compare_gguf: ${counts.passed} passed, ${counts.failed} failed, 0 skipped`);
 process.exit(counts.failed || !counts.passed ? 1 : 0);

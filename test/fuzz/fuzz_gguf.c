@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_metadata(const gguf_header *h, const tensor_list *list)
 {
 	notes decisions = { NULL, 0, false };
+	text_settings settings;
 	architecture a;
 	brise_tokenizer *t;
 	void *section;
@@ -25,13 +26,16 @@ static void read_metadata(const gguf_header *h, const tensor_list *list)
 	if (fuzz_succeeds(gguf_read_architecture(&a, h, list, "fuzz", &decisions, &fuzz_error)) &&
 	    !fuzz_succeeds(model_check_config(&a.config, "fuzz", &fuzz_error)))
 		abort();
-	free(decisions.text);
-	if (fuzz_succeeds(gguf_read_tokenizer(h, "fuzz", NULL, &section, &bytes, &fuzz_error))) {
+	if (fuzz_succeeds(
+	            gguf_read_tokenizer(h, "fuzz", &decisions, &section, &bytes, &fuzz_error))) {
 		if (!fuzz_succeeds(brise_open_tokenizer(&t, section, bytes, "fuzz", &fuzz_error)))
 			abort(); /* what the converter writes, the runtime must accept */
 		brise_close_tokenizer(t);
 		free(section);
 	}
+	(void)fuzz_succeeds(gguf_read_settings(h, "fuzz", &settings, &decisions, &fuzz_error));
+	text_settings_free(&settings);
+	free(decisions.text);
 	(void)fuzz_succeeds(gguf_check_part(h, 0, 1, "fuzz", &fuzz_error));
 	(void)fuzz_succeeds(gguf_check_total(h, list->n, "fuzz", &fuzz_error));
 }

@@ -55,6 +55,35 @@ def gguf_seed():
     return gguf_of(pairs, [("t%d" % kind, (block, 1), kind, bytes(size)) for kind, (block, size) in sizes.items()])
 
 
+def alphabet(token):
+    """A token's bytes as GPT-2 writes them."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [b for b in range(256) if b not in visible]
+    return "".join(chr(b if b in visible else 0x100 + hidden.index(b)) for b in token)
+
+
+def tekken_gguf_seed():
+    """A byte-level tokenizer, and the keys of scaled frequencies and queries."""
+    text = lambda s: struct.pack("<Q", len(s.encode())) + s.encode()
+    u32, f32 = lambda n: struct.pack("<I", n), lambda x: struct.pack("<f", x)
+    array = lambda kind, values: struct.pack("<IQ", kind, len(values)) + b"".join(values)
+    control = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[THINK]"]
+    tokens = control + [alphabet(bytes([b])) for b in range(256)] + [alphabet(t) for t in (b" a", b"bc", "é".encode(), b" abc")] + ["[SEP]", "[PAD269]"]
+    merges = [" ".join(map(alphabet, pair)) for pair in [(b" ", b"a"), (b"b", b"c"), (b"\xc3", b"\xa9"), (b" a", b"bc")]]
+    pairs = [("general.architecture", 8, text("mistral3")), ("tokenizer.ggml.model", 8, text("gpt2")), ("tokenizer.ggml.pre", 8, text("tekken")),
+             ("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in tokens])), ("tokenizer.ggml.merges", 9, array(8, [text(m) for m in merges])),
+             ("tokenizer.ggml.token_type", 9, array(5, [u32(3)] * len(control) + [u32(1)] * 260 + [u32(4), u32(5)])), ("brise.tekken_version", 4, u32(13)),
+             ("tokenizer.ggml.add_bos_token", 7, b"\1"), ("tokenizer.chat_template", 8, text("mistral-v7-tekken")), ("brise.chat_format", 8, text("v13")),
+             ("mistral3.rope.scaling.type", 8, text("yarn"))]
+    pairs += [("mistral3." + k, 6, f32(v)) for k, v in [("rope.freq_base", 1e6), ("attention.layer_norm_rms_epsilon", 1e-5), ("attention.temperature_scale", 0.1),
+              ("rope.scaling.factor", 16), ("rope.scaling.yarn_beta_fast", 32), ("rope.scaling.yarn_beta_slow", 1), ("rope.scaling.yarn_log_multiplier", 1),
+              ("rope.scaling.attn_factor", 1.5), ("rope.scaling.yarn_ext_factor", 1)]]
+    pairs += [("mistral3." + k, 4, u32(v)) for k, v in [("embedding_length", 64), ("block_count", 2), ("attention.head_count", 4), ("attention.head_count_kv", 2),
+              ("attention.key_length", 32), ("attention.value_length", 32), ("rope.dimension_count", 32), ("feed_forward_length", 96), ("context_length", 4096),
+              ("vocab_size", len(tokens)), ("rope.scaling.original_context_length", 64)]]
+    return gguf_of(pairs, [("token_embd.weight", (64, len(tokens)), 1, bytes(128 * len(tokens)))])
+
+
 def zip_of(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
@@ -166,6 +195,7 @@ def main(folder):
     header = json.dumps(header).encode()
     put("fuzz_lora", "finetune", struct.pack("<H", len(config) | 0x8000) + config + struct.pack("<Q", len(header)) + header + data)
     put("fuzz_gguf", "model", gguf_seed())
+    put("fuzz_gguf", "tekken", tekken_gguf_seed())
     put("fuzz_calibration", "same", b"\x01")
     put("fuzz_calibration", "changed", b"\x01\x30\x00\x40\x80\x01\xff")
     # Of the text at the end: ids of the vocabulary, the first beyond it, a negative one; a file without text.
