@@ -454,6 +454,44 @@ static void test_other_mathematics_is_refused_by_name(check_counts *counts)
 	}
 }
 
+/* Lists for layers, of windows or of which layers have the one: llama.cpp reads and writes neither
+ * for these architectures, and what theirs means differs with the architecture. */
+static void test_windows_of_layers_are_refused_by_name(check_counts *counts)
+{
+	static const struct {
+		const char *key, *text;
+		uint32_t type;
+		uint8_t values[MAKER_LAYERS];
+	} cases[] = {
+		{ "llama.attention.sliding_window",
+		  "llama.attention.sliding_window differs between layers",
+		  GGUF_U8,
+		  { 7, 9 } },
+		{ "llama.attention.sliding_window",
+		  "llama.attention.sliding_window differs between layers",
+		  GGUF_U8,
+		  { 0, 7 } },
+		{ "llama.attention.sliding_window_pattern",
+		  "llama.attention.sliding_window_pattern is not supported",
+		  GGUF_BOOL,
+		  { 1, 0 } },
+	};
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases); i++) {
+		maker_model *m = maker_new(true, "F16");
+		gguf_maker g = { .version = 0 };
+
+		gguf_put_config(&g, cases[i].key);
+		maker_put(gguf_put_array(&g, cases[i].key, cases[i].type, MAKER_LAYERS),
+		          cases[i].values, MAKER_LAYERS);
+		gguf_put_model(&g, m, 0, m->n);
+		maker_close(m);
+		save_and_free("m.gguf", gguf_finish(&g));
+		refuse(counts, "m.gguf", BRISE_EUNSUPPORTED, cases[i].text);
+	}
+}
+
 static void test_values_that_change_nothing_are_accepted(check_counts *counts)
 {
 	maker_model *m = maker_new(true, "F16");
@@ -976,6 +1014,7 @@ int main(int argc, char **argv)
 	RUN(test_safetensors_come_before_models_beside_them(&counts));
 	RUN(test_several_models_of_a_folder_are_named(&counts));
 	RUN(test_other_mathematics_is_refused_by_name(&counts));
+	RUN(test_windows_of_layers_are_refused_by_name(&counts));
 	RUN(test_values_that_change_nothing_are_accepted(&counts));
 	RUN(test_scalings_are_read(&counts));
 	RUN(test_scaled_models_come_back_bit_for_bit(&counts));

@@ -6,6 +6,7 @@
 #include "convert/formats/gguf_reader.h"
 #include "convert/tokenizer/byte_level.h"
 #include "convert/tokenizer/byte_level_merges.h"
+#include "convert/tokenizer/chat_decision.h"
 #include "convert/tokenizer/gguf_byte_level.h"
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "convert/tokenizer/gguf_tokenizer_writer.h"
@@ -425,9 +426,11 @@ static void test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives(void
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* A GGUF of metadata alone, as gguf_put_tokenizer writes them, for a model of `rows` tokens. */
-static maker_bytes write_gguf(const brise_tokenizer *t, uint32_t rows)
+static maker_bytes write_gguf(const brise_tokenizer *t, uint32_t rows, const char *template_text,
+                              const char *format)
 {
-	brise_model model = { .config = { .vocab = rows, .bos = t->bos, .eos = t->eos } };
+	brise_model model = { .config = { .vocab = rows, .bos = t->bos, .eos = t->eos },
+		              .facts = { .chat_template = template_text, .chat_format = format } };
 	maker_bytes bytes = { NULL, 0, 0 };
 	gguf_pairs p = { .n = 0 };
 
@@ -448,7 +451,8 @@ static void check_round_trip(const opened *o, uint32_t padding, const char *what
 	opened again;
 
 	CHECK(&counts,
-	      read_gguf(write_gguf(o->t, o->t->vocab + padding), NULL, &again, &err) == BRISE_OK,
+	      read_gguf(write_gguf(o->t, o->t->vocab + padding, NULL, NULL), NULL, &again, &err) ==
+	              BRISE_OK,
 	      "%s: %s", what, err.message);
 	CHECK(&counts, same_section(&again, o), "%s: another section", what);
 	close_opened(&again);
@@ -475,6 +479,57 @@ static void test_what_is_written_gives_the_same_section(void)
 		      err.message);
 		if (o.t)
 			check_round_trip(&o, 0, "by hand");
+		close_opened(&o);
+	}
+}
+
+/* The format of conversations that a conversion records, by what the file says about it. */
+static void test_formats_of_conversations_are_found(void)
+{
+	static const struct {
+		uint32_t version;
+		const char *template_text, *recorded, *chosen, *format, *line;
+	} cases[] = {
+		{ 13, NULL, NULL, NULL, "v13", "the tokenizer is of tekken's version 13" },
+		{ 11, "[INST]", NULL, NULL, "v11", "the tokenizer is of tekken's version 11" },
+		{ 13, "[INST]", "v7", NULL, "v7", "chat format v7 (brise.chat_format)" },
+		{ 0, "[INST]", NULL, NULL, "v3-tekken", "the chat template writes [INST]" },
+		{ 0, "mistral-v7-tekken", NULL, NULL, "v7", "name mistral-v7-tekken" },
+		{ 0, "[INST][ARGS][CALL_ID]", NULL, NULL, "v11", "writes [ARGS]" },
+		{ 0, "[THINK][ARGS]", NULL, NULL, "v13", "writes [THINK]" },
+		{ 0, NULL, NULL, NULL, "v13", "the vocabulary has [THINK]" },
+		{ 0, NULL, NULL, "v7", "v7", "chat format v7 (--chat-format)" },
+	};
+	brise_error err = { .message = "" };
+	tensor_list list = { NULL, 0, 0 };
+	opened o;
+	size_t i;
+
+	for (i = 0; i < LENGTH(cases) && open_small(&o); i++) {
+		format_config config = { .vocab = o.t->vocab, .bos = 1, .eos = 2 };
+		notes decisions = { NULL, 0, false };
+		text_settings settings;
+		maker_bytes bytes;
+		gguf_header h;
+
+		o.t->dialect = cases[i].version;
+		bytes = write_gguf(o.t, o.t->vocab, cases[i].template_text, cases[i].recorded);
+		CHECK(&counts,
+		      gguf_read_memory(&h, bytes.data, bytes.n, "file", 0, &list, &err) ==
+		                      BRISE_OK &&
+		              gguf_read_settings(&h, "file", &settings, &decisions, &err) ==
+		                      BRISE_OK &&
+		              chat_decide(&settings, o.t, &config, cases[i].chosen, &decisions,
+		                          &err) == BRISE_OK,
+		      "%zu: %s", i, err.message);
+		CHECK(&counts,
+		      settings.chat_format && !strcmp(settings.chat_format, cases[i].format) &&
+		              strstr(decisions.text, cases[i].line),
+		      "%zu: %s, %s", i, settings.chat_format, decisions.text);
+		text_settings_free(&settings);
+		free(decisions.text);
+		gguf_free(&h);
+		maker_free(&bytes);
 		close_opened(&o);
 	}
 }
@@ -562,6 +617,7 @@ int main(int argc, char **argv)
 	RUN(test_hostile_files_are_refused());
 	RUN(test_a_gguf_of_mistral_nemo_gives_what_its_tokenizer_json_gives());
 	RUN(test_what_is_written_gives_the_same_section());
+	RUN(test_formats_of_conversations_are_found());
 	RUN(test_the_longest_tokens_come_back());
 	RUN(test_merges_are_those_of_mistral_nemo());
 	return check_report("tekken_gguf", &counts);
