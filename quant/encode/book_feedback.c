@@ -26,7 +26,7 @@ typedef struct book_tile {
 	const book_plan *plan;
 	float *w;           /* [16][padded] */
 	float *errors;      /* [padded][16]: weight minus what it became */
-	float *corrections; /* [16][32]: what earlier blocks add to the current block */
+	float *corrections; /* [16][32]: what other blocks add to the current block */
 	float scales[TILE_ROWS];
 	int exponents[TILE_ROWS]; /* the row has been divided by 2 to this */
 	size_t padded;
@@ -39,21 +39,25 @@ typedef struct book_rounded {
 	uint8_t code[TILE_BLOCK];
 } book_rounded;
 
-/* What the errors [n][16] of columns before a block add to it: [16][32]. panels: the block's two,
- * `apart` floats apart */
-static void multiply_panels(float *out, const float *errors, const float *panels, size_t apart,
-                            size_t n, book_products_fn *products)
+/* What the errors [n][16] from column `first` on add to a block, into corrections. panels: the
+ * block's two, `apart` floats apart; each is multiplied with all tiles before the other, since it
+ * fills half of a small L2. */
+static void multiply_panels(book_tile *tiles, size_t n_tiles, const float *panels, size_t apart,
+                            size_t first, size_t n)
 {
 	unsigned half, r;
+	book_tile *t;
 
-	for (half = 0; half < 2; half++) {
-		float sums[TILE_ROWS * TILE_ROWS] = { 0 };
+	for (half = 0; half < 2; half++)
+		for (t = tiles; t < tiles + n_tiles; t++) {
+			float sums[TILE_ROWS * TILE_ROWS] = { 0 };
 
-		products(sums, errors, panels + half * apart, n);
-		for (r = 0; r < TILE_ROWS; r++)
-			memcpy(out + r * TILE_BLOCK + half * TILE_ROWS, sums + r * TILE_ROWS,
-			       TILE_ROWS * sizeof *sums);
-	}
+			t->feedback->products(sums, t->errors + first * TILE_ROWS,
+			                      panels + half * apart, n);
+			for (r = 0; r < TILE_ROWS; r++)
+				memcpy(t->corrections + r * TILE_BLOCK + half * TILE_ROWS,
+				       sums + r * TILE_ROWS, TILE_ROWS * sizeof *sums);
+		}
 }
 
 /* Rounds the columns one after another. w: [32] weights; target: [32] weights with what earlier
@@ -267,17 +271,16 @@ static void descend_block(book_tile *t, unsigned r, size_t b, const float *gradi
 	replace_block(t, r, b, target, &rounded[at]);
 }
 
-/* gradient [16][32] of a block: what all errors of its span add to it. */
-static void find_gradient(const book_tile *t, size_t b, float *gradient)
+/* Gradients [16][32] of a block, into corrections: what all errors of its span add to it. */
+static void find_gradients(book_tile *tiles, size_t n_tiles, size_t b)
 {
-	const book_feedback *f = t->feedback;
+	const book_feedback *f = tiles->feedback;
 	size_t in_span = f->span / TILE_BLOCK, span = b / in_span, first = span * f->span,
 	       width = f->span < f->cols - first ? f->span : f->cols - first,
 	       n = book_span_columns(width);
 
-	multiply_panels(gradient, t->errors + first * TILE_ROWS,
-	                f->moments[span] + b % in_span * TILE_BLOCK * n, TILE_ROWS * n, n,
-	                f->products);
+	multiply_panels(tiles, n_tiles, f->moments[span] + b % in_span * TILE_BLOCK * n,
+	                TILE_ROWS * n, first, n);
 }
 
 static void descend(book_tile *tiles, size_t n)
@@ -288,8 +291,7 @@ static void descend(book_tile *tiles, size_t n)
 
 	for (pass = 0; pass < PASSES; pass++)
 		for (b = 0; b < blocks; b++) {
-			for (t = tiles; t < tiles + n; t++)
-				find_gradient(t, b, t->corrections);
+			find_gradients(tiles, n, b);
 			for (t = tiles; t < tiles + n; t++)
 				for (r = 0; r < t->n_rows; r++)
 					if (t->scales[r] > 0)
@@ -326,11 +328,8 @@ static void encode_blocks(book_tile *tiles, size_t n)
 		const float *panel = f->panels[b / in_span] + book_panel(at);
 		float corner[TILE_BLOCK * TILE_BLOCK];
 
-		for (t = tiles; t < tiles + n; t++)
-			multiply_panels(t->corrections,
-			                t->errors + (b - at) * TILE_BLOCK * TILE_ROWS, panel,
-			                book_in_panel(at, 0, TILE_ROWS), at * TILE_BLOCK,
-			                f->products);
+		multiply_panels(tiles, n, panel, book_in_panel(at, 0, TILE_ROWS),
+		                (b - at) * TILE_BLOCK, at * TILE_BLOCK);
 		for (j = 0; j < TILE_BLOCK * TILE_BLOCK; j++)
 			corner[j] = panel[book_in_panel(at, at * TILE_BLOCK + j / TILE_BLOCK,
 			                                j % TILE_BLOCK)];
