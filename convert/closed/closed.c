@@ -2,32 +2,19 @@
  * corrected and rounded */
 #include "convert/closed/closed.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/calibration/factor.h"
-#include "convert/calibration/moments.h"
-#include "convert/closed/rounding.h"
+#include "convert/closed/input.h"
 #include "convert/closed/loop_file.h"
+#include "convert/closed/rounding.h"
 #include "convert/closed/streams.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/model/crc32.h"
 #include "runtime/model/order.h"
 #include "runtime/os/memory.h"
-
-/* Columns whose correlations are kept together. */
-#define SPAN 4096u
-
-/* Added to each mean square, of their mean. On breeze between 0.01 and 0.1 differ by no more than
- * 3 %. */
-#define DAMPING 0.05
-
-/* The fraction of the correction that is made. On breeze, divergence on validation text and on the
- * project's documents: none of it 0.0045 and 0.0063, half 0.0038 and 0.0056. */
-#define STRENGTH 0.5f
 
 typedef struct closed {
 	const encode_job *job;
@@ -39,11 +26,7 @@ typedef struct closed {
 	uint8_t *storage;                      /* their bytes */
 	uint64_t original_bytes;
 	tile_error all;
-	/* of the current input */
-	moments moments;
-	correction correction;
-	book_feedback feedback;
-	void *data; /* moments as factor_data wants them */
+	closed_input input; /* the current one */
 	/* progress, in source bytes: a matrix counts one half while its input is measured, and one
 	 * while it is encoded */
 	double done, doing;
@@ -117,8 +100,8 @@ static brise_status encode(closed *c, uint32_t kind, uint32_t layer, bool measur
 	format_tensor *t = find_tensor(c, kind, layer);
 	uint8_t *bytes = loop_bytes(&c->store) + t->offset;
 	rounding r = { .job = c->job,
-		       .feedback = measured ? &c->feedback : NULL,
-		       .correction = measured ? &c->correction : NULL,
+		       .feedback = measured ? &c->input.feedback : NULL,
+		       .correction = measured ? &c->input.correction : NULL,
 		       .tell = tell_share,
 		       .user = c,
 		       .source = &c->store.sources[t - c->job->plan->tensors] };
@@ -208,50 +191,9 @@ static brise_status add_rows(void *user, const correction_rows *rows, size_t don
 {
 	closed *c = user;
 
-	if (rows->x) {
-		moments_add(&c->moments, rows->y, rows->stride, rows->n, c->job->tools, c->threads);
-		correction_add(&c->correction, rows, c->job->tools, c->threads);
-	}
+	if (rows->x)
+		input_add(&c->input, rows, c->job->tools, c->threads);
 	return report(c, (double)done / (double)c->streams.n, err);
-}
-
-static void free_part(closed *c)
-{
-	moments_free(&c->moments);
-	correction_free(&c->correction);
-	factor_free(&c->feedback);
-	memory_free_aligned(c->data);
-	c->data = NULL;
-}
-
-/* Sums become factors and corrections. */
-static brise_status finish_part(closed *c, uint32_t cols)
-{
-	const convert_options *o = c->job->options;
-	brise_status status;
-	uint32_t i;
-
-	for (i = 0; i < cols; i++)
-		if (!(c->moments.squares[i] / (double)c->streams.n <= (double)FLT_MAX))
-			return error_set(c->err, BRISE_EFORMAT,
-			                 "%s: what its matrices multiply is not finite",
-			                 c->job->name);
-	c->data = memory_new_aligned((size_t)calibration_data_bytes(cols, SPAN), 1);
-	if (!c->data)
-		return error_set(c->err, BRISE_ENOMEM, "no memory for moments");
-	moments_store(&c->moments, c->streams.n, c->data, c->threads);
-	moments_free(&c->moments);
-	if ((status = factor_new(&c->feedback, cols, SPAN, true, c->job->tools->add_products,
-	                         c->err)) != BRISE_OK)
-		return status;
-	status = factor_data(&c->feedback, c->data, DAMPING, c->job->name, c->threads, o->cancel,
-	                     o->user, c->err);
-	if (status == BRISE_ECANCELED)
-		return say_cancelled(c, c->err);
-	if (status == BRISE_OK)
-		correction_finish(&c->correction, &c->feedback, STRENGTH, c->streams.n,
-		                  c->job->tools, c->threads);
-	return status;
 }
 
 static brise_status measure_part(closed *c, uint32_t part)
@@ -263,17 +205,16 @@ static brise_status measure_part(closed *c, uint32_t part)
 		[RESIDENCY_DOWN] = { RESIDENCY_UP, RESIDENCY_DOWN, true, -1, RESIDENCY_DOWN },
 		[RESIDENCY_PARTS] = { 0, 0, false, -1, RESIDENCY_PARTS },
 	};
-	const format_config *f = c->config;
 	bool residual = part == RESIDENCY_O || part == RESIDENCY_DOWN;
-	uint32_t cols = streams_columns(f, part);
 	brise_status status;
 
-	if ((status = moments_new(&c->moments, cols, SPAN, c->err)) != BRISE_OK ||
-	    (status = correction_new(&c->correction, cols, SPAN, residual ? f->dim : 0,
-	                             pool_threads(c->threads), c->err)) != BRISE_OK ||
+	if ((status = input_new(&c->input, streams_columns(c->config, part),
+	                        residual ? c->config->dim : 0, pool_threads(c->threads), c->err)) !=
+	            BRISE_OK ||
 	    (status = streams_run(&c->streams, &steps[part], add_rows, c, c->err)) != BRISE_OK)
 		return status;
-	return finish_part(c, cols);
+	status = input_finish(&c->input, c->streams.n, c->job, c->threads, c->err);
+	return status == BRISE_ECANCELED ? say_cancelled(c, c->err) : status;
 }
 
 /* ---- the layers ----------------------------------------------------------------------------- */
@@ -301,7 +242,7 @@ static brise_status run_part(closed *c, uint32_t layer, uint32_t part)
 	end_work(c);
 	for (i = 0; i < 3 && parts[part][i] && status == BRISE_OK; i++)
 		status = encode(c, parts[part][i], layer, true);
-	free_part(c);
+	input_free(&c->input);
 	return status;
 }
 
@@ -443,19 +384,13 @@ static brise_status open_store(closed *c)
 	return status;
 }
 
-/* Bytes of memory of the widest input, while it is measured, factored and used. By spans: moments
- * as they are and as correlations, their factors, what corrects; four squares of a span, of which
- * two are the doubles that are factored; by columns: panels of 256 tokens, inverses of blocks. */
 static uint64_t count_memory(const closed *c)
 {
 	const format_config *f = c->config;
-	uint64_t cols = f->hidden_dim > f->dim ? f->hidden_dim : f->dim,
-	         span = cols < SPAN ? cols : SPAN;
+	uint32_t cols = f->hidden_dim > f->dim ? f->hidden_dim : f->dim;
 
-	return sizeof(float) * (cols * span * 11 / 4 + cols * (f->dim + 612) +
-	                        (uint64_t)f->dim * 256 + 4 * span * span) +
-	       pool_threads(c->threads) * rounding_bytes((uint32_t)cols) + c->original_bytes +
-	       2 * c->streams.engines[0]->facts.work_bytes;
+	return input_bytes(cols, f->dim) + pool_threads(c->threads) * rounding_bytes(cols) +
+	       c->original_bytes + 2 * c->streams.engines[0]->facts.work_bytes;
 }
 
 static void tell_needs(const closed *c)
@@ -527,7 +462,7 @@ brise_status closed_write(const encode_job *job, tile_error *all, brise_error *e
 		status = run(&c);
 	}
 	*all = c.all;
-	free_part(&c);
+	input_free(&c.input);
 	memory_free_aligned(c.storage);
 	streams_free(&c.streams);
 	loop_close(&c.store);
