@@ -9,7 +9,6 @@
 #include "convert/mixed/losses.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "convert/calibration/factor.h"
@@ -17,6 +16,7 @@
 #include "convert/closed/rounding.h"
 #include "convert/mixed/divergence.h"
 #include "convert/mixed/exaggerated.h"
+#include "convert/mixed/losses_progress.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
@@ -35,10 +35,6 @@
 #define TOKENS_MOST  1024u
 #define TOKENS_LEAST 32u
 #define STATES_MOST  ((uint64_t)1 << 30)
-
-/* For progress: encoding a matrix twice takes about as long as multiplying it by so many tokens, of
- * which one pass has n. */
-#define ENCODE_TOKENS 4000u
 
 typedef struct measurement {
 	const encode_job *job;
@@ -65,111 +61,8 @@ typedef struct measurement {
 	size_t n_streams; /* begun */
 	float *reference; /* [n][vocab] logarithms of the original's probabilities */
 	double *losses;
-	uint64_t done, total;  /* bytes */
-	double start, passing; /* when it began; seconds in passes over layers */
-	char name[64];
+	losses_progress progress;
 } measurement;
-
-/* ---- progress ------------------------------------------------------------------------------- */
-
-static brise_status report(const measurement *m, brise_error *err)
-{
-	const convert_options *o = m->job->options;
-
-	if (o->progress)
-		o->progress(o->user, m->name, m->done, m->total);
-	return encode_ask_cancel(o, m->job->name, err);
-}
-
-static brise_status tell_share(void *user, double share, brise_error *err)
-{
-	(void)share;
-	return report(user, err);
-}
-
-static uint64_t layer_bytes(const format_config *config)
-{
-	uint32_t kind, rows, cols;
-	uint64_t bytes = 0;
-
-	for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2; kind++) {
-		(void)model_tensor_shape(config, kind, &rows, &cols);
-		bytes += 2 * (uint64_t)rows * cols;
-	}
-	return bytes;
-}
-
-static uint64_t output_bytes(const format_config *config)
-{
-	return 2 * (uint64_t)config->vocab * config->dim;
-}
-
-static bool is_wanted(const format_tensor *t)
-{
-	return t->type == 0;
-}
-
-/* Encoding `bytes` of matrices, as that many bytes of passes. */
-static uint64_t encode_work(const measurement *m, uint64_t bytes)
-{
-	return bytes * ENCODE_TOKENS / m->n;
-}
-
-static void count_work(measurement *m)
-{
-	uint64_t inside = layer_bytes(m->config), outside = output_bytes(m->config), streams = 1;
-	uint32_t i;
-
-	m->total = m->config->n_layers * encode_work(m, inside) + encode_work(m, outside);
-	for (i = 0; i < m->job->plan->n_tensors; i++) {
-		const format_tensor *t = &m->job->plan->tensors[i];
-
-		m->total += t->kind == TENSOR_ATTENTION_NORM ? streams * inside : 0;
-		if (is_wanted(t)) {
-			streams++;
-			m->total += order_is_in_layer(t->kind) ? inside : 0;
-		}
-	}
-	m->total += streams * outside;
-}
-
-static void tell(const measurement *m, const char *line)
-{
-	const convert_options *o = m->job->options;
-
-	if (o->decision)
-		o->decision(o->user, line);
-}
-
-/* Memory before it is taken. */
-static void tell_needs(const measurement *m, size_t streams, double bytes)
-{
-	char line[160];
-
-	(void)snprintf(line, sizeof line,
-	               "measuring what each of %zu matrices loses, on %zu tokens: %.0f MB of "
-	               "memory",
-	               streams - 1, m->n, bytes / 1e6);
-	tell(m, line);
-}
-
-/* From how long passes and encoding took in the first layer. */
-static void tell_time(const measurement *m)
-{
-	uint64_t inside = layer_bytes(m->config), outside = output_bytes(m->config),
-	         encoded = encode_work(m, inside), passed = m->done - encoded,
-	         to_pass = m->total - m->config->n_layers * encoded - encode_work(m, outside) -
-	                   passed;
-	double encoding = os_clock() - m->start - m->passing,
-	       to_encode = m->config->n_layers - 1 + (double)outside / (double)inside,
-	       left = encoding * to_encode + m->passing * (double)to_pass / (double)passed;
-	char line[96];
-
-	if (left < 120)
-		return;
-	(void)snprintf(line, sizeof line, "measuring takes about %.0f minutes more", left / 60);
-	tell(m, line);
-}
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -205,7 +98,7 @@ static brise_status plan_tensors(measurement *m, uint32_t layer, bool inside, ui
 static brise_status encode(measurement *m, const encode_job *job, const format_tensor *t,
                            uint64_t at, brise_error *err)
 {
-	const rounding r = { .job = job, .tell = tell_share, .user = m };
+	const rounding r = { .job = job, .tell = losses_tell_share, .user = &m->progress };
 	format_tensor read = *t;
 	tile_error sum;
 
@@ -302,9 +195,8 @@ static brise_status run_stream(measurement *m, const float *from, float *to, bri
 		pass_end(&e->pass);
 		memcpy(to + first * stride, e->x, n * stride * sizeof(float));
 	}
-	m->passing += os_clock() - start;
-	m->done += layer_bytes(m->config);
-	return status == BRISE_OK ? report(m, err) : status;
+	losses_pass_done(&m->progress, os_clock() - start);
+	return status == BRISE_OK ? losses_report(&m->progress, err) : status;
 }
 
 /* Index of a wanted matrix; UINT32_MAX: it is not. */
@@ -315,7 +207,7 @@ static uint32_t find_wanted(const measurement *m, uint32_t kind, uint32_t layer)
 
 	for (i = 0; i < plan->n_tensors; i++)
 		if (plan->tensors[i].kind == kind && plan->tensors[i].layer == layer &&
-		    is_wanted(&plan->tensors[i]))
+		    losses_is_wanted(&plan->tensors[i]))
 			return i;
 	return UINT32_MAX;
 }
@@ -328,7 +220,7 @@ static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
 	uint64_t bytes;
 	uint32_t kind, index;
 
-	(void)snprintf(m->name, sizeof m->name, "measuring layer %u", (unsigned)layer);
+	losses_name_layer(&m->progress, layer);
 	layer_set_window(m->sequence, m->job->plan->source->windows, layer);
 	if ((status = plan_tensors(m, layer, true, &bytes, err)) == BRISE_OK)
 		status = encode_original(m, true, err);
@@ -339,7 +231,7 @@ static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
 			status = run_stream(m, states_of(m, 0), states_of(m, m->n_streams), err);
 		m->which[m->n_streams++] = index;
 	}
-	m->done += encode_work(m, layer_bytes(m->config));
+	losses_layer_encoded(&m->progress);
 	if (status == BRISE_OK)
 		status = set_layer(m, layer, 0, err);
 	for (i = 0; i < earlier && status == BRISE_OK; i++)
@@ -408,8 +300,8 @@ static brise_status predict(measurement *m, size_t stream, const weights_unit *o
 	if (status == BRISE_OK && !isfinite(sum))
 		return error_set(err, BRISE_EFORMAT, "%s: its predictions are not finite",
 		                 m->job->name);
-	m->done += output_bytes(m->config);
-	return status == BRISE_OK ? report(m, err) : status;
+	losses_prediction_done(&m->progress);
+	return status == BRISE_OK ? losses_report(&m->progress, err) : status;
 }
 
 /* The replaced output is for the original's stream; of tied matrices, for that of the replaced
@@ -423,13 +315,13 @@ static brise_status run_output(measurement *m, brise_error *err)
 	uint64_t bytes;
 	size_t i;
 
-	(void)snprintf(m->name, sizeof m->name, "measuring output");
+	losses_name_output(&m->progress);
 	if ((status = plan_tensors(m, 0, false, &bytes, err)) != BRISE_OK ||
 	    (status = encode_original(m, false, err)) != BRISE_OK ||
 	    (status = set_layer(m, 0, 0, err)) != BRISE_OK ||
 	    (status = forward_acquire_output(m->engine, &output, err)) != BRISE_OK)
 		return status;
-	m->done += encode_work(m, output_bytes(m->config));
+	losses_output_encoded(&m->progress);
 	for (i = 0; i < m->n_streams && status == BRISE_OK; i++)
 		if (i == 0 || i != replaced)
 			status = predict(m, i, &output, i == 0 ? NULL : &m->losses[m->which[i]],
@@ -451,7 +343,7 @@ static size_t count_streams(const measurement *m)
 	uint32_t i;
 
 	for (i = 0; i < m->job->plan->n_tensors; i++)
-		n += is_wanted(&m->job->plan->tensors[i]);
+		n += losses_is_wanted(&m->job->plan->tensors[i]);
 	return n;
 }
 
@@ -474,7 +366,8 @@ static brise_status allocate(measurement *m, brise_error *err)
 	    !checked_size(all, &floats) || !checked_mul(m->config->vocab, m->n, &all) ||
 	    !checked_size(all, &logits))
 		return error_set(err, BRISE_ENOMEM, "a model too large to measure here");
-	tell_needs(m, count_streams(m), (double)size + 4.0 * (double)(floats + logits));
+	losses_tell_needs(m->job, m->n, count_streams(m) - 1,
+	                  (double)size + 4.0 * (double)(floats + logits));
 	m->storage = memory_new_aligned(size, 1);
 	m->states = memory_new_aligned(floats, sizeof(float));
 	m->reference = memory_new(logits, sizeof(float));
@@ -531,13 +424,12 @@ static brise_status run(measurement *m, brise_error *err)
 	if ((status = allocate(m, err)) != BRISE_OK || (status = open_engine(m, err)) != BRISE_OK)
 		return status;
 	make_jobs(m);
-	count_work(m);
-	m->start = os_clock();
+	losses_begin(&m->progress, m->job, m->n);
 	status = embed(m, err);
 	for (layer = 0; layer < m->config->n_layers && status == BRISE_OK; layer++) {
 		status = run_layer(m, layer, err);
 		if (layer == 0 && status == BRISE_OK)
-			tell_time(m);
+			losses_tell_time(&m->progress);
 	}
 	return status == BRISE_OK ? run_output(m, err) : status;
 }

@@ -14,10 +14,6 @@
 
 #include "convert/encode.h"
 
-typedef struct losses_progress {
-	uint64_t done, total; /* source bytes, as the passes read them */
-} losses_progress;
-
 /* The loss of each matrix of the plan whose type is not chosen yet (0) if it were q3, into losses
  * [n_tensors], in nats per token; 0 for the others. job->calibration has a text. Deterministic, for
  * any number of threads. *tokens: how many of the text were used.
