@@ -414,6 +414,17 @@ static void test_reasoning_is_a_block_of_its_own(void)
 	      "%s", fake_body());
 }
 
+static void test_reasoning_stands_where_it_came(void)
+{
+	fake_post(api_messages, "{" HELLO "}");
+	fake_text(0, "a");
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "b");
+	fake_text(0, "c");
+	fake_done(0, JOB_ENDED, 9, 0);
+	expect("'content':[{'type':'text','text':'a','citations':null},{'type':'thinking',"
+	       "'thinking':'b','signature':'brise'},{'type':'text','text':'c',");
+}
+
 static void test_calls_stream_in_the_published_order(void)
 {
 	char id[10], part[256];
@@ -605,6 +616,7 @@ int main(int argc, char **argv)
 	RUN(test_message_has_the_published_fields());
 	RUN(test_text_streams_in_the_published_order());
 	RUN(test_reasoning_is_a_block_of_its_own());
+	RUN(test_reasoning_stands_where_it_came());
 	RUN(test_calls_stream_in_the_published_order());
 	RUN(test_calls_are_blocks_of_the_message());
 	RUN(test_ends_have_the_published_reasons());

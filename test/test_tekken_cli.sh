@@ -57,6 +57,45 @@ printf 'Hello\nAgain\n' | "$brise" chat "$model" -n 20 --seed 1 >"$dir/out" 2>"$
 holds "chat answers" [ $? -eq 0 -a -s "$dir/out" ]
 holds "in whole characters, too" is_utf8 "$dir/out"
 
+# Reasoning. The weights never saw its marks: a bias on them, 34 and 35, makes it come and go.
+thinking="--private -n 40 --temperature 1 --ignore-eos --seed 2 --logit-bias 34=15 --logit-bias 35=15"
+holds "the marks of reasoning are these" sh -c '[ "$("$1" tokenize "$2" --control "[THINK][/THINK]")" = "34 35" ]' sh "$brise" "$small"
+printf 'Hello\n' >"$dir/lines"
+"$brise" chat "$model" $thinking <"$dir/lines" >"$dir/hidden" 2>"$dir/err"
+"$brise" chat "$model" $thinking --reasoning <"$dir/lines" >"$dir/shown" 2>"$dir/err"
+holds "chat hides reasoning" [ -s "$dir/hidden" -a "$(grep -c '(reasoning)' "$dir/hidden")" -eq 0 ]
+holds "--reasoning shows it" [ "$(grep -c '(reasoning)$' "$dir/shown")" -eq 3 ]
+holds "apart from the answer" [ "$(sed -n '/(reasoning)$/{s///p;n;d};/^(answer)$/d;p' "$dir/shown" | tr -d '\n')" = "$(tr -d '\n' <"$dir/hidden")" ]
+printf '/reasoning on\nHello\n' >"$dir/lines"
+"$brise" chat "$model" $thinking --commands <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "/reasoning on shows it, too" cmp -s "$dir/out" "$dir/shown"
+printf '/reasoning off\nHello\n/reasoning\n' >"$dir/lines"
+"$brise" chat "$model" $thinking --commands --reasoning <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "/reasoning off hides it" cmp -s "$dir/out" "$dir/hidden"
+holds "/reasoning says how it is" grep -q "reasoning is hidden; /reasoning on shows it" "$dir/err"
+try run "$model" --chat Hello $(echo "$thinking" | sed 's/--private//')
+holds "run --chat leaves it out" [ "$(cat "$dir/out")" = "$(cat "$dir/hidden")" ]
+holds "a format without it says so" sh -c 'echo /reasoning | "$1" chat "$2" --private --commands --chat-format v7 2>&1 | grep -q "the format v7 has no reasoning apart"' sh "$brise" "$model"
+printf '{"messages": [{"role": "user", "content": "Hello"}]}\n' >"$dir/lines"
+"$brise" chat "$model" $thinking --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "chat --jsonl has it in a field of its own" grep -q '"content":".*","reasoning_content":"' "$dir/out"
+
+open='[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": [{"type": "thinking", "thinking": "So", "closed": false}], "prefix": true}]'
+printf '{"messages": %s}\n' "$open" >"$dir/lines"
+"$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 35=-inf --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "reasoning that is open goes on; without an end the limit cuts it, and there is no answer" \
+	grep -qE '^\{"message":\{"role":"assistant","content":"","reasoning_content":".+"\},"finish_reason":"length"\}$' "$dir/out"
+ask() { # name, seed, bias on the end of reasoning, most tokens, further fields
+	printf '{"custom_id": "%s", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": %s, "temperature": 1, "seed": %s, "logit_bias": {"35": %s}, "max_tokens": %s%s}}\n' "$1" "$open" "$2" "$3" "$4" "$5"
+}
+ask json 1 13 400 ', "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": [1]}}}' >"$dir/in.jsonl"
+ask call 4 12 400 ', "tools": [{"type": "function", "function": {"name": "now"}}], "tool_choice": "required", "parallel_tool_calls": false' >>"$dir/in.jsonl"
+ask endless 1 -100 5 >>"$dir/in.jsonl"
+try batch "$model" "$dir/in.jsonl" "$dir/out.jsonl"
+holds "a schema holds from behind reasoning on" grep -qE '"json".*"content":" ?\[[^"]*1[^"]*\]","reasoning_content":".+"' "$dir/out.jsonl"
+holds "so does the form of a call that must be" grep -qE '"call".*"content":null,"reasoning_content":".+".*"function":\{"name":"now","arguments":"\{\}"\}.*"finish_reason":"tool_calls"' "$dir/out.jsonl"
+holds "a limit within reasoning leaves no answer" grep -qE '"endless".*"content":"","reasoning_content":".+".*"finish_reason":"length"' "$dir/out.jsonl"
+
 cat README.md >"$dir/readme"
 head -c 2000 README.md >"$dir/few"
 try perplexity "$model" --text "$dir/few" --context 128

@@ -242,6 +242,8 @@ brise_status answerer_draw(answerer *a, const int32_t *prompt, size_t n, size_t 
 	memset(&drafts, 0, sizeof drafts);
 	if (begun == 0)
 		status = begin_answer(a, options, err);
+	if (status == BRISE_OK && begun == 0)
+		brise_begin_answer(a->reader, prompt, n);
 	if (status == BRISE_OK && options->has_drafts && !(has_drafts = drafter_new(&drafts)))
 		status = error_set(err, BRISE_ENOMEM,
 		                   "no memory for drafts (--no-drafts needs none)");

@@ -238,7 +238,7 @@ static void read_token(drawing *d, const generate_token *token)
 /* Biases can ban all tokens, or all that a grammar allows. */
 static brise_status choose(drawing *d, const float *logits, generate_token *token)
 {
-	brise_status status = constraint_apply(&d->constraint, d->g.sampler, &d->error);
+	brise_status status = constraint_apply(&d->constraint, logits, d->g.sampler, &d->error);
 
 	if (status == BRISE_OK)
 		status = generate_next(&d->g, logits, token, &d->error);

@@ -11,7 +11,7 @@
 #include "runtime/serve/join_messages.h"
 #include "runtime/serve/scheduler.h"
 
-#define CALLS "[TOOL_CALLS]" /* the token of v2 and v3 that calls stand behind */
+#define CALLS "[TOOL_CALLS]" /* the token that calls stand behind */
 
 struct request_job {
 	request *request;

@@ -57,6 +57,9 @@ struct brise_chat {
 /* "the user" and so on, for messages. */
 const char *chat_role_name(brise_role role);
 
+/* Whether an answer to a prompt begins within reasoning, which the prompt has left open. */
+bool chat_begins_in_thought(const brise_chat *chat, const int32_t *prompt, size_t n);
+
 /* Adds an id to the tokens that end an answer; -1 and what is there already are left out. False:
  * no memory. */
 bool chat_add_end(brise_chat *chat, int32_t id);

@@ -73,21 +73,21 @@ static bool is_control(const brise_chat *chat, enum chat_control control, int32_
 	return chat->facts.thoughts && id >= 0 && chat->controls[control] == id;
 }
 
-void brise_begin_answer(brise_answer *answer, const int32_t *prompt, size_t n)
+bool chat_begins_in_thought(const brise_chat *chat, const int32_t *prompt, size_t n)
 {
-	const brise_chat *chat;
-
-	if (!answer)
-		return;
-	chat = answer->chat;
-	answer->n_thought = 0;
-	answer->thinks = false;
 	/* Texts have no control tokens: the last one says where the prompt ends. */
 	while (prompt && n > 0 && chat->tokenizer->vocab > (uint32_t)prompt[n - 1] &&
 	       chat->tokenizer->types[prompt[n - 1]] != PIECE_CONTROL)
 		n--;
-	if (prompt && n > 0)
-		answer->thinks = is_control(chat, CHAT_BEGIN_THOUGHT, prompt[n - 1]);
+	return prompt && n > 0 && is_control(chat, CHAT_BEGIN_THOUGHT, prompt[n - 1]);
+}
+
+void brise_begin_answer(brise_answer *answer, const int32_t *prompt, size_t n)
+{
+	if (!answer)
+		return;
+	answer->n_thought = 0;
+	answer->thinks = chat_begins_in_thought(answer->chat, prompt, n);
 }
 
 size_t brise_count_thought(const brise_answer *answer)

@@ -3,13 +3,14 @@
  *
  *     sh test/fuzz/run.sh test/fuzz/fuzz_grammar.c SECONDS
  *
- * Input: a byte that chooses the kind; then the text.
+ * Input: a byte that chooses the kind, and the form of calls; then the text.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/grammar/grammar.h"
+#include "test/chat_maker.h"
 #include "test/fuzz/fuzz_error.h"
 #include "test/grammar_maker.h"
 #include "test/random.h"
@@ -66,19 +67,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const brise_grammar_kind kinds[] = { BRISE_GRAMMAR_SCHEMA, BRISE_GRAMMAR_GBNF,
 		                                    BRISE_GRAMMAR_TOOLS, BRISE_GRAMMAR_SCHEMA };
+	static const brise_chat_options v13 = { .size = sizeof v13, .format = "v13" };
 	static maker m;
+	static chat_maker later;
+	static brise_chat *chat;
 	static bool is_ready;
+	bool is_later;
 	brise_grammar_options o;
 	brise_grammar *g;
 	char *text;
 
-	if (!is_ready && !maker_begin(&m))
+	if (!is_ready && (!maker_begin(&m) || !chat_maker_open_tekken(&later, NULL, NULL) ||
+	                  brise_new_chat(&chat, later.t, NULL, &v13, &fuzz_error) != BRISE_OK))
 		abort();
 	is_ready = true;
 	if (size == 0)
 		return 0;
 	brise_init_grammar_options(&o, sizeof o);
 	o.kind = kinds[data[0] % 4];
+	is_later = data[0] / 4 % 2 > 0;
+	o.chat = is_later ? chat : NULL;
 	o.bytes = size - 1;
 	if (data[0] % 4 == 3) {
 		text = wrap_pattern(data + 1, size - 1, &o.bytes);
@@ -89,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data + 1, size - 1);
 	}
 	o.text = text;
-	if (fuzz_succeeds(brise_new_grammar(&g, m.tokenizer, &o, &fuzz_error))) {
+	if (fuzz_succeeds(
+	            brise_new_grammar(&g, is_later ? later.t : m.tokenizer, &o, &fuzz_error))) {
 		use(g);
 		brise_free_grammar(g);
 	}

@@ -217,12 +217,15 @@ def main(folder):
                          {"role": "tool", "tool_call_id": "call1", "content": "[1]"}, {"role": "assistant", "content": "b", "prefix": True}],
             "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}], "continue_final_message": False}
     plain = json.dumps({"messages": [m for m in talk["messages"] if m["role"] in ("system", "user")]})
-    for form in range(7):
-        put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) else plain).encode())
+    for form in range(11):
+        if form == 10:
+            talk["messages"][-1]["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": "[/THINK]"}]}, {"type": "text", "text": "b"}, {"type": "thinking", "thinking": "c", "closed": False}]
+        put("fuzz_chat", "form%d" % form, bytes([20 * form + (1 if form in (1, 2) else 2 if form == 3 else 0)]) + affixes.encode() + b"\0" + (json.dumps(talk) if form in (1, 2) or form > 6 else plain).encode())
     put("fuzz_grammar", "schema", b'\0{"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"pattern": "^x|y{2,3}$", "maxLength": 5}}, "required": ["a"], "$defs": {"n": {"type": "integer", "minimum": -3, "multipleOf": 0.5}}}')
     put("fuzz_grammar", "branches", b'\0{"oneOf": [{"enum": ["a", [1]]}, {"type": "array", "prefixItems": [true], "items": {"format": "date"}, "minItems": 1}], "anyOf": [{"allOf": [{"not": 1}]}]}')
     put("fuzz_grammar", "gbnf", b'\1root ::= sum "\\n"\nsum ::= sum "+" [0-9]{1,3} | (sum)? "\\u00e9" # end')
     put("fuzz_grammar", "tools", b'\2[{"function": {"name": "f", "parameters": {"properties": {"x": {"type": "string"}}}}}, {"function": {"name": "g"}}]')
+    put("fuzz_grammar", "calls", b'\6[{"function": {"name": "f", "parameters": {"properties": {"x": {"type": "string"}}}}}, {"function": {"name": "f g"}}]')
     put("fuzz_grammar", "pattern", b"\3^(?:a|[^\\d-z]{2,}?|\\u{41}.)*$")
     put("fuzz_answer", "list", b"text\1 [{\"name\": \"f\", \4\"arguments\": {\"a\": [1, \"}\"]}, \"id\": \"x\"}, {\"arguments\": \"{}\", \"name\": \"g\"}]")
     put("fuzz_answer", "named", b"\1f\2call00001\3{\"a\": 1}\1g[ARGS]{}after")
