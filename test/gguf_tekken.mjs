@@ -8,7 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import {openLlama} from "../bench/llama.mjs";
 
-const TEKKEN = "test/models/tekken/tekken.json", VOCAB = 2048, DIM = 64, HIDDEN = 96, HEAD = 32, LAYERS = 2, TOKENS = 96, STRINGS = 3000, NEAR = 0.01;
+const TEKKEN = "test/models/tekken/tekken.json", VOCAB = 2048, DIM = 64, HIDDEN = 96, HEAD = 32, LAYERS = 2, TOKENS = 96, STRINGS = 1000, NEAR = 0.01;
 const PROMPTS = ["The tokenizer", "int main(void)", "café, 北京 2024", "A", "Two\n\nlines", "привет"];
 const MODELS = {
 	llama: {model_type: "mistral", rope_theta: 1e6},
@@ -124,7 +124,8 @@ export async function checkTekken(brise, native, gguf, folder, check) {
 
 		for (const control of [false, true]) {
 			const ids = [first, again].map(model => run("tokenize", model, "--jsonl", "-f", lines, ...control ? ["--control"] : []).trim().split("\n"));
-			const others = texts.filter((text, i) => ids.some(own => `[${[...llama.model.tokenize(text, control)].join()}]` !== own[i]));
+			const theirs = texts.map(text => `[${[...llama.model.tokenize(text, control)].join()}]`);
+			const others = texts.filter((_, i) => ids.some(own => own[i] !== theirs[i]));
 
 			check(`${name}: llama.cpp cuts ${STRINGS} texts for tekken alike, control tokens ${control ? "recognised" : "as text"}`, others.length === 0,
 				JSON.stringify(others.slice(0, 3)));
