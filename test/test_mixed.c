@@ -15,6 +15,7 @@
 #define TOKENS        150u
 
 static arch_tools best;
+static enum book_effort effort = EFFORT_HIGH;
 
 /* ---- conversions ---------------------------------------------------------------------------- */
 
@@ -108,7 +109,7 @@ static convert_options make_options(void)
 	convert_options options;
 
 	convert_init_options(&options);
-	options.effort = EFFORT_HIGH;
+	options.effort = effort;
 	options.threads = 2;
 	return options;
 }
@@ -152,29 +153,38 @@ static double divergence(const double *p, const double *q, size_t vocab)
 	return sum / TOKENS;
 }
 
-/* What losses_measure says of every matrix of a model; NULL: it fails. */
-static double *measure(const format_config *config, file_plan *plan, brise_error *err)
+/* What losses_measure says of the matrices of a model, all but one layer's (no layer: all); guesses
+ * before are 1, 2, 3, 1 and so on. NULL: it fails. */
+static double *measure(const format_config *config, enum book_effort with, uint32_t but,
+                       file_plan *plan, brise_error *err)
 {
 	convert_source source = make_source(config);
 	convert_options options;
 	encode_job job = { plan, &options, NULL, &best, 2, files.out };
 	double *losses = NULL;
 	brise_status status;
-	size_t tokens;
+	losses_how how = { 0, false };
 	uint32_t i;
 
 	convert_init_options(&options);
-	options.effort = EFFORT_FAST;
+	options.effort = with;
 	status = plan_make(plan, &source, &job, err);
-	for (i = 0; i < plan->n_tensors; i++)
-		plan->tensors[i].type = order_is_vector(plan->tensors[i].kind) ? TYPE_F32 : 0;
+	for (i = 0; i < plan->n_tensors; i++) {
+		format_tensor *t = &plan->tensors[i];
+
+		t->type = order_is_vector(t->kind)                        ? TYPE_F32
+		          : order_is_in_layer(t->kind) && t->layer == but ? TYPE_Q4
+		                                                          : 0;
+	}
 	if (status == BRISE_OK &&
 	    (status = calibration_open(&job.calibration, files.cal, err)) == BRISE_OK) {
 		losses = calloc(plan->n_tensors, sizeof *losses);
-		status = losses_measure(&job, losses, &tokens, err);
+		for (i = 0; i < plan->n_tensors; i++)
+			losses[i] = 1 + i % 3;
+		status = losses_measure(&job, losses, &how, err);
 	}
 	calibration_close(job.calibration);
-	if (status == BRISE_OK && tokens == TOKENS)
+	if (status == BRISE_OK && how.tokens == TOKENS && how.by_layer == (with == EFFORT_FAST))
 		return losses;
 	free(losses);
 	return NULL;
@@ -195,7 +205,7 @@ static void test_losses_are_the_divergence_of_single_matrices(check_counts *coun
 
 	small_tokens(ids, TOKENS, config->vocab, 4);
 	make_calibration(config, ids, TOKENS);
-	losses = measure(config, &plan, &err);
+	losses = measure(config, EFFORT_NORMAL, UINT32_MAX, &plan, &err);
 	CHECK(counts, losses, "%s", err.message);
 	if (!losses)
 		return;
@@ -225,6 +235,54 @@ static void test_losses_are_the_divergence_of_single_matrices(check_counts *coun
 	free(whole), free(losses);
 	plan_free(&plan);
 	(void)unlink(files.model), (void)unlink(files.cal);
+}
+
+/* Sums of the layers, and shares of the guesses within each; embedding and output to the bit. The
+ * last layer and what follows it are where streams would go beyond their room. */
+static void test_layers_lose_what_their_matrices_do(check_counts *counts,
+                                                    const format_config *config, uint32_t but)
+{
+	double *single, *whole, sums[2][2] = { { 0 } }, guesses[2] = { 0 };
+	brise_error err = { BRISE_OK, "" };
+	file_plan plan, again;
+	uint32_t i, layer;
+
+	make_random_calibration(config, 4);
+	single = measure(config, EFFORT_NORMAL, but, &plan, &err);
+	whole = measure(config, EFFORT_FAST, but, &again, &err);
+	CHECK(counts, single && whole, "%s", err.message);
+	if (!single || !whole)
+		return;
+	for (i = 0; i < plan.n_tensors; i++) {
+		const format_tensor *t = &plan.tensors[i];
+
+		if (!order_is_in_layer(t->kind) || t->type != 0) {
+			CHECK(counts, single[i] == whole[i] && (single[i] > 0) == (t->type == 0),
+			      "tensor %u: %g, %g", (unsigned)i, single[i], whole[i]);
+			continue;
+		}
+		sums[0][t->layer] += single[i];
+		sums[1][t->layer] += whole[i];
+		guesses[t->layer] += 1 + i % 3;
+	}
+	for (layer = 0; layer < 2; layer++)
+		CHECK(counts,
+		      layer == but ? sums[1][layer] == 0
+		                   : fabs(log(sums[1][layer] / sums[0][layer])) < log(1.3),
+		      "layer %u: %g, its matrices %g", (unsigned)layer, sums[1][layer],
+		      sums[0][layer]);
+	for (i = 0; i < plan.n_tensors; i++) {
+		const format_tensor *t = &plan.tensors[i];
+		double share = (1 + i % 3) / guesses[t->layer < 2 ? t->layer : 0];
+
+		CHECK(counts,
+		      !order_is_in_layer(t->kind) || t->type != 0 ||
+		              fabs(whole[i] / (share * sums[1][t->layer]) - 1) < 1e-9,
+		      "tensor %u: %g is not its share", (unsigned)i, whole[i]);
+	}
+	free(single), free(whole);
+	plan_free(&plan), plan_free(&again);
+	(void)unlink(files.cal);
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -488,6 +546,12 @@ int main(int argc, char **argv)
 	RUN(test_losses_are_the_divergence_of_single_matrices(&counts, &small_odd));
 	RUN(test_losses_are_the_divergence_of_single_matrices(&counts, &small_wide));
 	RUN(test_losses_are_the_divergence_of_single_matrices(&counts, &small_scaled));
+	RUN(test_layers_lose_what_their_matrices_do(&counts, &small_odd, UINT32_MAX));
+	RUN(test_layers_lose_what_their_matrices_do(&counts, &small_wide, 0));
+	RUN(test_layers_lose_what_their_matrices_do(&counts, &small_scaled, 1));
+	effort = EFFORT_FAST;
+	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_wide));
+	effort = EFFORT_HIGH;
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_odd));
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_wide));
 	RUN(test_cancelled_conversions_leave_nothing(&counts));

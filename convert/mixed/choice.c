@@ -141,9 +141,11 @@ brise_status choice_measure(choice *c, brise_error *err)
 	if (!measured)
 		return error_set(err, BRISE_ENOMEM, "no memory to choose types");
 	for (i = 0; i < plan->n_tensors; i++)
-		if (c->losses[i].open)
+		if (c->losses[i].open) {
 			plan->tensors[i].type = 0;
-	status = losses_measure(c->job, measured, &c->tokens, err);
+			measured[i] = c->losses[i].q3;
+		}
+	status = losses_measure(c->job, measured, &c->how, err);
 	for (i = 0; i < plan->n_tensors && status == BRISE_OK; i++) {
 		types_loss *loss = &c->losses[i];
 
@@ -240,11 +242,16 @@ void choice_describe(const choice *c, notes *lines)
 		(void)snprintf(budget, sizeof budget,
 		               "%.0f MB of memory, %.0f MB of it cache and scratch",
 		               (double)o->memory / 1e6, (double)c->beside / 1e6);
-	if (c->tokens > 0)
-		notes_add(lines,
-		          "types chosen for %s by the divergence that each matrix alone causes, "
-		          "measured on %zu tokens of the calibration (nats per token)",
-		          budget, c->tokens);
+	if (c->how.tokens > 0)
+		notes_add(
+		        lines,
+		        "types chosen for %s by the divergence that %s, measured on %zu tokens of "
+		        "the calibration (nats per token)",
+		        budget,
+		        c->how.by_layer ? "each layer as a whole, embedding and output cause, and "
+		                          "by kinds and errors within a layer"
+		                        : "each matrix alone causes",
+		        c->how.tokens);
 	else
 		notes_add(lines,
 		          "types chosen for %s by kind of matrix and error; losses are measured "

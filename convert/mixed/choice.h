@@ -4,6 +4,7 @@
 
 #include "convert/encode.h"
 #include "convert/formats/notes.h"
+#include "convert/mixed/losses.h"
 #include "convert/types.h"
 
 /* Threads whose scratch a budget of memory has room for: boards have four cores, and a file is to
@@ -13,7 +14,7 @@
 typedef struct choice {
 	const encode_job *job;
 	types_loss *losses; /* [n_tensors] of the plan */
-	size_t tokens;      /* that losses were measured on; 0: they are guessed by kind */
+	losses_how how;     /* losses were measured; no tokens: they are guessed by kind */
 	uint64_t most;      /* bytes of the file */
 	uint64_t beside;    /* bytes of cache and scratch, with a budget of memory */
 } choice;

@@ -17,6 +17,7 @@
 #include "convert/mixed/divergence.h"
 #include "convert/mixed/exaggerated.h"
 #include "convert/mixed/losses_progress.h"
+#include "convert/mixed/parts.h"
 #include "quant/checked.h"
 #include "runtime/error.h"
 #include "runtime/eval/attention.h"
@@ -35,6 +36,9 @@
 #define TOKENS_MOST  1024u
 #define TOKENS_LEAST 32u
 #define STATES_MOST  ((uint64_t)1 << 30)
+
+/* With fewer tokens for each of all matrices, layers are measured instead, on more of them. */
+#define TOKENS_ENOUGH 128u
 
 typedef struct measurement {
 	const encode_job *job;
@@ -56,8 +60,9 @@ typedef struct measurement {
 
 	const int32_t *ids; /* [n] */
 	size_t n;
-	float *states;    /* [n_streams][n][engine_stride(dim)]; stream 0 is the original's */
-	uint32_t *which;  /* [n_streams] index of the replaced matrix */
+	float *states;   /* [n_streams][n][engine_stride(dim)]; stream 0 is the original's */
+	bool by_layer;   /* a stream has all matrices of a layer replaced (convert/mixed/parts.h) */
+	uint32_t *which; /* [n_streams] index of the replaced matrix, the first of several */
 	size_t n_streams; /* begun */
 	float *reference; /* [n][vocab] logarithms of the original's probabilities */
 	double *losses;
@@ -207,23 +212,17 @@ static uint32_t find_wanted(const measurement *m, uint32_t kind, uint32_t layer)
 
 	for (i = 0; i < plan->n_tensors; i++)
 		if (plan->tensors[i].kind == kind && plan->tensors[i].layer == layer &&
-		    losses_is_wanted(&plan->tensors[i]))
+		    parts_is_wanted(&plan->tensors[i]))
 			return i;
 	return UINT32_MAX;
 }
 
 /* The new streams begin with the states of the original before the layer. */
-static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
+static brise_status begin_matrices(measurement *m, uint32_t layer, brise_error *err)
 {
-	size_t earlier = m->n_streams, i;
-	brise_status status;
-	uint64_t bytes;
+	brise_status status = BRISE_OK;
 	uint32_t kind, index;
 
-	losses_name_layer(&m->progress, layer);
-	layer_set_window(m->sequence, m->job->plan->source->windows, layer);
-	if ((status = plan_tensors(m, layer, true, &bytes, err)) == BRISE_OK)
-		status = encode_original(m, true, err);
 	for (kind = TENSOR_ATTENTION_NORM; kind <= TENSOR_W2 && status == BRISE_OK; kind++) {
 		if ((index = find_wanted(m, kind, layer)) == UINT32_MAX)
 			continue;
@@ -231,11 +230,82 @@ static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
 			status = run_stream(m, states_of(m, 0), states_of(m, m->n_streams), err);
 		m->which[m->n_streams++] = index;
 	}
-	losses_layer_encoded(&m->progress);
+	return status;
+}
+
+/* The layer's wanted matrices become those that replace them. */
+static brise_status replace_layer(measurement *m, uint32_t layer, brise_error *err)
+{
+	brise_status status = BRISE_OK;
+	uint32_t i;
+
+	for (i = 0; i < LAYER_TENSORS && status == BRISE_OK; i++) {
+		const format_tensor *t = &m->tensors[i];
+
+		if (order_is_in_layer(t->kind) && find_wanted(m, t->kind, layer) != UINT32_MAX &&
+		    (status = prepare_feedback(m, t, err)) == BRISE_OK)
+			status = encode(m, &m->replaced_job, t, t->offset, err);
+	}
+	return status == BRISE_OK ? set_layer(m, layer, 0, err) : status;
+}
+
+/* The first wanted matrix of a layer; UINT32_MAX: there is none. */
+static uint32_t find_first(const measurement *m, uint32_t layer)
+{
+	const file_plan *plan = m->job->plan;
+	uint32_t i;
+
+	for (i = 0; i < plan->n_tensors; i++)
+		if (order_is_in_layer(plan->tensors[i].kind) && plan->tensors[i].layer == layer &&
+		    parts_is_wanted(&plan->tensors[i]))
+			return i;
+	return UINT32_MAX;
+}
+
+/* One new stream, whose layer replaces the original's once the earlier streams are through. */
+static brise_status run_whole_layer(measurement *m, uint32_t layer, brise_error *err)
+{
+	size_t earlier = m->n_streams, i;
+	uint32_t first = find_first(m, layer);
+	float *states = first == UINT32_MAX ? NULL : states_of(m, earlier);
+	brise_status status = set_layer(m, layer, 0, err);
+
+	if (states)
+		memcpy(states, states_of(m, 0),
+		       m->n * engine_stride(m->config->dim) * sizeof *states);
+	for (i = 0; i < earlier && status == BRISE_OK; i++)
+		status = run_stream(m, states_of(m, i), states_of(m, i), err);
+	if (!states || status != BRISE_OK)
+		return status;
+	m->which[m->n_streams++] = first;
+	status = replace_layer(m, layer, err);
+	return status == BRISE_OK ? run_stream(m, states, states, err) : status;
+}
+
+static brise_status run_matrices(measurement *m, uint32_t layer, brise_error *err)
+{
+	size_t earlier = m->n_streams, i;
+	brise_status status = begin_matrices(m, layer, err);
+
 	if (status == BRISE_OK)
 		status = set_layer(m, layer, 0, err);
 	for (i = 0; i < earlier && status == BRISE_OK; i++)
 		status = run_stream(m, states_of(m, i), states_of(m, i), err);
+	return status;
+}
+
+static brise_status run_layer(measurement *m, uint32_t layer, brise_error *err)
+{
+	brise_status status;
+	uint64_t bytes;
+
+	losses_name_layer(&m->progress, layer);
+	layer_set_window(m->sequence, m->job->plan->source->windows, layer);
+	if ((status = plan_tensors(m, layer, true, &bytes, err)) != BRISE_OK ||
+	    (status = encode_original(m, true, err)) != BRISE_OK)
+		return status;
+	status = m->by_layer ? run_whole_layer(m, layer, err) : run_matrices(m, layer, err);
+	losses_layer_encoded(&m->progress);
 	return status;
 }
 
@@ -311,6 +381,7 @@ static brise_status run_output(measurement *m, brise_error *err)
 	uint32_t index = find_wanted(m, is_tied(m) ? TENSOR_EMBEDDING : TENSOR_OUTPUT, 0);
 	size_t replaced = is_tied(m) && index != UINT32_MAX ? 1 : 0;
 	weights_unit output;
+	double loss = 0;
 	brise_status status;
 	uint64_t bytes;
 	size_t i;
@@ -322,10 +393,12 @@ static brise_status run_output(measurement *m, brise_error *err)
 	    (status = forward_acquire_output(m->engine, &output, err)) != BRISE_OK)
 		return status;
 	losses_output_encoded(&m->progress);
-	for (i = 0; i < m->n_streams && status == BRISE_OK; i++)
+	for (i = 0; i < m->n_streams && status == BRISE_OK; i++) {
 		if (i == 0 || i != replaced)
-			status = predict(m, i, &output, i == 0 ? NULL : &m->losses[m->which[i]],
-			                 err);
+			status = predict(m, i, &output, i == 0 ? NULL : &loss, err);
+		if (i > 0 && i != replaced && status == BRISE_OK)
+			parts_set_loss(m->job->plan, m->by_layer, m->which[i], loss, m->losses);
+	}
 	status = forward_release_output(m->engine, status, err);
 	if (index == UINT32_MAX || status != BRISE_OK ||
 	    (status = set_layer(m, 0, TENSOR_OUTPUT, err)) != BRISE_OK ||
@@ -339,39 +412,51 @@ static brise_status run_output(measurement *m, brise_error *err)
 
 static size_t count_streams(const measurement *m)
 {
-	size_t n = 1;
-	uint32_t i;
+	return 1 + parts_count(m->job->plan, m->by_layer);
+}
 
-	for (i = 0; i < m->job->plan->n_tensors; i++)
-		n += losses_is_wanted(&m->job->plan->tensors[i]);
-	return n;
+/* Tokens whose states fit. */
+static uint64_t count_tokens(const measurement *m)
+{
+	uint64_t per_token = count_streams(m) * engine_stride(m->config->dim) * sizeof(float) +
+	                     m->config->vocab * sizeof(float),
+	         most = STATES_MOST / per_token;
+
+	most = most > TOKENS_MOST ? TOKENS_MOST : most < TOKENS_LEAST ? TOKENS_LEAST : most;
+	return most < m->n ? most : m->n;
+}
+
+/* Single matrices tell more, but where conversion is to be fast they would take most of its time.
+ */
+static void choose_parts(measurement *m)
+{
+	m->by_layer = m->job->options->effort == EFFORT_FAST ||
+	              (count_tokens(m) < TOKENS_ENOUGH && count_tokens(m) < m->n);
+	m->n = (size_t)count_tokens(m);
 }
 
 static brise_status allocate(measurement *m, brise_error *err)
 {
-	uint64_t inside, outside, all,
-	        per_token = count_streams(m) * engine_stride(m->config->dim) * sizeof(float) +
-	                    m->config->vocab * sizeof(float),
-	        most = STATES_MOST / per_token;
-	size_t size, floats, logits;
+	uint64_t inside, outside, all;
+	size_t size, floats, logits, streams;
 	brise_status status;
 
 	if ((status = plan_tensors(m, 0, true, &inside, err)) != BRISE_OK ||
 	    (status = plan_tensors(m, 0, false, &outside, err)) != BRISE_OK)
 		return status;
-	most = most > TOKENS_MOST ? TOKENS_MOST : most < TOKENS_LEAST ? TOKENS_LEAST : most;
-	m->n = m->n < most ? m->n : (size_t)most;
+	choose_parts(m);
+	streams = count_streams(m);
 	if (!checked_size(inside > outside ? inside : outside, &size) ||
-	    !checked_mul(count_streams(m) * engine_stride(m->config->dim), m->n, &all) ||
+	    !checked_mul(streams * engine_stride(m->config->dim), m->n, &all) ||
 	    !checked_size(all, &floats) || !checked_mul(m->config->vocab, m->n, &all) ||
 	    !checked_size(all, &logits))
 		return error_set(err, BRISE_ENOMEM, "a model too large to measure here");
-	losses_tell_needs(m->job, m->n, count_streams(m) - 1,
+	losses_tell_needs(m->job, m->n, streams - 1, m->by_layer,
 	                  (double)size + 4.0 * (double)(floats + logits));
 	m->storage = memory_new_aligned(size, 1);
 	m->states = memory_new_aligned(floats, sizeof(float));
 	m->reference = memory_new(logits, sizeof(float));
-	m->which = memory_new(count_streams(m), sizeof *m->which);
+	m->which = memory_new(streams, sizeof *m->which);
 	return m->storage && m->states && m->reference && m->which
 	               ? BRISE_OK
 	               : error_set(err, BRISE_ENOMEM,
@@ -424,7 +509,7 @@ static brise_status run(measurement *m, brise_error *err)
 	if ((status = allocate(m, err)) != BRISE_OK || (status = open_engine(m, err)) != BRISE_OK)
 		return status;
 	make_jobs(m);
-	losses_begin(&m->progress, m->job, m->n);
+	losses_begin(&m->progress, m->job, m->by_layer, m->n);
 	status = embed(m, err);
 	for (layer = 0; layer < m->config->n_layers && status == BRISE_OK; layer++) {
 		status = run_layer(m, layer, err);
@@ -434,7 +519,8 @@ static brise_status run(measurement *m, brise_error *err)
 	return status == BRISE_OK ? run_output(m, err) : status;
 }
 
-brise_status losses_measure(const encode_job *job, double *losses, size_t *tokens, brise_error *err)
+brise_status losses_measure(const encode_job *job, double *losses, losses_how *how,
+                            brise_error *err)
 {
 	measurement m = { .job = job,
 		          .config = &job->plan->source->config,
@@ -447,12 +533,13 @@ brise_status losses_measure(const encode_job *job, double *losses, size_t *token
 	uint32_t i;
 
 	for (i = 0; i < job->plan->n_tensors; i++)
-		losses[i] = 0;
+		if (!parts_is_wanted(&job->plan->tensors[i]))
+			losses[i] = 0;
 	if (status == BRISE_OK)
 		status = run(&m, err);
 	if (status == BRISE_OK)
 		status = calibration_check_read(job->calibration, err);
-	*tokens = m.n;
+	*how = (losses_how){ m.n, m.by_layer };
 	brise_free_sequence(m.sequence);
 	brise_free_engine(m.engine);
 	layer_free(&m.layer);

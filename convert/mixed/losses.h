@@ -14,13 +14,22 @@
 
 #include "convert/encode.h"
 
-/* The loss of each matrix of the plan whose type is not chosen yet (0) if it were q3, into losses
- * [n_tensors], in nats per token; 0 for the others. job->calibration has a text. Deterministic, for
- * any number of threads. *tokens: how many of the text were used.
+typedef struct losses_how {
+	size_t tokens; /* of the text that were used */
+	bool by_layer; /* layers were measured, not single matrices */
+} losses_how;
+
+/* The loss of each matrix of the plan whose type is not chosen yet (0) if it were q3, in nats per
+ * token, into losses [n_tensors]; 0 for the others. job->calibration has a text. Deterministic, for
+ * any number of threads.
+ *
+ * With EFFORT_FAST, and where the states of single matrices leave too few tokens, each layer is
+ * replaced at once, and its loss divided among its matrices by what losses [n_tensors] hold before:
+ * guesses (convert/types.h). Embedding and output are measured in any case.
  * Memory: a layer as q8 and the states of all streams, at most 1 GiB.
  * Errors: those of the source's read, of the calibration and of engines; BRISE_ENOMEM,
  * BRISE_ECANCELED. */
-brise_status losses_measure(const encode_job *job, double *losses, size_t *tokens,
+brise_status losses_measure(const encode_job *job, double *losses, losses_how *how,
                             brise_error *err);
 
 #endif

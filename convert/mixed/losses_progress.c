@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "convert/mixed/parts.h"
 #include "runtime/model/model.h"
 #include "runtime/model/order.h"
 #include "runtime/os/os.h"
@@ -38,7 +39,7 @@ static uint64_t encode_work(const losses_progress *p, uint64_t bytes)
 	return bytes * ENCODE_TOKENS / p->tokens;
 }
 
-void losses_begin(losses_progress *p, const encode_job *job, size_t tokens)
+void losses_begin(losses_progress *p, const encode_job *job, bool by_layer, size_t tokens)
 {
 	const file_plan *plan = job->plan;
 	uint64_t inside, outside, streams = 1;
@@ -52,7 +53,7 @@ void losses_begin(losses_progress *p, const encode_job *job, size_t tokens)
 		const format_tensor *t = &plan->tensors[i];
 
 		p->total += t->kind == TENSOR_ATTENTION_NORM ? streams * inside : 0;
-		if (losses_is_wanted(t)) {
+		if (parts_begin(plan, by_layer, i)) {
 			streams++;
 			p->total += order_is_in_layer(t->kind) ? inside : 0;
 		}
@@ -112,14 +113,17 @@ static void tell(const encode_job *job, const char *line)
 		job->options->decision(job->options->user, line);
 }
 
-void losses_tell_needs(const encode_job *job, size_t tokens, size_t matrices, double bytes)
+void losses_tell_needs(const encode_job *job, size_t tokens, size_t parts, bool by_layer,
+                       double bytes)
 {
 	char line[160];
 
 	(void)snprintf(line, sizeof line,
-	               "measuring what each of %zu matrices loses, on %zu tokens: %.0f MB of "
-	               "memory",
-	               matrices, tokens, bytes / 1e6);
+	               by_layer ? "measuring what %zu parts lose, layers, embedding and output, on "
+	                          "%zu tokens: %.0f MB of memory"
+	                        : "measuring what each of %zu matrices loses, on %zu tokens: %.0f "
+	                          "MB of memory",
+	               parts, tokens, bytes / 1e6);
 	tell(job, line);
 }
 

@@ -12,14 +12,8 @@ typedef struct losses_progress {
 	char name[64];         /* of what is being done */
 } losses_progress;
 
-/* Whether the matrix's loss is measured: its type is not chosen yet. */
-static inline bool losses_is_wanted(const format_tensor *t)
-{
-	return t->type == 0;
-}
-
-/* Counts all work, and begins now. */
-void losses_begin(losses_progress *p, const encode_job *job, size_t tokens);
+/* Counts all work, of single matrices or by layers (convert/mixed/parts.h), and begins now. */
+void losses_begin(losses_progress *p, const encode_job *job, bool by_layer, size_t tokens);
 
 void losses_name_layer(losses_progress *p, uint32_t layer);
 void losses_name_output(losses_progress *p);
@@ -39,7 +33,8 @@ brise_status losses_tell_share(void *progress, double share, brise_error *err);
 
 /* Lines for the job's decision: memory before it is taken; the time left, once the first layer is
  * done. */
-void losses_tell_needs(const encode_job *job, size_t tokens, size_t matrices, double bytes);
+void losses_tell_needs(const encode_job *job, size_t tokens, size_t parts, bool by_layer,
+                       double bytes);
 void losses_tell_time(const losses_progress *p);
 
 #endif
