@@ -1,8 +1,9 @@
-/* test_api_memory.c - the Responses and Messages APIs without memory
+/* test_api_memory.c - chat completions, the Responses and the Messages API without memory
  *
  * The n-th request for memory fails (test/failing_heap.h). Whatever n is, the exchange ends: with a
  * reply, an error, or cut off where a stream has begun; and all memory is given back.
  */
+#include "runtime/serve/api_chat.h"
 #include "runtime/serve/api_messages.h"
 #include "runtime/serve/api_responses.h"
 #include "runtime/serve/recent_items.h"
@@ -18,6 +19,7 @@ static recent_items recent;
 static void give_answer(void)
 {
 	fake_begin(0, 1);
+	fake_piece(0, BRISE_ANSWER_THOUGHT, 0, "Hm");
 	fake_text(0, "I look.");
 	fake_piece(0, BRISE_ANSWER_CALL, 0, "weather");
 	fake_piece(0, BRISE_ANSWER_ARGUMENTS, 0, "{\"city\": \"Pau\"}");
@@ -104,6 +106,29 @@ static void test_messages_end_without_memory(void)
 	fail_each("its count", api_messages_count, "{" MESSAGES "}", false);
 }
 
+/* Reasoning that is sent back, in a format that has it. */
+static void test_reasoning_ends_without_memory(void)
+{
+	fail_each("chat completions", api_chat,
+	          "{'messages':[{'role':'system','content':[{'type':'text','text':'a'},{'type':"
+	          "'thinking','thinking':[{'type':'text','text':'b'}]},{'type':'text','text':'c'}]"
+	          "},{'role':'user','content':'d'},{'role':'assistant','content':'e',"
+	          "'reasoning_content':'f'},{'role':'assistant','reasoning':'g','content':'h'}],"
+	          "'tools':[{'type':'function','function':{'name':'f'}}]}",
+	          false);
+	fail_each("their responses", api_responses,
+	          "{'include':['reasoning.encrypted_content'],'input':[{'role':'user','content':"
+	          "'a'},{'type':'reasoning','content':[{'type':'reasoning_text','text':'b'}]},"
+	          "{'type':'reasoning','encrypted_content':'brise:c'},{'role':'assistant',"
+	          "'content':'d'}]}",
+	          false);
+	fail_each("their messages", api_messages,
+	          "{'max_tokens':9,'messages':[{'role':'user','content':'a'},{'role':'assistant',"
+	          "'content':[{'type':'thinking','thinking':'b'},{'type':'text','text':'c'}]}],"
+	          "'stream':true}",
+	          true);
+}
+
 /* Would fail if each part of a text were joined into a new copy of all before it. */
 static void test_memory_is_in_proportion_to_the_request(void)
 {
@@ -137,6 +162,7 @@ int main(int argc, char **argv)
 	RUN(test_responses_end_without_memory());
 	RUN(test_messages_end_without_memory());
 	RUN(test_memory_is_in_proportion_to_the_request());
+	RUN(fake_with("v13", test_reasoning_ends_without_memory));
 	fake_close();
 	return check_report("api_memory", &counts);
 }

@@ -80,6 +80,9 @@ printf '{"messages": [{"role": "user", "content": "Hello"}]}\n' >"$dir/lines"
 "$brise" chat "$model" $thinking --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"
 holds "chat --jsonl has it in a field of its own" grep -q '"content":".*","reasoning_content":"' "$dir/out"
 
+printf 'Hello\n' >"$dir/lines"
+"$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 34=50 <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "chat says that a limit fell within reasoning" grep -q "(9 tokens were reasoning, without an answer; the message is taken back)" "$dir/err"
 open='[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": [{"type": "thinking", "thinking": "So", "closed": false}], "prefix": true}]'
 printf '{"messages": %s}\n' "$open" >"$dir/lines"
 "$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 35=-inf --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"

@@ -319,6 +319,9 @@ static void say_reason(talk *t, const answer_figures *f, bool is_answered, bool 
 	else if (f->reason == GENERATE_END && !is_answered)
 		talk_say(t, replaces ? "(the model had no answer; the one before stays)"
 		                     : "(the model had no answer; the message is taken back)");
+	else if (f->reason == GENERATE_LIMIT && !is_answered && f->n_tokens > 0)
+		talk_say(t, "(%" PRIu64 " tokens were reasoning, without an answer; the %s)",
+		         f->n_tokens, replaces ? "one before stays" : "message is taken back");
 	else if (f->reason == GENERATE_LIMIT && is_interactive)
 		talk_say(t, "(stopped after %" PRIu64 " tokens)", f->n_tokens);
 }
