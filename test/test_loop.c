@@ -41,6 +41,8 @@ static brise_status read_altered(void *self, uint32_t kind, uint32_t layer, uint
 typedef struct watcher {
 	uint32_t steps;
 	char notes[4096];
+	const char *tensor; /* NULL: none */
+	bool reached;       /* work on that tensor */
 } watcher;
 
 static void note(void *user, const char *line)
@@ -67,10 +69,18 @@ static bool is_done(void *user)
 {
 	const watcher *w = user;
 
-	return w->steps > 0 && steps_done() >= w->steps;
+	return w->reached || (w->steps > 0 && steps_done() >= w->steps);
 }
 
-/* w->steps: it is cancelled when so many are done and kept; 0: never. */
+static void progress(void *user, const char *name, uint64_t done, uint64_t all)
+{
+	watcher *w = user;
+
+	(void)done, (void)all;
+	w->reached = w->reached || (w->tensor && strcmp(name, w->tensor) == 0);
+}
+
+/* It is cancelled when w->steps steps, unless 0, are done and kept, or where w->tensor is next. */
 static brise_status convert(const altered *a, unsigned n_threads, watcher *w, brise_error *err)
 {
 	const convert_source source = { .config = *a->config,
@@ -84,6 +94,7 @@ static brise_status convert(const altered *a, unsigned n_threads, watcher *w, br
 	options.calibration = cal;
 	options.threads = n_threads;
 	options.decision = note;
+	options.progress = progress;
 	options.cancel = is_done;
 	options.user = w;
 	w->notes[0] = err->message[0] = 0;
@@ -92,7 +103,7 @@ static brise_status convert(const altered *a, unsigned n_threads, watcher *w, br
 
 static file convert_whole(check_counts *counts, const altered *a)
 {
-	watcher w = { 0, "" };
+	watcher w = { 0 };
 	brise_error err;
 	file f;
 
@@ -105,7 +116,7 @@ static file convert_whole(check_counts *counts, const altered *a)
 
 static void interrupt(check_counts *counts, const altered *a, uint32_t steps)
 {
-	watcher w = { steps, "" };
+	watcher w = { .steps = steps };
 	brise_error err;
 
 	(void)unlink(unfinished), (void)unlink(out);
@@ -120,7 +131,7 @@ static void interrupt(check_counts *counts, const altered *a, uint32_t steps)
 static void check_change(check_counts *counts, uint32_t done, altered now, bool resumes)
 {
 	const altered before = { .config = now.config };
-	watcher w = { 0, "" };
+	watcher w = { 0 };
 	brise_error err;
 	file want = convert_whole(counts, &now), f;
 
@@ -160,7 +171,7 @@ static void test_every_step_is_resumed(check_counts *counts, const format_config
 	uint32_t done;
 
 	for (done = 1; done < config->n_layers + 2; done++) {
-		watcher w = { 0, "" };
+		watcher w = { 0 };
 		brise_error err;
 		char said[64];
 
@@ -174,6 +185,34 @@ static void test_every_step_is_resumed(check_counts *counts, const format_config
 		free(f.bytes);
 	}
 	(void)unlink(out);
+	free(want.bytes);
+}
+
+/* Catches states of a layer that overwrite those that it begins with. */
+static void test_a_layer_is_resumed_from_its_beginning(check_counts *counts)
+{
+	static const uint32_t kinds[] = { TENSOR_WQ, TENSOR_WO, TENSOR_W1, TENSOR_W2 };
+	const altered plain = { .config = &small_odd };
+	file want = convert_whole(counts, &plain), f;
+	size_t i;
+
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char name[48];
+		watcher part = { .tensor = name }, rest = { 0 };
+		brise_error err;
+
+		model_tensor_name(name, kinds[i], 1);
+		CHECK(counts,
+		      convert(&plain, 2, &part, &err) == BRISE_ECANCELED && steps_done() == 2,
+		      "%s: %s, after %u steps", name, err.message, steps_done());
+		CHECK(counts, convert(&plain, 2, &rest, &err) == BRISE_OK, "%s", err.message);
+		f = read_file(out);
+		CHECK(counts,
+		      is_same(&want, &f) && strstr(rest.notes, "resumed after layer 1 of") != NULL,
+		      "%s: %s", name, rest.notes);
+		free(f.bytes);
+		(void)unlink(out);
+	}
 	free(want.bytes);
 }
 
@@ -211,9 +250,11 @@ static bool is_same_matrix(check_counts *counts, const file *a, const file *b, u
 /* A layer's matrices depend on the windows up to its own alone. */
 static void test_layers_have_windows_of_their_own(check_counts *counts)
 {
-	const uint32_t windows[2] = { 3, 9 };
+	const uint32_t windows[2] = { 3, 9 }, others[2] = { 3, 8 };
 	format_config narrow = small_odd, wide = small_odd;
-	file both, three, nine;
+	file both, three, nine, again;
+	watcher w = { 0 };
+	brise_error err;
 
 	narrow.n_layers = wide.n_layers = 2;
 	narrow.window = 3, wide.window = 9;
@@ -223,6 +264,16 @@ static void test_layers_have_windows_of_their_own(check_counts *counts)
 	CHECK(counts, is_same_matrix(counts, &both, &three, TENSOR_WO, 0), "3 in the first layer");
 	CHECK(counts, !is_same_matrix(counts, &both, &nine, TENSOR_WO, 0), "not 9");
 	CHECK(counts, !is_same_matrix(counts, &both, &three, TENSOR_WO, 1), "9 in the second");
+	/* A run with other windows is not resumed. */
+	interrupt(counts, &(altered){ .config = &wide, .windows = others }, 2);
+	CHECK(counts,
+	      convert(&(altered){ .config = &wide, .windows = windows }, 2, &w, &err) == BRISE_OK &&
+	              strstr(w.notes, "was of another model, text or options") != NULL,
+	      "%s%s", err.message, w.notes);
+	again = read_file(out);
+	CHECK(counts, is_same(&both, &again), "made anew");
+	(void)unlink(out);
+	free(again.bytes);
 	free(both.bytes), free(three.bytes), free(nine.bytes);
 }
 
@@ -275,6 +326,7 @@ int main(int argc, char **argv)
 	(void)snprintf(model_path, sizeof model_path, "%s/model.brise", folder);
 	calibrate(&small_odd);
 	RUN(test_every_step_is_resumed(&counts, &small_odd));
+	RUN(test_a_layer_is_resumed_from_its_beginning(&counts));
 	RUN(test_weights_that_change_in_between(&counts));
 	RUN(test_layers_have_windows_of_their_own(&counts));
 	calibrate(&small_open);
