@@ -174,6 +174,19 @@ static void tell_added(const exporter *e, const struct tokenizer_added *a, bool 
 		          "tokens");
 }
 
+/* 0: no layer has one. */
+static uint32_t shortest_window(const brise_model *m)
+{
+	uint32_t layer, window, shortest = 0;
+
+	for (layer = 0; layer < m->config.n_layers; layer++) {
+		window = model_window(m, layer);
+		if (window > 0 && (shortest == 0 || window < shortest))
+			shortest = window;
+	}
+	return shortest;
+}
+
 /* Notes about what the file or the other format lacks. Made only after the target and the model
  * have been checked, so that a refusal is one line. */
 static void tell_remarks(const exporter *e)
@@ -181,6 +194,7 @@ static void tell_remarks(const exporter *e)
 	const export_plan *p = &e->plan;
 	const format_config *c = &p->model->config;
 	bool is_gguf = e->options->format == EXPORT_GGUF;
+	uint32_t shortest;
 
 	if (!p->tokenizer)
 		remark(e, "no tokenizer in the file: %s",
@@ -194,11 +208,12 @@ static void tell_remarks(const exporter *e)
 		tell_added(e, p->tokenizer->added, is_gguf);
 	if (is_gguf && p->model->facts.n_ends > 2)
 		remark(e, "a GGUF states two end tokens; llama.cpp finds others by their names");
-	if (is_gguf && c->window && (c->max_context == 0 || c->max_context > c->window))
+	shortest = shortest_window(p->model);
+	if (is_gguf && shortest && (c->max_context == 0 || c->max_context > shortest))
 		remark(e,
 		       "llama.cpp attends to all tokens: its text differs once it is longer than "
 		       "the window of %" PRIu32,
-		       c->window);
+		       shortest);
 }
 
 /* Header and data into an open target, and its commit; discarded after an error. */
@@ -334,9 +349,10 @@ static brise_status check_mathematics(const brise_model *m, bool is_gguf, brise_
 {
 	const format_config *c = &m->config;
 
-	if (m->windows)
+	if (m->windows && !is_gguf)
 		return error_set(err, BRISE_EUNSUPPORTED,
-		                 "%s: windows that differ between layers cannot be exported",
+		                 "%s: windows that differ between layers cannot be in a "
+		                 "config.json; export it to GGUF",
 		                 m->name);
 	if (c->query_beta > 0 && c->rope_scaling == ROPE_YARN &&
 	    c->query_original != c->rope_original)

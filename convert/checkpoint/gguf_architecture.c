@@ -19,6 +19,7 @@
 #include "convert/checkpoint/gguf_scaling.h"
 #include "convert/formats/gguf.h"
 #include "runtime/error.h"
+#include "runtime/model/config.h"
 #include "runtime/model/model.h"
 
 #define THETA_CLASSIC 10000.0
@@ -259,22 +260,47 @@ static bool is_first_mistral(const format_config *c)
 	       c->max_context == 32768;
 }
 
-static brise_status read_positions(const reading *in)
+/* What brise's own export writes where windows differ. *found: it is there. */
+static brise_status read_windows(const reading *in, bool *found)
+{
+	const gguf_value *v = gguf_find(in->h, GGUF_WINDOWS);
+	architecture *a = in->a;
+	uint32_t n = a->config.n_layers, layer;
+	int64_t window;
+
+	*found = v != NULL;
+	if (!v)
+		return BRISE_OK;
+	if (!v->is_array || v->n != n || n > CONFIG_LAYERS_MAX)
+		return error_set(in->err, BRISE_EFORMAT,
+		                 "%s: " GGUF_WINDOWS " is not an array of one window for each of "
+		                 "%" PRIu32 " layers",
+		                 in->name, n);
+	for (layer = 0; layer < n; layer++) {
+		if (!gguf_get_integer(in->h, v, layer, &window) || window < 0 ||
+		    window > CONFIG_WINDOW_MAX)
+			return error_set(in->err, BRISE_EFORMAT,
+			                 "%s: " GGUF_WINDOWS ": layer %" PRIu32
+			                 " has no window of 0..%u",
+			                 in->name, layer, CONFIG_WINDOW_MAX);
+		a->windows[layer] = (uint32_t)window;
+		a->windows_differ = a->windows_differ || a->windows[layer] != a->windows[0];
+	}
+	a->config.window = config_join_windows(a->windows, n);
+	return BRISE_OK;
+}
+
+static void note_window(const reading *in, bool of_layers, bool stated)
 {
 	format_config *c = &in->a->config;
-	bool found, has_context;
-	brise_status status;
 
-	if ((status = read_size(in, "context_length", &c->max_context, &has_context)) != BRISE_OK ||
-	    (status = read_size(in, "attention.sliding_window", &c->window, &found)) != BRISE_OK)
-		return status;
-	if (has_context)
-		notes_add(in->decisions, "trained for %" PRIu32 " positions (%scontext_length)",
-		          c->max_context, in->prefix);
-	if (c->window > 0) {
-		notes_add(in->decisions, "window %" PRIu32 " (%sattention.sliding_window)",
-		          c->window, in->prefix);
-	} else if (!found && is_first_mistral(c)) {
+	if (in->a->windows_differ) {
+		notes_add(in->decisions, "windows differ between layers (" GGUF_WINDOWS ")");
+	} else if (c->window > 0) {
+		notes_add(in->decisions, "window %" PRIu32 " (%s%s)", c->window,
+		          of_layers ? "" : in->prefix,
+		          of_layers ? GGUF_WINDOWS : "attention.sliding_window");
+	} else if (!of_layers && !stated && is_first_mistral(c)) {
 		c->window = FIRST_WINDOW;
 		notes_add(in->decisions,
 		          "window %" PRIu32 ": sizes and rope theta are those of Mistral 7B v0.1, "
@@ -286,6 +312,22 @@ static brise_status read_positions(const reading *in)
 		          "(%sattention.sliding_window 0 or absent)",
 		          in->prefix);
 	}
+}
+
+static brise_status read_positions(const reading *in)
+{
+	format_config *c = &in->a->config;
+	bool found, has_context, of_layers;
+	brise_status status;
+
+	if ((status = read_size(in, "context_length", &c->max_context, &has_context)) != BRISE_OK ||
+	    (status = read_size(in, "attention.sliding_window", &c->window, &found)) != BRISE_OK ||
+	    (status = read_windows(in, &of_layers)) != BRISE_OK)
+		return status;
+	if (has_context)
+		notes_add(in->decisions, "trained for %" PRIu32 " positions (%scontext_length)",
+		          c->max_context, in->prefix);
+	note_window(in, of_layers, found);
 	return BRISE_OK;
 }
 

@@ -28,6 +28,10 @@
 #define GGUF_NAME_MAX     63u /* bytes of a tensor's name: ggml keeps 64 with the NUL */
 #define GGUF_HEADER_BYTES 24u /* magic, version and both counts */
 
+/* Of brise's own, an array of u32: the window of each layer, 0: none, where they differ. llama.cpp
+ * has no windows in Mistral's architectures. */
+#define GGUF_WINDOWS "brise.windows"
+
 /* Types of metadata values. Booleans are one byte, 0 or 1. */
 enum gguf_value_type {
 	GGUF_U8 = 0,

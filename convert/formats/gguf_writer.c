@@ -73,8 +73,23 @@ static void put_scaling(const format_config *c, gguf_pairs *p)
 		pairs_put_f32(p, ".attention.temperature_scale", (float)c->query_beta);
 }
 
-static void put_architecture(const format_config *c, gguf_pairs *p)
+static void put_windows(const brise_model *m, gguf_pairs *p)
 {
+	uint32_t layer;
+
+	if (!m->windows && m->config.window)
+		pairs_put_u32(p, ".attention.sliding_window", m->config.window);
+	if (!m->windows)
+		return;
+	pairs_put_array(p, GGUF_WINDOWS, GGUF_U32, m->config.n_layers);
+	for (layer = 0; layer < m->config.n_layers; layer++)
+		buffer_put_number(&p->data, m->windows[layer], 4);
+}
+
+static void put_architecture(const brise_model *m, gguf_pairs *p)
+{
+	const format_config *c = &m->config;
+
 	pairs_put_u32(p, ".vocab_size", c->vocab);
 	pairs_put_u32(p, ".context_length",
 	              c->max_context ? c->max_context
@@ -90,8 +105,7 @@ static void put_architecture(const format_config *c, gguf_pairs *p)
 		pairs_put_u32(p, ".attention.key_length", c->head_dim);
 		pairs_put_u32(p, ".attention.value_length", c->head_dim);
 	}
-	if (c->window)
-		pairs_put_u32(p, ".attention.sliding_window", c->window);
+	put_windows(m, p);
 	pairs_put_u32(p, ".rope.dimension_count", c->head_dim);
 	pairs_put_f32(p, ".rope.freq_base", (float)c->rope_theta);
 	put_scaling(c, p);
@@ -118,7 +132,7 @@ void gguf_make_header(const export_plan *plan, const gguf_pairs *tokenizer, buff
 	size_t i;
 
 	put_general(plan, &p);
-	put_architecture(c, &p);
+	put_architecture(plan->model, &p);
 	buffer_put(&p.data, tokenizer->data.data, tokenizer->data.n);
 	p.n += tokenizer->n;
 	buffer_put(out, GGUF_MAGIC, 4);

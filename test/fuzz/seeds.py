@@ -74,6 +74,7 @@ def tekken_gguf_seed():
              ("tokenizer.ggml.tokens", 9, array(8, [text(t) for t in tokens])), ("tokenizer.ggml.merges", 9, array(8, [text(m) for m in merges])),
              ("tokenizer.ggml.token_type", 9, array(5, [u32(3)] * len(control) + [u32(1)] * 260 + [u32(4), u32(5)])), ("brise.tekken_version", 4, u32(13)),
              ("tokenizer.ggml.add_bos_token", 7, b"\1"), ("tokenizer.chat_template", 8, text("mistral-v7-tekken")), ("brise.chat_format", 8, text("v13")),
+             ("brise.windows", 9, array(4, [u32(7), u32(0)])),
              ("mistral3.rope.scaling.type", 8, text("yarn"))]
     pairs += [("mistral3." + k, 6, f32(v)) for k, v in [("rope.freq_base", 1e6), ("attention.layer_norm_rms_epsilon", 1e-5), ("attention.temperature_scale", 0.1),
               ("rope.scaling.factor", 16), ("rope.scaling.yarn_beta_fast", 32), ("rope.scaling.yarn_beta_slow", 1), ("rope.scaling.yarn_log_multiplier", 1),
