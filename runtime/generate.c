@@ -2,6 +2,7 @@
 #include "runtime/generate.h"
 
 #include "runtime/os/os.h"
+#include "runtime/text/chat_thought.h"
 
 /* The text that a token adds; none without a decoder. */
 static brise_status decode(const generation *g, int32_t id, generate_token *token, brise_error *err)
@@ -38,20 +39,44 @@ brise_status generate_accept(generation *g, const int32_t *prompt, size_t n, bri
 	return status;
 }
 
-/* Draws a token that the matcher, if there is one, allows. */
-static brise_status sample(generation *g, const float *logits, int32_t *id, brise_error *err)
+static bool is_thinking(const generation *g)
+{
+	return g->thought && g->thought->is_open;
+}
+
+static brise_status find_mask(const generation *g, const float *logits, const uint32_t **mask,
+                              brise_error *err)
 {
 	brise_allowed allowed;
 	brise_status status;
 
+	if (is_thinking(g)) {
+		*mask = g->thought->mask;
+		return BRISE_OK;
+	}
+	status = brise_get_allowed(g->matcher, &allowed, err);
+	if (status == BRISE_OK)
+		*mask = g->thought ? chat_thought_offer(g->thought, allowed.mask, logits)
+		                   : allowed.mask;
+	return status;
+}
+
+/* Draws a token that the matcher, if there is one, allows. */
+static brise_status sample(generation *g, const float *logits, int32_t *id, brise_error *err)
+{
+	const uint32_t *mask = NULL;
+	brise_status status;
+
 	if (!g->matcher)
 		return brise_sample_token(g->sampler, logits, id, err);
-	if ((status = brise_get_allowed(g->matcher, &allowed, err)) != BRISE_OK)
+	if ((status = find_mask(g, logits, &mask, err)) != BRISE_OK)
 		return status;
-	(void)brise_set_mask(g->sampler, allowed.mask, NULL);
+	(void)brise_set_mask(g->sampler, mask, NULL);
 	status = brise_sample_token(g->sampler, logits, id, err);
 	(void)brise_set_mask(g->sampler, NULL, NULL);
-	return status == BRISE_OK ? brise_match_token(g->matcher, *id, err) : status;
+	if (status != BRISE_OK || (g->thought && chat_thought_take(g->thought, *id)))
+		return status;
+	return brise_match_token(g->matcher, *id, err);
 }
 
 /* Whether the matcher allows nothing but the end: no pass is needed to draw that. */
@@ -59,8 +84,8 @@ static bool must_end(const generation *g)
 {
 	brise_allowed allowed;
 
-	return g->matcher && brise_get_allowed(g->matcher, &allowed, NULL) == BRISE_OK &&
-	       allowed.must_end;
+	return g->matcher && !is_thinking(g) &&
+	       brise_get_allowed(g->matcher, &allowed, NULL) == BRISE_OK && allowed.must_end;
 }
 
 brise_status generate_next(generation *g, const float *logits, generate_token *token,

@@ -9,6 +9,8 @@
 #include "runtime/brise.h"
 #include "runtime/drafter.h"
 
+struct chat_thought; /* runtime/text/chat_thought.h */
+
 typedef enum generate_reason {
 	GENERATE_GOING = 0, /* more may follow */
 	GENERATE_END,       /* one of `ends` was drawn */
@@ -18,10 +20,11 @@ typedef enum generate_reason {
 } generate_reason;
 
 typedef struct generation {
-	brise_sampler *sampler; /* its mask, if any, holds for every token */
-	brise_matcher *matcher; /* NULL: none. Its masks take the place of the sampler's */
-	brise_decoder *decoder; /* NULL: tokens come without text */
-	const int32_t *ends;    /* [n_ends] tokens that end the text; not part of it */
+	brise_sampler *sampler;       /* its mask, if any, holds for every token */
+	brise_matcher *matcher;       /* NULL: none. Its masks take the place of the sampler's */
+	struct chat_thought *thought; /* behind which the matcher begins; NULL: at once */
+	brise_decoder *decoder;       /* NULL: tokens come without text */
+	const int32_t *ends;          /* [n_ends] tokens that end the text; not part of it */
 	size_t n_ends;
 	uint64_t limit;   /* tokens to draw at most */
 	drafter *drafter; /* NULL: no drafts. The text is the same with and without */

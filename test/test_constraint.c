@@ -1,7 +1,9 @@
-/* test_constraint.c - where a job's grammar begins to hold: behind reasoning and the mark of calls
+/* test_constraint.c - where a job's grammar begins to hold, behind reasoning and the mark of calls;
+ * and that of an answer on the command line, behind reasoning (generate.h)
  *
  * Tokens are drawn from logits that prefer some, in order; what is drawn is the first that may be.
  */
+#include "runtime/generate.h"
 #include "runtime/serve/constraint.h"
 #include "test/chat_maker.h"
 #include "test/check.h"
@@ -20,6 +22,9 @@ typedef struct drawer {
 	int32_t *prompt;
 	job_plan plan;
 	constraint c;
+	bool generates; /* with what follows, not the constraint */
+	generation g;
+	chat_thought thought;
 } drawer;
 
 static brise_grammar *compile(const drawer *d, brise_grammar_kind kind)
@@ -76,7 +81,13 @@ static bool begin(drawer *d, const char *format, bool form, char calls, const ch
 			.must_call = calls == 'm',
 		};
 		done = constraint_open(&d->c, &d->plan, d->v.t->vocab, &d->v.t->eos, 1, &err) ==
-		       BRISE_OK;
+		               BRISE_OK &&
+		       brise_new_matcher(&d->g.matcher, d->json, &d->v.t->eos, 1, true, &err) ==
+		               BRISE_OK &&
+		       chat_thought_open(&d->thought, d->chat, d->prompt, n, d->v.t->vocab,
+		                         &d->v.t->eos, 1, -1, &err) == BRISE_OK;
+		d->g.sampler = d->sampler;
+		d->g.thought = &d->thought;
 	}
 	CHECK(&counts, done, "%s: %s", format, err.message);
 	return done;
@@ -85,6 +96,8 @@ static bool begin(drawer *d, const char *format, bool form, char calls, const ch
 static void end(drawer *d)
 {
 	constraint_close(&d->c);
+	chat_thought_close(&d->thought);
+	brise_free_matcher(d->g.matcher);
 	brise_free_sampler(d->sampler);
 	brise_free_grammar(d->json);
 	brise_free_grammar(d->tools);
@@ -92,6 +105,21 @@ static void end(drawer *d)
 	brise_free(d->prompt);
 	chat_maker_close(&d->v);
 	free(d->logits);
+}
+
+static bool draw_token(drawer *d, int32_t *id)
+{
+	generate_token token = { .id = -1 };
+
+	if (d->generates) {
+		if (generate_next(&d->g, d->logits, &token, NULL) != BRISE_OK)
+			return false;
+		*id = token.id;
+		return d->g.reason == GENERATE_GOING;
+	}
+	return constraint_apply(&d->c, d->logits, d->sampler, NULL) == BRISE_OK &&
+	       brise_sample_token(d->sampler, d->logits, id, NULL) == BRISE_OK &&
+	       constraint_accept(&d->c, *id, NULL) == BRISE_OK;
 }
 
 /* Draws from logits that prefer tokens, whose texts have a blank between them; the number of the
@@ -108,9 +136,7 @@ static int draw(drawer *d, const char *preferred)
 	(void)snprintf(text, sizeof text, "%s", preferred);
 	for (word = strtok(text, " "); word; word = strtok(NULL, " "))
 		d->logits[find(d, word)] = (float)(100 - n++);
-	if (constraint_apply(&d->c, d->logits, d->sampler, NULL) != BRISE_OK ||
-	    brise_sample_token(d->sampler, d->logits, &id, NULL) != BRISE_OK ||
-	    constraint_accept(&d->c, id, NULL) != BRISE_OK)
+	if (!draw_token(d, &id))
 		return 0;
 	(void)snprintf(text, sizeof text, "%s", preferred);
 	for (n = 1, word = strtok(text, " "); word; word = strtok(NULL, " "), n++)
@@ -196,18 +222,22 @@ static void test_the_grammar_begins_behind_reasoning(void)
 		{ "v11", "[INST]q[/INST]", true, 0, { { "[THINK] {", 2 } } },
 		{ "v11", "[INST]q[/INST][THINK]", true, 0, { { "a {", 2 } } },
 	};
-	size_t i, k;
+	size_t i, k, generates;
 	drawer d;
 
-	for (i = 0; i < LENGTH(cases); i++) {
+	for (i = generates = 0; i < LENGTH(cases); i += generates, generates = !generates) {
+		if (generates && cases[i].calls)
+			continue;
 		if (!begin(&d, cases[i].format, cases[i].form, cases[i].calls, cases[i].prompt))
 			return;
+		d.generates = generates;
 		for (k = 0; k < LENGTH(cases[i].steps) && cases[i].steps[k].preferred; k++) {
 			int drawn = draw(&d, cases[i].steps[k].preferred);
 
 			CHECK(&counts, drawn == cases[i].steps[k].drawn,
-			      "case %zu, step %zu: of %s the %d.", i, k,
-			      cases[i].steps[k].preferred, drawn);
+			      "case %zu%s, step %zu: of %s the %d.", i,
+			      generates ? ", generated" : "", k, cases[i].steps[k].preferred,
+			      drawn);
 		}
 		end(&d);
 	}

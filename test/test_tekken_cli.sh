@@ -88,6 +88,13 @@ printf '{"messages": %s}\n' "$open" >"$dir/lines"
 "$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 35=-inf --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"
 holds "reasoning that is open goes on; without an end the limit cuts it, and there is no answer" \
 	grep -qE '^\{"message":\{"role":"assistant","content":"","reasoning_content":".+"\},"finish_reason":"length"\}$' "$dir/out"
+printf '{"const": [1]}' >"$dir/one"
+within="--private -n 400 --seed 1 --temperature 1 --logit-bias 35=13 --schema $dir/one --jsonl"
+"$brise" chat "$model" $within <"$dir/lines" >"$dir/out" 2>"$dir/err"
+holds "a schema holds from behind open reasoning on, in chat too" \
+	grep -qE '^\{"message":\{"role":"assistant","content":"[^"1]*\[[^"1]*1[^"1]*\]","reasoning_content":"..........+"\},"finish_reason":"stop"\}$' "$dir/out"
+"$brise" chat "$model" $within --no-drafts <"$dir/lines" >"$dir/plain" 2>"$dir/err"
+holds "the same without drafts" cmp -s "$dir/out" "$dir/plain"
 ask() { # name, seed, bias on the end of reasoning, most tokens, further fields
 	printf '{"custom_id": "%s", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": %s, "temperature": 1, "seed": %s, "logit_bias": {"35": %s}, "max_tokens": %s%s}}\n' "$1" "$open" "$2" "$3" "$4" "$5"
 }

@@ -47,6 +47,7 @@ void answerer_close(answerer *a)
 	brise_free_answer(a->reader);
 	brise_free_sampler(a->sampler);
 	brise_free_matcher(a->matcher);
+	chat_thought_close(&a->thought);
 	brise_free_chat(a->chat);
 	memory_free(a->tokens);
 	engine_close(&a->engine);
@@ -168,8 +169,9 @@ static bool take_token(void *user, const generate_token *token)
 	return d->is_stopped || d->status != BRISE_OK;
 }
 
-/* What a new answer needs. */
-static brise_status begin_answer(answerer *a, const answer_options *o, brise_error *err)
+/* What a new answer to a prompt needs. */
+static brise_status begin_answer(answerer *a, const int32_t *prompt, size_t n,
+                                 const answer_options *o, brise_error *err)
 {
 	sampling_settings sampling = *o->sampling;
 	brise_status status;
@@ -177,6 +179,7 @@ static brise_status begin_answer(answerer *a, const answer_options *o, brise_err
 	brise_free_answer(a->reader);
 	brise_free_sampler(a->sampler);
 	brise_free_matcher(a->matcher);
+	chat_thought_close(&a->thought);
 	a->reader = NULL;
 	a->sampler = NULL;
 	a->matcher = NULL;
@@ -185,7 +188,13 @@ static brise_status begin_answer(answerer *a, const answer_options *o, brise_err
 	if (status == BRISE_OK && o->grammar)
 		status = brise_new_matcher(&a->matcher, o->grammar, a->facts->ends,
 		                           a->facts->n_ends, true, err);
-	return status == BRISE_OK ? brise_new_answer(&a->reader, a->chat, err) : status;
+	if (status == BRISE_OK && o->grammar)
+		status = chat_thought_open(&a->thought, a->chat, prompt, n, a->engine.facts->vocab,
+		                           a->facts->ends, a->facts->n_ends, -1, err);
+	if (status == BRISE_OK)
+		status = brise_new_answer(&a->reader, a->chat, err);
+	brise_begin_answer(a->reader, prompt, n);
+	return status;
 }
 
 static void add_figures(answer_figures *f, const generation *g, size_t n, size_t begun,
@@ -241,9 +250,7 @@ brise_status answerer_draw(answerer *a, const int32_t *prompt, size_t n, size_t 
 
 	memset(&drafts, 0, sizeof drafts);
 	if (begun == 0)
-		status = begin_answer(a, options, err);
-	if (status == BRISE_OK && begun == 0)
-		brise_begin_answer(a->reader, prompt, n);
+		status = begin_answer(a, prompt, n, options, err);
 	if (status == BRISE_OK && options->has_drafts && !(has_drafts = drafter_new(&drafts)))
 		status = error_set(err, BRISE_ENOMEM,
 		                   "no memory for drafts (--no-drafts needs none)");
@@ -252,6 +259,7 @@ brise_status answerer_draw(answerer *a, const int32_t *prompt, size_t n, size_t 
 	if (status == BRISE_OK) {
 		g.sampler = a->sampler;
 		g.matcher = a->matcher;
+		g.thought = &a->thought;
 		g.drafter = has_drafts ? &drafts : NULL;
 		status = run(a, &d, &g, prompt, n, err);
 		add_figures(figures, &g, n, begun, &d);

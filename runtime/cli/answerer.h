@@ -13,6 +13,7 @@
 #include "runtime/cli/sampling.h"
 #include "runtime/generate.h"
 #include "runtime/session/cache.h"
+#include "runtime/text/chat_thought.h"
 
 /* Zero-initialised: closed. */
 typedef struct answerer {
@@ -29,6 +30,7 @@ typedef struct answerer {
 	/* of the answer that is being drawn */
 	brise_sampler *sampler;
 	brise_matcher *matcher; /* NULL: any text */
+	chat_thought thought;   /* in front of it */
 	brise_answer *reader;
 } answerer;
 

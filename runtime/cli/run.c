@@ -24,6 +24,7 @@
 #include "runtime/os/memory.h"
 #include "runtime/os/os.h"
 #include "runtime/os/ram.h"
+#include "runtime/text/chat_thought.h"
 
 #define NO_LIMIT FIT_NO_LIMIT
 
@@ -45,6 +46,7 @@ typedef struct run {
 	session session;
 	brise_grammar *grammar; /* NULL: none */
 	run_chat chat;          /* without a reader the prompt is a text */
+	chat_thought thought;   /* in front of what a grammar restricts */
 	int32_t *prompt;
 	size_t n_prompt;
 	bool no_memory;              /* for an answer */
@@ -301,6 +303,12 @@ static int make_generation(run *r, const char *path)
 	                      r->chat.facts ? r->chat.facts->n_ends : r->engine.facts->n_ends,
 	                      r->chat.facts != NULL, &err) != BRISE_OK)
 		return report_status("run", &err);
+	if (r->grammar && r->chat.facts &&
+	    chat_thought_open(&r->thought, r->chat.chat, r->prompt, r->n_prompt,
+	                      r->engine.facts->vocab, r->chat.facts->ends, r->chat.facts->n_ends,
+	                      -1, &err) != BRISE_OK)
+		return report_status("run", &err);
+	r->generation.thought = &r->thought;
 	if (!s->no_drafts) {
 		if (!drafter_new(&r->drafter))
 			return report_error("run", "no memory for drafts (--no-drafts needs none)");
@@ -383,6 +391,7 @@ int cli_run(int argc, char **argv)
 	                   result.n_operands > 1 ? result.operands[1] : NULL);
 	drafter_free(&r.drafter);
 	brise_free_matcher(r.generation.matcher);
+	chat_thought_close(&r.thought);
 	brise_free_grammar(r.grammar);
 	brise_free_decoder(r.generation.decoder);
 	brise_free_sampler(r.generation.sampler);

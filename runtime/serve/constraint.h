@@ -1,30 +1,24 @@
 /* constraint.h - a job's grammar, from the place on where it holds
  *
- * What holds from the start of an answer holds from behind its reasoning, if it begins with any: if
- * the prompt has left it open, or if of all tokens [THINK] is the likeliest to begin with. Models
- * that were not trained to reason have that token too, and must not be led to it because a grammar
- * leaves them little else.
+ * What holds from the start of an answer holds from behind its reasoning on (chat_thought.h).
  */
 #ifndef SERVE_CONSTRAINT_H
 #define SERVE_CONSTRAINT_H
 
 #include "runtime/serve/job.h"
+#include "runtime/text/chat_thought.h"
 
 typedef struct constraint {
 	const job_plan *plan;
 	brise_matcher *matcher; /* of plan->grammar; NULL: no grammar */
 	brise_matcher
-	        *text;  /* of plan->text_grammar, until a first token replaces it; NULL: none */
-	bool holds;     /* from here on */
-	bool is_first;  /* nothing has been drawn but reasoning */
-	bool must_end;  /* the grammar allows an end only: the answer may end here */
-	bool may_think; /* reasoning may begin with the first token */
-	bool thinks;    /* within it */
-	uint32_t *
-	        first; /* [words] the mask of the first token, where it is of more than a grammar */
-	uint32_t *thought; /* [words] of tokens within reasoning; NULL: there is none */
-	uint32_t vocab;
-	size_t words; /* (vocab + 31) / 32 */
+	        *text;   /* of plan->text_grammar, until a first token replaces it; NULL: none */
+	bool holds;      /* from here on */
+	bool is_first;   /* nothing has been drawn but reasoning */
+	bool must_end;   /* the grammar allows an end only: the answer may end here */
+	uint32_t *first; /* [words] the mask of the first token, where a call may or must begin */
+	size_t words;    /* (vocab + 31) / 32 */
+	chat_thought thought;
 } constraint;
 
 /* ends: of the answer. *c needs closing in any case. Errors: those of brise_new_matcher. */
