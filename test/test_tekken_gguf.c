@@ -11,6 +11,7 @@
 #include "convert/tokenizer/gguf_tokenizer.h"
 #include "convert/tokenizer/gguf_tokenizer_writer.h"
 #include "convert/tokenizer/json_tokenizer.h"
+#include "test/failing_heap.h"
 #include "test/gguf_maker.h"
 #include "test/tekken_files.h"
 
@@ -171,7 +172,7 @@ static void test_a_gguf_gives_what_its_tekken_json_gives(void)
 		              strstr(decisions.text, "tekken version v13: 264 tokens, 4 of them "
 		                                     "control (brise.tekken_version)"),
 		      "%s", decisions.text ? decisions.text : "nothing is said");
-		free(decisions.text);
+		memory_free(decisions.text);
 		close_opened(&o);
 	}
 	close_opened(&expected);
@@ -195,7 +196,7 @@ static void test_a_version_may_be_absent(void)
 	if (a.section && b.section)
 		((tokenizer_header *)a.section)->dialect = 13;
 	CHECK(&counts, same_section(&a, &b), "more differs than the version");
-	free(decisions.text);
+	memory_free(decisions.text);
 	close_opened(&a);
 	close_opened(&b);
 }
@@ -527,7 +528,7 @@ static void test_formats_of_conversations_are_found(void)
 		              strstr(decisions.text, cases[i].line),
 		      "%zu: %s, %s", i, settings.chat_format, decisions.text);
 		text_settings_free(&settings);
-		free(decisions.text);
+		memory_free(decisions.text);
 		gguf_free(&h);
 		maker_free(&bytes);
 		close_opened(&o);
@@ -558,6 +559,42 @@ static void test_the_longest_tokens_come_back(void)
 	if (o.t)
 		check_round_trip(&o, 0, "the longest");
 	close_opened(&o);
+}
+
+/* Catches: memory that is lost, or used though it was not there. */
+static void test_memory_that_runs_out_is_an_error(void)
+{
+	static const by_hand whole = { .padding = 1 };
+	long before = atomic_load(&in_use), n, written = 0;
+	brise_status status = BRISE_ENOMEM;
+	brise_error err;
+	gguf_pairs p = { .data = { .failed = true } };
+	opened o;
+
+	for (n = 1; status == BRISE_ENOMEM && n < 1000; n++) {
+		maker_bytes bytes = make_by_hand(&whole);
+
+		fail_request(n);
+		status = read_gguf(bytes, NULL, &o, &err);
+		fail_request(0);
+		if (status != BRISE_OK)
+			close_opened(&o);
+	}
+	CHECK(&counts, status == BRISE_OK && n > 10, "request %ld: %s", n, err.message);
+	while (status == BRISE_OK && p.data.failed && written < 1000) {
+		brise_model model = { .config = { .vocab = 264, .bos = 1, .eos = 2 } };
+
+		buffer_free(&p.data);
+		p = (gguf_pairs){ .n = 0 };
+		fail_request(++written);
+		gguf_put_tokenizer(&p, o.t, &model);
+		fail_request(0);
+	}
+	CHECK(&counts, !p.data.failed && written > 2, "%ld requests", written);
+	buffer_free(&p.data);
+	if (status == BRISE_OK)
+		close_opened(&o);
+	CHECK(&counts, atomic_load(&in_use) == before, "%ld lost", atomic_load(&in_use) - before);
 }
 
 /* Whether bytes are these characters, by the alphabet of put_alphabet. */
@@ -619,6 +656,7 @@ int main(int argc, char **argv)
 	RUN(test_what_is_written_gives_the_same_section());
 	RUN(test_formats_of_conversations_are_found());
 	RUN(test_the_longest_tokens_come_back());
+	RUN(test_memory_that_runs_out_is_an_error());
 	RUN(test_merges_are_those_of_mistral_nemo());
 	return check_report("tekken_gguf", &counts);
 }
