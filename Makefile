@@ -3,7 +3,7 @@
 # make test       all tests that need a compiler only (make check is the same)
 # make bench      speed of this machine's kernels against its limits
 # make quality    what each type loses on test/models/breeze, as a table and a picture;
-#                 TEXT=FILE: on that text
+#                 TEXT=FILE: on that text; TOKENS=N: calibrated on so many tokens
 # make firmware   build/firmware/libbrise.a: the runtime for a board without an operating system
 #                 (runtime/FIRMWARE.md); CC=aarch64-none-elf-gcc or the like; BOARD=FILE: with
 #                 threads and clock from there
@@ -44,8 +44,8 @@ endif
 
 level_release := -O3
 level_debug   := -O0
-level_asan    := -O1
-level_tsan    := -O1
+level_asan    := -O2
+level_tsan    := -O2
 build_release :=
 build_debug   := -g
 build_asan    := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -198,7 +198,7 @@ $(out)/draw_quality: $(call objects,bench/quality/draw.c bench/chart.c)
 	$(call run,link)$(CC) $(link) -o $@ $^ $(libs)
 
 quality: $(out)/brise $(out)/draw_quality
-	@sh bench/quality/run.sh $(out) '$(TEXT)'
+	@sh bench/quality/run.sh $(out) '$(TEXT)' $(TOKENS)
 
 # For programs built on the library:
 #   cc $(pkg-config --cflags brise) program.c $(pkg-config --libs brise)

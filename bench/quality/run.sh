@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh BUILD_DIR [TEXT] - the loss of each type, effort and kind of keys and values on
+# run.sh BUILD_DIR [TEXT [TOKENS]] - the loss of each type, effort and kind of keys and values on
 # test/models/breeze: a table, and BUILD_DIR/quality.svg
 #
 # Everything is measured against the f16 file with f32 keys and values, which loses nothing, on
@@ -9,9 +9,10 @@
 # of the kind it was trained on. Divergences on them are a quarter to a third larger and put types
 # and efforts in the same order; differences of perplexity there are no measure of a quantization
 # (they can favour the larger error). And since documents change with the project, their figures
-# compare within one table only.
+# compare within one table only. TOKENS: how many are calibrated on, fewer than by default only to
+# see that all works.
 set -e
-build=$1 brise=$1/brise text=$2 checkpoint=test/models/breeze gold=${BRISE_GOLD:-../shared/gold}
+build=$1 brise=$1/brise text=$2 tokens=$3 checkpoint=test/models/breeze gold=${BRISE_GOLD:-../shared/gold}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/brise-quality-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -62,7 +63,7 @@ field() { # name: its number in $dir/json
 }
 
 "$brise" convert $checkpoint "$dir/reference.brise" --type f16 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
-"$brise" calibrate "$dir/reference.brise" --text $checkpoint/writing.txt -o "$dir/cal" 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
+"$brise" calibrate "$dir/reference.brise" --text $checkpoint/writing.txt ${tokens:+--tokens $tokens} -o "$dir/cal" 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
 printf 'against f16 with f32 keys and values, on %s\n\n' "$what"
 printf '| %-12s | %-4s | %6s | %5s | %9s | %19s | %17s | %19s | %17s | %13s | %6s |\n' conversion kv bits MB rel.error perplexity "difference %" "KLD mean" "KLD 99 %" \
 	"same top %" time
