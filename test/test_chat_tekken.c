@@ -413,20 +413,34 @@ static void test_the_version_of_the_tokenizer_says_the_format(void)
 	}
 }
 
-/* Files without a version or a template: the newest token of the vocabulary decides. */
+/* Files without a version: the newest token of the vocabulary decides, or of the template. */
 static void test_tokens_decide_where_nothing_else_does(void)
 {
 	static const struct {
-		const char *without, *format, *seen;
+		const char *without, *format, *seen, *text;
 	} cases[] = {
-		{ "", "v13", "the vocabulary has [THINK], as that of v13" },
-		{ "[THINK]", "v11", "the vocabulary has [ARGS], as that of v11" },
-		{ "[THINK] [CALL_ID]", "v13", "the vocabulary has [ARGS], as that of v13" },
+		{ "", "v13",
+		  "the vocabulary has [THINK], as that of v13, though the chat template "
+		  "writes [ARGS] as the newest",
+		  "[SYSTEM_PROMPT][CALL_ID][ARGS]" },
+		{ "", "v13", "the chat template writes [THINK]", "[THINK][ARGS]" },
+		{ "[THINK]", "v11", "has [ARGS], as that of v11", "[INST]" },
+		{ "[THINK]", "v11", "the chat template writes [ARGS]", "[CALL_ID][ARGS]" },
+		{ "[THINK]", "v13", "the chat template writes [ARGS]", "[INST][ARGS]" },
+		{ "[THINK] [CALL_ID]", "v13", "has [ARGS], as that of v13", "[SYSTEM_PROMPT]" },
+		{ "[THINK] [ARGS]", "v7", "the chat template writes [SYSTEM_PROMPT]",
+		  "[SYSTEM_PROMPT][INST]" },
+		{ "[THINK] [ARGS]", "v3-tekken", "the chat template writes [INST]", "[INST]" },
+		{ "", "v3-tekken", "llama.cpp's name", "mistral-v3-tekken" },
+		{ "", "v13", "the vocabulary has [THINK], as that of v13", NULL },
+		{ "[THINK]", "v11", "the vocabulary has [ARGS], as that of v11", NULL },
+		{ "[THINK] [CALL_ID]", "v13", "the vocabulary has [ARGS], as that of v13", NULL },
 		{ "[THINK] [ARGS]", "v7",
-		  "the vocabulary has [SYSTEM_PROMPT], as that of v7 and sometimes v3-tekken" },
+		  "the vocabulary has [SYSTEM_PROMPT], as that of v7 and sometimes v3-tekken",
+		  NULL },
 		{ "[THINK] [ARGS] [SYSTEM_PROMPT]", "v3-tekken",
-		  "the vocabulary has [INST], as that of v3-tekken" },
-		{ "[THINK] [ARGS] [SYSTEM_PROMPT] [INST]", NULL, "no known control tokens" },
+		  "the vocabulary has [INST], as that of v3-tekken", NULL },
+		{ "[THINK] [ARGS] [SYSTEM_PROMPT] [INST]", NULL, "no known control tokens", NULL },
 	};
 	chat_guess guess;
 	chat_maker v;
@@ -446,7 +460,7 @@ static void test_tokens_decide_where_nothing_else_does(void)
 			if (*name == '[' && strstr(cases[i].without, name))
 				text[1] = '-';
 		}
-		chat_guess_format(&guess, NULL, v.t);
+		chat_guess_format(&guess, cases[i].text, v.t);
 		CHECK(&counts,
 		      guess.format && cases[i].format ? !strcmp(guess.format, cases[i].format)
 		                                      : guess.format == cases[i].format,

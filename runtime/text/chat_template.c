@@ -36,6 +36,9 @@ static const struct {
 	{ "[INST]", NULL, "v3-tekken" },
 };
 
+#define N_BYTE_LEVEL (sizeof byte_level / sizeof *byte_level)
+#define N_DECISIVE   3 /* of them, from v11 on */
+
 /* What llama.cpp's converter (conversion/mistral.py) writes instead of a template, from the version
  * of the tokenizer; v7 of SentencePiece's is not known here, and refused for its tokenizer. */
 static const struct {
@@ -90,20 +93,38 @@ static bool guess_dialect(chat_guess *g, const brise_tokenizer *t)
 	return true;
 }
 
+/* The newest of byte_level whose marks the vocabulary has; N_BYTE_LEVEL: none. */
+static size_t find_form(const brise_tokenizer *t)
+{
+	size_t i = 0;
+
+	while (i < N_BYTE_LEVEL &&
+	       !(has_token(t, byte_level[i].mark) &&
+	         !(byte_level[i].without && has_token(t, byte_level[i].without))))
+		i++;
+	return i;
+}
+
 /* One of Mistral's with a byte-level tokenizer. False: the template has no mark of them. */
 static bool guess_byte_level(chat_guess *g, const char *text, const brise_tokenizer *t)
 {
-	size_t i;
+	size_t newest = t->dialect == 0 ? find_form(t) : N_BYTE_LEVEL, i = 0;
 
-	for (i = 0; i < sizeof byte_level / sizeof *byte_level; i++) {
-		if (!holds_form(text, i))
-			continue;
-		if (!guess_dialect(g, t))
-			say(g, byte_level[i].form, "the chat template writes ", byte_level[i].mark,
-			    BYTE_LEVEL);
+	while (i < N_BYTE_LEVEL && !holds_form(text, i))
+		i++;
+	if (i == N_BYTE_LEVEL)
+		return false;
+	if (guess_dialect(g, t))
 		return true;
-	}
-	return false;
+	g->format = byte_level[newest < N_DECISIVE && newest < i ? newest : i].form;
+	if (newest < N_DECISIVE && newest < i)
+		(void)snprintf(g->seen, sizeof g->seen,
+		               "the vocabulary has %s, as that of %s, though the chat template "
+		               "writes %s as the newest",
+		               byte_level[newest].mark, g->format, byte_level[i].mark);
+	else
+		say(g, g->format, "the chat template writes ", byte_level[i].mark, BYTE_LEVEL);
+	return true;
 }
 
 /* One of Mistral's with [INST]: as a token from v2 on. */
@@ -170,7 +191,7 @@ static void guess_template(chat_guess *g, const char *text, const brise_tokenize
 		}
 	if (t && t->kind->byte_level && guess_byte_level(g, text, t))
 		return;
-	for (i = 0; i + 1 < sizeof byte_level / sizeof *byte_level; i++)
+	for (i = 0; i + 1 < N_BYTE_LEVEL; i++)
 		if (holds_form(text, i)) {
 			(void)snprintf(g->seen, sizeof g->seen,
 			               "the chat template writes %s, as Mistral's %s does, of "
@@ -189,21 +210,17 @@ static void guess_template(chat_guess *g, const char *text, const brise_tokenize
 /* By the vocabulary of a byte-level tokenizer that has no version. False: it has no mark. */
 static bool guess_byte_level_tokens(chat_guess *g, const brise_tokenizer *t)
 {
-	size_t i;
+	size_t i = find_form(t);
 
-	for (i = 0; i < sizeof byte_level / sizeof *byte_level; i++) {
-		if (!has_token(t, byte_level[i].mark) ||
-		    (byte_level[i].without && has_token(t, byte_level[i].without)))
-			continue;
-		g->format = byte_level[i].form;
-		/* a tekken.json of version 3 that lists no control tokens has v7's */
-		(void)snprintf(g->seen, sizeof g->seen,
-		               "no chat template; the vocabulary has %s, as that of %s%s",
-		               byte_level[i].mark, g->format,
-		               strcmp(g->format, "v7") ? "" : " and sometimes v3-tekken");
-		return true;
-	}
-	return false;
+	if (i == N_BYTE_LEVEL)
+		return false;
+	g->format = byte_level[i].form;
+	/* a tekken.json of version 3 that lists no control tokens has v7's */
+	(void)snprintf(g->seen, sizeof g->seen,
+	               "no chat template; the vocabulary has %s, as that of %s%s",
+	               byte_level[i].mark, g->format,
+	               strcmp(g->format, "v7") ? "" : " and sometimes v3-tekken");
+	return true;
 }
 
 /* Mistral's own folders have no template. */
