@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""past_one_board.py BUILD MODEL - README's "Past one board", tried: nginx and HAProxy in front of two servers of which one is killed, GNU parallel
+"""past_one_board.py BUILD MODEL - runtime/BOARDS.md, tried: nginx and HAProxy in front of two servers of which one is killed, GNU parallel
 and an array of jobs over brise batch (standard library; nginx-light, haproxy and parallel where they are)
 
-The configurations and the commands are those of README.md; only addresses, ports and ssh are those of this machine, and nginx and HAProxy
+The configurations and the commands are those of the document; only addresses, ports and ssh are those of this machine, and nginx and HAProxy
 pass over a server for a shorter time.
 """
 import collections, concurrent.futures, http.client, json, os, shutil, subprocess, sys, tempfile, time
@@ -85,7 +85,7 @@ def ask(port, i, streams):
 
 
 def read_config(name, text, ports, *changes):
-    """README's block, for the addresses of this test."""
+    """The document's block, for the addresses of this test."""
     changes += tuple(("192.168.1.1%d:8080" % (i + 1), "127.0.0.1:%d" % port) for i, port in enumerate(ports))
     for old, new in changes:
         holds("%s: there is %s" % (name, old), old in text)

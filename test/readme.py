@@ -82,7 +82,13 @@ CLONE = r"""
 PATH='%(path)s' git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$OLDPWD/$3" && mkdir "$OLDPWD/$3/build" && cp -R '%(build)s/obj' "$OLDPWD/$3/build"
 """
 DOWNLOAD = r"""
-[ "$1 $2 $3" = "download mistralai/Mistral-7B-v0.1 --local-dir" ] && [ "$5" = --exclude ] && mkdir "$4" && ln -s '%(root)s/test/models/breeze/'* "$4"
+[ "$1 $3 $5" = "download --local-dir --exclude" ] || exit
+case "$2" in
+mistralai/Mistral-7B-v0.1) model=breeze ;;
+mistralai/Ministral-3-3B-Instruct-2512) model=breeze-chat ;;
+*) exit 1 ;;
+esac
+mkdir "$4" && ln -s '%(root)s/test/models/'$model/* "$4"
 """
 # Packages are those whose commands are there.
 SUDO = r"""
@@ -96,17 +102,21 @@ SCP = r"""
 
 
 def try_raspberry(blocks, home):
-    laptop, board = blocks
+    laptop, board, instruct = blocks
     folder, other = Folder(home.path + "/laptop", build), Folder(home.path + "/board", build)
     names = {"root": ROOT, "build": os.path.abspath(build), "board": other.path, "path": os.environ["PATH"]}
     for name, script in ("git", CLONE), ("hf", DOWNLOAD), ("sudo", SUDO), ("scp", SCP):
         for f in folder, other:
             f.stand_in(name, script % names)
-    print("stand-ins: sudo apt (the commands are there), git clone (these sources, and their objects), hf download (breeze), scp (a folder)", file=sys.stderr)
+    print("stand-ins: sudo apt (the commands are there), git clone (these sources, and their objects), hf download (breeze, breeze-chat), scp (a folder)", file=sys.stderr)
     paste(folder, laptop)
     # "after the same first two lines"
     results = succeeds(other.paste(read_commands(laptop)[:2] + read_commands(board)))
     holds("info --verify and run work on the board", "verif" in results[2].out + results[2].err and results[3].out.strip(), results[2:])
+    succeeds(folder.paste(read_commands(instruct), within="brise"))
+    talk = re.search(r"on the board, `(build/brise chat [^`]+)`", read_text("README.md"))
+    chat, = succeeds(other.paste([(talk.group(1), "")], "Hello\n", within="brise"))
+    holds("chat answers on the board", len(chat.out.strip()) > 4, chat.out)
 
 
 def try_models(blocks, folder):
