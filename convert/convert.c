@@ -54,10 +54,10 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 		return gguf_read_tokenizer(cp->gguf, cp->tokenizer_path, decisions, section, bytes,
 		                           err);
 	if (!cp->tokenizer_path)
-		return error_set(
-		        err, BRISE_EFORMAT,
-		        "no tekken.json, tokenizer.model or tokenizer.json beside the weights; "
-		        "--no-tokenizer converts without one");
+		return error_set(err, BRISE_EFORMAT,
+		                 "%s: no tekken.json, tokenizer.model or tokenizer.json beside the "
+		                 "weights; --no-tokenizer converts without one",
+		                 cp->files[0].path);
 	if (names_end_with(cp->tokenizer_path, ".json"))
 		return tokenizer_json_read_model(cp->tokenizer_path, cp->config.vocab, decisions,
 		                                 section, bytes, err);

@@ -89,12 +89,13 @@ LINES
 holds "lines that are wrong do not end a batch" [ $? = 0 ]
 holds "a line without an url has an error" grep -q '"custom_id":"no url","response":null,"error":{' "$dir/odd.out"
 holds "an unknown url" grep -q '"custom_id":"wrong url","response":null,"error":{"code":"invalid_line","message":"url' "$dir/odd.out"
-holds "a line that is no JSON" grep -q '"custom_id":null,"response":null' "$dir/odd.out"
+holds "a line that is no JSON" grep -q '"id":"batch_req_3","custom_id":null,"response":null,"error":{.*"message":"request: line 1, byte 0: ' "$dir/odd.out"
 holds "an id with a zero character" grep -q '"custom_id":"a","response":null,"error":{.*zero character' "$dir/odd.out"
 holds "another method" grep -q '"custom_id":"get","response":null' "$dir/odd.out"
 holds "a refused request has its status" grep -q '"custom_id":"wrong type","response":{"status_code":400,' "$dir/odd.out"
 holds "a stream is refused" grep -q '"custom_id":"stream","response":{"status_code":400,' "$dir/odd.out"
 holds "an id that comes twice is answered once" [ "$(grep -c '"custom_id":"twice"' "$dir/odd.out")" = 1 ]
+holds "the model is called as its file is" [ "$(grep -c "\"model\":\"$(basename "$model" .brise)\"" "$dir/odd.out")" -ge 2 ]
 holds "an embedding" grep -q '"custom_id":"vector","response":{"status_code":200,.*"embedding":\[' "$dir/odd.out"
 
 cat >"$dir/apis" <<'LINES'

@@ -345,11 +345,16 @@ refuses "bits choose the types" 2 "--bits" convert "$checkpoint" "$dir/x.brise" 
 refuses "bits and a size" 2 "--size" convert "$checkpoint" "$dir/x.brise" --bits 5 --size 1G
 refuses "a size that is none" 2 "--size" convert "$checkpoint" "$dir/x.brise" --size all
 refuses "a size below the smallest file" 1 "too few" convert "$checkpoint" "$dir/x.brise" --size 1M
-least=$(sed -n 's/.* scratch take \([0-9]*\) MB$/\1/p' "$dir/err")
+least=$(sed -n 's/.* scratch take \([0-9]*\.[0-9][0-9]\) MB$/\1/p' "$dir/err")
+less=$(awk "BEGIN { printf \"%.2f\", $least - 0.02 }")
 try convert "$checkpoint" "$dir/x.brise" --size "${least}M" --effort fast
 holds "the size that the message says is enough: $least MB" [ "$status" -eq 0 -a -s "$dir/x.brise" ]
 rm -f "$dir/x.brise"
-refuses "a megabyte less is not" 1 "$((least - 1)) MB of memory are too few" convert "$checkpoint" "$dir/x.brise" --size "$((least - 1))M"
+try convert "$checkpoint" "$dir/x.brise" --bits 4 --effort fast
+types=$(sed -n 's/^brise convert: w[qkvo123]: \(.*\); q3 loses .*/\1/p' "$dir/err" | sort -u)
+holds "the layers of each type are listed: $types" [ -n "$types" -a -z "$(echo "$types" | grep -vE '^(, )?(q[348] in layer( [0-9]+|s [0-9]+[-,][0-9,-]+[0-9])(, |$))+$')" ]
+rm -f "$dir/x.brise"
+refuses "a little less is not" 1 "$less MB of memory are too few" convert "$checkpoint" "$dir/x.brise" --size "${less}M"
 refuses "a pattern of names without a type is refused" 2 "PATTERN=TYPE" convert "$checkpoint" "$dir/x.brise" --tensor-type wv
 refuses "a pattern that no matrix has is refused" 1 "wz=q8" convert "$checkpoint" "$dir/x.brise" --tensor-type wz=q8
 refuses "convert without a target is refused" 2 "found only '$checkpoint'" convert "$checkpoint"

@@ -75,6 +75,10 @@ holds "/reasoning off hides it" cmp -s "$dir/out" "$dir/hidden"
 holds "/reasoning says how it is" grep -q "reasoning is hidden; /reasoning on shows it" "$dir/err"
 try run "$model" --chat Hello $(echo "$thinking" | sed 's/--private//')
 holds "run --chat leaves it out" [ "$(cat "$dir/out")" = "$(cat "$dir/hidden")" ]
+try run "$model" --chat Hello --reasoning $(echo "$thinking" | sed 's/--private//')
+holds "and shows it with --reasoning" [ "$(cat "$dir/out")" = "$(cat "$dir/shown")" ]
+try run "$model" Hello --reasoning
+holds "which is for conversations" [ "$status" -eq 2 ]
 holds "a format without it says so" sh -c 'echo /reasoning | "$1" chat "$2" --private --commands --chat-format v7 2>&1 | grep -q "the format v7 has no reasoning apart"' sh "$brise" "$model"
 printf '{"messages": [{"role": "user", "content": "Hello"}]}\n' >"$dir/lines"
 "$brise" chat "$model" $thinking --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"
@@ -83,6 +87,8 @@ holds "chat --jsonl has it in a field of its own" grep -q '"content":".*","reaso
 printf 'Hello\n' >"$dir/lines"
 "$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 34=50 <"$dir/lines" >"$dir/out" 2>"$dir/err"
 holds "chat says that a limit fell within reasoning" grep -q "(9 tokens were reasoning, without an answer; the message is taken back)" "$dir/err"
+try run "$model" --chat Hello -n 9 --seed 1 --logit-bias 34=50
+holds "so does run --chat" sh -c '[ ! -s "$1/out" ] && grep -q "9 tokens were reasoning, without an answer: a larger -n" "$1/err"' sh "$dir"
 open='[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": [{"type": "thinking", "thinking": "So", "closed": false}], "prefix": true}]'
 printf '{"messages": %s}\n' "$open" >"$dir/lines"
 "$brise" chat "$model" --private -n 9 --seed 1 --logit-bias 35=-inf --jsonl <"$dir/lines" >"$dir/out" 2>"$dir/err"

@@ -139,6 +139,11 @@ static void decide(config_fields *f)
 		notes_add(f->decisions,
 		          "trained for %d positions, as Mistral's models are (not in %s)",
 		          CONTEXT_LONG, f->file);
+	} else if (c->max_context > 0) {
+		notes_add(f->decisions,
+		          "trained for %" PRIu32
+		          " positions (%s: max_seq_len or max_position_embeddings)",
+		          c->max_context, f->file);
 	}
 	c->bos = 1;
 	c->eos = 2;

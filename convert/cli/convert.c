@@ -86,9 +86,9 @@ static const options_command command = {
 	.name = "convert",
 	.operands = "CHECKPOINT OUT.brise",
 	.summary =
-	        "Turns an fp16, bf16 or fp32 checkpoint, or a GGUF file, into one file to run:\n"
-	        "a folder as Hugging Face has it (config.json, safetensors, tokenizer.model or\n"
-	        "tokenizer.json) or Mistral (params.json, consolidated.*, tekken.json), a\n"
+	        "Turns a checkpoint of fp16, bf16, fp32 or fp8, or a GGUF file, into one file\n"
+	        "to run: a folder as Hugging Face has it (config.json, safetensors, tokenizer)\n"
+	        "or Mistral (params.json, consolidated.*, tokenizer.model or tekken.json), a\n"
 	        "file in it, a models--org--name folder of Hugging Face's cache, a folder with\n"
 	        "one GGUF model; of a GGUF in parts, any part. q4 takes 4.25 bits per weight, q3\n"
 	        "3.25, q8 8.25, f16 16. The same input gives the same file, which appears when\n"
@@ -166,19 +166,20 @@ static void print_losses(const convert_settings *s)
 
 static void print_result(const char *out, const convert_result *r, bool calibrated)
 {
+	double rate = r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0;
 	char bytes[32], duration[32];
 
 	terminal_format_bytes((double)r->file_bytes, bytes, sizeof bytes);
 	terminal_format_duration(r->seconds, duration, sizeof duration);
 	report_note("convert",
-	            "%s: %s, %.3f bits per weight, relative squared error %.5f%s, %s (%.0f MB/s of "
+	            "%s: %s, %.3f bits per weight, relative squared error %.5f%s, %s (%.*f MB/s of "
 	            "fp16)",
 	            out, bytes, r->bits_per_weight, r->relative_error,
 	            calibrated
 	                    ? " (larger than without calibration: errors are moved to where inputs "
 	                      "are small)"
 	                    : "",
-	            duration, r->seconds > 0 ? (double)r->source_bytes / r->seconds / 1e6 : 0.0);
+	            duration, rate < 10, rate);
 }
 
 /* OUT's extension if it belongs to a format that convert does not write; NULL: it does not. */

@@ -165,13 +165,25 @@ brise_status choice_spend(const choice *c, uint64_t room, brise_error *err)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* " 0-3 7": the layers whose matrix of that kind has the type. */
+/* Of a number of megabytes: a small model's differ by less than one. */
+static int decimals(uint64_t bytes)
+{
+	return bytes < 100 * (uint64_t)MEGABYTE ? 2 : 0;
+}
+
+/* " in layers 0-3,7": the layers whose matrix of that kind has the type. */
 static bool list_layers(const choice *c, uint32_t kind, uint32_t type, char *out, size_t n)
 {
 	const file_plan *plan = c->job->plan;
-	size_t at = 0;
-	uint32_t i, first = 0, last = 0;
+	size_t at, begun;
+	const char *comma;
+	uint32_t i, first = 0, last = 0, n_layers = 0;
 	bool found = false;
+
+	for (i = 0; i < plan->n_tensors; i++)
+		n_layers += plan->tensors[i].kind == kind && plan->tensors[i].type == type &&
+		            c->losses[i].open;
+	at = begun = (size_t)snprintf(out, n, " in layer%s ", n_layers == 1 ? "" : "s");
 
 	for (i = 0; i <= plan->n_tensors; i++) {
 		const format_tensor *t = i < plan->n_tensors ? &plan->tensors[i] : NULL;
@@ -183,11 +195,13 @@ static bool list_layers(const choice *c, uint32_t kind, uint32_t type, char *out
 			last++;
 			continue;
 		}
+		comma = at > begun ? "," : "";
 		if (found && at < n)
-			at += (size_t)(first == last
-			                       ? snprintf(out + at, n - at, " %" PRIu32, first)
-			                       : snprintf(out + at, n - at, " %" PRIu32 "-%" PRIu32,
-			                                  first, last));
+			at += (size_t)(first == last ? snprintf(out + at, n - at, "%s%" PRIu32,
+			                                        comma, first)
+			                             : snprintf(out + at, n - at,
+			                                        "%s%" PRIu32 "-%" PRIu32, comma,
+			                                        first, last));
 		if (belongs) {
 			first = last = t->layer;
 			found = true;
@@ -201,7 +215,7 @@ static void describe_kind(const choice *c, uint32_t kind, notes *lines)
 	const file_plan *plan = c->job->plan;
 	static const uint32_t types[] = { TYPE_Q3, TYPE_Q4, TYPE_Q8 };
 	double least = 0, most = 0;
-	char name[48], layers[LINE_MOST / 3], line[LINE_MOST] = "";
+	char name[48], layers[LINE_MOST / 2], line[LINE_MOST] = "";
 	const char *last;
 	uint32_t i, n = 0;
 	size_t at = 0;
@@ -218,9 +232,8 @@ static void describe_kind(const choice *c, uint32_t kind, notes *lines)
 		return;
 	for (i = 0; i < 3; i++)
 		if (list_layers(c, kind, types[i], layers, sizeof layers) && at < sizeof line)
-			at += (size_t)snprintf(line + at, sizeof line - at, "%s %s%s%s",
+			at += (size_t)snprintf(line + at, sizeof line - at, "%s %s%s",
 			                       at > 0 ? "," : "", type_name(types[i]),
-			                       order_is_in_layer(kind) ? " in layers" : "",
 			                       order_is_in_layer(kind) ? layers : "");
 	model_tensor_name(name, kind, 0);
 	last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
@@ -240,8 +253,9 @@ void choice_describe(const choice *c, notes *lines)
 		(void)snprintf(budget, sizeof budget, "%g bits per weight", o->bits);
 	else
 		(void)snprintf(budget, sizeof budget,
-		               "%.0f MB of memory, %.0f MB of it cache and scratch",
-		               (double)o->memory / 1e6, (double)c->beside / 1e6);
+		               "%.*f MB of memory (%.*f of it cache and scratch)",
+		               decimals(o->memory), (double)o->memory / 1e6, decimals(c->beside),
+		               (double)c->beside / 1e6);
 	if (c->how.tokens > 0)
 		notes_add(
 		        lines,
@@ -266,14 +280,16 @@ void choice_describe(const choice *c, notes *lines)
 brise_status choice_check(const choice *c, brise_error *err)
 {
 	const file_plan *plan = c->job->plan;
-	uint64_t least;
+	uint64_t least, asked = c->job->options->memory, unit;
 
 	if (c->job->options->bits > 0 || plan->file_bytes <= c->most)
 		return BRISE_OK;
 	least = plan->file_bytes + c->beside + FORMAT_PAGE;
+	unit = decimals(least) > 0 ? MEGABYTE / 100 : MEGABYTE;
+	least = (least + unit - 1) / unit * unit;
 	return error_set(err, BRISE_EINVAL,
-	                 "%s: %" PRIu64 " MB of memory are too few: the smallest file, its cache "
-	                 "and scratch take %" PRIu64 " MB",
-	                 c->job->name, c->job->options->memory / MEGABYTE,
-	                 (least + MEGABYTE - 1) / MEGABYTE);
+	                 "%s: %.*f MB of memory are too few: the smallest file, its cache "
+	                 "and scratch take %.*f MB",
+	                 c->job->name, decimals(least), (double)asked / 1e6, decimals(least),
+	                 (double)least / 1e6);
 }

@@ -51,6 +51,7 @@ static const options_command command = {
 typedef struct batching {
 	const batch_settings *settings;
 	engine engine; /* without engine and sequence: the scheduler makes them */
+	char name[256];
 	brise_chat *chat;
 	brise_error no_chat;
 	scheduler *scheduler;
@@ -109,13 +110,14 @@ static int start_scheduler(batching *b, const char *path)
 	if (scheduler_new(&b->scheduler, b->engine.model, &options, &err) != BRISE_OK)
 		return report_status("batch", &err);
 	scheduler_get_figures(b->scheduler, &figures);
+	engine_name_model(path, b->name, sizeof b->name);
 	b->service = (service){ .model = b->engine.model,
 		                .tokenizer = brise_get_tokenizer(b->engine.model),
 		                .chat = b->chat,
 		                .no_chat = b->no_chat.message,
 		                .scheduler = b->scheduler,
 		                .grammars = grammar_cache_new(),
-		                .name = path,
+		                .name = b->name,
 		                .created = os_time(),
 		                .context = figures.context,
 		                .loose_tools = o->loose_tools,

@@ -318,6 +318,20 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 	return *ids ? COMMANDS_READY : report_error(command, "no memory for %zu token ids", n_text);
 }
 
+void engine_name_model(const char *path, char *name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n;
+
+	path = slash ? slash + 1 : path;
+	n = strlen(path);
+	if (n > 6 && strcmp(path + n - 6, ".brise") == 0)
+		n -= 6;
+	n = n < size ? n : size - 1;
+	memcpy(name, path, n);
+	name[n] = 0;
+}
+
 void engine_close(engine *e)
 {
 	brise_free_sequence(e->sequence);

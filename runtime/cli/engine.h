@@ -95,6 +95,9 @@ int engine_open_sequence_for(engine *e, const char *command, const engine_settin
 int engine_encode_text(const engine *e, const char *command, const char *text, size_t bytes,
                        int32_t **ids, size_t *n);
 
+/* What clients are told the model is called: the file's name without folders and ".brise". */
+void engine_name_model(const char *path, char *name, size_t size);
+
 void engine_close(engine *e);
 
 #endif

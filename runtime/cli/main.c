@@ -15,7 +15,7 @@ static const struct {
 	{ "chat", "talk with an instruct model", cli_chat },
 	{ "serve", "answer requests over HTTP, and show a page", cli_serve },
 	{ "batch", "answer the requests of a file", cli_batch },
-	{ "convert", "turn an fp16 checkpoint into a .brise file", cli_convert },
+	{ "convert", "turn a checkpoint into a .brise file", cli_convert },
 	{ "calibrate", "measure on a text which weights matter", cli_calibrate },
 	{ "export", "write a model as GGUF or safetensors", cli_export },
 	{ "info", "print a model's configuration and memory needs", cli_info },

@@ -34,7 +34,7 @@ typedef struct run_settings {
 	grammar_files grammars;
 	const char *file, *prompt_ids, *session, *system, *format;
 	uint32_t tokens;
-	bool print_ids, ignore_eos, stats, no_drafts, go_on, is_chat;
+	bool print_ids, ignore_eos, stats, no_drafts, go_on, is_chat, reasoning;
 } run_settings;
 
 typedef struct run {
@@ -50,6 +50,8 @@ typedef struct run {
 	int32_t *prompt;
 	size_t n_prompt;
 	bool no_memory;              /* for an answer */
+	bool thinks;                 /* what came last of an answer is reasoning */
+	bool has_thoughts, has_text; /* of an answer, up to now */
 	bool to_terminal, line_open; /* the last character printed was no line feed */
 	int write_error;             /* errno of the write that failed, or 0 */
 } run;
@@ -70,6 +72,7 @@ static const options_entry entries[] = {
 	FLAG(0, "chat", is_chat, NULL),
 	STRING(0, "system", system, "TEXT", NULL),
 	STRING(0, "chat-format", format, CHAT_FORMAT_VALUE, "answer PROMPT as a question"),
+	FLAG(0, "reasoning", reasoning, "with --chat: show the model's reasoning"),
 	STRING(0, "prompt-ids", prompt_ids, "FILE", NULL),
 	FLAG(0, "print-ids", print_ids, "token ids in, token ids out"),
 	ENGINE_OPTIONS,
@@ -141,11 +144,38 @@ static void print_text(run *r, const char *text, size_t bytes)
 	r->line_open = text[bytes - 1] != '\n';
 }
 
-/* A brise_answer_fn. Nobody has offered the model tools: a call is text. Reasoning is left out. */
+/* Reasoning is shown between two lines, as in `brise chat`, if at all. */
+static void print_thought(run *r, const brise_answer_piece *piece)
+{
+	static const char begin[] = "(reasoning)\n";
+
+	if (r->settings->reasoning) {
+		if (!r->thinks)
+			print_text(r, begin, sizeof begin - 1);
+		print_text(r, piece->text, piece->bytes);
+	} else if (!r->has_thoughts && terminal_is_terminal(stderr)) {
+		report_note("run", "the model is reasoning (--reasoning shows it)");
+	}
+	r->has_thoughts = r->thinks = true;
+}
+
+/* A brise_answer_fn. Nobody has offered the model tools: a call is text. */
 static void print_piece(void *user, const brise_answer_piece *piece)
 {
-	if (piece->kind != BRISE_ANSWER_CALL_END && piece->kind != BRISE_ANSWER_THOUGHT)
-		print_text(user, piece->text, piece->bytes);
+	static const char end[] = "\n(answer)\n";
+	run *r = user;
+
+	if (piece->kind == BRISE_ANSWER_THOUGHT) {
+		print_thought(r, piece);
+		return;
+	}
+	if (r->thinks && r->settings->reasoning)
+		print_text(r, end, sizeof end - 1);
+	r->thinks = false;
+	if (piece->kind == BRISE_ANSWER_CALL_END)
+		return;
+	r->has_text |= piece->bytes > 0;
+	print_text(r, piece->text, piece->bytes);
 }
 
 /* A generate_token_fn: stops where standard output fails. */
@@ -257,16 +287,26 @@ static void print_stats(const run *r)
 	            kv, memory ? anonymous : "unknown");
 }
 
-/* A full context of a model without a window ends the text normally, with a note. */
+/* A full context of a model without a window ends the text normally, with a note; so does a limit
+ * that falls within reasoning. */
 static int end_of_text(run *r, brise_status status, const brise_error *err)
 {
+	bool is_cut;
 	int saved = 0;
 
 	finish_text(r);
 	if (status == BRISE_OK || status == BRISE_ECANCELED)
 		saved = session_save(&r->session, "run", &r->engine, r->generation.sampler);
-	if (r->generation.reason == GENERATE_FULL || r->settings->stats || status != BRISE_OK)
+	is_cut = status == BRISE_OK && r->generation.reason == GENERATE_LIMIT && r->chat.reader &&
+	         !r->settings->print_ids && !r->has_text && r->generation.n_tokens > 0;
+	if (r->generation.reason == GENERATE_FULL || r->settings->stats || status != BRISE_OK ||
+	    is_cut)
 		begin_notes(r);
+	if (is_cut)
+		report_note("run",
+		            "%" PRIu64 " tokens were reasoning, without an answer: a larger -n "
+		            "has room for both",
+		            r->generation.n_tokens);
 	if (r->generation.reason == GENERATE_FULL)
 		report_note("run",
 		            "the context of %" PRIu64
@@ -282,16 +322,11 @@ static int end_of_text(run *r, brise_status status, const brise_error *err)
 }
 
 /* Sampler, decoder and drafter. */
-static int make_generation(run *r, const char *path)
+static int make_generation(run *r)
 {
 	const run_settings *s = r->settings;
 	brise_error err;
 
-	if (!s->print_ids && !brise_get_tokenizer(r->engine.model))
-		return report_error(
-		        "run",
-		        "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
-		        path);
 	if (sampling_new(&r->generation.sampler, &s->sampling, &r->engine, &err) != BRISE_OK ||
 	    (!s->print_ids &&
 	     brise_new_decoder(&r->generation.decoder, brise_get_tokenizer(r->engine.model),
@@ -337,6 +372,19 @@ static int begin_text(run *r)
 	                     &r->generation.kept);
 }
 
+/* Ids in and out need none; run_chat_open says what --chat needs. */
+static int check_tokenizer(const run *r, const char *path)
+{
+	const run_settings *s = r->settings;
+
+	if (brise_get_tokenizer(r->engine.model) || s->is_chat ||
+	    (s->print_ids && (s->prompt_ids || s->go_on)))
+		return COMMANDS_READY;
+	return report_error(
+	        "run", "%s: no tokenizer in the file; --prompt-ids and --print-ids work without",
+	        path);
+}
+
 static int run_model(run *r, const char *path, const char *prompt)
 {
 	engine_settings settings = r->settings->engine;
@@ -345,13 +393,14 @@ static int run_model(run *r, const char *path, const char *prompt)
 
 	r->session.path = r->settings->session;
 	if ((result = engine_open_model(&r->engine, "run", path)) != COMMANDS_READY ||
+	    (result = check_tokenizer(r, path)) != COMMANDS_READY ||
 	    (result = grammar_files_open(&r->grammar, "run", &r->settings->grammars,
 	                                 brise_get_tokenizer(r->engine.model))) != COMMANDS_READY ||
 	    (!r->settings->go_on && (result = read_prompt(r, prompt)) != COMMANDS_READY))
 		return result;
 	settings.prompt = r->n_prompt;
 	if ((result = engine_open_sequence(&r->engine, "run", &settings)) != COMMANDS_READY ||
-	    (result = make_generation(r, path)) != COMMANDS_READY ||
+	    (result = make_generation(r)) != COMMANDS_READY ||
 	    (result = begin_text(r)) != COMMANDS_READY)
 		return result;
 	return end_of_text(r, generate(r, &err), &err);
@@ -376,9 +425,9 @@ int cli_run(int argc, char **argv)
 	    1)
 		return report_usage("run", "one prompt expected: an argument, --file, --prompt-ids "
 		                           "or --continue");
-	if ((settings.system || settings.format) && !settings.is_chat)
-		return report_usage("run",
-		                    "--system, --chat-format: expected together with --chat");
+	if ((settings.system || settings.format || settings.reasoning) && !settings.is_chat)
+		return report_usage("run", "--system, --chat-format, --reasoning: expected "
+		                           "together with --chat");
 	if (settings.is_chat && (settings.prompt_ids || settings.go_on))
 		return report_usage("run", "--chat: expected with a question, not with "
 		                           "--prompt-ids or --continue");

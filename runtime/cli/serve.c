@@ -1,5 +1,5 @@
 /* serve.c - brise serve: the model, the scheduler and the server, put together */
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "runtime/cli/budget.h"
@@ -41,21 +41,6 @@ typedef struct serving {
 	brise_error failure; /* code BRISE_OK: none */
 } serving;
 
-/* The file's name without folders and ".brise". */
-static void choose_name(serving *s, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *alias = s->settings->alias;
-	size_t n;
-
-	path = alias ? alias : slash ? slash + 1 : path;
-	n = strlen(path);
-	if (!alias && n > 6 && strcmp(path + n - 6, ".brise") == 0)
-		n -= 6;
-	n = n < sizeof s->name ? n : sizeof s->name - 1;
-	memcpy(s->name, path, n);
-	s->name[n] = 0;
-}
-
 /* A folder that was not asked for need not be there. */
 static int choose_cache(serving *s)
 {
@@ -91,7 +76,10 @@ static int open_model(serving *s, const char *path)
 		report_note("serve", "no conversations, only /v1/completions: %s",
 		            s->no_chat.message);
 	}
-	choose_name(s, path);
+	if (s->settings->alias)
+		(void)snprintf(s->name, sizeof s->name, "%s", s->settings->alias);
+	else
+		engine_name_model(path, s->name, sizeof s->name);
 	return COMMANDS_READY;
 }
 

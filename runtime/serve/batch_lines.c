@@ -124,7 +124,7 @@ bool batch_line_read(batch_line *l, const char *line, size_t bytes, char why[256
 	json_reader r;
 
 	*l = (batch_line){ .custom_id = NULL };
-	json_begin(&r, line, bytes, "line", &err);
+	json_begin(&r, line, bytes, "request", &err);
 	(void)read_line(l, &r);
 	if (json_end(&r) != BRISE_OK) {
 		(void)snprintf(why, 256, "%.250s", err.message);
