@@ -352,7 +352,7 @@ holds "the size that the message says is enough: $least MB" [ "$status" -eq 0 -a
 rm -f "$dir/x.brise"
 try convert "$checkpoint" "$dir/x.brise" --bits 4 --effort fast
 types=$(sed -n 's/^brise convert: w[qkvo123]: \(.*\); q3 loses .*/\1/p' "$dir/err" | sort -u)
-holds "the layers of each type are listed: $types" [ -n "$types" -a -z "$(echo "$types" | grep -vE '^(, )?(q[348] in layer( [0-9]+|s [0-9]+[-,][0-9,-]+[0-9])(, |$))+$')" ]
+holds "the layers of each type are listed: $types" [ -n "$types" -a -z "$(echo "$types" | grep -vE '^(, )?(q[348] in layer( [0-9]+|s [0-9]+([-,][0-9]+)+)(, |$))+$')" ]
 rm -f "$dir/x.brise"
 refuses "a little less is not" 1 "$less MB of memory are too few" convert "$checkpoint" "$dir/x.brise" --size "${less}M"
 refuses "a pattern of names without a type is refused" 2 "PATTERN=TYPE" convert "$checkpoint" "$dir/x.brise" --tensor-type wv
