@@ -3,6 +3,7 @@
 #include "convert/source.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "arch/float_env.h"
@@ -37,16 +38,20 @@ static brise_status read_rows(void *self, uint32_t kind, uint32_t layer, uint32_
 	        cp->rope == CHECKPOINT_INTERLEAVED && (kind == TENSOR_WQ || kind == TENSOR_WK);
 	brise_status status = read_raw(cp, t, interleaved, first, n, raw, err);
 	size_t i, n_weights = (size_t)n * t->cols;
+	bool finite;
 
 	if (status != BRISE_OK)
 		return status;
-	if (!elements_decode(rows, raw, t->dtype, n_weights))
+	finite = elements_decode(rows, raw, t->dtype, n_weights);
+	for (i = 0; t->dtype == ELEMENTS_F8_E4M3 && i < n_weights; i++) {
+		rows[i] *= t->scale; /* the product may be beyond float */
+		finite = finite && isfinite(rows[i]);
+	}
+	if (!finite)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: tensor %s: a weight in rows %" PRIu32 "..%" PRIu32
 		                 " is infinite or not a number",
 		                 cp->files[t->file].path, t->name, first, first + n - 1);
-	for (i = 0; t->dtype == ELEMENTS_F8_E4M3 && i < n_weights; i++)
-		rows[i] *= t->scale;
 	return lora_apply_rows(s->adapters, kind, layer, first, n, t->cols, rows, err);
 }
 

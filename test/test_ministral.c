@@ -352,6 +352,7 @@ static void test_wrong_scales_are_refused(check_counts *counts)
 	char name[100];
 	maker_model *m = make(OUTER, true);
 	maker_tensor *scale, *weight;
+	const uint16_t largest = 0x7f7f; /* finite, its products are not */
 	uint16_t before;
 	size_t i;
 
@@ -372,6 +373,9 @@ static void test_wrong_scales_are_refused(check_counts *counts)
 		expect(counts, m, OUTER, BRISE_EFORMAT, "is infinite or not a number");
 		weight->data.data[100] = old;
 	}
+	memcpy(scale->data.data, &largest, sizeof largest);
+	expect(counts, m, OUTER, BRISE_EFORMAT, "is infinite or not a number");
+	memcpy(scale->data.data, &before, sizeof before);
 	maker_put(&scale->data, &before, sizeof before);
 	scale->n_dims = 1;
 	scale->shape[0] = 2;
