@@ -650,6 +650,8 @@ static void test_lying_unfinished_files_do_no_harm(check_counts *counts)
 			              strstr(err.message, "not finite"),
 			      "%s", err.message);
 			CHECK(counts, !exists(cal), "written");
+			CHECK(counts, !exists(unfinished),
+			      "an error that comes again leaves a file");
 			continue;
 		}
 		CHECK(counts, calibrate(model, ids, TOKENS, &options, NULL, &err) == BRISE_OK,

@@ -68,12 +68,17 @@ static brise_status store_input(calibrating *c, uint32_t index, const moments *m
 	calibration_input *in = &c->file.inputs[index];
 	uint32_t i;
 
-	for (i = 0; i < in->cols; i++)
-		if (!(m->squares[i] / (double)c->n <= (double)FLT_MAX))
-			return error_set(c->err, BRISE_EFORMAT,
-			                 "%s: what the matrices of layer %" PRIu32
-			                 " multiply is not finite",
-			                 c->model->name, in->layer);
+	for (i = 0; i < in->cols && m->squares[i] / (double)c->n <= (double)FLT_MAX; i++)
+		;
+	if (i < in->cols && index == c->model->config.n_layers * CALIBRATION_PER_LAYER)
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: what the output matrix multiplies is not finite",
+		                 c->model->name);
+	if (i < in->cols)
+		return error_set(c->err, BRISE_EFORMAT,
+		                 "%s: what the matrices of layer %" PRIu32
+		                 " multiply is not finite",
+		                 c->model->name, in->layer);
 	moments_store(m, c->n, c->file.file.bytes + in->offset, c->engine->pool);
 	in->crc = crc32_update(0, c->file.file.bytes + in->offset, (size_t)in->bytes);
 	return BRISE_OK;
@@ -266,7 +271,10 @@ static brise_status calibrate(const brise_model *model, const int32_t *ids, size
 		goto done;
 	resumed = c.file.header.done < model->config.n_layers ? c.file.header.done
 	                                                      : model->config.n_layers;
-	if ((status = run_layers(&c)) == BRISE_OK) {
+	status = run_layers(&c);
+	if (status == BRISE_EFORMAT) /* again in every run of this model: nothing to resume */
+		c.file.header.done = 0;
+	if (status == BRISE_OK) {
 		memcpy(c.file.file.bytes + calibration_ids_at(&c.file.header), ids,
 		       n * sizeof *ids);
 		c.file.header.ids_crc = crc32_update(0, ids, n * sizeof *ids);
