@@ -9,6 +9,7 @@
 #include "convert/closed/inverse.h"
 #include "convert/closed/loop_file.h"
 #include "quant/encode/encoders.h"
+#include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "test/conversion.h"
 #include "test/guarded.h"
@@ -546,6 +547,39 @@ static void test_damaged_runs_begin_anew(check_counts *counts)
 	free(whole.bytes), free(part.bytes);
 }
 
+/* As small_read, but the last of what is read is damaged. */
+static brise_status read_damaged(void *self, uint32_t kind, uint32_t layer, uint32_t first,
+                                 uint32_t n, float *rows, void *raw, brise_error *err)
+{
+	if (kind == TENSOR_FINAL_NORM)
+		return error_set(err, BRISE_EFORMAT, "damaged");
+	return small_read(self, kind, layer, first, n, rows, raw, err);
+}
+
+/* Whoever repairs the weight loses no work, and others know why the file is there. */
+static void test_an_error_says_what_it_leaves(check_counts *counts)
+{
+	const convert_source source = { .config = small_odd,
+		                        .read = read_damaged,
+		                        .self = (void *)(uintptr_t)&small_odd };
+	watcher w = { UINT32_MAX, "" }, rest = w;
+	convert_options options;
+	brise_error err;
+
+	make_calibration(&small_odd, 15);
+	convert_init_options(&options);
+	options.effort = EFFORT_BEST;
+	CHECK(counts, conversion_write(&source, options, &w, &err) == BRISE_EFORMAT, "%s",
+	      err.message);
+	CHECK(counts, exists(unfinished) && strstr(w.notes, unfinished), "%s", w.notes);
+	CHECK(counts, strstr(w.notes, "layers are done; the same command resumes there"), "%s",
+	      w.notes);
+	CHECK(counts, convert(&small_odd, 2, NULL, &rest, &err) == BRISE_OK, "%s", err.message);
+	CHECK(counts, strstr(rest.notes, "resumed after layer"), "%s", rest.notes);
+	CHECK(counts, !exists(unfinished), "a finished run leaves nothing else");
+	(void)unlink(files.out);
+}
+
 /* A run of another text is not resumed; what is no unfinished conversion is not overwritten. */
 static void test_other_files_are_told_apart(check_counts *counts)
 {
@@ -602,6 +636,7 @@ int main(int argc, char **argv)
 	RUN(test_any_threads_and_kernels_give_the_same_file(&counts, &small_scaled));
 	RUN(test_interrupted_runs_go_on_to_the_same_file(&counts));
 	RUN(test_damaged_runs_begin_anew(&counts));
+	RUN(test_an_error_says_what_it_leaves(&counts));
 	RUN(test_other_files_are_told_apart(&counts));
 	pool_free(threads);
 	return check_report("closed", &counts);

@@ -36,17 +36,26 @@ typedef struct closed {
 
 /* ---- progress ------------------------------------------------------------------------------- */
 
-static brise_status say_cancelled(const closed *c, brise_error *err)
+/* What the unfinished file, which stays, is good for. */
+static void describe_done(const closed *c, char *line, size_t size)
 {
 	const loop_header *h = &c->store.header;
 
-	if (h->done == 0)
-		return error_set(err, BRISE_ECANCELED,
-		                 "%s: conversion cancelled; nothing was written", c->job->name);
-	return error_set(
-	        err, BRISE_ECANCELED,
+	(void)snprintf(
+	        line, size,
 	        "%s: %" PRIu32 " of %" PRIu32 " layers are done; the same command resumes there",
 	        c->store.file.path, h->done > h->n_layers ? h->n_layers : h->done - 1, h->n_layers);
+}
+
+static brise_status say_cancelled(const closed *c, brise_error *err)
+{
+	char line[sizeof err->message];
+
+	if (c->store.header.done == 0)
+		return error_set(err, BRISE_ECANCELED,
+		                 "%s: conversion cancelled; nothing was written", c->job->name);
+	describe_done(c, line, sizeof line);
+	return error_set(err, BRISE_ECANCELED, "%s", line);
 }
 
 /* share: of what is being done */
@@ -413,6 +422,18 @@ static void tell_needs(const closed *c)
 	o->decision(o->user, line);
 }
 
+/* After an error, such as a damaged weight, which the user may repair and then resume. */
+static void tell_done(const closed *c)
+{
+	const convert_options *o = c->job->options;
+	char line[512];
+
+	if (!o->decision || c->store.header.done == 0)
+		return;
+	describe_done(c, line, sizeof line);
+	o->decision(o->user, line);
+}
+
 static brise_status run(closed *c)
 {
 	brise_status status;
@@ -424,6 +445,8 @@ static brise_status run(closed *c)
 	tell_needs(c);
 	if ((status = run_steps(c)) == BRISE_OK)
 		status = loop_finish(&c->store, c->err);
+	if (status != BRISE_OK && status != BRISE_ECANCELED)
+		tell_done(c);
 	return status;
 }
 
