@@ -127,7 +127,11 @@ static void test_names_that_end_nowhere_are_refused(void)
 	for (i = 0; i < LENGTH(names); i++) {
 		(void)snprintf(text, sizeof text, "[{\"function\":{\"name\":\"%s\"}}]", names[i]);
 		CHECK(&counts, !begin(&c, "v13", text, NULL, false), "%s", names[i]);
-		CHECK(&counts, c.err.code == BRISE_EUNSUPPORTED, "%s: %s", names[i], c.err.message);
+		/* not EUNSUPPORTED, of which servers say that --loose-tools helps */
+		CHECK(&counts,
+		      c.err.code == BRISE_EINVAL &&
+		              strstr(c.err.message, "#/0/function/name: calls of this format"),
+		      "%s: %s", names[i], c.err.message);
 		end(&c);
 		CHECK(&counts, begin(&c, "v7", text, NULL, false), "%s: %s", names[i],
 		      c.err.message);

@@ -17,8 +17,9 @@
 #include "runtime/os/memory.h"
 #include "runtime/text/chat_mistral.h"
 
-#define ID_BYTES   9u
-#define NAME_BYTES 256u /* of a tool that stands without quotation marks (chat_calls.c) */
+#define ID_BYTES    9u
+#define NAME_BYTES  256u /* of a tool that stands without quotation marks (chat_calls.c) */
+#define NAME_LENGTH "256"
 
 static uint32_t put_text(network *n, uint32_t from, const char *text)
 {
@@ -194,8 +195,10 @@ static void put_named(schema_builder *b, uint32_t name, uint32_t arguments, bool
 	uint32_t at = network_add_state(n);
 
 	if (!is_plain_name(value)) {
-		(void)schema_refuse(b, name, BRISE_EUNSUPPORTED,
-		                    "a name that calls of this format cannot have");
+		(void)schema_refuse(b, name, BRISE_EINVAL,
+		                    "calls of this format have names of 1 to " NAME_LENGTH
+		                    " bytes without \", { and [, control characters, and "
+		                    "spaces at the ends");
 		return;
 	}
 	network_add_string(n, n->rules[call].start, value->string, value->string_bytes, at);
