@@ -56,7 +56,8 @@ static brise_status read_tokenizer(const checkpoint *cp, const convert_options *
 	if (!cp->tokenizer_path)
 		return error_set(err, BRISE_EFORMAT,
 		                 "%s: no tekken.json, tokenizer.model or tokenizer.json beside the "
-		                 "weights; --no-tokenizer converts without one",
+		                 "weights; brise convert --no-tokenizer and brise calibrate --ids "
+		                 "do without",
 		                 cp->files[0].path);
 	if (names_end_with(cp->tokenizer_path, ".json"))
 		return tokenizer_json_read_model(cp->tokenizer_path, cp->config.vocab, decisions,

@@ -380,7 +380,7 @@ static void test_the_version_of_the_tokenizer_says_the_format(void)
 		{ "\"v7\"", NULL, "v7", "tekken's version 7" },
 		{ "\"v11\"", NULL, "v11", "tekken's version 11" },
 		{ "\"v13\"", NULL, "v13", "tekken's version 13" },
-		{ "\"v15\"", NULL, NULL, "as Mistral's from v7 on" },
+		{ "\"v15\"", NULL, NULL, "tekken's version 15 is not known" },
 		{ "\"v7\"", "[INST]", "v7", "tekken's version 7" },
 		{ "\"v15\"", "[SYSTEM_PROMPT] [MODEL_SETTINGS]", NULL, "later than Mistral's v13" },
 		{ "\"v15\"", "[THINK][ARGS]", "v13", "writes [THINK]" },

@@ -112,6 +112,17 @@ holds "a schema holds from behind reasoning on" grep -qE '"json".*"content":" ?\
 holds "so does the form of a call that must be" grep -qE '"call".*"content":null,"reasoning_content":".+".*"function":\{"name":"now","arguments":"\{\}"\}.*"finish_reason":"tool_calls"' "$dir/out.jsonl"
 holds "a limit within reasoning leaves no answer" grep -qE '"endless".*"content":"","reasoning_content":".+".*"finish_reason":"length"' "$dir/out.jsonl"
 
+cp -r "$dir/checkpoint" "$dir/later"
+sed '1s/"version": "v13"/"version": "v15"/' "$small" >"$dir/later/tekken.json"
+requires "a later version is converted" sh -c '"$1" convert "$2" "$3" --effort fast 2>"$4"' sh "$brise" "$dir/later" "$dir/later.brise" "$dir/notes"
+holds "whose format of conversations convert says it does not know" grep -q "chat format unknown: no chat template; the form of tekken's version 15 is not known; --chat-format can say which" "$dir/notes"
+try run "$dir/later.brise" --chat Hello
+holds "nor does run" [ "$status" -eq 1 -a "$(grep -c "the form of tekken's version 15 is not known" "$dir/err")" -eq 1 ]
+rm "$dir/later.brise" "$dir/later/tekken.json"
+mv "$dir/later/tokenizer.model" "$dir/later.model"
+try calibrate "$dir/later" --self 100 -o "$dir/later.cal"
+holds "calibrate says where no tokenizer is, and what does without" [ "$status" -eq 1 -a "$(grep -cF "$dir/later/model-00001-of-00002.safetensors: no tekken.json" "$dir/err")" -eq 1 -a "$(grep -c "brise calibrate --ids" "$dir/err")" -eq 1 ]
+
 cat README.md >"$dir/readme"
 head -c 2000 README.md >"$dir/few"
 try perplexity "$model" --text "$dir/few" --context 128

@@ -2,7 +2,8 @@
  *
  * What --chat-format says counts, then what the model had that a checkpoint was exported from.
  * A base model without a template, whose vocabulary shows nothing, gets no record; a template that
- * is not recognised is recorded as such.
+ * is not recognised is recorded as such. A version of tekken that is not known is said alone, as
+ * later readers may know it.
  */
 #include "convert/tokenizer/chat_decision.h"
 
@@ -11,6 +12,7 @@
 #include "runtime/error.h"
 #include "runtime/os/memory.h"
 #include "runtime/text/chat_template.h"
+#include "runtime/text/tokenizer.h"
 
 /* Whether the format fits the vocabulary. */
 static brise_status try_format(const text_settings *s, const brise_tokenizer *tokenizer,
@@ -86,6 +88,7 @@ brise_status chat_decide(text_settings *s, const brise_tokenizer *tokenizer,
                          brise_error *err)
 {
 	chat_guess guess;
+	bool has_mark;
 	brise_error why = { .message = "" };
 
 	if (chosen)
@@ -99,9 +102,11 @@ brise_status chat_decide(text_settings *s, const brise_tokenizer *tokenizer,
 		notes_add(decisions, "chat format %s: %s", guess.format, guess.seen);
 		return record(s, guess.format, err);
 	}
-	if (!s->chat_template && !guess.format)
+	has_mark = s->chat_template || guess.format;
+	if (has_mark || tokenizer->dialect > 0)
+		notes_add(decisions, "chat format unknown: %s; --chat-format can say which",
+		          guess.format ? why.message : guess.seen);
+	if (!has_mark)
 		return BRISE_OK;
-	notes_add(decisions, "chat format unknown: %s; --chat-format can say which",
-	          guess.format ? why.message : guess.seen);
 	return record(s, CHAT_UNKNOWN, err);
 }

@@ -230,6 +230,10 @@ static void guess_tokens(chat_guess *g, const brise_tokenizer *t)
 		say(g, "chatml", "the vocabulary has <|im_start|> and <|im_end|>", "", "");
 	else if (guess_dialect(g, t))
 		return;
+	else if (t && t->dialect > 0)
+		(void)snprintf(g->seen, sizeof g->seen,
+		               "no chat template; the form of tekken's version %u is not known",
+		               (unsigned)t->dialect);
 	else if (t && t->kind->byte_level && t->dialect == 0 && guess_byte_level_tokens(g, t))
 		return;
 	else if (has_token(t, "[SYSTEM_PROMPT]"))
