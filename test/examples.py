@@ -14,7 +14,7 @@ TESTS = {
     "README.md": {
         "Two commands": "readme",
         "Raspberry Pi, step by step": "readme",
-        "Where models come from": "readme",
+        "More accurate, or smaller": "readme",
         "Running": "readme",
         "Talking": "readme",
         "Texts by a schema": "readme_serving",

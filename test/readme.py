@@ -289,7 +289,7 @@ def main():
         try_messages(sources)
         statements.try_section(try_house, readme.pop("The house"), examples["runtime/README.md", ""])
         tests = {"Two commands": try_two_commands, "Running": try_running, "Talking": try_talking, "Little memory": try_little_memory, "Building": try_building,
-                 "The library": try_library, "Where models come from": try_models, "Raspberry Pi, step by step": try_raspberry}
+                 "The library": try_library, "More accurate, or smaller": try_models, "Raspberry Pi, step by step": try_raspberry}
         for section, test in tests.items():
             statements.try_section(test, readme.pop(section), folder)
         try_spans(folder)

@@ -304,8 +304,8 @@ int engine_encode_text(const engine *e, const char *command, const char *text, s
 	*ids = NULL;
 	*n = 0;
 	if (!tokenizer)
-		return report_error(command,
-		                    "the file holds no tokenizer, so it takes token ids only");
+		return report_error(
+		        command, "the file holds no tokenizer, so it takes token ids only (--ids)");
 	if (brise_encode_text(tokenizer, text, bytes, false, &encoded, &n_text, &err) != BRISE_OK)
 		return report_status(command, &err);
 	if ((*ids = memory_new(n_text + 1, sizeof **ids)) != NULL) {
