@@ -182,7 +182,7 @@ static inline brise_status chat_maker_read(chat_line *line, const char *json, br
 	json_reader r;
 	brise_status status;
 
-	*line = (chat_line){ .room = 0 };
+	*line = (chat_line){ .takes_reasoning = true };
 	if (!text)
 		return BRISE_ENOMEM;
 	strcpy(text, json);

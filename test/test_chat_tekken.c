@@ -134,6 +134,17 @@ static void test_texts_are_joined_but_not_with_reasoning(void)
 	                      "'thinking', 'closed': false, 'thinking': [" TEXT("b") "," TEXT(
 	                              "c") "]}]}"),
 	       "{<s>}{[INST]}a{[/INST]}{[THINK]}b\n\nc");
+	expect(v.t, "v13",
+	       TALK(USER("a") ",{'role': 'assistant', 'reasoning_content': '[/THINK]b', 'content': "
+	                      "'c'}," USER("d")),
+	       "{<s>}{[INST]}a{[/INST]}{[THINK]}[/THINK]b{[/THINK]}c{</s>}{[INST]}d{[/INST]}");
+	expect(v.t, "v13",
+	       TALK(USER("a") ",{'role': 'assistant', 'content': [" THINK(
+	               "b") "], 'reasoning_content': 'c'}"),
+	       "{<s>}{[INST]}a{[/INST]}{[THINK]}b{[/THINK]}{</s>}");
+	expect(v.t, "v13",
+	       TALK(USER("a") ",{'role': 'assistant', 'content': null, 'reasoning_content': 5}"),
+	       "line: line 1, byte 107: reasoning_content: a string expected");
 	expect(v.t, "v13", TALK(PARTS("user", THINK("a"))),
 	       "message 1, from the user, has reasoning in it: only the assistant's and the "
 	       "system's may");

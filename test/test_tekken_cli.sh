@@ -123,6 +123,15 @@ mv "$dir/later/tokenizer.model" "$dir/later.model"
 try calibrate "$dir/later" --self 100 -o "$dir/later.cal"
 holds "calibrate says where no tokenizer is, and what does without" [ "$status" -eq 1 -a "$(grep -cF "$dir/later/model-00001-of-00002.safetensors: no tekken.json" "$dir/err")" -eq 1 -a "$(grep -c "brise calibrate --ids" "$dir/err")" -eq 1 ]
 
+said='"role": "assistant", "content": "c", "reasoning_content": "b"}, {"role": "user", "content": "d"'
+printf '{"messages": [{"role": "user", "content": "a"}, {%s}]}\n' "$said" >"$dir/lines"
+marks() { "$brise" tokenize "$model" --chat --jsonl "$@" <"$dir/lines" | tr -d '[]' | tr ',' '\n' | awk '$1 < 100' | tr '\n' ' '; }
+holds "reasoning that chat --jsonl gave is taken back" [ "$(marks)" = "1 3 4 34 35 2 3 4 " ]
+holds "and passed over where the format has no form for it" [ "$(marks --chat-format v11)" = "1 3 4 2 3 4 " ]
+many() { awk 'BEGIN { printf "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": ["; for (i = 0; i < 9000; i++) printf "%s{\"type\": \"thinking\", \"thinking\": \"b\"}", i ? ", " : ""; print "]}]}" }'; }
+many >"$dir/lines"
+holds "many parts of one answer take no memory of their square" sh -c 'ulimit -v 600000; "$1" tokenize "$2" --chat --jsonl -f "$3" >/dev/null' sh "$brise" "$model" "$dir/lines"
+
 cat README.md >"$dir/readme"
 head -c 2000 README.md >"$dir/few"
 try perplexity "$model" --text "$dir/few" --context 128

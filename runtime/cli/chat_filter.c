@@ -180,7 +180,8 @@ static brise_status encode(filter *f, const char *text, size_t n, int32_t **ids,
                            brise_error *err)
 {
 	uint64_t room = answerer_room(&f->t->answerer);
-	chat_line line = { .room = 0 };
+	const brise_chat_facts *format = brise_get_chat_facts(f->t->answerer.chat);
+	chat_line line = { .takes_reasoning = format && format->thoughts };
 	brise_status status;
 	json_reader r;
 

@@ -238,7 +238,7 @@ static brise_status decode_line(const vocabulary *v, const tokenize_settings *s,
 static brise_status encode_conversation(const vocabulary *v, json_reader *r, const char *place,
                                         brise_error *err)
 {
-	chat_line line = { .room = 0 };
+	chat_line line = { .takes_reasoning = brise_get_chat_facts(v->chat)->thoughts };
 	int32_t *ids = NULL;
 	size_t n = 0;
 	brise_status status;

@@ -167,26 +167,28 @@ static bool read_texts(json_reader *r, char **text, size_t *bytes)
 	return r->status == BRISE_OK;
 }
 
-/* Takes over its text. */
-static bool add_thought(chat_line *line, json_reader *r, brise_message *m, const part *p)
+/* Takes over its text. *list [m->n_thoughts]: from memory_new, twice as large wherever it is full,
+ * at powers of two. */
+static bool add_thought(chat_line *line, json_reader *r, brise_message *m, brise_thought **list,
+                        const part *p)
 {
-	brise_thought *grown;
+	size_t n = m->n_thoughts;
+	brise_thought *grown = *list;
 
 	if (!own(line, r, p->text))
 		return false;
-	grown = memory_new(m->n_thoughts + 1, sizeof *grown);
-	if (!own(line, r, grown))
-		return false;
-	if (m->n_thoughts > 0)
-		memcpy(grown, m->thoughts, m->n_thoughts * sizeof *grown);
-	grown[m->n_thoughts++] = (brise_thought){ m->bytes, p->text, p->bytes, p->is_open };
-	m->thoughts = grown;
+	if ((n & (n - 1)) == 0 && !(grown = memory_resize(grown, n > 0 ? 2 * n : 1, sizeof *grown)))
+		return no_memory(r);
+	grown[n] = (brise_thought){ m->bytes, p->text, p->bytes, p->is_open };
+	*list = grown;
+	m->n_thoughts++;
 	return true;
 }
 
 static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
 {
-	bool joins = true;
+	brise_thought *thoughts = NULL;
+	bool joins = true, owned;
 	char *all = NULL;
 	part p;
 
@@ -195,7 +197,7 @@ static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
 		if (!read_part(r, &p)) {
 			memory_free(p.text);
 		} else if (p.is_thought) {
-			add_thought(line, r, m, &p);
+			add_thought(line, r, m, &thoughts, &p);
 			joins = false;
 		} else {
 			add_text(r, &all, &m->bytes, p.text, p.bytes, joins);
@@ -203,7 +205,9 @@ static bool read_parts(chat_line *line, json_reader *r, brise_message *m)
 			joins = true;
 		}
 	m->content = all;
-	return !all || own(line, r, all);
+	m->thoughts = thoughts;
+	owned = !all || own(line, r, all);
+	return (!thoughts || own(line, r, thoughts)) && owned;
 }
 
 static bool read_content(chat_line *line, json_reader *r, brise_message *m)
@@ -220,6 +224,31 @@ static bool read_content(chat_line *line, json_reader *r, brise_message *m)
 		return false;
 	m->content = text;
 	return own(line, r, text);
+}
+
+/* Reasoning beside the content, as chat and the server give it with an answer. */
+static void read_reasoning(chat_line *line, json_reader *r, part *p)
+{
+	*p = (part){ .text = NULL };
+	if (json_peek(r) == JSON_NULL)
+		json_read_null(r);
+	else if (json_read_string(r, &p->text, &p->bytes))
+		own(line, r, p->text);
+}
+
+/* It stands in front of an answer, unless the content has reasoning in its place. */
+static bool put_reasoning(chat_line *line, json_reader *r, brise_message *m, const part *p)
+{
+	brise_thought *thought;
+
+	if (m->role != BRISE_ASSISTANT || m->n_thoughts > 0 || p->bytes == 0)
+		return true;
+	if (!own(line, r, thought = memory_new(1, sizeof *thought)))
+		return false;
+	*thought = (brise_thought){ 0, p->text, p->bytes, false };
+	m->thoughts = thought;
+	m->n_thoughts = 1;
+	return true;
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */
@@ -315,6 +344,7 @@ static bool read_flag(json_reader *r, bool *flag)
 
 static bool read_message(chat_line *line, json_reader *r, brise_message *m)
 {
+	part reasoning = { .text = NULL };
 	bool has_role = false;
 	char key[32];
 
@@ -325,6 +355,8 @@ static bool read_message(chat_line *line, json_reader *r, brise_message *m)
 			has_role = read_role(r, &m->role);
 		else if (!strcmp(key, "content"))
 			read_content(line, r, m);
+		else if (!strcmp(key, "reasoning_content") && line->takes_reasoning)
+			read_reasoning(line, r, &reasoning);
 		else if (!strcmp(key, "tool_calls"))
 			read_calls(line, r, m);
 		else if (!strcmp(key, "tool_call_id"))
@@ -337,7 +369,7 @@ static bool read_message(chat_line *line, json_reader *r, brise_message *m)
 			json_skip(r);
 	if (r->status == BRISE_OK && !has_role)
 		json_refuse(r, BRISE_EFORMAT, "a message without a role");
-	return r->status == BRISE_OK;
+	return r->status == BRISE_OK && put_reasoning(line, r, m, &reasoning);
 }
 
 static bool read_messages(chat_line *line, json_reader *r)

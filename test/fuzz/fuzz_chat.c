@@ -28,7 +28,7 @@ static size_t count_marks(const brise_tokenizer *t, const int32_t *ids, size_t n
 
 static void encode(const brise_chat *chat, const brise_tokenizer *t, const char *text, size_t bytes)
 {
-	chat_line line = { .room = 0 };
+	chat_line line = { .takes_reasoning = brise_get_chat_facts(chat)->thoughts };
 	int32_t *ids;
 	size_t n, more = 0, i;
 	json_reader r;
