@@ -466,6 +466,22 @@ static void test_scaled_params(check_counts *counts)
 	      "%s", err.message);
 }
 
+/* Both forms of a checkpoint say how long its texts may be. */
+static void test_positions_of_params_are_said(check_counts *counts)
+{
+	static const char json[] = PARAMS(", \"max_position_embeddings\": 4096");
+	notes decisions = { NULL, 0, false };
+	architecture a;
+	brise_error err;
+
+	CHECK(counts,
+	      architecture_read_params(&a, json, sizeof json - 1, "params.json", &decisions,
+	                               &err) == BRISE_OK &&
+	              strstr(decisions.text, "trained for 4096 positions (params.json"),
+	      "%s", decisions.text);
+	free(decisions.text);
+}
+
 static void test_windows_of_params_may_be_text_or_lists(check_counts *counts)
 {
 	architecture a;
@@ -513,6 +529,7 @@ int main(int argc, char **argv)
 	RUN(test_values_that_change_nothing_are_taken(&counts));
 	RUN(test_values_that_change_something_are_refused_by_name(&counts));
 	RUN(test_params_without_effect_are_taken(&counts));
+	RUN(test_positions_of_params_are_said(&counts));
 	RUN(test_windows_of_params_may_be_text_or_lists(&counts));
 	RUN(test_scaled_positions(&counts));
 	RUN(test_wrapped_configurations(&counts));
