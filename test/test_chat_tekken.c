@@ -630,13 +630,12 @@ static void test_text_of_users_never_becomes_a_control_token(void)
 
 static void test_memory_that_runs_out_is_an_error(void)
 {
-	static const char talk[] = TALK(SYSTEM("s") "," USER("q") "," PARTS(
-	        "assistant",
-	        THINK("x") "," TEXT(
-	                "t")) "," CALLS("",
-	                                ONE("a", "'{}'") "," ONE(
-	                                        "b", "'{}'")) "," RESULT("b", "3") "," RESULT("a",
-	                                                                                      "1"));
+#define ANSWERED "{'role': 'assistant', 'content': 'u', 'reasoning_content': 'r'}"
+#define THOUGHTS THINK("x") "," THINK("y") "," THINK("z")
+#define TWO      ONE("a", "'{}'") "," ONE("b", "'{}'")
+#define RESULTS  RESULT("b", "3") "," RESULT("a", "1")
+	static const char talk[] = TALK(SYSTEM("s") "," USER("p") "," ANSWERED "," USER(
+	        "q") "," PARTS("assistant", THOUGHTS "," TEXT("t")) "," CALLS("", TWO) "," RESULTS);
 	const char *found = "no memory";
 	chat_maker v;
 	long n, before;
