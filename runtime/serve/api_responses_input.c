@@ -4,6 +4,7 @@
  * hosted tools and their results. Reasoning and each call is a message of its own here; those in a
  * row are joined where the conversation is encoded.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/serve/api_responses.h"
@@ -21,9 +22,7 @@ static bool refuse_missing(fields *f, const char *item, const char *field)
 {
 	char path[REFUSAL_PARAM];
 
-	strncpy(path, item, sizeof path - 1);
-	path[sizeof path - 1] = 0;
-	strncat(path, field, sizeof path - strlen(path) - 1);
+	(void)snprintf(path, sizeof path, "%s%s", item, field);
 	return fields_refuse_missing(f, path);
 }
 
