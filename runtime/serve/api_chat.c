@@ -20,15 +20,6 @@ typedef struct part {
 	bool is_thought, is_closed;
 } part;
 
-static bool refuse_missing(fields *f, const char *path, const char *name)
-{
-	char whole[REFUSAL_PARAM];
-
-	memcpy(whole, path, sizeof whole);
-	strncat(whole, name, sizeof whole - strlen(whole) - 1);
-	return fields_refuse_missing(f, whole);
-}
-
 static bool is_of_part(const char *type, bool takes_thoughts)
 {
 	return !strcmp(type, "text") || !strcmp(type, "refusal") ||
@@ -60,10 +51,10 @@ static bool read_part(fields *f, bool takes_thoughts, part *p)
 			fields_skip(f);
 		}
 	if (!type || !p->text.text)
-		return refuse_missing(f, path,
-		                      !type                       ? ".type"
-		                      : !strcmp(type, "thinking") ? ".thinking"
-		                                                  : ".text");
+		return fields_refuse_missing_in(f, path,
+		                                !type                       ? ".type"
+		                                : !strcmp(type, "thinking") ? ".thinking"
+		                                                            : ".text");
 	p->is_thought = !strcmp(type, "thinking");
 	return f->why->status == 0;
 }
@@ -138,8 +129,7 @@ static bool read_call(fields *f, brise_tool_call *call)
 		}
 	if (call->id && call->name)
 		return f->why->status == 0;
-	strncat(path, call->id ? ".function.name" : ".id", sizeof path - strlen(path) - 1);
-	return fields_refuse_missing(f, path);
+	return fields_refuse_missing_in(f, path, call->id ? ".function.name" : ".id");
 }
 
 static void read_calls(fields *f, brise_message *m)
@@ -261,14 +251,14 @@ static bool read_message(request *r, fields *f)
 		if (!read_message_field(f, key, &m))
 			break;
 	if (!m.m.role)
-		return refuse_missing(f, path, ".role");
+		return fields_refuse_missing_in(f, path, ".role");
 	if (m.m.role == BRISE_TOOL && !m.m.call_id)
-		return refuse_missing(f, path, ".tool_call_id");
+		return fields_refuse_missing_in(f, path, ".tool_call_id");
 	if (f->why->status != 0 || !put_together(f, &m))
 		return false;
 	if (!m.m.content &&
 	    (m.m.role != BRISE_ASSISTANT || (m.m.n_calls == 0 && m.m.n_thoughts == 0)))
-		return refuse_missing(f, path, ".content");
+		return fields_refuse_missing_in(f, path, ".content");
 	return request_add_message(r, &m.m);
 }
 

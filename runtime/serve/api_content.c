@@ -41,12 +41,12 @@ static bool is_among(const char *types, const char *type)
 /* {"type": ..., "text": "..."}; a refusal has its text in a field of that name. */
 static bool read_part(fields *f, const char *types, body *all)
 {
-	char key[16], type[API_TYPE_BYTES], missing[REFUSAL_PARAM];
+	char key[16], type[API_TYPE_BYTES], item[REFUSAL_PARAM];
 	const char *text = NULL;
 	size_t bytes = 0;
 
 	api_peek_type(f, type);
-	memcpy(missing, f->path, sizeof missing);
+	memcpy(item, f->path, sizeof item);
 	if (fields_peek(f) == JSON_OBJECT && strcmp(type, "text") != 0 && !is_among(types, type))
 		return fields_refuse(f, "invalid_value",
 		                     "Invalid type of '%s': '%s' is not supported here, only text "
@@ -57,12 +57,9 @@ static bool read_part(fields *f, const char *types, body *all)
 			fields_read_string(f, &text, &bytes);
 		else
 			fields_skip(f);
-	if (!text) {
-		(void)snprintf(key, sizeof key, ".%s",
-		               !strcmp(type, "refusal") ? "refusal" : "text");
-		strncat(missing, key, sizeof missing - strlen(missing) - 1);
-		return fields_refuse_missing(f, missing);
-	}
+	if (!text)
+		return fields_refuse_missing_in(f, item,
+		                                !strcmp(type, "refusal") ? ".refusal" : ".text");
 	if (all->n > 0 && bytes > 0)
 		body_add(all, JOIN, strlen(JOIN));
 	body_add(all, text, bytes);
@@ -93,9 +90,9 @@ bool api_read_content(fields *f, const char *types, joined_text *text)
 bool api_read_tool(fields *f, const char *schema, api_tools *tools)
 {
 	api_tool tool = { .is_allowed = true }, *slot;
-	char key[32], missing[REFUSAL_PARAM];
+	char key[32], item[REFUSAL_PARAM];
 
-	memcpy(missing, f->path, sizeof missing);
+	memcpy(item, f->path, sizeof item);
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
 		if (!strcmp(key, "name"))
 			fields_read_name(f, &tool.name);
@@ -109,10 +106,8 @@ bool api_read_tool(fields *f, const char *schema, api_tools *tools)
 			fields_read_raw(f, &tool.schema, &tool.schema_bytes);
 		else
 			fields_skip(f);
-	if (!tool.name || !*tool.name) {
-		strncat(missing, ".name", sizeof missing - strlen(missing) - 1);
-		return fields_refuse_missing(f, missing);
-	}
+	if (!tool.name || !*tool.name)
+		return fields_refuse_missing_in(f, item, ".name");
 	if (!(slot = pool_append(f->pool, &tools->list, tools->n, sizeof *slot)))
 		return false;
 	*slot = tool;

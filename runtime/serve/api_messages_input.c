@@ -21,15 +21,6 @@ typedef struct message {
 	size_t n_results;
 } message;
 
-static bool refuse_missing(fields *f, const char *item, const char *field)
-{
-	char path[REFUSAL_PARAM];
-
-	memcpy(path, item, sizeof path);
-	strncat(path, field, sizeof path - strlen(path) - 1);
-	return fields_refuse_missing(f, path);
-}
-
 /* ---- blocks --------------------------------------------------------------------------------- */
 
 static bool read_text(fields *f, message *m)
@@ -45,7 +36,7 @@ static bool read_text(fields *f, message *m)
 		else
 			fields_skip(f);
 	if (!text)
-		return refuse_missing(f, item, ".text");
+		return fields_refuse_missing_in(f, item, ".text");
 	return joined_text_add(&m->text, text, bytes, f->pool);
 }
 
@@ -63,7 +54,7 @@ static bool read_thinking(fields *f, message *m)
 		else
 			fields_skip(f);
 	if (!text)
-		return refuse_missing(f, item, ".thinking");
+		return fields_refuse_missing_in(f, item, ".thinking");
 	return thoughts_add(&m->thoughts, &m->text, text, bytes, false, f->pool);
 }
 
@@ -99,10 +90,10 @@ static bool read_call(fields *f, message *m)
 		else
 			fields_skip(f);
 	if (!call->id || !call->name || !call->arguments)
-		return refuse_missing(f, item,
-		                      !call->id     ? ".id"
-		                      : !call->name ? ".name"
-		                                    : ".input");
+		return fields_refuse_missing_in(f, item,
+		                                !call->id     ? ".id"
+		                                : !call->name ? ".name"
+		                                              : ".input");
 	m->n_calls++;
 	return true;
 }
@@ -129,7 +120,7 @@ static bool read_result(fields *f, message *m)
 		else
 			fields_skip(f);
 	if (!result->call_id)
-		return refuse_missing(f, item, ".tool_use_id");
+		return fields_refuse_missing_in(f, item, ".tool_use_id");
 	if (is_error) {
 		failed = (joined_text){ .text = "Error:", .bytes = 6 };
 		if (!joined_text_add(&failed, text.text, text.bytes, f->pool))
@@ -175,7 +166,7 @@ static bool read_block(fields *f, message *m)
 	if (is_passed(type))
 		return fields_skip(f);
 	if (!*type)
-		return refuse_missing(f, f->path, ".type");
+		return fields_refuse_missing_in(f, f->path, ".type");
 	return fields_refuse(f, "invalid_value",
 	                     "'%s' is a block of type '%s', which is not supported%s.", f->path,
 	                     type,
@@ -223,7 +214,7 @@ static bool peek_role(fields *f, brise_role *role)
 		}
 	if (f->why->status != 0)
 		return false;
-	return word ? true : refuse_missing(f, f->path, ".role");
+	return word ? true : fields_refuse_missing_in(f, f->path, ".role");
 }
 
 static bool add_messages(request *r, const message *m)
@@ -271,7 +262,7 @@ static bool read_message(request *r, fields *f)
 			fields_skip(f);
 		}
 	if (!has_content)
-		return refuse_missing(f, item, ".content");
+		return fields_refuse_missing_in(f, item, ".content");
 	return f->why->status == 0 && add_messages(r, &m);
 }
 

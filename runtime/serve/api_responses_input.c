@@ -4,7 +4,6 @@
  * hosted tools and their results. Reasoning and each call is a message of its own here; those in a
  * row are joined where the conversation is encoded.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/serve/api_responses.h"
@@ -16,14 +15,6 @@
 static bool add_message(responses_ask *ask, const brise_message *m)
 {
 	return request_add_message(&ask->request, m);
-}
-
-static bool refuse_missing(fields *f, const char *item, const char *field)
-{
-	char path[REFUSAL_PARAM];
-
-	(void)snprintf(path, sizeof path, "%s%s", item, field);
-	return fields_refuse_missing(f, path);
 }
 
 static bool read_role(fields *f, brise_role *role)
@@ -66,9 +57,9 @@ static bool read_message(responses_ask *ask, fields *f)
 		else
 			fields_skip(f);
 	if (m.role == 0)
-		return refuse_missing(f, item, ".role");
+		return fields_refuse_missing_in(f, item, ".role");
 	if (!text.text)
-		return refuse_missing(f, item, ".content");
+		return fields_refuse_missing_in(f, item, ".content");
 	m.content = text.text;
 	m.bytes = text.bytes;
 	return add_message(ask, &m);
@@ -93,10 +84,10 @@ static bool read_call(responses_ask *ask, fields *f)
 		else
 			fields_skip(f);
 	if (!call->id || !call->name || !call->arguments)
-		return refuse_missing(f, item,
-		                      !call->id     ? ".call_id"
-		                      : !call->name ? ".name"
-		                                    : ".arguments");
+		return fields_refuse_missing_in(f, item,
+		                                !call->id     ? ".call_id"
+		                                : !call->name ? ".name"
+		                                              : ".arguments");
 	return add_message(ask, &m);
 }
 
@@ -117,7 +108,7 @@ static bool read_result(responses_ask *ask, fields *f)
 		else
 			fields_skip(f);
 	if (!text.text)
-		return refuse_missing(f, item, ".output");
+		return fields_refuse_missing_in(f, item, ".output");
 	if (!m.call_id)
 		m.role = BRISE_USER;
 	m.content = text.text;
@@ -194,7 +185,7 @@ static bool read_reference(responses_ask *ask, fields *f)
 		else
 			fields_skip(f);
 	if (!id)
-		return refuse_missing(f, item, ".id");
+		return fields_refuse_missing_in(f, item, ".id");
 	found = find_kept(ask, id, &m.content, &m.bytes);
 	if (!strncmp(id, "rs_", 3)) /* an answer can do without its reasoning */
 		return !found || add_thought(ask, m.content, m.bytes);

@@ -116,6 +116,14 @@ bool fields_refuse_missing(fields *f, const char *path)
 	                   "Missing required parameter: '%s'.", path);
 }
 
+bool fields_refuse_missing_in(fields *f, const char *item, const char *field)
+{
+	char path[REFUSAL_PARAM];
+
+	(void)snprintf(path, sizeof path, "%s%s", item, field);
+	return fields_refuse_missing(f, path);
+}
+
 /* ---- containers ----------------------------------------------------------------------------- */
 
 static bool enter(fields *f, bool entered)

@@ -68,5 +68,7 @@ bool fields_refuse(fields *f, const char *code, const char *format, ...) PORTABL
 /* Refuses that a field of the object that was left or is being read is missing; path: as a client
  * would write it. */
 bool fields_refuse_missing(fields *f, const char *path);
+/* The same of `field`, ".name", of an object whose path was `item`. */
+bool fields_refuse_missing_in(fields *f, const char *item, const char *field);
 
 #endif

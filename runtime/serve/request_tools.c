@@ -7,12 +7,12 @@
 static bool read_function(request *r, fields *f)
 {
 	const char *name = NULL, *text, *raw;
-	char key[32], missing[REFUSAL_PARAM];
+	char key[32], item[REFUSAL_PARAM];
 	bool strict = false;
 	size_t bytes;
 	void *slot;
 
-	memcpy(missing, f->path, sizeof missing);
+	memcpy(item, f->path, sizeof item);
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
 		if (!strcmp(key, "name"))
 			fields_read_name(f, &name);
@@ -26,10 +26,8 @@ static bool read_function(request *r, fields *f)
 			fields_read_raw(f, &raw, &bytes);
 		else
 			fields_skip(f);
-	if (!name || !*name) {
-		strncat(missing, ".name", sizeof missing - strlen(missing) - 1);
-		return fields_refuse_missing(f, missing);
-	}
+	if (!name || !*name)
+		return fields_refuse_missing_in(f, item, ".name");
 	if (!(slot = pool_append(&r->pool, &r->tool_names, r->n_tools, sizeof(char *))))
 		return false;
 	memcpy(slot, &name, sizeof(char *));
@@ -40,11 +38,11 @@ static bool read_function(request *r, fields *f)
 
 static bool read_tool(request *r, fields *f)
 {
-	char key[32], missing[REFUSAL_PARAM];
+	char key[32], item[REFUSAL_PARAM];
 	const char *type = NULL;
 	bool has_function = false;
 
-	memcpy(missing, f->path, sizeof missing);
+	memcpy(item, f->path, sizeof item);
 	for (fields_enter_object(f); fields_next_key(f, key, sizeof key);)
 		if (!strcmp(key, "type")) {
 			if (fields_read_name(f, &type) && strcmp(type, "function") != 0)
@@ -57,12 +55,8 @@ static bool read_tool(request *r, fields *f)
 		} else {
 			fields_skip(f);
 		}
-	if (!type || !has_function) {
-		strncat(missing, type ? ".function" : ".type",
-		        sizeof missing - strlen(missing) - 1);
-		return fields_refuse_missing(f, missing);
-	}
-	return true;
+	return (type && has_function) ||
+	       fields_refuse_missing_in(f, item, type ? ".function" : ".type");
 }
 
 /* Each is read for its types; the chat's format and the grammar read the text again. */

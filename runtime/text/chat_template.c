@@ -109,6 +109,7 @@ static size_t find_form(const brise_tokenizer *t)
 static bool guess_byte_level(chat_guess *g, const char *text, const brise_tokenizer *t)
 {
 	size_t newest = t->dialect == 0 ? find_form(t) : N_BYTE_LEVEL, i = 0;
+	bool decides;
 
 	while (i < N_BYTE_LEVEL && !holds_form(text, i))
 		i++;
@@ -116,8 +117,9 @@ static bool guess_byte_level(chat_guess *g, const char *text, const brise_tokeni
 		return false;
 	if (guess_dialect(g, t))
 		return true;
-	g->format = byte_level[newest < N_DECISIVE && newest < i ? newest : i].form;
-	if (newest < N_DECISIVE && newest < i)
+	decides = newest < N_DECISIVE && newest < i;
+	g->format = byte_level[decides ? newest : i].form;
+	if (decides)
 		(void)snprintf(g->seen, sizeof g->seen,
 		               "the vocabulary has %s, as that of %s, though the chat template "
 		               "writes %s as the newest",
